@@ -1,0 +1,71 @@
+# Everything that a newcomer needs: `make dev` runs the whole flow here, `make test` runs every check and test.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PYTHON ?=
+BIN := .venv/bin
+CHROMIUM ?= $(shell scripts/browser --find)
+export CHROMIUM
+JAVASCRIPT = $(wildcard service/static/*.js service/sandbox/static/*.js service/demo/static/*.js)
+PYTEST := $(BIN)/coverage run -m pytest -q
+
+.PHONY: help dev test check format types contracts javascript unit browser coverage bench simulate browser-installed clean
+
+help: ## what can be made here
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+dev: .venv/.runtime ## sandbox, service and demo host app, side by side; options in ARGS="…"
+	@exec $(BIN)/magiclink dev $(ARGS)
+
+test: .venv/.dev ## installs what it needs, the browser included; then every check and every test
+	@$(MAKE) --no-print-directory browser-installed
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory coverage
+
+check: format types contracts javascript ## the fast checks: format, lint, types, directions, scripts
+
+format: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+contracts: .venv/.dev
+	$(BIN)/lint-imports
+
+javascript:
+	@for file in $(JAVASCRIPT); do echo "node --check $$file"; node --check "$$file"; done
+
+unit: .venv/.dev ## every test but the browser's, without coverage
+	$(BIN)/pytest -q -n 2 -m "not browser" $(ARGS)
+
+browser: .venv/.dev browser-installed ## the browser's tests alone
+	$(BIN)/pytest -q -m browser $(ARGS)
+
+coverage: .venv/.dev
+	$(BIN)/coverage erase
+	$(PYTEST) -n 2 --dist loadfile -m "not browser"
+	$(PYTEST) -m browser
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: .venv/.dev ## the floor and our own figures, in one run
+	$(BIN)/python -m tests.load.bench $(ARGS)
+
+simulate: .venv/.dev ## seeded histories of users, troubles and crashes; options in ARGS="…"
+	$(BIN)/python -m tests.simulation $(ARGS)
+
+browser-installed:
+	@scripts/browser >/dev/null
+
+clean: ## forgets what was built and cached; keeps .magiclink/, the data of make dev
+	rm -rf .venv dist artefacts .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/.runtime: pyproject.toml uv.lock
+	@scripts/install --no-dev --inexact
+	@touch $@
+
+.venv/.dev: pyproject.toml uv.lock
+	@scripts/install
+	@touch .venv/.runtime $@

