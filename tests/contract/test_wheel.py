@@ -1,0 +1,86 @@
+"""What people install is the wheel: built from the source archive, put into an environment of its own, and run there."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from service import __version__
+
+ROOT = Path(__file__).parents[2]
+UV = str(Path(sys.executable).with_name("uv"))
+SHIPPED_BESIDE_CODE = {".html", ".css", ".js", ".svg", ".png", ".sql", ".json", ".txt", ".ico", ".woff2"}
+
+
+def _run(*command: str, cwd: Path) -> str:
+    """Runs without this checkout in sight: no PYTHONPATH, no active environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    _run(UV, "build", "--quiet", "--python", sys.executable, "--out-dir", str(folder), str(ROOT), cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the commands in an environment with the wheel, what it asks for, and nothing else."""
+    home = tmp_path_factory.mktemp("installed")
+    _run(UV, "export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--no-hashes", "--project", str(ROOT),
+         "--output-file", str(home / "constraints.txt"), cwd=home)  # fmt: skip
+    _run(UV, "venv", "--quiet", "--python", sys.executable, str(home / "venv"), cwd=home)
+    python = str(home / "venv/bin/python")
+    _run(UV, "pip", "install", "--quiet", "--python", python, "--constraint", "constraints.txt", str(wheel), cwd=home)
+    return home / "venv" / "bin"
+
+
+def test_the_wheel_holds_every_template_and_every_file_beside_the_code(wheel: Path) -> None:
+    beside = {path for path in (ROOT / "service").rglob("*") if path.suffix in SHIPPED_BESIDE_CODE}
+    expected = {path.relative_to(ROOT).as_posix() for path in beside}
+    templates = {path for path in (ROOT / "templates").rglob("*") if path.is_file()}
+    expected |= {f"service/{path.relative_to(ROOT).as_posix()}" for path in templates}
+    assert templates
+    assert expected - set(zipfile.ZipFile(wheel).namelist()) == set()
+
+
+def test_the_wheel_holds_nothing_of_the_tests(wheel: Path) -> None:
+    top = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert top == {"service", f"magiclink-{__version__}.dist-info"}
+
+
+def test_the_installed_command_tells_what_it_can_do(installed: Path, tmp_path: Path) -> None:
+    said = _run(str(installed / "magiclink"), "--help", cwd=tmp_path)
+    for command in (
+        "dev",
+        "serve",
+        "sandbox",
+        "migrate",
+        "link",
+        "sessions",
+        "connections",
+        "events",
+        "keys",
+        "doctor",
+    ):
+        assert f"\n  {command} " in said
+
+
+def test_the_module_runs_too_and_knows_its_version(installed: Path, tmp_path: Path) -> None:
+    assert __version__ in _run(str(installed / "python"), "-m", "service", "--version", cwd=tmp_path)
+
+
+def test_nothing_of_the_development_tools_is_needed(installed: Path, tmp_path: Path) -> None:
+    said = _run(UV, "pip", "list", "--format", "json", "--python", str(installed / "python"), cwd=tmp_path)
+    names = {package["name"] for package in json.loads(said)}
+    assert {"magiclink", "starlette"} <= names
+    assert not names & {"pytest", "mypy", "ruff", "playwright", "psycopg"}
