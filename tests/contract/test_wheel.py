@@ -1,4 +1,4 @@
-"""What people install is the wheel: built from the source archive, put into an environment of its own, and run there."""
+"""What people install is the wheel: built from the source archive, put into its own environment, and run there."""
 
 import json
 import os
