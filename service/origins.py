@@ -1,0 +1,123 @@
+"""Whether an address is one that we may trust a browser to: origins, and the address where a redirect flow ends.
+
+A stranger may write any of them, and browsers read addresses more kindly than we do (a backslash is a slash, a tab is
+nothing), so everything that two parsers could read in two ways is refused here before it is compared.
+"""
+
+import re
+from collections.abc import Collection
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+OUR_PARAMETERS = frozenset({"sessionId", "status", "connectionId", "state"})
+LONGEST_URL = 2048
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+# Reference: RFC 8252, 7.1: a private-use scheme is a domain name that its owner controls, reversed, so it has a period.
+_APP_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:")
+_UNREADABLE = re.compile(r"[^\x21-\x7e]|\\")
+
+
+def origin_of(url: str) -> str | None:
+    """The origin as a browser writes it: lower case, no default port; None where it could be misread."""
+    parts = _split(url)
+    if parts is None or parts.scheme not in _DEFAULT_PORTS or "@" in parts.netloc:
+        return None
+    host = _host_of(parts)
+    if host is None:
+        return None
+    port = parts.port
+    return f"{parts.scheme}://{host}" + ("" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}")
+
+
+def is_local(origin: str) -> bool:
+    """Whether the origin is this very machine, where browsers treat http like https."""
+    host = urlsplit(origin).hostname or ""
+    return host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
+
+
+def origin_problem(text: str) -> str | None:
+    """What is wrong with `text` as the exact origin of a page; never repeats it."""
+    if "*" in text:
+        return "is a wildcard; list every origin by itself"
+    origin = origin_of(text)
+    if origin is None:
+        return "is not an origin; write it as https://app.example.com, with an international name in its xn-- form"
+    if re.fullmatch(r"[^/]+//[^/?#]*/", text):
+        return "ends in a slash; an origin has none: write https://app.example.com"
+    if re.search(r"//[^/?#]*[/?#]", text):
+        return "has a path; an origin ends after the host and port: write https://app.example.com"
+    return None if origin.startswith("https:") or is_local(origin) else "must be https (http is for localhost only)"
+
+
+def is_app_scheme(text: str) -> bool:
+    """Whether `text` is a scheme of a native app, as in `com.example.app:`."""
+    return _APP_SCHEME.fullmatch(text) is not None
+
+
+def return_url_problem(url: str, allowed_origins: Collection[str]) -> str | None:
+    """Why a redirect flow must not end at `url`, or None. Ask again at use: what is allowed can change."""
+    if len(url) > LONGEST_URL:
+        return f"must be at most {LONGEST_URL} characters"
+    parts = _split(url)
+    if parts is None:
+        return "must be an absolute URL without spaces, backslashes or characters that are not percent-encoded"
+    if "#" in url:
+        return "must not have a fragment"
+    if "@" in parts.netloc:
+        return "must not have user information"
+    if _parameters(parts.query) & OUR_PARAMETERS:
+        return f"must not have a query parameter named {', '.join(sorted(OUR_PARAMETERS))}: we add those"
+    return _place_problem(url, parts.scheme, allowed_origins)
+
+
+def _place_problem(url: str, scheme: str, allowed_origins: Collection[str]) -> str | None:
+    if is_app_scheme(f"{scheme}:"):
+        return (
+            None if f"{scheme}:" in allowed_origins else "uses an app scheme that is not in MAGICLINK_ALLOWED_ORIGINS"
+        )
+    origin = origin_of(url)
+    if origin is None:
+        return "must be an https URL"
+    if scheme == "http" and not is_local(origin):
+        return "must be https (http is for localhost only)"
+    return None if origin in allowed_origins else "has an origin that is not in MAGICLINK_ALLOWED_ORIGINS"
+
+
+def _split(url: str) -> SplitResult | None:
+    if _UNREADABLE.search(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is no port
+    except ValueError:
+        return None
+    return parts if parts.scheme else None
+
+
+def _host_of(parts: SplitResult) -> str | None:
+    host = parts.hostname or ""
+    if ":" in host:
+        return _ipv6(host)
+    return host if _HOST.fullmatch(host) else None
+
+
+def _ipv6(host: str) -> str | None:
+    try:
+        address = IPv6Address(host)
+    except ValueError:
+        return None
+    return None if address.scope_id else f"[{address.compressed}]"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parameters(query: str) -> set[str]:
+    # Some servers still split a query at semicolons, so both are separators here.
+    return {name for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True)}
