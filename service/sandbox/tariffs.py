@@ -87,7 +87,7 @@ TARIFFS = {
         ),
     ),
     "SOLAR": Tariff(
-        "Sunfield Solar Partners",
+        "Daybreak Solar Partners",
         "Power Purchase Agreement",
         "SO",
         3900,
