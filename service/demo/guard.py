@@ -1,0 +1,70 @@
+"""What every answer of this product carries, and which requests it does not take: pure ASGI."""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port, as browsers write an origin."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+class SecurityHeaders:
+    """A strict policy that lets in one stranger: the connection service, as script, frame and redirect."""
+
+    def __init__(self, app: ASGIApp, service_origin: str) -> None:
+        self._app = app
+        policy = (
+            "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+            f"script-src 'self' {service_origin}; frame-src {service_origin}; "
+            f"form-action 'self' {service_origin}; frame-ancestors 'none'"
+        )
+        self._headers = {
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "same-origin",
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class SameOriginWrites:
+    """Refuses a write that another site's page sent, whatever cookie came along.
+
+    # Reference: https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
+    """
+
+    def __init__(self, app: ASGIApp, own_origin: str) -> None:
+        self._app = app
+        self._own_origin = own_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS or self._is_ours(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        refusal = PlainTextResponse("This request came from another site, so Meadow did not act on it.", 403)
+        await refusal(scope, receive, send)
+
+    def _is_ours(self, headers: Headers) -> bool:
+        if site := headers.get("sec-fetch-site"):
+            return site in {"same-origin", "none"}
+        # Without either header there is no browser, and so no cookie that a stranger could borrow.
+        return headers.get("origin", self._own_origin) == self._own_origin

@@ -1,0 +1,96 @@
+// The customer's page: opens the connection flow and keeps the list and the charts fresh.
+"use strict";
+
+const news = document.getElementById("news");
+const list = document.getElementById("utilities");
+const inline = document.getElementById("inline");
+const WORDS = {
+  connected: "Your utility account is connected. Its bills appear below in a few moments.",
+  exit: "You left before it was finished. You can start again at any time.",
+  expired: "That attempt has ended. Please start again.",
+  error: "The connection page had a problem. Please try again.",
+};
+let timer = 0;
+let flow = null;
+
+function say(words, tone = "") {
+  news.textContent = words;
+  news.className = `notice ${tone}`;
+  news.hidden = !words;
+}
+
+function wait(seconds) {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, seconds * 1000);
+}
+
+async function refresh() {
+  if (document.hidden) return wait(2);
+  try {
+    const answer = await fetch("/utilities", { headers: { Accept: "text/html" } });
+    if (answer.status === 401) return location.reload();
+    if (answer.ok) replace(await answer.text());
+  } catch {
+    // The next round tries again.
+  }
+  const part = list.querySelector("[data-refresh-seconds]");
+  wait(Number(part ? part.dataset.refreshSeconds : 5));
+}
+
+// Only a change is drawn, so that focus, open tables and a screen reader's place survive the rounds in between.
+let drawn = null;
+function replace(html) {
+  if (html === drawn) return;
+  const first = drawn === null;
+  drawn = html;
+  const fresh = new DOMParser().parseFromString(html, "text/html").body;
+  if (first && fresh.textContent.trim() === list.textContent.trim()) return;
+  for (const open of list.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
+  const focused = list.contains(document.activeElement) ? document.activeElement.id : "";
+  list.replaceChildren(...fresh.childNodes);
+  if (focused) document.getElementById(focused)?.focus();
+}
+
+function told(type, tone) {
+  return () => {
+    say(WORDS[type], tone);
+    wait(0);
+  };
+}
+
+function show(url, place) {
+  flow?.close();
+  const handlers = {
+    onConnected: told("connected"), onExit: told("exit"), onExpired: told("expired", "bad"), onError: told("error", "bad"), onEvent: () => wait(0),
+  };
+  inline.hidden = place !== "inline";
+  flow = window.MagicLink.open({ url, ...handlers, ...(place === "inline" ? { container: inline } : {}) });
+}
+
+async function connect(form, submitter) {
+  const place = form.elements.place?.value;
+  const fields = new URLSearchParams(new FormData(form));
+  fields.set("way", submitter.value);
+  submitter.disabled = true;
+  say("");
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "application/json" } });
+    const body = await answer.json();
+    if (!answer.ok) return say(body.message, "bad");
+    show(body.embedUrl, place);
+  } catch {
+    say("Meadow did not answer. Please try again.", "bad");
+  } finally {
+    submitter.disabled = false;
+  }
+}
+
+// Without the service's script the form goes its ordinary way: there and back by redirect.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!("connect" in form.dataset) || event.submitter?.value !== "embedded" || !window.MagicLink) return;
+  event.preventDefault();
+  connect(form, event.submitter);
+});
+
+wait(2);
