@@ -5,9 +5,14 @@ import shutil
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.clock import Clock
 from tests.postgres import Postgres, running_postgres
+
+# A busy machine is not a failure; and a continuous run says the same twice, while a developer's looks further each time.
+settings.register_profile("magiclink", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+settings.load_profile("magiclink")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,97 @@
+"""README's promises against the code, both ways: what is written exists, and what exists is written."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from service.errors import BadSettings, MagiclinkError
+from service.model import EvidenceKind
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+CODE = re.compile(r"`([^`]+)`")
+
+
+@cache
+def _text() -> str:
+    return README.read_text()
+
+
+@cache
+def _tables() -> dict[str, list[list[str]]]:
+    """The cells of every table's rows, by the first cell of its head; tables of one head are one."""
+    tables: dict[str, list[list[str]]] = {}
+    rows: list[list[str]] = []
+    for line in _text().splitlines():
+        if not line.startswith("|"):
+            rows = []
+            continue
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+        if set(line) <= set("|-: "):
+            head = rows.pop()[0].lower()
+            rows = tables.setdefault(head, [])
+        else:
+            rows.append(cells)
+    return tables
+
+
+def _named(head: str) -> list[str]:
+    """Everything in backticks in the first column."""
+    return [code for row in _tables()[head] for code in CODE.findall(row[0])]
+
+
+def _errors(kind: type[MagiclinkError] = MagiclinkError) -> Iterator[type[MagiclinkError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _errors(narrower)
+
+
+def test_readme_is_short_enough_to_be_read() -> None:
+    assert 0 < len(_text().splitlines()) <= 250
+
+
+def test_every_link_and_picture_of_the_readme_is_there() -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", _text()) + re.findall(r'(?:src|srcset|href)="([^"]+)"', _text())
+    files = [target.split("#")[0] for target in targets if not re.match(r"\w+:|#", target)]
+    assert [name for name in files if not (ROOT / name).exists()] == []
+
+
+def test_every_anchor_of_the_readme_is_a_heading() -> None:
+    headings = re.findall(r"^#+ (.+)$", _text(), re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", _text())) - anchors == set()
+
+
+def test_the_settings_table_names_every_setting_and_no_other() -> None:
+    expected = sorted(f"MAGICLINK_{each.name.upper()}" for each in fields(Settings))
+    assert sorted(name for name in _named("setting") if name.startswith("MAGICLINK_")) == expected
+
+
+@pytest.mark.parametrize(
+    "name", [each.name for each in fields(Settings) if each.default not in {MISSING, None, (), False}]
+)
+def test_the_settings_table_tells_the_default(name: str) -> None:
+    (row,) = (row for row in _tables()["setting"] if f"`MAGICLINK_{name.upper()}`" in row[0])
+    (default,) = (each.default for each in fields(Settings) if each.name == name)
+    assert f"`{default}`" in " ".join(row[1:])
+
+
+def test_the_codes_table_names_every_error_code_with_its_status() -> None:
+    told = {kind for kind in _errors() if kind.code != MagiclinkError.code} | {MagiclinkError}
+    expected = {(kind.code, kind.status) for kind in told if not issubclass(kind, BadSettings)}
+    written = {
+        (code, int(status))
+        for row in _tables()["code"]
+        for code in CODE.findall(row[0])
+        for status in re.findall(r"\b\d{3}\b", row[1])
+    }
+    assert written == expected
+
+
+def test_the_evidence_table_names_every_kind_of_evidence() -> None:
+    assert sorted(_named("evidence")) == sorted(EvidenceKind)
