@@ -6,7 +6,7 @@ export PYTHON ?=
 BIN := .venv/bin
 CHROMIUM ?= $(shell scripts/browser --find)
 export CHROMIUM
-JAVASCRIPT = $(wildcard service/static/*.js service/sandbox/static/*.js service/demo/static/*.js)
+NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_executable as driver; print(driver()[0])'
 PYTEST := $(BIN)/coverage run -m pytest -q
 
 .PHONY: help dev test check format types contracts javascript unit browser coverage bench simulate browser-installed clean
@@ -34,8 +34,8 @@ types: .venv/.dev
 contracts: .venv/.dev
 	$(BIN)/lint-imports
 
-javascript:
-	@for file in $(JAVASCRIPT); do echo "node --check $$file"; node --check "$$file"; done
+javascript: .venv/.dev # with the Node that playwright brings, so that none need be installed
+	node=$$($(NODE)); for script in $$(find service -name '*.js' | sort); do "$$node" --check "$$script"; done
 
 unit: .venv/.dev ## every test but the browser's, without coverage
 	$(BIN)/pytest -q -n 2 -m "not browser" $(ARGS)
