@@ -1,0 +1,28 @@
+"""Identifiers and secrets: random, or with a seed the same at every run."""
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from uuid import UUID
+
+
+class Ids:
+    """`serial` must never give the same number twice, also after a restart."""
+
+    def __init__(self, seed: str | None, serial: Callable[[], int]) -> None:
+        self._seed = seed
+        self._serial = serial
+
+    def uuid(self) -> str:
+        """A new UUID of version 4."""
+        return str(UUID(bytes=self._bytes()[:16], version=4))
+
+    def token(self) -> str:
+        """A new secret of 192 bits, safe in a path."""
+        return urlsafe_b64encode(self._bytes()[:24]).decode()
+
+    def _bytes(self) -> bytes:
+        if self._seed is None:
+            return secrets.token_bytes(32)
+        return hashlib.sha256(f"{self._seed}/{self._serial()}".encode()).digest()
