@@ -87,12 +87,23 @@ class Accounts(Registry):
                 if trouble:
                     self.set_status(connection.id, str(trouble.status))
 
+    def first_messages(self, connection_id: str | None = None) -> list[Message]:
+        """What is due before any answer may leave: of one connection, or of all."""
+        firsts = (message for message in self.outbox if message.is_first)
+        return [message for message in firsts if connection_id in {None, message.connection_id}]
+
+    def reveal(self, connection: Connection) -> Connection:
+        """Lets the API show a connection whose webhook has gone first, or for which none will go."""
+        if connection.shown_at is not None:
+            return connection
+        return self._connections.put(replace(connection, shown_at=self.time() + connection.shown_after_seconds))
+
     def _make(self, company_id: str, submission: Submission, door: Door, invitation_id: str | None) -> Connection:
         company = self.company(company_id)
         self.require_sites(company.id, submission.sites)
         change = self.troubles.strike("status_change", company.id)
         status = str(change.status) if change else self._judge(company.id, submission)
-        first = self.settings.webhook_url is not None and self.troubles.strike("webhook_first", company.id) is not None
+        first = self.troubles.strike("webhook_first", company.id) if self.settings.webhook_url else None
         now = self.now(company.id)
         made = Connection(
             id=self.ids.uuid(),
@@ -115,11 +126,12 @@ class Accounts(Registry):
             door=door,
             invitation_id=invitation_id,
             shown_at=None if first else 0.0,
+            shown_after_seconds=first.size if first else 0.0,
         )
-        self._announce(CREATED, made, is_first=first)
+        self._announce(CREATED, made)
         checked_at = now + CHECK_SECONDS
-        checked = replace(made, status=status, updated_at=checked_at, status_at=checked_at, first_seen_at=checked_at)
-        return self._keep(made, checked, is_first=first)
+        checked = self._keep(made, replace(made, status=status, updated_at=checked_at, status_at=checked_at))
+        return checked if self.first_messages(checked.id) else self.reveal(checked)
 
     def _edit(self, connection: Connection, submission: Submission) -> Connection:
         self.require_sites(connection.company_id, submission.sites)
@@ -154,9 +166,7 @@ class Accounts(Registry):
             return self.settings.wrong_password_status
         return MFA_TOKEN_EXPIRED if self.troubles.strike("mfa", company_id) else CONNECTED
 
-    def _keep(
-        self, before: Connection, after: Connection, *, also: tuple[str, ...] = (), is_first: bool = False
-    ) -> Connection:
+    def _keep(self, before: Connection, after: Connection, *, also: tuple[str, ...] = ()) -> Connection:
         """Writes the change with the events it owes, in one transaction; unchanged connections owe none."""
         if after.status == CONNECTED and after.collecting_since_at is None:
             after = replace(after, collecting_since_at=after.updated_at)
@@ -167,9 +177,9 @@ class Accounts(Registry):
             self._connections.put(after)
             if names or also:
                 changes = {"protectedChanges": [*names, *also], "old": old}
-                self._announce(UPDATED, after, changes, is_first=is_first)
+                self._announce(UPDATED, after, changes)
             if "status" in names or also:
-                self._announce(VALIDATED, after, is_first=is_first)
+                self._announce(VALIDATED, after)
         return after
 
     def _changes(self, before: Connection, after: Connection) -> tuple[dict[str, Any], list[str]]:
@@ -178,10 +188,9 @@ class Accounts(Registry):
         names = [PROTECTED[name] for name in changed]
         return {name: old[name] for name in names}, names
 
-    def _announce(
-        self, event: str, connection: Connection, extra: dict[str, Any] | None = None, *, is_first: bool = False
-    ) -> None:
+    def _announce(self, event: str, connection: Connection, extra: dict[str, Any] | None = None) -> None:
         body = connection_body(connection, self.company(connection.company_id), event) | (extra or {})
+        is_first = connection.shown_at is None
         self.queue(Message("", event, connection.company_id, connection.id, self.time(), body, is_first=is_first))
 
     def queue(self, message: Message) -> None:

@@ -102,6 +102,8 @@ class Connection(Noun):
     """Whether the events of its documents have been queued."""
     shown_at: float | None = 0.0
     """From when the API shows it; None while its webhook goes first."""
+    shown_after_seconds: float = 0.0
+    """How long after that webhook the API shows it."""
 
     @property
     def sample_types(self) -> tuple[str, ...]:
@@ -141,9 +143,13 @@ class Connection(Noun):
         }
 
 
-def read_submission(body: Mapping[str, Any]) -> Submission:
-    """Checks wire-named fields of an API body or of a form; raises `Invalid` naming each wrong one."""
-    return _submission(fields.read(body, CHECKS, required=("url", "username", "password", "sites")))
+def read_submission(body: Mapping[str, Any], *, sites_later: bool = False) -> Submission:
+    """Checks wire-named fields of an API body or of a form; raises `Invalid` naming each wrong one.
+
+    A page that asks for the sites after the sign-in says `sites_later`, and sends them with an edit.
+    """
+    required = ("url", "username", "password") if sites_later else ("url", "username", "password", "sites")
+    return _submission({"sites": [], **fields.read(body, CHECKS, required)}, sites_later=sites_later)
 
 
 def read_edit(connection: Connection, body: Mapping[str, Any]) -> Submission:
@@ -162,15 +168,15 @@ def read_edit(connection: Connection, body: Mapping[str, Any]) -> Submission:
         "multiplyByOccupancy": connection.multiply_by_occupancy,
         "externalId": connection.external_id,
     }
-    submission = _submission({**kept, **values})
+    submission = _submission({**kept, **values}, sites_later=True)
     if not submission.password and (submission.url, submission.username) != (connection.url, connection.username):
         raise Invalid({"password": ["This field is required."]})
     return submission
 
 
-def _submission(values: Mapping[str, Any]) -> Submission:
+def _submission(values: Mapping[str, Any], *, sites_later: bool = False) -> Submission:
     sites = values["sites"]
-    if not sites:
+    if not sites and not sites_later:
         raise Invalid({"sites": ["This list may not be empty."]})
     if len(sites) > SITES_MOST:
         raise Invalid({"sites": [f"Ensure this field has no more than {SITES_MOST} elements."]})

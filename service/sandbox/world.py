@@ -23,16 +23,18 @@ How a page uses it. Every verb is synchronous and durable when it returns.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service.sandbox import bills, pdf
+from service.sandbox import bills, metering, pdf
 from service.sandbox.companies import Site
 from service.sandbox.connections import SAMPLE_TYPES, Connection
 from service.sandbox.errors import Missing
 from service.sandbox.handoffs import Handoffs, Via
 from service.sandbox.messages import DOCUMENT_CREATED, Message, document_body
+from service.sandbox.registry import found
 
 __all__ = ["Via", "World"]
 
 VERSION = "v2.2"
+MIN_ID_LENGTH = 20
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class World(Handoffs):
         source = self._source(connection)
         return bills.documents_for(source, version=version, files_url=self.settings.public_url) if source else []
 
+    def find_document(self, document_id: str, version: str) -> dict[str, Any]:
+        """Among those of every connection that the API shows; raises `Missing`."""
+        shown = (one for one in self._connections if self.is_shown(one))
+        documents = (self._document(one, document_id.lower(), version) for one in shown)
+        return found(next((document for document in documents if document), None))
+
     def usage_of(self, connection: Connection, version: str = VERSION) -> list[dict[str, Any]]:
         """Newest first; none before the data is there."""
         source = self._source(connection)
@@ -95,7 +103,7 @@ class World(Handoffs):
     def queue_documents(self) -> None:
         """Queues the events of documents that have appeared since the last call."""
         for connection in self._connections:
-            if connection.announced or not self.has_data(connection):
+            if connection.announced or not connection.sites or not self.has_data(connection):
                 continue
             with self._rows.together():
                 self._connections.put(replace(connection, announced=True))
@@ -108,17 +116,43 @@ class World(Handoffs):
         if message.document_id is None:
             return message.body
         connection = self._connections.get(message.connection_id)
-        documents = self.documents_of(connection) if connection else []
-        found = next((one for one in documents if one["id"] == message.document_id), None)
-        return document_body(found, message.event_type) if found else None
+        document = self._document(connection, message.document_id, VERSION) if connection else None
+        return document_body(document, message.event_type) if document else None
 
-    def reveal(self, connection_id: str) -> None:
-        """Lets the API show a connection whose webhook has gone first, at once or as long after as the trouble says."""
-        connection = self._connections.get(connection_id)
-        if connection is None or connection.shown_at is not None:
+    def settle(self, message: Message, retried: Message | None) -> None:
+        """Ends a message, or puts it back for later, unless it has been forgotten meanwhile."""
+        if self.outbox.get(message.id) is None:
             return
-        trouble = self.troubles.look("webhook_first", connection.company_id)
-        self._connections.put(replace(connection, shown_at=self.time() + (trouble.size if trouble else 0.0)))
+        if retried is None:
+            self.outbox.remove(message.id)
+        else:
+            self.outbox.put(retried)
+
+    def reveal_by_id(self, connection_id: str) -> None:
+        """Shows a connection whose webhook has gone first, if it is still there."""
+        connection = self._connections.get(connection_id)
+        if connection:
+            self.reveal(connection)
+
+    def owner_of(self, path: str) -> str | None:
+        """The company that an address speaks of, by any id of the API in it."""
+        owners = (self._owner(segment) for segment in path.split("/") if len(segment) > MIN_ID_LENGTH)
+        return next((owner for owner in owners if owner), None)
+
+    def _owner(self, segment: str) -> str | None:
+        known = segment.lower()
+        if self._companies.get(known):
+            return known
+        for shelf in (self._sites, self._connections, self._invitations):
+            thing = shelf.get(known)
+            if thing:
+                return thing.company_id
+        return None
+
+    def _document(self, connection: Connection, document_id: str, version: str) -> dict[str, Any] | None:
+        source = self._source(connection)
+        bill = metering.find_bill(source, document_id) if source else None
+        return bills.document(bill, version=version, files_url=self.settings.public_url) if bill else None
 
     def _source(self, connection: Connection) -> Source | None:
         ready = self.collected_at(connection)

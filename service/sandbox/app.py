@@ -1,0 +1,69 @@
+"""Puts the sandbox together. Run it with `date_header=False`: its answers carry the date of its own clock."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+import httpx
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from service.sandbox.answers import add_errors
+from service.sandbox.api import VERSIONS, create_api
+from service.sandbox.control import create_control
+from service.sandbox.data import file_routes
+from service.sandbox.deliveries import TIMEOUT_SECONDS, Deliveries, Sleep
+from service.sandbox.gate import Gate, Keeper
+from service.sandbox.journal import Journal
+from service.sandbox.settings import Settings
+from service.sandbox.world import World
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], float],
+    http: httpx.AsyncClient | None = None,
+    sleep: Sleep = anyio.sleep,
+) -> Starlette:
+    """The sandbox as one application; `http` sends its webhooks and stays the caller's to close.
+
+    `state.world` and `state.deliveries` are for those who run it in their own process; its lifespan sends the webhooks.
+    """
+    world = World(settings, clock)
+    client = http or httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
+    deliveries = Deliveries(world, client)
+    journal = Journal()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as group:
+            group.start_soon(deliveries.run, sleep)
+            yield
+            group.cancel_scope.cancel()
+        if http is None:
+            await client.aclose()
+        world.close()
+
+    app = Starlette(
+        routes=[
+            *(Mount(f"/{version}", Keeper(create_api(world, version), world, sleep)) for version in VERSIONS),
+            Mount("/_control", create_control(world, journal)),
+            *file_routes(world),
+            Route("/healthz", _healthy),
+            Route("/readyz", _healthy),
+        ],
+        middleware=[Middleware(Gate, world, deliveries, journal)],
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    add_errors(app)
+    app.state.world, app.state.deliveries = world, deliveries
+    return app
+
+
+async def _healthy(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})

@@ -1,0 +1,112 @@
+"""The control door: troubles, time, the log of requests, and a fresh start.
+
+Not the provider's: for tests, and for trying things out.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.sandbox import fields
+from service.sandbox.answers import add_errors, parse_object
+from service.sandbox.errors import Invalid, Missing
+from service.sandbox.journal import Journal
+from service.sandbox.troubles import Trouble, read_trouble
+from service.sandbox.world import World
+
+ADVANCE_MOST_SECONDS = 315_360_000
+
+
+def create_control(world: World, journal: Journal) -> Starlette:
+    """To be mounted at `/_control`."""
+    door = Control(world, journal)
+    control = Starlette(
+        routes=[
+            Route("/reset", door.reset, methods=["POST"]),
+            Route("/requests", door.requests),
+            Route("/time", door.advance, methods=["POST"]),
+            Route("/troubles", door.list_troubles),
+            Route("/troubles/{name}", door.put_trouble, methods=["PUT"]),
+            Route("/troubles/{name}", door.end_trouble, methods=["DELETE"]),
+            Route("/connections/{connection_id}", door.remove_connection, methods=["DELETE"]),
+        ]
+    )
+    add_errors(control)
+    return control
+
+
+class Control:
+    """One method for each operation."""
+
+    def __init__(self, world: World, journal: Journal) -> None:
+        self._world = world
+        self._journal = journal
+
+    async def reset(self, _: Request) -> Response:
+        self._world.reset()
+        self._journal.clear()
+        return Response(status_code=204)
+
+    async def requests(self, _: Request) -> Response:
+        return JSONResponse({"requests": self._journal.entries()})
+
+    async def advance(self, request: Request) -> Response:
+        values = fields.read(await _body(request), {"advanceSeconds": _advance}, required=("advanceSeconds",))
+        self._world.advance(values["advanceSeconds"])
+        return JSONResponse({"now": self._world.time()})
+
+    async def list_troubles(self, _: Request) -> Response:
+        return JSONResponse({"troubles": [trouble.as_wire() for trouble in self._world.troubles]})
+
+    async def put_trouble(self, request: Request) -> Response:
+        trouble = await self._read_trouble(request)
+        self._world.troubles.put(trouble)
+        if trouble.name == "status_change":
+            self._world.trouble_statuses(trouble.company_id)
+        return JSONResponse(trouble.as_wire())
+
+    async def end_trouble(self, request: Request) -> Response:
+        given = await _body(request)
+        trouble = read_trouble(request.path_params["name"], {"status": "OTHER_ERROR", **given})
+        self._world.troubles.remove(trouble.name, trouble.company_id)
+        return Response(status_code=204)
+
+    async def remove_connection(self, request: Request) -> Response:
+        self._world.remove_connection(request.path_params["connection_id"])
+        return Response(status_code=204)
+
+    async def _read_trouble(self, request: Request) -> Trouble:
+        trouble = read_trouble(request.path_params["name"], await _body(request))
+        if trouble.company_id is not None:
+            try:
+                self._world.company(trouble.company_id)
+            except Missing:
+                raise Invalid({"companyId": ["Unknown company."]}) from None
+        return trouble
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    """Fields from the body, and from the address where a number is written as one."""
+    raw = await request.body()
+    query = {name: _number(value) for name, value in request.query_params.items()}
+    return {**query, **(parse_object(raw) if raw.strip() else {})}
+
+
+def _number(value: str) -> str | float:
+    readers: tuple[Callable[[str], float], ...] = (int, float)
+    for reader in readers:
+        try:
+            return reader(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _advance(value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= ADVANCE_MOST_SECONDS:
+        return float(value)
+    raise ValueError(f"Must be a number of seconds from 0 to {ADVANCE_MOST_SECONDS}.")

@@ -1,0 +1,169 @@
+"""Before every door: the limit on bodies, the clock on every answer, the journal, and webhooks that go first.
+
+`Keeper` stands before the API alone: its key, and the troubles that strike any call.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from typing import Any
+
+import httpx
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.sandbox.answers import detail
+from service.sandbox.deliveries import Deliveries
+from service.sandbox.journal import Journal, readable, without_secrets
+from service.sandbox.troubles import NAMES, forced
+from service.sandbox.wire import rest_time
+from service.sandbox.world import World
+
+BODY_MOST_BYTES = 256 * 1024
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class DroppedConnection(httpx.RemoteProtocolError):
+    """The answer that the trouble swallowed; what a client in the same process sees is what one across a wire would."""
+
+
+class Gate:
+    """Around the whole sandbox."""
+
+    def __init__(self, app: ASGIApp, world: World, deliveries: Deliveries, journal: Journal) -> None:
+        self._app = app
+        self._world = world
+        self._deliveries = deliveries
+        self._journal = journal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        company_id = self._world.owner_of(scope["path"])
+        raw = await _read(receive, scope)
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                await self._deliveries.send_first()
+                status = message["status"]
+                MutableHeaders(scope=message)["date"] = formatdate(self._world.now(company_id), usegmt=True)
+            await send(message)
+
+        asked = QueryParams(scope["query_string"]).getlist("trouble")
+        before = forced.set(frozenset(asked) & frozenset(NAMES))
+        try:
+            inner = self._app if raw is not None else detail(413, "Request body is larger than 256 KiB.")
+            await inner(scope, _replay(raw or b"", receive), answer)
+        finally:
+            forced.reset(before)
+            self._note(scope, company_id, raw, status)
+
+    def _note(self, scope: Scope, company_id: str | None, raw: bytes | None, status: int) -> None:
+        if scope["path"].startswith("/_control/"):
+            return
+        headers = Headers(scope=scope)
+        entry: dict[str, Any] = {
+            "at": rest_time(self._world.time()),
+            "method": scope["method"],
+            "path": scope["path"],
+            "query": scope["query_string"].decode("latin-1"),
+            "status": status,
+            "companyId": company_id,
+            "headers": without_secrets(headers),
+            "body": readable(headers, raw or b""),
+        }
+        self._journal.add(entry)
+
+
+class Keeper:
+    """Around one version of the API: first the key, then the troubles."""
+
+    def __init__(self, app: ASGIApp, world: World, sleep: Sleep) -> None:
+        self._app = app
+        self._world = world
+        self._sleep = sleep
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = Headers(scope=scope).get("x-api-key")
+        if given is None:
+            await detail(401, "Authentication credentials were not provided.")(scope, receive, send)
+        elif not hmac.compare_digest(given.encode(), self._world.settings.api_key.encode()):
+            await detail(401, "Invalid API key.")(scope, receive, send)
+        else:
+            await self._troubled(scope, receive, send, self._world.owner_of(scope["path"]))
+
+    async def _troubled(self, scope: Scope, receive: Receive, send: Send, company_id: str | None) -> None:
+        troubles = self._world.troubles
+        if slow := troubles.strike("slow", company_id):
+            await self._sleep(slow.size)
+        if failing := troubles.strike("provider_5xx", company_id):
+            await detail(int(failing.status or 500), "A server error occurred.")(scope, receive, send)
+        elif limited := troubles.strike("rate_limited", company_id):
+            headers = {"retry-after": str(int(limited.size))}
+            await detail(429, "Request was throttled.", headers)(scope, receive, send)
+        elif troubles.strike("drop_connection", company_id):
+            await self._drop(scope, receive, send)
+        elif troubles.strike("invalid_json", company_id):
+            await self._garble(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _drop(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carries the call out and loses its answer, the harder case for a caller."""
+        await self._answered(scope, receive)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+        await send({"type": "http.response.body", "body": b"{", "more_body": True})
+        raise DroppedConnection("The sandbox dropped the connection, as the trouble drop_connection asks.")
+
+    async def _garble(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carries the call out and answers the first half of the truth."""
+        status, body = await self._answered(scope, receive)
+        half = body[: len(body) // 2] or b"{"
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(half)).encode())]
+        await send({"type": "http.response.start", "status": 200 if status == 204 else status, "headers": headers})
+        await send({"type": "http.response.body", "body": half})
+
+    async def _answered(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+        messages: list[Message] = []
+
+        async def collect(message: Message) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, collect)
+        status = next(message["status"] for message in messages if message["type"] == "http.response.start")
+        return status, b"".join(message.get("body", b"") for message in messages)
+
+
+async def _read(receive: Receive, scope: Scope) -> bytes | None:
+    """The whole body; None when it is larger than allowed, whatever its length was said to be."""
+    said = Headers(scope=scope).get("content-length", "")
+    if said.isdecimal() and int(said) > BODY_MOST_BYTES:
+        return None
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > BODY_MOST_BYTES:
+            return None
+        more = message["type"] == "http.request" and message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _replay(raw: bytes, receive: Receive) -> Receive:
+    """Gives the body that was read once more, and then whatever else comes."""
+    unread = True
+
+    async def replay() -> Message:
+        nonlocal unread
+        if not unread:
+            return await receive()
+        unread = False
+        return {"type": "http.request", "body": raw, "more_body": False}
+
+    return replay
