@@ -1,0 +1,195 @@
+"""The commands of `magiclink`: options in, text out. What they do lives in `street` and `terminal`."""
+
+import json
+import os
+import time
+import webbrowser
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import httpx
+
+from service import __version__, terminal
+from service.errors import MagiclinkError
+
+
+class OneLine(click.ClickException):
+    """A failure as one line on standard error; exit code 1."""
+
+    def format_message(self) -> str:
+        return self.message
+
+
+class Commands(click.Group):
+    """Turns the troubles that the commands know into one line, and lists commands as they are told in the README."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (terminal.Trouble, MagiclinkError) as exc:
+            raise OneLine(str(exc)) from exc
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="magiclink")
+def main() -> None:
+    """Connect utility accounts through Nectar: recorded once, for the right user."""
+
+
+def _street() -> ModuleType:
+    from service import street  # noqa: PLC0415 - all three houses; who only looks at a list need not wait for them
+
+    return street
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the service.  [default: 8000]")
+@click.option("--sandbox-port", type=click.IntRange(0, 65535), help="Port of the sandbox.  [default: 9000]")
+@click.option("--host-port", type=click.IntRange(0, 65535), help="Port of the demo host app.  [default: 8080]")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="[default: .magiclink]")
+@click.option("--data-delay", type=click.FloatRange(0, 30), help="Seconds that sample bills take.  [default: 5]")
+@click.option("--allow-origin", "origins", multiple=True, help="A further host app's origin; repeatable.")
+@click.option("--open", "open_it", is_flag=True, help="Open the demo host app in a browser.")
+def dev(*, open_it: bool, **flags: Any) -> None:
+    """Run everything side by side; nothing to configure."""
+    street = _street()
+    street.dev(street.Flags(**flags), os.environ, click.echo, webbrowser.open if open_it else None)
+
+
+host_option = click.option("--host", help="Address to listen on.  [default: 127.0.0.1, or 0.0.0.0 where PORT is set]")
+
+
+@main.command()
+@host_option
+@click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True)
+def serve(host: str | None, port: int) -> None:
+    """Run the service alone, from the environment."""
+    _street().serve(os.environ, host, port)
+
+
+@main.command()
+@host_option
+@click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=9000, show_default=True)
+def sandbox(host: str | None, port: int) -> None:
+    """Run the sandbox alone, from the environment."""
+    _street().sandbox(os.environ, host, port)
+
+
+def over_http(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command a running service: `--url`, `--key` and a client as first argument."""
+
+    @click.option(
+        "--url",
+        "--base-url",
+        "url",
+        envvar="MAGICLINK_PUBLIC_URL",
+        default="http://localhost:8000",
+        show_default=True,
+        show_envvar=True,
+        help="Where the service runs.",
+    )
+    @click.option(
+        "--key",
+        "--api-key",
+        "key",
+        envvar="MAGICLINK_API_KEY",
+        show_envvar=True,
+        help="API key; dev-key where the service is local.",
+    )
+    @click.pass_obj
+    def connected(transport: httpx.BaseTransport | None, /, url: str, key: str | None, **options: Any) -> None:
+        with terminal.Service(url, key, transport) as service:
+            command(service, **options)
+
+    return update_wrapper(connected, command)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+limit = click.option("--limit", type=click.IntRange(1, 10_000), default=25, show_default=True, help="Rows at most.")
+
+
+def show(columns: Any, rows: list[terminal.Json], *, as_json: bool, nothing: str) -> None:
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        click.echo(nothing, err=True)
+        return
+    click.echo(terminal.table(columns, rows))
+
+
+@main.command()
+@click.option("--user", required=True, help="Your own id of the end user.")
+@click.option("--company", required=True, help="ID, ID=NAME, or the provider's UUID.")
+@click.option("--site", "sites", multiple=True, required=True, help="ID, ID=NAME or ID=NAME@ADDRESS; repeatable.")
+@click.option("--link", type=click.Choice(["auto", "magic_link", "invitation"]), default="auto", show_default=True)
+@click.option("--email", help="Becomes the invitation's allowed and owner e-mail.")
+@click.option("--expires-in", type=click.IntRange(60, 2_592_000), help="Seconds; one hour unless told otherwise.")
+@click.option("--open", "open_it", is_flag=True, help="Open the URL in a browser.")
+@click.option("--wait", is_flag=True, help="Follow the session to its end; exit code 1 unless it ends connected.")
+@as_json
+@over_http
+def link(service: terminal.Service, *, open_it: bool, wait: bool, as_json: bool, **wanted: Any) -> None:
+    """Make a session and print its URL."""
+    session = service.post("/v1/sessions", terminal.session_body(**wanted))
+    click.echo(json.dumps(session) if as_json else session["redirectUrl"])
+    click.echo(f"Session {session['id']} for {session['userId']}, open until {session['expiresAt']}.", err=True)
+    if open_it:
+        webbrowser.open(session["redirectUrl"])
+    if wait:
+        _follow(service, session, as_json=as_json)
+
+
+def _follow(service: terminal.Service, session: terminal.Json, *, as_json: bool) -> None:
+    last = session
+    for now in terminal.watch(service, session, partial(time.sleep, 1)):
+        for line in [json.dumps(now)] if as_json else terminal.news(last, now):
+            click.echo(line)
+        last = now
+    if last["status"] != "connected":
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.option("--user", help="Only this user's.")
+@click.option("--status", help="Only those with this status.")
+@click.option("--company", help="Only this company's (the provider's UUID).")
+@limit
+@as_json
+@over_http
+def sessions(service: terminal.Service, *, user: str, status: str, company: str, limit: int, as_json: bool) -> None:
+    """List sessions, newest first."""
+    query = {"userId": user, "status": status, "companyId": company}
+    show(terminal.SESSIONS, service.rows("/v1/sessions", query, limit), as_json=as_json, nothing="No sessions.")
+
+
+@main.command()
+@click.option("--user", help="Only this user's.")
+@click.option("--status", help="Only those with this status.")
+@click.option("--company", help="Only this company's (the provider's UUID).")
+@limit
+@as_json
+@over_http
+def connections(service: terminal.Service, *, user: str, status: str, company: str, limit: int, as_json: bool) -> None:
+    """List recorded connections, newest first."""
+    query = {"userId": user, "status": status, "companyId": company}
+    rows = service.rows("/v1/connections", query, limit)
+    show(terminal.CONNECTIONS, rows, as_json=as_json, nothing="No connections.")
+
+
+@main.command()
+@click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--after", help="Begin after this event's cursor.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@over_http
+def events(service: terminal.Service, *, follow: bool, after: str | None, as_json: bool) -> None:
+    """Print everything that happened, oldest first."""
+    for row in terminal.events(service, after, partial(time.sleep, 1) if follow else None):
+        click.echo(json.dumps(row) if as_json else terminal.table(terminal.EVENTS, [row], heading=False))

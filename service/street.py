@@ -1,0 +1,191 @@
+"""Sandbox, service and demo host app, alone or side by side in one process: ports, secrets, start and stop.
+
+`dev` needs nothing from its user: what the environment does not say is filled in here, and kept in the data folder.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import service.app
+import service.demo.app
+import service.sandbox.app
+import service.sandbox.settings
+import service.settings
+from service.demo.settings import DemoSettings
+from service.process import CannotStart, House, listen, port_of, run
+
+Environ = Mapping[str, str]
+SERVICE_PORT, SANDBOX_PORT, DEMO_PORT = 8000, 9000, 8080
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What was said on the command line; None where nothing was."""
+
+    port: int | None = None
+    sandbox_port: int | None = None
+    host_port: int | None = None
+    data_dir: Path | None = None
+    data_delay: float | None = None
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports that are really listened on."""
+
+    service: int
+    sandbox: int
+    demo: int
+
+
+def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
+    try:
+        return read(environ)
+    except service.sandbox.settings.BadSettings as exc:
+        raise CannotStart(str(exc)) from exc
+
+
+def serve(environ: Environ, host: str | None, port: int) -> None:
+    """The service alone."""
+    settings = _read(service.settings.read, environ)
+    on_service = listen(_host(environ, host), port, "--port")
+    run(lambda: [House(service.app.create_app(settings), on_service)], lambda: None)
+
+
+def sandbox(environ: Environ, host: str | None, port: int) -> None:
+    """The sandbox alone. It tells its own time, so uvicorn writes no `Date`."""
+    settings = _read(service.sandbox.settings.read, environ)
+    on_sandbox = listen(_host(environ, host), port, "--port")
+    run(lambda: [House(service.sandbox.app.create_app(settings), on_sandbox, date_header=False)], lambda: None)
+
+
+def _host(environ: Environ, host: str | None) -> str:
+    """A platform that sets PORT reaches us from outside."""
+    return host or ("0.0.0.0" if environ.get("PORT") else "127.0.0.1")  # noqa: S104
+
+
+def dev(
+    flags: Flags, environ: Environ, say: Callable[[str], object], open_page: Callable[[str], object] | None
+) -> None:
+    """All three, on three origins; returns when stopped."""
+    folder = flags.data_dir or Path(".magiclink")
+    kept = keep(folder)
+    on_service = listen("localhost", _or(flags.port, SERVICE_PORT), "--port")
+    on_sandbox = listen("127.0.0.1", _or(flags.sandbox_port, SANDBOX_PORT), "--sandbox-port")
+    on_demo = listen("127.0.0.1", _or(flags.host_port, DEMO_PORT), "--host-port")
+    ports = Ports(port_of(on_service), port_of(on_sandbox), port_of(on_demo))
+    settled = settle(flags, environ, ports, folder, kept)
+    settings = _read(service.settings.read, settled)
+    sandbox_settings = _read(service.sandbox.settings.read, settled)
+    demo = DemoSettings(
+        service_url=f"http://localhost:{ports.service}",
+        public_service_url=settings.public_url,
+        api_key=settings.api_key or "",
+        own_url=f"http://127.0.0.1:{ports.demo}",
+        secret=kept["demo_secret"],
+    )
+
+    def houses() -> list[House]:
+        return [
+            House(service.sandbox.app.create_app(sandbox_settings), on_sandbox, date_header=False),
+            House(service.app.create_app(settings), on_service),
+            House(service.demo.app.create_app(demo), on_demo),
+        ]
+
+    def started() -> None:
+        say(greeting(demo, sandbox_settings.public_url, folder))
+        if open_page:
+            open_page(demo.own_url)
+
+    run(houses, started)
+
+
+def _or(given: int | None, otherwise: int) -> int:
+    return otherwise if given is None else given
+
+
+def greeting(demo: DemoSettings, sandbox_url: str, folder: Path) -> str:
+    return (
+        f"\n  Demo host app  {demo.own_url}\n"
+        f"  Service        {demo.public_service_url}   API key: {demo.api_key}\n"
+        f"  Sandbox        {sandbox_url}\n\n"
+        f"  Open the demo host app, sign in, and connect a utility account.\n"
+        f"  Data is kept in {folder}. Ctrl-C stops.\n"
+    )
+
+
+def keep(folder: Path) -> dict[str, str]:
+    """The secrets of this folder, made at the first start and the same ever after."""
+    path = folder / "secrets.json"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(_fresh_secrets(), indent=2), encoding="utf-8")
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {name: str(kept[name]) for name in _fresh_secrets()}
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        raise CannotStart(f"Cannot keep secrets in {path}; mend or remove it, or choose another --data-dir.") from exc
+
+
+def _fresh_secrets() -> dict[str, str]:
+    return {
+        "secret_key": secrets.token_urlsafe(32),
+        "webhook_secret": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        "demo_secret": secrets.token_urlsafe(32),
+    }
+
+
+def settle(flags: Flags, environ: Environ, ports: Ports, folder: Path, kept: Mapping[str, str]) -> dict[str, str]:
+    """The environment for the houses: what was missing is filled in, and flags beat what was there."""
+    settled = {name: value for name, value in environ.items() if value}
+    urls = f"http://localhost:{ports.service}", f"http://127.0.0.1:{ports.sandbox}", f"http://127.0.0.1:{ports.demo}"
+    said = _from_flags(flags, urls, folder)
+    settled |= {name: value for name, value in said.items() if value is not None}
+    for name, value in _defaults(settled, urls, folder, kept).items():
+        if not settled.get(f"{name}_FILE"):
+            settled.setdefault(name, value)
+    given = settled.get("MAGICLINK_ALLOWED_ORIGINS", "")
+    settled["MAGICLINK_ALLOWED_ORIGINS"] = ",".join(each for each in (urls[2], *flags.origins, given) if each)
+    return settled
+
+
+def _from_flags(flags: Flags, urls: tuple[str, str, str], folder: Path) -> dict[str, str | None]:
+    moved = flags.sandbox_port is not None
+    return {
+        "MAGICLINK_PUBLIC_URL": urls[0] if flags.port is not None else None,
+        "MAGICLINK_PROVIDER_URL": f"{urls[1]}/v2.2" if moved else None,
+        "MAGICLINK_PROVIDER_PAGES_URL": urls[1] if moved else None,
+        "SANDBOX_PUBLIC_URL": urls[1] if moved else None,
+        "MAGICLINK_DATABASE_URL": _database_url(folder) if flags.data_dir else None,
+        "SANDBOX_DATA_DIR": str(folder / "sandbox") if flags.data_dir else None,
+        "SANDBOX_DATA_DELAY": None if flags.data_delay is None else str(flags.data_delay),
+    }
+
+
+def _defaults(settled: Environ, urls: tuple[str, str, str], folder: Path, kept: Mapping[str, str]) -> dict[str, str]:
+    webhook_secret = settled.get("SANDBOX_WEBHOOK_SECRET", kept["webhook_secret"])
+    return {
+        "MAGICLINK_SECRET_KEYS": kept["secret_key"],
+        "MAGICLINK_PUBLIC_URL": urls[0],
+        "MAGICLINK_DATABASE_URL": _database_url(folder),
+        "MAGICLINK_PROVIDER_URL": f"{urls[1]}/v2.2",
+        "MAGICLINK_PROVIDER_PAGES_URL": urls[1],
+        "MAGICLINK_PROVIDER_API_KEY": settled.get("SANDBOX_API_KEY", "sandbox-key"),
+        "MAGICLINK_PROVIDER_WEBHOOK_SECRETS": webhook_secret,
+        "MAGICLINK_API_KEY": "dev-key",
+        "SANDBOX_PUBLIC_URL": urls[1],
+        "SANDBOX_DATA_DIR": str(folder / "sandbox"),
+        "SANDBOX_WEBHOOK_URL": f"{urls[0]}/webhooks/nectar",
+        "SANDBOX_WEBHOOK_SECRET": webhook_secret,
+    }
+
+
+def _database_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'magiclink.db'}"
