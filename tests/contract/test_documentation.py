@@ -6,10 +6,13 @@ from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 
+from service.cli import main
 from service.errors import BadSettings, MagiclinkError
 from service.model import EvidenceKind
+from service.sandbox.settings import VARIABLES
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -68,8 +71,8 @@ def test_every_anchor_of_the_readme_is_a_heading() -> None:
 
 
 def test_the_settings_table_names_every_setting_and_no_other() -> None:
-    expected = sorted(f"MAGICLINK_{each.name.upper()}" for each in fields(Settings))
-    assert sorted(name for name in _named("setting") if name.startswith("MAGICLINK_")) == expected
+    ours = {f"MAGICLINK_{each.name.upper()}" for each in fields(Settings)}
+    assert sorted(_named("setting")) == sorted(ours | set(VARIABLES))
 
 
 @pytest.mark.parametrize(
@@ -95,3 +98,16 @@ def test_the_codes_table_names_every_error_code_with_its_status() -> None:
 
 def test_the_evidence_table_names_every_kind_of_evidence() -> None:
     assert sorted(_named("evidence")) == sorted(EvidenceKind)
+
+
+def test_the_commands_table_names_every_command_and_no_other() -> None:
+    written = {code for code in _named("command") if code.startswith("magiclink ")}
+    assert {re.split(r" (?=[-A-Z])", code)[0] for code in written} == set(_commands(main, "magiclink"))
+
+
+def _commands(group: click.Group, path: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{path} {name}")
+        elif not command.hidden:
+            yield f"{path} {name}"

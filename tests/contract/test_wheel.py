@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from threading import Timer
 
+import httpx
 import pytest
 
 from service import __version__
@@ -16,10 +20,13 @@ UV = str(Path(sys.executable).with_name("uv"))
 SHIPPED_BESIDE_CODE = {".html", ".css", ".js", ".svg", ".png", ".sql", ".json", ".txt", ".ico", ".woff2"}
 
 
+# This checkout out of sight: no path to it, no active environment, no setting of its developer's.
+OURS = ("PYTHON", "VIRTUAL_ENV", "MAGICLINK_", "SANDBOX_")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+
+
 def _run(*command: str, cwd: Path) -> str:
-    """Runs without this checkout in sight: no PYTHONPATH, no active environment."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -84,3 +91,36 @@ def test_nothing_of_the_development_tools_is_needed(installed: Path, tmp_path: P
     names = {package["name"] for package in json.loads(said)}
     assert {"magiclink", "starlette"} <= names
     assert not names & {"pytest", "mypy", "ruff", "playwright", "psycopg"}
+
+
+def test_the_installed_command_runs_all_three_apps_and_stops_when_asked(installed: Path, tmp_path: Path) -> None:
+    ports = ("--port", "0", "--sandbox-port", "0", "--host-port", "0")
+    command = [str(installed / "magiclink"), "dev", *ports, "--data-dir", str(tmp_path / "data")]
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = Timer(60, running.kill)
+    deadline.start()
+    try:
+        urls = _urls_said(running)
+        answers = [httpx.get(f"{url}/readyz").status_code for url in urls.values()]
+        page = httpx.get(urls["Demo host app"], follow_redirects=True)
+        script = httpx.get(f"{urls['Service']}/embed.js")
+        running.send_signal(signal.SIGINT)
+        said, _ = running.communicate()
+    finally:
+        deadline.cancel()
+        running.kill()
+    assert answers == [200, 200, 200]
+    assert (page.status_code, script.status_code) == (200, 200)
+    assert running.returncode == 0, said
+
+
+def _urls_said(running: subprocess.Popen[str]) -> dict[str, str]:
+    """Reads what the command prints until it is ready."""
+    said = ""
+    for line in running.stdout or ():
+        said += line
+        if "Ctrl-C" in line:
+            return dict(re.findall(r"^  (\w[\w ]*?)  +(http://\S+)", said, re.MULTILINE))
+    raise AssertionError(said)
