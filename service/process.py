@@ -45,8 +45,11 @@ class House(uvicorn.Server):
         )
 
     async def live(self) -> None:
-        async with self.app.router.lifespan_context(self.app):
-            await self.serve(self.sockets)
+        with contextlib.ExitStack() as stack:
+            for each in self.sockets:
+                stack.enter_context(each)
+            async with self.app.router.lifespan_context(self.app):
+                await self.serve(self.sockets)
 
     async def startup(self, sockets: Sockets | None = None) -> None:
         await super().startup(sockets)

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import time as clock  # noqa: TID251 - here the clocks are given out
 from typing import Any
 
 import service.app
@@ -62,7 +63,10 @@ def sandbox(environ: Environ, host: str | None, port: int) -> None:
     """The sandbox alone. It tells its own time, so uvicorn writes no `Date`."""
     settings = _read(service.sandbox.settings.read, environ)
     on_sandbox = listen(_host(environ, host), port, "--port")
-    run(lambda: [House(service.sandbox.app.create_app(settings), on_sandbox, date_header=False)], lambda: None)
+    run(
+        lambda: [House(service.sandbox.app.create_app(settings, clock=clock), on_sandbox, date_header=False)],
+        lambda: None,
+    )
 
 
 def _host(environ: Environ, host: str | None) -> str:
@@ -93,7 +97,7 @@ def dev(
 
     def houses() -> list[House]:
         return [
-            House(service.sandbox.app.create_app(sandbox_settings), on_sandbox, date_header=False),
+            House(service.sandbox.app.create_app(sandbox_settings, clock=clock), on_sandbox, date_header=False),
             House(service.app.create_app(settings), on_service),
             House(service.demo.app.create_app(demo), on_demo),
         ]

@@ -1,0 +1,136 @@
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from service import process
+from service.process import CannotStart, House, listen, port_of
+
+
+class Diary:
+    """What an app went through."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def app(self, name: str, failure: Exception | None = None) -> Starlette:
+        end = asyncio.Event()
+
+        @asynccontextmanager
+        async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+            if failure:
+                raise failure
+            self.lines.append(f"{name} opens")
+            yield
+            self.lines.append(f"{name} closes")
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield b"begun\n"
+            await end.wait()
+            self.lines.append(f"{name} ends its stream")
+
+        async def endless(_request: Request) -> Response:
+            return StreamingResponse(stream())
+
+        async def hello(_request: Request) -> Response:
+            return PlainTextResponse(name)
+
+        app = Starlette(routes=[Route("/", hello), Route("/stream", endless)], lifespan=lifespan)
+        app.state.close_streams = end.set
+        return app
+
+
+def run(houses: Callable[[], list[House]], visit: Callable[[], object]) -> None:
+    """Serves until `visit`, a coroutine function, is done and has asked for the end as a person would."""
+    visits = []
+
+    def started() -> None:
+        visits.append(asyncio.ensure_future(visit()))  # type: ignore[call-overload]
+
+    process.run(houses, started)
+    for each in visits:
+        each.result()
+
+
+def test_a_port_that_is_taken_is_said_with_the_option_that_changes_it() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotStart, match=rf"Port {port} on 127\.0\.0\.1 is taken .* with --host-port"):
+            listen("127.0.0.1", port, "--host-port")
+
+
+def test_a_name_that_is_no_host_is_said() -> None:
+    with pytest.raises(CannotStart, match=r"Cannot listen on nowhere\.invalid"):
+        listen("nowhere.invalid", 0, "--port")
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(CannotStart, match="not an address of this machine"):
+        listen("192.0.2.1", 0, "--port")
+
+
+def test_every_address_of_localhost_has_the_same_port() -> None:
+    sockets = listen("localhost", 0, "--port")
+    try:
+        assert {each.getsockname()[1] for each in sockets} == {port_of(sockets)}
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def test_an_open_stream_does_not_delay_the_end() -> None:
+    diary = Diary()
+    sockets = listen("127.0.0.1", 0, "--port")
+    url = f"http://127.0.0.1:{port_of(sockets)}"
+
+    async def visit() -> None:
+        async with httpx.AsyncClient() as client, client.stream("GET", f"{url}/stream") as answer:
+            lines = answer.aiter_lines()
+            assert await anext(lines) == "begun"
+            os.kill(os.getpid(), signal.SIGINT)
+            assert [line async for line in lines] == []
+
+    run(lambda: [House(diary.app("a"), sockets)], visit)
+    assert diary.lines == ["a opens", "a ends its stream", "a closes"]
+
+
+def test_houses_open_in_order_and_all_close() -> None:
+    diary = Diary()
+    streets = {name: listen("127.0.0.1", 0, "--port") for name in "ab"}
+    urls = [f"http://127.0.0.1:{port_of(sockets)}/" for sockets in streets.values()]
+
+    async def visit() -> None:
+        async with httpx.AsyncClient() as client:
+            assert [(await client.get(url)).text for url in urls] == ["a", "b"]
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    run(lambda: [House(diary.app(name), sockets) for name, sockets in streets.items()], visit)
+    assert diary.lines[:2] == ["a opens", "b opens"]
+    assert sorted(diary.lines[2:]) == ["a closes", "b closes"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_house_that_cannot_open_closes_the_others_and_says_why() -> None:
+    diary = Diary()
+    opened = listen("127.0.0.1", 0, "--port")
+    broken = listen("127.0.0.1", 0, "--port")
+    refusal = CannotStart("no room")
+
+    def houses() -> list[House]:
+        return [House(diary.app("a"), opened), House(diary.app("b", refusal), broken)]
+
+    with pytest.raises(CannotStart, match="no room"):
+        process.run(houses, lambda: diary.lines.append("started"))
+    assert diary.lines == ["a opens", "a closes"]
