@@ -1,0 +1,292 @@
+"""One call to the provider: where it goes, how long it may take, when it is repeated, and what its failure means.
+
+What the answers say is read beside the verbs, in client.py and handoffs.py.
+"""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from service.errors import (
+    ProviderBroken,
+    ProviderBusy,
+    ProviderFailure,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnauthorized,
+    ProviderUnreachable,
+)
+from service.model import JsonObject
+from service.settings import PathGeneration
+
+LARGEST_ANSWER_BYTES = 20 * 1024 * 1024
+_MOST_ATTEMPTS = 5
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where the provider is and who we are there. The key travels to the origin of `base_url` and nowhere else."""
+
+    base_url: str
+    pages_url: str
+    api_key: str = field(repr=False)
+    paths: PathGeneration = "company"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long and how many at once: for one attempt, for one call with its repeats, and for one list."""
+
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    rng: random.Random = field(default_factory=random.Random)
+    attempt_seconds: float = 10.0
+    call_seconds: float = 25.0
+    list_seconds: float = 60.0
+    concurrency: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What to ask. With a `reference_path`, `path` is of the company generation. `creates`: twice would be two."""
+
+    method: str
+    path: str
+    reference_path: str | None = None
+    query: Mapping[str, str | int] = field(default_factory=dict)
+    body: JsonObject | None = None
+    creates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `provider_at` is its Date, None where the provider did not say."""
+
+    body: Any
+    provider_at: float | None
+
+
+class Wire:
+    """Calls with one policy. Raises only ProviderFailure, `lost` where a creation may have happened all the same."""
+
+    def __init__(self, http: httpx.AsyncClient, account: Account, pace: Pace) -> None:
+        self._http = http
+        self._account = account
+        self._pace = pace
+        self._turns = asyncio.Semaphore(pace.concurrency)
+        self._generation = account.paths
+        self._heard: tuple[float, float] | None = None
+
+    def heard_at(self) -> float | None:
+        """The provider's time now, as it last told it; None before any answer had a Date."""
+        if self._heard is None:
+            return None
+        provider_at, then = self._heard
+        return provider_at + self._pace.monotonic() - then
+
+    def list_deadline(self) -> float:
+        """By when, on the monotonic clock, a list that is begun now must have been read."""
+        return self._pace.monotonic() + self._pace.list_seconds
+
+    async def ask(self, call: Call, deadline: float = float("inf")) -> Answer:
+        """Takes at most `call_seconds`, and not beyond `deadline` of the monotonic clock."""
+        until = min(deadline, self._pace.monotonic() + self._pace.call_seconds)
+        path, other = self._paths(call)
+        try:
+            return await self._repeat(call, path, until)
+        except ProviderNotFound as missing:
+            if other is None:
+                raise
+            return await self._ask_otherwise(call, other, until, missing)
+
+    def _paths(self, call: Call) -> tuple[str, str | None]:
+        if call.reference_path is None:
+            return call.path, None
+        if self._generation == "company":
+            return call.path, call.reference_path
+        return call.reference_path, call.path
+
+    async def _ask_otherwise(self, call: Call, path: str, until: float, missing: ProviderNotFound) -> Answer:
+        """A 404 means an unknown id as well as an unknown path, so the other generation must prove itself."""
+        try:
+            answer = await self._repeat(call, path, until)
+        except ProviderNotFound:
+            raise missing from None
+        self._generation = "reference" if path == call.reference_path else "company"
+        return answer
+
+    async def _repeat(self, call: Call, path: str, until: float) -> Answer:
+        def is_enough(state: RetryCallState) -> bool:
+            return state.attempt_number >= _MOST_ATTEMPTS or self._pace.monotonic() + state.upcoming_sleep >= until
+
+        again = retry_if_exception_type(_Again)
+        retrying = AsyncRetrying(sleep=self._pace.sleep, wait=self._wait, stop=is_enough, retry=again, reraise=True)
+        try:
+            return await retrying(self._attempt, call, path, until)
+        except _Again as last:
+            raise last.failure from last.__cause__
+
+    def _wait(self, state: RetryCallState) -> float:
+        backoff = self._pace.rng.uniform(0.5, 1.0) * 0.5 * 2.0 ** (state.attempt_number - 1)
+        raised = state.outcome.exception() if state.outcome else None
+        return backoff + (raised.after_seconds if isinstance(raised, _Again) else 0.0)
+
+    async def _attempt(self, call: Call, path: str, until: float) -> Answer:
+        async with self._turn(until):
+            seconds = min(self._pace.attempt_seconds, until - self._pace.monotonic())
+            try:
+                # httpx limits each read, not their sum: an answer that drips in would never end.
+                async with asyncio.timeout(seconds):
+                    status, headers, content = await self._exchange(call, path, seconds)
+            except _NEVER_SENT as exc:
+                raise _failed(call, ProviderUnreachable("The provider cannot be reached"), received=False) from exc
+            except (TimeoutError, httpx.TimeoutException) as exc:
+                raise _failed(call, ProviderTimeout()) from exc
+            except (httpx.HTTPError, httpx.StreamError) as exc:
+                raise _failed(call, ProviderBroken()) from exc
+        return self._judge(call, status, headers, content)
+
+    @asynccontextmanager
+    async def _turn(self, until: float) -> AsyncIterator[None]:
+        # Reference: cookbooks/getting-started: at most ten requests at once.
+        try:
+            async with asyncio.timeout(until - self._pace.monotonic()):
+                await self._turns.acquire()
+        except TimeoutError as exc:
+            raise ProviderBusy("Too many calls to the provider are waiting; retry later") from exc
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _exchange(self, call: Call, path: str, seconds: float) -> tuple[int, httpx.Headers, bytes]:
+        content = bytearray()
+        async with self._http.stream(
+            call.method,
+            self._account.base_url + path,
+            params=dict(call.query) or None,
+            json=call.body,
+            headers={"X-API-Key": self._account.api_key, "Accept": "application/json"},
+            timeout=seconds,
+            follow_redirects=False,
+        ) as response:
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > LARGEST_ANSWER_BYTES:
+                    raise httpx.DecodingError("too large", request=response.request)
+        return response.status_code, response.headers, bytes(content)
+
+    def _judge(self, call: Call, status: int, headers: httpx.Headers, content: bytes) -> Answer:
+        provider_at = self._hear(headers.get("date", ""))
+        if 200 <= status < 300:
+            return Answer(_json(call, content), provider_at)
+        if status in {401, 403}:
+            raise ProviderUnauthorized("The provider does not accept our API key for this; the operator must check it")
+        if status in {404, 405}:
+            raise ProviderNotFound("The provider does not know this id")
+        if 400 <= status < 500 and status not in {408, 429}:
+            raise ProviderRefused(_refusal(content, self._account.api_key))
+        after_seconds = _retry_after_seconds(headers, provider_at)
+        turned_away = status == 429 or (status == 503 and after_seconds is not None)
+        failure = ProviderBusy("The provider is busy; retry later") if status == 429 else ProviderBroken()
+        raise _failed(call, failure, received=not turned_away, after_seconds=after_seconds)
+
+    def _hear(self, date: str) -> float | None:
+        provider_at = _date(date)
+        if provider_at is not None:
+            self._heard = provider_at, self._pace.monotonic()
+        return provider_at
+
+
+class _Again(Exception):
+    """A failure after which the same call may be made once more."""
+
+    def __init__(self, failure: ProviderFailure, after_seconds: float) -> None:
+        self.failure = failure
+        self.after_seconds = after_seconds
+        super().__init__(str(failure))
+
+
+def _failed(
+    call: Call, failure: ProviderFailure, *, received: bool = True, after_seconds: float | None = None
+) -> ProviderFailure | _Again:
+    """A creation that the provider may have received is never repeated: its lists must tell whether it happened."""
+    failure.lost = call.creates and received
+    return failure if failure.lost else _Again(failure, after_seconds or 0.0)
+
+
+def _json(call: Call, content: bytes) -> Any:
+    if not content.strip():
+        return None
+    try:
+        return json.loads(content, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as exc:
+        raise _failed(call, ProviderBroken("The provider answered something that is not JSON; retry later")) from exc
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _date(text: str) -> float | None:
+    # Reference: RFC 9110, 5.6.7 and 6.6.1.
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _retry_after_seconds(headers: httpx.Headers, provider_at: float | None) -> float | None:
+    """Reference: RFC 9110, 10.2.3. A date is compared with the provider's own, never with our clock."""
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    retry_at = _date(text)
+    return None if retry_at is None or provider_at is None else max(0.0, retry_at - provider_at)
+
+
+def _refusal(content: bytes, api_key: str) -> str:
+    """The provider's reasons in one line, without what might be secret."""
+    try:
+        said = json.loads(content)
+    except (ValueError, RecursionError):
+        said = None
+    words = "; ".join(_reasons(said)).replace(api_key, "…")
+    words = " ".join(re.sub(r"https?://\S+|[^\s\x20-\x7e\xa0-\uffff]", "…", words).split())[:300]
+    return f"The provider refused the request: {words}" if words else "The provider refused the request"
+
+
+def _reasons(said: object, name: str = "") -> list[str]:
+    if isinstance(said, str):
+        return [f"{name}: {said}" if name and name != "detail" else said]
+    if isinstance(said, list):
+        return [reason for each in said[:5] for reason in _reasons(each, name)]
+    if isinstance(said, dict):
+        return [reason for key, each in list(said.items())[:10] for reason in _reasons(each, str(key)[:60])]
+    return []
+
+
+def segment(identifier: str) -> str:
+    """An id as part of a path; one that could mean another path is an id that the provider does not know."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", identifier):
+        raise ProviderNotFound("The provider does not know this id")
+    return identifier

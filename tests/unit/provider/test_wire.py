@@ -1,0 +1,334 @@
+"""One call: limits, repeats, the two path generations, and what each failure means."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.errors import (
+    ProviderBroken,
+    ProviderBusy,
+    ProviderFailure,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnauthorized,
+    ProviderUnreachable,
+)
+from service.provider.wire import LARGEST_ANSWER_BYTES, Account, Call, Pace, Wire, segment
+from tests.unit.provider.double import BASE_URL, DATE, DATE_AT, KEY, PAGES_URL, Double, Reply, answer
+
+GET = Call("GET", "/ping")
+CREATE = Call("POST", "/company", body={"name": "Acme"}, creates=True)
+BOTH = Call("GET", "/company/c1/connection", "/connection/company/c1")
+
+
+def wire(double: Double, **pace: float) -> Wire:
+    return Wire(double.http(), Account(BASE_URL, PAGES_URL, KEY), double.pace(**pace))
+
+
+async def failure(double: Double, call: Call, **pace: float) -> ProviderFailure:
+    with pytest.raises(ProviderFailure) as caught:
+        await wire(double, **pace).ask(call)
+    return caught.value
+
+
+async def test_a_call_carries_the_key_and_answers_body_and_date() -> None:
+    double = Double([answer({"version": "2.2"})])
+    told = await wire(double).ask(Call("GET", "/company", query={"page": 2}))
+    assert (told.body, told.provider_at) == ({"version": "2.2"}, DATE_AT)
+    assert str(double.requests[0].url) == f"{BASE_URL}/company?page=2"
+    assert double.requests[0].headers["x-api-key"] == KEY
+
+
+async def test_an_answer_without_a_body_is_none() -> None:
+    assert (await wire(Double([answer(b"", 204)])).ask(GET)).body is None
+
+
+def test_the_key_is_not_in_a_repr() -> None:
+    assert KEY not in repr(Account(BASE_URL, PAGES_URL, KEY))
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+async def test_a_redirect_is_not_followed_so_that_the_key_stays_home(status: int) -> None:
+    double = Double([answer({}, status, location="https://evil.example/")])
+    assert type(await failure(double, GET)) is ProviderBroken
+    assert {request.url.host for request in double.requests} == {"api.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, ProviderRefused),
+        (401, ProviderUnauthorized),
+        (403, ProviderUnauthorized),
+        (404, ProviderNotFound),
+        (405, ProviderNotFound),
+        (409, ProviderRefused),
+        (422, ProviderRefused),
+    ],
+)
+async def test_a_refusal_is_not_repeated(status: int, error: type[ProviderFailure]) -> None:
+    double = Double([answer({"detail": "No."}, status)])
+    refused = await failure(double, CREATE)
+    assert type(refused) is error
+    assert not refused.lost
+    assert len(double.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (answer({}, 500), ProviderBroken),
+        (answer({}, 503), ProviderBroken),
+        (answer({}, 408), ProviderBroken),
+        (answer(b"<html>"), ProviderBroken),
+        (answer(b"[NaN]"), ProviderBroken),
+        (answer(b"[" * 100_000), ProviderBroken),
+        (answer(b"\xff"), ProviderBroken),
+        (httpx.ReadError("cut"), ProviderBroken),
+        (httpx.RemoteProtocolError("cut"), ProviderBroken),
+        (httpx.StreamClosed(), ProviderBroken),
+        (httpx.ReadTimeout("slow"), ProviderTimeout),
+        (httpx.ConnectError("refused"), ProviderUnreachable),
+        (httpx.ConnectTimeout("slow"), ProviderUnreachable),
+        (httpx.PoolTimeout("full"), ProviderUnreachable),
+        (answer({}, 429), ProviderBusy),
+    ],
+)
+async def test_a_failing_read_is_repeated_five_times_with_growing_pauses(reply: Reply, error: type[Exception]) -> None:
+    double = Double([reply])
+    failed = await failure(double, GET)
+    assert type(failed) is error
+    assert not failed.lost
+    assert len(double.requests) == 5
+    assert all(0.25 * 2**n <= pause <= 0.5 * 2**n for n, pause in enumerate(double.slept))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer({}, 500),
+        answer({}, 503),
+        answer({}, 302),
+        answer(b"<html>"),
+        httpx.ReadError("cut"),
+        httpx.RemoteProtocolError("cut"),
+        httpx.ReadTimeout("slow"),
+        httpx.WriteTimeout("slow"),
+    ],
+)
+async def test_a_creation_that_may_have_happened_is_lost_and_never_repeated(reply: Reply) -> None:
+    double = Double([reply])
+    assert (await failure(double, CREATE)).lost
+    assert len(double.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer({}, 429),
+        answer({}, 503, retry_after="1"),
+        httpx.ConnectError("refused"),
+        httpx.ConnectTimeout("slow"),
+        httpx.PoolTimeout("full"),
+    ],
+)
+async def test_a_creation_that_was_certainly_not_received_is_repeated(reply: Reply) -> None:
+    double = Double([reply, reply, answer({"id": "c1"}, 201)])
+    assert (await wire(double).ask(CREATE)).body == {"id": "c1"}
+    assert len(double.requests) == 3
+    assert not (await failure(Double([reply]), CREATE)).lost
+
+
+async def test_retry_after_is_honoured_within_the_budget() -> None:
+    double = Double([answer({}, 429, retry_after="7"), answer({})])
+    await wire(double).ask(GET)
+    assert 7 < double.slept[0] <= 7.5
+
+
+async def test_retry_after_beyond_the_budget_fails_at_once() -> None:
+    double = Double([answer({}, 429, retry_after="3600")])
+    assert type(await failure(double, GET)) is ProviderBusy
+    assert double.slept == []
+
+
+@pytest.mark.parametrize(
+    ("date", "retry_after", "pause"),
+    [
+        (DATE, "Tue, 06 Jan 2026 10:00:04 GMT", 4),
+        (DATE, "Tue, 06 Jan 2026 09:00:00 GMT", 0),
+        ("", "Tue, 06 Jan 2026 10:00:04 GMT", 0),
+        (DATE, "soon", 0),
+        (DATE, "-5", 0),
+    ],
+)
+async def test_a_retry_after_date_is_compared_with_the_providers_own(date: str, retry_after: str, pause: int) -> None:
+    double = Double([answer({}, 503, date=date, retry_after=retry_after), answer({})])
+    await wire(double).ask(GET)
+    assert pause < double.slept[0] <= pause + 0.5
+
+
+async def test_repeats_end_with_the_budget() -> None:
+    double = Double([answer({}, 500)])
+    await failure(double, GET, call_seconds=1.0)
+    assert sum(double.slept) < 1.0
+
+
+async def test_an_answer_that_never_comes_is_a_timeout() -> None:
+    async def hang(_: httpx.Request) -> httpx.Response:
+        return await asyncio.Future[httpx.Response]()
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(hang))
+    hanging = Wire(http, Account(BASE_URL, PAGES_URL, KEY), Pace(lambda: 0.0, attempt_seconds=0.01))
+    with pytest.raises(ProviderTimeout) as caught:
+        await hanging.ask(CREATE)
+    assert caught.value.lost
+
+
+class Endless(httpx.AsyncByteStream):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 1024 * 1024
+
+
+async def test_an_endless_answer_is_cut_off() -> None:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless())))
+    endless = Wire(http, Account(BASE_URL, PAGES_URL, KEY), Double().pace())
+    with pytest.raises(ProviderBroken):
+        await endless.ask(CREATE)
+    assert LARGEST_ANSWER_BYTES == 20 * 1024 * 1024
+
+
+async def test_at_most_ten_calls_are_under_way_at_once() -> None:
+    gate, under_way, most = asyncio.Event(), 0, 0
+
+    async def handle(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == 10:
+            gate.set()
+        await gate.wait()
+        under_way -= 1
+        return answer({})
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
+    limited = Wire(http, Account(BASE_URL, PAGES_URL, KEY), Double().pace())
+    await asyncio.gather(*(limited.ask(GET) for _ in range(30)))
+    assert most == 10
+
+
+async def test_a_call_that_never_gets_its_turn_was_certainly_not_received() -> None:
+    first_is_in, gate = asyncio.Event(), asyncio.Event()
+
+    async def handle(_: httpx.Request) -> httpx.Response:
+        first_is_in.set()
+        await gate.wait()
+        return answer({})
+
+    double = Double()
+    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
+    crowded = Wire(http, Account(BASE_URL, PAGES_URL, KEY), double.pace(concurrency=1))
+    holder = asyncio.create_task(crowded.ask(GET))
+    await first_is_in.wait()
+    with pytest.raises(ProviderBusy) as caught:
+        await crowded.ask(CREATE, deadline=double.now)
+    gate.set()
+    await holder
+    assert not caught.value.lost
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_the_other_path_generation_is_tried_and_remembered_after_it_answered(status: int) -> None:
+    double = Double(routes={"GET /connection/company/c1": lambda _: answer([])})
+    double.routes["GET /company/c1/connection"] = lambda _: answer({}, status)
+    both = wire(double)
+    await both.ask(BOTH)
+    await both.ask(BOTH)
+    assert double.asked() == [
+        "GET /company/c1/connection",
+        "GET /connection/company/c1",
+        "GET /connection/company/c1",
+    ]
+
+
+async def test_the_generation_can_be_found_back_from_the_reference() -> None:
+    double = Double(routes={"GET /company/c1/connection": lambda _: answer([])})
+    both = Wire(double.http(), Account(BASE_URL, PAGES_URL, KEY, "reference"), double.pace())
+    await both.ask(BOTH)
+    await both.ask(BOTH)
+    assert [path.split()[1][:9] for path in double.asked()] == ["/connecti", "/company/", "/company/"]
+
+
+async def test_an_id_unknown_in_both_generations_changes_nothing() -> None:
+    double = Double()
+    both = wire(double)
+    for _ in range(2):
+        with pytest.raises(ProviderNotFound):
+            await both.ask(BOTH)
+    assert double.asked() == ["GET /company/c1/connection", "GET /connection/company/c1"] * 2
+
+
+async def test_what_the_other_generation_says_is_the_answer_when_it_knows_the_path() -> None:
+    double = Double(routes={"GET /connection/company/c1": lambda _: answer({"detail": "no such limit"}, 400)})
+    assert "no such limit" in str(await failure(double, BOTH))
+
+
+async def test_the_providers_time_goes_on_by_the_monotonic_clock() -> None:
+    double = Double([answer({}), answer({}, date="")])
+    heard = wire(double)
+    assert heard.heard_at() is None
+    await heard.ask(GET)
+    double.now += 30
+    await heard.ask(GET)
+    assert heard.heard_at() == DATE_AT + 30
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Tue, 99 Jan 2026 10:00:00 GMT"])
+async def test_an_answer_without_a_readable_date_tells_no_time(date: str) -> None:
+    assert (await wire(Double([answer({}, date=date)])).ask(GET)).provider_at is None
+
+
+async def test_a_date_without_a_zone_is_utc() -> None:
+    told = await wire(Double([answer({}, date="Tue, 06 Jan 2026 10:00:00 -0000")])).ask(GET)
+    assert told.provider_at == DATE_AT
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"detail": "Unknown site."}, "The provider refused the request: Unknown site."),
+        ({"sites": ["Too many.", "Wrong."], "url": "Bad."}, "…: sites: Too many.; sites: Wrong.; url: Bad."),
+        ({"prefill": {"country": ["Two letters."]}}, "…: country: Two letters."),
+        (["One.", 2, None], "…: One."),
+        ({"detail": f"key {KEY} at https://internal.example/x?y\n\x00!"}, "…: key … at … …!"),
+        ({"detail": "x" * 1000}, "…: " + "x" * 300),
+        (b"<html>", "The provider refused the request"),
+        (b"[" * 100_000, "The provider refused the request"),
+        ({}, "The provider refused the request"),
+    ],
+)
+async def test_the_providers_reasons_are_passed_on_without_secrets(body: object, text: str) -> None:
+    said = str(await failure(Double([answer(body, 400)]), CREATE))
+    assert said == text.replace("…:", "The provider refused the request:", 1) if text[0] == "…" else said == text
+
+
+@pytest.mark.parametrize("identifier", ["", "..", "a/b", "a?b", "a%2e", "x" * 101, "a\n"])
+def test_an_id_that_could_mean_another_path_is_unknown(identifier: str) -> None:
+    with pytest.raises(ProviderNotFound):
+        segment(identifier)
+
+
+@given(st.binary(max_size=60), st.integers(200, 599), st.sampled_from(["date", "retry-after"]), st.text(max_size=30))
+async def test_whatever_comes_back_is_an_answer_or_a_provider_failure(
+    body: bytes, status: int, header: str, value: str
+) -> None:
+    reply = httpx.Response(status, headers={header.encode(): value.encode()}, content=body)
+    try:
+        await wire(Double([reply])).ask(CREATE)
+    except ProviderFailure as exc:
+        assert str(exc)  # noqa: PT017 - an answer is as good as a failure here
