@@ -51,6 +51,11 @@ def money(amount: Decimal, currency: str) -> str:
     return f"{sign}{_SYMBOLS.get(currency, currency + ' ')}{abs(amount):,f}"
 
 
+def money_text(amount: str, currency: str) -> str:
+    """Format an amount as the wire has it."""
+    return money(Decimal(amount), currency)
+
+
 def pdf_for(connection: ConnectionLike, document_id: str) -> bytes | None:
     """Return the PDF of one of the connection's bills, or None for an unknown document."""
     bill = find_bill(connection, document_id)
