@@ -108,7 +108,10 @@ class Wire:
 
     async def ask(self, call: Call, deadline: float = float("inf")) -> Answer:
         """Takes at most `call_seconds`, and not beyond `deadline` of the monotonic clock."""
-        until = min(deadline, self._pace.monotonic() + self._pace.call_seconds)
+        now = self._pace.monotonic()
+        if deadline < now:
+            raise _never_begun()
+        until = min(deadline, now + self._pace.call_seconds)
         path, other = self._paths(call)
         try:
             return await self._repeat(call, path, until)
@@ -223,6 +226,12 @@ class _Again(Exception):
         self.failure = failure
         self.after_seconds = after_seconds
         super().__init__(str(failure))
+
+
+def _never_begun() -> ProviderTimeout:
+    failure = ProviderTimeout()
+    failure.lost = False
+    return failure
 
 
 def _failed(
