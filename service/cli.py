@@ -1,10 +1,12 @@
 """The commands of `magiclink`: options in, text out. What they do lives in `street` and `terminal`."""
 
+import asyncio
 import json
 import os
 import time
 import webbrowser
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial, update_wrapper
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +17,7 @@ import httpx
 
 from service import __version__, terminal
 from service.errors import MagiclinkError
+from service.settings import Settings, read
 
 
 class OneLine(click.ClickException):
@@ -80,6 +83,20 @@ def serve(host: str | None, port: int) -> None:
 def sandbox(host: str | None, port: int) -> None:
     """Run the sandbox alone, from the environment."""
     _street().sandbox(os.environ, host, port)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database up to date."""
+    upkeep, settings = _deployment()
+    applied = asyncio.run(upkeep.migrate(settings))
+    click.echo("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
+
+
+def _deployment() -> tuple[ModuleType, Settings]:
+    from service import upkeep  # noqa: PLC0415 - the database and the provider: as for `_street`
+
+    return upkeep, read(os.environ)
 
 
 def over_http(command: Callable[..., None]) -> Callable[..., None]:
@@ -193,3 +210,51 @@ def events(service: terminal.Service, *, follow: bool, after: str | None, as_jso
     """Print everything that happened, oldest first."""
     for row in terminal.events(service, after, partial(time.sleep, 1) if follow else None):
         click.echo(json.dumps(row) if as_json else terminal.table(terminal.EVENTS, [row], heading=False))
+
+
+@main.group()
+def keys() -> None:
+    """API keys: shown once, stored hashed."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--tenant", default="default", show_default=True, help="Whose sessions and connections it sees.")
+def create(name: str, tenant: str) -> None:
+    """Make a key and print it, this once."""
+    upkeep, settings = _deployment()
+    click.echo(asyncio.run(upkeep.create_key(settings, tenant, name)))
+    click.echo("Keep it: it cannot be shown again.", err=True)
+
+
+@keys.command("list")
+@as_json
+def list_keys(*, as_json: bool) -> None:
+    """List the keys, oldest first; never the keys themselves."""
+    upkeep, settings = _deployment()
+    show(
+        upkeep.KEYS,
+        [upkeep.as_row(key) for key in asyncio.run(upkeep.all_keys(settings))],
+        as_json=as_json,
+        nothing="No keys.",
+    )
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+def revoke(key_id: str) -> None:
+    """End a key at once."""
+    upkeep, settings = _deployment()
+    asyncio.run(upkeep.revoke_key(settings, key_id))
+    click.echo(f"{key_id} is revoked.")
+
+
+@main.command()
+@as_json
+def doctor(*, as_json: bool) -> None:
+    """Check the configuration against the real provider, and say what is wrong and how to mend it."""
+    upkeep, settings = _deployment()
+    findings = [asdict(finding) for finding in asyncio.run(upkeep.examine(settings))]
+    show(upkeep.FINDINGS, findings, as_json=as_json, nothing="")
+    if any(finding["level"] == "bad" for finding in findings):
+        raise click.exceptions.Exit(1)
