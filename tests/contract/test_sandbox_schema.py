@@ -1,0 +1,90 @@
+"""Every answer of the sandbox has the shape that the provider's description gives it."""
+
+import re
+
+import pytest
+
+from tests.clock import Clock
+from tests.contract.provider_schema import faults, faults_of_answer, operations
+from tests.contract.sandbox_house import GUIDE, Sandbox
+
+NOT_BUILT = {
+    ("GET", "/interval/connection/{connection_id}"),
+    ("PATCH", "/account/{account_id}"),
+    ("PATCH", "/account/company/{company_id}"),
+    ("POST", "/job/company/{company_id}"),
+    ("GET", "/job/company/{company_id}"),
+    ("POST", "/job/company/{company_id}/bulk"),
+    ("GET", "/job/{job_id}"),
+    ("PATCH", "/usage/{usage_data_id}"),
+}
+BUILT = sorted(operations() - NOT_BUILT)
+VERSIONED = ("document", "usage")
+"""The resources whose shape differs between versions."""
+SHAPES = [(*each, "v2.2") for each in BUILT] + [
+    (*each, version) for each in BUILT for version in ("v2.1", "v2") if any(noun in each[1] for noun in VERSIONED)
+]
+STRANGER = "00000000-0000-4000-8000-000000000000"
+
+
+async def ids_of(sandbox: Sandbox) -> dict[str, str]:
+    """One of everything; a single utility type keeps the lists short."""
+    company, (site,) = await sandbox.company()
+    connection = (await sandbox.connect(company, [site], initialDatasourceTypes=["ELECTRICITY"]))["id"]
+    invitation = (await sandbox.post(f"/invitation/company/{company}", {"maxUses": 1, "expiresInSeconds": 60}))["id"]
+    sandbox.clock.advance(6)
+    usage = (await sandbox.get(f"/usage/company/{company}"))["usageData"][0]
+    return {
+        "company_id": company,
+        "site_id": site,
+        "connection_id": connection,
+        "invitation_id": invitation,
+        "document_id": (await sandbox.get(f"/document/company/{company}"))["documents"][0]["id"],
+        "usage_data_id": usage["id"],
+        "meter_id": usage["meter"],
+    }
+
+
+def body_of(method: str, template: str, ids: dict[str, str]) -> dict[str, object] | None:
+    if method not in {"POST", "PATCH"}:
+        return None
+    if "connection" in template and "invitation" not in template and not template.endswith(("link", "connection_id}")):
+        return {**GUIDE, "sites": [ids["site_id"]], "workflowOwnerEmail": "ada@example.com"}
+    return {"name": "A name"} if "/site" in template or template.startswith("/company") else {}
+
+
+@pytest.mark.parametrize(("method", "template", "version"), SHAPES)
+async def test_an_answer_has_the_described_shape(clock: Clock, method: str, template: str, version: str) -> None:
+    sandbox = Sandbox(clock, version=version)
+    ids = await ids_of(sandbox)
+    answer = await sandbox.call(method, template.format(**ids), body_of(method, template, ids))
+    assert answer.is_success, answer.text
+    assert faults_of_answer(method, template, answer) == []
+
+
+@pytest.mark.parametrize(("method", "template"), [each for each in BUILT if "{" in each[1]])
+async def test_an_unknown_id_is_404_with_a_detail(clock: Clock, method: str, template: str) -> None:
+    sandbox = Sandbox(clock)
+    path = re.sub(r"\{\w+\}", STRANGER, template)
+    answer = await sandbox.call(method, path, body_of(method, template, {"site_id": STRANGER}))
+    assert answer.status_code == 404
+    assert faults_of_answer(method, template, answer) == []
+
+
+@pytest.mark.parametrize(("method", "template"), sorted(NOT_BUILT))
+async def test_what_is_not_built_says_so_plainly(clock: Clock, method: str, template: str) -> None:
+    sandbox = Sandbox(clock)
+    ids = await ids_of(sandbox) | {"account_id": STRANGER, "job_id": STRANGER}
+    answer = await sandbox.call(method, template.format(**ids), {} if method != "GET" else None)
+    assert answer.status_code == (405 if "usage" in template else 404)
+    assert set(answer.json()) == {"detail"}
+
+
+def test_the_check_itself_finds_what_is_wrong() -> None:
+    schema = "#/components/schemas/Site"
+    good = {"id": STRANGER, "name": "A site", "dataCollectionStopDate": None}
+    assert faults(schema, good) == []
+    assert faults(schema, good | {"id": "7"})
+    assert faults(schema, good | {"dataCollectionStopDate": "yesterday"})
+    assert faults(schema, {"id": STRANGER})
+    assert faults("#/components/schemas/Invitation/properties/createdAt", "2026-01-05T10:00:00.000000")
