@@ -34,7 +34,7 @@ RANKS = {name: rank for rank, name in enumerate(ORDER)} | {"change": 2, "keep": 
 STALE = "This page was open for too long. Please start again."
 REFUSED = "The provider did not accept this user name and password. Check them and try again."
 _TEXTS = {
-    "sites": ("sites", f"Choose one to {SITES_MOST} sites."),
+    "sites": ("sites", "Choose one to three sites."),
     "initialDatasourceTypes": ("types", "Choose utility types from the list."),
     "dataCollectionStartDate": ("startDate", "Enter the start date as year, month and day."),
     "workflowOwnerEmail": ("ownerEmail", "Enter an e-mail address such as name@example.com, or none."),
