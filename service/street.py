@@ -6,11 +6,14 @@
 import base64
 import json
 import secrets
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import time as clock  # noqa: TID251 - here the clocks are given out
 from typing import Any
+
+from starlette.applications import Starlette
 
 import service.app
 import service.demo.app
@@ -64,9 +67,16 @@ def sandbox(environ: Environ, host: str | None, port: int) -> None:
     settings = _read(service.sandbox.settings.read, environ)
     on_sandbox = listen(_host(environ, host), port, "--port")
     run(
-        lambda: [House(service.sandbox.app.create_app(settings, clock=clock), on_sandbox, date_header=False)],
+        lambda: [House(_sandbox(settings), on_sandbox, date_header=False)],
         lambda: None,
     )
+
+
+def _sandbox(settings: service.sandbox.settings.Settings) -> Starlette:
+    try:
+        return service.sandbox.app.create_app(settings, clock=clock)
+    except (OSError, sqlite3.Error) as exc:
+        raise CannotStart(f"SANDBOX_DATA_DIR {settings.data_dir} cannot be used: {exc}.") from exc
 
 
 def _host(environ: Environ, host: str | None) -> str:
@@ -97,7 +107,7 @@ def dev(
 
     def houses() -> list[House]:
         return [
-            House(service.sandbox.app.create_app(sandbox_settings, clock=clock), on_sandbox, date_header=False),
+            House(_sandbox(sandbox_settings), on_sandbox, date_header=False),
             House(service.app.create_app(settings), on_service),
             House(service.demo.app.create_app(demo), on_demo),
         ]
@@ -129,6 +139,7 @@ def keep(folder: Path) -> dict[str, str]:
     path = folder / "secrets.json"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(json.dumps(_fresh_secrets(), indent=2), encoding="utf-8")

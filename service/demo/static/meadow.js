@@ -6,9 +6,8 @@ const list = document.getElementById("utilities");
 const inline = document.getElementById("inline");
 const WORDS = {
   connected: "Your utility account is connected. Its bills appear below in a few moments.",
-  exit: "You left before it was finished. You can start again at any time.",
-  expired: "That attempt has ended. Please start again.",
-  error: "The connection page had a problem. Please try again.",
+  left: "You left before it was finished. You can start again at any time.",
+  error: "The connection page could not go on. Please start again.",
 };
 let timer = 0;
 let flow = null;
@@ -51,20 +50,38 @@ function replace(html) {
   if (focused) document.getElementById(focused)?.focus();
 }
 
-function told(type, tone) {
-  return () => {
-    say(WORDS[type], tone);
+function show(url, place, again) {
+  const earlier = flow;
+  const framed = place === "inline";
+  inline.hidden = !framed;
+  flow = null;
+  earlier?.close();
+  // What an earlier flow still has to say is of no interest any more.
+  const told = (act) => (payload) => {
+    if (flow !== mine) return;
+    act(payload);
     wait(0);
   };
+  const mine = window.MagicLink.open({
+    url,
+    ...(framed ? { container: inline } : {}),
+    onConnected: told(() => say(WORDS.connected)),
+    onExit: told(({ stage }) => {
+      if (stage !== "connected") say(WORDS.left);
+      finish();
+    }),
+    onExpired: told(again),
+    onError: told(({ code, retryable }) => retryable && code !== "load_timeout" || say(WORDS.error, "bad")),
+    onEvent: told(() => {}),
+  });
+  flow = mine;
+  if (framed) inline.scrollIntoView({ block: "nearest" });
 }
 
-function show(url, place) {
+function finish() {
   flow?.close();
-  const handlers = {
-    onConnected: told("connected"), onExit: told("exit"), onExpired: told("expired", "bad"), onError: told("error", "bad"), onEvent: () => wait(0),
-  };
-  inline.hidden = place !== "inline";
-  flow = window.MagicLink.open({ url, ...handlers, ...(place === "inline" ? { container: inline } : {}) });
+  flow = null;
+  inline.hidden = true;
 }
 
 async function connect(form, submitter) {
@@ -77,7 +94,9 @@ async function connect(form, submitter) {
     const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "application/json" } });
     const body = await answer.json();
     if (!answer.ok) return say(body.message, "bad");
-    show(body.embedUrl, place);
+    submitter.disabled = false;
+    submitter.focus({ preventScroll: true }); // where a dialog gives the focus back to
+    show(body.embedUrl, place, () => connect(form, submitter));
   } catch {
     say("Meadow did not answer. Please try again.", "bad");
   } finally {
