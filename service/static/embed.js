@@ -1,0 +1,191 @@
+// Runs on the host's page: <magic-link url="…"> and MagicLink.open({url, …}). Needs no build, no storage, no inline style.
+// Every message is checked for the frame it comes from and for its origin; both come from the url alone.
+(() => {
+  "use strict";
+  if (window.MagicLink) return;
+
+  const LOAD_MS = 20_000;
+  const CLOSE_MS = 1_500;
+  const TITLE = "Connect a utility account";
+  const HANDLERS = {
+    ready: "onReady", open: "onOpen", connected: "onConnected", exit: "onExit",
+    expired: "onExpired", error: "onError", event: "onEvent",
+  };
+
+  // Constructed sheets and style properties pass a host's Content-Security-Policy where style attributes do not.
+  const sheet = (rules) => {
+    const made = new CSSStyleSheet();
+    made.replaceSync(rules);
+    return made;
+  };
+  const DIALOG = sheet(`
+    dialog.magiclink { box-sizing: border-box; width: min(70rem, 100vw - 2rem); height: min(56rem, 100vh - 2rem); max-width: none; max-height: none;
+      margin: auto; padding: 0; border: 0; border-radius: 16px; overflow: hidden; background: Canvas; box-shadow: 0 24px 80px rgb(0 0 0 / 35%); }
+    dialog.magiclink::backdrop { background: rgb(10 18 16 / 55%); }
+    dialog.magiclink > button { position: absolute; inset: .625rem .625rem auto auto; width: 2.75rem; height: 2.75rem; padding: 0; border: 0;
+      border-radius: 10px; background: transparent; color: CanvasText; font: 1.5rem/1 system-ui, sans-serif; cursor: pointer; }
+    dialog.magiclink > button:focus-visible { outline: 3px solid Highlight; }
+    :root:has(> body > dialog.magiclink[open]) { overflow: hidden; }
+    @media (max-width: 44rem) { dialog.magiclink { width: 100vw; height: 100vh; height: 100dvh; border-radius: 0; } }`);
+  const ELEMENT = sheet(`
+    :host { display: block; width: 100%; height: min(52rem, 90vh); min-height: 34rem; overflow: hidden; }
+    :host([hidden]) { display: none; }`);
+
+  function addressOf(url) {
+    const address = new URL(url, document.baseURI);
+    if (!/^https?:$/.test(address.protocol)) throw new TypeError("MagicLink: url must be the session's embedUrl");
+    return address;
+  }
+
+  function makeFrame(address) {
+    const frame = document.createElement("iframe");
+    frame.title = TITLE;
+    frame.allow = "clipboard-write; fullscreen";
+    frame.referrerPolicy = "no-referrer"; // who may frame us is settled by frame-ancestors; we need not know which page it is
+    Object.assign(frame.style, { display: "block", width: "100%", height: "100%", border: "0", colorScheme: "auto" });
+    frame.src = address.href;
+    return frame;
+  }
+
+  function makeDialog(close) {
+    if (!document.adoptedStyleSheets.includes(DIALOG)) document.adoptedStyleSheets = [...document.adoptedStyleSheets, DIALOG];
+    const dialog = document.createElement("dialog");
+    dialog.className = "magiclink";
+    dialog.setAttribute("aria-label", TITLE);
+    const button = document.createElement("button"); // stands until the page in the frame shows its own
+    button.type = "button";
+    button.textContent = "×";
+    button.setAttribute("aria-label", "Close");
+    button.addEventListener("click", close);
+    dialog.append(button);
+    dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      close();
+    });
+    return dialog;
+  }
+
+  function find(container) {
+    const found = typeof container === "string" ? document.querySelector(container) : container;
+    if (!found || typeof found.append !== "function") throw new TypeError("MagicLink: container not found");
+    return found;
+  }
+
+  class Flow {
+    #options; #origin; #frame; #dialog = null; #heard = false; #left = false; #closing = false; #timers = []; #session = null;
+
+    constructor(options) {
+      const address = addressOf(options.url);
+      const container = options.container && find(options.container);
+      this.#options = options;
+      this.#origin = address.origin;
+      this.#frame = makeFrame(address);
+      window.addEventListener("message", this.#receive);
+      this.#after(LOAD_MS, () => this.#heard || this.#give(this.#own("error", { code: "load_timeout", retryable: true, requestId: null })));
+      if (container) container.append(this.#frame);
+      else this.#show();
+    }
+
+    /** Asks the page in the frame to leave, then removes it. `onExit` is called once, also where the page does not answer. */
+    close() {
+      if (this.#closing || !this.#frame) return;
+      this.#closing = true;
+      if (this.#left) return this.remove();
+      if (!this.#heard) return this.#gone("loading");
+      this.#frame.contentWindow?.postMessage({ source: "magiclink-host", type: "close" }, this.#origin);
+      this.#after(CLOSE_MS, () => this.#gone("unknown"));
+    }
+
+    #show() {
+      this.#dialog = makeDialog(() => this.close());
+      this.#dialog.append(this.#frame);
+      document.body.append(this.#dialog);
+      this.#dialog.showModal();
+    }
+
+    #receive = (event) => {
+      const { data } = event;
+      if (!event.source || event.source !== this.#frame.contentWindow || event.origin !== this.#origin) return;
+      if (data?.source !== "magiclink" || !Object.hasOwn(HANDLERS, data.type)) return;
+      this.#session = data.sessionId;
+      this.#left = data.type === "exit" || (this.#left && data.type !== "ready");
+      if (this.#dialog && !this.#heard) this.#handOver();
+      this.#heard = true;
+      const { source, ...payload } = data;
+      if (data.type === "exit" && (this.#dialog || this.#closing)) this.remove();
+      this.#give(payload);
+    };
+
+    // From its first word on the page in the frame has a way out of its own, and the keyboard.
+    #handOver() {
+      const button = this.#dialog.querySelector("button");
+      if (button === document.activeElement) this.#frame.focus();
+      button.remove();
+      this.#frame.contentWindow.postMessage({ source: "magiclink-host", type: "modal" }, this.#origin);
+    }
+
+    #own(type, more) {
+      return { type, sessionId: this.#session, seq: 0, at: new Date().toISOString(), ...more };
+    }
+
+    #give(payload) {
+      try {
+        this.#options[HANDLERS[payload.type]]?.(payload);
+      } catch (error) {
+        reportError(error); // the host's mistake is shown to the host, and does not keep the dialog open
+      }
+    }
+
+    #gone(stage) {
+      this.remove();
+      this.#give(this.#own("exit", { stage, reason: "closed" }));
+    }
+
+    #after(wait, act) {
+      this.#timers.push(setTimeout(() => this.#frame && act(), wait));
+    }
+
+    remove() {
+      window.removeEventListener("message", this.#receive);
+      this.#timers.forEach(clearTimeout);
+      this.#dialog?.close();
+      (this.#dialog ?? this.#frame)?.remove();
+      this.#frame = this.#dialog = null;
+    }
+  }
+
+  class MagicLinkElement extends HTMLElement {
+    static observedAttributes = ["url"];
+    #flow = null;
+
+    constructor() {
+      super();
+      this.attachShadow({ mode: "open" }).adoptedStyleSheets = [ELEMENT];
+    }
+
+    get url() { return this.getAttribute("url"); }
+    set url(value) { this.setAttribute("url", value); }
+
+    connectedCallback() { this.#restart(); }
+    disconnectedCallback() { this.#restart(); }
+    attributeChangedCallback(_name, before, now) { if (before !== now) this.#restart(); }
+
+    close() { this.#flow?.close(); }
+
+    #restart() {
+      this.#flow?.remove();
+      this.#flow = null;
+      if (!this.isConnected || !this.url) return;
+      const tell = (detail) => this.dispatchEvent(new CustomEvent(detail.type, { detail }));
+      const handlers = Object.fromEntries(Object.values(HANDLERS).map((name) => [name, tell]));
+      this.#flow = new Flow({ url: this.url, container: this.shadowRoot, ...handlers });
+    }
+  }
+
+  const open = (options) => {
+    const flow = new Flow(options);
+    return Object.freeze({ close: () => flow.close() });
+  };
+  window.MagicLink = Object.freeze({ open });
+  if (!customElements.get("magic-link")) customElements.define("magic-link", MagicLinkElement);
+})();

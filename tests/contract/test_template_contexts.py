@@ -1,0 +1,149 @@
+"""Each page's template uses the fields of its context: all of them, and nothing else."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta, nodes
+
+from service.web.contexts import (
+    PAGES,
+    ConfirmPage,
+    ConnectionView,
+    ConnectPage,
+    DonePage,
+    ElsewherePage,
+    EmbedPage,
+    ErrorPage,
+    FlowView,
+    HandoverPage,
+    LinkView,
+    OpenPage,
+    Page,
+)
+
+LOADER = FileSystemLoader(Path(__file__).parents[2] / "templates")
+ENVIRONMENT = Environment(loader=LOADER, autoescape=True, undefined=StrictUndefined)
+STRANGER = "<script>alert('&')</script>"
+VIEW = FlowView(
+    status="opened",
+    link=LinkView(status="ready", url="https://pages.example/p/i/token"),
+    connections=(ConnectionView(status="PENDING", provider=STRANGER),),
+    failure_code=STRANGER,
+    done_url="/callback?state=s",
+)
+PATHS = {
+    "session_id": "ses_1",
+    "token_path": "/embed/t",
+    "live_path": "/live/t",
+    "provider_origin": "https://p.example",
+}
+SAMPLES: list[Page] = [
+    EmbedPage(
+        company=STRANGER,
+        user_label=STRANGER,
+        support_url=STRANGER,
+        host_origin="https://app.example",
+        view=None,
+        **PATHS,
+    ),
+    OpenPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, view=VIEW, **PATHS),
+    ConnectPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, action="/connect/t/start"),
+    ElsewherePage(),
+    ConfirmPage(company=STRANGER, reason="callback", action="/callback", hidden={"state": STRANGER}),
+    DonePage(company=STRANGER, outcome="connected", connections=VIEW.connections),
+    HandoverPage(session_id=STRANGER),
+    ErrorPage(code=STRANGER, request_id=STRANGER, support_url=STRANGER),
+]
+
+
+def rendered(page: Page) -> str:
+    return ENVIRONMENT.get_template(page.template).render(
+        {field.name: getattr(page, field.name) for field in fields(page)}
+    )
+
+
+def family_of(template: str) -> dict[str, nodes.Template]:
+    """Parse the template with all that it extends, imports and includes."""
+    found: dict[str, nodes.Template] = {}
+    waiting = [template]
+    while waiting:
+        name = waiting.pop()
+        found[name] = ENVIRONMENT.parse(LOADER.get_source(ENVIRONMENT, name)[0])
+        referenced = meta.find_referenced_templates(found[name])
+        waiting += [other for other in referenced if other is not None and other not in found]
+    return found
+
+
+def made_by(tree: nodes.Template) -> set[str]:
+    """Name what a template makes at its top level, which its blocks then see."""
+    made = {macro.name for macro in tree.find_all(nodes.Macro)} | {part.target for part in tree.find_all(nodes.Import)}
+    return made | {part.target.name for part in tree.find_all(nodes.Assign) if isinstance(part.target, nodes.Name)}
+
+
+def used_by(template: str) -> set[str]:
+    trees = family_of(template).values()
+    used = set[str]().union(*(meta.find_undeclared_variables(tree) for tree in trees))
+    return used - set[str]().union(*(made_by(tree) for tree in trees))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)
+def test_a_template_uses_exactly_the_fields_of_its_context(page: type[Page]) -> None:
+    assert used_by(page.template) == {field.name for field in fields(page)}
+
+
+def test_every_page_for_people_has_a_template_of_its_own() -> None:
+    templates = [page.template for page in PAGES]
+
+    assert len(set(templates)) == len(templates)
+    assert all(family_of(template).keys() >= {"base.html"} for template in templates)
+
+
+def test_a_name_that_no_context_gives_is_seen() -> None:
+    tree = ENVIRONMENT.parse("{% set mine = 1 %}{{ mine }}{{ strange }}")
+
+    assert meta.find_undeclared_variables(tree) - made_by(tree) == {"strange"}
+
+
+@pytest.mark.parametrize("page", SAMPLES, ids=lambda page: type(page).__name__)
+def test_a_strangers_words_are_never_markup_and_no_script_or_style_is_inline(page: Page) -> None:
+    html = rendered(page)
+
+    assert STRANGER not in html
+    assert "<script>" not in html
+    assert not any(word in html for word in ("<style", " style=", " onclick=", " onload="))
+
+
+def test_the_samples_cover_every_page() -> None:
+    assert {type(page) for page in SAMPLES} == set(PAGES)
+
+
+def test_a_page_before_its_start_reveals_nothing_of_the_session() -> None:
+    html = rendered(ConnectPage(company="Acme", action="/connect/t/start"))
+
+    assert "ses_" not in html
+    assert html.count("<form") == 1
+
+
+def test_the_open_page_holds_all_that_is_needed_without_a_script() -> None:
+    html = rendered(OpenPage(company="Acme", view=VIEW, **PATHS))
+
+    assert '<iframe src="https://pages.example/p/i/token"' in html
+    assert 'method="post" action="/embed/t/finished"' in html
+    assert 'method="post" action="/embed/t/exit"' in html
+
+
+def test_a_link_that_cannot_be_framed_is_offered_in_a_window_only() -> None:
+    link = LinkView(status="ready", url="https://pages.example/p/i/token", framable=False)
+    html = rendered(OpenPage(company="Acme", view=FlowView(status="opened", link=link), **PATHS))
+
+    assert "<iframe src" not in html
+    assert 'target="_blank" rel="noopener noreferrer" href="https://pages.example/p/i/token"' in html
+
+
+@pytest.mark.parametrize("outcome", ["connected", "attention", "confirming", "exited", "expired", "revoked", "failed"])
+def test_every_outcome_has_words_of_its_own(outcome: str) -> None:
+    html = rendered(DonePage(company="Acme", outcome=outcome))  # type: ignore[arg-type]  # one word of the closed list
+
+    assert "<h1></h1>" not in html
+    assert "Acme" in html
