@@ -219,11 +219,10 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
-@click.option("--tenant", default="default", show_default=True, help="Whose sessions and connections it sees.")
-def create(name: str, tenant: str) -> None:
+def create(name: str) -> None:
     """Make a key and print it, this once."""
     upkeep, settings = _deployment()
-    click.echo(asyncio.run(upkeep.create_key(settings, tenant, name)))
+    click.echo(asyncio.run(upkeep.create_key(settings, name)))
     click.echo("Keep it: it cannot be shown again.", err=True)
 
 
@@ -243,7 +242,7 @@ def list_keys(*, as_json: bool) -> None:
 @keys.command()
 @click.argument("key_id", metavar="ID")
 def revoke(key_id: str) -> None:
-    """End a key at once."""
+    """End a key, within five seconds everywhere."""
     upkeep, settings = _deployment()
     asyncio.run(upkeep.revoke_key(settings, key_id))
     click.echo(f"{key_id} is revoked.")

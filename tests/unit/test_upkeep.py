@@ -58,7 +58,7 @@ def _on_disk(folder: Path) -> bytes:
 
 async def test_a_key_is_shown_once_and_kept_as_a_digest(tmp_path: Path) -> None:
     known = settings(tmp_path)
-    key = await upkeep.create_key(known, "default", "backend")
+    key = await upkeep.create_key(known, "backend")
     (kept,) = await upkeep.all_keys(known)
     assert key.startswith("mlk_")
     assert len(key) > 40
@@ -70,7 +70,7 @@ async def test_a_key_is_shown_once_and_kept_as_a_digest(tmp_path: Path) -> None:
 
 async def test_a_revoked_key_stays_listed_with_its_end(tmp_path: Path) -> None:
     known = settings(tmp_path)
-    await upkeep.create_key(known, "default", "backend")
+    await upkeep.create_key(known, "backend")
     (kept,) = await upkeep.all_keys(known)
     await upkeep.revoke_key(known, kept.id)
     (row,) = map(upkeep.as_row, await upkeep.all_keys(known))

@@ -1,0 +1,112 @@
+"""`magiclink dev` as a newcomer meets it: one process, three origins, data that survives."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service import cli  # noqa: F401 - so that a broken import fails here, and not as a process that never gets ready
+
+READY_SECONDS = 30
+END_SECONDS = 10
+SESSION = {
+    "userId": "ada",
+    "company": {"externalId": "acme", "name": "Acme Ltd"},
+    "sites": [{"externalId": "hq", "name": "Headquarters", "address": "123 Main St, San Francisco, CA 94105"}],
+}
+
+
+class Street:
+    """A running `magiclink dev` and its three addresses, as it printed them."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said = ""
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.said += line
+            if "Ctrl-C" in line:
+                break
+        self.demo, self.service, self.sandbox = re.findall(r"(http://\S+)", self.said)
+        self.api = httpx.Client(base_url=self.service, headers={"Authorization": "Bearer dev-key"}, timeout=10)
+
+    def stop(self) -> int:
+        """As Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(END_SECONDS)
+
+
+@contextmanager
+def magiclink_dev(folder: Path, *options: str) -> Iterator[Street]:
+    command = [sys.executable, "-m", "service", "dev", "--port", "0", "--sandbox-port", "0", "--host-port", "0"]
+    command += ["--data-dir", str(folder), *options]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAGICLINK_", "SANDBOX_"))}
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=root, env=environ
+    ) as process:
+        try:
+            street = Street(process)
+            yield street
+            street.api.close()
+        finally:
+            process.kill()
+
+
+def wait_for_link(street: Street, session_id: str) -> dict[str, object]:
+    for _ in range(100):
+        session: dict[str, object] = street.api.get(f"/v1/sessions/{session_id}").raise_for_status().json()
+        link = session["link"]
+        assert isinstance(link, dict)
+        if link["status"] != "pending":
+            return session
+        time.sleep(0.1)
+    pytest.fail("no link was made")
+
+
+def test_three_houses_stand_and_what_they_know_survives_a_restart(tmp_path: Path) -> None:
+    with magiclink_dev(tmp_path / "data") as street:
+        assert "dev-key" in street.said
+        for url in (street.demo, street.service, street.sandbox):
+            assert httpx.get(f"{url}/readyz").status_code == 200, url
+        created = street.api.post("/v1/sessions", json=SESSION)
+        assert created.status_code == 201, created.text
+        session = wait_for_link(street, created.json()["id"])
+        assert session["link"] == {"kind": "invitation", "status": "ready"}
+        assert street.stop() == 0
+
+    with magiclink_dev(tmp_path / "data") as street:
+        again = street.api.get(f"/v1/sessions/{session['id']}")
+        assert again.status_code == 200
+        assert again.json()["company"] == session["company"]
+        companies = httpx.get(f"{street.sandbox}/v2.2/company", headers={"X-API-Key": "sandbox-key"}).json()
+        assert [company["externalId"] for company in companies] != []
+        assert street.stop() == 0
+
+
+def test_a_person_signs_in_to_the_demo_and_is_sent_to_the_service(tmp_path: Path) -> None:
+    with magiclink_dev(tmp_path) as street, httpx.Client(base_url=street.demo) as browser:
+        browser.post("/sign-in", data={"person": "ada"})
+        page = browser.get("/")
+        assert "No accounts yet" in page.text
+        assert f"{street.service}/embed.js" in page.text
+        embedded = browser.post("/utilities/connect", headers={"accept": "application/json"}).json()
+        assert embedded["embedUrl"].startswith(f"{street.service}/embed/")
+        redirected = browser.post("/utilities/connect", data={"way": "redirect"})
+        assert redirected.headers["location"].startswith(f"{street.service}/connect/")
+        assert httpx.get(redirected.headers["location"]).status_code == 200
+
+
+def test_a_further_host_app_is_allowed(tmp_path: Path) -> None:
+    with magiclink_dev(tmp_path, "--allow-origin", "http://127.0.0.1:5173") as street:
+        allowed = street.api.post("/v1/sessions", json={**SESSION, "origin": "http://127.0.0.1:5173"})
+        refused = street.api.post("/v1/sessions", json={**SESSION, "origin": "http://127.0.0.1:5174"})
+    assert (allowed.status_code, refused.status_code) == (201, 422)
