@@ -77,7 +77,7 @@ class Service:
         """The events after a cursor, and the cursor after them."""
         page = self.get("/v1/events", {"after": after, "wait": wait_seconds or None, "limit": PAGE_SIZE})
         rows = self._data(page)
-        return rows, page.get("next") or (str(rows[-1]["id"]) if rows else after)
+        return rows, page.get("next") or (str(rows[-1].get("seq")) if rows else after)
 
     def _data(self, page: Json) -> list[Json]:
         data = page.get("data")

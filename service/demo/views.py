@@ -21,6 +21,7 @@ STATUSES = {
     "ADDITIONAL_CREDENTIALS_NEEDED": ("More details needed", "bad", "The utility asks for something more."),
     "NO_ACCOUNTS_FOUND": ("No accounts found", "bad", "There is nothing to bill under this sign-in."),
     "WEBSITE_DOWN": ("Utility offline", "waiting", "The utility's site is down; we keep trying."),
+    "REMOVED": ("Removed", "bad", "The utility does not know this connection any more."),
     "URL_INACCESSIBLE": ("Address unreachable", "bad", "The utility's address does not answer."),
 }
 
@@ -143,10 +144,14 @@ def _provider_name(provider: Json) -> str:
     return str(provider.get("name") or url or "Utility account")
 
 
-def _site_names(sites: Sequence[Json], company: Company) -> str:
+def _site_names(sites: Sequence[Json | str], company: Company) -> str:
+    """By our own names where the service tells our ids; else how many."""
     known = {site.external_id: site.name for site in company.sites}
-    names = [known.get(str(site.get("externalId")), str(site.get("name") or "Another building")) for site in sites]
-    return ", ".join(names)
+    ours = [known.get(str(site.get("externalId"))) if isinstance(site, dict) else None for site in sites]
+    names = [name for name in ours if name]
+    if names and len(names) == len(sites):
+        return ", ".join(names)
+    return f"{len(sites)} building{'' if len(sites) == 1 else 's'}" if sites else ""
 
 
 def _day(moment: object) -> str:

@@ -183,7 +183,13 @@ def test_news_are_told_in_words_once() -> None:
 
 
 def event(number: int) -> dict[str, object]:
-    return {"id": f"evt_{number}", "type": "session.created", "at": "2026-01-01T00:00:00Z", "sessionId": "ses_1"}
+    return {
+        "id": f"evt_{number}",
+        "seq": number,
+        "type": "session.created",
+        "at": "2026-01-01T00:00:00Z",
+        "sessionId": "ses_1",
+    }
 
 
 def test_events_are_read_to_the_end_of_the_log() -> None:
@@ -199,7 +205,7 @@ def test_following_events_waits_at_the_service_and_keeps_its_place() -> None:
     )
     following = terminal.events(service(answers), None, no_pause)
     assert [next(following)["id"], next(following)["id"]] == ["evt_1", "evt_2"]
-    assert [request.url.params.get("after") for request in answers.requests] == [None, "evt_1", "evt_1", "evt_1"]
+    assert [request.url.params.get("after") for request in answers.requests] == [None, "1", "1", "1"]
     assert answers.requests[0].url.params["wait"] == "25"
 
 

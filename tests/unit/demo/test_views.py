@@ -45,8 +45,17 @@ def test_a_utility_without_a_name_is_called_by_its_address() -> None:
     assert account(provider=None).name == "Utility account"
 
 
-def test_a_building_that_is_not_ours_is_still_counted() -> None:
-    assert account(sites=[{"id": "9", "externalId": "annex"}], createdAt=None).sites == "Another building"
+@pytest.mark.parametrize(
+    ("sites", "words"),
+    [
+        ([{"id": "1", "externalId": "hq"}, {"id": "2", "externalId": "warehouse"}], "Headquarters, Warehouse"),
+        ([{"id": "1", "externalId": "hq"}, {"id": "9", "externalId": "annex"}], "2 buildings"),
+        (["9"], "1 building"),
+        ([], ""),
+    ],
+)
+def test_buildings_are_named_where_they_are_ours_and_counted_otherwise(sites: list[Any], words: str) -> None:
+    assert account(sites=sites).sites == words
 
 
 def test_an_unreadable_date_is_left_out() -> None:
