@@ -6,14 +6,11 @@
 import base64
 import json
 import secrets
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import time as clock  # noqa: TID251 - here the clocks are given out
 from typing import Any
-
-from starlette.applications import Starlette
 
 import service.app
 import service.demo.app
@@ -21,7 +18,7 @@ import service.sandbox.app
 import service.sandbox.settings
 import service.settings
 from service.demo.settings import DemoSettings
-from service.process import CannotStart, House, listen, port_of, run
+from service.process import CannotStart, House, Sockets, listen, port_of, run
 
 Environ = Mapping[str, str]
 SERVICE_PORT, SANDBOX_PORT, DEMO_PORT = 8000, 9000, 8080
@@ -63,19 +60,17 @@ def serve(environ: Environ, host: str | None, port: int) -> None:
 
 
 def sandbox(environ: Environ, host: str | None, port: int) -> None:
-    """The sandbox alone. It tells its own time, so uvicorn writes no `Date`."""
+    """The sandbox alone."""
     settings = _read(service.sandbox.settings.read, environ)
     on_sandbox = listen(_host(environ, host), port, "--port")
-    run(
-        lambda: [House(_sandbox(settings), on_sandbox, date_header=False)],
-        lambda: None,
-    )
+    run(lambda: [_sandbox(settings, on_sandbox)], lambda: None)
 
 
-def _sandbox(settings: service.sandbox.settings.Settings) -> Starlette:
+def _sandbox(settings: service.sandbox.settings.Settings, sockets: Sockets) -> House:
+    """It tells its own time, so uvicorn writes no `Date`."""
     try:
-        return service.sandbox.app.create_app(settings, clock=clock)
-    except (OSError, sqlite3.Error) as exc:
+        return House(service.sandbox.app.create_app(settings, clock=clock), sockets, date_header=False)
+    except OSError as exc:
         raise CannotStart(f"SANDBOX_DATA_DIR {settings.data_dir} cannot be used: {exc}.") from exc
 
 
@@ -107,7 +102,7 @@ def dev(
 
     def houses() -> list[House]:
         return [
-            House(_sandbox(sandbox_settings), on_sandbox, date_header=False),
+            _sandbox(sandbox_settings, on_sandbox),
             House(service.app.create_app(settings), on_service),
             House(service.demo.app.create_app(demo), on_demo),
         ]
