@@ -1,5 +1,6 @@
 """Puts the sandbox together. Run it with `date_header=False`: its answers carry the date of its own clock."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from service.sandbox import dashboard, pages
 from service.sandbox.answers import add_errors
 from service.sandbox.api import VERSIONS, create_api
 from service.sandbox.control import create_control
@@ -25,7 +27,7 @@ from service.sandbox.world import World
 def create_app(
     settings: Settings,
     *,
-    clock: Callable[[], float],
+    clock: Callable[[], float] = time.time,  # noqa: TID251 - where the sandbox is composed
     http: httpx.AsyncClient | None = None,
     sleep: Sleep = anyio.sleep,
 ) -> Starlette:
@@ -53,6 +55,8 @@ def create_app(
             *(Mount(f"/{version}", Keeper(create_api(world, version), world, sleep)) for version in VERSIONS),
             Mount("/_control", create_control(world, journal)),
             *file_routes(world),
+            *pages.routes(world),
+            *dashboard.routes(world),
             Route("/healthz", _healthy),
             Route("/readyz", _healthy),
         ],

@@ -13,7 +13,7 @@ SITE_CHECKS: dict[str, fields.Check] = {
     "name": fields.text(1, 255),
     "externalId": fields.nullable(fields.text(0, 255)),
     "address": fields.text(0, 255),
-    "path": fields.listing(fields.text(1, 100), 10),
+    "path": fields.listing(fields.text(1, 100), 10, once=False),
     "occupancyPercent": fields.nullable(fields.pattern(r"(?:\d{1,2}(?:\.\d{0,4})?|100(?:\.0{0,4})?)", DECIMAL)),
 }
 COMPANY_CHECKS: dict[str, fields.Check] = {

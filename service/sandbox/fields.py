@@ -148,14 +148,15 @@ def choice(options: Collection[str]) -> Check:
     return check
 
 
-def listing(item: Check, most: int) -> Check:
-    """A list of checked items, each once, in the order given."""
+def listing(item: Check, most: int, *, once: bool = True) -> Check:
+    """A list of checked items in the order given, with repetitions taken out unless they are allowed."""
 
     def check(value: object) -> list[Any]:
         if not isinstance(value, list):
             raise ValueError("Expected a list of items.")  # noqa: TRY004 - one class for every wrong value
         if len(value) > most:
             raise ValueError(f"Ensure this field has no more than {most} elements.")
-        return list(dict.fromkeys(item(entry) for entry in value))
+        checked = [item(entry) for entry in value]
+        return list(dict.fromkeys(checked)) if once else checked
 
     return check
