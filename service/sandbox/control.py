@@ -70,8 +70,7 @@ class Control:
         return JSONResponse(trouble.as_wire())
 
     async def end_trouble(self, request: Request) -> Response:
-        given = await _body(request)
-        trouble = read_trouble(request.path_params["name"], {"status": "OTHER_ERROR", **given})
+        trouble = read_trouble(request.path_params["name"], await _body(request), begins=False)
         self._world.troubles.remove(trouble.name, trouble.company_id)
         return Response(status_code=204)
 

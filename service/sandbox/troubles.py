@@ -75,8 +75,10 @@ class Troubles:
         return self._shelf.put(replace(trouble, until_at=None if lasts is None else self._clock() + lasts))
 
     def remove(self, name: str, company_id: str | None) -> None:
-        """Ends it; one that does not stand has already ended."""
-        self._shelf.remove(_key(name, company_id))
+        """Ends it for that company, or without one for all, those that were named included."""
+        for trouble in self._shelf:
+            if trouble.name == name and company_id in {None, trouble.company_id}:
+                self._shelf.remove(trouble.id)
 
     def look(self, name: str, company_id: str | None) -> Trouble | None:
         """The trouble that stands for that company, its own before everybody's; using none of its times."""
@@ -105,7 +107,7 @@ class Troubles:
         return trouble.until_at is not None and trouble.until_at <= self._clock()
 
 
-def read_trouble(name: str, body: Mapping[str, Any]) -> Trouble:
+def read_trouble(name: str, body: Mapping[str, Any], *, begins: bool = True) -> Trouble:
     """Checks a name and its fields; raises `Invalid` naming what is unknown or wrong."""
     if name not in NAMES:
         raise Invalid({name[:60]: [f"Unknown trouble. Known: {', '.join(NAMES)}."]})
@@ -118,7 +120,7 @@ def read_trouble(name: str, body: Mapping[str, Any]) -> Trouble:
         "seconds": fields.nullable(_seconds(name)),
         "status": fields.nullable(_status(name)),
     }
-    values = fields.read(body, checks, required=("status",) if name == "status_change" else ())
+    values = fields.read(body, checks, required=("status",) if begins and name == "status_change" else ())
     company_id = values.get("companyId")
     found = Trouble(_key(name, company_id), name, company_id)
     return replace(found, times=values.get("times"), seconds=values.get("seconds"), status=values.get("status"))

@@ -1,0 +1,290 @@
+"""Webhooks: what is told, in which shape, signed how, and when it is tried again."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from svix.webhooks import Webhook
+
+from service.sandbox.connections import read_edit
+from service.sandbox.deliveries import DOCUMENTS_AT_ONCE
+from tests.clock import Clock
+from tests.contract.provider_schema import faults_of_event
+from tests.contract.sandbox_house import GUIDE, SECRET, Received, Sandbox, with_webhooks
+
+CREATED, UPDATED, VALIDATED = "connection.created.v2", "connection.updated.v2", "connection.validated.v2"
+DOCUMENT = "document.created.v2"
+FIRST = [CREATED, UPDATED, VALIDATED]
+
+
+@pytest.fixture
+def sandbox(clock: Clock) -> Sandbox:
+    return with_webhooks(clock)
+
+
+def signed_rightly(received: Received) -> bool:
+    headers = received.headers
+    at = datetime.fromtimestamp(int(headers["svix-timestamp"]), UTC)
+    return bool(headers["svix-signature"] == Webhook(SECRET).sign(headers["svix-id"], at, received.raw.decode()))
+
+
+async def connected(sandbox: Sandbox, **fields: Any) -> dict[str, Any]:
+    company, sites = await sandbox.company()
+    return await sandbox.connect(company, sites, **{"initialDatasourceTypes": ["GAS"], **fields})
+
+
+async def test_a_new_connection_is_told_as_created_updated_and_validated(sandbox: Sandbox) -> None:
+    made = await connected(sandbox, workflowOwnerEmail="ada@example.com")
+    assert sandbox.received == []
+    await sandbox.pump()
+    assert sandbox.events() == FIRST
+    created, updated, validated = (received.body for received in sandbox.received)
+    assert {body["id"] for body in (created, updated, validated)} == {made["id"]}
+    assert [body["status"] for body in (created, updated, validated)] == ["PENDING", "CONNECTED", "CONNECTED"]
+    assert (updated["protectedChanges"], updated["old"]) == (["status"], {"status": "PENDING"})
+    assert created["updated"] < updated["updated"]
+    assert created["workflowOwnerEmail"] == "ada@example.com"
+
+
+async def test_events_have_the_described_shape_and_naive_times(sandbox: Sandbox) -> None:
+    await connected(sandbox)
+    sandbox.clock.advance(6)
+    await sandbox.pump()
+    for received in sandbox.received:
+        assert faults_of_event(received.event, received.body) == []
+        assert datetime.fromisoformat(received.body["created"]).tzinfo is None
+        assert "." in received.body["updated"]
+
+
+async def test_events_hold_no_password_and_no_secret_of_a_link(sandbox: Sandbox) -> None:
+    made = await connected(sandbox)
+    await sandbox.pump()
+    told = b"".join(received.raw for received in sandbox.received).decode()
+    for secret in (GUIDE["password"], made["connectionMagicLinkSecret"], made["publicCompanyId"]):
+        assert secret not in told
+
+
+async def test_every_event_is_signed_as_svix_signs(sandbox: Sandbox) -> None:
+    await connected(sandbox)
+    await sandbox.pump()
+    assert all(signed_rightly(received) for received in sandbox.received)
+    assert len({received.headers["svix-id"] for received in sandbox.received}) == 3
+    assert {received.headers["content-type"] for received in sandbox.received} == {"application/json"}
+
+
+async def test_a_signature_has_the_real_time_even_if_the_sandboxs_was_moved(sandbox: Sandbox) -> None:
+    await sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 7200})
+    await connected(sandbox)
+    await sandbox.pump()
+    assert {received.headers["svix-timestamp"] for received in sandbox.received} == {str(int(sandbox.clock.now()))}
+
+
+async def test_documents_are_told_once_each_a_few_at_a_time_and_the_newest_first(sandbox: Sandbox) -> None:
+    made = await connected(sandbox)
+    await sandbox.pump()
+    sandbox.clock.advance(6)
+    await sandbox.pump()
+    assert sandbox.events()[3:] == [DOCUMENT] * DOCUMENTS_AT_ONCE
+    await sandbox.pump(4)
+    told = [received.body for received in sandbox.received[3:]]
+    listed = (await sandbox.get(f"/document/connection/{made['id']}"))["documents"]
+    assert [body["id"] for body in told] == [document["id"] for document in listed]
+    assert told[0]["company"] == made["company"]["id"]
+    assert made["id"] not in {body.get("connectionId") for body in told}
+
+
+async def test_wrong_credentials_are_told_and_bring_no_documents(sandbox: Sandbox) -> None:
+    await connected(sandbox, password="wrong")
+    sandbox.clock.advance(60)
+    await sandbox.pump(3)
+    assert [received.body["status"] for received in sandbox.received] == [
+        "PENDING",
+        "INCORRECT_PASSWORD",
+        "INCORRECT_PASSWORD",
+    ]
+
+
+async def test_an_edit_tells_what_changed_and_never_a_password(sandbox: Sandbox) -> None:
+    company, (north, south) = await sandbox.company(sites=2)
+    made = await sandbox.connect(company, [north], password="wrong")
+    await sandbox.pump()
+    sandbox.received.clear()
+    sandbox.clock.advance(10)
+    before = sandbox.world.connection(made["id"])
+    sandbox.world.edit_connection(before.id, read_edit(before, {"password": GUIDE["password"], "sites": [south]}))
+    await sandbox.pump()
+    assert sandbox.events() == [UPDATED, VALIDATED]
+    body = sandbox.received[0].body
+    assert body["protectedChanges"] == ["initialSites", "status", "password"]
+    assert body["old"] == {"initialSites": [north], "status": "INCORRECT_PASSWORD"}
+    assert GUIDE["password"].encode() not in sandbox.received[0].raw
+
+
+async def test_an_edit_without_a_change_tells_nothing(sandbox: Sandbox) -> None:
+    made = await connected(sandbox)
+    await sandbox.pump()
+    sandbox.received.clear()
+    before = sandbox.world.connection(made["id"])
+    sandbox.world.edit_connection(before.id, read_edit(before, {"sites": made["initialSites"]}))
+    await sandbox.pump()
+    assert sandbox.received == []
+
+
+async def test_without_a_receiver_nothing_is_kept_for_one(clock: Clock) -> None:
+    sandbox = Sandbox(clock)
+    company, sites = await sandbox.company()
+    await sandbox.connect(company, sites)
+    clock.advance(6)
+    await sandbox.pump()
+    assert len(sandbox.world.outbox) == 0
+
+
+async def test_a_failed_delivery_is_tried_again_at_svixs_times_and_then_given_up(sandbox: Sandbox) -> None:
+    sandbox.answers = [500] * 100
+    made = await connected(sandbox, url="https://utility.example")
+    waits = [0, 5, 300, 1800, 7200, 18_000, 36_000, 36_000]
+    for attempt, wait in enumerate(waits, 1):
+        if wait:
+            sandbox.clock.advance(wait - 1)
+            await sandbox.pump()
+            assert len(sandbox.received) == 3 * (attempt - 1)
+            sandbox.clock.advance(1)
+        await sandbox.pump()
+        assert len(sandbox.received) == 3 * attempt
+    sandbox.clock.advance(10**6)
+    await sandbox.pump()
+    assert len(sandbox.received) == 3 * len(waits)
+    assert len({received.headers["svix-id"] for received in sandbox.received}) == 3
+    assert {received.body["id"] for received in sandbox.received} == {made["id"]}
+
+
+@pytest.mark.parametrize("answer", [301, 400, 500, httpx.ConnectError("down"), httpx.ReadTimeout("slow")])
+async def test_anything_but_a_2xx_is_a_failure(sandbox: Sandbox, answer: int | Exception) -> None:
+    sandbox.answers = [answer]
+    await connected(sandbox)
+    await sandbox.pump()
+    sandbox.clock.advance(5)
+    sandbox.answers = []
+    await sandbox.pump()
+    ids = [received.headers["svix-id"] for received in sandbox.received if received.event == CREATED]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+
+
+async def test_never_webhook_tells_nothing_ever(sandbox: Sandbox) -> None:
+    await sandbox.trouble("never_webhook")
+    await connected(sandbox)
+    sandbox.clock.advance(60)
+    await sandbox.pump(4)
+    await sandbox.plain("DELETE", "/_control/troubles/never_webhook")
+    await sandbox.pump(4)
+    assert sandbox.received == []
+
+
+async def test_webhook_first_arrives_before_the_call_is_answered_or_the_api_shows_it(sandbox: Sandbox) -> None:
+    company, sites = await sandbox.company()
+    invitation = await sandbox.post(f"/invitation/company/{company}")
+    await sandbox.trouble("webhook_first", times=1)
+    seen: list[int] = []
+
+    async def look() -> None:
+        connection = sandbox.received[-1].body["id"]
+        seen.append((await sandbox.call("GET", f"/connection/{connection}/details")).status_code)
+        seen.append((await sandbox.get(f"/company/{company}/connection"))["totalConnections"])
+
+    sandbox.on_webhook = look
+    made = await sandbox.connect(company, sites)
+    assert sandbox.events() == FIRST
+    assert seen == [404, 0] * 3
+    assert (await sandbox.get(f"/connection/{made['id']}/details"))["status"] == "CONNECTED"
+    assert (await sandbox.get(f"/invitation/{invitation['id']}"))["createdConnections"] == []
+
+
+async def test_webhook_first_can_keep_the_connection_hidden_for_longer(sandbox: Sandbox) -> None:
+    company, sites = await sandbox.company()
+    await sandbox.trouble("webhook_first", seconds=30, times=1)
+    made = await sandbox.connect(company, sites)
+    path = f"/connection/{made['id']}/details"
+    assert (await sandbox.call("GET", path)).status_code == 404
+    sandbox.clock.advance(30)
+    assert (await sandbox.call("GET", path)).status_code == 200
+
+
+@pytest.mark.parametrize("other", ["never_webhook", "none"])
+async def test_webhook_first_hides_nothing_for_a_webhook_that_will_not_come(clock: Clock, other: str) -> None:
+    sandbox = with_webhooks(clock) if other != "none" else Sandbox(clock)
+    await sandbox.trouble("webhook_first")
+    if other != "none":
+        await sandbox.trouble(other)
+    made = await connected(sandbox)
+    assert (await sandbox.call("GET", f"/connection/{made['id']}/details")).status_code == 200
+
+
+async def test_webhook_first_shows_the_connection_even_if_the_receiver_is_down(sandbox: Sandbox) -> None:
+    sandbox.answers = [500] * 3
+    await sandbox.trouble("webhook_first")
+    made = await connected(sandbox)
+    assert (await sandbox.call("GET", f"/connection/{made['id']}/details")).status_code == 200
+    sandbox.clock.advance(5)
+    await sandbox.pump()
+    assert len(sandbox.received) == 6
+
+
+async def test_webhook_thrice_repeats_the_same_message(sandbox: Sandbox) -> None:
+    await sandbox.trouble("webhook_thrice", times=1)
+    await connected(sandbox)
+    await sandbox.pump()
+    assert sandbox.events() == [CREATED] * 3 + [UPDATED, VALIDATED]
+    assert len({received.headers["svix-id"] for received in sandbox.received[:3]}) == 1
+
+
+async def test_webhook_late_comes_that_much_later(sandbox: Sandbox) -> None:
+    await sandbox.trouble("webhook_late", seconds=90)
+    await connected(sandbox, password="x")
+    sandbox.clock.advance(89)
+    await sandbox.pump()
+    assert sandbox.received == []
+    sandbox.clock.advance(1)
+    await sandbox.pump()
+    assert sandbox.events() == FIRST
+
+
+async def test_webhook_shuffled_tells_the_latest_first(sandbox: Sandbox) -> None:
+    await sandbox.trouble("webhook_shuffled")
+    await connected(sandbox)
+    await sandbox.pump()
+    assert sandbox.events() == FIRST[::-1]
+
+
+async def test_webhook_bad_signature_is_signed_with_another_key(sandbox: Sandbox) -> None:
+    await sandbox.trouble("webhook_bad_signature", times=1)
+    sandbox.answers = [401]
+    await connected(sandbox)
+    await sandbox.pump()
+    assert [signed_rightly(received) for received in sandbox.received] == [False, True, True]
+    sandbox.clock.advance(5)
+    await sandbox.pump()
+    assert signed_rightly(sandbox.received[-1])
+    assert sandbox.received[-1].headers["svix-id"] == sandbox.received[0].headers["svix-id"]
+
+
+async def test_a_deleted_companys_messages_are_forgotten_even_while_one_is_on_its_way(sandbox: Sandbox) -> None:
+    made = await connected(sandbox)
+    company = made["company"]["id"]
+
+    async def delete() -> None:
+        sandbox.on_webhook = None
+        await sandbox.call("DELETE", f"/company/{company}")
+
+    sandbox.on_webhook = delete
+    sandbox.answers = [500]
+    await sandbox.pump()
+    assert len(sandbox.world.outbox) == 0
+
+
+async def test_a_message_on_its_way_is_not_sent_by_another_turn(sandbox: Sandbox) -> None:
+    await connected(sandbox)
+    sandbox.on_webhook = sandbox.pump
+    await sandbox.pump()
+    assert sandbox.events() == FIRST
