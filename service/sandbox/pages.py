@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from service.sandbox import fields
-from service.sandbox.errors import ClosedLink, Closing, EmailNotVerified, Missing
+from service.sandbox.errors import ClosedLink, Closing, Missing
 from service.sandbox.flow import Flows, Opening
 from service.sandbox.handoffs import CLOSED as CLOSED_BY
 from service.sandbox.invitations import Invitation
@@ -89,8 +89,6 @@ class Pages:
             return _dead_end(
                 "We do not know this link", "The address may be incomplete, or its connection is gone.", 404
             )
-        except EmailNotVerified:
-            return _dead_end("Confirm your e-mail address first", "Open the invitation again and start there.", 403)
         except ClosedLink as closed:
             return _dead_end(*CLOSED[closed.reason], 410)
         return self._answer(request, opening, outcome)

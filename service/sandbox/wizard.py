@@ -93,7 +93,9 @@ class Wizard:
         return self._page(visit, errors, step if errors else None)
 
     def _page(self, visit: Visit, errors: Errors, step: str | None = None) -> Outcome:
-        due = step if step in ORDER else self._due(visit)
+        due = self._due(visit)
+        if step in ORDER and RANKS[step] < RANKS[due]:
+            due = step
         status = 422 if set(errors) - {"form"} else 200
         made = visit.flow.connection_id if due == "done" else None
         return Outcome(view_of(self._world, visit, due, errors), status, made)

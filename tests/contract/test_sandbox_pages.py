@@ -1,0 +1,287 @@
+"""The sandbox's hosted pages, walked through as a person without scripts or cookies would."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.clock import Clock
+from tests.contract.sandbox_house import GUIDE, Sandbox
+from tests.contract.sandbox_person import Person, connections_of, invitation_of, link_of
+
+
+@pytest.fixture
+def sandbox(clock: Clock) -> Sandbox:
+    return Sandbox(clock)
+
+
+@pytest.fixture
+def person(sandbox: Sandbox) -> Person:
+    return Person(sandbox)
+
+
+async def test_a_magic_link_leads_through_every_step_to_a_connection_with_bills(
+    sandbox: Sandbox, person: Person, clock: Clock
+) -> None:
+    company, sites = await sandbox.company(sites=2)
+    assert (await person.open(await link_of(sandbox, company, sites=sites[:1]))).step == "provider"
+    assert (await person.choose_provider(country="gb")).step == "credentials"
+    assert (await person.sign_in()).step == "settings"
+    assert person.screen.form.values["sites"] == sites[:1]
+    done = await person.connect(ownerEmail="ada@example.com", types=["GAS", "SOLAR"], startDate="2026-01-01")
+    assert done.step == "done"
+    assert "You can close this window" in done.text
+    (made,) = await connections_of(sandbox, company)
+    assert made["status"] == "CONNECTED"
+    assert made["country"] == "GB"
+    assert made["initialSites"] == sites[:1]
+    assert made["initialDatasourceTypes"] == ["GAS", "SOLAR"]
+    assert made["workflowOwnerEmail"] == "ada@example.com"
+    assert made["dataCollectionStartDate"] == "2026-01-01"
+    clock.advance(10)
+    bills = await sandbox.get(f"/company/{company}/connection/{made['id']}/document")
+    assert bills["totalDocuments"] == 48
+
+
+async def test_a_prefilled_provider_skips_its_step_and_can_be_changed(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    assert (await person.open(await link_of(sandbox, company, url=GUIDE["url"]))).step == "credentials"
+    assert (await person.press("Choose another provider or country")).step == "provider"
+    assert person.screen.form.values["url"] == [GUIDE["url"]]
+
+
+@pytest.mark.parametrize("words", ["nectar sandbox utility", "nectarclimate.com", " https://nectarclimate.com "])
+async def test_the_provider_is_found_by_name_or_address(sandbox: Sandbox, person: Person, words: str) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company))
+    assert (await person.choose_provider(words)).step == "credentials"
+    assert "Nectar Sandbox Utility" in person.screen.text
+
+
+async def test_the_provider_can_be_picked_from_the_list(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company))
+    assert (await person.press("Nectar Sandbox Utility")).step == "credentials"
+
+
+async def test_a_provider_that_cannot_be_reached_is_said_so_at_the_end(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company))
+    await person.choose_provider("https://utility.example")
+    await person.press("Sign in", username="ada", password="secret")
+    done = await person.connect()
+    assert done.step == "done"
+    assert "website cannot be reached" in done.text
+    assert [made["status"] for made in await connections_of(sandbox, company)] == ["URL_INACCESSIBLE"]
+
+
+@pytest.mark.parametrize(
+    ("entered", "field"),
+    [
+        ({"url": ""}, "url"),
+        ({"url": "no such name"}, "url"),
+        ({"url": "ftp://x.example"}, "url"),
+        ({"country": "USA"}, "country"),
+    ],
+)
+async def test_a_wrong_provider_or_country_is_named_at_its_field(
+    sandbox: Sandbox, person: Person, entered: dict[str, str], field: str
+) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company))
+    screen = await person.press("Continue", **{"url": GUIDE["url"], "country": "US", **entered})
+    assert (screen.step, screen.status) == ("provider", 422)
+    assert f'id="{field}-wrong"' in screen.source
+    assert screen.form.values[field] == [entered[field]]
+
+
+async def test_empty_credentials_are_asked_for_again_and_make_nothing(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    screen = await person.press("Sign in", username=" ", password="")
+    assert (screen.step, screen.status) == ("credentials", 422)
+    assert 'id="username-wrong"' in screen.source
+    assert 'id="password-wrong"' in screen.source
+    assert await connections_of(sandbox, company) == []
+
+
+async def test_a_wrong_password_makes_one_connection_which_the_second_try_corrects(
+    sandbox: Sandbox, person: Person
+) -> None:
+    company, sites = await sandbox.company(sites=2)
+    invitation = await invitation_of(sandbox, company, maxUses=1, prefill={"initialSites": sites[1:]})
+    await person.open(invitation["invitationUrl"])
+    await person.choose_provider()
+    for password in ("not-this-one", "nor-this-one"):
+        screen = await person.sign_in(password)
+        assert screen.step == "credentials"
+        assert "did not accept" in screen.text
+        assert password not in screen.source
+    (refused,) = await connections_of(sandbox, company)
+    assert refused["status"] == "INCORRECT_PASSWORD"
+    assert refused["initialSites"] == sites[1:]
+    await person.sign_in()
+    assert (await person.connect()).step == "done"
+    (made,) = await connections_of(sandbox, company)
+    assert (made["id"], made["status"]) == (refused["id"], "CONNECTED")
+    used = await sandbox.get(f"/invitation/{invitation['id']}")
+    assert (used["useCount"], used["status"]) == (1, "FULFILLED")
+    assert [each["id"] for each in used["createdConnections"]] == [made["id"]]
+
+
+async def test_no_page_ever_shows_a_password_that_was_entered(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    secret = "a-password-of-my-own"
+    assert secret not in (await person.press("Sign in", username="ada", password=secret)).source
+    assert person.screen.form.values["password"] == [""]
+    assert "ada" in person.screen.form.values["username"]
+
+
+@pytest.mark.parametrize("count", [0, 4])
+async def test_none_or_four_sites_are_refused_by_name(sandbox: Sandbox, person: Person, count: int) -> None:
+    company, sites = await sandbox.company(sites=4)
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await person.sign_in()
+    screen = await person.connect(sites=sites[:count])
+    assert (screen.step, screen.status) == ("settings", 422)
+    assert "Choose one to three sites." in screen.text
+    assert screen.form.values["sites"] == sites[:count]
+    assert await connections_of(sandbox, company) == []
+
+
+@pytest.mark.parametrize(
+    ("entered", "field"),
+    [
+        ({"ownerEmail": "nobody"}, "ownerEmail"),
+        ({"startDate": "yesterday"}, "startDate"),
+        ({"types": ["COFFEE"]}, "types"),
+    ],
+)
+async def test_a_wrong_setting_is_named_at_its_field(
+    sandbox: Sandbox, person: Person, entered: dict[str, Any], field: str
+) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await person.sign_in()
+    screen = await person.connect(**entered)
+    assert (screen.step, screen.status) == ("settings", 422)
+    assert f'id="{field}-wrong"' in screen.source
+
+
+async def test_another_companys_site_is_refused(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    _, foreign = await sandbox.company("Bolt Ltd")
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await person.sign_in()
+    assert (await person.connect(sites=foreign)).step == "settings"
+    assert await connections_of(sandbox, company) == []
+
+
+async def test_the_only_site_of_a_company_is_ticked_and_a_company_without_any_is_told_so(
+    sandbox: Sandbox, person: Person
+) -> None:
+    one, sites = await sandbox.company(sites=1)
+    await person.open(await link_of(sandbox, one, url=GUIDE["url"]))
+    assert (await person.sign_in()).form.values["sites"] == sites
+    none, _ = await sandbox.company("Empty Ltd", sites=0)
+    await person.open(await link_of(sandbox, none, url=GUIDE["url"]))
+    assert "has no sites yet" in (await person.sign_in()).text
+
+
+async def test_the_same_settings_posted_twice_make_one_connection(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await person.sign_in()
+    form = person.screen.form
+    for _ in range(2):
+        answer = await sandbox.plain("POST", form.action, data=form.values)
+        assert 'data-step="done"' in answer.text
+    assert len(await connections_of(sandbox, company)) == 1
+
+
+@pytest.mark.parametrize("step", ["settings", "mfa", "done", "", "nonsense"])
+async def test_a_step_cannot_be_jumped_to(sandbox: Sandbox, step: str) -> None:
+    company, sites = await sandbox.company()
+    url = urlsplit(await link_of(sandbox, company)).path
+    answer = await sandbox.plain("POST", url, data={"step": step, "sites": sites, "code": "123456"})
+    assert 'data-step="provider"' in answer.text
+    assert "Please start again" in answer.text
+    assert await connections_of(sandbox, company) == []
+
+
+async def test_a_flow_belongs_to_its_link_and_lasts_an_hour(sandbox: Sandbox, person: Person, clock: Clock) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company))
+    flow = (await person.choose_provider()).form.values["flow"]
+    other = urlsplit(await link_of(sandbox, company)).path
+    assert "start again" in (await sandbox.plain("POST", other, data={"step": "credentials", "flow": flow})).text
+    clock.advance(3601)
+    assert (await person.sign_in()).step == "provider"
+
+
+async def test_mfa_is_asked_for_when_the_trouble_says_so(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await sandbox.trouble("mfa", companyId=company)
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    assert (await person.sign_in()).step == "mfa"
+    assert (await person.press("Verify", code="12345")).status == 422
+    assert (await person.press("Verify", code="424242")).step == "settings"
+    assert (await person.connect()).step == "done"
+    assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
+
+
+async def test_a_trouble_named_in_the_address_holds_for_the_whole_flow(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await person.open(f"{await link_of(sandbox, company, url=GUIDE['url'])}?trouble=mfa")
+    assert (await person.sign_in()).step == "mfa"
+    await person.press("Verify", code="424242")
+    assert (await person.connect()).step == "done"
+    assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
+
+
+async def test_mfa_that_comes_up_only_at_the_end_is_asked_for_then(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await person.sign_in()
+    await sandbox.trouble("mfa", companyId=company)
+    assert (await person.connect()).step == "mfa"
+    assert (await person.press("Verify", code="424242")).step == "settings"
+    assert (await person.connect()).step == "done"
+    assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
+
+
+async def test_the_wrong_password_trouble_refuses_even_the_right_one_once(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await sandbox.trouble("wrong_password", companyId=company, times=1)
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    assert (await person.sign_in()).step == "credentials"
+    assert (await person.sign_in()).step == "settings"
+    assert (await person.connect()).step == "done"
+    assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
+
+
+async def test_a_password_that_fails_only_at_the_end_leads_back_to_the_sign_in(
+    sandbox: Sandbox, person: Person
+) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await person.sign_in()
+    await sandbox.trouble("status_change", companyId=company, times=1, status="PASSWORD_INCORRECT")
+    assert (await person.connect()).step == "credentials"
+    await person.sign_in()
+    assert (await person.connect()).step == "done"
+    assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
+
+
+async def test_going_back_shows_the_earlier_steps_errors_there(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company))
+    earlier = await person.choose_provider()
+    later = await person.sign_in()
+    path, flow = later.form.action, later.form.values["flow"]
+    answer = await sandbox.plain("POST", path, data={"step": "provider", "flow": flow, "url": "", "country": "US"})
+    assert (answer.status_code, 'data-step="provider"' in answer.text) == (422, True)
+    answer = await sandbox.plain("POST", path, data={**earlier.form.values, "username": "", "password": ""})
+    assert (answer.status_code, 'data-step="credentials"' in answer.text) == (422, True)
+    assert (await person.connect()).step == "done"

@@ -1,0 +1,137 @@
+"""How the hosted pages behave towards browsers: framing, policy, labels, and the way back."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.clock import Clock
+from tests.contract.sandbox_house import GUIDE, Sandbox, with_webhooks
+from tests.contract.sandbox_person import Person, connections_of, invitation_of, link_of
+
+
+@pytest.fixture
+def sandbox(clock: Clock) -> Sandbox:
+    return Sandbox(clock)
+
+
+@pytest.fixture
+def person(sandbox: Sandbox) -> Person:
+    return Person(sandbox)
+
+
+async def test_the_older_addresses_lead_to_the_newer_ones(sandbox: Sandbox) -> None:
+    company, sites = await sandbox.company()
+    made = await sandbox.connect(company, sites)
+    link = await sandbox.post(f"/company/{company}/connection/link")
+    for known in (company, made["publicCompanyId"]):
+        older = f"/create-datasource/magic-link/{known}/{link['companyMagicLinkSecret']}"
+        for path in (f"{older}/connect", older):
+            answer = await sandbox.plain("GET", path)
+            assert answer.status_code == 302
+            assert answer.headers["location"] == urlsplit(link["magicLinkUrl"]).path
+
+
+async def test_the_pages_may_be_framed_unless_the_trouble_forbids_it(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    url = await link_of(sandbox, company)
+    open_page = await person.open(url)
+    assert "x-frame-options" not in open_page.headers
+    assert "frame-ancestors" not in open_page.headers["content-security-policy"]
+    await sandbox.trouble("framing_refused", companyId=company, times=1)
+    assert (await person.open(url)).headers["x-frame-options"] == "DENY"
+    assert "x-frame-options" not in (await person.open(url)).headers
+
+
+async def test_every_page_keeps_a_strict_policy_and_no_cookie(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    url = await link_of(sandbox, company, url=GUIDE["url"])
+    for screen in (await person.open(url), await person.sign_in(), await person.connect(), await person.open("/p/i/x")):
+        policy = screen.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action")
+        assert screen.headers["cache-control"] == "no-store"
+        assert "set-cookie" not in screen.headers
+        assert screen.tags["script"] == screen.tags["style"] == 0
+        assert "Sandbox: sample data only" in screen.text
+
+
+async def test_every_field_has_a_label_and_every_page_one_heading(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    invitation = await invitation_of(sandbox, company, allowedEmails=["ada@example.com"])
+    await sandbox.trouble("mfa", companyId=company)
+    seen = set()
+    for screen in (
+        await person.open(invitation["invitationUrl"]),
+        await person.press("Confirm", email="ada@example.com"),
+        await person.choose_provider(),
+        await person.sign_in(),
+        await person.press("Verify", code="123456"),
+    ):
+        assert set(screen.named) <= screen.labels
+        assert (screen.tags["h1"], screen.tags["main"]) == (1, 1)
+        assert 'lang="en"' in screen.source
+        seen |= set(screen.named.values())
+    assert {"url", "country", "username", "password", "sites", "ownerEmail"} <= seen
+
+
+async def test_names_from_outside_are_shown_as_text(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company("<script>alert(1)</script>")
+    screen = await person.open(await link_of(sandbox, company))
+    assert screen.tags["script"] == 0
+    assert "<script>alert(1)</script>" in screen.text
+    assert (await person.press("Continue", url='"><script>', country="US")).tags["script"] == 0
+
+
+async def test_by_default_the_end_leads_nowhere_whatever_the_link_asks(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    link = await link_of(sandbox, company, url=GUIDE["url"], redirect_uri="https://app.example/back", state="s")
+    await person.open(f"{link}?redirect_uri=https://app.example/back&state=s")
+    await person.sign_in()
+    done = await person.connect()
+    assert (done.status, done.step) == (200, "done")
+    assert "app.example" not in done.headers["content-security-policy"]
+    assert 'href="https://app.example' not in done.source
+
+
+@pytest.mark.parametrize("where", ["body", "address"])
+async def test_with_redirects_switched_on_the_end_leads_back_with_state_and_connection(
+    clock: Clock, where: str
+) -> None:
+    sandbox = Sandbox(clock, redirects=True)
+    person = Person(sandbox)
+    company, _ = await sandbox.company()
+    target = {"redirect_uri": "https://app.example:8443/back?keep=1", "state": "a b&c"}
+    link = await link_of(sandbox, company, url=GUIDE["url"], **(target if where == "body" else {}))
+    query = "" if where == "body" else "?redirect_uri=https%3A//app.example%3A8443/back%3Fkeep%3D1&state=a%20b%26c"
+    screen = await person.open(link + query)
+    assert screen.headers["content-security-policy"].endswith("form-action 'self' https://app.example:8443")
+    await person.sign_in()
+    form = person.screen.form
+    answer = await sandbox.plain("POST", form.action, data=form.values)
+    assert answer.status_code == 303
+    back = urlsplit(answer.headers["location"])
+    (made,) = await connections_of(sandbox, company)
+    assert (back.netloc, back.path) == ("app.example:8443", "/back")
+    assert parse_qs(back.query) == {"keep": ["1"], "state": ["a b&c"], "connectionId": [made["id"]]}
+
+
+@pytest.mark.parametrize("target", ["javascript:alert(1)", "https://a.example;script-src *", "https://;x"])
+async def test_a_return_address_that_is_none_is_left_out(clock: Clock, target: str) -> None:
+    sandbox = Sandbox(clock, redirects=True)
+    company, _ = await sandbox.company()
+    path = urlsplit(await link_of(sandbox, company)).path
+    answer = await sandbox.plain("GET", path, params={"redirect_uri": target})
+    assert answer.headers["content-security-policy"].endswith("form-action 'self'")
+
+
+async def test_what_the_pages_do_is_told_by_webhook(clock: Clock) -> None:
+    sandbox = with_webhooks(clock)
+    person = Person(sandbox)
+    company, _ = await sandbox.company()
+    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await person.sign_in("wrong")
+    await person.sign_in()
+    await person.connect()
+    await sandbox.pump(3)
+    told = [event for event in sandbox.events() if event.startswith("connection.created")]
+    assert told == ["connection.created.v2"]
+    assert {received.body["status"] for received in sandbox.received} >= {"INCORRECT_PASSWORD", "CONNECTED"}
