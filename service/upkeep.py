@@ -13,11 +13,11 @@ import httpx
 
 from service import store
 from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderUnauthorized, ProviderUnreachable
-from service.keys import Keys
+from service.keys import DEFAULT_TENANT
 from service.provider import Account, Pace, Provider
-from service.sessions import Outside
 from service.settings import Settings
-from service.store.keys import ApiKey
+from service.state import digest
+from service.store.keys import ApiKey, Keys
 from service.store.tx import Engine
 
 KEY_PREFIX = "mlk_"
@@ -53,7 +53,7 @@ async def create_key(settings: Settings, name: str) -> str:
     """A new API key; only its digest is kept, so this is the one time that it can be read."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     async with _keys(settings) as keys:
-        await keys.create(name, key)
+        await keys.add(f"key_{secrets.token_hex(12)}", DEFAULT_TENANT, name, digest(key))
     return key
 
 
@@ -71,17 +71,9 @@ async def revoke_key(settings: Settings, key_id: str) -> None:
 
 @asynccontextmanager
 async def _keys(settings: Settings) -> AsyncIterator[Keys]:
-    engine = store.engine_for(settings.database_url, time)
-    opened = store.Store(engine, clock=time, new_id=_new_id, keys=settings.secret_keys)
-    await opened.open()
-    try:
-        yield Keys(opened, Outside(time, _new_id), settings.api_key)
-    finally:
-        await opened.close()
-
-
-def _new_id(kind: str) -> str:
-    return f"{kind}_{secrets.token_hex(12)}"
+    async with _database(settings) as engine:
+        await store.migrate(engine)
+        yield Keys(engine, time)
 
 
 async def examine(
