@@ -10,8 +10,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 import httpx
@@ -28,6 +26,7 @@ from service.errors import (
     ProviderUnreachable,
 )
 from service.model import JsonObject
+from service.provider.refusals import http_date, refusal_text, retry_after_seconds
 from service.settings import PathGeneration
 
 LARGEST_ANSWER_BYTES = 20 * 1024 * 1024
@@ -56,6 +55,8 @@ class Pace:
     call_seconds: float = 25.0
     list_seconds: float = 60.0
     concurrency: int = 10
+    observe: Callable[[str, float], None] = lambda _outcome, _seconds: None
+    """Told of every call: "ok" or the name of the failure, and the seconds it took with its repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,16 @@ class Wire:
 
     async def ask(self, call: Call, deadline: float = float("inf")) -> Answer:
         """Takes at most `call_seconds`, and not beyond `deadline` of the monotonic clock."""
+        began = self._pace.monotonic()
+        try:
+            answer = await self._ask(call, deadline)
+        except ProviderFailure as exc:
+            self._pace.observe(type(exc).__name__, self._pace.monotonic() - began)
+            raise
+        self._pace.observe("ok", self._pace.monotonic() - began)
+        return answer
+
+    async def _ask(self, call: Call, deadline: float) -> Answer:
         now = self._pace.monotonic()
         if deadline < now:
             raise _never_begun()
@@ -200,14 +211,14 @@ class Wire:
         if status in {404, 405}:
             raise ProviderNotFound("The provider does not know this id")
         if 400 <= status < 500 and status not in {408, 429}:
-            raise ProviderRefused(_refusal(content, self._account.api_key))
-        after_seconds = _retry_after_seconds(headers, provider_at)
+            raise ProviderRefused(refusal_text(content, self._account.api_key))
+        after_seconds = retry_after_seconds(headers, provider_at)
         turned_away = status == 429 or (status == 503 and after_seconds is not None)
         failure = ProviderBusy("The provider is busy; retry later") if status == 429 else ProviderBroken()
         raise _failed(call, failure, received=not turned_away, after_seconds=after_seconds)
 
     def _hear(self, date: str) -> float | None:
-        provider_at = _date(date)
+        provider_at = http_date(date)
         if provider_at is not None:
             self._heard = provider_at, self._pace.monotonic()
         return provider_at
@@ -247,45 +258,6 @@ def _json(call: Call, content: bytes) -> Any:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
-
-
-def _date(text: str) -> float | None:
-    # Reference: RFC 9110, 5.6.7 and 6.6.1.
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _retry_after_seconds(headers: httpx.Headers, provider_at: float | None) -> float | None:
-    """Reference: RFC 9110, 10.2.3. A date is compared with the provider's own, never with our clock."""
-    text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
-    retry_at = _date(text)
-    return None if retry_at is None or provider_at is None else max(0.0, retry_at - provider_at)
-
-
-def _refusal(content: bytes, api_key: str) -> str:
-    """The provider's reasons in one line, without what might be secret."""
-    try:
-        said = json.loads(content)
-    except (ValueError, RecursionError):
-        said = None
-    words = "; ".join(_reasons(said)).replace(api_key, "…")
-    words = " ".join(re.sub(r"https?://\S+|[^\s\x20-\x7e\xa0-\uffff]", "…", words).split())[:300]
-    return f"The provider refused the request: {words}" if words else "The provider refused the request"
-
-
-def _reasons(said: object, name: str = "") -> list[str]:
-    if isinstance(said, str):
-        return [f"{name}: {said}" if name and name != "detail" else said]
-    if isinstance(said, list):
-        return [reason for each in said[:5] for reason in _reasons(each, name)]
-    if isinstance(said, dict):
-        return [reason for key, each in list(said.items())[:10] for reason in _reasons(each, str(key)[:60])]
-    return []
 
 
 def segment(identifier: str) -> str:

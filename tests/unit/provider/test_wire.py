@@ -44,6 +44,20 @@ async def test_a_call_carries_the_key_and_answers_body_and_date() -> None:
     assert double.requests[0].headers["x-api-key"] == KEY
 
 
+async def test_every_call_is_told_with_its_outcome_and_time() -> None:
+    told: list[tuple[str, float]] = []
+    double = Double([answer({}, 429, retry_after="2"), answer({}), answer({}, 404)])
+    observed = Wire(
+        double.http(),
+        Account(BASE_URL, PAGES_URL, KEY),
+        double.pace(observe=lambda outcome, seconds: told.append((outcome, seconds))),
+    )
+    await observed.ask(GET)
+    with pytest.raises(ProviderNotFound):
+        await observed.ask(GET)
+    assert told == [("ok", pytest.approx(sum(double.slept))), ("ProviderNotFound", 0.0)]
+
+
 async def test_an_answer_without_a_body_is_none() -> None:
     assert (await wire(Double([answer(b"", 204)])).ask(GET)).body is None
 

@@ -1,0 +1,274 @@
+"""Our client against the sandbox, over HTTP: every verb in both path generations, and every trouble of the API."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import httpx
+import pytest
+
+from service.errors import (
+    ProviderBroken,
+    ProviderBusy,
+    ProviderFailure,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnauthorized,
+)
+from service.model import ConnectionId, InvitationId, LinkKind, ProviderCompanyId, ProviderSiteId, credentials_work
+from service.provider import Account, Pace, Provider, Redirect
+from service.settings import PathGeneration
+from tests.clock import Clock
+from tests.contract.sandbox_house import GUIDE, Sandbox
+from tests.contract.sandbox_person import Person
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+PAGES_URL = "http://127.0.0.1:9000"
+
+
+@dataclass
+class Bench:
+    """A sandbox and a client of it; `lose` drops answers on their way back. Sleeping moves both their clocks."""
+
+    sandbox: Sandbox
+    clock: Clock
+    slept: list[float] = field(default_factory=list)
+    lose: Callable[[httpx.Request], bool] = lambda _: False
+
+    def provider(self, paths: PathGeneration = "company", key: str = "sandbox-key", version: str = "v2.2") -> Provider:
+        account = Account(f"http://sandbox.test/{version}", PAGES_URL, key, paths)
+        pace = Pace(self.clock.now, self.sleep, random.Random(1))  # noqa: S311 - jitter, not a secret
+        return Provider(httpx.AsyncClient(transport=httpx.MockTransport(self.carry)), account, pace)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.advance(seconds)
+
+    async def carry(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.decode()
+        answer = await self.sandbox.plain(request.method, path, headers=request.headers, content=request.content)
+        if self.lose(request):
+            raise httpx.ReadError("lost on its way back")
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+    async def company(self) -> tuple[ProviderCompanyId, list[ProviderSiteId]]:
+        company, sites = await self.sandbox.company()
+        return ProviderCompanyId(company), [ProviderSiteId(site) for site in sites]
+
+    async def calls(self, method: str, path: str) -> int:
+        noted: list[dict[str, Any]] = (await self.sandbox.plain("GET", "/_control/requests")).json()["requests"]
+        return len([each for each in noted if each["method"] == method and each["path"] == f"/v2.2{path}"])
+
+
+@pytest.fixture
+def bench(clock: Clock) -> Bench:
+    return Bench(Sandbox(clock), clock)
+
+
+both_generations = pytest.mark.parametrize("paths", get_args(PathGeneration))
+
+
+@both_generations
+@pytest.mark.parametrize("version", ["v2.2", "v2.1", "v2"])
+async def test_companies_and_sites_are_made_and_found_again(bench: Bench, paths: PathGeneration, version: str) -> None:
+    provider = bench.provider(paths, version=version)
+    assert await provider.ping()
+    made = await provider.create_company("Acme Ltd", "acme")
+    site = await provider.create_site(made.id, "Headquarters", "hq", "123 Main St")
+    found = await provider.company(made.id)
+    assert (found.name, found.external_id, found.sites) == ("Acme Ltd", "acme", (site,))
+    assert await provider.companies() == [found]
+
+
+@both_generations
+async def test_an_invitation_leads_to_the_connection_that_it_names(bench: Bench, paths: PathGeneration) -> None:
+    provider = bench.provider(paths)
+    company, sites = await bench.company()
+    link = await provider.invite(company, sites, {"url": GUIDE["url"], "country": "US"}, None, 3600)
+    assert (link.kind, link.provider_given_at) == (LinkKind.INVITATION, bench.clock.now())
+    person = Person(bench.sandbox)
+    await person.open(link.url)
+    await person.sign_in()
+    await person.connect()
+    bench.clock.advance(5)
+    reading = await provider.read(company)
+    [seen] = reading.connections
+    [invitation] = reading.invitations
+    assert (seen.company_id, set(seen.sites)) == (company, set(sites))
+    assert credentials_work(seen.status)
+    assert invitation.id == link.invitation_id
+    assert (invitation.created, invitation.use_count) == (frozenset({seen.id}), 1)
+    assert reading.provider_at == bench.clock.now()
+    assert seen.provider_created_at <= reading.provider_at
+    assert (await provider.connection(seen.id)).company_id == company
+    assert await provider.invitation(InvitationId(invitation.id)) == invitation
+
+
+@both_generations
+async def test_a_magic_link_and_then_an_edit_link_lead_to_one_connection(bench: Bench, paths: PathGeneration) -> None:
+    provider, person = bench.provider(paths), Person(bench.sandbox)
+    company, sites = await bench.company()
+    link = await provider.magic_link(company, sites, {"url": GUIDE["url"]})
+    assert link.kind is LinkKind.MAGIC_LINK
+    await person.open(link.url)
+    await person.sign_in(password="wrong")
+    [wrong] = await provider.connections(company)
+    assert not credentials_work(wrong.status)
+    edit = await provider.edit_link(wrong.id)
+    await person.open(edit.url)
+    await person.sign_in()
+    await person.press("Save changes", sites=sites)
+    [mended] = await provider.connections(company)
+    assert (mended.id, mended.provider_created_at) == (wrong.id, wrong.provider_created_at)
+    assert credentials_work(mended.status)
+
+
+async def test_a_reconnect_invitation_edits_its_connection(bench: Bench) -> None:
+    provider = bench.provider()
+    company, sites = await bench.company()
+    connection = ConnectionId((await bench.sandbox.connect(company, sites))["id"])
+    link = await provider.invite_to_reconnect(connection, "ada@example.com", 600)
+    [invitation] = await provider.invitations(company)
+    assert (invitation.edits, invitation.url, invitation.created) == (connection, link.url, frozenset())
+
+
+async def test_a_revoked_invitation_tells_when(bench: Bench) -> None:
+    provider = bench.provider()
+    company, sites = await bench.company()
+    link = await provider.invite(company, sites, {}, None, 3600)
+    assert link.invitation_id is not None
+    bench.clock.advance(10)
+    assert await provider.revoke_invitation(link.invitation_id) == bench.clock.now()
+    assert (await provider.invitation(link.invitation_id)).status == "REVOKED"
+
+
+async def test_a_redirect_reaches_pages_that_know_it(clock: Clock) -> None:
+    bench = Bench(Sandbox(clock, redirects=True), clock)
+    provider, person = bench.provider(), Person(bench.sandbox)
+    company, sites = await bench.company()
+    back = Redirect("https://link.example.com/callback", "signed")
+    for link in (
+        await provider.invite(company, sites, {"url": GUIDE["url"]}, None, 3600, back),
+        await provider.magic_link(company, sites, {"url": GUIDE["url"]}, back),
+    ):
+        await person.open(link.url)
+        await person.sign_in()
+        await person.connect()
+        assert person.last.headers["location"].startswith(
+            "https://link.example.com/callback?state=signed&connectionId="
+        )
+
+
+@both_generations
+async def test_bills_and_usage_come_from_all_pages(bench: Bench, paths: PathGeneration) -> None:
+    provider = bench.provider(paths)
+    company, sites = await bench.company()
+    connection = ConnectionId((await bench.sandbox.connect(company, sites))["id"])
+    assert await provider.documents(connection, company) == []
+    bench.clock.advance(60)
+    bills = await provider.documents(connection, company)
+    usage = await provider.usage(connection, {})
+    gas = await provider.usage(connection, {"datasourceType": "GAS"})
+    assert len({bill["id"] for bill in bills}) == len(bills) > 100
+    assert len(usage) > 100
+    assert {entry["datasourceType"] for entry in gas} == {"GAS"}
+
+
+async def test_a_long_list_is_read_twice_and_whole(bench: Bench) -> None:
+    provider = bench.provider()
+    company, sites = await bench.company()
+    made = {(await provider.invite(company, sites, {}, None, 3600)).invitation_id for _ in range(101)}
+    assert {each.id for each in await provider.invitations(company)} == made
+
+
+@both_generations
+async def test_an_unknown_id_is_not_found_in_either_generation(bench: Bench, paths: PathGeneration) -> None:
+    provider = bench.provider(paths)
+    for verb in (
+        provider.company(ProviderCompanyId(UNKNOWN)),
+        provider.read(ProviderCompanyId(UNKNOWN)),
+        provider.connection(ConnectionId(UNKNOWN)),
+        provider.invitation(InvitationId(UNKNOWN)),
+        provider.magic_link(ProviderCompanyId(UNKNOWN), [], {}),
+    ):
+        with pytest.raises(ProviderNotFound):
+            await verb
+
+
+async def test_a_wrong_key_is_the_operators_matter(bench: Bench) -> None:
+    with pytest.raises(ProviderUnauthorized):
+        await bench.provider(key="another").ping()
+
+
+async def test_a_refusal_names_the_field(bench: Bench) -> None:
+    company, _ = await bench.company()
+    with pytest.raises(ProviderRefused, match="country"):
+        await bench.provider().invite(company, [], {"country": "nowhere"}, None, 3600)
+
+
+@pytest.mark.parametrize("trouble", ["provider_5xx", "rate_limited", "invalid_json", "drop_connection"])
+async def test_a_read_outlasts_a_trouble_that_passes(bench: Bench, trouble: str) -> None:
+    company, _ = await bench.company()
+    await bench.sandbox.trouble(trouble, times=2)
+    assert (await bench.provider().company(company)).id == company
+    assert len(bench.slept) == 2
+
+
+async def test_a_slow_answer_is_waited_for(bench: Bench) -> None:
+    await bench.sandbox.trouble("slow", times=1, seconds=4)
+    assert await bench.provider().companies() == []
+    assert (bench.sandbox.slept, bench.slept) == ([4.0], [])
+
+
+@pytest.mark.parametrize(
+    ("trouble", "error"),
+    [
+        ("provider_5xx", ProviderBroken),
+        ("rate_limited", ProviderBusy),
+        ("invalid_json", ProviderBroken),
+        ("drop_connection", ProviderBroken),
+    ],
+)
+async def test_a_trouble_that_stays_is_told_by_its_name(
+    bench: Bench, trouble: str, error: type[ProviderFailure]
+) -> None:
+    await bench.sandbox.trouble(trouble)
+    with pytest.raises(ProviderFailure) as caught:
+        await bench.provider().companies()
+    assert type(caught.value) is error
+
+
+async def test_a_creation_waits_out_a_limit_of_rate_and_happens_once(bench: Bench) -> None:
+    await bench.sandbox.trouble("rate_limited", times=2, seconds=3)
+    provider = bench.provider()
+    made = await provider.create_company("Acme Ltd", "acme")
+    assert await provider.companies() == [made]
+    assert min(bench.slept) >= 3
+
+
+@pytest.mark.parametrize("trouble", ["provider_5xx", "invalid_json", "drop_connection"])
+async def test_a_creation_in_trouble_is_called_lost_and_asked_for_once(bench: Bench, trouble: str) -> None:
+    await bench.sandbox.trouble(trouble, times=1)
+    with pytest.raises(ProviderBroken) as caught:
+        await bench.provider().create_company("Acme Ltd", "acme")
+    assert caught.value.lost
+    assert await bench.calls("POST", "/company") == 1
+
+
+async def test_a_creation_whose_answer_was_lost_shows_in_the_list(bench: Bench) -> None:
+    provider = bench.provider()
+    bench.lose = lambda request: request.method == "POST"
+    with pytest.raises(ProviderBroken) as caught:
+        await provider.create_company("Acme Ltd", "acme")
+    assert caught.value.lost
+    assert [each.external_id for each in await provider.companies()] == ["acme"]
+
+
+async def test_the_providers_clock_is_the_one_that_counts(bench: Bench) -> None:
+    provider = bench.provider()
+    company, sites = await bench.company()
+    await bench.sandbox.trouble("clock_skew", seconds=600)
+    link = await provider.invite(company, sites, {}, None, 3600)
+    assert link.provider_given_at == bench.clock.now() + 600
+    assert provider.heard_at() == bench.clock.now() + 600
