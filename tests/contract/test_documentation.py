@@ -1,14 +1,16 @@
 """README's promises against the code, both ways: what is written exists, and what exists is written."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 
 import click
 import pytest
+from starlette.routing import BaseRoute, Mount, Route
 
+from service.app import create_app
 from service.cli import main
 from service.errors import BadSettings, MagiclinkError
 from service.model import EvidenceKind
@@ -45,7 +47,7 @@ def _tables() -> dict[str, list[list[str]]]:
 
 def _named(head: str) -> list[str]:
     """Everything in backticks in the first column."""
-    return [code for row in _tables()[head] for code in CODE.findall(row[0])]
+    return [code for row in _tables().get(head, []) for code in CODE.findall(row[0])]
 
 
 def _errors(kind: type[MagiclinkError] = MagiclinkError) -> Iterator[type[MagiclinkError]]:
@@ -111,3 +113,27 @@ def _commands(group: click.Group, path: str) -> Iterator[str]:
             yield from _commands(command, f"{path} {name}")
         elif not command.hidden:
             yield f"{path} {name}"
+
+
+def test_the_calls_table_names_every_route_and_no_other() -> None:
+    settings = Settings(secret_keys=("k" * 32,), public_url="http://localhost", provider_api_key="key")
+    served = set(_served(create_app(settings).routes))
+    written = {re.sub(r"\{\w+\}", "{}", call.split("?")[0]) for call in _named("call")}
+    assert written - served == set()
+    assert served - written - _forms_of_our_own_pages(served) == set()
+
+
+def _served(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[str]:
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from _served(route.routes or (), prefix + route.path)
+        elif isinstance(route, Route):
+            path = re.sub(r"\{\w+(:\w+)?\}", "{}", prefix + route.path)
+            yield from (f"{method} {path}" for method in (route.methods or set()) - {"HEAD"})
+
+
+def _forms_of_our_own_pages(served: set[str]) -> set[str]:
+    """What only our own pages post; nobody else has the key of the page."""
+    return {
+        call for call in served if call.startswith("POST ") and not call.startswith(("POST /v1/", "POST /webhooks/"))
+    }

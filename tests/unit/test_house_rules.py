@@ -83,14 +83,9 @@ def _mirrored(module: str, tested: set[str]) -> bool:
 
 
 def test_every_unit_test_mirrors_a_module() -> None:
-    known = {path.relative_to(SERVICE).with_suffix("").as_posix() for path in SERVICE.rglob("*")} | {"house_rules"}
-    orphans = []
-    for path in UNIT.rglob("test_*.py"):
-        folder = path.parent.relative_to(UNIT)
-        name = path.stem.removeprefix("test_")
-        if not any(_mirrored(module, {(folder / name).as_posix()}) for module in known):
-            orphans.append(path.name)
-    assert orphans == []
+    modules = {path.stem for path in SERVICE.rglob("*") if path.suffix == ".py" or path.is_dir()} | {"house_rules"}
+    tests = {path.stem.removeprefix("test_") for path in UNIT.rglob("test_*.py")}
+    assert {name for name in tests if not any(_mirrored(module, {name}) for module in modules)} == set()
 
 
 def test_the_list_of_modules_covered_elsewhere_names_only_modules_that_exist() -> None:
