@@ -76,7 +76,7 @@ class FlowView:
             "ended": self.screen in ENDED,
             "attention": self.attention,
             "well": not self.attention,
-            "news": self.confirming,
+            "news": self.confirming and not self.attention,
             "recorded": bool(self.connections),
             "done": self.done_url is not None,
         }

@@ -1,0 +1,194 @@
+"""The composition root: opens the adapters in the lifespan, builds the stories, mounts the doors. The only wiring."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, time  # noqa: TID251 - here the clocks are given out
+from typing import Any
+
+import httpx
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from service.connections import DAY_SECONDS, Connections
+from service.handoff import Handoff
+from service.keys import Keys
+from service.ledger import Due, WorkKind
+from service.links import Links
+from service.live import Live
+from service.metrics import Metrics
+from service.model import Clock
+from service.provider import Account, Pace, Provider
+from service.sessions import Outside, Sessions
+from service.settings import Settings
+from service.state import Signer
+from service.store import Store, engine_for
+from service.web.api import Api
+from service.web.api import Stories as ApiStories
+from service.web.faces import Faces
+from service.web.hooks import Hooks
+from service.web.middleware import Observed
+from service.web.pages import Pages
+from service.web.pages import Stories as PageStories
+from service.web.probes import Probes
+from service.web.steps import Steps
+from service.work import Worker
+
+_DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything from outside: clocks, randomness, the way to the provider. Tests hand in their own."""
+
+    clock: Clock = time
+    monotonic: Callable[[], float] = monotonic
+    new_id: Callable[[str], str] = lambda prefix: f"{prefix}_{secrets.token_hex(12)}"
+    new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
+    transport: httpx.AsyncBaseTransport | None = None
+    pace: Pace | None = None
+    background: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """What the lifespan needs, and what tests may hold on to as `app.state.wired`."""
+
+    store: Store
+    http: httpx.AsyncClient
+    provider: Provider
+    worker: Worker
+    live: Live
+    sessions: Sessions
+    handoff: Handoff
+    connections: Connections
+    links: Links
+    keys: Keys
+    metrics: Metrics
+
+
+def create_app(settings: Settings, world: World | None = None) -> Starlette:
+    """The service, ready for an ASGI server; nothing is opened before its lifespan starts."""
+    world = world or World()
+    wired = _wire(settings, world)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await wired.store.open()
+        wired.store.engine.on_news(wired.live.tell)
+        wired.store.engine.on_work(wired.worker.kick)
+        await wired.store.work.ask(Due(WorkKind.PURGE, "inbox", DAY_SECONDS))
+        task = asyncio.create_task(wired.worker.run(), name="work") if world.background else None
+        try:
+            yield
+        finally:
+            wired.live.close()
+            await wired.worker.stop(_DRAIN_SECONDS)
+            if task is not None:
+                await task
+            await wired.http.aclose()
+            await wired.store.close()
+
+    app = Starlette(
+        routes=_routes(settings, wired),
+        lifespan=lifespan,
+    )
+    app.state.close_streams = wired.live.close
+    app.state.wired = wired
+    app.add_middleware(Observed, metrics=wired.metrics, trusted_proxies=settings.trusted_proxies)
+    return app
+
+
+def _wire(settings: Settings, world: World) -> Wired:
+    outside = Outside(world.clock, world.new_id)
+    store = Store(
+        engine_for(settings.database_url, world.clock),
+        clock=world.clock,
+        new_id=world.new_id,
+        keys=settings.secret_keys,
+    )
+    http = httpx.AsyncClient(
+        transport=world.transport,
+        follow_redirects=False,
+        headers={"User-Agent": "magiclink"},
+        limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
+        trust_env=False,
+    )
+    account = Account(
+        settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
+    )
+    provider = Provider(http, account, world.pace or Pace(monotonic=world.monotonic))
+    signer = Signer(settings.secret_keys)
+    callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
+    links = Links(store, provider, signer, world.clock, callback_url)
+    connections = Connections(store, provider, outside, settings.provider_webhook_secrets)
+    sessions = Sessions(store, signer, provider, outside, settings.public_url)
+    handoff = Handoff(store, signer, provider, world.clock, world.new_secret)
+    return Wired(
+        store=store,
+        http=http,
+        provider=provider,
+        worker=Worker(store, _handlers(store, sessions, handoff, connections, links)),
+        live=Live(),
+        sessions=sessions,
+        handoff=handoff,
+        connections=connections,
+        links=links,
+        keys=Keys(store, outside, settings.api_key),
+        metrics=Metrics(),
+    )
+
+
+def _handlers(store: Store, sessions: Sessions, handoff: Handoff, connections: Connections, links: Links) -> Any:
+    """What each kind of work means: a story that takes the row's name and answers when it is due again."""
+
+    async def purge(_ref: str) -> float:
+        await store.inbox.purge()
+        return DAY_SECONDS
+
+    return {
+        WorkKind.PREPARE: links.prepare,
+        WorkKind.WITHDRAW: links.withdraw,
+        WorkKind.WEBHOOK: connections.take_in,
+        WorkKind.RECONCILE: connections.reconcile,
+        WorkKind.DOCUMENTS: connections.read_documents,
+        WorkKind.EXPIRE: sessions.expire,
+        WorkKind.PRESENCE: handoff.absent,
+        WorkKind.PURGE: purge,
+    }
+
+
+def _routes(settings: Settings, wired: Wired) -> list[Any]:
+    faces = Faces(_environment(), settings, wired.handoff.callback_state, wired.handoff.result)
+    steps = Steps(wired.handoff, wired.live, faces)
+    pages = Pages(PageStories(wired.handoff, wired.connections), faces, steps)
+    api = Api(ApiStories(wired.sessions, wired.links, wired.connections, wired.keys, wired.live), settings)
+    hooks = Hooks(wired.connections, enabled=bool(settings.provider_webhook_secrets))
+
+    async def check() -> None:
+        await wired.store.log.end()
+
+    return [
+        Mount("/v1", api.app(), name="api"),
+        Mount("/webhooks", hooks.app(), name="hooks"),
+        *Probes(check, wired.metrics, settings.metrics_key).routes(),
+        Mount("", pages.app(), name="pages"),
+    ]
+
+
+def _environment() -> Environment:
+    """The templates lie beside the package in the repository, and inside it in the wheel."""
+    here = Path(__file__).parent
+    shipped = here / "templates"
+    folder = shipped if shipped.is_dir() else here.parent / "templates"
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

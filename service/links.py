@@ -1,0 +1,216 @@
+"""Stories of making a session's link: its company and sites found or created once, then the provider's URL.
+
+Everything created at the provider has an intent row before the call, so that a call whose answer was lost is not
+repeated until the provider's own lists have had time to show what it did.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from service.errors import Forbidden, ProviderBroken, ProviderFailure, ProviderNotFound, ProviderRefused
+from service.handoff import reveal
+from service.ledger import Changes, Due, News, WorkKind
+from service.model import (
+    Clock,
+    Company,
+    Link,
+    LinkChoice,
+    LinkStatus,
+    Mode,
+    ProviderCompanyId,
+    ProviderSiteId,
+    Session,
+    SessionId,
+    SessionStatus,
+    Site,
+)
+from service.provider import FoundCompany, FoundSite, Provider, Redirect
+from service.sessions import GRACE_SECONDS
+from service.state import CallbackState, Signer
+from service.store import Store
+
+_log = logging.getLogger(__name__)
+
+# How long the provider's lists may take to show what a lost call created.
+LOST_SECONDS = 120.0
+_MIN_INVITATION_SECONDS = 60
+_UNBOUND = 0  # a state that travels through the provider is for whichever page holds the session then
+
+
+class Links:
+    """See the module."""
+
+    def __init__(
+        self, store: Store, provider: Provider, signer: Signer, clock: Clock, callback_url: str | None
+    ) -> None:
+        """`callback_url` is where the provider's pages should return to, or None if they cannot."""
+        self._store = store
+        self._provider = provider
+        self._signer = signer
+        self._clock = clock
+        self._callback_url = callback_url
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def prepare(self, session_id: SessionId) -> Session:
+        """Make the link if it is wanted and not there. Raises ProviderFailure; a refusal also closes the session."""
+        session = await self._store.sessions.get(session_id)
+        if session.closed or session.link_status is LinkStatus.READY:
+            return session
+        try:
+            return await self._make(session)
+        except (ProviderRefused, Forbidden) as exc:
+            code = exc.code
+            await self._store.sessions.change(session_id, lambda current: _failed(current, code))
+            raise
+
+    async def give_up(self, session_id: SessionId, code: str) -> Session:
+        """The host would not wait: no link, and the session says why."""
+        return await self._store.sessions.change(session_id, lambda current: _failed(current, code))
+
+    async def withdraw(self, session_id: SessionId) -> None:
+        """Revoke the session's invitations at the provider; one that it does not know is as good as revoked."""
+        session = await self._store.sessions.get(session_id)
+        if session.link is None or session.link.invitation_id is None:
+            return
+        try:
+            await self._provider.revoke_invitation(session.link.invitation_id)
+        except ProviderNotFound:
+            _log.info("an invitation to withdraw is unknown to the provider", extra={"session": session_id})
+
+    async def _make(self, session: Session) -> Session:
+        if session.mode is Mode.RECONNECT:
+            link = await self._reconnect_link(session)
+        else:
+            async with self._locks[session.company.ref]:
+                company_id = await self._company(session.company)
+                site_ids = await self._sites(company_id, session.sites)
+            link = await self._connect_link(session, company_id, site_ids)
+        heard_at = self._provider.heard_at()
+        return await self._store.sessions.change(session.id, lambda current: _given(current, link, heard_at))
+
+    async def _company(self, company: Company) -> ProviderCompanyId:
+        company = await self._store.companies.get(company.ref)
+        if company.provider_id is not None and company.provider_since_at is not None:
+            return company.provider_id
+        if company.provider_id is not None:
+            found = await self._provider.company(company.provider_id)
+        else:
+            found = await self._found_or_created(company)
+        named = await self._store.companies.named(company.ref, found.id, self._provider.heard_at() or 0.0)
+        await self._store.companies.settled(company.ref)
+        return named.provider_id or found.id
+
+    async def _found_or_created(self, company: Company) -> FoundCompany:
+        existing = [one for one in await self._provider.companies() if one.external_id == company.external_id]
+        if len(existing) > 1:
+            _log.error(
+                "several companies at the provider have one externalId; using the first", extra={"ref": company.ref}
+            )
+        if existing:
+            return existing[0]
+        await self._begin(company.ref)
+        try:
+            return await self._provider.create_company(company.name or "", company.external_id or "")
+        except ProviderFailure as exc:
+            await self._unless_lost(exc, company.ref)
+            raise
+
+    async def _sites(self, company_id: ProviderCompanyId, sites: Sequence[Site]) -> list[ProviderSiteId]:
+        known: dict[str, FoundSite] | None = None
+        ids: list[ProviderSiteId] = []
+        for site in sites:
+            if site.provider_id is None and known is None:
+                company = await self._provider.company(company_id)
+                known = {one.external_id: one for one in company.sites if one.external_id}
+            ids.append(site.provider_id or await self._site(company_id, site, known or {}))
+        return ids
+
+    async def _site(self, company_id: ProviderCompanyId, site: Site, known: dict[str, FoundSite]) -> ProviderSiteId:
+        found = known.get(site.external_id or "")
+        if found is None:
+            await self._begin(site.ref)
+            try:
+                found = await self._provider.create_site(company_id, site.name or "", site.external_id, site.address)
+            except ProviderFailure as exc:
+                await self._unless_lost(exc, site.ref)
+                raise
+        await self._store.companies.site_named(site.ref, found.id)
+        await self._store.companies.settled(site.ref)
+        return found.id
+
+    async def _begin(self, ref: str) -> None:
+        """Note that a creating call is about to be made; refuse while an earlier one may still show its effect."""
+        earlier = await self._store.companies.begin(ref)
+        if earlier is not None and self._clock() - earlier.called_at < LOST_SECONDS:
+            raise ProviderBroken("An earlier call to the provider was not answered; waiting for what it did")
+
+    async def _unless_lost(self, exc: ProviderFailure, ref: str) -> None:
+        if not exc.lost:
+            await self._store.companies.settled(ref)
+
+    async def _connect_link(
+        self, session: Session, company_id: ProviderCompanyId, sites: Sequence[ProviderSiteId]
+    ) -> Link:
+        redirect = self._redirect(session)
+        prefill = dict(session.prefill)
+        if session.link_choice is not LinkChoice.MAGIC_LINK:
+            try:
+                return await self._provider.invite(
+                    company_id, sites, prefill, session.user_email, self._invitation_seconds(session), redirect
+                )
+            except ProviderRefused:
+                if session.link_choice is LinkChoice.INVITATION:
+                    raise
+                _log.info("the provider refuses invitations; using a magic link", extra={"session": session.id})
+        return await self._provider.magic_link(company_id, sites, prefill, redirect)
+
+    async def _reconnect_link(self, session: Session) -> Link:
+        if session.connection_id is None:
+            raise ProviderRefused("There is no connection to reconnect")
+        redirect = self._redirect(session)
+        if session.link_choice is not LinkChoice.MAGIC_LINK:
+            try:
+                return await self._provider.invite_to_reconnect(
+                    session.connection_id, session.user_email, self._invitation_seconds(session), redirect
+                )
+            except ProviderRefused:
+                if session.link_choice is LinkChoice.INVITATION:
+                    raise
+        return await self._provider.edit_link(session.connection_id, redirect)
+
+    def _invitation_seconds(self, session: Session) -> int:
+        """Invitations always end: a little after the session does, so that a flow going on may be finished."""
+        return max(_MIN_INVITATION_SECONDS, int(session.expires_at - self._clock() + GRACE_SECONDS))
+
+    def _redirect(self, session: Session) -> Redirect | None:
+        if self._callback_url is None:
+            return None
+        return Redirect(self._callback_url, self._signer.state(CallbackState(session.id, session.user_id, _UNBOUND)))
+
+
+def _given(session: Session, link: Link, heard_at: float | None) -> Changes | None:
+    """The link is there. A page that is already open sees it at once; a session closed meanwhile gets it withdrawn."""
+    if session.link is not None:
+        return None
+    ready = replace(session, link=link, link_kind=link.kind, link_status=LinkStatus.READY)
+    if session.closed:
+        withdraw = (Due(WorkKind.WITHDRAW, session.id),) if link.invitation_id else ()
+        return Changes(sessions=(ready,), work=withdraw)
+    told = News("session.link_ready", session.id, session.connection_id, session.user_id, {"kind": link.kind.value})
+    work = (Due(WorkKind.RECONCILE, session.company.ref, 60.0),)
+    if session.page_hash is None:
+        return Changes(sessions=(ready,), events=(told,), work=work)
+    shown = reveal(ready, session.seen_at or session.created_at, heard_at)
+    return Changes(sessions=shown.sessions, facts=shown.facts, events=(told, *shown.events), work=(*work, *shown.work))
+
+
+def _failed(session: Session, code: str) -> Changes | None:
+    if session.closed or session.link_status is LinkStatus.READY:
+        return None
+    return Changes(
+        sessions=(replace(session, status=SessionStatus.FAILED, link_status=LinkStatus.FAILED, failure=code),),
+        events=(News("session.failed", session.id, session.connection_id, session.user_id, {"code": code}),),
+    )

@@ -1,0 +1,303 @@
+"""What a reading of the provider changes: pure, from the ledger of one company to the rows to write.
+
+Whatever brought the news (webhook, callback, a look of our own, a claim), this is the one way in which a connection is
+recorded, so that order and repetition cannot matter: facts are added, and every verdict is judged anew.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from service.attribution import UNCERTAINTY_SECONDS, clears, judge, settle
+from service.ledger import Changes, Due, Fact, FactKind, FactRow, Join, Ledger, News, Part, WorkKind
+from service.model import (
+    Candidate,
+    Claim,
+    Connection,
+    ConnectionId,
+    EvidenceKind,
+    History,
+    Mode,
+    Naming,
+    Reading,
+    Reveal,
+    SeenConnection,
+    SeenInvitation,
+    Session,
+    SessionId,
+    SessionStatus,
+    Verdict,
+    canonical_status,
+    credentials_work,
+    needs_attention,
+)
+
+_DOCUMENTS_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Changes while they are being found; sessions and joins as they will stand."""
+
+    ledger: Ledger
+    now: float
+    facts: list[Fact] = field(default_factory=list)
+    connections: dict[ConnectionId, Connection] = field(default_factory=dict)
+    sessions: dict[SessionId, Session] = field(default_factory=dict)
+    events: list[News] = field(default_factory=list)
+    joins: list[Join] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    work: list[Due] = field(default_factory=list)
+
+    def session(self, session_id: SessionId) -> Session | None:
+        """The session as changed so far."""
+        return self.sessions.get(session_id) or self.ledger.sessions.get(session_id)
+
+    def done(self) -> Changes:
+        """What to write."""
+        return Changes(
+            sessions=tuple(self.sessions.values()),
+            connections=tuple(self.connections.values()),
+            facts=tuple(self.facts),
+            events=tuple(self.events),
+            work=tuple(self.work),
+            joins=tuple(self.joins),
+            parts=tuple(self.parts),
+        )
+
+
+def record(ledger: Ledger, reading: Reading, now: float) -> Changes:
+    """Everything that one reading of a company changes; the same reading again changes nothing."""
+    draft = _Draft(ledger, now)
+    draft.facts += _namings(ledger, reading.invitations)
+    for seen in reading.connections:
+        if _ours_to_record(ledger, seen):
+            _record_one(draft, seen, reading)
+    for invitation in reading.invitations:
+        _reconnect_by_invitation(draft, invitation)
+    for session in ledger.sessions.values():
+        _reconnect_by_link(draft, session)
+    return draft.done()
+
+
+def rejudge(ledger: Ledger, connection: Connection, facts: tuple[Fact, ...], now: float) -> Changes:
+    """A claim or its undoing: add the facts and judge the connection anew, without a reading."""
+    draft = _Draft(ledger, now, facts=list(facts))
+    _apply_verdict(draft, connection.seen, connection, settled=False)
+    return draft.done()
+
+
+def history_of(ledger: Ledger, facts: Iterable[Fact], seen: SeenConnection, now: float) -> History:
+    """All facts on one connection, those about to be written included."""
+    rows = [*ledger.facts, *(_as_row(ledger, fact, now) for fact in facts)]
+    own = [row for row in rows if row.fact.connection_id == seen.id]
+    return History(
+        connection_id=seen.id,
+        provider_created_at=seen.provider_created_at,
+        reveals=frozenset(_reveals(rows)),
+        namings=frozenset(_own_namings(own)),
+        claims=frozenset(_claims(own)),
+        cleared=any(row.fact.kind is FactKind.CLEARED for row in own),
+    )
+
+
+def _ours_to_record(ledger: Ledger, seen: SeenConnection) -> bool:
+    """Older than the company's first session here: not ours to tell of, unless it was recorded on purpose."""
+    if seen.id in ledger.connections:
+        return True
+    since = ledger.company.provider_since_at
+    return since is not None and seen.provider_created_at >= since - UNCERTAINTY_SECONDS
+
+
+def _record_one(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
+    known = draft.ledger.connections.get(seen.id)
+    if known is not None and seen.provider_updated_at < known.seen.provider_updated_at:
+        seen = known.seen  # older news after newer: the newest truth stays
+    cleared = any(row.fact.kind is FactKind.CLEARED and row.fact.connection_id == seen.id for row in draft.ledger.facts)
+    if not cleared and clears(seen, reading):
+        draft.facts.append(Fact(FactKind.CLEARED, seen.id))
+    _apply_verdict(draft, seen, known, settled=True)
+
+
+def _apply_verdict(draft: _Draft, seen: SeenConnection, known: Connection | None, *, settled: bool) -> None:
+    verdict = judge(history_of(draft.ledger, draft.facts, seen, draft.now))
+    before = known.verdict if known is not None else None
+    if settled:
+        verdict = settle(before, verdict)
+    if known is not None and verdict == before and seen == replace(known.seen, company_id=seen.company_id):
+        _confirm_session(draft, known)
+        return
+    connection = _connection(draft, seen, known, verdict)
+    draft.connections[seen.id] = connection
+    _tell_owner(draft, connection, before)
+    _tell_status(draft, connection, known)
+    _confirm_session(draft, connection)
+
+
+def _connection(draft: _Draft, seen: SeenConnection, known: Connection | None, verdict: Verdict) -> Connection:
+    owner = draft.session(verdict.who.session_id) if verdict.who else None
+    same_owner = known is not None and known.verdict.who == verdict.who and known.verdict.kind == verdict.kind
+    return Connection(
+        id=seen.id,
+        company=draft.ledger.company.ref,
+        tenant=draft.ledger.company.tenant,
+        seen=seen,
+        verdict=verdict,
+        recorded_at=known.recorded_at if known else draft.now,
+        updated_at=draft.now,
+        evidence_at=known.evidence_at if known and same_owner else (draft.now if verdict.who else None),
+        cross_device=known.cross_device if known and same_owner else owner is not None and owner.page_serial > 1,
+    )
+
+
+def _tell_owner(draft: _Draft, connection: Connection, before: Verdict | None) -> None:
+    verdict, previous = connection.verdict, before.who if before else None
+    if verdict.who == previous and verdict.who is not None:
+        return
+    if previous is not None:
+        draft.parts.append(Part(previous.session_id, connection.id))
+    if verdict.who is None:
+        _tell_nobody(draft, connection, before)
+        return
+    assert verdict.kind is not None  # noqa: S101 - a verdict with an owner says why
+    draft.joins.append(Join(verdict.who.session_id, connection.id, verdict.kind))
+    name = "connection.recorded" if previous is None else "connection.reassigned"
+    data = {
+        "evidence": verdict.kind.value,
+        "presumed": verdict.presumed,
+        "status": canonical_status(connection.seen.status),
+    }
+    draft.events.append(News(name, verdict.who.session_id, connection.id, verdict.who.user_id, data))
+    draft.work.append(Due(WorkKind.DOCUMENTS, connection.id, _DOCUMENTS_SECONDS))
+
+
+def _tell_nobody(draft: _Draft, connection: Connection, before: Verdict | None) -> None:
+    verdict = connection.verdict
+    announced = before is not None and not before.waiting and before.who is None
+    if verdict.waiting or (announced and before is not None and before.candidates == verdict.candidates):
+        return
+    own = sorted(who.session_id for who in verdict.candidates if who.tenant == connection.tenant)
+    draft.events.append(News("connection.ambiguous", None, connection.id, None, {"candidates": own}))
+
+
+def _tell_status(draft: _Draft, connection: Connection, known: Connection | None) -> None:
+    status = canonical_status(connection.seen.status)
+    before = canonical_status(known.seen.status) if known else None
+    owner = connection.verdict.who
+    session, user = (owner.session_id, owner.user_id) if owner else (None, None)
+    if before is not None and before != status:
+        draft.events.append(
+            News("connection.updated", session, connection.id, user, {"status": status, "from": before})
+        )
+    newly_owned = known is None or known.verdict.who != owner
+    if owner and needs_attention(status) and (before != status or newly_owned):
+        call = f"POST /v1/connections/{connection.id}/reconnect"
+        draft.events.append(
+            News("connection.needs_attention", session, connection.id, user, {"status": status, "reconnect": call})
+        )
+
+
+def _confirm_session(draft: _Draft, connection: Connection) -> None:
+    """The owner's session is connected once credentials work; so is one that reconnected it."""
+    if not credentials_work(connection.seen.status):
+        return
+    joined = {session for session, of in draft.ledger.joined if of == connection.id}
+    joined |= {join.session_id for join in draft.joins if join.connection_id == connection.id}
+    joined -= {part.session_id for part in draft.parts if part.connection_id == connection.id}
+    for session_id in sorted(joined):
+        _connect(draft, session_id, connection)
+
+
+def _connect(draft: _Draft, session_id: SessionId, connection: Connection) -> None:
+    session = draft.session(session_id)
+    if session is None or session.status in {SessionStatus.CONNECTED, SessionStatus.REVOKED}:
+        return
+    draft.sessions[session_id] = replace(session, status=SessionStatus.CONNECTED)
+    data = {"status": canonical_status(connection.seen.status)}
+    draft.events.append(News("session.connected", session_id, connection.id, session.user_id, data))
+
+
+def _reconnect_by_invitation(draft: _Draft, invitation: SeenInvitation) -> None:
+    session = draft.session(draft.ledger.by_invitation.get(invitation.id, SessionId("")))
+    if session is None or session.mode is not Mode.RECONNECT or invitation.use_count <= session.invitation_uses:
+        return
+    draft.sessions[session.id] = replace(session, invitation_uses=invitation.use_count)
+    _reconnected(draft, session)
+
+
+def _reconnect_by_link(draft: _Draft, session: Session) -> None:
+    """An edit link says nothing by itself: the user must have said so, and the provider must show a later change."""
+    if session.mode is not Mode.RECONNECT or session.finished_at is None or session.connection_id is None:
+        return
+    if session.link is None or session.link.invitation_id is not None:
+        return
+    started = [
+        row.fact.provider_at or 0.0
+        for row in draft.ledger.facts
+        if row.fact.kind is FactKind.REVEALED and row.fact.session_id == session.id
+    ]
+    connection = _standing(draft, session.connection_id)
+    if started and connection is not None and connection.seen.provider_updated_at >= min(started):
+        _reconnected(draft, session)
+
+
+def _reconnected(draft: _Draft, session: Session) -> None:
+    connection = _standing(draft, session.connection_id) if session.connection_id else None
+    owner = connection.verdict.who if connection else None
+    if connection is None or owner is None or owner.user_id != session.user_id:
+        return
+    if (session.id, connection.id) not in draft.ledger.joined:
+        draft.joins.append(Join(session.id, connection.id, EvidenceKind.RECONNECT))
+    _confirm_session(draft, connection)
+
+
+def _standing(draft: _Draft, connection_id: ConnectionId) -> Connection | None:
+    return draft.connections.get(connection_id) or draft.ledger.connections.get(connection_id)
+
+
+def _namings(ledger: Ledger, invitations: Iterable[SeenInvitation]) -> list[Fact]:
+    known = {(row.fact.invitation_id, row.fact.connection_id, row.fact.session_id) for row in ledger.facts}
+    told = (
+        Fact(FactKind.NAMED, connection_id, ledger.by_invitation.get(invitation.id), invitation.id)
+        for invitation in invitations
+        for connection_id in sorted(invitation.created)
+    )
+    return [fact for fact in told if (fact.invitation_id, fact.connection_id, fact.session_id) not in known]
+
+
+def _as_row(ledger: Ledger, fact: Fact, now: float) -> FactRow:
+    session = ledger.sessions.get(fact.session_id) if fact.session_id else None
+    return FactRow(fact, now, session.tenant if session else None, session.user_id if session else None)
+
+
+def _who(row: FactRow) -> Candidate | None:
+    if row.fact.session_id is None or row.tenant is None or row.user_id is None:
+        return None
+    return Candidate(row.fact.session_id, row.tenant, row.user_id)
+
+
+def _reveals(rows: list[FactRow]) -> list[Reveal]:
+    revoked = {row.fact.session_id: row.fact.provider_at for row in rows if row.fact.kind is FactKind.REVOKED}
+    return [
+        Reveal(who, row.fact.provider_at or 0.0, revoked.get(who.session_id))
+        for row in rows
+        if row.fact.kind is FactKind.REVEALED and row.fact.connection_id is None and (who := _who(row)) is not None
+    ]
+
+
+def _own_namings(rows: list[FactRow]) -> list[Naming]:
+    named = [row for row in rows if row.fact.kind is FactKind.NAMED and row.fact.invitation_id is not None]
+    known = {row.fact.invitation_id for row in named if row.fact.session_id is not None}
+    return [
+        Naming(row.fact.invitation_id, _who(row))
+        for row in named
+        if row.fact.invitation_id is not None and (row.fact.session_id or row.fact.invitation_id not in known)
+    ]
+
+
+def _claims(rows: list[FactRow]) -> list[Claim]:
+    undone = {row.fact.nonce for row in rows if row.fact.kind is FactKind.UNCLAIMED}
+    return [
+        Claim(who, row.recorded_at, row.fact.nonce in undone)
+        for row in rows
+        if row.fact.kind is FactKind.CLAIMED and (who := _who(row)) is not None
+    ]

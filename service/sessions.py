@@ -1,0 +1,281 @@
+"""Stories of a session's life as the host drives it: create, read, renew, revoke, expire, and what is left of its time.
+
+What a page does with a session is in `handoff.py`; how its link is made, in `links.py`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from service.errors import InvalidRequest, Problem, SessionClosed
+from service.ledger import Changes, Due, Fact, FactKind, News, NewSession, Place, Repeat, WorkKind
+from service.model import (
+    Clock,
+    Company,
+    CompanyRef,
+    Connection,
+    ConnectionId,
+    Event,
+    Link,
+    LinkChoice,
+    LinkKind,
+    LinkStatus,
+    Mode,
+    ProviderCompanyId,
+    ProviderSiteId,
+    Session,
+    SessionId,
+    SessionStatus,
+    Site,
+    SiteRef,
+    Tenant,
+    UserId,
+)
+from service.provider import Provider
+from service.state import PageToken, Result, Signer
+from service.store import Store
+
+# A flow that is going on when the session's time is over may be finished.
+GRACE_SECONDS = 900.0
+# A page that says nothing for this long is gone.
+PRESENT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The two URLs of a session; derived, so that an equal call is answered with equal ones."""
+
+    embed_url: str | None
+    redirect_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What a create made, or what an equal create made before (`answer`)."""
+
+    session: Session
+    answer: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Time and randomness."""
+
+    clock: Clock
+    new_id: Callable[[str], str]
+
+
+class Sessions:
+    """See the module."""
+
+    def __init__(self, store: Store, signer: Signer, provider: Provider, outside: Outside, public_url: str) -> None:
+        self._store = store
+        self._signer = signer
+        self._provider = provider
+        self._clock = outside.clock
+        self._new_id = outside.new_id
+        self._public_url = public_url
+
+    async def create(
+        self,
+        tenant: Tenant,
+        new: NewSession,
+        repeat: Repeat | None,
+        render: Callable[[Session], Mapping[str, Any]] | None,
+    ) -> Created:
+        """Write it durably; its link is made behind the answer. See `Store.sessions.create` for repeats.
+
+        Raises InvalidRequest where a reconnect names another user's connection.
+        """
+        session = await self._reconnect(tenant, new) if new.connection_id else self._connect(tenant, new)
+        made = await self._store.sessions.create(session, repeat, render)
+        return Created(made.session, made.answer)
+
+    async def answered(self, tenant: Tenant, repeat: Repeat, answer: Mapping[str, Any] | None) -> None:
+        """Keep the answer for equal calls; None lets the key be tried again."""
+        await self._store.sessions.answered(tenant, repeat, answer)
+
+    async def get(self, tenant: Tenant, session_id: SessionId) -> tuple[Session, Sequence[Connection]]:
+        """A session and its recorded connections. Raises NotFound."""
+        session = await self._store.sessions.get(session_id, tenant)
+        return session, (await self._store.sessions.connections([session_id]))[session_id]
+
+    async def page(
+        self, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
+    ) -> list[tuple[Session, Sequence[Connection]]]:
+        """Newest first, each with its connections."""
+        sessions = await self._store.sessions.page(tenant, filters, after, limit)
+        connections = await self._store.sessions.connections([session.id for session in sessions])
+        return [(session, connections[session.id]) for session in sessions]
+
+    async def timeline(self, tenant: Tenant, session_id: SessionId, seq: int, limit: int) -> Sequence[Event]:
+        """The session's events after a position, oldest first. Raises NotFound."""
+        await self._store.sessions.get(session_id, tenant)
+        return await self._store.log.after(seq, limit, tenant, session_id)
+
+    async def events(self, tenant: Tenant, seq: int, limit: int) -> Sequence[Event]:
+        """The tenant's events after a position, oldest first."""
+        return await self._store.log.after(seq, limit, tenant)
+
+    def verify(self, state: str, tenant: Tenant, user_id: UserId) -> Result:
+        """Confirm a result that a browser brought. Raises BadState for another user's, a tampered or an old one."""
+        return self._signer.read_result(state, tenant, user_id, self._clock())
+
+    async def revoke(self, tenant: Tenant, session_id: SessionId) -> Session:
+        """End it at once; an invitation is withdrawn at the provider too. Again: the same. Raises NotFound."""
+        await self._store.sessions.get(session_id, tenant)
+        heard_at = self._provider.heard_at()
+        return await self._store.sessions.change(session_id, lambda session: revoked(session, self._clock(), heard_at))
+
+    async def renew(self, tenant: Tenant, session_id: SessionId) -> Session:
+        """Give it a new URL and its full time again; the old URL works until its own end. Raises SessionClosed."""
+        await self._store.sessions.get(session_id, tenant)
+        kid = self._signer.newest_key_id
+        return await self._store.sessions.change(session_id, lambda session: renewed(session, self._clock(), kid))
+
+    async def expire(self, session_id: SessionId) -> float | None:
+        """Its time is over, unless a flow is going on; answers in how many seconds to ask again."""
+        later: list[float] = []
+
+        def decide(session: Session) -> Changes | None:
+            wait = seconds_left(session, self._clock())
+            if wait > 0:
+                later.append(wait)
+                return None
+            return expired(session)
+
+        await self._store.sessions.change(session_id, decide)
+        return later[0] if later else None
+
+    def _connect(self, tenant: Tenant, new: NewSession) -> Session:
+        company = _company(CompanyRef(self._new_id("cmp")), tenant, new.company)
+        sites = tuple(_site(SiteRef(self._new_id("sit")), place) for place in new.sites)
+        return self._drafted(tenant, new, company, sites)
+
+    async def _reconnect(self, tenant: Tenant, new: NewSession) -> Session:
+        connection_id = new.connection_id or ConnectionId("")
+        connection = await self._store.connections.get(connection_id, tenant)
+        owner = connection.verdict.who
+        if owner is None or owner.user_id != new.user_id:
+            raise InvalidRequest([Problem("/connectionId", "this connection is not recorded for this user")])
+        company = await self._store.companies.get(connection.company)
+        return self._drafted(tenant, new, company, ())
+
+    def _drafted(self, tenant: Tenant, new: NewSession, company: Company, sites: tuple[Site, ...]) -> Session:
+        now = self._clock()
+        magic = new.link is LinkChoice.MAGIC_LINK
+        return Session(
+            id=SessionId(self._new_id("ses")),
+            tenant=tenant,
+            user_id=new.user_id,
+            company=company,
+            sites=sites,
+            mode=Mode.RECONNECT if new.connection_id else Mode.CONNECT,
+            status=SessionStatus.CREATED,
+            link_choice=new.link,
+            link_kind=LinkKind.MAGIC_LINK if magic else LinkKind.INVITATION,  # `auto` tries the exact one first
+            link_status=LinkStatus.PENDING,
+            created_at=now,
+            expires_at=now + new.expires_in,
+            serial=1,
+            issued_at=int(now),
+            key_id=self._signer.newest_key_id,
+            origin=new.origin,
+            return_url=new.return_url,
+            locale=new.locale,
+            user_label=new.user_label,
+            user_email=new.user_email,
+            support_url=new.support_url,
+            prefill=new.prefill,
+            metadata=new.metadata,
+            connection_id=new.connection_id,
+        )
+
+    def addresses(self, session: Session) -> Addresses:
+        """Derive the URLs again; the redirect URL always, the embed URL where somebody may frame it."""
+        token = PageToken(session.id, session.serial, session.issued_at)
+        embed = f"{self._public_url}/embed/{self._signer.embed_token(token, session.key_id)}"
+        connect = f"{self._public_url}/connect/{self._signer.connect_token(token, session.key_id)}"
+        return Addresses(embed if session.origin else None, connect)
+
+
+def body_digest(body: Any) -> str:
+    """One digest for equal JSON, whatever its spelling."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def seconds_left(session: Session, now: float) -> float:
+    """How long until it expires; a page that is present, or was just finished, has the grace too."""
+    busy = session.seen_at is not None and now - session.seen_at < PRESENT_SECONDS
+    finishing = session.finished_at is not None and session.status is SessionStatus.OPENED
+    end = session.expires_at + (GRACE_SECONDS if busy or finishing else 0.0)
+    left = end - now
+    return min(left, PRESENT_SECONDS) if now >= session.expires_at else left
+
+
+def expired(session: Session) -> Changes | None:
+    """Close it, and look at the provider now and once more when the grace is over."""
+    if session.closed or session.status is SessionStatus.CONNECTED:
+        return None
+    return Changes(
+        sessions=(replace(session, status=SessionStatus.EXPIRED),),
+        events=(News("session.expired", session.id, None, session.user_id),),
+        work=(Due(WorkKind.RECONCILE, session.company.ref),),
+    )
+
+
+def revoked(session: Session, now: float, heard_at: float | None) -> Changes | None:
+    """Close it for good. A magic link lives on at the provider: the fact says what it may no longer prove."""
+    if session.status is SessionStatus.REVOKED:
+        return None
+    facts, work = [], []
+    if session.link is not None and session.link.invitation_id is not None:
+        work.append(Due(WorkKind.WITHDRAW, session.id))
+    elif session.link is not None:
+        facts.append(Fact(FactKind.REVOKED, session_id=session.id, provider_at=_revoked_at(session.link, heard_at)))
+    return Changes(
+        sessions=(replace(session, status=SessionStatus.REVOKED, revoked_at=now),),
+        facts=tuple(facts),
+        events=(News("session.revoked", session.id, None, session.user_id),),
+        work=tuple(work),
+    )
+
+
+def _revoked_at(link: Link, heard_at: float | None) -> float:
+    # Not heard from the provider since our start: the earliest it can have been, since a revocation wins in doubt.
+    return max(link.provider_given_at, heard_at) if heard_at is not None else link.provider_given_at
+
+
+def renewed(session: Session, now: float, kid: str) -> Changes:
+    """A new serial with the whole time; a link that would end before is made anew. Raises SessionClosed."""
+    if session.status in {SessionStatus.REVOKED, SessionStatus.FAILED}:
+        raise SessionClosed(f"This session is {session.status.value}; create a new one")
+    duration = session.expires_at - session.issued_at
+    fresh = replace(session, serial=session.serial + 1, issued_at=int(now), key_id=kid, expires_at=int(now) + duration)
+    if session.status is SessionStatus.EXPIRED:
+        fresh = replace(fresh, status=SessionStatus.OPENED if session.opened_at else SessionStatus.CREATED)
+    if session.link is not None and session.link.invitation_id is not None:
+        fresh = replace(fresh, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
+    return Changes(
+        sessions=(fresh,),
+        work=(Due(WorkKind.PREPARE, session.id), Due(WorkKind.EXPIRE, session.id, fresh.expires_at - now)),
+    )
+
+
+def token_expired(session: Session, token: PageToken, now: float) -> bool:
+    """Whether this URL's own time is over; a renewed session's older URL keeps the end it had."""
+    if token.serial == session.serial:
+        return False  # the session's own state and time decide
+    return now >= token.issued_at + (session.expires_at - session.issued_at)
+
+
+def _company(ref: CompanyRef, tenant: Tenant, place: Place) -> Company:
+    provider_id = ProviderCompanyId(place.id) if place.id else None
+    return Company(ref, tenant, place.external_id, place.name, provider_id, None)
+
+
+def _site(ref: SiteRef, place: Place) -> Site:
+    provider_id = ProviderSiteId(place.id) if place.id else None
+    return Site(ref, place.external_id, place.name, place.address, provider_id)

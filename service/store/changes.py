@@ -1,0 +1,136 @@
+"""Writes `Changes` inside an open transaction: rows, facts, events, work. Shared by all methods that decide."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.ledger import Changes, Due, Fact, Join, News
+from service.model import Clock, Connection, Session, Tenant
+from service.store.rows import assignments, connection_values, session_values
+from service.store.seal import Seal
+from service.store.tx import Tx
+
+_SESSION_FIXED = {"id", "tenant", "user_id", "company_ref", "site_refs", "mode", "link_choice", "created_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What writing needs beside the transaction: our clock, fresh ids, and the seal."""
+
+    clock: Clock
+    new_id: Callable[[str], str]
+    seal: Seal
+
+
+def apply(tx: Tx, pen: Pen, changes: Changes, tenant: Tenant, company_ref: str) -> None:
+    """Write all of it; the caller's transaction makes it one."""
+    now = pen.clock()
+    for session in changes.sessions:
+        save_session(tx, pen, session)
+    for connection in changes.connections:
+        _save_connection(tx, connection)
+    for fact in changes.facts:
+        _add_fact(tx, fact, company_ref, now)
+    _relate(tx, changes, now)
+    for news in changes.events:
+        add_event(tx, pen, news, tenant)
+    for due in changes.work:
+        ask(tx, due)
+
+
+def save_session(tx: Tx, pen: Pen, session: Session) -> None:
+    """Write the columns of a session that may change."""
+    values = {name: value for name, value in session_values(session, pen.seal).items() if name not in _SESSION_FIXED}
+    tx.run(f"UPDATE sessions SET {assignments(values)} WHERE id = :id", id=session.id, **values)
+    if session.link is not None and session.link.invitation_id is not None:
+        tx.run(
+            "INSERT INTO invitations (id, session_id) VALUES (:id, :session) ON CONFLICT (id) DO NOTHING",
+            id=session.link.invitation_id,
+            session=session.id,
+        )
+
+
+def add_event(tx: Tx, pen: Pen, news: News, tenant: Tenant) -> None:
+    """Add to the log; its position is given here (SQLite) or by the sequencer after the commit (PostgreSQL)."""
+    tx.run(
+        "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, connection_id, user_id, data) VALUES "
+        f"(:id, {tx.dialect.next_seq}, {tx.dialect.drawn}, :tenant, :type, :at, :session, :connection, :user, :data)",
+        id=pen.new_id("evt"),
+        tenant=tenant,
+        type=news.type,
+        at=pen.clock(),
+        session=news.session_id,
+        connection=news.connection_id,
+        user=news.user_id,
+        data=json.dumps(dict(news.data)),
+    )
+    tx.wake(news.session_id)
+
+
+def ask(tx: Tx, due: Due) -> None:
+    """Make work due, no later than asked for before. Work that is running now runs once more afterwards."""
+    at = tx.now() + due.in_seconds
+    tx.run(
+        "INSERT INTO work (kind, ref, due_at) VALUES (:kind, :ref, :at) ON CONFLICT (kind, ref) DO UPDATE SET "
+        "due_at = CASE WHEN work.lease IS NULL AND excluded.due_at < work.due_at "
+        "THEN excluded.due_at ELSE work.due_at END, "
+        "again_at = CASE WHEN work.lease IS NOT NULL AND (work.again_at IS NULL OR excluded.due_at < work.again_at) "
+        "THEN excluded.due_at ELSE work.again_at END",
+        kind=due.kind.value,
+        ref=due.ref,
+        at=at,
+    )
+    tx.work_due = tx.work_due or due.in_seconds <= 0
+
+
+def _save_connection(tx: Tx, connection: Connection) -> None:
+    values = connection_values(connection)
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    rest = ", ".join(f"{name} = excluded.{name}" for name in values if name not in {"account", "id", "recorded_at"})
+    tx.run(
+        f"INSERT INTO connections ({names}) VALUES ({marks}) ON CONFLICT (account, id) DO UPDATE SET {rest}",
+        **values,
+    )
+
+
+def _add_fact(tx: Tx, fact: Fact, company_ref: str, now: float) -> None:
+    told = [company_ref, fact.kind, fact.connection_id, fact.session_id, fact.invitation_id, fact.nonce]
+    tx.run(
+        "INSERT INTO facts (id, company_ref, kind, connection_id, session_id, invitation_id, provider_at, nonce, "
+        "recorded_at) VALUES (:id, :company, :kind, :connection, :session, :invitation, :provider_at, :nonce, :now) "
+        "ON CONFLICT (id) DO NOTHING",
+        id=hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40],
+        company=company_ref,
+        kind=fact.kind.value,
+        connection=fact.connection_id,
+        session=fact.session_id,
+        invitation=fact.invitation_id,
+        provider_at=fact.provider_at,
+        nonce=fact.nonce,
+        now=now,
+    )
+
+
+def _relate(tx: Tx, changes: Changes, now: float) -> None:
+    for part in changes.parts:
+        tx.run(
+            "DELETE FROM session_connections WHERE session_id = :session AND connection_id = :connection",
+            session=part.session_id,
+            connection=part.connection_id,
+        )
+    for join in changes.joins:
+        _join(tx, join, now)
+
+
+def _join(tx: Tx, join: Join, now: float) -> None:
+    tx.run(
+        "INSERT INTO session_connections (session_id, connection_id, kind, at) "
+        "VALUES (:session, :connection, :kind, :at) "
+        "ON CONFLICT (session_id, connection_id) DO UPDATE SET kind = excluded.kind",
+        session=join.session_id,
+        connection=join.connection_id,
+        kind=join.kind.value,
+        at=now,
+    )

@@ -1,0 +1,198 @@
+"""Recorded connections and the ledger they are judged by."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from service.errors import NotFound
+from service.ledger import Changes, Fact, FactKind, FactRow, Ledger, News
+from service.model import (
+    CompanyRef,
+    Connection,
+    ConnectionId,
+    InvitationId,
+    Session,
+    SessionId,
+    Tenant,
+    UserId,
+    canonical_status,
+)
+from service.store.changes import Pen, add_event, apply
+from service.store.rows import ACCOUNT, SESSION_COLUMNS, company_of, connection_of
+from service.store.sessions import Sessions, joined
+from service.store.tx import Engine, Row, Tx
+
+
+class Connections:
+    """See the module."""
+
+    def __init__(self, engine: Engine, pen: Pen, sessions: Sessions) -> None:
+        self._engine = engine
+        self._pen = pen
+        self._sessions = sessions
+
+    async def settle(
+        self,
+        company: CompanyRef,
+        connections: Iterable[ConnectionId],
+        invitations: Iterable[InvitationId],
+        decide: Callable[[Ledger], Changes],
+    ) -> Changes:
+        """Lock the company, load what bears on these connections, ask `decide`, write what it says: one transaction."""
+        wanted, named = frozenset(connections), frozenset(invitations)
+
+        def unit(tx: Tx) -> Changes:
+            ledger = self._ledger(tx, company, wanted, named)
+            changes = decide(ledger)
+            apply(tx, self._pen, changes, ledger.company.tenant, company)
+            return changes
+
+        return await self._engine.write(unit)
+
+    async def get(self, connection_id: ConnectionId, tenant: Tenant | None = None) -> Connection:
+        """One connection, of this tenant if one is named. Raises NotFound."""
+        return await self._engine.read(lambda tx: _get(tx, connection_id, tenant))
+
+    async def page(
+        self, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
+    ) -> Sequence[Connection]:
+        """Newest first; `filters` by user_id, company, status (any spelling), attributed."""
+        return await self._engine.read(lambda tx: _page(tx, tenant, filters, after, limit))
+
+    async def of_company(self, company: CompanyRef) -> Sequence[Connection]:
+        """Every recorded connection of a company that is still there."""
+        return await self._engine.read(
+            lambda tx: [
+                connection_of(row)
+                for row in tx.all(
+                    "SELECT * FROM connections WHERE company_ref = :ref AND removed_at IS NULL ORDER BY id", ref=company
+                )
+            ]
+        )
+
+    async def documents(self, connection_id: ConnectionId, count: int, news: News) -> bool:
+        """Note how many documents there are; where there are more than before, tell of it once."""
+        return await self._engine.write(lambda tx: _documents(tx, self._pen, connection_id, count, news))
+
+    def _ledger(
+        self, tx: Tx, ref: CompanyRef, wanted: frozenset[ConnectionId], invitations: frozenset[InvitationId]
+    ) -> Ledger:
+        row = tx.one(f"SELECT * FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=ref)
+        if row is None:
+            raise NotFound
+        undecided = frozenset(
+            ConnectionId(r["id"])
+            for r in tx.all("SELECT id FROM connections WHERE company_ref = :ref AND waiting = 1", ref=ref)
+        )
+        ids = wanted | undecided
+        known = {ConnectionId(r["id"]): connection_of(r) for r in _recorded(tx, ids)}
+        facts = _facts(tx, ref, ids)
+        sessions = self._concerned(tx, facts, known.values(), invitations, ids)
+        return Ledger(
+            company=company_of(row),
+            facts=facts,
+            connections=known,
+            sessions={session.id: session for session in sessions},
+            by_invitation=_by_invitation(tx, invitations),
+            joined=joined(tx, [session.id for session in sessions]),
+            undecided=undecided,
+        )
+
+    def _concerned(
+        self,
+        tx: Tx,
+        facts: Sequence[FactRow],
+        known: Iterable[Connection],
+        invitations: frozenset[InvitationId],
+        connections: frozenset[ConnectionId],
+    ) -> list[Session]:
+        """The sessions that a verdict could name, those whose invitations were read, and those reconnecting."""
+        ids = {row.fact.session_id for row in facts if row.fact.session_id}
+        ids |= {connection.verdict.who.session_id for connection in known if connection.verdict.who}
+        found = _session_rows(tx, "s.id IN (:among)", ids)
+        ours = tx.among("SELECT session_id FROM invitations WHERE id IN (:among)", invitations)
+        found += _session_rows(tx, "s.id IN (:among)", {row["session_id"] for row in ours})
+        found += _session_rows(tx, "s.mode = 'reconnect' AND s.connection_id IN (:among)", connections)
+        unique = {row["id"]: row for row in found}
+        return self._sessions.nouns(tx, list(unique.values()))
+
+
+def _by_invitation(tx: Tx, invitations: frozenset[InvitationId]) -> dict[InvitationId, SessionId]:
+    rows = tx.among("SELECT id, session_id FROM invitations WHERE id IN (:among)", invitations)
+    return {InvitationId(row["id"]): SessionId(row["session_id"]) for row in rows}
+
+
+def _session_rows(tx: Tx, where: str, values: Iterable[str]) -> list[Row]:
+    sql = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref WHERE {where}"
+    return list(tx.among(sql, values))
+
+
+def _facts(tx: Tx, ref: CompanyRef, connections: frozenset[ConnectionId]) -> tuple[FactRow, ...]:
+    """Reveals and withdrawals of the whole company, and everything said of these connections."""
+    select = (
+        "SELECT f.*, s.tenant AS tenant, s.user_id AS user_id FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
+    )
+    rows = list(tx.all(f"{select} WHERE f.company_ref = :ref AND f.kind IN ('revealed', 'revoked')", ref=ref))
+    rows += tx.among(f"{select} WHERE f.connection_id IN (:among)", connections)
+    return tuple(_fact_row(row) for row in rows)
+
+
+def _fact_row(row: Row) -> FactRow:
+    fact = Fact(
+        kind=FactKind(row["kind"]),
+        connection_id=row["connection_id"],
+        session_id=row["session_id"],
+        invitation_id=row["invitation_id"],
+        provider_at=row["provider_at"],
+        nonce=row["nonce"],
+    )
+    tenant, user = row["tenant"], row["user_id"]
+    return FactRow(fact, row["recorded_at"], tenant and Tenant(tenant), user and UserId(user))
+
+
+def _recorded(tx: Tx, ids: Iterable[ConnectionId]) -> Sequence[Row]:
+    return tx.among("SELECT * FROM connections WHERE account = :account AND id IN (:among)", ids, account=ACCOUNT)
+
+
+def _get(tx: Tx, connection_id: ConnectionId, tenant: Tenant | None) -> Connection:
+    rows = _recorded(tx, [connection_id])
+    if not rows or tenant not in {None, rows[0]["tenant"]}:
+        raise NotFound
+    return connection_of(rows[0])
+
+
+def _documents(tx: Tx, pen: Pen, connection_id: ConnectionId, count: int, news: News) -> bool:
+    more = tx.run(
+        "UPDATE connections SET documents = :count WHERE account = :account AND id = :id AND documents < :count",
+        count=count,
+        account=ACCOUNT,
+        id=connection_id,
+    )
+    if more:
+        add_event(tx, pen, news, _get(tx, connection_id, None).tenant)
+    return bool(more)
+
+
+_CLAUSES = {
+    "user_id": "n.user_id = :user_id",
+    "status": "n.status = :status",
+    "company": "n.company_ref IN (SELECT ref FROM companies WHERE provider_id = :company OR external_id = :company)",
+    "session_id": "n.session_id = :session_id",
+}
+
+
+def _page(
+    tx: Tx, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
+) -> Sequence[Connection]:
+    values = {name: value for name, value in filters.items() if name != "attributed"}
+    where = ["n.tenant = :tenant", *(_CLAUSES[name] for name in values)]
+    if "status" in values:
+        values["status"] = canonical_status(values["status"])
+    if "attributed" in filters:
+        where.append("n.session_id IS NOT NULL" if filters["attributed"] else "n.session_id IS NULL")
+    if after is not None:
+        where.append("(n.recorded_at < :at OR (n.recorded_at = :at AND n.id < :id))")
+        values |= {"at": after[0], "id": after[1]}
+    sql = (
+        f"SELECT n.* FROM connections n WHERE {' AND '.join(where)} ORDER BY n.recorded_at DESC, n.id DESC LIMIT :limit"
+    )
+    return [connection_of(row) for row in tx.all(sql, tenant=tenant, limit=limit, **values)]

@@ -1,0 +1,48 @@
+"""Brings a database up to date: numbered SQL files, all in one transaction, under a lock that processes share."""
+
+from importlib.resources import files
+
+from service.store.tx import Engine, Tx
+
+_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at DOUBLE PRECISION NOT NULL)"
+
+
+async def migrate(engine: Engine) -> list[str]:
+    """Apply what is missing and name it; nothing to do gives an empty list. Raises Unavailable."""
+    return await engine.write(_apply_missing)
+
+
+async def pending(engine: Engine) -> list[str]:
+    """The migrations that the database has not had yet."""
+    return [name for _, name, _ in await engine.write(_missing)]
+
+
+def _apply_missing(tx: Tx) -> list[str]:
+    applied = []
+    for version, name, sql in _missing(tx):
+        for statement in _statements(sql, tx.dialect.name):
+            tx.run(statement)
+        tx.run("INSERT INTO schema_version (version, applied_at) VALUES (:version, :at)", version=version, at=tx.now())
+        applied.append(name)
+    return applied
+
+
+def _missing(tx: Tx) -> list[tuple[int, str, str]]:
+    if tx.dialect.name == "postgresql":
+        tx.run("SELECT pg_advisory_xact_lock(7246001)")
+    tx.run(_TABLE)
+    have = {row["version"] for row in tx.all("SELECT version FROM schema_version")}
+    return [(version, name, sql) for version, name, sql in _migrations() if version not in have]
+
+
+def _migrations() -> list[tuple[int, str, str]]:
+    folder = files("service.store") / "migrations"
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return [(int(name.split("_")[0]), name, (folder / name).read_text("utf-8")) for name in names]
+
+
+def _statements(sql: str, dialect: str) -> list[str]:
+    mark = f"--{dialect} "
+    lines = [line.removeprefix(mark) for line in sql.splitlines()]
+    code = "\n".join(line for line in lines if not line.startswith("--"))
+    return [statement.strip() for statement in code.split(";") if statement.strip()]

@@ -1,0 +1,222 @@
+"""Rows to nouns and back: the only place that knows how a noun lies in its columns."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from service.model import (
+    Candidate,
+    Company,
+    CompanyRef,
+    Connection,
+    ConnectionId,
+    Event,
+    EventId,
+    EvidenceKind,
+    InvitationId,
+    Link,
+    LinkChoice,
+    LinkKind,
+    LinkStatus,
+    Mode,
+    ProviderCompanyId,
+    ProviderSiteId,
+    SeenConnection,
+    Session,
+    SessionId,
+    SessionStatus,
+    Site,
+    SiteRef,
+    Tenant,
+    UserId,
+    Verdict,
+    canonical_status,
+)
+from service.store.seal import Seal
+from service.store.tx import Row
+
+ACCOUNT = "default"  # one provider account for now; the column is there for more
+
+
+def company_of(row: Row, prefix: str = "") -> Company:
+    """A company from columns that start with `prefix`."""
+    return Company(
+        CompanyRef(row[f"{prefix}ref"]),
+        Tenant(row["tenant"]),
+        row[f"{prefix}external_id"],
+        row[f"{prefix}name"],
+        _maybe(ProviderCompanyId, row[f"{prefix}provider_id"]),
+        row[f"{prefix}provider_since_at"],
+    )
+
+
+def site_of(row: Row) -> Site:
+    """A site."""
+    return Site(
+        SiteRef(row["ref"]),
+        row["external_id"],
+        row["name"],
+        row["address"],
+        _maybe(ProviderSiteId, row["provider_id"]),
+    )
+
+
+def session_of(row: Row, sites: dict[str, Site], seal: Seal) -> Session:
+    """A session joined with its company (columns `company_*`)."""
+    return Session(
+        id=SessionId(row["id"]),
+        tenant=Tenant(row["tenant"]),
+        user_id=UserId(row["user_id"]),
+        company=company_of(row, "company_"),
+        sites=tuple(sites[ref] for ref in json.loads(row["site_refs"]) if ref in sites),
+        mode=Mode(row["mode"]),
+        status=SessionStatus(row["status"]),
+        link_choice=LinkChoice(row["link_choice"]),
+        link_kind=LinkKind(row["link_kind"]),
+        link_status=LinkStatus(row["link_status"]),
+        link=_link_of(row, seal),
+        prefill=json.loads(row["prefill"]),
+        metadata=json.loads(row["metadata"]),
+        connection_id=_maybe(ConnectionId, row["connection_id"]),
+        **{name: row[name] for name in _PLAIN},
+    )
+
+
+_PLAIN = (
+    *("created_at", "expires_at", "serial", "issued_at", "key_id", "origin", "return_url", "locale", "user_label"),
+    *("user_email", "support_url", "failure", "page_hash", "page_serial", "opened_at", "revealed_at", "finished_at"),
+    *("seen_at", "revoked_at", "invitation_uses"),
+)
+
+SESSION_COLUMNS = """
+  s.*, c.ref AS company_ref, c.external_id AS company_external_id, c.name AS company_name,
+  c.provider_id AS company_provider_id, c.provider_since_at AS company_provider_since_at
+"""
+
+
+def session_values(session: Session, seal: Seal) -> dict[str, Any]:
+    """Every column of a session; `company_ref` and `site_refs` included."""
+    link = session.link
+    return {name: getattr(session, name) for name in _PLAIN} | {
+        "id": session.id,
+        "tenant": session.tenant,
+        "user_id": session.user_id,
+        "company_ref": session.company.ref,
+        "site_refs": json.dumps([site.ref for site in session.sites]),
+        "mode": session.mode.value,
+        "status": session.status.value,
+        "link_choice": session.link_choice.value,
+        "link_kind": session.link_kind.value,
+        "link_status": session.link_status.value,
+        "link_url": seal.close(link.url, session.id) if link else None,
+        "link_given_at": link.provider_given_at if link else None,
+        "invitation_id": link.invitation_id if link else None,
+        "prefill": json.dumps(dict(session.prefill)),
+        "metadata": json.dumps(dict(session.metadata)),
+        "connection_id": session.connection_id,
+    }
+
+
+def _link_of(row: Row, seal: Seal) -> Link | None:
+    if row["link_url"] is None:
+        return None
+    return Link(
+        LinkKind(row["link_kind"]),
+        seal.open(row["link_url"], row["id"]),
+        row["link_given_at"],
+        _maybe(InvitationId, row["invitation_id"]),
+    )
+
+
+def connection_of(row: Row) -> Connection:
+    """A recorded connection."""
+    seen = SeenConnection(
+        id=ConnectionId(row["id"]),
+        status=row["provider_status"],
+        provider_created_at=row["provider_created_at"],
+        provider_updated_at=row["provider_updated_at"],
+        provider_name=row["provider_name"],
+        provider_url=row["provider_url"],
+        sites=tuple(ProviderSiteId(site) for site in json.loads(row["site_ids"])),
+    )
+    return Connection(
+        id=seen.id,
+        company=CompanyRef(row["company_ref"]),
+        tenant=Tenant(row["tenant"]),
+        seen=seen,
+        verdict=_verdict_of(row),
+        recorded_at=row["recorded_at"],
+        updated_at=row["updated_at"],
+        evidence_at=row["evidence_at"],
+        cross_device=bool(row["cross_device"]),
+        removed_at=row["removed_at"],
+    )
+
+
+def _verdict_of(row: Row) -> Verdict:
+    who = None
+    if row["session_id"] is not None:
+        who = Candidate(SessionId(row["session_id"]), Tenant(row["tenant"]), UserId(row["user_id"]))
+    return Verdict(
+        kind=EvidenceKind(row["evidence_kind"]) if row["evidence_kind"] else None,
+        who=who,
+        presumed=bool(row["presumed"]),
+        waiting=bool(row["waiting"]),
+        candidates=frozenset(
+            Candidate(SessionId(session), Tenant(tenant), UserId(user))
+            for session, tenant, user in json.loads(row["candidates"])
+        ),
+    )
+
+
+def connection_values(connection: Connection) -> dict[str, Any]:
+    """Every column of a connection."""
+    seen, verdict = connection.seen, connection.verdict
+    return {
+        "account": ACCOUNT,
+        "id": connection.id,
+        "tenant": connection.tenant,
+        "company_ref": connection.company,
+        "status": canonical_status(seen.status),
+        "provider_status": seen.status,
+        "provider_created_at": seen.provider_created_at,
+        "provider_updated_at": seen.provider_updated_at,
+        "provider_name": seen.provider_name,
+        "provider_url": seen.provider_url,
+        "site_ids": json.dumps(list(seen.sites)),
+        "session_id": verdict.who.session_id if verdict.who else None,
+        "user_id": verdict.who.user_id if verdict.who else None,
+        "evidence_kind": verdict.kind.value if verdict.kind else None,
+        "evidence_at": connection.evidence_at,
+        "presumed": int(verdict.presumed),
+        "cross_device": int(connection.cross_device),
+        "waiting": int(verdict.waiting),
+        "candidates": json.dumps(sorted((c.session_id, c.tenant, c.user_id) for c in verdict.candidates)),
+        "recorded_at": connection.recorded_at,
+        "updated_at": connection.updated_at,
+        "removed_at": connection.removed_at,
+    }
+
+
+def event_of(row: Row) -> Event:
+    """An event of the log."""
+    return Event(
+        EventId(row["id"]),
+        row["seq"],
+        Tenant(row["tenant"]),
+        row["type"],
+        row["at"],
+        _maybe(SessionId, row["session_id"]),
+        _maybe(ConnectionId, row["connection_id"]),
+        _maybe(UserId, row["user_id"]),
+        json.loads(row["data"]),
+    )
+
+
+def assignments(columns: Iterable[str]) -> str:
+    """`a = :a, b = :b` for an UPDATE; the names come from this module, never from a request."""
+    return ", ".join(f"{column} = :{column}" for column in columns)
+
+
+def _maybe(kind: Any, value: Any) -> Any:
+    return None if value is None else kind(value)

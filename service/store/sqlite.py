@@ -1,0 +1,243 @@
+"""SQLite: one writer thread that groups commits, a few reader threads, WAL with `synchronous=FULL`.
+
+Every unit is a savepoint in the group. A full disk or an I/O error ends SQLite's transaction by itself, after which
+each statement would commit alone; so after any error the connection is asked whether it is still in a transaction, and
+if it is not, the whole group has failed. No result leaves before COMMIT has returned.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic
+
+from service.errors import Unavailable
+from service.model import Clock
+from service.store.tx import Dialect, T, Tx, Unit
+
+_GROUP = 256
+_READERS = 2
+_BUSY_SECONDS = 5.0
+_CACHED_STATEMENTS = 512
+
+
+class SqliteDialect:
+    """SQLite's words; its clock is that of the machine it is embedded in."""
+
+    name = "sqlite"
+    lock = ""
+    skip_locked = ""
+    next_seq = "(SELECT COALESCE(MAX(seq), 0) + 1 FROM events)"
+    drawn = "0"
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def translate(self, sql: str) -> str:
+        """Nothing to do: SQLite reads `:name` itself."""
+        return sql
+
+    def now(self, _tx: Tx) -> float:
+        """Seconds since the epoch."""
+        return self._clock()
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    """A unit waiting for its commit; `outcome` is what will be delivered afterwards."""
+
+    unit: Unit[T]
+    future: "asyncio.Future[T]"
+    loop: asyncio.AbstractEventLoop
+    result: T | None = None
+    error: BaseException | None = None
+    woken: set[str] = field(default_factory=set)
+    work_due: bool = False
+
+
+class SqliteEngine:
+    """One file (or one memory database), one process's door to it; other processes may write to the same file."""
+
+    def __init__(self, path: str, clock: Clock) -> None:
+        self._dialect = SqliteDialect(clock)
+        self._path = path
+        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._news: list[Callable[[set[str]], None]] = []
+        self._work: list[Callable[[], None]] = []
+        self._keep: sqlite3.Connection | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """See Engine."""
+        return self._dialect
+
+    def on_news(self, listener: Callable[[set[str]], None]) -> None:
+        """See Engine."""
+        self._news.append(listener)
+
+    def on_work(self, listener: Callable[[], None]) -> None:
+        """See Engine."""
+        self._work.append(listener)
+
+    async def open(self) -> None:
+        """See Engine."""
+        try:
+            self._keep = self._connect()
+        except sqlite3.Error as exc:
+            raise Unavailable("The database file cannot be opened") from exc
+        self._readers = ThreadPoolExecutor(_READERS, "store-read")
+        self._thread = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
+        self._thread.start()
+
+    async def close(self) -> None:
+        """See Engine."""
+        self._jobs.put(None)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+        if self._readers is not None:
+            await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    async def write(self, unit: Unit[T]) -> T:
+        """See Engine."""
+        loop = asyncio.get_running_loop()
+        job = _Job(unit, loop.create_future(), loop)
+        self._jobs.put(job)
+        return await job.future
+
+    async def read(self, unit: Unit[T]) -> T:
+        """See Engine."""
+        if self._readers is None:
+            raise Unavailable
+        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(self._read, unit))
+
+    def _read(self, unit: Unit[T]) -> T:
+        try:
+            connection = self._reader()
+            connection.execute("BEGIN")
+            try:
+                return unit(Tx(connection.cursor(), self.dialect))
+            finally:
+                connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as exc:
+            raise Unavailable from exc
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_CACHED_STATEMENTS,
+            uri=self._path.startswith("file:"),
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        self._connections.append(connection)
+        return connection
+
+    def _write_forever(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            group = [job, *self._waiting()]
+            try:
+                connection = connection or self._connect()
+                self._commit(connection, group)
+            except sqlite3.Error as exc:
+                _fail(group, exc)
+                connection = _discard(connection)
+            self._deliver(group)
+
+    def _waiting(self) -> list[_Job[Any]]:
+        group: list[_Job[Any]] = []
+        while len(group) < _GROUP:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:  # closing: what was accepted before is still done, then the thread ends
+                self._jobs.put(None)
+                break
+            group.append(job)
+        return group
+
+    def _commit(self, connection: sqlite3.Connection, group: list[_Job[Any]]) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        for job in group:
+            self._attempt(connection, job)
+        connection.execute("COMMIT")
+
+    def _attempt(self, connection: sqlite3.Connection, job: _Job[Any]) -> None:
+        tx = Tx(connection.cursor(), self.dialect)
+        connection.execute("SAVEPOINT unit")
+        try:
+            job.result = job.unit(tx)
+        except Exception as exc:
+            if not connection.in_transaction:
+                raise sqlite3.OperationalError("the transaction ended under its group") from exc
+            job.error = Unavailable() if isinstance(exc, sqlite3.OperationalError) else exc
+            connection.execute("ROLLBACK TO unit")
+        connection.execute("RELEASE unit")
+        job.woken, job.work_due = tx.woken, tx.work_due
+
+    def _deliver(self, group: list[_Job[Any]]) -> None:
+        loops = {job.loop for job in group}
+        for loop in loops:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._finish, [job for job in group if job.loop is loop])
+
+    def _finish(self, group: list[_Job[Any]]) -> None:
+        for job in group:
+            if job.future.done():  # its caller went away; the write stands
+                continue
+            if job.error is None:
+                job.future.set_result(job.result)
+            else:
+                job.future.set_exception(job.error)
+        self._tell([job for job in group if job.error is None])
+
+    def _tell(self, done: list[_Job[Any]]) -> None:
+        woken: set[str] = set().union(*(job.woken for job in done))
+        for tell in self._news if woken else ():
+            tell(woken)
+        for ask in self._work if any(job.work_due for job in done) else ():
+            ask()
+
+
+def _fail(group: list[_Job[Any]], cause: sqlite3.Error) -> None:
+    for job in group:
+        job.error = Unavailable()
+        job.error.__cause__ = cause
+
+
+def _discard(connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
+    """Roll back what the failed group left; a connection that cannot even do that is replaced."""
+    if connection is None:
+        return None
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        return None
+    return connection

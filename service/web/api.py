@@ -1,0 +1,266 @@
+"""The door for host backends: `/v1`, JSON, a key on every call, problem documents for every refusal."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.connections import Connections
+from service.errors import InvalidRequest, MagiclinkError, Problem
+from service.keys import Keys
+from service.ledger import NewSession, Repeat
+from service.links import Links
+from service.live import Live, heard
+from service.model import Session, SessionId, SessionStatus, Tenant, UserId
+from service.sessions import Sessions, body_digest
+from service.settings import Settings
+from service.web.bodies import (
+    ClaimConnection,
+    CreateSession,
+    Nothing,
+    Reconnect,
+    VerifyResult,
+    parse,
+    read_json,
+    read_optional_json,
+)
+from service.web.problems import HANDLERS
+from service.web.queries import (
+    connection_id_of,
+    flag,
+    limit_of,
+    listed,
+    number,
+    paging_of,
+    position_of,
+    query_of,
+    renamed,
+    session_id_of,
+    told,
+)
+from service.web.render import connection_json, event_json, iso, session_json
+
+_WAIT_MOST = 30
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+Handler = Callable[[Request, Tenant], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stories:
+    """What this door calls."""
+
+    sessions: Sessions
+    links: Links
+    connections: Connections
+    keys: Keys
+    live: Live
+
+
+class Api:
+    """The handlers; each is one call of the public face."""
+
+    def __init__(self, stories: Stories, settings: Settings) -> None:
+        self._sessions = stories.sessions
+        self._links = stories.links
+        self._connections = stories.connections
+        self._keys = stories.keys
+        self._live = stories.live
+        self._settings = settings
+
+    def app(self) -> Starlette:
+        """The routes, as a table."""
+        routes = [
+            ("/sessions", "POST", self.create_session),
+            ("/sessions", "GET", self.list_sessions),
+            ("/sessions/{id}", "GET", self.get_session),
+            ("/sessions/{id}/events", "GET", self.session_events),
+            ("/sessions/{id}/revoke", "POST", self.revoke_session),
+            ("/sessions/{id}/renew", "POST", self.renew_session),
+            ("/connections", "GET", self.list_connections),
+            ("/connections/{id}", "GET", self.get_connection),
+            ("/connections/{id}/reconnect", "POST", self.reconnect),
+            ("/connections/{id}/claim", "POST", self.claim),
+            ("/connections/{id}/claim", "DELETE", self.unclaim),
+            ("/connections/{id}/documents", "GET", self.documents),
+            ("/connections/{id}/usage", "GET", self.usage),
+            ("/events", "GET", self.events),
+            ("/verify", "POST", self.verify),
+        ]
+        table: dict[str, dict[str, Handler]] = {}
+        for path, method, handler in routes:
+            table.setdefault(path, {})[method] = handler
+        return Starlette(
+            routes=[Route(path, self._endpoint(by), methods=list(by)) for path, by in table.items()],
+            exception_handlers=dict(HANDLERS),
+        )
+
+    def _endpoint(self, handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            tenant = await self._keys.tenant_of(request.headers.get("authorization"))
+            method = "GET" if request.method == "HEAD" else request.method
+            response = await handlers[method](request, tenant)
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return endpoint
+
+    async def create_session(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/sessions."""
+        raw = await read_json(request)
+        body: CreateSession = parse(CreateSession, raw)
+        new = body.noun(self._settings.link, self._settings.allowed_origins)
+        return await self._create(request, tenant, new, raw, now=body.prepare == "now")
+
+    async def reconnect(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/connections/{id}/reconnect."""
+        connection_id = connection_id_of(request)
+        connection, _ = await self._connections.get(tenant, connection_id)
+        owner = connection.verdict.who
+        if owner is None:
+            raise InvalidRequest(detail="This connection is not attributed to a user; claim it first")
+        raw = await read_optional_json(request)
+        body: Reconnect = parse(Reconnect, raw)
+        new = body.noun(connection_id, owner.user_id, self._settings.link, self._settings.allowed_origins)
+        return await self._create(request, tenant, new, raw, now=body.prepare == "now")
+
+    async def list_sessions(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/sessions."""
+        query = query_of(request, {"userId", "status", "companyId"})
+        if query.get("status", "created") not in set(SessionStatus):
+            raise InvalidRequest([Problem("/status", "is not a session status")])
+        after, limit = paging_of(request)
+        filters = renamed(query, {"userId": "user_id", "status": "status", "companyId": "company"})
+        found = await self._sessions.page(tenant, filters, after, limit + 1)
+        rows = [(session_json(*one), one[0].created_at) for one in found]
+        return listed(rows, limit)
+
+    async def get_session(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/sessions/{id}."""
+        return JSONResponse(session_json(*await self._sessions.get(tenant, session_id_of(request))))
+
+    async def session_events(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/sessions/{id}/events."""
+        query_of(request, set())
+        seq, limit = position_of(request), limit_of(request)
+        events = await self._sessions.timeline(tenant, session_id_of(request), seq, limit + 1)
+        return told([event_json(event) for event in events], limit, None)
+
+    async def revoke_session(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/sessions/{id}/revoke."""
+        parse(Nothing, await read_optional_json(request))
+        session = await self._sessions.revoke(tenant, session_id_of(request))
+        return JSONResponse(session_json(*await self._sessions.get(tenant, session.id)))
+
+    async def renew_session(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/sessions/{id}/renew."""
+        parse(Nothing, await read_optional_json(request))
+        session = await self._sessions.renew(tenant, session_id_of(request))
+        return JSONResponse(self._with_urls(session, session_json(session)))
+
+    async def list_connections(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/connections."""
+        query = query_of(request, {"userId", "companyId", "status", "attributed"})
+        names = {"userId": "user_id", "companyId": "company", "status": "status"}
+        filters: dict[str, Any] = dict(renamed(query, names))
+        if "attributed" in query:
+            filters["attributed"] = flag("attributed", query["attributed"])
+        after, limit = paging_of(request)
+        found = await self._connections.page(tenant, filters, after, limit + 1)
+        rows = [(connection_json(connection, company), connection.recorded_at) for connection, company in found]
+        return listed(rows, limit)
+
+    async def get_connection(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/connections/{id}."""
+        return JSONResponse(connection_json(*await self._connections.get(tenant, connection_id_of(request))))
+
+    async def claim(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/connections/{id}/claim."""
+        body: ClaimConnection = parse(ClaimConnection, await read_json(request))
+        connection_id = connection_id_of(request)
+        await self._connections.claim(tenant, connection_id, SessionId(body.session_id))
+        return JSONResponse(connection_json(*await self._connections.get(tenant, connection_id)))
+
+    async def unclaim(self, request: Request, tenant: Tenant) -> Response:
+        """DELETE /v1/connections/{id}/claim."""
+        connection_id = connection_id_of(request)
+        await self._connections.unclaim(tenant, connection_id)
+        return JSONResponse(connection_json(*await self._connections.get(tenant, connection_id)))
+
+    async def documents(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/connections/{id}/documents."""
+        query_of(request, set())
+        return JSONResponse(
+            {"data": list(await self._connections.documents(tenant, connection_id_of(request))), "next": None}
+        )
+
+    async def usage(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/connections/{id}/usage."""
+        filters = query_of(request, {"startDate", "endDate", "dateType", "datasourceType", "identifier"})
+        data = await self._connections.usage(tenant, connection_id_of(request), filters)
+        return JSONResponse({"data": list(data), "next": None})
+
+    async def events(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/events: at least once, in order; waits for news if asked to."""
+        query = query_of(request, {"wait"})
+        wait = number("wait", query.get("wait", "0"), 0, _WAIT_MOST)
+        seq, limit = position_of(request), limit_of(request)
+        async with self._live.listen() as bell:
+            events = await self._sessions.events(tenant, seq, limit + 1)
+            if not events and wait and await heard(bell, wait):
+                events = await self._sessions.events(tenant, seq, limit + 1)
+        return told([event_json(event) for event in events], limit, str(seq))
+
+    async def verify(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/verify: is this result ours, of this user, and fresh?"""
+        body: VerifyResult = parse(VerifyResult, await read_json(request))
+        result = self._sessions.verify(body.state, tenant, UserId(body.user_id))
+        return JSONResponse(
+            {
+                "valid": True,
+                "sessionId": result.session_id,
+                "userId": result.user_id,
+                "status": result.status,
+                "connectionId": result.connection_id,
+                "at": iso(result.at),
+            }
+        )
+
+    async def _create(self, request: Request, tenant: Tenant, new: NewSession, raw: Any, *, now: bool) -> Response:
+        repeat = _repeat(request, raw)
+        made = await self._sessions.create(tenant, new, repeat, None if now else session_json)
+        if made.answer is not None:
+            return JSONResponse(self._with_urls(made.session, dict(made.answer) or session_json(made.session)), 201)
+        session = await self._prepared(made.session, tenant, repeat) if now else made.session
+        return JSONResponse(self._with_urls(session, session_json(session)), 201)
+
+    async def _prepared(self, session: Session, tenant: Tenant, repeat: Repeat | None) -> Session:
+        """Wait for the link; what the provider said no to is closed, and its key may be tried again."""
+        try:
+            ready = await self._links.prepare(session.id)
+        except MagiclinkError as exc:
+            await self._links.give_up(session.id, exc.code)
+            if repeat is not None:
+                await self._sessions.answered(tenant, repeat, None)
+            raise
+        if repeat is not None:
+            await self._sessions.answered(tenant, repeat, session_json(ready))
+        return ready
+
+    def _with_urls(self, session: Session, body: dict[str, Any]) -> dict[str, Any]:
+        urls = self._sessions.addresses(session)
+        return body | {"embedUrl": urls.embed_url, "redirectUrl": urls.redirect_url}
+
+
+def _repeat(request: Request, raw: Any) -> Repeat | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise InvalidRequest([Problem("", "Idempotency-Key must be 1 to 255 visible ASCII characters")])
+    return Repeat(request.url.path, key, body_digest(raw))

@@ -1,0 +1,30 @@
+"""The door for the provider: signed webhooks, written before they are acknowledged, worked off afterwards."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service.connections import Connections
+from service.errors import NotFound
+from service.web.bodies import read_raw
+from service.web.problems import HANDLERS
+
+
+class Hooks:
+    """The handler; `enabled` is whether any secret is set, since an empty one would verify anything."""
+
+    def __init__(self, connections: Connections, *, enabled: bool) -> None:
+        self._connections = connections
+        self._enabled = enabled
+
+    def app(self) -> Starlette:
+        """The route."""
+        return Starlette(routes=[Route("/nectar", self.receive, methods=["POST"])], exception_handlers=dict(HANDLERS))
+
+    async def receive(self, request: Request) -> Response:
+        """204 once it is kept; 401, 400, 413 as the case may be; 404 where the route is disabled."""
+        if not self._enabled:
+            raise NotFound
+        await self._connections.keep(dict(request.headers), await read_raw(request))
+        return Response(status_code=204)

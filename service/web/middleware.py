@@ -1,0 +1,74 @@
+"""Around every request: its id, its log line, its count. Pure ASGI; paths are told as templates, tokens never."""
+
+import logging
+import re
+import secrets
+from collections.abc import Sequence
+from time import perf_counter
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.logs import request_scope
+from service.metrics import Metrics
+
+_log = logging.getLogger("service.access")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Everything variable in a path is a token, a state or an id: only these words are ever written down.
+_WORDS = frozenset(
+    (
+        *("v1", "sessions", "connections", "events", "revoke", "renew", "reconnect", "claim", "documents", "usage"),
+        *("verify", "embed", "connect", "start", "finished", "exit", "heartbeat", "live", "callback", "webhooks"),
+        *("nectar", "healthz", "readyz", "metrics", "embed.js", "docs", "openapi.json"),
+    )
+)
+
+
+class Observed:
+    """See the module."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, trusted_proxies: Sequence[str]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._trusts = bool(trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Only HTTP is ours to look at."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        name = _identifier(Headers(scope=scope).get("x-request-id"))
+        started, status = perf_counter(), 0
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = name
+            await send(message)
+
+        with request_scope(name):
+            try:
+                await self._app(scope, receive, told)
+            finally:
+                self._note(scope, status or 500, perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = template_of(scope["path"])
+        self._metrics.requests.inc(scope["method"], route, str(status))
+        if not route.startswith("/live/"):
+            self._metrics.request_seconds.observe(seconds, route)
+        _log.info("request", extra={"method": scope["method"], "route": route, "status": status, "seconds": seconds})
+
+
+def template_of(path: str) -> str:
+    """The path with everything that is not a word of ours taken out."""
+    parts = path.split("/")[:6]
+    if len(parts) > 1 and parts[1] == "static":
+        return "/static/{file}"
+    return "/".join(part if part in _WORDS or not part else "{}" for part in parts)
+
+
+def _identifier(given: str | None) -> str:
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
