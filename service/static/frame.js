@@ -6,7 +6,9 @@ import { Screen, screenOf } from "./screen.js";
 const HEARTBEAT_MS = 20_000;
 const SECOND_LOOK_MS = 15_000;
 const FAREWELL_MS = 3_000;
-const LAST_WORDS = { expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid" };
+const LAST_WORDS = {
+  expired: "expired", session_closed: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid",
+};
 
 const main = document.getElementById("flow");
 const { kind, sessionId, hostOrigin, tokenPath, live, providerOrigin } = main.dataset;
@@ -91,6 +93,7 @@ async function insist(verb, body, signal) {
 /** Shows what went wrong; true if there is no use in trying again. A failed network has no code: it is `unavailable`. */
 function stumble(problem) {
   const final = problem instanceof Refusal && problem.final;
+  if (final && screenOf(view, here) === "connected") return stop(), true; // what is done stays done
   const code = problem instanceof Refusal ? problem.code : "unavailable";
   if (final) stop(LAST_WORDS[code] || "failed");
   if (final || !here.offline) tell("error", { code, retryable: !final || code === "already_open", requestId: problem.requestId ?? null });

@@ -24,7 +24,7 @@ function marksOf(screen, view, here) {
     ended: ENDED.includes(screen),
     attention: attention(view),
     well: view && !attention(view),
-    news: view?.confirming,
+    news: view?.confirming && !attention(view),
     recorded: view?.connections.length,
     done: view?.doneUrl,
     again: view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url,

@@ -42,9 +42,14 @@ def test_one_panel_is_shown_for_how_the_session_stands(view: FlowView, screen: s
 
 
 def test_marks_say_what_else_is_shown() -> None:
-    view = FlowView(status="opened", link=READY, connections=(REFUSED,), confirming=True, done_url="/callback?state=s")
+    view = FlowView(status="opened", link=READY, connections=(REFUSED,), done_url="/callback?state=s")
 
-    assert view.marks == {"provider", "attention", "news", "recorded", "done"}
+    assert view.marks == {"provider", "attention", "recorded", "done"}
+
+
+def test_news_on_its_way_is_told_unless_the_person_has_something_to_correct() -> None:
+    assert "news" in FlowView(status="opened", link=READY, confirming=True).marks
+    assert "news" not in FlowView(status="opened", link=READY, confirming=True, connections=(REFUSED,)).marks
 
 
 def test_an_ended_session_shows_its_end_and_nothing_of_an_account() -> None:
