@@ -28,6 +28,7 @@ COMPANY_CHECKS: dict[str, fields.Check] = {
     "users": fields.listing(fields.email, 100),
 }
 COMPANY_DEFAULTS: dict[str, Any] = {
+    "name": "",
     "externalId": None,
     "isImpliedMeteringEnabled": False,
     "impliedMeteringFraction": "1.0",
@@ -36,6 +37,7 @@ COMPANY_DEFAULTS: dict[str, Any] = {
     "isLowAccuracyModeEnabled": False,
 }
 SITE_DEFAULTS: dict[str, Any] = {
+    "name": "",
     "dataCollectionStopDate": None,
     "externalId": None,
     "address": "",

@@ -1,0 +1,120 @@
+"""What survives a restart, and what is the same in every run with a seed."""
+
+from pathlib import Path
+
+import pytest
+
+from service.sandbox.rows import FILE_NAME
+from tests.clock import Clock
+from tests.contract.sandbox_house import SECRET, Sandbox, on_disk
+
+RECEIVER = {"webhook_url": "http://receiver.test/hook", "webhook_secret": SECRET}
+
+
+async def everything(sandbox: Sandbox, company: str) -> list[object]:
+    paths = (
+        "/company",
+        f"/company/{company}/connection",
+        f"/invitation/company/{company}",
+        f"/document/company/{company}",
+    )
+    return [await sandbox.get(path) for path in paths]
+
+
+async def test_everything_is_there_after_a_restart(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path)
+    company, sites = await first.company(sites=2)
+    made = await first.connect(company, sites)
+    invitation = await first.post(f"/invitation/company/{company}", {"maxUses": 2, "allowedEmails": ["a@example.com"]})
+    link = await first.post(f"/company/{company}/connection/link", {"sites": sites})
+    first.world.find_invitation(invitation["token"])
+    clock.advance(6)
+    second = on_disk(clock, tmp_path)
+    assert await everything(second, company) == await everything(first, company)
+    assert (await second.get(f"/invitation/{invitation['id']}"))["events"][0]["type"] == "VIEWED"
+    known = second.world.find_magic_link(made["publicCompanyId"], link["companyMagicLinkSecret"])
+    assert known.prefill == {"sites": sites}
+
+
+async def test_a_change_is_on_the_disk_before_its_answer(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path)
+    await first.trouble("drop_connection", times=1)
+    with pytest.raises(Exception, match="dropped"):
+        await first.post("/company", {"name": "Acme"})
+    assert [one["name"] for one in await on_disk(clock, tmp_path).get("/company")] == ["Acme"]
+
+
+async def test_troubles_and_a_moved_clock_survive(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path)
+    await first.trouble("rate_limited", times=2)
+    await first.plain("POST", "/_control/time", json={"advanceSeconds": 100})
+    second = on_disk(clock, tmp_path)
+    assert (await second.call("GET", "/ping")).status_code == 429
+    assert second.world.time() == clock.now() + 100
+
+
+async def test_webhooks_that_were_not_taken_are_sent_after_a_restart_as_the_same_messages(
+    clock: Clock, tmp_path: Path
+) -> None:
+    first = on_disk(clock, tmp_path, **RECEIVER)
+    first.answers = [500] * 3
+    company, sites = await first.company()
+    await first.connect(company, sites)
+    await first.pump()
+    second = on_disk(clock, tmp_path, **RECEIVER)
+    await second.pump()
+    assert second.received == []
+    clock.advance(5)
+    await second.pump()
+    ids = [[received.headers["svix-id"] for received in sandbox.received[:3]] for sandbox in (first, second)]
+    assert ids[0] == ids[1]
+
+
+async def test_documents_told_of_before_a_restart_are_not_told_again(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path, **RECEIVER)
+    company, sites = await first.company()
+    await first.connect(company, sites, initialDatasourceTypes=["GAS"])
+    clock.advance(6)
+    await first.pump(3)
+    assert len(first.received) == 3 + 24
+    second = on_disk(clock, tmp_path, **RECEIVER)
+    await second.pump(3)
+    assert second.received == []
+
+
+async def test_a_reset_reaches_the_disk(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path)
+    await first.company()
+    await first.plain("POST", "/_control/reset")
+    assert await on_disk(clock, tmp_path).get("/company") == []
+
+
+async def test_one_file_holds_it_all_in_a_folder_made_when_needed(clock: Clock, tmp_path: Path) -> None:
+    sandbox = on_disk(clock, tmp_path / "new" / "folder")
+    await sandbox.company()
+    sandbox.world.close()
+    assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == [FILE_NAME]
+
+
+async def test_a_seed_makes_every_run_the_same(clock: Clock) -> None:
+    async def run(seed: str | None) -> list[object]:
+        sandbox = Sandbox(clock, seed=seed)
+        company, sites = await sandbox.company()
+        made = await sandbox.connect(company, sites)
+        return [company, sites, made]
+
+    assert await run("one") == await run("one")
+    assert (await run("one"))[0] != (await run("two"))[0]
+    assert (await run(None))[0] != (await run(None))[0]
+
+
+async def test_a_seed_gives_no_id_twice_after_a_restart_and_begins_anew_after_a_reset(
+    clock: Clock, tmp_path: Path
+) -> None:
+    first = on_disk(clock, tmp_path, seed="one")
+    one, _ = await first.company()
+    second = on_disk(clock, tmp_path, seed="one")
+    two, _ = await second.company()
+    assert one != two
+    await second.plain("POST", "/_control/reset")
+    assert (await second.company())[0] == one
