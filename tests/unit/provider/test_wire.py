@@ -19,7 +19,7 @@ from service.errors import (
     ProviderUnreachable,
 )
 from service.provider.wire import LARGEST_ANSWER_BYTES, Account, Call, Pace, Wire, segment
-from tests.unit.provider.double import BASE_URL, DATE, DATE_AT, KEY, PAGES_URL, Double, Reply, answer
+from tests.unit.provider.double import BASE_URL, DATE_AT, KEY, PAGES_URL, Double, Reply, answer
 
 GET = Call("GET", "/ping")
 CREATE = Call("POST", "/company", body={"name": "Acme"}, creates=True)
@@ -170,22 +170,6 @@ async def test_retry_after_beyond_the_budget_fails_at_once() -> None:
     assert double.slept == []
 
 
-@pytest.mark.parametrize(
-    ("date", "retry_after", "pause"),
-    [
-        (DATE, "Tue, 06 Jan 2026 10:00:04 GMT", 4),
-        (DATE, "Tue, 06 Jan 2026 09:00:00 GMT", 0),
-        ("", "Tue, 06 Jan 2026 10:00:04 GMT", 0),
-        (DATE, "soon", 0),
-        (DATE, "-5", 0),
-    ],
-)
-async def test_a_retry_after_date_is_compared_with_the_providers_own(date: str, retry_after: str, pause: int) -> None:
-    double = Double([answer({}, 503, date=date, retry_after=retry_after), answer({})])
-    await wire(double).ask(GET)
-    assert pause < double.slept[0] <= pause + 0.5
-
-
 async def test_repeats_end_with_the_budget() -> None:
     double = Double([answer({}, 500)])
     await failure(double, GET, call_seconds=1.0)
@@ -300,35 +284,6 @@ async def test_the_providers_time_goes_on_by_the_monotonic_clock() -> None:
     double.now += 30
     await heard.ask(GET)
     assert heard.heard_at() == DATE_AT + 30
-
-
-@pytest.mark.parametrize("date", ["", "yesterday", "Tue, 99 Jan 2026 10:00:00 GMT"])
-async def test_an_answer_without_a_readable_date_tells_no_time(date: str) -> None:
-    assert (await wire(Double([answer({}, date=date)])).ask(GET)).provider_at is None
-
-
-async def test_a_date_without_a_zone_is_utc() -> None:
-    told = await wire(Double([answer({}, date="Tue, 06 Jan 2026 10:00:00 -0000")])).ask(GET)
-    assert told.provider_at == DATE_AT
-
-
-@pytest.mark.parametrize(
-    ("body", "text"),
-    [
-        ({"detail": "Unknown site."}, "The provider refused the request: Unknown site."),
-        ({"sites": ["Too many.", "Wrong."], "url": "Bad."}, "…: sites: Too many.; sites: Wrong.; url: Bad."),
-        ({"prefill": {"country": ["Two letters."]}}, "…: country: Two letters."),
-        (["One.", 2, None], "…: One."),
-        ({"detail": f"key {KEY} at https://internal.example/x?y\n\x00!"}, "…: key … at … …!"),
-        ({"detail": "x" * 1000}, "…: " + "x" * 300),
-        (b"<html>", "The provider refused the request"),
-        (b"[" * 100_000, "The provider refused the request"),
-        ({}, "The provider refused the request"),
-    ],
-)
-async def test_the_providers_reasons_are_passed_on_without_secrets(body: object, text: str) -> None:
-    said = str(await failure(Double([answer(body, 400)]), CREATE))
-    assert said == text.replace("…:", "The provider refused the request:", 1) if text[0] == "…" else said == text
 
 
 @pytest.mark.parametrize("identifier", ["", "..", "a/b", "a?b", "a%2e", "x" * 101, "a\n"])
