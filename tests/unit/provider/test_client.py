@@ -7,9 +7,9 @@ import pytest
 
 from service.errors import ProviderBroken, ProviderUnauthorized
 from service.model import ConnectionId, ProviderCompanyId, ProviderSiteId, Reading, SeenConnection
-from service.provider import FoundCompany, FoundSite
+from service.provider import Account, FoundCompany, FoundSite
 from service.settings import PathGeneration
-from tests.unit.provider.double import DATE_AT, Double, Handler, answer
+from tests.unit.provider.double import BASE_URL, DATE_AT, KEY, PAGES_URL, Double, Handler, answer
 
 COMPANY = ProviderCompanyId("c1")
 CONNECTION = ConnectionId("n1")
@@ -43,6 +43,10 @@ def saying(**replies: Any) -> Double:
 
 def always(reply: Any) -> Handler:
     return lambda _: reply if isinstance(reply, httpx.Response) else answer(reply)
+
+
+def test_the_key_is_not_in_a_repr() -> None:
+    assert KEY not in repr(Account(BASE_URL, PAGES_URL, KEY))
 
 
 async def test_a_ping_tells_whatever_the_provider_tells() -> None:

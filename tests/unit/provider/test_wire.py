@@ -62,10 +62,6 @@ async def test_an_answer_without_a_body_is_none() -> None:
     assert (await wire(Double([answer(b"", 204)])).ask(GET)).body is None
 
 
-def test_the_key_is_not_in_a_repr() -> None:
-    assert KEY not in repr(Account(BASE_URL, PAGES_URL, KEY))
-
-
 @pytest.mark.parametrize("status", [301, 302, 307])
 async def test_a_redirect_is_not_followed_so_that_the_key_stays_home(status: int) -> None:
     double = Double([answer({}, status, location="https://evil.example/")])
