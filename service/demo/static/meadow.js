@@ -69,6 +69,7 @@ function show(url, place, again) {
     onExit: told(({ stage }) => {
       if (stage !== "connected") say(WORDS.left);
       finish();
+      if (framed) document.querySelector("[data-connect] .primary").focus(); // a dialog gives the focus back by itself
     }),
     onExpired: told(again),
     onError: told(({ code, retryable }) => retryable && code !== "load_timeout" || say(WORDS.error, "bad")),
