@@ -65,10 +65,6 @@ class Accounts(Registry):
         """The connection whose edit secret this is: what lets a page that made it try again. Raises `Missing`."""
         return found(next((one for one in self._connections if one.secret == secret), None))
 
-    def connection_as_wire(self, connection: Connection) -> dict[str, Any]:
-        """The provider's Connection."""
-        return connection.as_wire(self.company(connection.company_id))
-
     def remove_connection(self, connection_id: str) -> None:
         """Forgets it, as the provider's staff could; nothing is sent."""
         self._connections.remove(self.connection(connection_id).id)
@@ -184,7 +180,7 @@ class Accounts(Registry):
 
     def _changes(self, before: Connection, after: Connection) -> tuple[dict[str, Any], list[str]]:
         changed = [name for name in PROTECTED if getattr(before, name) != getattr(after, name)]
-        old = self.connection_as_wire(before)
+        old = before.as_wire(self.company(before.company_id))
         names = [PROTECTED[name] for name in changed]
         return {name: old[name] for name in names}, names
 

@@ -31,7 +31,7 @@ def create_app(
     http: httpx.AsyncClient | None = None,
     sleep: Sleep = anyio.sleep,
 ) -> Starlette:
-    """The sandbox as one application; `http` sends its webhooks and stays the caller's to close.
+    """The sandbox as one application; `http` sends its webhooks, and is closed with it.
 
     `state.world` and `state.deliveries` are for those who run it in their own process; its lifespan sends the webhooks.
     """
@@ -46,8 +46,7 @@ def create_app(
             group.start_soon(deliveries.run, sleep)
             yield
             group.cancel_scope.cancel()
-        if http is None:
-            await client.aclose()
+        await client.aclose()
         world.close()
 
     app = Starlette(

@@ -52,10 +52,6 @@ class Registry(State):
         """Raises `Missing`."""
         return found(self._companies.get(company_id.lower()))
 
-    def company_by_public_id(self, public_id: str) -> Company:
-        """The company whose links carry this id; raises `Missing`."""
-        return found(next((company for company in self._companies if company.public_id == public_id), None))
-
     def companies(self) -> list[Company]:
         """Oldest first."""
         return list(self._companies)

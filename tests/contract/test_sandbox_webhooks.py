@@ -283,6 +283,28 @@ async def test_a_deleted_companys_messages_are_forgotten_even_while_one_is_on_it
     assert len(sandbox.world.outbox) == 0
 
 
+async def test_a_connection_that_is_taken_away_is_told_of_no_further(sandbox: Sandbox) -> None:
+    made = await connected(sandbox)
+    await sandbox.pump()
+    sandbox.clock.advance(6)
+    await sandbox.pump()
+    assert len(sandbox.received) == 3 + DOCUMENTS_AT_ONCE
+    await sandbox.plain("DELETE", f"/_control/connections/{made['id']}")
+    await sandbox.pump(3)
+    assert len(sandbox.received) == 3 + DOCUMENTS_AT_ONCE
+    assert len(sandbox.world.outbox) == 0
+
+
+async def test_a_connection_that_is_taken_away_while_its_webhook_goes_first_stays_away(sandbox: Sandbox) -> None:
+    async def take_away() -> None:
+        await sandbox.plain("DELETE", f"/_control/connections/{sandbox.received[0].body['id']}")
+
+    await sandbox.trouble("webhook_first")
+    sandbox.on_webhook = take_away
+    made = await connected(sandbox)
+    assert (await sandbox.call("GET", f"/connection/{made['id']}/details")).status_code == 404
+
+
 async def test_a_message_on_its_way_is_not_sent_by_another_turn(sandbox: Sandbox) -> None:
     await connected(sandbox)
     sandbox.on_webhook = sandbox.pump

@@ -38,8 +38,7 @@ async def test_its_background_loop_sends_what_is_due_until_it_is_stopped(clock: 
             account = {"url": PROVIDER_URL, "username": USERNAME, "password": PASSWORD, "sites": [site.id]}
             world.connect(company.id, read_submission(account))
             await told.wait()
-    assert not http.is_closed
-    await http.aclose()
+    assert http.is_closed
     with pytest.raises(Exception, match="closed"):
         world.create_company({"name": "Too late"})
 
