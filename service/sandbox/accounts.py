@@ -59,7 +59,7 @@ class Accounts(Registry):
 
     def connections_of(self, company_id: str) -> list[Connection]:
         """A company's connections, oldest first, those not yet shown included."""
-        return [connection for connection in self._connections if connection.company_id == company_id]
+        return self._connections.of(company_id)
 
     def connection_by_secret(self, secret: str) -> Connection:
         """The connection whose edit secret this is: what lets a page that made it try again. Raises `Missing`."""

@@ -74,7 +74,7 @@ class Handoffs(Accounts):
     def plain_link(self, company_id: str) -> MagicLink:
         """The company's link without prefill, always the same."""
         company = self.company(company_id)
-        plain = (link for link in self._links if link.company_id == company.id and link == _without_prefill(link))
+        plain = (link for link in self._links.of(company.id) if link == _without_prefill(link))
         return next(plain, None) or self.create_link(company.id, {})
 
     def create_edit_link(self, connection_id: str, body: Mapping[str, Any], company_id: str | None = None) -> MagicLink:
@@ -126,7 +126,7 @@ class Handoffs(Accounts):
 
     def invitations_of(self, company_id: str) -> list[Invitation]:
         """Newest first."""
-        return [one for one in self._invitations if one.company_id == company_id][::-1]
+        return self._invitations.of(company_id)[::-1]
 
     def invitation_as_wire(self, invitation: Invitation) -> dict[str, Any]:
         """The provider's Invitation, without its log."""

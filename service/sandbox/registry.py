@@ -43,9 +43,8 @@ class Registry(State):
         company = self.company(company_id)
         with self._rows.together():
             for shelf in (self._sites, self._connections, self._links, self._invitations, self.outbox):
-                for thing in shelf:
-                    if thing.company_id == company.id:
-                        shelf.remove(thing.id)
+                for thing in shelf.of(company.id):
+                    shelf.remove(thing.id)
             self._companies.remove(company.id)
 
     def company(self, company_id: str) -> Company:
@@ -80,7 +79,7 @@ class Registry(State):
 
     def sites_of(self, company_id: str) -> list[Site]:
         """A company's sites, oldest first."""
-        return [site for site in self._sites if site.company_id == company_id]
+        return self._sites.of(company_id)
 
     def require_sites(self, company_id: str, sites: Collection[str], name: str = "sites") -> None:
         """Raises `Invalid` under that field name unless all are sites of that company."""

@@ -87,7 +87,10 @@ class Shelf(Generic[T]):
     def __init__(self, rows: Rows, noun: type[T]) -> None:
         self._rows = rows
         self._kind = noun.__name__
-        self._things = {row["id"]: noun(**_tuples(row)) for row in rows.read(self._kind)}
+        self._things: dict[str, T] = {}
+        self._owned: dict[str | None, dict[str, T]] = {}
+        for row in rows.read(self._kind):
+            self._keep(noun(**_tuples(row)))
 
     def __iter__(self) -> Iterator[T]:
         return iter(list(self._things.values()))
@@ -99,20 +102,37 @@ class Shelf(Generic[T]):
         """The thing of that id, if there is one."""
         return self._things.get(thing_id)
 
+    def of(self, company_id: str) -> list[T]:
+        """The things of one company, in order of creation."""
+        return list(self._owned.get(company_id, {}).values())
+
     def put(self, thing: T) -> T:
         """Adds or replaces, durably."""
         self._rows.write(self._kind, asdict(thing))
-        self._things[thing.id] = thing
+        self._keep(thing)
         return thing
 
     def remove(self, thing_id: str) -> None:
         """Forgets it; unknown ids are nothing."""
         self._rows.erase(self._kind, thing_id)
-        self._things.pop(thing_id, None)
+        gone = self._things.pop(thing_id, None)
+        if gone:
+            del self._owned[_owner(gone)][thing_id]
 
     def forget(self) -> None:
         """Empties the shelf in memory; the rows are cleared by their owner."""
         self._things.clear()
+        self._owned.clear()
+
+    def _keep(self, thing: T) -> None:
+        self._things[thing.id] = thing
+        self._owned.setdefault(_owner(thing), {})[thing.id] = thing
+
+
+def _owner(thing: Noun) -> str | None:
+    """The company it belongs to, which never changes; None where it belongs to none."""
+    owner: str | None = getattr(thing, "company_id", None)
+    return owner
 
 
 def _tuples(row: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,11 @@ class Thing(Noun):
     words: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Owned(Noun):
+    company_id: str = ""
+
+
 def test_things_keep_their_order_and_place_through_changes(tmp_path: Path) -> None:
     shelf = Shelf(Rows(tmp_path), Thing)
     shelf.put(Thing("b", ("x",)))
@@ -28,6 +33,18 @@ def test_what_is_removed_is_gone_from_the_disk(tmp_path: Path) -> None:
     shelf.remove("a")
     shelf.remove("a")
     assert (shelf.get("a"), len(Shelf(Rows(tmp_path), Thing))) == (None, 0)
+
+
+def test_things_of_one_company_are_found_without_the_others(tmp_path: Path) -> None:
+    shelf = Shelf(Rows(tmp_path), Owned)
+    for thing in (Owned("a", "acme"), Owned("b", "other"), Owned("c", "acme")):
+        shelf.put(thing)
+    shelf.remove("a")
+    for known in (shelf, Shelf(Rows(tmp_path), Owned)):
+        assert known.of("acme") == [Owned("c", "acme")]
+        assert known.of("nobody") == []
+        known.forget()
+        assert (known.of("acme"), list(known)) == ([], [])
 
 
 def test_writes_together_are_all_or_none_on_the_disk(tmp_path: Path) -> None:
