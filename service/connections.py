@@ -33,11 +33,11 @@ from service.model import (
     Session,
     SessionId,
     Tenant,
-    credentials_work,
 )
 from service.provider import Provider
 from service.recording import history_of, record, rejudge
 from service.sessions import Outside
+from service.statuses import credentials_work
 from service.store import Store
 from service.store.companies import Pulse
 

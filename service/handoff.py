@@ -6,28 +6,37 @@ holds. So a scanner's GET reveals nothing, and a stolen URL does not silently jo
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from service.errors import AlreadyOpen, BadState, Expired, MagiclinkError, NotFound, Revoked, SessionClosed, TakenOver
-from service.ledger import Changes, Due, Fact, FactKind, News, WorkKind
+from service.errors import BadState, Expired, MagiclinkError, NotFound
+from service.ledger import Changes, Due, WorkKind
 from service.model import (
     Clock,
     Connection,
     Event,
-    LinkKind,
     LinkStatus,
-    Mode,
     Session,
     SessionId,
     SessionStatus,
-    credentials_work,
 )
 from service.provider import Provider
-from service.sessions import GRACE_SECONDS, PRESENT_SECONDS, token_expired
-from service.state import CallbackState, PageToken, Result, Signer, digest
+from service.state import CallbackState, PageToken, Result, Signer
 from service.store import Store
-
-_SOON_SECONDS = 4.0
+from service.transitions import (
+    GRACE_SECONDS,
+    PRESENT_SECONDS,
+    exited,
+    holds,
+    left,
+    opened,
+    present,
+    refuse_closed,
+    require,
+    reveal,
+    submitted,
+    token_expired,
+    working_first,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ class Handoff:
 
     async def leave(self, session_id: SessionId, page_key: str | None, stage: str, reason: str) -> None:
         """The person left; they may come back. Raises TakenOver."""
-        await self._store.sessions.change(session_id, lambda current: _left(current, page_key, stage, reason))
+        await self._store.sessions.change(session_id, lambda current: left(current, page_key, stage, reason))
 
     async def seen(self, session_id: SessionId, page_key: str | None) -> None:
         """The page is still there. Raises TakenOver, Expired, Revoked."""
@@ -196,119 +205,3 @@ class Handoff:
     async def _standing(self, session: Session) -> Standing:
         connections = (await self._store.sessions.connections([session.id]))[session.id]
         return Standing(session, connections, await self._store.log.last(session.id), self._clock())
-
-
-def holds(session: Session, page_key: str) -> bool:
-    """Whether this is the key of the page that is bound now."""
-    return session.page_hash is not None and hmac.compare_digest(session.page_hash, digest(page_key))
-
-
-def require(session: Session, page_key: str | None) -> None:
-    """Raise NotFound without a key, TakenOver with an older page's."""
-    if not page_key or session.page_hash is None:
-        raise NotFound("Start this page first")
-    if not holds(session, page_key):
-        raise TakenOver
-
-
-def refuse_closed(session: Session, now: float) -> None:
-    """Raise what closed it; a page that is going on has the grace."""
-    if session.status is SessionStatus.REVOKED:
-        raise Revoked
-    if session.status is SessionStatus.FAILED:
-        raise SessionClosed("No link could be made for this session")
-    going_on = session.seen_at is not None and now - session.seen_at < PRESENT_SECONDS
-    over = now >= session.expires_at + (GRACE_SECONDS if going_on else 0.0)
-    if session.status is SessionStatus.EXPIRED or (over and session.status is not SessionStatus.CONNECTED):
-        raise Expired
-
-
-def opened(session: Session, key: str, now: float, heard_at: float | None, *, take_over: bool) -> Changes:
-    """Bind the page. Taking over ends the page before it, and is told as `crossDevice`."""
-    refuse_closed(session, now)
-    same = holds(session, key)
-    if session.page_hash is not None and not same and not take_over:
-        raise AlreadyOpen
-    serial = session.page_serial if same else session.page_serial + 1
-    status = session.status if session.status is SessionStatus.CONNECTED else SessionStatus.OPENED
-    bound = replace(
-        session,
-        page_hash=digest(key),
-        page_serial=serial,
-        status=status,
-        opened_at=session.opened_at or now,
-        seen_at=now,
-    )
-    told = News("session.opened", session.id, session.connection_id, session.user_id, {"crossDevice": serial > 1})
-    work = [
-        Due(WorkKind.PRESENCE, session.id, PRESENT_SECONDS),
-        Due(WorkKind.RECONCILE, session.company.ref, _SOON_SECONDS),
-    ]
-    if session.link_status is LinkStatus.PENDING:
-        return Changes(sessions=(bound,), events=(told,), work=(*work, Due(WorkKind.PREPARE, session.id)))
-    shown = reveal(bound, now, heard_at)
-    return Changes(sessions=shown.sessions, facts=shown.facts, events=(told,), work=tuple(work))
-
-
-def reveal(session: Session, now: float, heard_at: float | None) -> Changes:
-    """Note that the link is about to leave us; from here on its user may have made a connection with it."""
-    facts: tuple[Fact, ...] = ()
-    if session.link is not None and session.link.kind is LinkKind.MAGIC_LINK and session.revealed_at is None:
-        edits = session.connection_id if session.mode is Mode.RECONNECT else None
-        given_at = session.link.provider_given_at
-        at = given_at if heard_at is None else max(given_at, heard_at)
-        facts = (Fact(FactKind.REVEALED, edits, session.id, provider_at=at),)
-    return Changes(sessions=(replace(session, revealed_at=session.revealed_at or now),), facts=facts)
-
-
-def submitted(session: Session, page_key: str | None, now: float) -> Changes:
-    """The person says so: told once, acted upon each time."""
-    if session.status is SessionStatus.REVOKED:
-        raise Revoked
-    require(session, page_key)
-    told = (News("session.submitted", session.id, session.connection_id, session.user_id),)
-    status = SessionStatus.OPENED if session.status is SessionStatus.EXITED else session.status
-    return Changes(
-        sessions=(replace(session, finished_at=now, seen_at=now, status=status),),
-        events=told if session.finished_at is None else (),
-        work=(Due(WorkKind.RECONCILE, session.company.ref),),
-    )
-
-
-def present(session: Session, page_key: str | None, now: float) -> Changes:
-    """A heartbeat; it brings back a session that was thought left."""
-    if session.status is SessionStatus.REVOKED:
-        raise Revoked
-    if session.status is SessionStatus.EXPIRED:
-        raise Expired
-    require(session, page_key)
-    back = session.status is SessionStatus.EXITED
-    told = (News("session.opened", session.id, session.connection_id, session.user_id, {"back": True}),)
-    return Changes(
-        sessions=(replace(session, seen_at=now, status=SessionStatus.OPENED if back else session.status),),
-        events=told if back else (),
-        work=(Due(WorkKind.PRESENCE, session.id, PRESENT_SECONDS),) if back else (),
-    )
-
-
-def exited(session: Session, stage: str, reason: str) -> Changes | None:
-    """Only an open session can be left; a connected one stays connected."""
-    if session.status is not SessionStatus.OPENED:
-        return None
-    told = News("session.exited", session.id, None, session.user_id, {"stage": stage, "reason": reason})
-    return Changes(
-        sessions=(replace(session, status=SessionStatus.EXITED),),
-        events=(told,),
-        work=(Due(WorkKind.RECONCILE, session.company.ref),),
-    )
-
-
-def working_first(connections: Sequence[Connection]) -> str | None:
-    """The connection that a result names: the newest whose credentials work, or the newest."""
-    ids = [one.id for one in connections if credentials_work(one.seen.status)] or [one.id for one in connections]
-    return ids[-1] if ids else None
-
-
-def _left(session: Session, page_key: str | None, stage: str, reason: str) -> Changes | None:
-    require(session, page_key)
-    return exited(session, stage, reason)

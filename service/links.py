@@ -10,8 +10,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.errors import Forbidden, ProviderBroken, ProviderFailure, ProviderNotFound, ProviderRefused
-from service.handoff import reveal
+from service.errors import (
+    Forbidden,
+    ProviderBroken,
+    ProviderFailure,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnauthorized,
+)
 from service.ledger import Changes, Due, News, WorkKind
 from service.model import (
     Clock,
@@ -28,15 +34,17 @@ from service.model import (
     Site,
 )
 from service.provider import FoundCompany, FoundSite, Provider, Redirect
-from service.sessions import GRACE_SECONDS
 from service.state import CallbackState, Signer
 from service.store import Store
+from service.transitions import GRACE_SECONDS, reveal
 
 _log = logging.getLogger(__name__)
 
 # How long the provider's lists may take to show what a lost call created.
 LOST_SECONDS = 120.0
 _MIN_INVITATION_SECONDS = 60
+# A key may be good for links and not for invitations; if it is good for neither, the magic link's call says so.
+_NO_INVITATIONS = (ProviderRefused, ProviderUnauthorized)
 _UNBOUND = 0  # a state that travels through the provider is for whichever page holds the session then
 
 
@@ -161,7 +169,7 @@ class Links:
                 return await self._provider.invite(
                     company_id, sites, prefill, session.user_email, self._invitation_seconds(session), redirect
                 )
-            except ProviderRefused:
+            except _NO_INVITATIONS:
                 if session.link_choice is LinkChoice.INVITATION:
                     raise
                 _log.info("the provider refuses invitations; using a magic link", extra={"session": session.id})
@@ -176,7 +184,7 @@ class Links:
                 return await self._provider.invite_to_reconnect(
                     session.connection_id, session.user_email, self._invitation_seconds(session), redirect
                 )
-            except ProviderRefused:
+            except _NO_INVITATIONS:
                 if session.link_choice is LinkChoice.INVITATION:
                     raise
         return await self._provider.edit_link(session.connection_id, redirect)

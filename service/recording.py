@@ -26,10 +26,8 @@ from service.model import (
     SessionId,
     SessionStatus,
     Verdict,
-    canonical_status,
-    credentials_work,
-    needs_attention,
 )
+from service.statuses import canonical_status, credentials_work, needs_attention
 
 _DOCUMENTS_SECONDS = 5.0
 
@@ -145,7 +143,7 @@ def _connection(draft: _Draft, seen: SeenConnection, known: Connection | None, v
         recorded_at=known.recorded_at if known else draft.now,
         updated_at=draft.now,
         evidence_at=known.evidence_at if known and same_owner else (draft.now if verdict.who else None),
-        cross_device=known.cross_device if known and same_owner else owner is not None and owner.page_serial > 1,
+        cross_device=known.cross_device if known and same_owner else owner is not None and owner.taken_over,
     )
 
 
@@ -155,14 +153,13 @@ def _tell_owner(draft: _Draft, connection: Connection, before: Verdict | None) -
         return
     if previous is not None:
         draft.parts.append(Part(previous.session_id, connection.id))
-    if verdict.who is None:
+    if verdict.who is None or (kind := verdict.kind) is None:
         _tell_nobody(draft, connection, before)
         return
-    assert verdict.kind is not None  # noqa: S101 - a verdict with an owner says why
-    draft.joins.append(Join(verdict.who.session_id, connection.id, verdict.kind))
+    draft.joins.append(Join(verdict.who.session_id, connection.id, kind))
     name = "connection.recorded" if previous is None else "connection.reassigned"
     data = {
-        "evidence": verdict.kind.value,
+        "evidence": kind.value,
         "presumed": verdict.presumed,
         "status": canonical_status(connection.seen.status),
     }

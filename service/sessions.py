@@ -6,11 +6,11 @@ What a page does with a session is in `handoff.py`; how its link is made, in `li
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from service.errors import InvalidRequest, Problem, SessionClosed
-from service.ledger import Changes, Due, Fact, FactKind, News, NewSession, Place, Repeat, WorkKind
+from service.errors import InvalidRequest, Problem
+from service.ledger import Changes, NewSession, Place, Repeat
 from service.model import (
     Clock,
     Company,
@@ -18,7 +18,6 @@ from service.model import (
     Connection,
     ConnectionId,
     Event,
-    Link,
     LinkChoice,
     LinkKind,
     LinkStatus,
@@ -36,11 +35,7 @@ from service.model import (
 from service.provider import Provider
 from service.state import PageToken, Result, Signer
 from service.store import Store
-
-# A flow that is going on when the session's time is over may be finished.
-GRACE_SECONDS = 900.0
-# A page that says nothing for this long is gone.
-PRESENT_SECONDS = 60.0
+from service.transitions import expired, renewed, revoked, seconds_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,71 +199,6 @@ class Sessions:
 def body_digest(body: Any) -> str:
     """One digest for equal JSON, whatever its spelling."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def seconds_left(session: Session, now: float) -> float:
-    """How long until it expires; a page that is present, or was just finished, has the grace too."""
-    busy = session.seen_at is not None and now - session.seen_at < PRESENT_SECONDS
-    finishing = session.finished_at is not None and session.status is SessionStatus.OPENED
-    end = session.expires_at + (GRACE_SECONDS if busy or finishing else 0.0)
-    left = end - now
-    return min(left, PRESENT_SECONDS) if now >= session.expires_at else left
-
-
-def expired(session: Session) -> Changes | None:
-    """Close it, and look at the provider now and once more when the grace is over."""
-    if session.closed or session.status is SessionStatus.CONNECTED:
-        return None
-    return Changes(
-        sessions=(replace(session, status=SessionStatus.EXPIRED),),
-        events=(News("session.expired", session.id, None, session.user_id),),
-        work=(Due(WorkKind.RECONCILE, session.company.ref),),
-    )
-
-
-def revoked(session: Session, now: float, heard_at: float | None) -> Changes | None:
-    """Close it for good. A magic link lives on at the provider: the fact says what it may no longer prove."""
-    if session.status is SessionStatus.REVOKED:
-        return None
-    facts, work = [], []
-    if session.link is not None and session.link.invitation_id is not None:
-        work.append(Due(WorkKind.WITHDRAW, session.id))
-    elif session.link is not None:
-        facts.append(Fact(FactKind.REVOKED, session_id=session.id, provider_at=_revoked_at(session.link, heard_at)))
-    return Changes(
-        sessions=(replace(session, status=SessionStatus.REVOKED, revoked_at=now),),
-        facts=tuple(facts),
-        events=(News("session.revoked", session.id, None, session.user_id),),
-        work=tuple(work),
-    )
-
-
-def _revoked_at(link: Link, heard_at: float | None) -> float:
-    # Not heard from the provider since our start: the earliest it can have been, since a revocation wins in doubt.
-    return max(link.provider_given_at, heard_at) if heard_at is not None else link.provider_given_at
-
-
-def renewed(session: Session, now: float, kid: str) -> Changes:
-    """A new serial with the whole time; a link that would end before is made anew. Raises SessionClosed."""
-    if session.status in {SessionStatus.REVOKED, SessionStatus.FAILED}:
-        raise SessionClosed(f"This session is {session.status.value}; create a new one")
-    duration = session.expires_at - session.issued_at
-    fresh = replace(session, serial=session.serial + 1, issued_at=int(now), key_id=kid, expires_at=int(now) + duration)
-    if session.status is SessionStatus.EXPIRED:
-        fresh = replace(fresh, status=SessionStatus.OPENED if session.opened_at else SessionStatus.CREATED)
-    if session.link is not None and session.link.invitation_id is not None:
-        fresh = replace(fresh, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
-    return Changes(
-        sessions=(fresh,),
-        work=(Due(WorkKind.PREPARE, session.id), Due(WorkKind.EXPIRE, session.id, fresh.expires_at - now)),
-    )
-
-
-def token_expired(session: Session, token: PageToken, now: float) -> bool:
-    """Whether this URL's own time is over; a renewed session's older URL keeps the end it had."""
-    if token.serial == session.serial:
-        return False  # the session's own state and time decide
-    return now >= token.issued_at + (session.expires_at - session.issued_at)
 
 
 def _company(ref: CompanyRef, tenant: Tenant, place: Place) -> Company:

@@ -5,17 +5,8 @@ from typing import Any
 
 from service.errors import NotFound
 from service.ledger import Changes, Fact, FactKind, FactRow, Ledger, News
-from service.model import (
-    CompanyRef,
-    Connection,
-    ConnectionId,
-    InvitationId,
-    Session,
-    SessionId,
-    Tenant,
-    UserId,
-    canonical_status,
-)
+from service.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserId
+from service.statuses import canonical_status
 from service.store.changes import Pen, add_event, apply
 from service.store.rows import ACCOUNT, SESSION_COLUMNS, company_of, connection_of
 from service.store.sessions import Sessions, joined

@@ -30,8 +30,8 @@ from service.model import (
     Tenant,
     UserId,
     Verdict,
-    canonical_status,
 )
+from service.statuses import canonical_status
 from service.store.seal import Seal
 from service.store.tx import Row
 
@@ -78,6 +78,7 @@ def session_of(row: Row, sites: dict[str, Site], seal: Seal) -> Session:
         prefill=json.loads(row["prefill"]),
         metadata=json.loads(row["metadata"]),
         connection_id=_maybe(ConnectionId, row["connection_id"]),
+        taken_over=bool(row["taken_over"]),
         **{name: row[name] for name in _PLAIN},
     )
 
@@ -114,6 +115,7 @@ def session_values(session: Session, seal: Seal) -> dict[str, Any]:
         "prefill": json.dumps(dict(session.prefill)),
         "metadata": json.dumps(dict(session.metadata)),
         "connection_id": session.connection_id,
+        "taken_over": int(session.taken_over),
     }
 
 

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic
@@ -22,6 +23,8 @@ from service.store.tx import Dialect, T, Tx, Unit
 _GROUP = 256
 _READERS = 2
 _BUSY_SECONDS = 5.0
+_WATCH_SECONDS = 0.5
+_NEWS = "SELECT seq, session_id FROM events WHERE seq > ? ORDER BY seq LIMIT 5000"
 _CACHED_STATEMENTS = 512
 
 
@@ -73,6 +76,7 @@ class SqliteEngine:
         self._news: list[Callable[[set[str]], None]] = []
         self._work: list[Callable[[], None]] = []
         self._keep: sqlite3.Connection | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     @property
     def dialect(self) -> Dialect:
@@ -96,9 +100,12 @@ class SqliteEngine:
         self._readers = ThreadPoolExecutor(_READERS, "store-read")
         self._thread = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
         self._thread.start()
+        self._watcher = asyncio.create_task(self._watch(self._keep), name="store-watch")
 
     async def close(self) -> None:
         """See Engine."""
+        if self._watcher is not None:
+            self._watcher.cancel()
         self._jobs.put(None)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -111,15 +118,35 @@ class SqliteEngine:
     async def write(self, unit: Unit[T]) -> T:
         """See Engine."""
         loop = asyncio.get_running_loop()
-        job = _Job(unit, loop.create_future(), loop)
-        self._jobs.put(job)
-        return await job.future
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(unit, future, loop))
+        return await future
 
     async def read(self, unit: Unit[T]) -> T:
         """See Engine."""
         if self._readers is None:
             raise Unavailable
-        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(self._read, unit))
+        read: Callable[[], T] = partial(self._read, unit)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+
+    async def _watch(self, connection: sqlite3.Connection) -> None:
+        """Other processes write to the same file; what they told of is told here within half a second."""
+        seen: tuple[int, int] | None = None  # the file's version, and the log's end
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            with suppress(sqlite3.Error):  # not migrated yet, or away for a moment
+                seen = self._look(connection, seen)
+
+    def _look(self, connection: sqlite3.Connection, seen: tuple[int, int] | None) -> tuple[int, int]:
+        version = int(connection.execute("PRAGMA data_version").fetchone()[0])
+        if seen is None:
+            return version, connection.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()[0]
+        if version == seen[0]:
+            return seen
+        rows = connection.execute(_NEWS, (seen[1],)).fetchall()
+        for tell in self._news if rows else ():
+            tell({row["session_id"] or "" for row in rows})
+        return version, rows[-1]["seq"] if rows else seen[1]
 
     def _read(self, unit: Unit[T]) -> T:
         try:

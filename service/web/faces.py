@@ -10,9 +10,10 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from service.errors import MagiclinkError
 from service.handoff import Opening, Standing, Started
 from service.logs import request_id
-from service.model import Connection, Mode, Session, canonical_status, needs_attention
+from service.model import Connection, Mode, Session
 from service.origins import origin_of, return_url_problem
 from service.settings import Settings
+from service.statuses import canonical_status, needs_attention
 from service.web.contexts import (
     ConfirmPage,
     ConnectionView,

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import UnsupportedMediaType
-from service.handoff import working_first
 from service.model import Connection, Session, SessionId
+from service.transitions import working_first
 from service.web.bodies import read_raw
 
 KEY_HEADER = "x-page-key"

@@ -60,13 +60,12 @@ def target_of(return_url: str | None) -> tuple[str, ...]:
 def refuse_cross_site(request: Request, public_origin: str) -> None:
     """Raise Forbidden for a post that another site made: browsers say so in one header or the other.
 
-    A request with neither header is no browser's, so it carries nobody's cookie.
+    A request with neither header is no browser's, so it carries nobody's cookie. Our own forms say `Origin: null`,
+    since our pages send no referrer; browsers too old for the first header have only the cookie's `SameSite` to go by.
     """
     site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    if site is not None and site not in {"same-origin", "none"}:
-        raise Forbidden("This was sent from another site")
-    if site is None and origin is not None and origin != public_origin:
+    origin = request.headers.get("origin", public_origin)
+    if site not in {None, "same-origin", "none"} or (site is None and origin not in {public_origin, "null"}):
         raise Forbidden("This was sent from another site")
 
 

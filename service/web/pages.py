@@ -141,3 +141,9 @@ class Pages:
         for name, value in (getattr(exc, "headers", None) or {}).items():
             response.headers[name] = value
         return response
+
+
+def _by_script(request: Request) -> bool:
+    """Our own script asks for JSON or sends it; a person's form or address gets a page."""
+    sends = request.headers.get("content-type", "").startswith("application/json")
+    return sends or wants_json(request) or request.url.path.startswith("/live/")

@@ -4,16 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from service.model import (
-    Company,
-    Connection,
-    Event,
-    Session,
-    SessionStatus,
-    Site,
-    canonical_status,
-    needs_attention,
-)
+from service.model import Company, Connection, Event, Session, SessionStatus, Site
+from service.statuses import canonical_status, needs_attention
 
 
 def iso(at: float) -> str:

@@ -77,6 +77,7 @@ CREATE TABLE sessions (
   connection_id TEXT,
   page_hash TEXT,
   page_serial INTEGER NOT NULL DEFAULT 0,
+  taken_over INTEGER NOT NULL DEFAULT 0,
   opened_at DOUBLE PRECISION,
   revealed_at DOUBLE PRECISION,
   finished_at DOUBLE PRECISION,

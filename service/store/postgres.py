@@ -1,0 +1,219 @@
+"""PostgreSQL: a few threads with a connection each; a sequencer gives events their positions after the commit.
+
+Ids drawn by a sequence become visible out of order: a reader that has seen 2 would never see a 1 that commits later. So
+an event is written without a position, and one sequencer at a time (an advisory lock) numbers what is committed. The
+same step tells all processes: NOTIFY makes commits wait for each other, so it stands in no story's transaction.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from service.errors import Unavailable
+from service.store.tx import Dialect, T, Tx, Unit, percent_style
+
+_log = logging.getLogger(__name__)
+
+_THREADS = 8
+_ATTEMPTS = 4  # of a transaction that lost a deadlock or a race for one row
+_SWEEP_SECONDS = 1.0
+_CHANNEL = "magiclink_events"
+_LOCK = 7246002
+_CONNECT = {"connect_timeout": 5, "options": "-c lock_timeout=10000 -c statement_timeout=30000"}
+
+_NUMBER = """
+UPDATE events SET seq = n.seq FROM (
+  SELECT id, (SELECT COALESCE(MAX(seq), 0) FROM events) + ROW_NUMBER() OVER (ORDER BY drawn) AS seq
+  FROM events WHERE seq IS NULL
+) n WHERE events.id = n.id RETURNING events.session_id
+"""
+
+
+class PostgresDialect:
+    """PostgreSQL's words; its clock is the server's, the same for every process."""
+
+    name = "postgresql"
+    lock = " FOR UPDATE"
+    skip_locked = " FOR UPDATE SKIP LOCKED"
+    next_seq = "NULL"
+    drawn = "nextval('event_draws')"
+
+    def __init__(self, offset: Callable[[], float] | None = None) -> None:
+        self._offset = offset or (lambda: 0.0)
+
+    def translate(self, sql: str) -> str:
+        """`:name` as psycopg writes it."""
+        return percent_style(sql)
+
+    def now(self, tx: Tx) -> float:
+        """Seconds since the epoch."""
+        row = tx.one("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION) AS now")
+        return (float(row["now"]) if row is not None else 0.0) + self._offset()
+
+
+class PostgresEngine:
+    """One database, shared by any number of processes. `offset` moves the clock, for those who test time."""
+
+    def __init__(self, url: str, offset: Callable[[], float] | None = None) -> None:
+        self._dialect = PostgresDialect(offset)
+        self._url = url
+        self._pool: ThreadPoolExecutor | None = None
+        self._local = threading.local()
+        self._open: set[psycopg.Connection[Any]] = set()
+        self._news: list[Callable[[set[str]], None]] = []
+        self._work: list[Callable[[], None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._unnumbered = threading.Event()
+        self._closing = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def dialect(self) -> Dialect:
+        """See Engine."""
+        return self._dialect
+
+    def on_news(self, listener: Callable[[set[str]], None]) -> None:
+        """See Engine."""
+        self._news.append(listener)
+
+    def on_work(self, listener: Callable[[], None]) -> None:
+        """See Engine."""
+        self._work.append(listener)
+
+    async def open(self) -> None:
+        """See Engine."""
+        self._loop = asyncio.get_running_loop()
+        self._pool = ThreadPoolExecutor(_THREADS, "store")
+        try:
+            await self._loop.run_in_executor(self._pool, self._connection)
+        except psycopg.Error as exc:
+            raise Unavailable("The database does not answer") from exc
+        for name, target in (("store-number", self._number_forever), ("store-listen", self._listen_forever)):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    async def close(self) -> None:
+        """See Engine."""
+        self._closing.set()
+        self._unnumbered.set()
+        if self._pool is not None:
+            await asyncio.to_thread(self._pool.shutdown)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        for connection in list(self._open):
+            connection.close()
+
+    async def write(self, unit: Unit[T]) -> T:
+        """See Engine."""
+        if self._pool is None or self._loop is None:
+            raise Unavailable
+        result, tx = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit))
+        if tx.woken:
+            self._unnumbered.set()
+        for ask in self._work if tx.work_due else ():
+            ask()
+        return result
+
+    async def read(self, unit: Unit[T]) -> T:
+        """See Engine."""
+        if self._pool is None or self._loop is None:
+            raise Unavailable
+        result, _ = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit))
+        return result
+
+    def _attempt(self, unit: Unit[T]) -> tuple[T, Tx]:
+        for last in (*[False] * (_ATTEMPTS - 1), True):
+            try:
+                connection = self._connection()
+                with connection.transaction():
+                    tx = Tx(connection.cursor(), self._dialect)
+                    result = unit(tx)
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as exc:
+                if last:
+                    raise Unavailable from exc
+            except (psycopg.OperationalError, psycopg.InternalError) as exc:
+                self._discard()
+                raise Unavailable from exc
+            else:
+                return result, tx
+        raise Unavailable
+
+    def _connection(self) -> psycopg.Connection[Any]:
+        connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._connect()
+            self._local.connection = connection
+        return connection
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row, **_CONNECT)  # type: ignore[arg-type]
+        self._open.add(connection)
+        return connection
+
+    def _discard(self) -> None:
+        """After a failure the connection is closed: what state it is in nobody needs to know."""
+        connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            self._open.discard(connection)
+            connection.close()
+
+    def _number_forever(self) -> None:
+        while not self._closing.is_set():
+            self._unnumbered.wait(_SWEEP_SECONDS)  # what a killed process left is found by the next sweep
+            self._unnumbered.clear()
+            try:
+                self._number()
+            except psycopg.Error:
+                self._discard()
+                self._closing.wait(_SWEEP_SECONDS)
+
+    def _number(self) -> None:
+        connection = self._connection()
+        with connection.transaction():
+            connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            if connection.execute(_NUMBER).fetchone() is not None:
+                connection.execute(f"NOTIFY {_CHANNEL}")
+
+    def _listen_forever(self) -> None:
+        last = 0
+        while not self._closing.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True, **_CONNECT) as connection:  # type: ignore[arg-type]
+                    connection.execute(f"LISTEN {_CHANNEL}")
+                    last = self._listen(connection, last)
+            except psycopg.Error:
+                _log.warning("the database does not answer; live news waits")
+                self._closing.wait(_SWEEP_SECONDS)
+
+    def _listen(self, connection: psycopg.Connection[Any], last: int) -> int:
+        last = last or _end(connection)
+        while not self._closing.is_set():
+            for _ in connection.notifies(timeout=_SWEEP_SECONDS, stop_after=1):
+                pass
+            rows = connection.execute(
+                "SELECT seq, session_id FROM events WHERE seq > %s ORDER BY seq LIMIT 5000", (last,)
+            ).fetchall()
+            if rows:
+                last = rows[-1][0]
+                self._tell({session or "" for _, session in rows})
+        return last
+
+    def _tell(self, sessions: set[str]) -> None:
+        if self._loop is None or self._loop.is_closed():
+            return
+        for tell in self._news:
+            self._loop.call_soon_threadsafe(tell, sessions)
+
+
+def _end(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()
+    return int(row[0]) if row else 0
