@@ -22,12 +22,19 @@ async def read_json(request: Request) -> dict[str, Any]:
     return parse_object(raw)
 
 
+def parse(raw: bytes) -> Any:
+    """JSON that can be written again: no NaN, nothing beyond a float, no half characters. Raises `ValueError`."""
+    value = json.loads(raw)
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    return value
+
+
 def parse_object(raw: bytes) -> dict[str, Any]:
     """Raises `HTTPException` 400 for anything but a JSON object."""
     try:
-        body = json.loads(raw, parse_constant=_refuse_constant)
+        body = parse(raw)
     except (ValueError, RecursionError) as wrong:
-        raise HTTPException(400, f"JSON parse error - {str(wrong)[:200]}") from None
+        raise HTTPException(400, f"JSON parse error - {_printable(wrong)}") from None
     if not isinstance(body, dict):
         raise HTTPException(400, f"Invalid data. Expected a dictionary, but got {type(body).__name__}.")
     return body
@@ -45,8 +52,8 @@ def detail(status: int, text: str, headers: dict[str, str] | None = None) -> Res
     return JSONResponse({"detail": text}, status, headers)
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _printable(wrong: Exception) -> str:
+    return str(wrong).encode("ascii", "backslashreplace").decode()[:200]
 
 
 def _refused(request: Request, error: Exception) -> Response:

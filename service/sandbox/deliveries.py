@@ -116,6 +116,6 @@ class Deliveries:
         }
         try:
             answer = await self._http.post(settings.webhook_url or "", content=raw, headers=headers)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             return False
         return answer.is_success

@@ -1,12 +1,13 @@
 """The log of requests that the control door shows: what came and what was answered, without keys and passwords."""
 
-import json
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
+
+from service.sandbox.answers import parse
 
 KEPT = 2_000
 BODY_MOST = 20_000
@@ -46,7 +47,7 @@ def readable(headers: Headers, raw: bytes) -> Any:
         return None
     try:
         if kind == "application/json":
-            return _redact(json.loads(raw))
+            return _redact(parse(raw))
         if kind == "application/x-www-form-urlencoded":
             return _redact(dict(parse_qsl(raw.decode(), keep_blank_values=True)))
     except (ValueError, RecursionError):

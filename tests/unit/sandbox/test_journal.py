@@ -31,6 +31,8 @@ def test_secret_headers_are_taken_out_whatever_their_case() -> None:
         ("application/json", b'{"username": "u", "password": "p"}', {"username": "u", "password": REDACTED}),
         ("application/json; charset=utf-8", b"[1]", [1]),
         ("application/json", b"{", None),
+        ("application/json", b"[NaN]", None),
+        ("application/json", rb'"\ud800"', None),
         ("application/json", b"[" * 10_000, None),
         ("application/json", b'"' + b"x" * 20_000 + b'"', None),
         ("application/x-www-form-urlencoded", b"username=u&password=p", {"username": "u", "password": REDACTED}),
