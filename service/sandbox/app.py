@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from service.sandbox import dashboard, pages
 from service.sandbox.answers import add_errors
@@ -50,15 +50,7 @@ def create_app(
         world.close()
 
     app = Starlette(
-        routes=[
-            *(Mount(f"/{version}", Keeper(create_api(world, version), world, sleep)) for version in VERSIONS),
-            Mount("/_control", create_control(world, journal)),
-            *file_routes(world),
-            *pages.routes(world),
-            *dashboard.routes(world),
-            Route("/healthz", _healthy),
-            Route("/readyz", _healthy),
-        ],
+        routes=_routes(world, journal, sleep),
         middleware=[Middleware(Gate, world, deliveries, journal)],
         lifespan=lifespan,
     )
@@ -66,6 +58,18 @@ def create_app(
     add_errors(app)
     app.state.world, app.state.deliveries = world, deliveries
     return app
+
+
+def _routes(world: World, journal: Journal, sleep: Sleep) -> list[BaseRoute]:
+    return [
+        *(Mount(f"/{version}", Keeper(create_api(world, version), world, sleep)) for version in VERSIONS),
+        Mount("/_control", create_control(world, journal)),
+        *file_routes(world),
+        *pages.routes(world),
+        *dashboard.routes(world),
+        Route("/healthz", _healthy),
+        Route("/readyz", _healthy),
+    ]
 
 
 async def _healthy(_: Request) -> Response:

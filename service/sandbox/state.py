@@ -1,6 +1,5 @@
 """The floor of the world: its shelves, its clock, its identifiers and its troubles."""
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,7 +37,6 @@ class State:
         self._troubles = Shelf(self._rows, Trouble)
         self.outbox = Shelf(self._rows, Message)
         self.troubles = Troubles(self._troubles, self.time)
-        self._order = itertools.count()
         self.ids = Ids(settings.seed, self._next_serial)
 
     def time(self) -> float:
