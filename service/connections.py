@@ -18,6 +18,7 @@ from service.errors import (
     ProviderNotFound,
     ProviderRefused,
 )
+from service.history import history_of
 from service.inbound import News as Message
 from service.inbound import read as read_message
 from service.inbound import verify
@@ -35,7 +36,7 @@ from service.model import (
     Tenant,
 )
 from service.provider import Provider
-from service.recording import history_of, record, rejudge
+from service.recording import record, rejudge
 from service.sessions import Outside
 from service.statuses import credentials_work
 from service.store import Store
@@ -44,6 +45,11 @@ from service.store.companies import Pulse
 _log = logging.getLogger(__name__)
 
 DAY_SECONDS = 86400.0
+# How far apart the two reads are that prove a connection to be gone.
+MISSING_SECONDS = 60.0
+LEASE_SECONDS = 90.0
+_POLL_SECONDS = 0.05
+_MISSED_AT_ONCE = 5
 _ACCOUNT = "default"  # the provider account that a webhook's secret stands for
 # Sample bills come within half a minute, real ones within days; after that the provider's events tell of them.
 _DOCUMENT_DAYS = 4
@@ -57,6 +63,7 @@ class Connections:
         self._provider = provider
         self._clock = outside.clock
         self._new_id = outside.new_id
+        self._sleep = outside.sleep
         self._webhook_secrets = webhook_secrets
         self._looks: dict[CompanyRef, asyncio.Task[None]] = {}
 
@@ -69,11 +76,14 @@ class Connections:
         if company.provider_id is None:
             return None
         try:
-            await self._record(company, await self._provider.read(company.provider_id))
+            reading = await self._provider.read(company.provider_id)
         except ProviderRefused as exc:
             _log.warning("the provider refuses to list company %s: %s", ref, exc.detail)
             return DAY_SECONDS
-        return pace(await self._store.companies.pulse(ref))
+        await self._record(company, reading)
+        missing = await self._miss(ref, {one.id for one in reading.connections})
+        wait = pace(await self._store.companies.pulse(ref))
+        return min(wait or DAY_SECONDS, MISSING_SECONDS + 5.0) if missing else wait
 
     async def look_now(self, ref: CompanyRef, seconds: float) -> None:
         """Reconcile once for everybody who asks at the same time; after so long, go on with what is known."""
@@ -84,10 +94,37 @@ class Connections:
         await asyncio.wait([look], timeout=seconds)
 
     async def _quiet_look(self, ref: CompanyRef) -> None:
+        """One asker at a time, in all processes: the lease of the company's own work decides who that is."""
+        await self._store.work.ask(Due(WorkKind.RECONCILE, ref))
+        while (work := await self._store.work.claim_one(WorkKind.RECONCILE, ref, LEASE_SECONDS)) is None:
+            await self._sleep(_POLL_SECONDS)
         try:
-            await self.reconcile(ref)
+            await self._store.work.done(work, await self.reconcile(ref))
         except MagiclinkError as exc:
             _log.warning("a look at the provider failed: %s; it is repeated in the background", exc.code)
+            await self._store.work.failed(work, _POLL_SECONDS)
+
+    async def _miss(self, ref: CompanyRef, listed: set[ConnectionId]) -> bool:
+        """Absence from a list proves nothing: only two answers of 404, a minute apart, of a provider that is well, do.
+
+        Answers whether a connection is missed and must be asked for once more.
+        """
+        absent = [one for one in await self._store.connections.of_company(ref) if one.id not in listed]
+        missed = False
+        for connection in absent[:_MISSED_AT_ONCE]:
+            try:
+                await self._provider.connection(connection.id)
+            except ProviderNotFound:
+                await self._provider.ping()
+                missed = await self._missed(connection) or missed
+        return missed
+
+    async def _missed(self, connection: Connection) -> bool:
+        now = self._clock()
+        if connection.missing_at is not None and now - connection.missing_at < MISSING_SECONDS:
+            return True
+        await self._settle(connection, partial(_gone, now=now))
+        return connection.missing_at is None
 
     async def keep(self, headers: Mapping[str, str], body: bytes) -> None:
         """Verify a webhook and write it, once per message, before it is acknowledged. Raises BadWebhook."""
@@ -222,6 +259,17 @@ def pace(pulse: Pulse) -> float | None:
     if pulse.open_sessions:
         return 600.0
     return DAY_SECONDS if pulse.linked else None
+
+
+def _gone(ledger: Ledger, connection_id: ConnectionId, *, now: float) -> Changes:
+    """The first 404 is noted, the second one believed; owner and history stay."""
+    known = ledger.connections[connection_id]
+    if known.missing_at is None:
+        return Changes(connections=(replace(known, missing_at=now),))
+    who = known.verdict.who
+    session, user = (who.session_id, who.user_id) if who else (None, None)
+    news = News("connection.removed", session, connection_id, user)
+    return Changes(connections=(replace(known, removed_at=now, updated_at=now),), events=(news,))
 
 
 def _claimed(ledger: Ledger, connection_id: ConnectionId, *, session: Session, nonce: str, now: float) -> Changes:

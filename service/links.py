@@ -5,6 +5,7 @@ repeated until the provider's own lists have had time to show what it did.
 """
 
 import asyncio
+import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 # How long the provider's lists may take to show what a lost call created.
 LOST_SECONDS = 120.0
-_MIN_INVITATION_SECONDS = 60
+_ODD_SECONDS = 3600
 # A key may be good for links and not for invitations; if it is good for neither, the magic link's call says so.
 _NO_INVITATIONS = (ProviderRefused, ProviderUnauthorized)
 _UNBOUND = 0  # a state that travels through the provider is for whichever page holds the session then
@@ -97,7 +98,9 @@ class Links:
                 site_ids = await self._sites(company_id, session.sites)
             link = await self._connect_link(session, company_id, site_ids)
         heard_at = self._provider.heard_at()
-        return await self._store.sessions.change(session.id, lambda current: _given(current, link, heard_at))
+        given = await self._store.sessions.change(session.id, lambda current: _given(current, link, heard_at))
+        await self._store.companies.settled(f"{session.id}.{session.serial}")
+        return given
 
     async def _company(self, company: Company) -> ProviderCompanyId:
         company = await self._store.companies.get(company.ref)
@@ -165,9 +168,10 @@ class Links:
         redirect = self._redirect(session)
         prefill = dict(session.prefill)
         if session.link_choice is not LinkChoice.MAGIC_LINK:
+            await self._mark_invitation(session, company_id)
             try:
                 return await self._provider.invite(
-                    company_id, sites, prefill, session.user_email, self._invitation_seconds(session), redirect
+                    company_id, sites, prefill, session.user_email, invitation_seconds(session), redirect
                 )
             except _NO_INVITATIONS:
                 if session.link_choice is LinkChoice.INVITATION:
@@ -180,23 +184,47 @@ class Links:
             raise ProviderRefused("There is no connection to reconnect")
         redirect = self._redirect(session)
         if session.link_choice is not LinkChoice.MAGIC_LINK:
+            if session.company.provider_id is not None:
+                await self._mark_invitation(session, session.company.provider_id)
             try:
                 return await self._provider.invite_to_reconnect(
-                    session.connection_id, session.user_email, self._invitation_seconds(session), redirect
+                    session.connection_id, session.user_email, invitation_seconds(session), redirect
                 )
             except _NO_INVITATIONS:
                 if session.link_choice is LinkChoice.INVITATION:
                     raise
         return await self._provider.edit_link(session.connection_id, redirect)
 
-    def _invitation_seconds(self, session: Session) -> int:
-        """Invitations always end: a little after the session does, so that a flow going on may be finished."""
-        return max(_MIN_INVITATION_SECONDS, int(session.expires_at - self._clock() + GRACE_SECONDS))
+    async def _mark_invitation(self, session: Session, company_id: ProviderCompanyId) -> None:
+        """Note that an invitation is about to be made; one whose answer was lost before is revoked, never adopted.
+
+        The provider keeps no word of ours with an invitation, so ours is known by its peculiar lifetime.
+        """
+        if await self._store.companies.begin(f"{session.id}.{session.serial}") is None:
+            return
+        ours = invitation_seconds(session)
+        known = await self._store.sessions.invitations(session.id)
+        for invitation in await self._provider.invitations(company_id):
+            lifetime = invitation.lifetime_seconds
+            if lifetime is None or invitation.id in known or invitation.edits != session.connection_id:
+                continue
+            if abs(lifetime - ours) < 2.0 and invitation.status == "ACTIVE":
+                _log.warning("revoking an invitation whose answer was lost", extra={"session": session.id})
+                await self._provider.revoke_invitation(invitation.id)
 
     def _redirect(self, session: Session) -> Redirect | None:
         if self._callback_url is None:
             return None
         return Redirect(self._callback_url, self._signer.state(CallbackState(session.id, session.user_id, _UNBOUND)))
+
+
+def invitation_seconds(session: Session) -> int:
+    """How long its invitation lives: a little longer than the session, so that a flow going on may be finished.
+
+    The odd seconds are the session's own: by them an invitation whose answer was lost is told from everybody else's.
+    """
+    odd = int.from_bytes(hashlib.sha256(f"{session.id}.{session.serial}".encode()).digest()[:4]) % _ODD_SECONDS
+    return int(session.expires_at - session.issued_at + GRACE_SECONDS) + odd
 
 
 def _given(session: Session, link: Link, heard_at: float | None) -> Changes | None:

@@ -201,6 +201,7 @@ class SeenInvitation:
     created: frozenset[ConnectionId]
     provider_created_at: float
     edits: ConnectionId | None = None
+    lifetime_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,4 +284,5 @@ class Connection:
     updated_at: float
     evidence_at: float | None = None
     cross_device: bool = False
+    missing_at: float | None = None
     removed_at: float | None = None

@@ -4,22 +4,17 @@ Whatever brought the news (webhook, callback, a look of our own, a claim), this 
 recorded, so that order and repetition cannot matter: facts are added, and every verdict is judged anew.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from service.attribution import UNCERTAINTY_SECONDS, clears, judge, settle
-from service.ledger import Changes, Due, Fact, FactKind, FactRow, Join, Ledger, News, Part, WorkKind
+from service.history import history_of, namings
+from service.ledger import Changes, Due, Fact, FactKind, Join, Ledger, News, Part, WorkKind
 from service.model import (
-    Candidate,
-    Claim,
     Connection,
     ConnectionId,
     EvidenceKind,
-    History,
     Mode,
-    Naming,
     Reading,
-    Reveal,
     SeenConnection,
     SeenInvitation,
     Session,
@@ -66,7 +61,7 @@ class _Draft:
 def record(ledger: Ledger, reading: Reading, now: float) -> Changes:
     """Everything that one reading of a company changes; the same reading again changes nothing."""
     draft = _Draft(ledger, now)
-    draft.facts += _namings(ledger, reading.invitations)
+    draft.facts += namings(ledger, reading.invitations)
     for seen in reading.connections:
         if _ours_to_record(ledger, seen):
             _record_one(draft, seen, reading)
@@ -82,20 +77,6 @@ def rejudge(ledger: Ledger, connection: Connection, facts: tuple[Fact, ...], now
     draft = _Draft(ledger, now, facts=list(facts))
     _apply_verdict(draft, connection.seen, connection, settled=False)
     return draft.done()
-
-
-def history_of(ledger: Ledger, facts: Iterable[Fact], seen: SeenConnection, now: float) -> History:
-    """All facts on one connection, those about to be written included."""
-    rows = [*ledger.facts, *(_as_row(ledger, fact, now) for fact in facts)]
-    own = [row for row in rows if row.fact.connection_id == seen.id]
-    return History(
-        connection_id=seen.id,
-        provider_created_at=seen.provider_created_at,
-        reveals=frozenset(_reveals(rows)),
-        namings=frozenset(_own_namings(own)),
-        claims=frozenset(_claims(own)),
-        cleared=any(row.fact.kind is FactKind.CLEARED for row in own),
-    )
 
 
 def _ours_to_record(ledger: Ledger, seen: SeenConnection) -> bool:
@@ -121,7 +102,7 @@ def _apply_verdict(draft: _Draft, seen: SeenConnection, known: Connection | None
     before = known.verdict if known is not None else None
     if settled:
         verdict = settle(before, verdict)
-    if known is not None and verdict == before and seen == replace(known.seen, company_id=seen.company_id):
+    if known is not None and _nothing_new(known, seen, verdict):
         _confirm_session(draft, known)
         return
     connection = _connection(draft, seen, known, verdict)
@@ -129,6 +110,11 @@ def _apply_verdict(draft: _Draft, seen: SeenConnection, known: Connection | None
     _tell_owner(draft, connection, before)
     _tell_status(draft, connection, known)
     _confirm_session(draft, connection)
+
+
+def _nothing_new(known: Connection, seen: SeenConnection, verdict: Verdict) -> bool:
+    there = known.missing_at is None and known.removed_at is None
+    return there and verdict == known.verdict and seen == replace(known.seen, company_id=seen.company_id)
 
 
 def _connection(draft: _Draft, seen: SeenConnection, known: Connection | None, verdict: Verdict) -> Connection:
@@ -249,52 +235,3 @@ def _reconnected(draft: _Draft, session: Session) -> None:
 
 def _standing(draft: _Draft, connection_id: ConnectionId) -> Connection | None:
     return draft.connections.get(connection_id) or draft.ledger.connections.get(connection_id)
-
-
-def _namings(ledger: Ledger, invitations: Iterable[SeenInvitation]) -> list[Fact]:
-    known = {(row.fact.invitation_id, row.fact.connection_id, row.fact.session_id) for row in ledger.facts}
-    told = (
-        Fact(FactKind.NAMED, connection_id, ledger.by_invitation.get(invitation.id), invitation.id)
-        for invitation in invitations
-        for connection_id in sorted(invitation.created)
-    )
-    return [fact for fact in told if (fact.invitation_id, fact.connection_id, fact.session_id) not in known]
-
-
-def _as_row(ledger: Ledger, fact: Fact, now: float) -> FactRow:
-    session = ledger.sessions.get(fact.session_id) if fact.session_id else None
-    return FactRow(fact, now, session.tenant if session else None, session.user_id if session else None)
-
-
-def _who(row: FactRow) -> Candidate | None:
-    if row.fact.session_id is None or row.tenant is None or row.user_id is None:
-        return None
-    return Candidate(row.fact.session_id, row.tenant, row.user_id)
-
-
-def _reveals(rows: list[FactRow]) -> list[Reveal]:
-    revoked = {row.fact.session_id: row.fact.provider_at for row in rows if row.fact.kind is FactKind.REVOKED}
-    return [
-        Reveal(who, row.fact.provider_at or 0.0, revoked.get(who.session_id))
-        for row in rows
-        if row.fact.kind is FactKind.REVEALED and row.fact.connection_id is None and (who := _who(row)) is not None
-    ]
-
-
-def _own_namings(rows: list[FactRow]) -> list[Naming]:
-    named = [row for row in rows if row.fact.kind is FactKind.NAMED and row.fact.invitation_id is not None]
-    known = {row.fact.invitation_id for row in named if row.fact.session_id is not None}
-    return [
-        Naming(row.fact.invitation_id, _who(row))
-        for row in named
-        if row.fact.invitation_id is not None and (row.fact.session_id or row.fact.invitation_id not in known)
-    ]
-
-
-def _claims(rows: list[FactRow]) -> list[Claim]:
-    undone = {row.fact.nonce for row in rows if row.fact.kind is FactKind.UNCLAIMED}
-    return [
-        Claim(who, row.recorded_at, row.fact.nonce in undone)
-        for row in rows
-        if row.fact.kind is FactKind.CLAIMED and (who := _who(row)) is not None
-    ]

@@ -3,9 +3,10 @@
 What a page does with a session is in `handoff.py`; how its link is made, in `links.py`.
 """
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,7 @@ class Outside:
 
     clock: Clock
     new_id: Callable[[str], str]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Sessions:

@@ -66,6 +66,7 @@ class _Invitation(Shape):
     status: str
     use_count: int
     created_at: At
+    expires_at: At | None = None
     invitation_url: str | None = None
     token: str | None = None
     connection_id: Id | None = None
@@ -168,6 +169,7 @@ class HandOffs:
             created=frozenset(ConnectionId(each.id) for each in found.created_connections or ()),
             provider_created_at=found.created_at,
             edits=ConnectionId(found.connection_id) if found.connection_id else None,
+            lifetime_seconds=None if found.expires_at is None else found.expires_at - found.created_at,
         )
         return found.id, seen
 

@@ -151,6 +151,7 @@ def connection_of(row: Row) -> Connection:
         updated_at=row["updated_at"],
         evidence_at=row["evidence_at"],
         cross_device=bool(row["cross_device"]),
+        missing_at=row["missing_at"],
         removed_at=row["removed_at"],
     )
 
@@ -196,6 +197,7 @@ def connection_values(connection: Connection) -> dict[str, Any]:
         "candidates": json.dumps(sorted((c.session_id, c.tenant, c.user_id) for c in verdict.candidates)),
         "recorded_at": connection.recorded_at,
         "updated_at": connection.updated_at,
+        "missing_at": connection.missing_at,
         "removed_at": connection.removed_at,
     }
 

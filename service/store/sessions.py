@@ -63,6 +63,14 @@ class Sessions:
         """
         return await self._engine.write(lambda tx: self._change(tx, session_id, decide))
 
+    async def invitations(self, session_id: SessionId) -> frozenset[str]:
+        """Every invitation that was made for it."""
+        return await self._engine.read(
+            lambda tx: frozenset(
+                row["id"] for row in tx.all("SELECT id FROM invitations WHERE session_id = :id", id=session_id)
+            )
+        )
+
     async def connections(self, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Any]]:
         """The recorded connections of each session, oldest first."""
         return await self._engine.read(lambda tx: _connections(tx, session_ids))

@@ -33,6 +33,10 @@ class Worklist:
         """Take what is due and not another's."""
         return await self._engine.write(lambda tx: self._claim(tx, limit, lease_seconds))
 
+    async def claim_one(self, kind: WorkKind, ref: str, lease_seconds: float) -> Claimed | None:
+        """Take this piece of work, due or not; None where another has it, or where there is none."""
+        return await self._engine.write(lambda tx: self._claim_one(tx, kind, ref, lease_seconds))
+
     async def done(self, work: Claimed, again_in_seconds: float | None = None) -> None:
         """Finish, or put off; what was asked for meanwhile is due all the same. After a lost lease nothing changes."""
         await self._engine.write(lambda tx: _done(tx, work, again_in_seconds, failed=False))
@@ -54,6 +58,17 @@ class Worklist:
             limit=limit,
         )
         return [self._lease(tx, row, now + lease_seconds) for row in rows]
+
+    def _claim_one(self, tx: Tx, kind: WorkKind, ref: str, lease_seconds: float) -> Claimed | None:
+        now = tx.now()
+        row = tx.one(
+            "SELECT kind, ref, attempts FROM work WHERE kind = :kind AND ref = :ref "
+            f"AND (lease IS NULL OR lease_until <= :now){tx.dialect.lock}",
+            kind=kind.value,
+            ref=ref,
+            now=now,
+        )
+        return self._lease(tx, row, now + lease_seconds) if row is not None else None
 
     def _lease(self, tx: Tx, row: Row, until: float) -> Claimed:
         claimed = Claimed(WorkKind(row["kind"]), row["ref"], row["attempts"], self._new_id("lease"))
