@@ -38,6 +38,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (terminal.Trouble, MagiclinkError) as exc:
             raise OneLine(str(exc)) from exc
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(130) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -74,7 +76,7 @@ host_option = click.option("--host", help="Address to listen on.  [default: 127.
 @click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True)
 def serve(host: str | None, port: int) -> None:
     """Run the service alone, from the environment."""
-    _street().serve(os.environ, host, port)
+    _street().serve(os.environ, host, port, click.echo)
 
 
 @main.command()
@@ -82,7 +84,7 @@ def serve(host: str | None, port: int) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=9000, show_default=True)
 def sandbox(host: str | None, port: int) -> None:
     """Run the sandbox alone, from the environment."""
-    _street().sandbox(os.environ, host, port)
+    _street().sandbox(os.environ, host, port, click.echo)
 
 
 @main.command()

@@ -6,13 +6,13 @@ import errno
 import signal
 import socket
 from collections.abc import Callable, Generator, Sequence
+from types import TracebackType
+from typing import Self
 
 import uvicorn
 from starlette.applications import Starlette
 
 from service.errors import BadSettings
-
-Sockets = list[socket.socket]
 
 GRACE_SECONDS = 5
 BACKLOG = 2048
@@ -23,12 +23,39 @@ class CannotStart(BadSettings):
     """This machine does not allow it: a port that is taken, a folder that cannot be written."""
 
 
+class Listener:
+    """Open sockets on one port; closed when the block that holds it ends."""
+
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        self.sockets = sockets
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for each in self.sockets:
+            each.close()
+
+    @property
+    def port(self) -> int:
+        return int(self.sockets[0].getsockname()[1])
+
+    @property
+    def address(self) -> str:
+        return f"{self.sockets[0].getsockname()[0]}:{self.port}"
+
+
 class House(uvicorn.Server):
     """An app on its own sockets. Signals are the process's, and open streams do not delay the end."""
 
-    def __init__(self, app: Starlette, sockets: Sockets, *, date_header: bool = True) -> None:
+    def __init__(self, app: Starlette, listener: Listener, *, date_header: bool = True) -> None:
         self.app = app
-        self.sockets = sockets
+        self.listener = listener
         self.ready = asyncio.Event()
         # The lifespan is run by `live`, so that what goes wrong in it is raised and not only logged.
         super().__init__(
@@ -45,17 +72,14 @@ class House(uvicorn.Server):
         )
 
     async def live(self) -> None:
-        with contextlib.ExitStack() as stack:
-            for each in self.sockets:
-                stack.enter_context(each)
-            async with self.app.router.lifespan_context(self.app):
-                await self.serve(self.sockets)
+        async with self.app.router.lifespan_context(self.app):
+            await self.serve(self.listener.sockets)
 
-    async def startup(self, sockets: Sockets | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
 
-    async def shutdown(self, sockets: Sockets | None = None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # A stream never ends by itself; uvicorn would wait its whole grace for it.
         if close_streams := getattr(self.app.state, "close_streams", None):
             close_streams()
@@ -66,24 +90,19 @@ class House(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int, option: str) -> Sockets:
+def listen(host: str, port: int, option: str) -> Listener:
     """Bound on every address of the host, on one port; 0 takes a free one. Raises CannotStart that names the option."""
-    sockets: Sockets = []
+    sockets: list[socket.socket] = []
     try:
         for family, address in _addresses(host):
-            bound = _bind(family, address, sockets[0].getsockname()[1] if sockets else port)
+            bound = bind(family, address, sockets[0].getsockname()[1] if sockets else port)
             sockets += [bound] if bound else []
     except OSError as exc:
-        for each in sockets:
-            each.close()
+        Listener(sockets).close()
         raise CannotStart(_why_not(exc, host, port, option)) from exc
     if not sockets:
         raise CannotStart(f"{host} is not an address of this machine.")
-    return sockets
-
-
-def port_of(sockets: Sockets) -> int:
-    return int(sockets[0].getsockname()[1])
+    return Listener(sockets)
 
 
 def _addresses(host: str) -> list[tuple[int, str]]:
@@ -91,8 +110,8 @@ def _addresses(host: str) -> list[tuple[int, str]]:
     return list(dict.fromkeys((int(each[0]), str(each[4][0])) for each in found))
 
 
-def _bind(family: int, address: str, port: int) -> socket.socket | None:
-    """None where the machine does not have this address, as `::1` where IPv6 is switched off."""
+def bind(family: int, address: str, port: int) -> socket.socket | None:
+    """A listening socket; None where the machine does not have this address, as `::1` where IPv6 is switched off."""
     try:
         bound = socket.socket(family)
     except OSError:

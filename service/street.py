@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import time as clock  # noqa: TID251 - here the clocks are given out
-from typing import Any
+from typing import Any, Self
 
 import service.app
 import service.demo.app
@@ -18,9 +18,10 @@ import service.sandbox.app
 import service.sandbox.settings
 import service.settings
 from service.demo.settings import DemoSettings
-from service.process import CannotStart, House, Sockets, listen, port_of, run
+from service.process import CannotStart, House, Listener, listen, run
 
 Environ = Mapping[str, str]
+Say = Callable[[str], object]
 SERVICE_PORT, SANDBOX_PORT, DEMO_PORT = 8000, 9000, 8080
 
 
@@ -52,24 +53,26 @@ def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
         raise CannotStart(str(exc)) from exc
 
 
-def serve(environ: Environ, host: str | None, port: int) -> None:
+def serve(environ: Environ, host: str | None, port: int, say: Say) -> None:
     """The service alone."""
     settings = _read(service.settings.read, environ)
-    on_service = listen(_host(environ, host), port, "--port")
-    run(lambda: [House(service.app.create_app(settings), on_service)], lambda: None)
+    with listen(_host(environ, host), port, "--port") as door:
+        greeting = f"magiclink listens on {door.address}, and is {settings.public_url} to browsers."
+        run(lambda: [House(service.app.create_app(settings), door)], lambda: say(greeting))
 
 
-def sandbox(environ: Environ, host: str | None, port: int) -> None:
+def sandbox(environ: Environ, host: str | None, port: int, say: Say) -> None:
     """The sandbox alone."""
     settings = _read(service.sandbox.settings.read, environ)
-    on_sandbox = listen(_host(environ, host), port, "--port")
-    run(lambda: [_sandbox(settings, on_sandbox)], lambda: None)
+    with listen(_host(environ, host), port, "--port") as door:
+        greeting = f"The sandbox listens on {door.address}, and is {settings.public_url} to browsers."
+        run(lambda: [_sandbox(settings, door)], lambda: say(greeting))
 
 
-def _sandbox(settings: service.sandbox.settings.Settings, sockets: Sockets) -> House:
+def _sandbox(settings: service.sandbox.settings.Settings, door: Listener) -> House:
     """It tells its own time, so uvicorn writes no `Date`."""
     try:
-        return House(service.sandbox.app.create_app(settings, clock=clock), sockets, date_header=False)
+        return House(service.sandbox.app.create_app(settings, clock=clock), door, date_header=False)
     except OSError as exc:
         raise CannotStart(f"SANDBOX_DATA_DIR {settings.data_dir} cannot be used: {exc}.") from exc
 
@@ -79,53 +82,66 @@ def _host(environ: Environ, host: str | None) -> str:
     return host or ("0.0.0.0" if environ.get("PORT") else "127.0.0.1")  # noqa: S104
 
 
-def dev(
-    flags: Flags, environ: Environ, say: Callable[[str], object], open_page: Callable[[str], object] | None
-) -> None:
+def dev(flags: Flags, environ: Environ, say: Say, open_page: Say | None) -> None:
     """All three, on three origins; returns when stopped."""
-    folder = flags.data_dir or Path(".magiclink")
-    kept = keep(folder)
-    on_service = listen("localhost", _or(flags.port, SERVICE_PORT), "--port")
-    on_sandbox = listen("127.0.0.1", _or(flags.sandbox_port, SANDBOX_PORT), "--sandbox-port")
-    on_demo = listen("127.0.0.1", _or(flags.host_port, DEMO_PORT), "--host-port")
-    ports = Ports(port_of(on_service), port_of(on_sandbox), port_of(on_demo))
-    settled = settle(flags, environ, ports, folder, kept)
-    settings = _read(service.settings.read, settled)
-    sandbox_settings = _read(service.sandbox.settings.read, settled)
-    demo = DemoSettings(
-        service_url=f"http://localhost:{ports.service}",
-        public_service_url=settings.public_url,
-        api_key=settings.api_key or "",
-        own_url=f"http://127.0.0.1:{ports.demo}",
-        secret=kept["demo_secret"],
-    )
+    with (
+        listen("localhost", _or(flags.port, SERVICE_PORT), "--port") as on_service,
+        listen("127.0.0.1", _or(flags.sandbox_port, SANDBOX_PORT), "--sandbox-port") as on_sandbox,
+        listen("127.0.0.1", _or(flags.host_port, DEMO_PORT), "--host-port") as on_demo,
+    ):
+        plan = Plan.of(flags, environ, Ports(on_service.port, on_sandbox.port, on_demo.port))
 
-    def houses() -> list[House]:
-        return [
-            _sandbox(sandbox_settings, on_sandbox),
-            House(service.app.create_app(settings), on_service),
-            House(service.demo.app.create_app(demo), on_demo),
-        ]
+        def houses() -> list[House]:
+            return [
+                _sandbox(plan.theirs, on_sandbox),
+                House(service.app.create_app(plan.ours), on_service),
+                House(service.demo.app.create_app(plan.demo), on_demo),
+            ]
 
-    def started() -> None:
-        say(greeting(demo, sandbox_settings.public_url, folder))
-        if open_page:
-            open_page(demo.own_url)
+        def started() -> None:
+            say(greeting(plan))
+            if open_page:
+                open_page(plan.demo.own_url)
 
-    run(houses, started)
+        run(houses, started)
 
 
 def _or(given: int | None, otherwise: int) -> int:
     return otherwise if given is None else given
 
 
-def greeting(demo: DemoSettings, sandbox_url: str, folder: Path) -> str:
+@dataclass(frozen=True)
+class Plan:
+    """What each house is told."""
+
+    folder: Path
+    ours: service.settings.Settings
+    theirs: service.sandbox.settings.Settings
+    demo: DemoSettings
+
+    @classmethod
+    def of(cls, flags: Flags, environ: Environ, ports: Ports) -> Self:
+        folder = flags.data_dir or Path(".magiclink")
+        kept = keep(folder)
+        settled = settle(flags, environ, ports, folder, kept)
+        ours = _read(service.settings.read, settled)
+        demo = DemoSettings(
+            service_url=f"http://localhost:{ports.service}",
+            public_service_url=ours.public_url,
+            api_key=ours.api_key or "",
+            own_url=f"http://127.0.0.1:{ports.demo}",
+            secret=kept["demo_secret"],
+        )
+        return cls(folder, ours, _read(service.sandbox.settings.read, settled), demo)
+
+
+def greeting(plan: Plan) -> str:
     return (
-        f"\n  Demo host app  {demo.own_url}\n"
-        f"  Service        {demo.public_service_url}   API key: {demo.api_key}\n"
-        f"  Sandbox        {sandbox_url}\n\n"
+        f"\n  Demo host app  {plan.demo.own_url}\n"
+        f"  Service        {plan.ours.public_url}   API key: {plan.demo.api_key}\n"
+        f"  Sandbox        {plan.theirs.public_url}\n\n"
         f"  Open the demo host app, sign in, and connect a utility account.\n"
-        f"  Data is kept in {folder}. Ctrl-C stops.\n"
+        f"  Data is kept in {plan.folder}. Ctrl-C stops.\n"
     )
 
 

@@ -65,8 +65,9 @@ async def all_keys(settings: Settings) -> Sequence[ApiKey]:
 async def revoke_key(settings: Settings, key_id: str) -> None:
     """Raises NotFound."""
     async with _keys(settings) as keys:
-        if not await keys.revoke(key_id):
-            raise NotFound(f"There is no API key {key_id!r}; see magiclink keys list")
+        known = await keys.revoke(key_id)
+    if not known:
+        raise NotFound(f"There is no API key {key_id!r}; see magiclink keys list")
 
 
 @asynccontextmanager
@@ -77,7 +78,7 @@ async def _keys(settings: Settings) -> AsyncIterator[Keys]:
 
 
 async def examine(
-    settings: Settings, transport: httpx.AsyncBaseTransport | None = None, patience_seconds: float = 10.0
+    settings: Settings, transport: httpx.AsyncBaseTransport | None = None, patience_seconds: float = 3.0
 ) -> list[Finding]:
     """Looks at everything that a deployment needs, and says how to mend what is wrong."""
     pace = Pace(monotonic=monotonic, call_seconds=patience_seconds)

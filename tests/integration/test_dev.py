@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
-from service import cli  # noqa: F401 - so that a broken import fails here, and not as a process that never gets ready
+from service import cli
 
-READY_SECONDS = 30
 END_SECONDS = 10
 SESSION = {
     "userId": "ada",
@@ -110,3 +110,34 @@ def test_a_further_host_app_is_allowed(tmp_path: Path) -> None:
         allowed = street.api.post("/v1/sessions", json={**SESSION, "origin": "http://127.0.0.1:5173"})
         refused = street.api.post("/v1/sessions", json={**SESSION, "origin": "http://127.0.0.1:5174"})
     assert (allowed.status_code, refused.status_code) == (201, 422)
+
+
+def test_the_doctor_finds_the_street_sound(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'another.db'}"
+    with magiclink_dev(tmp_path / "data") as street:
+        environ = {
+            "MAGICLINK_SECRET_KEYS": "k" * 32,
+            "MAGICLINK_PUBLIC_URL": street.service,
+            "MAGICLINK_PROVIDER_URL": f"{street.sandbox}/v2.2",
+            "MAGICLINK_PROVIDER_API_KEY": "sandbox-key",
+            "MAGICLINK_DATABASE_URL": database,
+        }
+        shell = CliRunner(env=environ)
+        assert shell.invoke(cli.main, ["migrate"]).exit_code == 0
+        sound = shell.invoke(cli.main, ["doctor"])
+        refused = shell.invoke(cli.main, ["doctor", "--json"], env={"MAGICLINK_PROVIDER_API_KEY": "another"})
+    assert (sound.exit_code, refused.exit_code) == (0, 1)
+    assert "accepts the key" in sound.stdout
+    assert "MAGICLINK_PROVIDER_API_KEY" in refused.stdout
+
+
+def test_a_link_is_made_and_looked_at_from_the_shell(tmp_path: Path) -> None:
+    with magiclink_dev(tmp_path) as street:
+        shell = CliRunner(env={"MAGICLINK_PUBLIC_URL": street.service, "MAGICLINK_API_KEY": "dev-key"})
+        made = shell.invoke(cli.main, ["link", "--user", "ada", "--company", "acme=Acme Ltd", "--site", "hq=HQ"])
+        assert made.stdout.startswith(f"{street.service}/connect/")
+        assert " ada " in shell.invoke(cli.main, ["sessions"]).stdout
+        assert "session.created" in shell.invoke(cli.main, ["events"]).stdout
+        assert shell.invoke(cli.main, ["connections"]).stderr == "No connections.\n"
+        refused = shell.invoke(cli.main, ["sessions", "--status", "dancing"])
+    assert refused.stderr.startswith("Error: Refused (invalid_request): /status")

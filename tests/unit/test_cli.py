@@ -1,4 +1,6 @@
 import json
+import time
+import webbrowser
 
 import httpx
 import pytest
@@ -60,6 +62,23 @@ def test_link_prints_the_url_alone_on_standard_output() -> None:
         "sites": [{"externalId": "hq", "name": "Headquarters"}],
         "link": "auto",
     }
+
+
+def test_link_opens_a_browser_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert magiclink(*LINK, "--open", asked=Asked(SESSION, 201)).exit_code == 0
+    assert opened == ["http://localhost:8000/connect/token"]
+
+
+@pytest.mark.parametrize(("option", "line"), [([], "session connected"), (["--json"], '"status": "connected"')])
+def test_waiting_tells_what_changes(monkeypatch: pytest.MonkeyPatch, option: list[str], line: str) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    answers = [Asked({**SESSION, "status": "connected"}).answer, Asked(SESSION, 201).answer]
+    transport = httpx.MockTransport(lambda _: answers.pop())
+    result = CliRunner().invoke(cli.main, [*LINK, "--wait", *option], obj=transport)
+    assert result.exit_code == 0
+    assert line in result.stdout.splitlines()[-1]
 
 
 def test_link_for_machines_is_the_session() -> None:
@@ -131,3 +150,11 @@ def test_events_are_lines_and_objects_for_machines() -> None:
     asked = Asked({"data": [event], "next": None})
     assert "session.created" in magiclink("events", asked=asked).stdout
     assert json.loads(magiclink("events", "--json", asked=asked).stdout) == event
+
+
+def test_an_interrupted_command_ends_quietly() -> None:
+    def interrupt(_request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    result = CliRunner().invoke(cli.main, ["events", "--follow"], obj=httpx.MockTransport(interrupt))
+    assert (result.exit_code, result.output) == (130, "")

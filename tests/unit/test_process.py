@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from service import process
-from service.process import CannotStart, House, listen, port_of
+from service.process import CannotStart, House, listen
 
 
 class Diary:
@@ -81,42 +81,41 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 
 def test_every_address_of_localhost_has_the_same_port() -> None:
-    sockets = listen("localhost", 0, "--port")
-    try:
-        assert {each.getsockname()[1] for each in sockets} == {port_of(sockets)}
-    finally:
-        for each in sockets:
-            each.close()
+    with listen("localhost", 0, "--port") as door:
+        assert {each.getsockname()[1] for each in door.sockets} == {door.port}
+        assert door.address.endswith(f":{door.port}")
+
+
+def test_a_kind_of_address_that_this_machine_does_not_know_is_passed_over() -> None:
+    assert process.bind(socket.AF_APPLETALK, "::1", 0) is None
 
 
 def test_an_open_stream_does_not_delay_the_end() -> None:
     diary = Diary()
-    sockets = listen("127.0.0.1", 0, "--port")
-    url = f"http://127.0.0.1:{port_of(sockets)}"
+    with listen("127.0.0.1", 0, "--port") as door:
 
-    async def visit() -> None:
-        async with httpx.AsyncClient() as client, client.stream("GET", f"{url}/stream") as answer:
-            lines = answer.aiter_lines()
-            assert await anext(lines) == "begun"
-            os.kill(os.getpid(), signal.SIGINT)
-            assert [line async for line in lines] == []
+        async def visit() -> None:
+            async with httpx.AsyncClient() as client, client.stream("GET", f"http://{door.address}/stream") as answer:
+                lines = answer.aiter_lines()
+                assert await anext(lines) == "begun"
+                os.kill(os.getpid(), signal.SIGINT)
+                assert [line async for line in lines] == []
 
-    run(lambda: [House(diary.app("a"), sockets)], visit)
+        run(lambda: [House(diary.app("a"), door)], visit)
     assert diary.lines == ["a opens", "a ends its stream", "a closes"]
 
 
 def test_houses_open_in_order_and_all_close() -> None:
     diary = Diary()
-    streets = {name: listen("127.0.0.1", 0, "--port") for name in "ab"}
-    urls = [f"http://127.0.0.1:{port_of(sockets)}/" for sockets in streets.values()]
-
-    async def visit() -> None:
-        async with httpx.AsyncClient() as client:
-            assert [(await client.get(url)).text for url in urls] == ["a", "b"]
-        os.kill(os.getpid(), signal.SIGTERM)
-
     before = signal.getsignal(signal.SIGTERM)
-    run(lambda: [House(diary.app(name), sockets) for name, sockets in streets.items()], visit)
+    with listen("127.0.0.1", 0, "--port") as one, listen("127.0.0.1", 0, "--port") as two:
+
+        async def visit() -> None:
+            async with httpx.AsyncClient() as client:
+                assert [(await client.get(f"http://{door.address}/")).text for door in (one, two)] == ["a", "b"]
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        run(lambda: [House(diary.app("a"), one), House(diary.app("b"), two)], visit)
     assert diary.lines[:2] == ["a opens", "b opens"]
     assert sorted(diary.lines[2:]) == ["a closes", "b closes"]
     assert signal.getsignal(signal.SIGTERM) is before
@@ -124,13 +123,31 @@ def test_houses_open_in_order_and_all_close() -> None:
 
 def test_a_house_that_cannot_open_closes_the_others_and_says_why() -> None:
     diary = Diary()
-    opened = listen("127.0.0.1", 0, "--port")
-    broken = listen("127.0.0.1", 0, "--port")
     refusal = CannotStart("no room")
+    with listen("127.0.0.1", 0, "--port") as one, listen("127.0.0.1", 0, "--port") as two:
 
-    def houses() -> list[House]:
-        return [House(diary.app("a"), opened), House(diary.app("b", refusal), broken)]
+        def houses() -> list[House]:
+            return [House(diary.app("a"), one), House(diary.app("b", refusal), two)]
 
-    with pytest.raises(CannotStart, match="no room"):
-        process.run(houses, lambda: diary.lines.append("started"))
+        with pytest.raises(CannotStart, match="no room"):
+            process.run(houses, lambda: diary.lines.append("started"))
+    assert diary.lines == ["a opens", "a closes"]
+
+
+def test_a_second_interrupt_waits_for_nobody() -> None:
+    diary = Diary()
+    houses: list[House] = []
+    with listen("127.0.0.1", 0, "--port") as door:
+
+        async def visit() -> None:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(0)
+
+        def open_houses() -> list[House]:
+            houses.append(House(diary.app("a"), door))
+            return houses
+
+        run(open_houses, visit)
+    assert houses[0].force_exit
     assert diary.lines == ["a opens", "a closes"]

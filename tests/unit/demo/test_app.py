@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
 
 import httpx
 import pytest
@@ -174,6 +175,12 @@ async def test_bills_become_a_chart_with_words_and_a_table(ada: httpx.AsyncClien
     assert "<strong>1,500</strong> kWh" in part
 
 
+async def test_a_list_without_an_end_is_not_read_for_ever(ada: httpx.AsyncClient, service: FakeService) -> None:
+    service.answers["/v1/connections"] = httpx.Response(200, json={"data": [], "next": "more"})
+    assert (await ada.get("/utilities")).status_code == 200
+    assert len(service.requests) == 50
+
+
 async def test_what_the_utility_is_called_is_shown_as_text(ada: httpx.AsyncClient, service: FakeService) -> None:
     service.connections = [connection(provider={"name": "<script>alert(1)</script>", "url": None})]
     assert "<script>alert" not in (await ada.get("/utilities")).text
@@ -292,3 +299,20 @@ async def test_it_says_when_it_is_ready_and_serves_its_script(browser: httpx.Asy
 def test_secrets_are_not_in_the_settings_repr() -> None:
     assert KEY not in repr(SETTINGS)
     assert "a secret of the demo" not in repr(SETTINGS)
+
+
+async def test_a_way_to_the_service_that_was_lent_is_left_open(service: FakeService) -> None:
+    lent = service.client()
+    app = create_app(SETTINGS, http=lent)
+    heard: list[str] = []
+    told = iter(["lifespan.startup", "lifespan.shutdown"])
+
+    async def receive() -> dict[str, str]:
+        return {"type": next(told)}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        heard.append(message["type"])
+
+    await app({"type": "lifespan", "state": {}}, receive, send)
+    assert heard == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert not lent.is_closed
