@@ -16,9 +16,10 @@ from service.errors import (
     ProviderRefused,
     ProviderUnauthorized,
 )
-from service.model import ConnectionId, InvitationId, LinkKind, ProviderCompanyId, ProviderSiteId, credentials_work
+from service.model import ConnectionId, InvitationId, LinkKind, ProviderCompanyId, ProviderSiteId
 from service.provider import Account, Pace, Provider, Redirect
 from service.settings import PathGeneration
+from service.statuses import credentials_work
 from tests.clock import Clock
 from tests.contract.sandbox_house import GUIDE, Sandbox
 from tests.contract.sandbox_person import Person
