@@ -1,0 +1,123 @@
+"""One street and one browser for all; everybody gets a browser context of their own, watched for complaints."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Playwright, async_playwright
+
+from tests.browser.gallery import Gallery
+from tests.browser.person import Person
+from tests.browser.street import ROOT, Api, Street, running_street
+
+Newcomer = Callable[..., Awaitable[Person]]
+SECONDS = 1_000
+LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+class _Guest(BaseHTTPRequestHandler):
+    """A host of two lines: frames what its address asks for."""
+
+    def do_GET(self) -> None:
+        framed = self.path.partition("?")[2]
+        body = f"<!doctype html><title>Host</title><iframe width=900 height=700 src='{framed}'></iframe>".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to say."""
+
+
+def _guest() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Guest) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def guest() -> Iterator[str]:
+    """A third host's origin, which the service allows."""
+    yield from _guest()
+
+
+@pytest.fixture(scope="session")
+def stranger() -> Iterator[str]:
+    """The same host on an origin that nobody allowed."""
+    yield from _guest()
+
+
+@pytest.fixture(scope="session")
+def street(tmp_path_factory: pytest.TempPathFactory, guest: str) -> Iterator[Street]:
+    folder = tmp_path_factory.mktemp("street") / "data"
+    with running_street(folder, ("--data-delay", "0.5", "--allow-origin", guest)) as street:
+        yield street
+
+
+@pytest.fixture(scope="session")
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=15) as client:
+        yield client
+
+
+@pytest.fixture
+def api(street: Street, http: httpx.AsyncClient) -> Api:
+    return Api(street, http)
+
+
+@pytest.fixture(scope="session")
+async def playwright() -> AsyncIterator[Playwright]:
+    async with async_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+async def browser(playwright: Playwright, chromium_path: str) -> AsyncIterator[Browser]:
+    browser = await playwright.chromium.launch(executable_path=chromium_path, args=LAUNCH)
+    yield browser
+    await browser.close()
+
+
+@pytest.fixture
+def gallery() -> Gallery:
+    return Gallery(ROOT / "artefacts" / "screens")
+
+
+@pytest.fixture
+async def newcomer(browser: Browser, street: Street) -> AsyncIterator[Newcomer]:
+    """Makes people; what their browsers complained about in the end fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def listen(message: ConsoleMessage) -> None:
+        # A refusal's status is said by the browser itself, and is what many tests ask for.
+        if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
+            complaints.append(message.text)
+
+    async def make(*, width: int = 1280, **options: Any) -> Person:
+        context = await browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        context.set_default_timeout(10 * SECONDS)
+        context.on("console", listen)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        return Person(await context.new_page(), street)
+
+    yield make
+    for context in contexts:
+        await context.close()
+    assert complaints == []

@@ -1,0 +1,121 @@
+"""People in front of a browser: what they do on the demo host app's pages, on ours and on the provider's."""
+
+from typing import Any
+
+from playwright.async_api import FrameLocator, Locator, Page, expect
+
+from tests.browser.street import GUIDE, Street
+
+Surroundings = Page | FrameLocator
+
+
+class ProviderPages:
+    """The provider's connection flow, in a frame or at top level."""
+
+    def __init__(self, where: Surroundings) -> None:
+        self.where = where
+
+    def step(self, name: str) -> Locator:
+        return self.where.locator(f"main[data-step={name}]")
+
+    async def press(self, button: str) -> None:
+        await self.where.get_by_role("button", name=button, exact=True).click()
+
+    async def choose_provider(self, url: str = GUIDE[0]) -> None:
+        await self.where.get_by_label("Utility provider").fill(url)
+        await self.where.get_by_label("Country").fill("US")
+        await self.press("Continue")
+
+    async def sign_in(self, password: str = GUIDE[2]) -> None:
+        await self.where.get_by_label("User name").fill(GUIDE[1])
+        await self.where.get_by_label("Password").fill(password)
+        await self.press("Sign in")
+
+    async def choose_sites(self, *names: str) -> None:
+        """These sites and no others."""
+        await self.step("settings").wait_for()
+        for box in await self.where.get_by_role("group", name="Sites").get_by_role("checkbox").all():
+            await box.uncheck()
+        for name in names:
+            await self.where.get_by_label(name).check()
+
+    async def connect(self, *sites: str) -> None:
+        """Every step, one after the other."""
+        await self.choose_provider()
+        await self.sign_in()
+        await self.choose_sites(*(sites or ("Headquarters",)))
+        await self.press("Connect")
+
+
+class FlowPage:
+    """Our page, in a frame or at top level."""
+
+    def __init__(self, where: Surroundings) -> None:
+        self.where = where
+        self.provider = ProviderPages(where.frame_locator(".slot iframe"))
+
+    def heading(self, words: str) -> Locator:
+        return self.where.get_by_role("heading", name=words)
+
+    async def shows(self, words: str, seconds: float = 10) -> None:
+        await expect(self.heading(words)).to_be_visible(timeout=seconds * 1000)
+
+    async def press(self, button: str) -> None:
+        await self.where.get_by_role("button", name=button, exact=True).click()
+
+    async def session_id(self) -> str:
+        return str(await self.where.locator("#flow").get_attribute("data-session-id"))
+
+
+class Person:
+    """Somebody with a browser of their own."""
+
+    def __init__(self, page: Page, street: Street) -> None:
+        self.page = page
+        self.street = street
+        self.embedded = FlowPage(page.frame_locator("iframe[title='Connect a utility account']"))
+        self.redirected = FlowPage(page)
+
+    async def sign_in(self, name: str = "Ada Byron") -> "Person":
+        """To the demo host app."""
+        await self.page.goto(self.street.demo)
+        await self.page.get_by_role("button", name=name).click()
+        await expect(self.page.get_by_role("heading", name="Utilities")).to_be_visible()
+        return self
+
+    async def press(self, button: str) -> None:
+        await self.page.get_by_role("button", name=button, exact=True).click()
+
+    async def choose(self, *options: str) -> None:
+        await self.page.get_by_text("Options", exact=True).click()
+        for option in options:
+            await self.page.get_by_label(option, exact=True).check()
+
+    async def connect(self, *options: str) -> FlowPage:
+        """Presses the demo host app's main button."""
+        if options:
+            await self.choose(*options)
+        await self.press("Connect a utility account")
+        return self.embedded
+
+    async def open(self, session: dict[str, Any]) -> FlowPage:
+        """Has the page at hand open a session with our script, and write down all that it is told."""
+        await self.page.evaluate(
+            """url => {
+                window.told = [];
+                const tell = (payload) => window.told.push(payload);
+                const names = ["onReady", "onOpen", "onConnected", "onExit", "onExpired", "onError", "onEvent"];
+                window.flow = MagicLink.open({url, ...Object.fromEntries(names.map((name) => [name, tell]))});
+            }""",
+            session["embedUrl"],
+        )
+        return self.embedded
+
+    async def told(self) -> list[dict[str, Any]]:
+        """What our script told the host's page."""
+        told: list[dict[str, Any]] = await self.page.evaluate("window.told")
+        return told
+
+    async def told_types(self) -> list[str]:
+        """The same by type, without the live events, whose number is a matter of timing."""
+        return [payload["type"] for payload in await self.told() if payload["type"] != "event"]
