@@ -257,5 +257,5 @@ def doctor(*, as_json: bool) -> None:
     upkeep, settings = _deployment()
     findings = [asdict(finding) for finding in asyncio.run(upkeep.examine(settings))]
     show(upkeep.FINDINGS, findings, as_json=as_json, nothing="")
-    if any(finding["level"] == "bad" for finding in findings):
+    if "bad" in [finding["level"] for finding in findings]:
         raise click.exceptions.Exit(1)

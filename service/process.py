@@ -63,6 +63,7 @@ class House(uvicorn.Server):
                 app,
                 lifespan="off",
                 access_log=False,
+                log_config=None,  # where lines go is settled for the whole process
                 log_level="warning",
                 date_header=date_header,
                 server_header=False,

@@ -5,7 +5,9 @@
 
 import base64
 import json
+import logging
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ import service.demo.app
 import service.sandbox.app
 import service.sandbox.settings
 import service.settings
+from service import logs
 from service.demo.settings import DemoSettings
 from service.process import CannotStart, House, Listener, listen, run
 
@@ -56,6 +59,7 @@ def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
 def serve(environ: Environ, host: str | None, port: int, say: Say) -> None:
     """The service alone."""
     settings = _read(service.settings.read, environ)
+    logs.configure(sys.stderr, _secrets(settings))
     with listen(_host(environ, host), port, "--port") as door:
         greeting = f"magiclink listens on {door.address}, and is {settings.public_url} to browsers."
         run(lambda: [House(service.app.create_app(settings), door)], lambda: say(greeting))
@@ -90,6 +94,7 @@ def dev(flags: Flags, environ: Environ, say: Say, open_page: Say | None) -> None
         listen("127.0.0.1", _or(flags.host_port, DEMO_PORT), "--host-port") as on_demo,
     ):
         plan = Plan.of(flags, environ, Ports(on_service.port, on_sandbox.port, on_demo.port))
+        logs.configure(sys.stderr, _secrets(plan.ours), logging.WARNING)
 
         def houses() -> list[House]:
             return [
@@ -104,6 +109,11 @@ def dev(flags: Flags, environ: Environ, say: Say, open_page: Say | None) -> None
                 open_page(plan.demo.own_url)
 
         run(houses, started)
+
+
+def _secrets(settings: service.settings.Settings) -> list[str]:
+    single = (settings.provider_api_key, settings.api_key, settings.metrics_key)
+    return [*settings.secret_keys, *settings.provider_webhook_secrets, *(each for each in single if each)]
 
 
 def _or(given: int | None, otherwise: int) -> int:

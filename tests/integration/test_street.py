@@ -1,5 +1,7 @@
 """The houses in this very process, as the commands start them."""
 
+import json
+import logging
 import os
 import signal
 import socket
@@ -22,6 +24,16 @@ SETTINGS = {
     "MAGICLINK_PROVIDER_API_KEY": "provider-key",
     "MAGICLINK_PROVIDER_URL": "http://127.0.0.1:9/v2.2",
 }
+
+
+@pytest.fixture(autouse=True)
+def lines_as_before() -> Iterator[None]:
+    """The commands settle where the process writes its lines; the next test's process is this one."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def leave(_said: str) -> None:
@@ -78,6 +90,18 @@ def test_the_service_stands_alone(environ: dict[str, str]) -> None:
     street.serve(environ, None, 0, once(said))
     assert "127.0.0.1:" in said[0]
     assert "http://localhost:8000" in said[0]
+
+
+def test_the_service_writes_json_lines_without_its_secrets(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def speak(line: str) -> None:
+        logging.getLogger("service").info("%s %s", environ["MAGICLINK_SECRET_KEYS"], "provider-key")
+        leave(line)
+
+    street.serve(environ, None, 0, speak)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert "… …" in [line["message"] for line in lines]
 
 
 def test_a_platform_that_gives_a_port_reaches_us_from_outside(environ: dict[str, str]) -> None:
