@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.connections import Connections
-from service.errors import InvalidRequest, MagiclinkError, Problem
+from service.errors import BadState, InvalidRequest, MagiclinkError, Problem
 from service.keys import Keys
 from service.ledger import NewSession, Repeat
 from service.links import Links
@@ -219,7 +219,10 @@ class Api:
     async def verify(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/verify: is this result ours, of this user, and fresh?"""
         body: VerifyResult = parse(VerifyResult, await read_json(request))
-        result = self._sessions.verify(body.state, tenant, UserId(body.user_id))
+        try:
+            result = self._sessions.verify(body.state, tenant, UserId(body.user_id))
+        except BadState as exc:
+            raise InvalidRequest([Problem("/state", exc.detail)]) from exc
         return JSONResponse(
             {
                 "valid": True,
