@@ -1,0 +1,49 @@
+"""The street of these stories and its people."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.clock import Clock
+from tests.integration.houses import Street
+from tests.integration.people import Someone
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'magiclink.db'}"
+
+
+@pytest.fixture
+async def street(clock: Clock, database_url: str) -> AsyncIterator[Street]:
+    opened = Street(clock, database_url)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def redirecting(clock: Clock, database_url: str) -> AsyncIterator[Street]:
+    """A street whose provider sends people back to where they came from, which its documentation does not promise."""
+    opened = Street(clock, database_url, sandbox={"redirects": True}, provider_redirects=True)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def ada(street: Street) -> Someone:
+    return Someone(street, "ada")
+
+
+@pytest.fixture
+def bob(street: Street) -> Someone:
+    return Someone(street, "bob")
+
+
+@pytest.fixture
+def mallory(street: Street) -> Someone:
+    return Someone(
+        street, "mallory", {"externalId": "evil", "name": "Evil Inc"}, [{"externalId": "lair", "name": "Lair"}]
+    )

@@ -1,0 +1,108 @@
+"""`Idempotency-Key`: the same key and body give the same answer, once; another body is refused."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.houses import Street, refused
+from tests.integration.people import Someone
+
+
+def keyed(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key}
+
+
+async def test_another_body_under_the_same_key_is_refused_and_makes_nothing(street: Street, ada: Someone) -> None:
+    await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
+    answer = await street.host.post("/v1/sessions", json=ada.wants(expiresIn=61), headers=keyed("k"))
+    refused(answer, 422, "idempotency_key_reused")
+    assert len(await street.rows("/v1/sessions")) == 1
+
+
+@pytest.mark.parametrize("key", ["", " ", "k" * 256, "naïve".encode("latin-1"), b"a\tb"])
+async def test_a_key_that_is_no_key_is_refused(street: Street, ada: Someone, key: Any) -> None:
+    answer = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed(key))
+    refused(answer, 422, "invalid_request")
+    assert await street.rows("/v1/sessions") == []
+
+
+async def test_a_hundred_equal_calls_make_one_session_and_get_a_hundred_equal_answers(
+    street: Street, ada: Someone
+) -> None:
+    calls = (street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k")) for _ in range(100))
+    answers = await asyncio.gather(*calls)
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert len(await street.rows("/v1/sessions")) == 1
+
+
+async def test_a_repeat_answers_the_same_urls_long_after_and_whatever_became_of_the_session(
+    street: Street, ada: Someone
+) -> None:
+    first = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
+    await street.drain()
+    street.clock.advance(600)
+    again = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
+async def test_the_same_body_spelled_in_another_order_is_the_same(street: Street, ada: Someone) -> None:
+    body = ada.wants()
+    first = await street.host.post("/v1/sessions", json=body, headers=keyed("k"))
+    turned = dict(reversed(list(body.items())))
+    again = await street.host.post("/v1/sessions", json=turned, headers=keyed("k"))
+    assert again.json() == first.json()
+
+
+async def test_calls_without_a_key_are_all_new(street: Street, ada: Someone) -> None:
+    for _ in range(2):
+        await street.post("/v1/sessions", ada.wants())
+    assert len(await street.rows("/v1/sessions")) == 2
+
+
+async def test_another_tenants_equal_key_is_its_own(street: Street, ada: Someone) -> None:
+    other = await street.stranger()
+    first = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
+    theirs = await other.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
+    assert theirs.status_code == 201
+    assert theirs.json()["id"] != first.json()["id"]
+
+
+async def test_a_call_that_waits_for_its_link_lets_no_equal_one_in_between(street: Street, ada: Someone) -> None:
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: httpx.Request) -> None:
+        reached.set()
+        await go_on.wait()
+
+    street.outgoing.before = hold
+    body = ada.wants(prepare="now")
+    first = asyncio.create_task(street.host.post("/v1/sessions", json=body, headers=keyed("k")))
+    await reached.wait()
+    refused(await street.host.post("/v1/sessions", json=body, headers=keyed("k")), 409, "idempotency_in_progress")
+    go_on.set()
+    made = (await first).json()
+    assert made["link"]["status"] == "ready"
+    assert (await street.host.post("/v1/sessions", json=body, headers=keyed("k"))).json() == made
+    assert len(await street.rows("/v1/sessions")) == 1
+
+
+async def test_a_key_whose_call_the_provider_failed_may_be_tried_again(street: Street, ada: Someone) -> None:
+    street.outgoing.is_down = True
+    body = ada.wants(prepare="now")
+    refused(await street.host.post("/v1/sessions", json=body, headers=keyed("k")), 502, "provider_error")
+    street.outgoing.is_down = False
+    answer = await street.host.post("/v1/sessions", json=body, headers=keyed("k"))
+    assert (answer.status_code, answer.json()["link"]["status"]) == (201, "ready")
+
+
+@pytest.mark.parametrize("verb", ["revoke"])
+async def test_a_repeated_post_to_a_session_answers_as_the_first_did(street: Street, ada: Someone, verb: str) -> None:
+    made = await ada.session()
+    path = f"/v1/sessions/{made['id']}/{verb}"
+    first = await street.host.post(path, headers=keyed("k"))
+    street.clock.advance(5)
+    again = await street.host.post(path, headers=keyed("k"))
+    assert (again.status_code, again.json()) == (200, first.json())
