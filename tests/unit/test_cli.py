@@ -1,12 +1,14 @@
 import json
 import time
 import webbrowser
+from typing import Literal
 
 import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from service import __version__, cli
+from service import __version__, cli, upkeep
+from service.settings import Settings
 
 SESSION = {
     "id": "ses_1",
@@ -62,6 +64,23 @@ def test_link_prints_the_url_alone_on_standard_output() -> None:
         "sites": [{"externalId": "hq", "name": "Headquarters"}],
         "link": "auto",
     }
+
+
+@pytest.mark.parametrize(("level", "code"), [("good", 0), ("note", 0), ("bad", 1)])
+def test_the_doctor_fails_only_for_what_stops_a_deployment(
+    monkeypatch: pytest.MonkeyPatch, level: Literal["good", "note", "bad"], code: int
+) -> None:
+    async def examine(_settings: Settings) -> list[upkeep.Finding]:
+        return [upkeep.Finding(level, "clock", "is a clock")]
+
+    monkeypatch.setattr(upkeep, "examine", examine)
+    env: dict[str, str | None] = {
+        "MAGICLINK_SECRET_KEYS": "k" * 32,
+        "MAGICLINK_PUBLIC_URL": "http://localhost:8000",
+        "MAGICLINK_PROVIDER_API_KEY": "k",
+    }
+    result = magiclink("doctor", env=env)
+    assert (result.exit_code, result.stdout.splitlines()[1].split()) == (code, [level, "clock", "is", "a", "clock"])
 
 
 def test_link_opens_a_browser_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:

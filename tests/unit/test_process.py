@@ -90,6 +90,14 @@ def test_a_kind_of_address_that_this_machine_does_not_know_is_passed_over() -> N
     assert process.bind(socket.AF_APPLETALK, "::1", 0) is None
 
 
+def test_addresses_of_the_newer_kind_do_not_take_the_older_ones_port() -> None:
+    newer = process.bind(socket.AF_INET6, "::1", 0)
+    if newer is None:
+        pytest.skip("this machine has no IPv6")
+    with newer, listen("127.0.0.1", newer.getsockname()[1], "--port") as door:
+        assert door.port == newer.getsockname()[1]
+
+
 def test_an_open_stream_does_not_delay_the_end() -> None:
     diary = Diary()
     with listen("127.0.0.1", 0, "--port") as door:

@@ -5,8 +5,13 @@ from typing import Any
 
 import httpx
 
+from service.demo.settings import DemoSettings
+
 URL = "http://service.test"
 KEY = "test-key"
+OWN_URL = "http://127.0.0.1:8080"
+PUBLIC_URL = "http://localhost:8000"
+SETTINGS = DemoSettings(URL, PUBLIC_URL, KEY, OWN_URL, "a secret of the demo")
 CONNECTION_ID = "6f6c3c1e-8a0b-4d3f-9c55-0f9f4a5f3f10"
 
 
