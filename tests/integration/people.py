@@ -142,7 +142,7 @@ class TopPage(Page):
     async def get(self, path: str | None = None, **headers: str) -> httpx.Response:
         return await self.http.get(path or self.path, headers={"Accept": "text/html"} | headers)
 
-    async def post(self, verb: str, fields: Wire | None = None, **headers: str) -> httpx.Response:
+    async def post(self, verb: str, fields: Any = None, **headers: str) -> httpx.Response:
         return await self.http.post(f"{self.path}/{verb}", data=fields, headers=PERSON | headers)
 
     async def press_start(self, fields: Wire | None = None) -> httpx.Response:
