@@ -10,6 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from service.errors import (
     Forbidden,
@@ -62,9 +63,17 @@ class Links:
         self._clock = clock
         self._callback_url = callback_url
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._preparing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def prepare(self, session_id: SessionId) -> Session:
-        """Make the link if it is wanted and not there. Raises ProviderFailure; a refusal also closes the session."""
+        """Make the link if it is wanted and not there. Raises ProviderFailure; a refusal also closes the session.
+
+        A host that waits and the work behind it make one link together, and neither takes the other's for a lost one.
+        """
+        async with self._preparing.setdefault(session_id, asyncio.Lock()):
+            return await self._prepare(session_id)
+
+    async def _prepare(self, session_id: SessionId) -> Session:
         session = await self._store.sessions.get(session_id)
         if session.closed or session.link_status is LinkStatus.READY:
             return session
