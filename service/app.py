@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from service.sessions import Outside, Sessions
 from service.settings import Settings
 from service.state import Signer
 from service.store import Store, engine_for
+from service.store.tx import Engine
 from service.web.api import Api
 from service.web.api import Stories as ApiStories
 from service.web.faces import Faces
@@ -49,7 +50,9 @@ class World:
     monotonic: Callable[[], float] = monotonic
     new_id: Callable[[str], str] = lambda prefix: f"{prefix}_{secrets.token_hex(12)}"
     new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     transport: httpx.AsyncBaseTransport | None = None
+    engine: Callable[[str, Clock], Engine] = engine_for
     pace: Pace | None = None
     background: bool = True
 
@@ -74,7 +77,7 @@ class Wired:
 def create_app(settings: Settings, world: World | None = None) -> Starlette:
     """The service, ready for an ASGI server; nothing is opened before its lifespan starts."""
     world = world or World()
-    wired = _wire(settings, world)
+    wired = wire(settings, world)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -103,10 +106,11 @@ def create_app(settings: Settings, world: World | None = None) -> Starlette:
     return app
 
 
-def _wire(settings: Settings, world: World) -> Wired:
-    outside = Outside(world.clock, world.new_id)
+def wire(settings: Settings, world: World) -> Wired:
+    """The stories on their adapters, without doors; opening the store is the caller's."""
+    outside = Outside(world.clock, world.new_id, world.sleep)
     store = Store(
-        engine_for(settings.database_url, world.clock),
+        world.engine(settings.database_url, world.clock),
         clock=world.clock,
         new_id=world.new_id,
         keys=settings.secret_keys,
