@@ -211,13 +211,10 @@ async def test_a_token_that_nobody_here_signed_opens_nothing(street: Street, tok
     refused_page(await street.web().post(f"/connect/{token}/start", headers=PERSON), 404, "not_found")
 
 
-@pytest.mark.parametrize(
-    ("kind", "status"),
-    [("application/json; charset=utf-8", 400), ("text/plain", 415), ("multipart/form-data; boundary=x", 415)],
-)
-async def test_a_form_of_another_kind_is_refused(street: Street, ada: Someone, kind: str, status: int) -> None:
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "text/plain", "multipart/form-data; boundary=x"])
+async def test_a_form_of_another_kind_is_refused(street: Street, ada: Someone, kind: str) -> None:
     page = TopPage(street, await ada.session())
     headers = PERSON | {"Content-Type": kind}
     answer = await page.http.post(f"{page.path}/start", content=b"takeOver=true", headers=headers)
-    assert answer.status_code == status
+    assert answer.status_code == 415
     assert (await page.stored())["status"] == "created"
