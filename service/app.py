@@ -16,6 +16,7 @@ from starlette.routing import Mount
 
 from service.connections import DAY_SECONDS, Connections
 from service.handoff import Handoff
+from service.intake import Intake
 from service.keys import Keys
 from service.ledger import Due, WorkKind
 from service.links import Links
@@ -69,6 +70,7 @@ class Wired:
     sessions: Sessions
     handoff: Handoff
     connections: Connections
+    intake: Intake
     links: Links
     keys: Keys
     metrics: Metrics
@@ -129,18 +131,23 @@ def wire(settings: Settings, world: World) -> Wired:
     signer = Signer(settings.secret_keys)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
     links = Links(store, provider, signer, world.clock, callback_url)
-    connections = Connections(store, provider, outside, settings.provider_webhook_secrets)
+    connections = Connections(store, provider, outside)
+    intake = Intake(store, provider, world.clock, settings.provider_webhook_secrets)
     sessions = Sessions(store, signer, provider, outside, settings.public_url)
     handoff = Handoff(store, signer, provider, world.clock, world.new_secret)
+    handlers = _handlers(store, sessions, handoff, connections, links) | {WorkKind.WEBHOOK: intake.take_in}
     return Wired(
         store=store,
         http=http,
         provider=provider,
-        worker=Worker(store, _handlers(store, sessions, handoff, connections, links)),
+        worker=Worker(
+            store, _handlers(store, sessions, handoff, connections, links) | {WorkKind.WEBHOOK: intake.take_in}
+        ),
         live=Live(),
         sessions=sessions,
         handoff=handoff,
         connections=connections,
+        intake=intake,
         links=links,
         keys=Keys(store, outside, settings.api_key),
         metrics=Metrics(),
@@ -152,12 +159,12 @@ def _handlers(store: Store, sessions: Sessions, handoff: Handoff, connections: C
 
     async def purge(_ref: str) -> float:
         await store.inbox.purge()
+        await store.idempotency.purge()
         return DAY_SECONDS
 
     return {
         WorkKind.PREPARE: links.prepare,
         WorkKind.WITHDRAW: links.withdraw,
-        WorkKind.WEBHOOK: connections.take_in,
         WorkKind.RECONCILE: connections.reconcile,
         WorkKind.DOCUMENTS: connections.read_documents,
         WorkKind.EXPIRE: sessions.expire,
@@ -171,7 +178,7 @@ def _routes(settings: Settings, wired: Wired) -> list[Any]:
     steps = Steps(wired.handoff, wired.live, faces)
     pages = Pages(PageStories(wired.handoff, wired.connections), faces, steps)
     api = Api(ApiStories(wired.sessions, wired.links, wired.connections, wired.keys, wired.live), settings)
-    hooks = Hooks(wired.connections, enabled=bool(settings.provider_webhook_secrets))
+    hooks = Hooks(wired.intake, enabled=bool(settings.provider_webhook_secrets))
 
     async def check() -> None:
         await wired.store.log.end()

@@ -1,16 +1,15 @@
-"""Stories of connections: look at the provider and record, take in a webhook, settle a claim, read bills and usage."""
+"""Stories of connections: look at the provider and record, settle a claim, read bills and usage."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from service.attribution import claim_refusal
 from service.errors import (
     AlreadyClaimed,
-    BadBody,
     InvalidRequest,
     MagiclinkError,
     NotFound,
@@ -19,9 +18,6 @@ from service.errors import (
     ProviderRefused,
 )
 from service.history import history_of
-from service.inbound import News as Message
-from service.inbound import read as read_message
-from service.inbound import verify
 from service.ledger import Changes, Due, Fact, FactKind, Ledger, News, WorkKind
 from service.model import (
     Candidate,
@@ -33,6 +29,7 @@ from service.model import (
     Reading,
     Session,
     SessionId,
+    Site,
     Tenant,
 )
 from service.provider import Provider
@@ -50,21 +47,28 @@ MISSING_SECONDS = 60.0
 LEASE_SECONDS = 90.0
 _POLL_SECONDS = 0.05
 _MISSED_AT_ONCE = 5
-_ACCOUNT = "default"  # the provider account that a webhook's secret stands for
 # Sample bills come within half a minute, real ones within days; after that the provider's events tell of them.
 _DOCUMENT_DAYS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A connection with its company, and those of the company's sites that it has."""
+
+    connection: Connection
+    company: Company
+    sites: Sequence[Site]
 
 
 class Connections:
     """See the module."""
 
-    def __init__(self, store: Store, provider: Provider, outside: Outside, webhook_secrets: Sequence[str]) -> None:
+    def __init__(self, store: Store, provider: Provider, outside: Outside) -> None:
         self._store = store
         self._provider = provider
         self._clock = outside.clock
         self._new_id = outside.new_id
         self._sleep = outside.sleep
-        self._webhook_secrets = webhook_secrets
         self._looks: dict[CompanyRef, asyncio.Task[None]] = {}
 
     async def reconcile(self, ref: CompanyRef) -> float | None:
@@ -126,37 +130,26 @@ class Connections:
         await self._settle(connection, partial(_gone, now=now))
         return connection.missing_at is None
 
-    async def keep(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Verify a webhook and write it, once per message, before it is acknowledged. Raises BadWebhook."""
-        message = verify(self._webhook_secrets, headers, body, self._clock())
-        read_message(body)
-        await self._store.inbox.put(_ACCOUNT, message.id, body.decode())
-
-    async def take_in(self, letter_id: str) -> None:
-        """Work off one webhook: it says where to look, and the look says what is true."""
-        letter = await self._store.inbox.get(letter_id)
-        try:
-            message = read_message(letter.body.encode())
-        except BadBody:
-            await self._store.inbox.done(letter_id)
-            return
-        ref = await self._company_of(message)
-        if ref is not None:
-            await self._store.work.ask(*await self._asked_by(message, ref))
-        await self._store.inbox.done(letter_id)
-
-    async def get(self, tenant: Tenant, connection_id: ConnectionId) -> tuple[Connection, Company]:
-        """A recorded connection with its company. Raises NotFound."""
-        connection = await self._store.connections.get(connection_id, tenant)
-        return connection, await self._store.companies.get(connection.company)
+    async def get(self, tenant: Tenant, connection_id: ConnectionId) -> Recorded:
+        """A recorded connection. Raises NotFound."""
+        return (await self._recorded([await self._store.connections.get(connection_id, tenant)]))[0]
 
     async def page(
         self, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
-    ) -> list[tuple[Connection, Company]]:
+    ) -> list[Recorded]:
         """Newest first."""
-        found = await self._store.connections.page(tenant, filters, after, limit)
-        companies = {ref: await self._store.companies.get(ref) for ref in {one.company for one in found}}
-        return [(connection, companies[connection.company]) for connection in found]
+        return await self._recorded(await self._store.connections.page(tenant, filters, after, limit))
+
+    async def _recorded(self, found: Sequence[Connection]) -> list[Recorded]:
+        places = {ref: await self._store.companies.place(ref) for ref in {one.company for one in found}}
+        return [
+            Recorded(
+                one,
+                places[one.company][0],
+                [site for site in places[one.company][1] if site.provider_id in one.seen.sites],
+            )
+            for one in found
+        ]
 
     async def usage(self, tenant: Tenant, connection_id: ConnectionId, filters: Mapping[str, str]) -> Sequence[Any]:
         """The usage as the provider has it now, all pages. Raises NotFound, ProviderFailure."""
@@ -212,34 +205,8 @@ class Connections:
             company.ref, ids, invitations, lambda ledger: record(ledger, reading, now)
         )
 
-    async def _company_of(self, message: Message) -> CompanyRef | None:
-        """Where to look; None for a company that is not ours, which is parked and shown to nobody."""
-        if message.company_id:
-            company = await self._store.companies.by_provider_id(ProviderCompanyId(message.company_id))
-            return company.ref if company else None
-        if not message.type.startswith("connection.") or not message.id:
-            return None
-        try:
-            return (await self._store.connections.get(ConnectionId(message.id))).company
-        except NotFound:
-            return await self._asked_company(ConnectionId(message.id))
-
-    async def _asked_company(self, connection_id: ConnectionId) -> CompanyRef | None:
-        try:
-            seen = await self._provider.connection(connection_id)
-        except ProviderNotFound:
-            return None
-        company = await self._store.companies.by_provider_id(seen.company_id) if seen.company_id else None
-        return company.ref if company else None
-
-    async def _asked_by(self, message: Message, ref: CompanyRef) -> list[Due]:
-        if not message.type.startswith("document."):
-            return [Due(WorkKind.RECONCILE, ref)]
-        # A document event names no connection: the company's connections are read, each at most once at a time.
-        return [Due(WorkKind.DOCUMENTS, one.id) for one in await self._store.connections.of_company(ref)]
-
     async def _provider_company(self, tenant: Tenant, connection_id: ConnectionId) -> ProviderCompanyId:
-        _, company = await self.get(tenant, connection_id)
+        company = (await self.get(tenant, connection_id)).company
         if company.provider_id is None:
             raise NotFound
         return company.provider_id

@@ -4,7 +4,7 @@ A story's decision is a pure function from what is there (`Session`, `Ledger`) t
 writes the other in a single transaction. So nothing is said that did not happen, and no decision does I/O.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -169,3 +169,12 @@ class Repeat:
     route: str
     key: str
     body_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a session is to be made: `render` gives the answer to keep for equal calls, None keeps it for later."""
+
+    repeat: Repeat | None = None
+    render: Callable[[Session], Mapping[str, Any]] | None = None
+    prepare_in_seconds: float = 0.0

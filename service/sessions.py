@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.errors import InvalidRequest, Problem
-from service.ledger import Changes, NewSession, Place, Repeat
+from service.ledger import Changes, NewSession, Place, Repeat, Wanted
 from service.model import (
     Clock,
     Company,
@@ -48,14 +48,6 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """What a create made, or what an equal create made before (`answer`)."""
-
-    session: Session
-    answer: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
 class Outside:
     """Time and randomness."""
 
@@ -75,24 +67,22 @@ class Sessions:
         self._new_id = outside.new_id
         self._public_url = public_url
 
-    async def create(
-        self,
-        tenant: Tenant,
-        new: NewSession,
-        repeat: Repeat | None,
-        render: Callable[[Session], Mapping[str, Any]] | None,
-    ) -> Created:
-        """Write it durably; its link is made behind the answer. See `Store.sessions.create` for repeats.
+    async def create(self, tenant: Tenant, new: NewSession, wanted: Wanted) -> Session | Mapping[str, Any]:
+        """Write it durably; its link is made behind the answer. See `Store.sessions.create` for what comes back.
 
         Raises InvalidRequest where a reconnect names another user's connection.
         """
         session = await self._reconnect(tenant, new) if new.connection_id else self._connect(tenant, new)
-        made = await self._store.sessions.create(session, repeat, render)
-        return Created(made.session, made.answer)
+        return await self._store.sessions.create(session, wanted)
 
-    async def answered(self, tenant: Tenant, repeat: Repeat, answer: Mapping[str, Any] | None) -> None:
+    async def begin(self, tenant: Tenant, repeat: Repeat) -> Mapping[str, Any] | None:
+        """The answer of an equal earlier call. Raises IdempotencyKeyReused, IdempotencyInProgress."""
+        return await self._store.idempotency.begin(tenant, repeat)
+
+    async def answered(self, tenant: Tenant, repeat: Repeat | None, answer: Mapping[str, Any] | None) -> None:
         """Keep the answer for equal calls; None lets the key be tried again."""
-        await self._store.sessions.answered(tenant, repeat, answer)
+        if repeat is not None:
+            await self._store.idempotency.keep(tenant, repeat, answer)
 
     async def get(self, tenant: Tenant, session_id: SessionId) -> tuple[Session, Sequence[Connection]]:
         """A session and its recorded connections. Raises NotFound."""
@@ -191,11 +181,17 @@ class Sessions:
         )
 
     def addresses(self, session: Session) -> Addresses:
-        """Derive the URLs again; the redirect URL always, the embed URL where somebody may frame it."""
-        token = PageToken(session.id, session.serial, session.issued_at)
-        embed = f"{self._public_url}/embed/{self._signer.embed_token(token, session.key_id)}"
-        connect = f"{self._public_url}/connect/{self._signer.connect_token(token, session.key_id)}"
-        return Addresses(embed if session.origin else None, connect)
+        """Derive its URLs: the redirect URL always, the embed URL where somebody may frame it."""
+        parts = (session.serial, session.issued_at, session.key_id, session.origin is not None)
+        return self.addresses_of(session.id, parts)
+
+    def addresses_of(self, session_id: SessionId, parts: Sequence[Any]) -> Addresses:
+        """The same URLs for the same serial, issue time, key id and framing: an equal call is answered equally."""
+        serial, issued_at, kid, framed = parts
+        token = PageToken(session_id, serial, issued_at)
+        embed = f"{self._public_url}/embed/{self._signer.embed_token(token, kid)}"
+        connect = f"{self._public_url}/connect/{self._signer.connect_token(token, kid)}"
+        return Addresses(embed if framed else None, connect)
 
 
 def body_digest(body: Any) -> str:

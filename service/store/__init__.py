@@ -1,7 +1,7 @@
 """The database: schema, migrations, and one public method per transaction, grouped by noun. The only home of SQL.
 
-`store.sessions`, `.companies`, `.connections`, `.log`, `.work`, `.keys`, `.inbox`; decisions are handed in as pure
-functions (`change`, `settle`), run while their rows are locked, and written in the same transaction.
+`store.sessions`, `.companies`, `.connections`, `.log`, `.work`, `.keys`, `.inbox`, `.idempotency`; decisions are handed
+in as pure functions (`change`, `settle`), run while their rows are locked, and written in the same transaction.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,7 @@ from service.model import Clock
 from service.store.changes import Pen
 from service.store.companies import Companies
 from service.store.connections import Connections
+from service.store.idempotency import Idempotency
 from service.store.inbox import Inbox
 from service.store.keys import Keys
 from service.store.logbook import Logbook
@@ -36,6 +37,7 @@ class Store:
         self.log = Logbook(engine)
         self.work = Worklist(engine, new_id)
         self.keys = Keys(engine, clock)
+        self.idempotency = Idempotency(engine, clock)
         self.inbox = Inbox(engine, pen)
 
     async def open(self) -> None:

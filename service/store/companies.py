@@ -1,6 +1,6 @@
 """Companies and sites in the database: one row each however many calls race, and what the provider named them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from service.errors import Forbidden, NotFound
@@ -40,6 +40,10 @@ class Companies:
     async def get(self, ref: CompanyRef) -> Company:
         """One company by our own reference. Raises NotFound."""
         return await self._engine.read(lambda tx: _company(tx, ref))
+
+    async def place(self, ref: CompanyRef) -> tuple[Company, Sequence[Site]]:
+        """A company and all its sites. Raises NotFound."""
+        return await self._engine.read(lambda tx: (_company(tx, ref), _sites(tx, ref)))
 
     async def by_provider_id(self, provider_id: ProviderCompanyId) -> Company | None:
         """The company that the provider calls so, of whatever tenant."""
@@ -124,6 +128,10 @@ def _company(tx: Tx, ref: CompanyRef) -> Company:
     if row is None:
         raise NotFound
     return company_of(row)
+
+
+def _sites(tx: Tx, ref: CompanyRef) -> list[Site]:
+    return [site_of(row) for row in tx.all("SELECT * FROM sites WHERE company_ref = :ref ORDER BY ref", ref=ref)]
 
 
 def _by_provider_id(tx: Tx, provider_id: ProviderCompanyId) -> Company | None:

@@ -95,6 +95,24 @@ SESSION_COLUMNS = """
 """
 
 
+SESSION_NAMES = (
+    *_PLAIN,
+    *(
+        "id",
+        "tenant",
+        "user_id",
+        "company_ref",
+        "site_refs",
+        "mode",
+        "status",
+        "link_choice",
+        "link_kind",
+        "link_status",
+    ),
+    *("link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "taken_over"),
+)
+
+
 def session_values(session: Session, seal: Seal) -> dict[str, Any]:
     """Every column of a session; `company_ref` and `site_refs` included."""
     link = session.link

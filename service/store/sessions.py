@@ -2,27 +2,20 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from service.errors import IdempotencyInProgress, IdempotencyKeyReused, NotFound
-from service.ledger import Changes, Due, News, Repeat, WorkKind
+from service.errors import NotFound
+from service.ledger import Changes, Due, News, Wanted, WorkKind
 from service.model import ConnectionId, Session, SessionId, Site, Tenant
 from service.store.changes import Pen, add_event, apply, ask
 from service.store.companies import adopt_company, adopt_sites
-from service.store.rows import SESSION_COLUMNS, connection_of, session_of, session_values, site_of
+from service.store.idempotency import begin, keep
+from service.store.rows import SESSION_COLUMNS, SESSION_NAMES, connection_of, session_of, session_values, site_of
 from service.store.tx import Engine, Row, Tx
 
+_INSERT = f"INSERT INTO sessions ({', '.join(SESSION_NAMES)}) VALUES (:{', :'.join(SESSION_NAMES)})"
 _FROM = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref"
-_IN_FLIGHT_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The session, and the answer that an earlier equal call was given (None: this is the first)."""
-
-    session: Session
-    answer: Mapping[str, Any] | None
 
 
 class Sessions:
@@ -32,19 +25,13 @@ class Sessions:
         self._engine = engine
         self._pen = pen
 
-    async def create(
-        self, session: Session, repeat: Repeat | None, render: Callable[[Session], Mapping[str, Any]] | None
-    ) -> Made:
-        """Write the session with its company, its sites, its first event and its work.
+    async def create(self, session: Session, wanted: Wanted) -> Session | Mapping[str, Any]:
+        """Write the session with its company, its sites, its first event and its work, in one transaction.
 
-        With `repeat`, an equal earlier call gives its answer again, and nothing is written. `render` makes the answer
-        to keep; without it the answer is kept later, by `answered`. Raises IdempotencyKeyReused, IdempotencyInProgress.
+        Answers the session as written, or the answer of an equal earlier call, in which case nothing is written.
+        Raises IdempotencyKeyReused, IdempotencyInProgress, Forbidden.
         """
-        return await self._engine.write(lambda tx: self._create(tx, session, repeat, render))
-
-    async def answered(self, tenant: Tenant, repeat: Repeat, answer: Mapping[str, Any] | None) -> None:
-        """Keep the answer of a call whose session was made before; None forgets the key, so that it may be retried."""
-        await self._engine.write(lambda tx: _keep_answer(tx, tenant, repeat, answer))
+        return await self._engine.write(lambda tx: self._create(tx, session, wanted))
 
     async def get(self, session_id: SessionId, tenant: Tenant | None = None) -> Session:
         """One session, of this tenant if one is named. Raises NotFound."""
@@ -75,57 +62,21 @@ class Sessions:
         """The recorded connections of each session, oldest first."""
         return await self._engine.read(lambda tx: _connections(tx, session_ids))
 
-    def _create(
-        self, tx: Tx, session: Session, repeat: Repeat | None, render: Callable[[Session], Mapping[str, Any]] | None
-    ) -> Made:
-        if repeat is not None:
-            earlier = self._earlier(tx, session, repeat)
-            if earlier is not None:
-                return earlier
-        company = adopt_company(tx, session.company, self._pen.clock())
+    def _create(self, tx: Tx, session: Session, wanted: Wanted) -> Session | Mapping[str, Any]:
+        repeat, now = wanted.repeat, self._pen.clock()
+        earlier = begin(tx, session.tenant, repeat, now) if repeat is not None else None
+        if earlier is not None:
+            return earlier
+        company = adopt_company(tx, session.company, now)
         session = replace(session, company=company, sites=adopt_sites(tx, company.ref, session.sites))
-        values = session_values(session, self._pen.seal)
-        names = ", ".join(values)
-        marks = ", ".join(f":{name}" for name in values)
-        tx.run(f"INSERT INTO sessions ({names}) VALUES ({marks})", **values)
-        add_event(
-            tx, self._pen, News("session.created", session.id, session.connection_id, session.user_id), session.tenant
-        )
-        ask(tx, Due(WorkKind.PREPARE, session.id))
+        tx.run(_INSERT, **session_values(session, self._pen.seal))
+        told = News("session.created", session.id, session.connection_id, session.user_id)
+        add_event(tx, self._pen, told, session.tenant)
+        ask(tx, Due(WorkKind.PREPARE, session.id, wanted.prepare_in_seconds))
         ask(tx, Due(WorkKind.EXPIRE, session.id, session.expires_at - session.created_at))
-        if repeat is not None and render is not None:
-            _keep_answer(tx, session.tenant, repeat, render(session))
-        return Made(session, None)
-
-    def _earlier(self, tx: Tx, session: Session, repeat: Repeat) -> Made | None:
-        now = self._pen.clock()
-        fresh = tx.run(
-            "INSERT INTO idempotency (tenant, route, key, body_digest, session_id, created_at) VALUES "
-            "(:tenant, :route, :key, :digest, :session, :now) ON CONFLICT (tenant, route, key) DO NOTHING",
-            tenant=session.tenant,
-            route=repeat.route,
-            key=repeat.key,
-            digest=repeat.body_digest,
-            session=session.id,
-            now=now,
-        )
-        if fresh:
-            return None
-        row = tx.one(
-            "SELECT * FROM idempotency WHERE tenant = :tenant AND route = :route AND key = :key",
-            tenant=session.tenant,
-            route=repeat.route,
-            key=repeat.key,
-        )
-        return self._again(tx, row, repeat) if row is not None else None
-
-    def _again(self, tx: Tx, row: Row, repeat: Repeat) -> Made:
-        if row["body_digest"] != repeat.body_digest:
-            raise IdempotencyKeyReused
-        if row["answer"] is None and self._pen.clock() - row["created_at"] < _IN_FLIGHT_SECONDS:
-            raise IdempotencyInProgress
-        earlier = self._get(tx, SessionId(row["session_id"]), None)
-        return Made(earlier, json.loads(row["answer"]) if row["answer"] else {})
+        if repeat is not None and wanted.render is not None:
+            keep(tx, session.tenant, repeat, wanted.render(session))
+        return session
 
     def _get(self, tx: Tx, session_id: SessionId, tenant: Tenant | None) -> Session:
         row = tx.one(f"{_FROM} WHERE s.id = :id", id=session_id)
@@ -180,15 +131,6 @@ def _connections(tx: Tx, session_ids: Sequence[SessionId]) -> dict[SessionId, li
     for row in rows:
         found[SessionId(row["joined_session"])].append(connection_of(row))
     return found
-
-
-def _keep_answer(tx: Tx, tenant: Tenant, repeat: Repeat, answer: Mapping[str, Any] | None) -> None:
-    key = {"tenant": tenant, "route": repeat.route, "key": repeat.key}
-    where = "WHERE tenant = :tenant AND route = :route AND key = :key"
-    if answer is None:
-        tx.run(f"DELETE FROM idempotency {where}", **key)
-        return
-    tx.run(f"UPDATE idempotency SET answer = :answer {where}", answer=json.dumps(dict(answer)), **key)
 
 
 def joined(tx: Tx, session_ids: Sequence[SessionId]) -> frozenset[tuple[SessionId, ConnectionId]]:

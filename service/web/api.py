@@ -1,6 +1,5 @@
 """The door for host backends: `/v1`, JSON, a key on every call, problem documents for every refusal."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +12,11 @@ from starlette.routing import Route
 from service.connections import Connections
 from service.errors import BadState, InvalidRequest, MagiclinkError, Problem
 from service.keys import Keys
-from service.ledger import NewSession, Repeat
+from service.ledger import NewSession, Repeat, Wanted
 from service.links import Links
 from service.live import Live, heard
 from service.model import Session, SessionId, SessionStatus, Tenant, UserId
-from service.sessions import Sessions, body_digest
+from service.sessions import Sessions
 from service.settings import Settings
 from service.web.bodies import (
     ClaimConnection,
@@ -29,6 +28,7 @@ from service.web.bodies import (
     read_json,
     read_optional_json,
 )
+from service.web.once import Once, kept, repeat_of
 from service.web.problems import HANDLERS
 from service.web.queries import (
     connection_id_of,
@@ -46,7 +46,7 @@ from service.web.queries import (
 from service.web.render import connection_json, event_json, iso, session_json
 
 _WAIT_MOST = 30
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_NOW_SECONDS = 60.0  # with `prepare: now` the background takes over only if this process dies
 
 Handler = Callable[[Request, Tenant], Awaitable[Response]]
 
@@ -72,6 +72,7 @@ class Api:
         self._keys = stories.keys
         self._live = stories.live
         self._settings = settings
+        self._once = Once(stories.sessions)
 
     def app(self) -> Starlette:
         """The routes, as a table."""
@@ -120,8 +121,7 @@ class Api:
     async def reconnect(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/connections/{id}/reconnect."""
         connection_id = connection_id_of(request)
-        connection, _ = await self._connections.get(tenant, connection_id)
-        owner = connection.verdict.who
+        owner = (await self._connections.get(tenant, connection_id)).connection.verdict.who
         if owner is None:
             raise InvalidRequest(detail="This connection is not attributed to a user; claim it first")
         raw = await read_optional_json(request)
@@ -153,15 +153,24 @@ class Api:
 
     async def revoke_session(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/sessions/{id}/revoke."""
-        parse(Nothing, await read_optional_json(request))
-        session = await self._sessions.revoke(tenant, session_id_of(request))
-        return JSONResponse(session_json(*await self._sessions.get(tenant, session.id)))
+        raw = await read_optional_json(request)
+        parse(Nothing, raw)
+
+        async def run() -> dict[str, Any]:
+            session = await self._sessions.revoke(tenant, session_id_of(request))
+            return session_json(*await self._sessions.get(tenant, session.id))
+
+        return await self._once.run(request, tenant, raw, run)
 
     async def renew_session(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/sessions/{id}/renew."""
-        parse(Nothing, await read_optional_json(request))
-        session = await self._sessions.renew(tenant, session_id_of(request))
-        return JSONResponse(self._with_urls(session, session_json(session)))
+        raw = await read_optional_json(request)
+        parse(Nothing, raw)
+
+        async def run() -> dict[str, Any]:
+            return kept(await self._sessions.renew(tenant, session_id_of(request)))
+
+        return await self._once.run(request, tenant, raw, run)
 
     async def list_connections(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections."""
@@ -172,25 +181,30 @@ class Api:
             filters["attributed"] = flag("attributed", query["attributed"])
         after, limit = paging_of(request)
         found = await self._connections.page(tenant, filters, after, limit + 1)
-        rows = [(connection_json(connection, company), connection.recorded_at) for connection, company in found]
+        rows = [(connection_json(one), one.connection.recorded_at) for one in found]
         return listed(rows, limit)
 
     async def get_connection(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}."""
-        return JSONResponse(connection_json(*await self._connections.get(tenant, connection_id_of(request))))
+        return JSONResponse(connection_json(await self._connections.get(tenant, connection_id_of(request))))
 
     async def claim(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/connections/{id}/claim."""
-        body: ClaimConnection = parse(ClaimConnection, await read_json(request))
+        raw = await read_json(request)
+        body: ClaimConnection = parse(ClaimConnection, raw)
         connection_id = connection_id_of(request)
-        await self._connections.claim(tenant, connection_id, SessionId(body.session_id))
-        return JSONResponse(connection_json(*await self._connections.get(tenant, connection_id)))
+
+        async def run() -> dict[str, Any]:
+            await self._connections.claim(tenant, connection_id, SessionId(body.session_id))
+            return connection_json(await self._connections.get(tenant, connection_id))
+
+        return await self._once.run(request, tenant, raw, run)
 
     async def unclaim(self, request: Request, tenant: Tenant) -> Response:
         """DELETE /v1/connections/{id}/claim."""
         connection_id = connection_id_of(request)
         await self._connections.unclaim(tenant, connection_id)
-        return JSONResponse(connection_json(*await self._connections.get(tenant, connection_id)))
+        return JSONResponse(connection_json(await self._connections.get(tenant, connection_id)))
 
     async def documents(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}/documents."""
@@ -235,12 +249,13 @@ class Api:
         )
 
     async def _create(self, request: Request, tenant: Tenant, new: NewSession, raw: Any, *, now: bool) -> Response:
-        repeat = _repeat(request, raw)
-        made = await self._sessions.create(tenant, new, repeat, None if now else session_json)
-        if made.answer is not None:
-            return JSONResponse(self._with_urls(made.session, dict(made.answer) or session_json(made.session)), 201)
-        session = await self._prepared(made.session, tenant, repeat) if now else made.session
-        return JSONResponse(self._with_urls(session, session_json(session)), 201)
+        repeat = repeat_of(request, raw)
+        wanted = Wanted(repeat, None if now else kept, _NOW_SECONDS if now else 0.0)
+        made = await self._sessions.create(tenant, new, wanted)
+        if not isinstance(made, Session):
+            return JSONResponse(self._once.with_urls(dict(made)), 201)
+        session = await self._prepared(made, tenant, repeat) if now else made
+        return JSONResponse(self._once.with_urls(kept(session)), 201)
 
     async def _prepared(self, session: Session, tenant: Tenant, repeat: Repeat | None) -> Session:
         """Wait for the link; what the provider said no to is closed, and its key may be tried again."""
@@ -248,22 +263,7 @@ class Api:
             ready = await self._links.prepare(session.id)
         except MagiclinkError as exc:
             await self._links.give_up(session.id, exc.code)
-            if repeat is not None:
-                await self._sessions.answered(tenant, repeat, None)
+            await self._sessions.answered(tenant, repeat, None)
             raise
-        if repeat is not None:
-            await self._sessions.answered(tenant, repeat, session_json(ready))
+        await self._sessions.answered(tenant, repeat, kept(ready))
         return ready
-
-    def _with_urls(self, session: Session, body: dict[str, Any]) -> dict[str, Any]:
-        urls = self._sessions.addresses(session)
-        return body | {"embedUrl": urls.embed_url, "redirectUrl": urls.redirect_url}
-
-
-def _repeat(request: Request, raw: Any) -> Repeat | None:
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not _KEY.fullmatch(key):
-        raise InvalidRequest([Problem("", "Idempotency-Key must be 1 to 255 visible ASCII characters")])
-    return Repeat(request.url.path, key, body_digest(raw))

@@ -5,8 +5,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.connections import Connections
 from service.errors import NotFound
+from service.intake import Intake
 from service.web.bodies import read_raw
 from service.web.problems import HANDLERS
 
@@ -14,8 +14,8 @@ from service.web.problems import HANDLERS
 class Hooks:
     """The handler; `enabled` is whether any secret is set, since an empty one would verify anything."""
 
-    def __init__(self, connections: Connections, *, enabled: bool) -> None:
-        self._connections = connections
+    def __init__(self, intake: Intake, *, enabled: bool) -> None:
+        self._intake = intake
         self._enabled = enabled
 
     def app(self) -> Starlette:
@@ -26,5 +26,5 @@ class Hooks:
         """204 once it is kept; 401, 400, 413 as the case may be; 404 where the route is disabled."""
         if not self._enabled:
             raise NotFound
-        await self._connections.keep(dict(request.headers), await read_raw(request))
+        await self._intake.keep(dict(request.headers), await read_raw(request))
         return Response(status_code=204)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from service.connections import Recorded
 from service.model import Company, Connection, Event, Session, SessionStatus, Site
 from service.statuses import canonical_status, needs_attention
 
@@ -49,16 +50,18 @@ def session_connection(connection: Connection) -> dict[str, Any]:
     }
 
 
-def connection_json(connection: Connection, company: Company) -> dict[str, Any]:
-    """A recorded connection. Candidates of other tenants are counted, never shown."""
+def connection_json(recorded: Recorded) -> dict[str, Any]:
+    """A recorded connection. Candidates of other tenants are never shown."""
+    connection = recorded.connection
     seen, verdict = connection.seen, connection.verdict
+    external_ids = {site.provider_id: site.external_id for site in recorded.sites}
     status = "REMOVED" if connection.removed_at is not None else canonical_status(seen.status)
     body: dict[str, Any] = {
         "id": connection.id,
         "userId": verdict.who.user_id if verdict.who else None,
         "sessionId": verdict.who.session_id if verdict.who else None,
-        "company": _company(company),
-        "sites": list(seen.sites),
+        "company": _company(recorded.company),
+        "sites": [{"id": site, "externalId": external_ids.get(site)} for site in seen.sites],
         "status": status,
         "providerStatus": seen.status,
         "provider": {"name": seen.provider_name, "url": seen.provider_url},

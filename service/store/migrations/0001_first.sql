@@ -102,7 +102,6 @@ CREATE TABLE idempotency (
   route TEXT NOT NULL,
   key TEXT NOT NULL,
   body_digest TEXT NOT NULL,
-  session_id TEXT NOT NULL,
   answer TEXT,
   created_at DOUBLE PRECISION NOT NULL,
   PRIMARY KEY (tenant, route, key)

@@ -1,0 +1,84 @@
+"""Idempotency keys: the first call with a key is kept with its answer; an equal one gets that answer again.
+
+Reference: the IETF draft "The Idempotency-Key HTTP Header Field". Answers are kept without tokens.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from service.errors import IdempotencyInProgress, IdempotencyKeyReused
+from service.ledger import Repeat
+from service.model import Clock, Tenant
+from service.store.tx import Engine, Row, Tx
+
+# A call that has not answered after this long never will: its process died.
+_IN_FLIGHT_SECONDS = 60.0
+KEPT_SECONDS = 86400.0
+_WHERE = "WHERE tenant = :tenant AND route = :route AND key = :key"
+
+Answer = Mapping[str, Any]
+
+
+class Idempotency:
+    """See the module; for calls that make no session of their own."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def begin(self, tenant: Tenant, repeat: Repeat) -> Answer | None:
+        """The answer of an equal earlier call, if any. Raises IdempotencyKeyReused, IdempotencyInProgress."""
+        return await self._engine.write(lambda tx: begin(tx, tenant, repeat, self._clock()))
+
+    async def keep(self, tenant: Tenant, repeat: Repeat, answer: Answer | None) -> None:
+        """Keep the call's answer; None forgets the key, so that it may be tried again."""
+        await self._engine.write(lambda tx: keep(tx, tenant, repeat, answer))
+
+    async def purge(self) -> int:
+        """Forget keys a day old."""
+        limit = self._clock() - KEPT_SECONDS
+        return await self._engine.write(
+            lambda tx: tx.run("DELETE FROM idempotency WHERE created_at < :limit", limit=limit)
+        )
+
+
+def begin(tx: Tx, tenant: Tenant, repeat: Repeat, now: float) -> Answer | None:
+    """As the method, inside the transaction of whatever the call does."""
+    key = {"tenant": tenant, "route": repeat.route, "key": repeat.key}
+    fresh = tx.run(
+        "INSERT INTO idempotency (tenant, route, key, body_digest, created_at) VALUES "
+        "(:tenant, :route, :key, :digest, :now) ON CONFLICT (tenant, route, key) DO NOTHING",
+        digest=repeat.body_digest,
+        now=now,
+        **key,
+    )
+    row = None if fresh else tx.one(f"SELECT * FROM idempotency {_WHERE}", **key)
+    return _again(tx, row, repeat, now) if row is not None else None
+
+
+def keep(tx: Tx, tenant: Tenant, repeat: Repeat, answer: Answer | None) -> None:
+    """As the method, inside a transaction."""
+    key = {"tenant": tenant, "route": repeat.route, "key": repeat.key}
+    if answer is None:
+        tx.run(f"DELETE FROM idempotency {_WHERE}", **key)
+        return
+    tx.run(f"UPDATE idempotency SET answer = :answer {_WHERE}", answer=json.dumps(dict(answer)), **key)
+
+
+def _again(tx: Tx, row: Row, repeat: Repeat, now: float) -> Answer | None:
+    if row["body_digest"] != repeat.body_digest:
+        raise IdempotencyKeyReused
+    if row["answer"] is not None:
+        found: Answer = json.loads(row["answer"])
+        return found
+    if now - row["created_at"] < _IN_FLIGHT_SECONDS:
+        raise IdempotencyInProgress
+    tx.run(
+        f"UPDATE idempotency SET created_at = :now {_WHERE}",
+        now=now,
+        tenant=row["tenant"],
+        route=repeat.route,
+        key=repeat.key,
+    )
+    return None
