@@ -140,9 +140,7 @@ def wire(settings: Settings, world: World) -> Wired:
         store=store,
         http=http,
         provider=provider,
-        worker=Worker(
-            store, _handlers(store, sessions, handoff, connections, links) | {WorkKind.WEBHOOK: intake.take_in}
-        ),
+        worker=Worker(store, handlers),
         live=Live(),
         sessions=sessions,
         handoff=handoff,
