@@ -1,0 +1,141 @@
+"""POST /v1/sessions/{id}/revoke: dead at once on our pages, and an invitation at the provider too."""
+
+from typing import Any
+
+import pytest
+
+from tests.contract.sandbox_house import GUIDE
+from tests.contract.sandbox_person import Person, connections_of
+from tests.integration.houses import HOST_URL, Street, refused
+from tests.integration.people import FramePage, Someone, TopPage, check_page, refused_page
+
+FRAMED = {"Sec-Fetch-Dest": "iframe"}
+
+
+async def revoke(street: Street, session_id: str) -> Any:
+    return await street.post(f"/v1/sessions/{session_id}/revoke")
+
+
+@pytest.mark.parametrize("session_id", ["ses_00000000000000000000", "nonsense", "ses_", "%00"])
+async def test_an_unknown_session_cannot_be_revoked(street: Street, session_id: str) -> None:
+    refused(await street.host.post(f"/v1/sessions/{session_id}/revoke"), 404, "not_found")
+
+
+async def test_another_tenants_session_cannot_be_revoked(street: Street, ada: Someone) -> None:
+    made = await ada.session()
+    other = await street.stranger()
+    refused(await other.post(f"/v1/sessions/{made['id']}/revoke"), 404, "not_found")
+    assert (await street.get(f"/v1/sessions/{made['id']}"))["status"] == "created"
+
+
+async def test_a_revoked_session_is_not_renewed(street: Street, ada: Someone) -> None:
+    made = await ada.session()
+    await revoke(street, made["id"])
+    refused(await street.host.post(f"/v1/sessions/{made['id']}/renew"), 409, "session_closed")
+
+
+async def test_every_page_of_it_is_gone_and_says_why(street: Street, ada: Someone) -> None:
+    made = await ada.session()
+    frame, top = FramePage(street, made), TopPage(street, made)
+    await frame.start()
+    await revoke(street, made["id"])
+    refused_page(await top.get(), 410, "revoked")
+    refused_page(await top.post("start"), 410, "revoked")
+    again = await frame.http.get(frame.path, headers=FRAMED)
+    assert again.status_code == 410
+    check_page(again, ancestors=HOST_URL)
+    refused(await frame.post("start", {"takeOver": True}), 410, "revoked")
+    refused(await frame.post("finished"), 410, "revoked")
+    refused(await frame.post("heartbeat"), 410, "revoked")
+
+
+async def test_the_open_page_learns_of_it_and_loses_the_link(street: Street, ada: Someone) -> None:
+    page = await ada.frame()
+    assert (await page.view())["link"]["url"]
+    await revoke(street, page.id)
+    view = await page.view()
+    assert (view["status"], view["link"]["url"]) == ("revoked", None)
+
+
+async def test_an_invitation_is_withdrawn_at_the_provider_too(street: Street, ada: Someone) -> None:
+    page = await ada.frame()
+    url = (await page.view())["link"]["url"]
+    await revoke(street, page.id)
+    await street.drain()
+    person = Person(street.sandbox)
+    await person.open(url)
+    assert person.last.status_code == 410
+
+
+async def test_a_provider_that_is_away_gets_the_withdrawal_when_it_is_back(street: Street, ada: Someone) -> None:
+    page = await ada.frame()
+    url = (await page.view())["link"]["url"]
+    street.outgoing.is_down = True
+    assert (await revoke(street, page.id))["status"] == "revoked"
+    await street.drain()
+    street.outgoing.is_down = False
+    await street.later(10)
+    person = Person(street.sandbox)
+    await person.open(url)
+    assert person.last.status_code == 410
+
+
+async def test_a_link_that_is_made_after_the_revocation_is_withdrawn(street: Street, ada: Someone) -> None:
+    made = await street.post("/v1/sessions", ada.wants())
+    street.outgoing.before = None
+
+    async def revoked_meanwhile(request: Any) -> None:
+        if "/invitation/" in request.url.path and request.method == "POST":
+            street.outgoing.after = None
+            await revoke(street, made["id"])
+
+    street.outgoing.after = revoked_meanwhile
+    await street.drain()
+    company = (await street.get(f"/v1/sessions/{made['id']}"))["company"]["id"]
+    listed = await street.sandbox.get(f"/invitation/company/{company}")
+    rows = listed["invitations"] if isinstance(listed, dict) else listed
+    assert [row["status"] for row in rows] == ["REVOKED"]
+
+
+async def test_a_session_that_waits_for_its_link_is_closed_for_good(street: Street, ada: Someone) -> None:
+    made = await street.post("/v1/sessions", ada.wants())
+    await revoke(street, made["id"])
+    await street.later(120)
+    stored = await street.get(f"/v1/sessions/{made['id']}")
+    assert (stored["status"], street.outgoing.calls) == ("revoked", [])
+
+
+async def test_what_a_revoked_magic_link_still_brings_is_nobodys(street: Street, ada: Someone) -> None:
+    page = await ada.frame(link="magic_link")
+    url = (await page.view())["link"]["url"]
+    await revoke(street, page.id)
+    street.clock.advance(60)
+    person = Person(street.sandbox)
+    await person.open(url)
+    await person.choose_provider()
+    await person.sign_in(GUIDE["password"])
+    await person.connect()
+    assert person.screen.step == "done"
+    await street.pump()
+    (connection,) = await street.rows("/v1/connections")
+    assert (connection["userId"], connection["sessionId"], connection["evidence"]) == (None, None, None)
+    assert await ada.connections() == []
+    assert (await page.stored())["status"] == "revoked"
+
+
+async def test_revoking_again_changes_nothing_more(street: Street, ada: Someone) -> None:
+    page = await ada.frame()
+    first = await revoke(street, page.id)
+    street.clock.advance(5)
+    assert await revoke(street, page.id) == first
+    assert (await page.told()).count("session.revoked") == 1
+
+
+async def test_what_was_connected_before_stays_with_its_user(street: Street, ada: Someone) -> None:
+    connection = await ada.connected()
+    await revoke(street, connection["sessionId"])
+    await street.later(600)
+    after = await ada.newest()
+    assert (after["id"], after["userId"], after["status"]) == (connection["id"], "ada", "CONNECTED")
+    company = connection["company"]["id"]
+    assert len(await connections_of(street.sandbox, company)) == 1
