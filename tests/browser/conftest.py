@@ -109,12 +109,13 @@ async def newcomer(browser: Browser, street: Street) -> AsyncIterator[Newcomer]:
         if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
             complaints.append(message.text)
 
-    async def make(*, width: int = 1280, **options: Any) -> Person:
+    async def make(*, width: int = 1280, watched: bool = True, **options: Any) -> Person:
         context = await browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         context.set_default_timeout(10 * SECONDS)
-        context.on("console", listen)
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        if watched:
+            context.on("console", listen)
+            context.on("weberror", lambda error: complaints.append(str(error.error)))
         return Person(await context.new_page(), street)
 
     yield make

@@ -60,6 +60,10 @@ class FlowPage:
     async def shows(self, words: str, seconds: float = 10) -> None:
         await expect(self.heading(words)).to_be_visible(timeout=seconds * 1000)
 
+    def words(self, words: str) -> Locator:
+        """As they stand on the page; a screen reader is told them once more, elsewhere."""
+        return self.where.locator(".stage").get_by_text(words)
+
     async def press(self, button: str) -> None:
         await self.where.get_by_role("button", name=button, exact=True).click()
 

@@ -1,0 +1,94 @@
+"""What must stay apart: users of one company, foreign hosts, and whoever opens what is not for them."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Playwright
+
+from tests.browser.conftest import LAUNCH, Newcomer
+from tests.browser.person import FlowPage, Person
+from tests.browser.street import Api, Street
+
+STORAGE = "() => { try { localStorage.setItem('seen', 'yes'); return 'works' } catch (error) { return error.name } }"
+
+
+async def _walk(person: Person, name: str, site: str) -> str:
+    await person.sign_in(name)
+    flow = await person.connect()
+    session_id = await flow.session_id()
+    await flow.provider.choose_provider()
+    await flow.provider.sign_in()
+    await flow.provider.choose_sites(site)
+    await flow.provider.press("Connect")
+    await flow.shows("Your account is connected.")
+    return session_id
+
+
+async def test_two_users_of_one_company_at_once_get_the_right_connection_each(newcomer: Newcomer, api: Api) -> None:
+    people = {"ada": ("Ada Byron", "Headquarters", "hq"), "bob": ("Bob Fisher", "Warehouse", "warehouse")}
+    walks = [_walk(await newcomer(), name, site) for name, site, _ in people.values()]
+    for (user, (_, _, external_id)), session_id in zip(people.items(), await asyncio.gather(*walks), strict=True):
+        session = await api.session(session_id)
+        connection = await api.only_connection(session_id)
+        assert (session["userId"], connection["userId"]) == (user, user)
+        assert connection["evidence"]["kind"] == "invitation"
+        assert connection["sites"] == [site for site in session["sites"] if site["externalId"] == external_id]
+
+
+async def test_an_allowed_host_may_frame_the_page(newcomer: Newcomer, api: Api, guest: str) -> None:
+    session = await api.create("ada", "guest", origin=guest)
+    ada = await newcomer()
+    await ada.page.goto(f"{guest}/?{session['embedUrl']}")
+    await FlowPage(ada.page.frame_locator("iframe")).provider.step("provider").wait_for()
+
+
+@pytest.mark.parametrize("address", ["embedUrl", "redirectUrl"])
+async def test_a_foreign_host_cannot_frame_our_pages(
+    newcomer: Newcomer, api: Api, guest: str, stranger: str, address: str
+) -> None:
+    session = await api.create("ada", "stranger", origin=guest)
+    mallory = await newcomer(watched=False)
+    async with (
+        mallory.page.expect_console_message(lambda message: "frame-ancestors" in message.text),
+        mallory.page.expect_event("framenavigated", lambda frame: frame.url == "chrome-error://chromewebdata/"),
+    ):
+        await mallory.page.goto(f"{stranger}/?{session[address]}")
+    assert (await api.session(session["id"]))["status"] == "created"
+
+
+async def test_an_embed_address_opened_by_itself_reveals_nothing(newcomer: Newcomer, api: Api) -> None:
+    session = await api.create("ada", "curious", supportUrl="https://help.example.com")
+    known, unknown = await newcomer(), await newcomer()
+    await known.page.goto(session["embedUrl"])
+    await known.redirected.shows("Please open this in your app")
+    await unknown.page.goto(session["embedUrl"].replace("/embed/", "/embed/x"))
+    assert await known.page.content() == await unknown.page.content()
+    assert (await api.session(session["id"]))["status"] == "created"
+
+
+async def test_it_works_where_the_browser_keeps_nothing_for_frames(newcomer: Newcomer, api: Api) -> None:
+    ada = await (await newcomer()).sign_in()
+    assert await _connects(ada, api, "no-storage") == {"SecurityError"}
+
+
+async def test_and_where_it_does(
+    playwright: Playwright, chromium_path: str, street: Street, api: Api, tmp_path: Path
+) -> None:
+    preferences = tmp_path / "Default" / "Preferences"
+    preferences.parent.mkdir()
+    preferences.write_text('{"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": false}}')
+    chromium = playwright.chromium
+    async with await chromium.launch_persistent_context(tmp_path, executable_path=chromium_path, args=LAUNCH) as own:
+        ada = await Person(own.pages[0], street).sign_in()
+        assert await _connects(ada, api, "storage") == {"works"}
+
+
+async def _connects(ada: Person, api: Api, company: str) -> set[str]:
+    """Walks through, and returns what came of keeping something in the frames."""
+    flow = await ada.open(await api.create("ada", company))
+    await flow.provider.step("provider").wait_for()
+    kept = {await frame.evaluate(STORAGE) for frame in ada.page.frames if frame != ada.page.main_frame}
+    await flow.provider.connect()
+    await flow.shows("Your account is connected.")
+    return kept

@@ -1,0 +1,169 @@
+"""What goes wrong on the way and is put right: passwords, codes, other windows, and links that end."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Newcomer
+from tests.browser.person import ProviderPages
+from tests.browser.street import Api, Street
+
+
+async def test_a_wrong_password_is_said_and_once_corrected_the_same_connection_works(
+    newcomer: Newcomer, api: Api
+) -> None:
+    ada = await (await newcomer()).sign_in()
+    session = await api.create("ada", "wrong-password")
+    flow = await ada.open(session)
+    await flow.provider.choose_provider()
+    await flow.provider.sign_in("not the password")
+    await expect(flow.provider.where.get_by_role("alert")).to_contain_text("did not accept")
+    await expect(flow.words("The sign-in did not work.")).to_be_visible()
+    refused = await api.only_connection(session["id"])
+    assert (refused["status"], refused["needsAttention"]) == ("PASSWORD_INCORRECT", True)
+    assert (await api.session(session["id"]))["status"] == "opened"
+
+    await flow.provider.sign_in()
+    await flow.provider.choose_sites("Headquarters")
+    await flow.provider.press("Connect")
+    await flow.shows("Your account is connected.")
+    corrected = await api.only_connection(session["id"])
+    assert (corrected["id"], corrected["status"]) == (refused["id"], "CONNECTED")
+    assert await ada.told_types() == ["ready", "open", "connected"]
+
+
+async def test_a_code_is_asked_for_where_the_utility_wants_one(newcomer: Newcomer, api: Api) -> None:
+    ada = await (await newcomer()).sign_in()
+    session = await api.create("ada", "second-proof")
+    await api.trouble("PUT", "mfa", (await api.session(session["id"]))["company"]["id"])
+    flow = await ada.open(session)
+    await flow.provider.choose_provider()
+    await flow.provider.sign_in()
+    await flow.provider.where.get_by_label("Six-digit code").fill("123456")
+    await flow.provider.press("Verify")
+    await flow.provider.choose_sites("Headquarters")
+    await flow.provider.press("Connect")
+    await flow.shows("Your account is connected.")
+
+
+async def test_an_edit_link_changes_the_sites_and_keeps_the_connection(newcomer: Newcomer, api: Api) -> None:
+    company = (await api.sandbox("POST", "/company", {"name": "Edited Ltd"}))["id"]
+    sites = [
+        (await api.sandbox("POST", f"/company/{company}/site", {"name": name}))["id"] for name in ("North", "South")
+    ]
+    url, username, password = "https://nectarclimate.com", "nectar-sandbox-username", "nectar-sandbox-password"
+    account = {"url": url, "username": username, "password": password, "sites": sites[:1]}
+    made = await api.sandbox("POST", f"/company/{company}/connection", account)
+    link = await api.sandbox("POST", f"/connection/{made['id']}")
+
+    ada = await newcomer()
+    pages = ProviderPages(ada.page)
+    await ada.page.goto(
+        f"{ada.street.sandbox}/p/connect/{link['publicCompanyId']}/workflow/{link['connectionMagicLinkSecret']}"
+    )
+    await expect(ada.page.get_by_label("User name")).to_have_value(username)
+    await pages.sign_in()
+    await pages.choose_sites("South")
+    await pages.press("Save changes")
+    await pages.step("done").wait_for()
+    (after,) = (await api.sandbox("GET", f"/company/{company}/connection"))["connections"]
+    assert (after["id"], after["status"], after["initialSites"]) == (made["id"], "CONNECTED", sites[1:])
+
+
+async def test_a_second_page_must_confirm_that_it_takes_over_and_the_first_one_stops(
+    newcomer: Newcomer, api: Api
+) -> None:
+    first, second = await (await newcomer()).sign_in(), await (await newcomer()).sign_in()
+    session = await api.create("ada", "two-frames")
+    one = await first.open(session)
+    await one.provider.step("provider").wait_for()
+    two = await second.open(session)
+    await two.shows("This is open in another window.")
+    await expect(one.provider.step("provider")).to_be_visible()
+    await two.press("Continue here")
+    await two.provider.step("provider").wait_for()
+    await one.shows("You continued in another window.")
+    assert (await first.told())[-1]["code"] == "taken_over"
+
+
+async def test_a_page_that_is_open_says_so_when_its_session_is_revoked(newcomer: Newcomer, api: Api) -> None:
+    ada = await (await newcomer()).sign_in()
+    session = await api.create("ada", "revoked")
+    flow = await ada.open(session)
+    await flow.provider.step("provider").wait_for()
+    await api.revoke(session["id"])
+    await flow.shows("This link was withdrawn.", seconds=2)
+    await expect(flow.where.locator(".slot iframe")).to_have_count(0)
+
+    opened_later = await (await newcomer()).sign_in()
+    await (await opened_later.open(session)).shows("This link was withdrawn.")
+    assert await opened_later.told_types() == ["error"]
+    redirected = await newcomer()
+    await redirected.page.goto(session["redirectUrl"])
+    await redirected.redirected.shows("This link was withdrawn.")
+
+
+async def test_an_expired_link_says_so_and_offers_to_ask_for_another(
+    newcomer: Newcomer, api: Api, street: Street
+) -> None:
+    session = await api.create("ada", "expired")
+    street.let_expire(session["id"])
+    ada = await (await newcomer()).sign_in()
+    flow = await ada.open(session)
+    await flow.shows("This link has expired.")
+    await flow.press("Ask for a new link")
+    await expect(flow.words("Asked.")).to_be_visible()
+    assert (await ada.told_types())[-1] == "expired"
+    redirected = await newcomer()
+    answer = await redirected.page.goto(session["redirectUrl"])
+    assert answer is not None
+    assert answer.status == 410
+    await redirected.redirected.shows("This link has expired.")
+
+
+@pytest.mark.parametrize("way", ["Escape", "Leave", "close()"])
+async def test_leaving_closes_the_dialog_and_tells_the_host_once(newcomer: Newcomer, api: Api, way: str) -> None:
+    ada = await (await newcomer()).sign_in()
+    session = await api.create("ada", "leaving")
+    flow = await ada.open(session)
+    await flow.provider.step("provider").wait_for()
+    if way == "Escape":
+        await flow.where.get_by_role("button", name="I have finished").focus()
+        await ada.page.keyboard.press("Escape")
+    elif way == "Leave":
+        await flow.press("Leave")
+    else:
+        await ada.page.evaluate("window.flow.close()")
+    await expect(ada.page.locator("dialog")).to_have_count(0)
+    assert await ada.told_types() == ["ready", "open", "exit"]
+    left = (await ada.told())[-1]
+    assert (left["stage"], left["reason"]) == ("provider", "left" if way == "Leave" else "closed")
+    assert (await api.session(session["id"]))["status"] == "exited"
+
+
+async def test_a_line_that_breaks_is_said_and_mends_by_itself(newcomer: Newcomer, api: Api) -> None:
+    ada = await (await newcomer()).sign_in()
+    session = await api.create("ada", "broken-line")
+    await ada.page.route(re.compile("/live/"), lambda route: route.abort())
+    flow = await ada.open(session)
+    banner = flow.words("The connection is interrupted.")
+    await expect(banner).to_be_visible()
+    await expect(flow.provider.step("provider")).to_be_visible()
+    await ada.page.unroute_all()
+    await flow.press("Try now")
+    await expect(banner).to_be_hidden()
+    assert (await ada.told())[-1]["code"] == "unavailable"
+
+
+async def test_a_service_that_cannot_answer_just_now_is_asked_again(newcomer: Newcomer, api: Api) -> None:
+    ada = await (await newcomer()).sign_in()
+    session = await api.create("ada", "busy-service")
+    problem = {"status": 503, "content_type": "application/problem+json", "body": '{"code": "unavailable"}'}
+    await ada.page.route(re.compile("/start$"), lambda route: route.fulfill(**problem))
+    flow = await ada.open(session)
+    await expect(flow.words("The connection is interrupted.")).to_be_visible()
+    await flow.shows("Preparing a secure page…")
+    await ada.page.unroute_all()
+    await flow.press("Try now")
+    await flow.provider.step("provider").wait_for()
