@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, time  # noqa: TID251 - here the clocks are given out
 from typing import Any
@@ -33,6 +33,7 @@ from service.web.api import Api
 from service.web.api import Stories as ApiStories
 from service.web.faces import Faces
 from service.web.hooks import Hooks
+from service.web.limits import PageLimits
 from service.web.middleware import Observed
 from service.web.pages import Pages
 from service.web.pages import Stories as PageStories
@@ -99,7 +100,7 @@ def create_app(settings: Settings, world: World | None = None) -> Starlette:
             await wired.store.close()
 
     app = Starlette(
-        routes=_routes(settings, wired),
+        routes=_routes(settings, world, wired),
         lifespan=lifespan,
     )
     app.state.close_streams = wired.live.close
@@ -127,7 +128,8 @@ def wire(settings: Settings, world: World) -> Wired:
     account = Account(
         settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
     )
-    provider = Provider(http, account, world.pace or Pace(monotonic=world.monotonic))
+    metrics = Metrics()
+    provider = Provider(http, account, replace(world.pace or Pace(world.monotonic), observe=metrics.provider_call))
     signer = Signer(settings.secret_keys)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
     links = Links(store, provider, signer, world.clock, callback_url)
@@ -140,7 +142,7 @@ def wire(settings: Settings, world: World) -> Wired:
         store=store,
         http=http,
         provider=provider,
-        worker=Worker(store, handlers),
+        worker=Worker(store, handlers, metrics.work.inc),
         live=Live(),
         sessions=sessions,
         handoff=handoff,
@@ -148,7 +150,7 @@ def wire(settings: Settings, world: World) -> Wired:
         intake=intake,
         links=links,
         keys=Keys(store, outside, settings.api_key),
-        metrics=Metrics(),
+        metrics=metrics,
     )
 
 
@@ -171,12 +173,12 @@ def _handlers(store: Store, sessions: Sessions, handoff: Handoff, connections: C
     }
 
 
-def _routes(settings: Settings, wired: Wired) -> list[Any]:
+def _routes(settings: Settings, world: World, wired: Wired) -> list[Any]:
     faces = Faces(_environment(), settings, wired.handoff.callback_state, wired.handoff.result)
-    steps = Steps(wired.handoff, wired.live, faces)
+    steps = Steps(wired.handoff, wired.live, faces, PageLimits(world.monotonic))
     pages = Pages(PageStories(wired.handoff, wired.connections), faces, steps)
     api = Api(ApiStories(wired.sessions, wired.links, wired.connections, wired.keys, wired.live), settings)
-    hooks = Hooks(wired.intake, enabled=bool(settings.provider_webhook_secrets))
+    hooks = Hooks(wired.intake, wired.metrics.webhooks.inc, enabled=bool(settings.provider_webhook_secrets))
 
     async def check() -> None:
         await wired.store.log.end()
@@ -184,7 +186,7 @@ def _routes(settings: Settings, wired: Wired) -> list[Any]:
     return [
         Mount("/v1", api.app(), name="api"),
         Mount("/webhooks", hooks.app(), name="hooks"),
-        *Probes(check, wired.metrics, settings.metrics_key).routes(),
+        *Probes(check, wired.live.count, wired.metrics, settings.metrics_key).routes(),
         Mount("", pages.app(), name="pages"),
     ]
 

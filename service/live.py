@@ -45,8 +45,7 @@ class Live:
             for bell in bells:
                 bell.set()
 
-    @property
-    def listeners(self) -> int:
+    def count(self) -> int:
         """How many wait now."""
         return sum(len(bells) for bells in self._waiting.values())
 

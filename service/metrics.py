@@ -96,10 +96,13 @@ class Metrics:
         self.provider_calls = Counter("magiclink_provider_calls_total", "Calls to the provider, by outcome.", "outcome")
         self.provider_seconds = Histogram("magiclink_provider_call_seconds", "Time of a call with its repeats.")
         self.webhooks = Counter("magiclink_webhooks_total", "Webhooks received from the provider.", "outcome")
-        self.deliveries = Counter("magiclink_deliveries_total", "Webhooks sent to hosts, by outcome.", "outcome")
-        self.events = Counter("magiclink_events_total", "Events that happened, by type.", "type")
         self.work = Counter("magiclink_work_total", "Pieces of background work done.", "kind", "outcome")
         self.streams = Gauge("magiclink_streams", "Live streams that are open.")
+
+    def provider_call(self, outcome: str, seconds: float) -> None:
+        """One call to the provider, its repeats included."""
+        self.provider_calls.inc(outcome)
+        self.provider_seconds.observe(seconds)
 
     def render(self) -> str:
         """The page."""

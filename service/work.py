@@ -21,14 +21,18 @@ _BATCH = 8
 _IDLE_SECONDS = 1.0  # how long another process's asking may go unheard
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 4.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
+Count = Callable[[str, str], None]
 Handler = Callable[[Any], Awaitable[object]]
 
 
 class Worker:
     """A handler takes the row's name and answers in how many seconds it is due again; anything else means done."""
 
-    def __init__(self, store: Store, handlers: Mapping[WorkKind, Handler]) -> None:
+    def __init__(
+        self, store: Store, handlers: Mapping[WorkKind, Handler], count: Count = lambda _kind, _how: None
+    ) -> None:
         self._store = store
+        self._count = count
         self._handlers = handlers
         self._kicked = asyncio.Event()
         self._stopping = False
@@ -86,6 +90,7 @@ class Worker:
         try:
             again = await self._handlers[work.kind](work.ref)
             await self._store.work.done(work, again if isinstance(again, float) else None)
+            self._count(work.kind, "done")
         except (NotFound, ProviderRefused) as exc:
             _log.warning("work dropped: %s %s: %s", work.kind, work.ref, exc.code)
             await self._finish(work, None)
@@ -97,6 +102,7 @@ class Worker:
             await self._finish(work, 60.0)
 
     async def _finish(self, work: Claimed, again: float | None) -> None:
+        self._count(work.kind, "dropped" if again is None else "put_off")
         try:
             await (self._store.work.done(work) if again is None else self._store.work.failed(work, again))
         except Unavailable:

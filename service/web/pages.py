@@ -86,7 +86,8 @@ class Pages:
         form = {} if json else await read_form(request)
         take_over = parse(StartPage, await read_json(request)).take_over if json else form.get("takeOver") == "true"
         try:
-            started = await self._handoff.start(session, page_cookie(request, session.id), take_over=take_over)
+            key = page_cookie(request, session.id)
+            started = await self._handoff.start(session, key, take_over=take_over, silent=not json)
         except AlreadyOpen:
             if json:
                 raise
@@ -116,7 +117,7 @@ class Pages:
         session = await self._handoff.by_state((await read_form(request)).get("state", ""))
         if session.closed or session.status is SessionStatus.CONNECTED:
             return self._faces.onward(await self._handoff.outcome(session.id))
-        started = await self._handoff.start(session, None, take_over=True)
+        started = await self._handoff.start(session, None, take_over=True, silent=True)
         return self._with_cookie(await self._returned(session, started.page_key), session, started.page_key)
 
     async def _returned(self, session: Session, key: str) -> Response:

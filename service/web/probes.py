@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from service.errors import MagiclinkError
-from service.metrics import Metrics
+from service.metrics import CONTENT_TYPE, Metrics
 
 _STATIC = Path(__file__).parent.parent / "static"
 
@@ -18,8 +18,15 @@ _STATIC = Path(__file__).parent.parent / "static"
 class Probes:
     """The handlers. `check` raises what keeps the service from working."""
 
-    def __init__(self, check: Callable[[], Awaitable[None]], metrics: Metrics, metrics_key: str | None) -> None:
+    def __init__(
+        self,
+        check: Callable[[], Awaitable[None]],
+        listeners: Callable[[], int],
+        metrics: Metrics,
+        metrics_key: str | None,
+    ) -> None:
         self._check = check
+        self._listeners = listeners
         self._metrics = metrics
         self._metrics_key = metrics_key
 
@@ -52,7 +59,8 @@ class Probes:
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._metrics_key}".encode()):
             return PlainTextResponse("a valid metrics key is needed\n", 401, {"WWW-Authenticate": "Bearer"})
-        return PlainTextResponse(self._metrics.render(), media_type="text/plain; version=0.0.4")
+        self._metrics.streams.set(self._listeners())
+        return PlainTextResponse(self._metrics.render(), media_type=CONTENT_TYPE)
 
     async def embed_script(self, _request: Request) -> Response:
         """GET /embed.js: for host pages on other sites."""

@@ -15,6 +15,7 @@ from service.web.bodies import ExitPage, StartPage, parse, read_json
 from service.web.faces import Faces, json_answer, still_open
 from service.web.forms import page_cookie, page_key_of
 from service.web.headers import wants_json
+from service.web.limits import PageLimits
 from service.web.stream import Stream
 
 
@@ -25,6 +26,7 @@ class Steps:
     handoff: Handoff
     live: Live
     faces: Faces
+    limits: PageLimits
 
     def routes(self) -> list[Route]:
         """The routes, as a table."""
@@ -41,6 +43,7 @@ class Steps:
         self.faces.refuse_cross_site(request)
         body: StartPage = parse(StartPage, await read_json(request))
         session = still_open(await self.handoff.by_embed_token(request.path_params["token"]))
+        self.limits.take(session.id)
         key = page_key_of(request, session.id)
         return self.faces.started(await self.handoff.start(session, key, take_over=body.take_over), done=False)
 
@@ -91,6 +94,7 @@ class Steps:
         self.faces.refuse_cross_site(request)
         read = self.handoff.by_connect_token if _redirects(request) else self.handoff.by_embed_token
         opening = await read(request.path_params["token"])
+        self.limits.take(opening.session.id)
         return opening.session, page_key_of(request, opening.session.id)
 
 
