@@ -93,7 +93,7 @@ class Handoff:
             read = self._signer.read_connect_token(token)
         return await self._store.sessions.get(read.session_id)
 
-    async def start(self, session: Session, page_key: str | None, *, take_over: bool) -> Started:
+    async def start(self, session: Session, page_key: str | None, *, take_over: bool, silent: bool = False) -> Started:
         """Bind a new page, or go on with the one that holds `page_key`.
 
         Raises AlreadyOpen where another page is bound and `take_over` is not said; Expired, Revoked, SessionClosed.
@@ -101,7 +101,8 @@ class Handoff:
         key = page_key if page_key and holds(session, page_key) else self._new_secret()
         heard_at = self._provider.heard_at()
         started = await self._store.sessions.change(
-            session.id, lambda current: opened(current, key, self._clock(), heard_at, take_over=take_over)
+            session.id,
+            lambda current: opened(current, key, self._clock(), heard_at, take_over=take_over, silent=silent),
         )
         return Started(key, await self._standing(started))
 

@@ -111,8 +111,11 @@ def refuse_closed(session: Session, now: float) -> None:
         raise Expired
 
 
-def opened(session: Session, key: str, now: float, heard_at: float | None, *, take_over: bool) -> Changes:
-    """Bind the page. Taking over ends the page before it, and is told as `crossDevice`."""
+def opened(session: Session, key: str, now: float, heard_at: float | None, *, take_over: bool, silent: bool) -> Changes:
+    """Bind the page. Taking over ends the page before it, and is told as `crossDevice`.
+
+    Of a `silent` page, which runs no script, nobody can know that it has gone: no heartbeat of it is missed.
+    """
     refuse_closed(session, now)
     same = holds(session, key)
     taken = session.page_hash is not None and not same
@@ -130,10 +133,9 @@ def opened(session: Session, key: str, now: float, heard_at: float | None, *, ta
         seen_at=now,
     )
     told = News("session.opened", session.id, session.connection_id, session.user_id, {"crossDevice": taken})
-    work = [
-        Due(WorkKind.PRESENCE, session.id, PRESENT_SECONDS),
-        Due(WorkKind.RECONCILE, session.company.ref, _SOON_SECONDS),
-    ]
+    work = [Due(WorkKind.RECONCILE, session.company.ref, _SOON_SECONDS)]
+    if not silent:
+        work.append(Due(WorkKind.PRESENCE, session.id, PRESENT_SECONDS))
     if session.link_status is LinkStatus.PENDING:
         return Changes(sessions=(bound,), events=(told,), work=(*work, Due(WorkKind.PREPARE, session.id)))
     shown = reveal(bound, now, heard_at)
@@ -177,7 +179,7 @@ def present(session: Session, page_key: str | None, now: float) -> Changes:
     return Changes(
         sessions=(replace(session, seen_at=now, status=SessionStatus.OPENED if back else session.status),),
         events=told if back else (),
-        work=(Due(WorkKind.PRESENCE, session.id, PRESENT_SECONDS),) if back else (),
+        work=(Due(WorkKind.PRESENCE, session.id, PRESENT_SECONDS),),
     )
 
 
