@@ -55,9 +55,11 @@ export class Screen {
     const name = screenOf(view, here);
     const before = this.name;
     if (name !== before) this.enter(name);
-    if (view) this.fill(view, here, name);
+    if (view) this.fill(view);
+    if (view && name === "provider") this.place(view, name);
     this.reveal(marksOf(name, view, here));
     if (before !== null && name !== before) this.focus(name);
+    if (view && name !== "provider") this.place(view, name); // only now: the frame that goes may have held the focus
   }
 
   enter(name) {
@@ -81,13 +83,12 @@ export class Screen {
     if (this.status.textContent !== words) this.status.textContent = words;
   }
 
-  fill(view, here, name) {
+  fill(view) {
     for (const link of this.main.querySelectorAll("a[data-done]")) if (view.doneUrl) link.href = view.doneUrl;
     for (const link of this.main.querySelectorAll("a[data-link]")) if (view.link.url) link.href = view.link.url;
     const rows = view.connections.map((connection) => this.row(connection));
     this.main.querySelector("[data-connections]").replaceChildren(...rows);
     this.code(view.failure?.code);
-    this.place(view, name);
   }
 
   code(code) {
