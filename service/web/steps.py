@@ -16,7 +16,7 @@ from service.web.faces import Faces, json_answer, still_open
 from service.web.forms import page_cookie, page_key_of
 from service.web.headers import wants_json
 from service.web.limits import PageLimits
-from service.web.stream import Stream
+from service.web.stream import Stream, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,10 @@ class Steps:
         async def since(seq: int) -> list[Event]:
             return list(await self.handoff.news(session.id, seq))
 
-        return _Streamed(Stream(session.id, self.live, view, since, last))
+        async def present() -> None:
+            await self.handoff.seen(session.id, key)
+
+        return _Streamed(Stream(session.id, self.live, Told(view, since, present), last))
 
     async def _page_of(self, request: Request) -> tuple[Session, str | None]:
         self.faces.refuse_cross_site(request)

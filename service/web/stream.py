@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
@@ -23,14 +24,26 @@ View = Callable[[], Awaitable[dict[str, Any]]]
 Since = Callable[[int], Awaitable[list[Event]]]
 
 
-class Stream:
-    """An ASGI response. `view` tells what the page may see now, and raises when it is the page's no more."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a stream tells: `view` is what the page may see now, `since` the news after a position.
 
-    def __init__(self, session_id: SessionId, live: Live, view: View, since: Since, last: int) -> None:
+    `present` notes that the page is there: browsers slow the timers of hidden pages, so its heartbeat may be late. All
+    raise when the page is the session's no more.
+    """
+
+    view: View
+    since: Since
+    present: Callable[[], Awaitable[None]]
+
+
+class Stream:
+    """An ASGI response; `last` is the position after which the news begins."""
+
+    def __init__(self, session_id: SessionId, live: Live, told: Told, last: int) -> None:
         self._session_id = session_id
         self._live = live
-        self._view = view
-        self._since = since
+        self._page = told
         self._last = last
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,10 +71,10 @@ class Stream:
                 view = await self._tell_news(send, view)
                 if not await heard(bell, KEEP_ALIVE_SECONDS):
                     await _send(send, b": \n\n")
-                    view = await self._look(send)  # presence, and whether the page is still this one
+                    view = await self._still_there(send)
 
     async def _tell_news(self, send: Send, view: dict[str, Any]) -> dict[str, Any] | None:
-        events = await self._since(self._last)
+        events = await self._page.since(self._last)
         if not events:
             return view
         now = await self._look(send)
@@ -72,9 +85,14 @@ class Stream:
             self._last = event.seq
         return now
 
+    async def _still_there(self, send: Send) -> dict[str, Any] | None:
+        with suppress(MagiclinkError):  # what ended the page, the look tells
+            await self._page.present()
+        return await self._look(send)
+
     async def _look(self, send: Send) -> dict[str, Any] | None:
         try:
-            return await self._view()
+            return await self._page.view()
         except MagiclinkError as exc:
             await _write(send, exc.code, None, {"type": exc.code, "sessionId": self._session_id})
             return None
