@@ -16,7 +16,6 @@ from service.errors import (
     Forbidden,
     ProviderBroken,
     ProviderFailure,
-    ProviderNotFound,
     ProviderRefused,
     ProviderUnauthorized,
 )
@@ -24,6 +23,7 @@ from service.ledger import Changes, Due, News, WorkKind
 from service.model import (
     Clock,
     Company,
+    InvitationId,
     Link,
     LinkChoice,
     LinkStatus,
@@ -89,14 +89,12 @@ class Links:
         return await self._store.sessions.change(session_id, lambda current: _failed(current, code))
 
     async def withdraw(self, session_id: SessionId) -> None:
-        """Revoke the session's invitations at the provider; one that it does not know is as good as revoked."""
-        session = await self._store.sessions.get(session_id)
-        if session.link is None or session.link.invitation_id is None:
-            return
-        try:
-            await self._provider.revoke_invitation(session.link.invitation_id)
-        except ProviderNotFound:
-            _log.info("an invitation to withdraw is unknown to the provider", extra={"session": session_id})
+        """Revoke every invitation that the session ever had; one that the provider refuses is over already."""
+        for invitation_id in await self._store.sessions.invitations(session_id):
+            try:
+                await self._provider.revoke_invitation(InvitationId(invitation_id))
+            except ProviderRefused:
+                _log.info("the provider does not revoke an invitation", extra={"session": session_id})
 
     async def _make(self, session: Session) -> Session:
         if session.mode is Mode.RECONNECT:

@@ -45,16 +45,14 @@ def revoked(session: Session, now: float, heard_at: float | None) -> Changes | N
     """Close it for good. A magic link lives on at the provider: the fact says what it may no longer prove."""
     if session.status is SessionStatus.REVOKED:
         return None
-    facts, work = [], []
-    if session.link is not None and session.link.invitation_id is not None:
-        work.append(Due(WorkKind.WITHDRAW, session.id))
-    elif session.link is not None:
+    facts = []
+    if session.link is not None and session.link.invitation_id is None:
         facts.append(Fact(FactKind.REVOKED, session_id=session.id, provider_at=_revoked_at(session.link, heard_at)))
     return Changes(
         sessions=(replace(session, status=SessionStatus.REVOKED, revoked_at=now),),
         facts=tuple(facts),
         events=(News("session.revoked", session.id, None, session.user_id),),
-        work=tuple(work),
+        work=(Due(WorkKind.WITHDRAW, session.id),),
     )
 
 
