@@ -52,7 +52,8 @@ class Someone:
         page = await self.frame(**fields)
         await page.connect()
         await page.finish()
-        return await self.newest()
+        (made,) = [one for one in await self.connections() if one["sessionId"] == page.id]
+        return made
 
     async def connections(self) -> list[Wire]:
         return await self.street.rows("/v1/connections", userId=self.user_id)

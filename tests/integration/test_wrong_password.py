@@ -1,0 +1,132 @@
+"""A wrong password is one connection that needs attention; corrected, it is the same one and works."""
+
+import pytest
+
+from tests.clock import Clock
+from tests.contract.sandbox_person import Person
+from tests.integration.houses import Street
+from tests.integration.people import WRONG, Someone
+
+
+async def test_a_wrong_password_connects_nothing_and_says_whose_turn_it_is(ada: Someone) -> None:
+    page = await ada.frame()
+    await page.connect(WRONG)
+    view = await page.finish()
+    assert view["status"] == "opened"
+    (shown,) = view["connections"]
+    assert (shown["status"], shown["needsAttention"]) == ("PASSWORD_INCORRECT", True)
+    connection = await ada.newest()
+    assert (connection["status"], connection["providerStatus"]) == ("PASSWORD_INCORRECT", "INCORRECT_PASSWORD")
+    assert connection["needsAttention"] is True
+    told = await page.told()
+    assert told[-2:] == ["connection.recorded", "connection.needs_attention"]
+    assert "session.connected" not in told
+
+
+async def test_the_event_names_the_call_that_mends_it_and_no_address(street: Street, ada: Someone) -> None:
+    page = await ada.frame()
+    await page.connect(WRONG)
+    await page.finish()
+    (event,) = [e for e in await street.rows("/v1/events", limit=100) if e["type"] == "connection.needs_attention"]
+    call = f"POST /v1/connections/{event['connectionId']}/reconnect"
+    assert event["data"] == {"status": "PASSWORD_INCORRECT", "reconnect": call}
+    assert "http" not in str(event["data"])
+
+
+@pytest.mark.parametrize("link", ["invitation", "magic_link"])
+async def test_corrected_on_the_providers_page_it_is_the_same_connection_and_works(
+    street: Street, ada: Someone, link: str
+) -> None:
+    page = await ada.frame(link=link)
+    person = await page.connect(WRONG)
+    await page.finish()
+    before = await ada.newest()
+    street.clock.advance(10)
+    await person.sign_in()
+    await person.connect()
+    view = await page.finish()
+    assert view["status"] == "connected"
+    (connection,) = await ada.connections()
+    assert (connection["id"], connection["status"]) == (before["id"], "CONNECTED")
+    assert connection["needsAttention"] is False
+    told = await page.told()
+    assert told.count("connection.recorded") == 1
+    assert told.count("connection.needs_attention") == 1
+    assert told[-2:] == ["connection.updated", "session.connected"]
+
+
+async def test_corrected_before_anybody_looked_nobody_hears_of_it(ada: Someone) -> None:
+    page = await ada.frame()
+    person = await page.connect(WRONG)
+    await person.sign_in()
+    await person.connect()
+    assert (await page.finish())["status"] == "connected"
+    assert "connection.needs_attention" not in await page.told()
+
+
+async def test_the_redirect_flow_goes_back_with_the_truth(ada: Someone) -> None:
+    page = await ada.browser()
+    await page.connect(WRONG)
+    answer = await page.finish()
+    assert "status=opened" in answer.headers["location"]
+    connection = await ada.newest()
+    assert f"connectionId={connection['id']}" in answer.headers["location"]
+
+
+@pytest.mark.parametrize("word", ["INCORRECT_PASSWORD", "PASSWORD_INCORRECT"])
+async def test_both_spellings_are_one_status_and_the_filter_takes_both(
+    clock: Clock, database_url: str, word: str
+) -> None:
+    street = Street(clock, database_url, sandbox={"wrong_password_status": word})
+    await street.open()
+    ada = Someone(street, "ada")
+    page = await ada.frame()
+    await page.connect(WRONG)
+    await page.finish()
+    connection = await ada.newest()
+    assert (connection["status"], connection["providerStatus"]) == ("PASSWORD_INCORRECT", word)
+    for asked in ("INCORRECT_PASSWORD", "PASSWORD_INCORRECT"):
+        assert [one["id"] for one in await street.rows("/v1/connections", status=asked)] == [connection["id"]]
+    await street.close()
+
+
+async def test_nothing_is_there_before_a_code_that_is_asked_for_was_given(street: Street, ada: Someone) -> None:
+    await street.sandbox.trouble("mfa")
+    page = await ada.frame()
+    person = Person(street.sandbox)
+    await person.open((await page.view())["link"]["url"])
+    await person.choose_provider()
+    await person.sign_in()
+    assert person.screen.step == "mfa"
+    assert (await page.finish())["status"] == "opened"
+    assert await ada.connections() == []
+    await person.press("Verify", code="424242")
+    await person.connect()
+    assert (await page.finish())["status"] == "connected"
+    assert (await ada.newest())["status"] == "CONNECTED"
+
+
+@pytest.mark.parametrize("status", ["NEW_PASSWORD_NEEDED", "ADDITIONAL_CREDENTIALS_NEEDED", "MFA_TOKEN_EXPIRED"])
+async def test_a_status_that_only_the_user_can_mend_raises_attention_later_too(
+    street: Street, ada: Someone, status: str
+) -> None:
+    connection = await ada.connected()
+    street.clock.advance(30)
+    await street.sandbox.trouble("status_change", status=status, companyId=connection["company"]["id"])
+    await street.pump()
+    changed = await ada.newest()
+    assert (changed["status"], changed["needsAttention"]) == (status, True)
+    told = await street.told()
+    assert told.count("connection.needs_attention") == 1
+    assert (await street.get(f"/v1/sessions/{connection['sessionId']}"))["status"] == "connected"
+
+
+@pytest.mark.parametrize("status", ["PENDING", "URL_INACCESSIBLE", "WEBSITE_DOWN", "UNDER_INVESTIGATION"])
+async def test_a_status_that_is_the_providers_turn_raises_none(street: Street, ada: Someone, status: str) -> None:
+    connection = await ada.connected()
+    street.clock.advance(30)
+    answer = await street.sandbox.plain("PUT", "/_control/troubles/status_change", json={"status": status})
+    assert answer.status_code == 200, answer.text
+    await street.pump()
+    changed = await ada.newest()
+    assert (changed["id"], changed["status"], changed["needsAttention"]) == (connection["id"], status, False)
