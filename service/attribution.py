@@ -25,22 +25,24 @@ SETTLE_SECONDS = 120.0
 def judge(history: History) -> Verdict:
     """The verdict that all facts together give."""
     named = frozenset(naming.who for naming in history.namings)
-    if named:
-        return _named(named)
+    ours = frozenset(who for who in named if who is not None)
+    if len(ours) == len(named) == 1:
+        return Verdict(EvidenceKind.INVITATION, next(iter(ours)))
     claim = _standing_claim(history)
-    if claim is not None:
+    if claim is not None and ours <= {claim.who}:
         return Verdict(EvidenceKind.CLAIMED, claim.who)
-    return _sole_candidate(history)
+    # An invitation made elsewhere, or two that contradict each other: certainly not a magic link's, and nobody's here.
+    return Verdict(candidates=ours) if named else _sole_candidate(history)
 
 
-def settle(before: Verdict | None, now: Verdict) -> Verdict:
-    """Keep what was announced: a presumed owner is overturned by an invitation or a claim, by nothing else.
+def settle(before: Verdict | None, history: History) -> Verdict:
+    """Judge, and keep what was announced: a presumed owner is overturned by an invitation or a claim, by nothing else.
 
     A page started within the uncertainty after a connection was recorded would otherwise take it from its owner.
     """
-    if before is None or before.who is None or now.who is not None:
-        return now
-    return before if before.presumed and not now.waiting else now
+    now = judge(history)
+    better = bool(history.namings) or now.kind is EvidenceKind.CLAIMED
+    return now if before is None or not before.presumed or better else before
 
 
 def clears(connection: SeenConnection, reading: Reading) -> bool:
@@ -61,19 +63,11 @@ def clears(connection: SeenConnection, reading: Reading) -> bool:
 def claim_refusal(history: History, who: Candidate) -> str | None:
     """Why the host may not settle the connection for this session, or None if it may."""
     verdict = judge(history)
-    if any(naming.who != who for naming in history.namings):
+    if any(naming.who not in {None, who} for naming in history.namings):
         return "an invitation shows that another session made this connection"
     if verdict.who is not None and not verdict.presumed and verdict.who != who:
         return "this connection is already attributed"
     return None
-
-
-def _named(named: frozenset[Candidate | None]) -> Verdict:
-    ours = frozenset(who for who in named if who is not None)
-    if len(named) == 1 and ours:
-        return Verdict(EvidenceKind.INVITATION, next(iter(ours)))
-    # An invitation made elsewhere, or two that contradict each other: certainly not a magic link's, and nobody's here.
-    return Verdict(candidates=ours)
 
 
 def _standing_claim(history: History) -> Claim | None:

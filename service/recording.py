@@ -98,10 +98,9 @@ def _record_one(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
 
 
 def _apply_verdict(draft: _Draft, seen: SeenConnection, known: Connection | None, *, settled: bool) -> None:
-    verdict = judge(history_of(draft.ledger, draft.facts, seen, draft.now))
+    history = history_of(draft.ledger, draft.facts, seen, draft.now)
     before = known.verdict if known is not None else None
-    if settled:
-        verdict = settle(before, verdict)
+    verdict = settle(before, history) if settled else judge(history)
     if known is not None and _nothing_new(known, seen, verdict):
         _confirm_session(draft, known)
         return
