@@ -1,0 +1,24 @@
+import dataclasses
+
+from service import ledger
+from service.ledger import Changes, Due, Fact, FactKind, Wanted, WorkKind
+
+
+def test_changes_of_nothing_are_equal_and_change_nothing() -> None:
+    assert Changes() == Changes()
+    assert not any(getattr(Changes(), each.name) for each in dataclasses.fields(Changes))
+
+
+def test_facts_told_twice_are_equal() -> None:
+    assert Fact(FactKind.CLEARED) == Fact(FactKind.CLEARED)
+    assert len({Fact(FactKind.CLEARED), Fact(FactKind.CLEARED), Fact(FactKind.NAMED)}) == 2
+
+
+def test_work_is_due_at_once_unless_said_otherwise() -> None:
+    assert Due(WorkKind.RECONCILE, "cmp_1").in_seconds == 0
+    assert Wanted().prepare_in_seconds == 0
+
+
+def test_every_noun_is_frozen() -> None:
+    nouns = [each for each in vars(ledger).values() if isinstance(each, type) and dataclasses.is_dataclass(each)]
+    assert [noun for noun in nouns if not noun.__dict__["__dataclass_params__"].frozen] == []
