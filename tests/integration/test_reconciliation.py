@@ -1,0 +1,183 @@
+"""Looking ourselves: with webhooks and callback both silent, a connection is found in time, at a price we can name."""
+
+import asyncio
+
+from tests.contract.sandbox_person import Person
+from tests.integration.houses import Street
+from tests.integration.people import FramePage, Someone
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+async def seconds_until_found(street: Street, person: Someone, at_most: int, step: int, page: FramePage) -> int:
+    """Let time pass in steps, with the page's heartbeat where it still has one, until the connection is recorded."""
+    for passed in range(step, at_most + step, step):
+        street.clock.advance(step)
+        if page.key is not None:
+            await page.post("heartbeat")
+        await street.drain()
+        if await person.connections():
+            return passed
+    raise AssertionError(f"nothing was found within {at_most} seconds")
+
+
+async def connect_at(street: Street, url: str) -> None:
+    person = Person(street.sandbox)
+    await person.open(url)
+    await person.choose_provider()
+    await person.sign_in()
+    await person.connect()
+
+
+async def test_within_a_minute_while_the_page_is_there(street: Street, ada: Someone) -> None:
+    page = await ada.frame()
+    await street.later(30)
+    await page.connect()
+    assert await seconds_until_found(street, ada, MINUTE, 5, page) <= MINUTE
+    assert (await page.view())["status"] == "connected"
+
+
+async def test_within_a_minute_long_after_the_page_was_opened(street: Street, ada: Someone) -> None:
+    page = await ada.frame(expiresIn=4 * HOUR)
+    for _ in range(2 * HOUR // 20):
+        street.clock.advance(20)
+        await page.post("heartbeat")
+        await street.drain()
+    await page.connect()
+    assert await seconds_until_found(street, ada, MINUTE, 5, page) <= MINUTE
+
+
+async def test_within_a_minute_for_ten_minutes_after_the_page_has_gone(street: Street, ada: Someone) -> None:
+    page = await ada.frame()
+    url = (await page.view())["link"]["url"]
+    page.key = None
+    await street.later(9 * MINUTE)
+    await connect_at(street, url)
+    assert await seconds_until_found(street, ada, MINUTE, 5, page) <= MINUTE
+
+
+async def test_within_a_quarter_of_an_hour_while_the_session_is_open(street: Street, ada: Someone) -> None:
+    page = await ada.frame(expiresIn=6 * HOUR)
+    url = (await page.view())["link"]["url"]
+    page.key = None
+    for _ in range(60):
+        await street.later(MINUTE)
+    await connect_at(street, url)
+    assert await seconds_until_found(street, ada, 15 * MINUTE, MINUTE, page) <= 15 * MINUTE
+
+
+async def test_within_a_day_after_the_session_is_over(street: Street, ada: Someone) -> None:
+    page = await ada.frame(expiresIn=MINUTE, link="magic_link")
+    url = (await page.view())["link"]["url"]
+    page.key = None
+    for _ in range(3 * 24):
+        await street.later(HOUR)
+    assert (await page.stored())["status"] == "expired"
+    await connect_at(street, url)
+    assert await seconds_until_found(street, ada, DAY, HOUR, page) <= DAY
+
+
+async def test_within_a_day_even_months_later(street: Street, ada: Someone) -> None:
+    page = await ada.frame(expiresIn=MINUTE, link="magic_link")
+    url = (await page.view())["link"]["url"]
+    page.key = None
+    for _ in range(90):
+        await street.later(DAY)
+    await connect_at(street, url)
+    assert await seconds_until_found(street, ada, DAY, HOUR, page) <= DAY
+
+
+async def test_soon_after_somebody_said_finished(street: Street, ada: Someone) -> None:
+    page = await ada.frame()
+    await page.finish()
+    await page.connect()
+    assert await seconds_until_found(street, ada, 10, 1, page) <= 5
+
+
+async def test_a_new_session_of_the_company_looks_at_once(street: Street, ada: Someone, bob: Someone) -> None:
+    page = await ada.frame(expiresIn=MINUTE)
+    url = (await page.view())["link"]["url"]
+    person = Person(street.sandbox)
+    await person.open(url)
+    await person.choose_provider()
+    await person.sign_in()
+    page.key = None
+    await street.later(MINUTE)
+    await person.connect()
+    await bob.frame()
+    await street.later(5)
+    assert (await ada.newest())["sessionId"] == page.id
+
+
+async def test_a_company_is_asked_about_once_however_many_sessions_it_has(street: Street, ada: Someone) -> None:
+    pages = [await ada.frame() for _ in range(10)]
+    await street.drain()
+    street.outgoing.calls.clear()
+    for _ in range(3):
+        street.clock.advance(20)
+        await asyncio.gather(*(page.post("heartbeat") for page in pages))
+        await street.drain()
+    assert street.outgoing.made("GET /connection") <= 4
+
+
+async def test_an_open_session_that_nobody_looks_at_costs_a_few_calls_an_hour(street: Street, ada: Someone) -> None:
+    await ada.frame(expiresIn=DAY)
+    for _ in range(60):
+        await street.later(MINUTE)
+    street.outgoing.calls.clear()
+    for _ in range(60):
+        await street.later(MINUTE)
+    assert 4 <= street.outgoing.made("GET /connection") <= 7
+
+
+async def test_a_company_whose_sessions_are_over_is_asked_about_daily_for_ever(street: Street, ada: Someone) -> None:
+    await ada.frame(expiresIn=MINUTE)
+    for _ in range(48):
+        await street.later(HOUR)
+    street.outgoing.calls.clear()
+    for _ in range(24 * 7):
+        await street.later(HOUR)
+    assert 6 <= street.outgoing.made("GET /connection") <= 8
+
+
+async def test_a_session_whose_page_was_never_opened_is_not_asked_about_often(street: Street, ada: Someone) -> None:
+    await ada.session(expiresIn=HOUR)
+    street.outgoing.calls.clear()
+    for _ in range(60):
+        await street.later(MINUTE)
+    assert street.outgoing.made("GET /connection") <= 7
+
+
+async def test_an_hour_of_outage_loses_nothing(street: Street, ada: Someone) -> None:
+    page = await ada.frame(expiresIn=4 * HOUR)
+    await page.connect()
+    page.key = None
+    street.outgoing.is_down = True
+    for _ in range(60):
+        await street.later(MINUTE)
+    street.outgoing.is_down = False
+    assert await seconds_until_found(street, ada, 2 * MINUTE, 10, page) <= 2 * MINUTE
+    assert (await page.stored())["status"] == "connected"
+
+
+async def test_a_connection_that_the_provider_has_removed_keeps_its_owner_and_says_so(
+    street: Street, ada: Someone
+) -> None:
+    connection = await ada.connected()
+    answer = await street.sandbox.plain("DELETE", f"/_control/connections/{connection['id']}")
+    assert answer.status_code == 204
+    for _ in range(48):
+        await street.later(HOUR)
+    after = await ada.newest()
+    assert (after["id"], after["userId"], after["status"]) == (connection["id"], "ada", "REMOVED")
+    assert (await street.told()).count("connection.removed") == 1
+
+
+async def test_one_failed_reading_removes_nothing(street: Street, ada: Someone) -> None:
+    connection = await ada.connected()
+    company = connection["company"]["id"]
+    await street.sandbox.trouble("provider_5xx", companyId=company)
+    for _ in range(26):
+        await street.later(HOUR)
+    after = await ada.newest()
+    assert (after["status"], "connection.removed" in await street.told()) == ("CONNECTED", False)
