@@ -136,12 +136,12 @@ def key_id(key: str) -> str:
 
 def digest(secret: str) -> str:
     """The stored form of a page key or an API key: those are random and long, so a plain hash is enough."""
-    return hashlib.sha256(b"stored.v1:" + secret.encode()).hexdigest()
+    return hashlib.sha256(b"stored.v1:" + secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _user_digest(user_id: str) -> str:
     # The result travels in a URL through the browser: the host's user id has no business there.
-    return hashlib.sha256(b"result-user.v1:" + user_id.encode()).hexdigest()[:32]
+    return hashlib.sha256(b"result-user.v1:" + user_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _page_token(serializer: URLSafeSerializer, token: str) -> PageToken:
