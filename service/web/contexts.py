@@ -174,11 +174,15 @@ class HandoverPage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorPage(Page):
-    """A refusal a person can act on; `code` chooses the words, an unknown one gets general words."""
+    """A refusal a person can act on; `code` chooses the words, an unknown one gets general words.
+
+    `onward_url` is where the host makes a new link: its own page, told what became of this one.
+    """
 
     template: ClassVar[str] = "error.html"
     code: str
     request_id: str | None = None
+    onward_url: str | None = None
     support_url: str | None = None
 
 

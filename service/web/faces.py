@@ -1,16 +1,17 @@
 """Pages made of nouns: which context a session gives, in which frame it may stand, and where the way back leads."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from service.errors import MagiclinkError
+from service.errors import Expired, MagiclinkError
 from service.handoff import Opening, Standing, Started
 from service.logs import request_id
-from service.model import Connection, Mode, Session
+from service.model import Connection, Mode, Session, SessionStatus
 from service.origins import origin_of, return_url_problem
 from service.settings import Settings
 from service.statuses import canonical_status, needs_attention
@@ -114,11 +115,30 @@ class Faces:
     def onward(self, standing: Standing) -> Response:
         """To the host, with a result it can confirm; asked again, since what is allowed may have changed since."""
         session = standing.session
-        if session.return_url is None or return_url_problem(session.return_url, self._settings.allowed_origins):
+        address = self._address(standing)
+        if address is None:
             page = DonePage(**_named(session), outcome=_outcome(standing), connections=_connections(standing))
             return self.render(page, Frame())
-        address = return_address(session, standing.connections, self._sign(standing))
         return RedirectResponse(address, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+    def closed(self, standing: Standing, closed: MagiclinkError) -> Response:
+        """A dead link of the redirect flow: one button takes the person to the host, which hears what became of it."""
+        session = standing.session
+        if isinstance(closed, Expired):
+            standing = replace(standing, session=replace(session, status=SessionStatus.EXPIRED))
+        page = ErrorPage(
+            code=closed.code,
+            request_id=request_id(),
+            onward_url=self._address(standing),
+            support_url=session.support_url,
+        )
+        return self.render(page, Frame(), closed.status)
+
+    def _address(self, standing: Standing) -> str | None:
+        session = standing.session
+        if session.return_url is None or return_url_problem(session.return_url, self._settings.allowed_origins):
+            return None
+        return return_address(session, standing.connections, self._sign(standing))
 
     def _flow(self, request: Request, session: Session) -> dict[str, Any]:
         return _named(session) | {

@@ -72,7 +72,10 @@ class Pages:
 
     async def connect(self, request: Request) -> Response:
         """GET /connect/{token}: one button; for the page that pressed it, the flow."""
-        session = still_open(await self._handoff.by_connect_token(request.path_params["token"]))
+        opening = await self._handoff.by_connect_token(request.path_params["token"])
+        session = opening.session
+        if opening.closed is not None:
+            return self._faces.closed(await self._handoff.outcome(session.id), opening.closed)
         key = page_cookie(request, session.id)
         if key is None or not self._handoff.holds(session, key):
             return self._faces.first(request, session)
@@ -81,8 +84,11 @@ class Pages:
     async def start(self, request: Request) -> Response:
         """POST /connect/{token}/start: the button. Another page's session asks first whether to take over."""
         self._faces.refuse_cross_site(request)
-        session = still_open(await self._handoff.by_connect_token(request.path_params["token"]))
-        json = wants_json(request)
+        opening = await self._handoff.by_connect_token(request.path_params["token"])
+        json, session = wants_json(request), opening.session
+        if opening.closed is not None and not json:
+            return self._faces.closed(await self._handoff.outcome(session.id), opening.closed)
+        still_open(opening)
         form = {} if json else await read_form(request)
         take_over = parse(StartPage, await read_json(request)).take_over if json else form.get("takeOver") == "true"
         try:
