@@ -98,7 +98,7 @@ async def test_a_key_whose_call_the_provider_failed_may_be_tried_again(street: S
     assert (answer.status_code, answer.json()["link"]["status"]) == (201, "ready")
 
 
-@pytest.mark.parametrize("verb", ["revoke"])
+@pytest.mark.parametrize("verb", ["revoke", "renew"])
 async def test_a_repeated_post_to_a_session_answers_as_the_first_did(street: Street, ada: Someone, verb: str) -> None:
     made = await ada.session()
     path = f"/v1/sessions/{made['id']}/{verb}"
@@ -106,3 +106,36 @@ async def test_a_repeated_post_to_a_session_answers_as_the_first_did(street: Str
     street.clock.advance(5)
     again = await street.host.post(path, headers=keyed("k"))
     assert (again.status_code, again.json()) == (200, first.json())
+
+
+async def test_a_repeated_reconnect_makes_one_session(street: Street, ada: Someone) -> None:
+    connection = await ada.connected()
+    path = f"/v1/connections/{connection['id']}/reconnect"
+    first = await street.host.post(path, json={}, headers=keyed("k"))
+    again = await street.host.post(path, json={}, headers=keyed("k"))
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert len(await street.rows("/v1/sessions")) == 2
+    refused(await street.host.post(path, json={"expiresIn": 61}, headers=keyed("k")), 422, "idempotency_key_reused")
+
+
+async def test_a_refused_call_does_not_use_its_key_up(street: Street, ada: Someone) -> None:
+    body = ada.wants()
+    refused(
+        await street.host.post("/v1/sessions", json=body | {"expiresIn": 1}, headers=keyed("k")),
+        422,
+        "invalid_request",
+        "/expiresIn",
+    )
+    assert (await street.host.post("/v1/sessions", json=body, headers=keyed("k"))).status_code == 201
+
+
+async def test_fifty_renewals_at_once_under_one_key_are_one(street: Street, ada: Someone) -> None:
+    made = await ada.session()
+    street.clock.advance(5)
+    path = f"/v1/sessions/{made['id']}/renew"
+    answers = await asyncio.gather(*(street.host.post(path, headers=keyed("k")) for _ in range(50)))
+    done = [answer.json() for answer in answers if answer.status_code == 200]
+    for answer in answers:
+        if answer.status_code != 200:
+            refused(answer, 409, "idempotency_in_progress")
+    assert len({one["embedUrl"] for one in done}) == 1
