@@ -1,0 +1,310 @@
+"""Whose a connection becomes while news comes in: waiting, presumed, ambiguous, reassigned, claimed; in any order."""
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.ledger import Changes
+from service.model import Candidate, EvidenceKind, Mode, Session, SessionStatus, Tenant
+from tests.unit.books import Books
+from tests.unit.given import CONNECTION, NOW, invitation, link, reading, seen, session, with_link
+
+ADA = with_link(session("ada"))
+ADA_AGAIN = with_link(session("ada", "ses_ada_again"))
+BOB = with_link(session("bob"), link(invitation_id="inv_bob"))
+CAROL = with_link(session("carol"))
+
+
+def who(one: Session) -> Candidate:
+    return Candidate(one.id, one.tenant, one.user_id)
+
+
+def with_ada(*others: Session) -> Books:
+    """Ada was shown a magic link a minute before the connection."""
+    books = Books(ADA, *others)
+    books.reveal(ADA, -60)
+    return books
+
+
+# magic links
+
+
+def test_the_only_holder_of_a_magic_link_is_presumed_at_once_where_no_invitation_could_claim_it() -> None:
+    books = with_ada()
+    books.take(seen())
+    assert books.verdict().presumed
+    assert books.events[0].data == {"evidence": "sole_candidate", "presumed": True, "status": "CONNECTED"}
+    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
+
+
+def test_while_an_invitation_may_claim_it_nothing_is_told_and_the_connection_waits() -> None:
+    books = with_ada(BOB)
+    books.take(seen(), invitation("inv_bob", uses=1), after=5)
+    assert books.verdict().waiting
+    assert books.told() == []
+    assert books.ledger().undecided == {CONNECTION}
+
+
+def test_ada_holds_a_magic_link_and_bobs_invitation_names_what_he_made_later() -> None:
+    books = with_ada(BOB)
+    books.take(seen(), invitation("inv_bob", uses=1), after=5)
+    books.take(seen(), invitation("inv_bob", CONNECTION), after=30)
+    assert books.verdict().who == who(BOB)
+    assert books.told() == ["connection.recorded", "session.connected"]
+
+
+def test_after_two_minutes_and_a_reading_in_which_no_invitation_names_it_the_holder_is_presumed() -> None:
+    books = with_ada(BOB)
+    books.take(seen(), invitation("inv_bob"), after=5)
+    assert books.take(seen(), invitation("inv_bob"), after=119) == Changes()
+    books.take(seen(), invitation("inv_bob"), after=120)
+    assert books.verdict().who == who(ADA)
+    assert books.told() == ["connection.recorded", "session.connected"]
+
+
+def test_two_holders_make_it_ambiguous_and_nobodys_session_is_connected() -> None:
+    books = with_ada(CAROL)
+    books.reveal(CAROL, -30)
+    books.take(seen())
+    assert books.told() == ["connection.ambiguous"]
+    assert books.events[0].data == {"candidates": [ADA.id, CAROL.id]}
+    assert books.joined == set()
+    assert books.sessions[ADA.id].status is SessionStatus.OPENED
+
+
+def test_an_ambiguous_connection_is_told_once() -> None:
+    books = with_ada(CAROL)
+    books.reveal(CAROL, -30)
+    books.take(seen())
+    books.take(seen(status="PENDING", provider_updated_at=seen().provider_updated_at + 1))
+    assert books.told() == ["connection.ambiguous", "connection.updated"]
+    assert books.events[1].session_id is None
+
+
+def test_a_further_candidate_is_told() -> None:
+    books = with_ada(CAROL)
+    books.reveal(CAROL, -30)
+    books.take(seen())
+    books.sessions[ADA_AGAIN.id] = ADA_AGAIN
+    books.reveal(ADA_AGAIN, 4)
+    books.take(seen())
+    assert books.told() == ["connection.ambiguous"] * 2
+
+
+def test_what_waited_and_is_nobodys_is_told_when_the_waiting_is_over() -> None:
+    books = Books(BOB)
+    books.take(seen(), invitation("inv_bob"), after=5)
+    assert books.told() == []
+    books.take(seen(), invitation("inv_bob"), after=121)
+    assert books.told() == ["connection.ambiguous"]
+    assert books.events[0].data == {"candidates": []}
+
+
+def test_candidates_of_another_tenant_are_never_told() -> None:
+    stranger = with_link(session("ada", "ses_elsewhere", tenant=Tenant("elsewhere")))
+    books = with_ada(stranger)
+    books.reveal(stranger, -30)
+    books.take(seen())
+    assert books.events[0].data == {"candidates": [ADA.id]}
+    assert len(books.verdict().candidates) == 2
+
+
+def test_a_connection_made_in_the_providers_dashboard_is_told_as_nobodys() -> None:
+    books = Books(session("ada"))
+    books.take(seen())
+    assert books.told() == ["connection.ambiguous"]
+
+
+def test_what_a_withdrawn_link_brings_later_is_told_as_nobodys_with_its_candidate() -> None:
+    books = with_ada()
+    books.revoke(ADA, -30)
+    books.take(seen())
+    assert books.verdict().who is None
+    assert books.events[0].data == {"candidates": [ADA.id]}
+
+
+def test_a_link_that_mends_a_connection_is_no_candidate_for_new_ones() -> None:
+    mending = replace(ADA, mode=Mode.RECONNECT)
+    books = Books(mending)
+    books.reveal(mending, -60, edits=CONNECTION)
+    books.take(seen("another"))
+    assert books.told() == ["connection.ambiguous"]
+
+
+# reassigned
+
+
+def test_an_invitation_overturns_who_was_presumed_and_both_sessions_lists_say_so() -> None:
+    books = with_ada(BOB)
+    books.take(seen())
+    changes = books.take(seen(), invitation("inv_bob", CONNECTION))
+    assert books.verdict().who == who(BOB)
+    assert books.joined == {(BOB.id, CONNECTION)}
+    assert changes.events[0].type == "connection.reassigned"
+    assert changes.events[0].user_id == BOB.user_id
+    assert books.sessions[BOB.id].status is SessionStatus.CONNECTED
+
+
+def test_an_invitation_made_elsewhere_takes_it_from_who_was_presumed() -> None:
+    books = with_ada()
+    books.take(seen())
+    books.take(seen(), invitation("inv_of_an_operator", CONNECTION))
+    assert books.verdict().who is None
+    assert books.joined == set()
+    assert books.told()[-1] == "connection.ambiguous"
+
+
+def test_two_invitations_that_contradict_each_other_take_it_from_its_owner() -> None:
+    other = with_link(CAROL, link(invitation_id="inv_carol"))
+    books = Books(BOB, other)
+    books.take(seen(), invitation("inv_bob", CONNECTION))
+    books.take(seen(), invitation("inv_bob", CONNECTION), invitation("inv_carol", CONNECTION))
+    assert books.verdict().who is None
+    assert books.events[-1].data == {"candidates": [BOB.id, other.id]}
+
+
+def test_a_page_started_just_after_the_creation_does_not_take_it_from_who_was_presumed() -> None:
+    books = with_ada(CAROL)
+    books.take(seen())
+    books.reveal(CAROL, 3)
+    assert books.take(seen()) == Changes()
+    assert books.verdict().who == who(ADA)
+
+
+def test_an_invitation_that_became_ours_after_it_was_first_seen_still_names_its_session() -> None:
+    early = replace(BOB, link=None)
+    books = Books(early)
+    books.take(seen(), invitation("inv_bob", CONNECTION))
+    assert books.verdict().who is None
+    books.sessions[BOB.id] = BOB
+    books.take(seen(), invitation("inv_bob", CONNECTION))
+    assert books.verdict().who == who(BOB)
+
+
+# claims
+
+
+def ambiguous() -> Books:
+    books = with_ada(CAROL)
+    books.reveal(CAROL, -30)
+    books.take(seen())
+    return books
+
+
+def test_a_claim_settles_an_ambiguous_connection() -> None:
+    books = ambiguous()
+    books.claim(CAROL)
+    assert books.verdict().kind is EvidenceKind.CLAIMED
+    assert books.joined == {(CAROL.id, CONNECTION)}
+    assert books.told()[1:] == ["connection.recorded", "session.connected"]
+
+
+def test_a_claim_overturns_who_was_presumed() -> None:
+    books = with_ada(CAROL)
+    books.take(seen())
+    books.claim(CAROL)
+    assert books.verdict().who == who(CAROL)
+    assert "connection.reassigned" in books.told()
+
+
+def test_a_claim_for_who_was_presumed_already_makes_it_certain_and_tells_nothing_new() -> None:
+    books = with_ada()
+    books.take(seen())
+    count = len(books.events)
+    books.claim(ADA)
+    assert not books.verdict().presumed
+    assert books.connections[CONNECTION].evidence_at == NOW + 1
+    assert len(books.events) == count
+
+
+def test_a_claim_undone_leaves_it_to_the_evidence_that_remains() -> None:
+    books = ambiguous()
+    books.claim(CAROL)
+    books.claim(CAROL, undo=True)
+    assert books.verdict().who is None
+    assert books.joined == set()
+    assert books.told()[-1] == "connection.ambiguous"
+
+
+def test_a_claim_undone_gives_it_back_to_who_was_presumed() -> None:
+    books = with_ada(CAROL)
+    books.take(seen())
+    books.claim(CAROL)
+    books.claim(CAROL, undo=True)
+    assert books.verdict().who == who(ADA)
+    assert books.verdict().presumed
+
+
+def test_a_claim_survives_every_later_reading() -> None:
+    books = ambiguous()
+    books.claim(CAROL)
+    assert books.take(seen(), after=600) == Changes()
+    assert books.verdict().who == who(CAROL)
+
+
+def test_an_invitation_that_names_it_later_overturns_a_claim() -> None:
+    books = ambiguous()
+    books.sessions[BOB.id] = BOB
+    books.claim(CAROL)
+    books.take(seen(), invitation("inv_bob", CONNECTION))
+    assert books.verdict().who == who(BOB)
+
+
+# order
+
+
+READINGS = (
+    reading(seen(), invitation("inv_bob", uses=1), after=3),
+    reading(seen(status="PENDING", provider_updated_at=seen().provider_updated_at - 1), after=1),
+    reading(seen(), invitation("inv_bob", "another"), seen("another", after=9), after=150),
+    reading(invitation("inv_bob", "another"), after=40),
+    reading(after=20),
+)
+
+
+def plain(books: Books) -> object:
+    """What the outcome is, whenever it came about."""
+    return (
+        {key: (one.verdict, one.seen) for key, one in books.connections.items()},
+        {one.id: one.status for one in books.sessions.values()},
+        books.joined,
+    )
+
+
+def outcome(order: tuple[int, ...]) -> object:
+    books = with_ada(BOB)
+    for number in order:
+        books.read(READINGS[number])
+    return plain(books)
+
+
+def test_every_order_of_a_story_ends_alike() -> None:
+    outcomes = [outcome(order) for order in permutations(range(len(READINGS)))]
+    assert all(each == outcomes[0] for each in outcomes)
+
+
+@given(st.lists(st.integers(0, len(READINGS) - 1), max_size=12))
+def test_repetitions_in_any_order_end_alike(extra: list[int]) -> None:
+    assert outcome((*extra, *range(len(READINGS)))) == outcome(tuple(range(len(READINGS))))
+
+
+@given(st.permutations(range(len(READINGS))), st.lists(st.integers(0, len(READINGS) - 1)))
+def test_nothing_that_was_told_is_told_twice(order: list[int], again: list[int]) -> None:
+    books = with_ada(BOB)
+    for number in (*order, *again):
+        books.read(READINGS[number])
+    told = [(news.type, news.connection_id) for news in books.events if news.type != "connection.updated"]
+    assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize("clock_is_off", [-600.0, 600.0])
+def test_our_clock_is_ten_minutes_off_and_nothing_changes(clock_is_off: float) -> None:
+    books, shifted = with_ada(BOB), with_ada(BOB)
+    shifted.now += clock_is_off
+    for one in READINGS:
+        books.read(one)
+        shifted.read(one)
+    assert plain(books) == plain(shifted)
