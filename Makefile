@@ -3,6 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 export PYTHON ?=
+# What this machine trusts, a company's own proxy included; without such a list, the one that uv brings.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS := 1
+endif
 BIN := .venv/bin
 CHROMIUM ?= $(shell scripts/browser --find)
 export CHROMIUM
