@@ -106,17 +106,21 @@ class SqliteEngine:
         """See Engine."""
         if self._watcher is not None:
             self._watcher.cancel()
-        self._jobs.put(None)
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
-        if self._readers is not None:
-            await asyncio.to_thread(self._readers.shutdown)
+        thread, self._thread = self._thread, None
+        readers, self._readers = self._readers, None
+        if thread is not None:
+            self._jobs.put(None)
+            await asyncio.to_thread(thread.join)
+        if readers is not None:
+            await asyncio.to_thread(readers.shutdown)
         for connection in self._connections:
             connection.close()
         self._connections.clear()
 
     async def write(self, unit: Unit[T]) -> T:
         """See Engine."""
+        if self._thread is None:
+            raise Unavailable
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(_Job(unit, future, loop))
