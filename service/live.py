@@ -15,7 +15,9 @@ EVERYBODY = ""  # a listener of all sessions
 class Live:
     """See the module."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_alive_seconds: float = 15.0) -> None:
+        """`keep_alive_seconds` is how long a stream may stay silent."""
+        self.keep_alive_seconds = keep_alive_seconds
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self.closing = asyncio.Event()
 

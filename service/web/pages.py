@@ -138,7 +138,7 @@ class Pages:
 
     async def _on_error(self, request: Request, exc: Exception) -> Response:
         error = exc if isinstance(exc, MagiclinkError) else MagiclinkError()
-        if wants_json(request) or (request.url.path.startswith(("/live/", "/embed/")) and request.method == "POST"):
+        if _by_script(request) or (request.url.path.startswith("/embed/") and request.method == "POST"):
             return problem(error)
         return self._faces.error(error)
 

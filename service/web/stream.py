@@ -18,8 +18,6 @@ from service.live import Live, heard
 from service.model import Event, SessionId
 from service.web.render import iso
 
-KEEP_ALIVE_SECONDS = 15.0
-
 View = Callable[[], Awaitable[dict[str, Any]]]
 Since = Callable[[int], Awaitable[list[Event]]]
 
@@ -69,7 +67,7 @@ class Stream:
                 await _write(send, "view", None, self._told("view", view["seq"], view["at"], view))
             while view is not None and not gone.done() and not self._live.closing.is_set():
                 view = await self._tell_news(send, view)
-                if not await heard(bell, KEEP_ALIVE_SECONDS):
+                if view is not None and not await heard(bell, self._live.keep_alive_seconds):
                     await _send(send, b": \n\n")
                     view = await self._still_there(send)
 
