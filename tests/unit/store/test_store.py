@@ -1,0 +1,24 @@
+"""The store as a whole: which engine an address means."""
+
+import pytest
+
+from service.errors import BadSettings
+from service.store import engine_for
+from service.store.postgres import PostgresEngine
+from service.store.sqlite import SqliteEngine
+
+
+def test_an_address_of_a_file_means_sqlite() -> None:
+    assert isinstance(engine_for("sqlite:///magiclink.db", lambda: 0.0), SqliteEngine)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_an_address_of_a_server_means_postgresql(scheme: str) -> None:
+    assert isinstance(engine_for(f"{scheme}://somewhere/magiclink", lambda: 0.0), PostgresEngine)
+
+
+@pytest.mark.parametrize("url", ["", "mysql://somewhere", "sqlite:/magiclink.db", "magiclink.db"])
+def test_any_other_address_stops_the_start_and_is_not_repeated(url: str) -> None:
+    with pytest.raises(BadSettings, match="MAGICLINK_DATABASE_URL") as refused:
+        engine_for(url, lambda: 0.0)
+    assert not url or url not in refused.value.detail
