@@ -11,7 +11,7 @@ BIN := .venv/bin
 CHROMIUM ?= $(shell scripts/browser --find)
 export CHROMIUM
 NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_executable as driver; print(driver()[0])'
-PYTEST := $(BIN)/coverage run -m pytest -q
+PYTEST := $(BIN)/coverage run -m pytest -q --durations=10
 
 .PHONY: help dev test check format types contracts javascript unit browser coverage bench simulate browser-installed clean
 
