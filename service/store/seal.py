@@ -31,15 +31,15 @@ class Seal:
         return f"{self._newest}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, row_id: str) -> str:
-        """Decrypt; an unknown key or a value of another row gives an empty text, which no reader takes for a link."""
+        """Decrypt; what is damaged, another row's or of an unknown key gives an empty text, no link."""
         name, _, value = sealed.partition(".")
         box = self._boxes.get(name)
         if box is None:
             return ""
-        raw = base64.urlsafe_b64decode(value)
         try:
+            raw = base64.urlsafe_b64decode(value)
             return box.decrypt(raw[:_NONCE], raw[_NONCE:], row_id.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             return ""
 
 
