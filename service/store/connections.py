@@ -113,8 +113,9 @@ def _by_invitation(tx: Tx, invitations: frozenset[InvitationId]) -> dict[Invitat
 
 
 def _session_rows(tx: Tx, where: str, values: Iterable[str]) -> list[Row]:
+    """Locked, since they are written whole: what a host or a page does meanwhile waits, and is not undone."""
     sql = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref WHERE {where}"
-    return list(tx.among(sql, values))
+    return list(tx.among(f"{sql} ORDER BY s.id{tx.dialect.lock and ' FOR UPDATE OF s'}", values))
 
 
 def _facts(tx: Tx, ref: CompanyRef, connections: frozenset[ConnectionId]) -> tuple[FactRow, ...]:
