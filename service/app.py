@@ -31,6 +31,7 @@ from service.store import Store, engine_for
 from service.store.tx import Engine
 from service.web.api import Api
 from service.web.api import Stories as ApiStories
+from service.web.docs import Docs
 from service.web.faces import Faces
 from service.web.hooks import Hooks
 from service.web.limits import PageLimits
@@ -174,7 +175,8 @@ def _handlers(store: Store, sessions: Sessions, handoff: Handoff, connections: C
 
 
 def _routes(settings: Settings, world: World, wired: Wired) -> list[Any]:
-    faces = Faces(_environment(), settings, wired.handoff.callback_state, wired.handoff.result)
+    environment = _environment()
+    faces = Faces(environment, settings, wired.handoff.callback_state, wired.handoff.result)
     steps = Steps(wired.handoff, wired.live, faces, PageLimits(world.monotonic))
     pages = Pages(PageStories(wired.handoff, wired.connections), faces, steps)
     api = Api(ApiStories(wired.sessions, wired.links, wired.connections, wired.keys, wired.live), settings)
@@ -187,6 +189,7 @@ def _routes(settings: Settings, world: World, wired: Wired) -> list[Any]:
         Mount("/v1", api.app(), name="api"),
         Mount("/webhooks", hooks.app(), name="hooks"),
         *Probes(check, wired.live.count, wired.metrics, settings.metrics_key).routes(),
+        *Docs(environment, settings.public_url).routes(),
         Mount("", pages.app(), name="pages"),
     ]
 
