@@ -164,7 +164,7 @@ def _handlers(store: Store, sessions: Sessions, handoff: Handoff, connections: C
         return DAY_SECONDS
 
     return {
-        WorkKind.PREPARE: links.prepare,
+        WorkKind.PREPARE: links.prepare_behind,
         WorkKind.WITHDRAW: links.withdraw,
         WorkKind.RECONCILE: connections.reconcile,
         WorkKind.DOCUMENTS: connections.read_documents,

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from service.errors import (
     Forbidden,
     ProviderBroken,
+    ProviderBusy,
     ProviderFailure,
     ProviderRefused,
     ProviderUnauthorized,
@@ -38,13 +39,14 @@ from service.model import (
 from service.provider import FoundCompany, FoundSite, Provider, Redirect
 from service.state import CallbackState, Signer
 from service.store import Store
-from service.transitions import GRACE_SECONDS, reveal
+from service.transitions import GRACE_SECONDS, is_present, reveal
 
 _log = logging.getLogger(__name__)
 
 # How long the provider's lists may take to show what a lost call created.
 LOST_SECONDS = 120.0
 _ODD_SECONDS = 3600
+_WAITED_SECONDS = 3.0
 # A key may be good for links and not for invitations; if it is good for neither, the magic link's call says so.
 _NO_INVITATIONS = (ProviderRefused, ProviderUnauthorized)
 _UNBOUND = 0  # a state that travels through the provider is for whichever page holds the session then
@@ -83,6 +85,21 @@ class Links:
             code = exc.code
             await self._store.sessions.change(session_id, lambda current: _failed(current, code))
             raise
+
+    async def prepare_behind(self, session_id: SessionId) -> float | None:
+        """As `prepare`, where nobody waits for the answer; seconds until again while a page waits for the link.
+
+        Such a page goes on within seconds of the provider's recovery, however long that took.
+        """
+        try:
+            await self.prepare(session_id)
+        except ProviderFailure as exc:
+            session = await self._store.sessions.get(session_id)
+            if isinstance(exc, (ProviderRefused, ProviderBusy)) or not is_present(session, self._clock()):
+                raise
+            _log.warning("a page waits for its link: %s", exc.code, extra={"session": session_id})
+            return _WAITED_SECONDS
+        return None
 
     async def give_up(self, session_id: SessionId, code: str) -> Session:
         """The host would not wait: no link, and the session says why."""

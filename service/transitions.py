@@ -21,9 +21,14 @@ PRESENT_SECONDS = 60.0
 _SOON_SECONDS = 4.0
 
 
+def is_present(session: Session, now: float) -> bool:
+    """Whether a page of it was heard of within the last minute."""
+    return session.seen_at is not None and now - session.seen_at < PRESENT_SECONDS
+
+
 def seconds_left(session: Session, now: float) -> float:
     """How long until it expires; a page that is present, or was just finished, has the grace too."""
-    busy = session.seen_at is not None and now - session.seen_at < PRESENT_SECONDS
+    busy = is_present(session, now)
     finishing = session.finished_at is not None and session.status is SessionStatus.OPENED
     end = session.expires_at + (GRACE_SECONDS if busy or finishing else 0.0)
     left = end - now
@@ -103,8 +108,7 @@ def refuse_closed(session: Session, now: float) -> None:
         raise Revoked
     if session.status is SessionStatus.FAILED:
         raise SessionClosed("No link could be made for this session")
-    going_on = session.seen_at is not None and now - session.seen_at < PRESENT_SECONDS
-    over = now >= session.expires_at + (GRACE_SECONDS if going_on else 0.0)
+    over = now >= session.expires_at + (GRACE_SECONDS if is_present(session, now) else 0.0)
     if session.status is SessionStatus.EXPIRED or (over and session.status is not SessionStatus.CONNECTED):
         raise Expired
 
