@@ -1,0 +1,66 @@
+"""Bells: who is told, who is not, and how waiting ends."""
+
+import asyncio
+
+import pytest
+
+from service.live import EVERYBODY, Live, heard
+
+
+async def test_only_those_who_listen_to_the_session_and_those_who_listen_to_all_are_told() -> None:
+    live = Live()
+    async with live.listen("ses_1") as one, live.listen("ses_2") as other, live.listen() as everybody:
+        live.tell({"ses_1"})
+        assert (one.is_set(), other.is_set(), everybody.is_set()) == (True, False, True)
+
+
+async def test_all_pages_of_a_session_are_told() -> None:
+    live = Live()
+    async with live.listen("ses_1") as one, live.listen("ses_1") as same:
+        live.tell({"ses_1"})
+        assert one.is_set()
+        assert same.is_set()
+
+
+async def test_where_nobody_knows_what_happened_everybody_looks() -> None:
+    live = Live()
+    async with live.listen("ses_1") as one, live.listen(EVERYBODY) as everybody:
+        live.tell_all()
+        assert one.is_set()
+        assert everybody.is_set()
+
+
+async def test_who_left_is_forgotten_even_by_an_error() -> None:
+    live = Live()
+    with pytest.raises(ConnectionResetError):
+        async with live.listen("ses_1"), live.listen("ses_1"):
+            assert live.count() == 2
+            raise ConnectionResetError
+    assert live.count() == 0
+    live.tell({"ses_1"})
+
+
+async def test_a_bell_that_rang_before_anybody_waited_is_heard_once() -> None:
+    live = Live()
+    async with live.listen("ses_1") as bell:
+        live.tell({"ses_1"})
+        assert await heard(bell, 5)
+        assert not await heard(bell, 0)
+
+
+async def test_who_waits_is_woken_by_the_news() -> None:
+    live = Live()
+    async with live.listen("ses_1") as bell:
+        waiting = asyncio.create_task(heard(bell, 5))
+        live.tell({"ses_1"})
+        assert await waiting
+
+
+async def test_closing_wakes_everybody_and_whoever_comes_later() -> None:
+    live = Live()
+    async with live.listen("ses_1") as bell:
+        live.close()
+        assert bell.is_set()
+    async with live.listen("ses_2") as late:
+        assert late.is_set()
+    assert live.closing.is_set()
