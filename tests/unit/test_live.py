@@ -30,12 +30,16 @@ async def test_where_nobody_knows_what_happened_everybody_looks() -> None:
         assert everybody.is_set()
 
 
+async def _breaks_off(live: Live) -> None:
+    async with live.listen("ses_1"), live.listen("ses_1"):
+        assert live.count() == 2
+        raise ConnectionResetError
+
+
 async def test_who_left_is_forgotten_even_by_an_error() -> None:
     live = Live()
     with pytest.raises(ConnectionResetError):
-        async with live.listen("ses_1"), live.listen("ses_1"):
-            assert live.count() == 2
-            raise ConnectionResetError
+        await _breaks_off(live)
     assert live.count() == 0
     live.tell({"ses_1"})
 
