@@ -118,6 +118,7 @@ class Links:
             link = await self._reconnect_link(session)
         else:
             async with self._locks[session.company.ref]:
+                session = await self._store.sessions.get(session.id)  # its places may have been named meanwhile
                 company_id = await self._company(session.company)
                 site_ids = await self._sites(company_id, session.sites)
             link = await self._connect_link(session, company_id, site_ids)
@@ -147,6 +148,9 @@ class Links:
         if existing:
             return existing[0]
         await self._begin(company.ref)
+        known = await self._store.companies.get(company.ref)
+        if known.provider_id is not None:  # by another process, while the list was read
+            return await self._provider.company(known.provider_id)
         try:
             return await self._provider.create_company(company.name or "", company.external_id or "")
         except ProviderFailure as exc:
@@ -167,6 +171,10 @@ class Links:
         found = known.get(site.external_id or "")
         if found is None:
             await self._begin(site.ref)
+            named = (await self._store.companies.site(site.ref)).provider_id
+            if named is not None:  # by another process, while the company was read
+                await self._store.companies.settled(site.ref)
+                return named
             try:
                 found = await self._provider.create_site(company_id, site.name or "", site.external_id, site.address)
             except ProviderFailure as exc:
@@ -178,7 +186,7 @@ class Links:
 
     async def _begin(self, ref: str) -> None:
         """Note that a creating call is about to be made; refuse while an earlier one may still show its effect."""
-        earlier = await self._store.companies.begin(ref)
+        earlier = await self._store.companies.begin(ref, LOST_SECONDS)
         if earlier is not None and self._clock() - earlier.called_at < LOST_SECONDS:
             raise ProviderBroken("An earlier call to the provider was not answered; waiting for what it did")
 

@@ -67,9 +67,16 @@ class Companies:
             lambda tx: tx.run("UPDATE sites SET provider_id = :id WHERE ref = :ref", id=provider_id, ref=ref)
         )
 
-    async def begin(self, ref: str) -> Intent | None:
-        """Write, before a creating call, that it will be made; answers the intent of an earlier call that was lost."""
-        return await self._engine.write(lambda tx: _begin(tx, ref, self._clock()))
+    async def site(self, ref: SiteRef) -> Site:
+        """One site by our own reference, as it is now. Raises NotFound."""
+        return await self._engine.read(lambda tx: _site(tx, ref))
+
+    async def begin(self, ref: str, lost_seconds: float = 0.0) -> Intent | None:
+        """Write, before a creating call, that it will be made; answers the intent of an earlier call that was lost.
+
+        An earlier call older than `lost_seconds` is over: this one takes its place, and its own time begins.
+        """
+        return await self._engine.write(lambda tx: _begin(tx, ref, self._clock(), lost_seconds))
 
     async def settled(self, ref: str) -> None:
         """The creating call was answered, or certainly never received."""
@@ -107,6 +114,9 @@ def _adopt_site(tx: Tx, company_ref: CompanyRef, site: Site) -> Site:
     column, value = ("provider_id", site.provider_id) if site.provider_id else ("external_id", site.external_id)
     query = f"SELECT * FROM sites WHERE company_ref = :company AND {column} = :value"
     row = tx.one(query, company=company_ref, value=value)
+    if row is None:  # nobody else adds a site to this company while we do: another may have, a moment ago
+        tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=company_ref)
+        row = tx.one(query, company=company_ref, value=value)
     if row is not None:
         return site_of(row)
     tx.run(
@@ -130,6 +140,13 @@ def _company(tx: Tx, ref: CompanyRef) -> Company:
     return company_of(row)
 
 
+def _site(tx: Tx, ref: SiteRef) -> Site:
+    row = tx.one("SELECT * FROM sites WHERE ref = :ref", ref=ref)
+    if row is None:
+        raise NotFound
+    return site_of(row)
+
+
 def _sites(tx: Tx, ref: CompanyRef) -> list[Site]:
     return [site_of(row) for row in tx.all("SELECT * FROM sites WHERE company_ref = :ref ORDER BY ref", ref=ref)]
 
@@ -151,7 +168,10 @@ def _by_external_id(tx: Tx, company: Company) -> Company | None:
 
 
 def _name_company(tx: Tx, ref: CompanyRef, provider_id: ProviderCompanyId, provider_at: float) -> Company:
+    tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=ref)
     company = _company(tx, ref)
+    if company.provider_id not in {None, provider_id}:
+        return company  # named by another process: links of that company may be out already
     twin = _by_provider_id(tx, provider_id)
     if twin is not None and twin.tenant != company.tenant:
         raise Forbidden("This company belongs to another tenant")
@@ -188,12 +208,15 @@ def _merge(tx: Tx, company: Company, twin: Company) -> Company:
     return replace(twin, external_id=external_id, name=name)
 
 
-def _begin(tx: Tx, ref: str, now: float) -> Intent | None:
-    row = tx.one("SELECT * FROM intents WHERE ref = :ref", ref=ref)
-    if row is not None:
-        return Intent(row["called_at"])
-    tx.run("INSERT INTO intents (ref, called_at) VALUES (:ref, :now)", ref=ref, now=now)
-    return None
+def _begin(tx: Tx, ref: str, now: float, lost_seconds: float) -> Intent | None:
+    if tx.run("INSERT INTO intents (ref, called_at) VALUES (:ref, :now) ON CONFLICT DO NOTHING", ref=ref, now=now):
+        return None
+    row = tx.one(f"SELECT * FROM intents WHERE ref = :ref{tx.dialect.lock}", ref=ref)
+    if row is None:  # settled by another process this very moment
+        return Intent(now)
+    if now - row["called_at"] >= lost_seconds:
+        tx.run("UPDATE intents SET called_at = :now WHERE ref = :ref", ref=ref, now=now)
+    return Intent(row["called_at"])
 
 
 def _pulse(tx: Tx, ref: CompanyRef, now: float) -> Pulse:

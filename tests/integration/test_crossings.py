@@ -1,15 +1,19 @@
 """Two processes, or one that woke up late, in the middle of each other's work: nothing is undone or done twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
+import httpx
 import pytest
 
+from service.app import Wired, World, create_app
 from service.ledger import Changes, Ledger
-from service.model import InvitationId, Session, SessionId, SessionStatus
+from service.model import InvitationId, ProviderCompanyId, Session, SessionId, SessionStatus
+from service.provider import Pace
 from tests.clock import Clock
 from tests.integration.houses import Street
 from tests.integration.people import Someone
@@ -43,3 +47,74 @@ async def test_a_look_at_the_provider_does_not_undo_what_a_host_does_meanwhile(w
     await wired.store.connections.settle(session.company.ref, [], named, decide)
     await asyncio.wrap_future(meanwhile[0])
     assert (await page.stored())["status"] == "revoked"
+
+
+@asynccontextmanager
+async def other_process(street: Street) -> AsyncIterator[Wired]:
+    """A second process of the service on the same database."""
+    pace = Pace(monotonic=street.clock.now, sleep=asyncio.sleep)
+    world = World(street.clock.now, street.clock.now, transport=street.outgoing, pace=pace, background=False)
+    app = create_app(street.settings, world)
+    async with app.router.lifespan_context(app):
+        yield app.state.wired
+
+
+def once(street: Street, call: str, act: Callable[[], Awaitable[object]]) -> None:
+    """Do this when the provider has answered such a call for the first time, and before we read the answer."""
+
+    async def after(request: httpx.Request) -> None:
+        if re.fullmatch(call, f"{request.method} {request.url.path}"):
+            street.outgoing.after = None
+            await act()
+
+    street.outgoing.after = after
+
+
+async def test_a_company_that_another_process_makes_while_we_look_for_it_is_not_made_twice(
+    street: Street, ada: Someone, bob: Someone
+) -> None:
+    hers, his = [await street.post("/v1/sessions", one.wants()) for one in (ada, bob)]
+    async with other_process(street) as other:
+        once(street, "GET /v2.2/company", lambda: other.links.prepare(his["id"]))
+        await street.wired.links.prepare(hers["id"])
+    assert (street.outgoing.made("POST /v2.2/company"), street.outgoing.made("POST /site")) == (1, 1)
+    made = [await street.get(f"/v1/sessions/{one['id']}") for one in (hers, his)]
+    assert made[0]["company"] == made[1]["company"]
+    assert [one["link"]["status"] for one in made] == ["ready", "ready"]
+
+
+async def test_a_site_that_another_process_makes_while_we_look_for_it_is_not_made_twice(
+    street: Street, ada: Someone, bob: Someone
+) -> None:
+    await ada.session()
+    street.outgoing.calls.clear()
+    mill = [{"externalId": "mill", "name": "Mill"}]
+    hers, his = [await street.post("/v1/sessions", one.wants(sites=mill)) for one in (ada, bob)]
+    async with other_process(street) as other:
+        once(street, "GET /v2.2/company/.*", lambda: other.links.prepare(his["id"]))
+        await street.wired.links.prepare(hers["id"])
+    assert street.outgoing.made("POST /site") == 1
+    made = [await street.get(f"/v1/sessions/{one['id']}") for one in (hers, his)]
+    assert made[0]["sites"] == made[1]["sites"]
+
+
+async def test_a_company_that_was_named_keeps_its_name_whatever_a_late_process_says(
+    street: Street, ada: Someone
+) -> None:
+    session = await street.wired.store.sessions.get((await ada.session())["id"])
+    named = await street.wired.store.companies.named(session.company.ref, ProviderCompanyId("another"), 0.0)
+    assert named == session.company
+
+
+async def test_every_creation_whose_answer_was_lost_is_waited_for_not_only_the_first(
+    street: Street, ada: Someone
+) -> None:
+    async def lose(request: httpx.Request) -> None:
+        if (request.method, request.url.path) == ("POST", "/v2.2/company"):
+            raise httpx.ReadTimeout("lost", request=request)
+
+    street.outgoing.before = lose
+    await ada.session()
+    for seconds, calls in ((60, 1), (61, 2), (30, 2), (60, 2), (60, 3)):
+        await street.later(seconds)
+        assert street.outgoing.made("POST /v2.2/company") == calls
