@@ -17,6 +17,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from service.errors import Unavailable
+from service.model import Clock
 from service.store.tx import Dialect, T, Tx, Unit, percent_style
 
 _log = logging.getLogger(__name__)
@@ -45,8 +46,8 @@ class PostgresDialect:
     next_seq = "NULL"
     drawn = "nextval('event_draws')"
 
-    def __init__(self, offset: Callable[[], float] | None = None) -> None:
-        self._offset = offset or (lambda: 0.0)
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock
 
     def translate(self, sql: str) -> str:
         """`:name` as psycopg writes it."""
@@ -54,15 +55,17 @@ class PostgresDialect:
 
     def now(self, tx: Tx) -> float:
         """Seconds since the epoch."""
+        if self._clock is not None:
+            return self._clock()
         row = tx.one("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION) AS now")
-        return (float(row["now"]) if row is not None else 0.0) + self._offset()
+        return float(row["now"]) if row is not None else 0.0
 
 
 class PostgresEngine:
-    """One database, shared by any number of processes. `offset` moves the clock, for those who test time."""
+    """One database, shared by any number of processes. `clock` stands in for the server's, for those who test time."""
 
-    def __init__(self, url: str, offset: Callable[[], float] | None = None) -> None:
-        self._dialect = PostgresDialect(offset)
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self._dialect = PostgresDialect(clock)
         self._url = url
         self._pool: ThreadPoolExecutor | None = None
         self._local = threading.local()
@@ -166,6 +169,11 @@ class PostgresEngine:
             self._open.discard(connection)
             connection.close()
 
+    async def number(self) -> None:
+        """Give their positions to all events that are committed, now; it happens by itself a moment later."""
+        if self._pool is not None:
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._number)
+
     def _number_forever(self) -> None:
         while not self._closing.is_set():
             self._unnumbered.wait(_SWEEP_SECONDS)  # what a killed process left is found by the next sweep
@@ -190,6 +198,8 @@ class PostgresEngine:
                 with psycopg.connect(self._url, autocommit=True, **_CONNECT) as connection:  # type: ignore[arg-type]
                     connection.execute(f"LISTEN {_CHANNEL}")
                     last = self._listen(connection, last)
+            except psycopg.errors.UndefinedTable:  # opened, and not migrated yet
+                self._closing.wait(_SWEEP_SECONDS)
             except psycopg.Error:
                 _log.warning("the database does not answer; live news waits")
                 self._closing.wait(_SWEEP_SECONDS)

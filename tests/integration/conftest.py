@@ -10,8 +10,31 @@ from tests.integration.houses import Street
 from tests.integration.people import Someone
 
 
+# Stories of what is recorded, and for whom, are told on both databases; those of pages, troubles and words on one.
+ON_BOTH = {
+    "callback",
+    "claim",
+    "create_session",
+    "idempotency",
+    "reconnect",
+    "revoke",
+    "session_life",
+    "webhooks",
+    "whose",
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_url" in metafunc.fixturenames:
+        story = metafunc.module.__name__.rpartition(".test_")[2]
+        kinds = ["sqlite", "postgresql"] if story in ON_BOTH else ["sqlite"]
+        metafunc.parametrize("database_url", kinds, indirect=True)
+
+
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path / 'magiclink.db'}"
 
 

@@ -17,6 +17,9 @@ from service.model import Tenant
 from service.provider import Pace
 from service.settings import Settings
 from service.state import digest
+from service.store import engine_for
+from service.store.postgres import PostgresEngine
+from service.store.tx import Engine
 from tests.clock import Clock
 from tests.contract.sandbox_house import SECRET, Received, Sandbox, Wire
 
@@ -129,7 +132,12 @@ class Street:
     async def open(self) -> None:
         pace = Pace(monotonic=self.clock.now, sleep=self._sleep)
         world = World(
-            clock=self.clock.now, monotonic=self.clock.now, transport=self.outgoing, pace=pace, background=False
+            clock=self.clock.now,
+            monotonic=self.clock.now,
+            transport=self.outgoing,
+            pace=pace,
+            background=False,
+            engine=_engine,
         )
         app = create_app(self.settings, world)
         await self._running.enter_async_context(app.router.lifespan_context(app))
@@ -162,6 +170,13 @@ class Street:
     async def drain(self) -> None:
         """Do everything that is due by now."""
         await self.wired.worker.drain()
+        await self.settled()
+
+    async def settled(self) -> None:
+        """All that is written is told: on PostgreSQL events get their positions a moment after the commit."""
+        engine = self.wired.store.engine
+        if isinstance(engine, PostgresEngine):
+            await engine.number()
 
     async def later(self, seconds: float) -> None:
         """Time passes, and what comes due in it is done."""
@@ -174,6 +189,7 @@ class Street:
         await self.drain()
 
     async def get(self, path: str, **params: Any) -> Any:
+        await self.settled()
         answer = await self.host.get(path, params=params)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -196,6 +212,13 @@ class Street:
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.clock.advance(seconds)
+
+
+def _engine(url: str, clock: Callable[[], float]) -> Engine:
+    """The database's clock is the test's too."""
+    if url.startswith("sqlite:"):
+        return engine_for(url, clock)
+    return PostgresEngine(url, clock)
 
 
 def refused(answer: httpx.Response, status: int, code: str, pointer: str | None = None) -> Wire:
