@@ -7,7 +7,7 @@ const HEARTBEAT_MS = 20_000;
 const SECOND_LOOK_MS = 15_000;
 const FAREWELL_MS = 3_000;
 const LAST_WORDS = {
-  expired: "expired", session_closed: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid",
+  expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid",
 };
 
 const main = document.getElementById("flow");
