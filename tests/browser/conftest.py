@@ -70,6 +70,18 @@ def street(tmp_path_factory: pytest.TempPathFactory, guest: str) -> Iterator[Str
 
 
 @pytest.fixture(scope="session")
+def returning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    """Another street, whose provider sends people back to where they came from, as its documentation does not promise.
+
+    Nobody has been here before the first picture is taken.
+    """
+    folder = tmp_path_factory.mktemp("returning") / "data"
+    environ = {"MAGICLINK_PROVIDER_REDIRECTS": "on", "SANDBOX_REDIRECTS": "1"}
+    with running_street(folder, ("--data-delay", "1.5"), **environ) as street:
+        yield street
+
+
+@pytest.fixture(scope="session")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(timeout=15) as client:
         yield client
@@ -109,14 +121,14 @@ async def newcomer(browser: Browser, street: Street) -> AsyncIterator[Newcomer]:
         if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
             complaints.append(message.text)
 
-    async def make(*, width: int = 1280, watched: bool = True, **options: Any) -> Person:
+    async def make(on: Street = street, *, width: int = 1280, watched: bool = True, **options: Any) -> Person:
         context = await browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         context.set_default_timeout(10 * SECONDS)
         if watched:
             context.on("console", listen)
             context.on("weberror", lambda error: complaints.append(str(error.error)))
-        return Person(await context.new_page(), street)
+        return Person(await context.new_page(), on)
 
     yield make
     for context in contexts:

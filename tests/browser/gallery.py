@@ -1,15 +1,20 @@
 """Pictures of every page in four dresses, and what axe, and a ruler, have to say about each."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # brings no types
-from playwright.async_api import Frame, Page
+from playwright.async_api import Error, Frame, Page
 
 WIDTHS = (1280, 320)
 SCHEMES = ("light", "dark")
-PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# A frame that is hidden paints nothing, and is not waited for.
+PAINTED = """() => new Promise((done) => {
+    requestAnimationFrame(() => requestAnimationFrame(done));
+    setTimeout(done, 100);
+})"""
 TOO_WIDE = "() => document.scrollingElement.scrollWidth > innerWidth"
 # The dress changes colours and nothing else, so that in the dark only what depends on them is asked again.
 RULES: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
@@ -25,18 +30,21 @@ class Gallery:
 
     async def show(self, page: Page, name: str, frames: Sequence[Frame] = (), widths: Sequence[int] = WIDTHS) -> None:
         """One page as it stands, in each dress; `frames`: what is looked at of it, if not the page itself."""
-        looked_at = frames or [page.main_frame]
+        looked_at, before = frames or [page.main_frame], page.viewport_size
         found: list[str] = []
         for width in widths:
             await page.set_viewport_size({"width": width, "height": 900 if width > 600 else 700})
             for scheme in SCHEMES:
                 await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 for frame in page.frames:
-                    await frame.evaluate(PAINTED)
+                    with suppress(Error):  # a frame may go when the window changes
+                        await frame.evaluate(PAINTED)
                 picture = self._folder / f"{name}-{width}-{scheme}.png"
                 await page.screenshot(path=picture, full_page=not frames, animations="disabled")
                 for frame in looked_at:
                     found += [f"{picture.stem}: {fault}" for fault in await _faults(frame, scheme)]
+        if before:
+            await page.set_viewport_size(before)
         assert found == []
 
 

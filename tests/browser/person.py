@@ -60,6 +60,11 @@ class FlowPage:
     async def shows(self, words: str, seconds: float = 10) -> None:
         await expect(self.heading(words)).to_be_visible(timeout=seconds * 1000)
 
+    async def opens(self) -> None:
+        """The provider's first page is there, and our page knows."""
+        await self.provider.step("provider").wait_for()
+        await self.where.locator("#flow[data-opened]").wait_for()
+
     def words(self, words: str) -> Locator:
         """As they stand on the page; a screen reader is told them once more, elsewhere."""
         return self.where.locator(".stage").get_by_text(words)
@@ -75,6 +80,7 @@ class Person:
     """Somebody with a browser of their own."""
 
     def __init__(self, page: Page, street: Street) -> None:
+        """`embedded` and `redirected` are our page in its two places."""
         self.page = page
         self.street = street
         self.embedded = FlowPage(page.frame_locator("iframe[title='Connect a utility account']"))
@@ -91,8 +97,9 @@ class Person:
         await self.page.get_by_role("button", name=button, exact=True).click()
 
     async def choose(self, *options: str) -> None:
-        await self.page.get_by_text("Options", exact=True).click()
         for option in options:
+            if not await self.page.get_by_label(option, exact=True).is_visible():
+                await self.page.get_by_text("Options", exact=True).click()
             await self.page.get_by_label(option, exact=True).check()
 
     async def connect(self, *options: str) -> FlowPage:
@@ -102,16 +109,19 @@ class Person:
         await self.press("Connect a utility account")
         return self.embedded
 
-    async def open(self, session: dict[str, Any]) -> FlowPage:
+    async def open(self, session: dict[str, Any], *, inline: bool = False) -> FlowPage:
         """Has the page at hand open a session with our script, and write down all that it is told."""
         await self.page.evaluate(
-            """url => {
+            """([url, inline]) => {
+                const place = document.getElementById("inline");
+                place.hidden = !inline;
                 window.told = [];
                 const tell = (payload) => window.told.push(payload);
                 const names = ["onReady", "onOpen", "onConnected", "onExit", "onExpired", "onError", "onEvent"];
-                window.flow = MagicLink.open({url, ...Object.fromEntries(names.map((name) => [name, tell]))});
+                const handlers = Object.fromEntries(names.map((name) => [name, tell]));
+                window.flow = MagicLink.open({url, ...(inline ? {container: place} : {}), ...handlers});
             }""",
-            session["embedUrl"],
+            [session["embedUrl"], inline],
         )
         return self.embedded
 

@@ -127,7 +127,7 @@ async def test_leaving_closes_the_dialog_and_tells_the_host_once(newcomer: Newco
     ada = await (await newcomer()).sign_in()
     session = await api.create("ada", "leaving")
     flow = await ada.open(session)
-    await flow.provider.step("provider").wait_for()
+    await flow.opens()
     if way == "Escape":
         await flow.where.get_by_role("button", name="I have finished").focus()
         await ada.page.keyboard.press("Escape")

@@ -1,0 +1,60 @@
+"""Every page of the demo host app, in each dress."""
+
+import re
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Newcomer
+from tests.browser.gallery import Gallery
+from tests.browser.street import Street
+
+
+async def test_the_pages_of_somebody_who_is_not_signed_in(newcomer: Newcomer, gallery: Gallery) -> None:
+    someone = await newcomer()
+    await someone.page.goto(someone.street.demo)
+    await gallery.show(someone.page, "demo-sign-in")
+    await someone.page.goto(f"{someone.street.demo}/utilities/done")
+    await gallery.show(someone.page, "demo-sign-in-first")
+    await someone.page.goto(f"{someone.street.demo}/nothing-here")
+    await gallery.show(someone.page, "demo-not-found")
+
+
+async def test_the_pages_on_the_way_from_nothing_to_bills(
+    newcomer: Newcomer, gallery: Gallery, returning: Street
+) -> None:
+    ada = await (await newcomer(returning)).sign_in("Ada Byron")
+    await ada.choose("Invitation", "In this page")
+    await gallery.show(ada.page, "demo-options")
+    flow = await ada.connect()
+    await flow.provider.choose_provider()
+    await gallery.show(ada.page, "demo-inline", widths=[1280])
+    await flow.provider.sign_in("wrong")
+    await flow.words("The sign-in did not work.").wait_for()
+    await flow.press("Leave")
+    await expect(ada.page.get_by_text("Sign-in refused")).to_be_visible()
+    await gallery.show(ada.page, "demo-attention")
+    await ada.choose("In a dialog")
+    flow = await ada.connect()
+    await flow.provider.connect()
+    await flow.press("Done")
+    await gallery.show(ada.page, "demo-first-bills", widths=[320])
+    await ada.page.locator("figure").first.wait_for()
+    await ada.page.get_by_text("Show as a table").first.click()
+    await gallery.show(ada.page, "demo-bills")
+
+
+async def test_the_pages_that_a_redirect_ends_on(newcomer: Newcomer, gallery: Gallery, returning: Street) -> None:
+    mallory = await (await newcomer(returning)).sign_in("Mallory Reed")
+    for name, ending in (("waiting", None), ("left", "Leave")):
+        await mallory.page.goto(mallory.street.demo)
+        await mallory.press("Connect by redirect")
+        await mallory.press("Continue")
+        if ending:
+            await mallory.press(ending)
+        else:
+            way_back = await mallory.page.locator("a[data-done]").first.get_attribute("href")
+            await mallory.page.goto(f"{mallory.street.service}{way_back}")
+        await mallory.page.wait_for_url(re.compile(r"/utilities/done\?"))
+        await gallery.show(mallory.page, f"demo-done-{name}")
+    await mallory.page.goto(f"{mallory.street.demo}/utilities/done?state=nobodys")
+    await gallery.show(mallory.page, "demo-done-not-recognised")

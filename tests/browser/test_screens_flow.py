@@ -1,0 +1,122 @@
+"""Our pages at top level: every one and every state, in each dress."""
+
+import re
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from jinja2 import Environment, FileSystemLoader
+from playwright.async_api import expect
+
+from service.web.contexts import ConnectionView, DonePage, ErrorPage, HandoverPage, Page
+from tests.browser.conftest import Newcomer
+from tests.browser.gallery import Gallery
+from tests.browser.person import Person
+from tests.browser.street import ROOT, Api, Street
+
+HELP = "https://help.example.com/utilities"
+NAMED: dict[str, Any] = {"company": "Harbour Light Foods Ltd", "user_label": "A••• B•••", "support_url": HELP}
+CONNECTIONS = (
+    ConnectionView(status="CONNECTED", provider="Nectar Sandbox Utility"),
+    ConnectionView(status="PENDING"),
+    ConnectionView(status="PASSWORD_INCORRECT", provider="Silent Valley Electric", needs_attention=True),
+)
+# Ends that no single walk reaches: their pages are made from their contexts, as the service does.
+RARE: dict[str, Page] = {
+    "handover": HandoverPage(session_id="ses_1"),
+    "done-attention": DonePage(outcome="attention", connections=CONNECTIONS[2:], **NAMED),
+    "done-connected-some": DonePage(outcome="connected", connections=CONNECTIONS, **NAMED),
+    "done-exited": DonePage(outcome="exited", **NAMED),
+    "done-expired": DonePage(outcome="expired", **NAMED),
+    "done-revoked": DonePage(outcome="revoked", **NAMED),
+    "done-failed": DonePage(outcome="failed", **NAMED),
+    **{
+        f"error-{code}": ErrorPage(code=code, request_id="req_4f1c2a9b7d3e", support_url=HELP)
+        for code in ("session_closed", "taken_over", "rate_limited", "unavailable", "internal")
+    },
+}
+
+
+@pytest.fixture
+async def ada(newcomer: Newcomer) -> Person:
+    return await newcomer()
+
+
+async def test_the_way_by_redirect(ada: Person, newcomer: Newcomer, gallery: Gallery, api: Api) -> None:
+    session = await api.create("ada", "screen-redirect", supportUrl=HELP)
+    page, flow = ada.page, ada.redirected
+    await page.goto(session["redirectUrl"])
+    await gallery.show(page, "top-connect")
+    await ada.press("Continue")
+    await flow.provider.step("provider").wait_for()
+    await gallery.show(page, "top-provider", [page.main_frame], [1280])
+    await flow.press("I have finished")
+    await flow.shows("Confirming with the provider…")
+    await gallery.show(page, "top-confirming")
+    way_back = await page.locator("a[data-done]").first.get_attribute("href")
+
+    other = await newcomer(width=320)
+    await other.page.goto(session["redirectUrl"])
+    await other.press("Continue")
+    await other.redirected.shows("Continue in this window?")
+    await gallery.show(other.page, "top-confirm-takeover")
+    await other.page.goto(f"{ada.street.service}{way_back}")
+    await other.redirected.shows("Is this you?")
+    await gallery.show(other.page, "top-confirm-return")
+    await other.press("Yes, continue")
+    await other.redirected.shows("Thank you. We are confirming with the provider.")
+    await gallery.show(other.page, "top-done-confirming")
+    await flow.shows("You continued in another window.")
+    await gallery.show(page, "top-taken")
+
+
+async def test_the_way_by_redirect_on_a_small_screen(newcomer: Newcomer, gallery: Gallery, api: Api) -> None:
+    ada = await newcomer(width=320)
+    await ada.page.goto((await api.create("ada", "screen-small"))["redirectUrl"])
+    await ada.press("Continue")
+    await ada.redirected.shows("Your secure page is ready.")
+    await gallery.show(ada.page, "top-window", widths=[320])
+
+
+async def test_the_end_of_the_way(ada: Person, gallery: Gallery, api: Api) -> None:
+    await ada.page.goto((await api.create("ada", "screen-end"))["redirectUrl"])
+    await ada.press("Continue")
+    await ada.page.route(re.compile("/callback"), lambda _: None)  # so that the page stays to be looked at
+    await ada.redirected.provider.connect()
+    await ada.redirected.shows("Your account is connected.")
+    await gallery.show(ada.page, "top-connected")
+    await ada.page.unroute_all()
+    await ada.page.get_by_role("link", name="Done").click()
+    await expect(ada.page.get_by_text("You can close this page.")).to_be_visible()
+    await gallery.show(ada.page, "top-done-connected")
+
+
+async def test_addresses_that_lead_nowhere(ada: Person, gallery: Gallery, api: Api, street: Street) -> None:
+    session = await api.create("ada", "screen-nowhere", supportUrl=HELP)
+    await ada.page.goto(session["embedUrl"])
+    await gallery.show(ada.page, "top-elsewhere")
+    await ada.page.goto(session["redirectUrl"])
+    await ada.press("Continue")
+    await ada.redirected.provider.step("provider").wait_for()
+    await api.revoke(session["id"])
+    await ada.redirected.shows("This link was withdrawn.")
+    await gallery.show(ada.page, "top-revoked")
+    addresses = {
+        "error-revoked": session["redirectUrl"],
+        "error-not_found": f"{street.service}/connect/nothing",
+        "error-bad_state": f"{street.service}/callback?state=nobodys",
+    }
+    for name, url in addresses.items():
+        await ada.page.goto(url)
+        await gallery.show(ada.page, f"top-{name}")
+
+
+@pytest.mark.parametrize("name", RARE)
+async def test_ends_that_no_single_walk_reaches(ada: Person, gallery: Gallery, name: str) -> None:
+    page, url = RARE[name], f"{ada.street.service}/{name}"
+    environment = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
+    context = {each.name: getattr(page, each.name) for each in fields(page)}
+    html = environment.get_template(page.template).render(context)
+    await ada.page.route(url, lambda route: route.fulfill(body=html, content_type="text/html"))
+    await ada.page.goto(url)
+    await gallery.show(ada.page, f"top-{name}")
