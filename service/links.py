@@ -106,8 +106,13 @@ class Links:
         return await self._store.sessions.change(session_id, lambda current: _failed(current, code))
 
     async def withdraw(self, session_id: SessionId) -> None:
-        """Revoke every invitation that the session ever had; one that the provider refuses is over already."""
-        for invitation_id in await self._store.sessions.invitations(session_id):
+        """Revoke every invitation that the session ever had; one that the provider refuses is over already.
+
+        A session that was renewed before this came about keeps the link that it has now.
+        """
+        session = await self._store.sessions.get(session_id)
+        kept = session.link.invitation_id if session.link and not session.closed else None
+        for invitation_id in await self._store.sessions.invitations(session_id) - {kept}:
             try:
                 await self._provider.revoke_invitation(InvitationId(invitation_id))
             except ProviderRefused:
@@ -125,6 +130,8 @@ class Links:
         heard_at = self._provider.heard_at()
         given = await self._store.sessions.change(session.id, lambda current: _given(current, link, heard_at))
         await self._store.companies.settled(f"{session.id}.{session.serial}")
+        if link.invitation_id is not None and given.link != link:  # another process came first: nobody has seen this
+            await self._provider.revoke_invitation(link.invitation_id)
         return given
 
     async def _company(self, company: Company) -> ProviderCompanyId:
@@ -235,8 +242,9 @@ class Links:
         if await self._store.companies.begin(f"{session.id}.{session.serial}") is None:
             return
         ours = invitation_seconds(session)
-        known = await self._store.sessions.invitations(session.id)
-        for invitation in await self._provider.invitations(company_id):
+        listed = await self._provider.invitations(company_id)
+        known = await self._store.sessions.known_invitations({one.id for one in listed})
+        for invitation in listed:
             lifetime = invitation.lifetime_seconds
             if lifetime is None or invitation.id in known or invitation.edits != session.connection_id:
                 continue

@@ -1,7 +1,7 @@
 """Sessions in the database: made once, read, and changed by a decision that sees the locked row."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +57,11 @@ class Sessions:
                 row["id"] for row in tx.all("SELECT id FROM invitations WHERE session_id = :id", id=session_id)
             )
         )
+
+    async def known_invitations(self, ids: Iterable[str]) -> frozenset[str]:
+        """Which of these were made for any session of ours."""
+        sql = "SELECT id FROM invitations WHERE id IN (:among)"
+        return await self._engine.read(lambda tx: frozenset(row["id"] for row in tx.among(sql, ids)))
 
     async def connections(self, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Any]]:
         """The recorded connections of each session, oldest first."""

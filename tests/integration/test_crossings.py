@@ -11,12 +11,16 @@ import httpx
 import pytest
 
 from service.app import Wired, World, create_app
+from service.errors import ProviderTimeout
 from service.ledger import Changes, Ledger
+from service.links import invitation_seconds
 from service.model import InvitationId, ProviderCompanyId, Session, SessionId, SessionStatus
 from service.provider import Pace
 from tests.clock import Clock
+from tests.contract.sandbox_house import Wire
+from tests.contract.sandbox_person import Person
 from tests.integration.houses import Street
-from tests.integration.people import Someone
+from tests.integration.people import FramePage, Someone
 
 _MEANWHILE_SECONDS = 0.5  # long enough for a write that nothing holds up
 
@@ -118,3 +122,84 @@ async def test_every_creation_whose_answer_was_lost_is_waited_for_not_only_the_f
     for seconds, calls in ((60, 1), (61, 2), (30, 2), (60, 2), (60, 3)):
         await street.later(seconds)
         assert street.outgoing.made("POST /v2.2/company") == calls
+
+
+async def works(street: Street, page: FramePage) -> bool:
+    """Whether the provider's page behind the session's link opens."""
+    person = Person(street.sandbox)
+    await person.open((await page.view())["link"]["url"])
+    return person.last.status_code == 200
+
+
+async def active(street: Street, session: Wire) -> int:
+    """How many invitations of the session's company can be used."""
+    company = (await street.get(f"/v1/sessions/{session['id']}"))["company"]["id"]
+    listed = await street.wired.provider.invitations(ProviderCompanyId(company))
+    return sum(one.status == "ACTIVE" for one in listed)
+
+
+async def test_a_late_process_takes_no_link_away_and_leaves_none_behind(street: Street, ada: Someone) -> None:
+    made = await street.post("/v1/sessions", ada.wants())
+    listed, given = asyncio.Event(), asyncio.Event()
+    late: list[asyncio.Task[Session]] = []
+    async with other_process(street) as other:
+
+        async def after(request: httpx.Request) -> None:
+            if "/invitation/company/" not in request.url.path:
+                return
+            if request.method == "GET":
+                listed.set()
+                await given.wait()
+            elif not late:
+                late.append(asyncio.create_task(other.links.prepare(made["id"])))
+                await listed.wait()
+
+        street.outgoing.after = after
+        await street.wired.links.prepare(made["id"])
+        given.set()
+        await late[0]
+    page = FramePage(street, made)
+    await page.start()
+    assert await works(street, page)
+    assert await active(street, made) == 1
+
+
+async def test_a_lost_invitation_is_not_mistaken_for_that_of_another_session(
+    street: Street, ada: Someone, bob: Someone
+) -> None:
+    page, sessions = await ada.frame(), street.wired.store.sessions
+    theirs = await street.post("/v1/sessions", bob.wants())
+    hers, his = await sessions.get(SessionId(page.id)), await sessions.get(theirs["id"])
+    same = replace(his, expires_at=his.expires_at + invitation_seconds(hers) - invitation_seconds(his))
+    await sessions.change(his.id, lambda _: Changes(sessions=(same,)))
+
+    async def lose(request: httpx.Request) -> None:
+        if request.method == "POST" and "/invitation/" in request.url.path:
+            raise httpx.ReadTimeout("lost", request=request)
+
+    street.outgoing.before = lose
+    with pytest.raises(ProviderTimeout):
+        await street.wired.links.prepare(his.id)
+    street.outgoing.before = None
+    await street.wired.links.prepare(his.id)
+    assert await works(street, page)
+    assert await active(street, theirs) == 2
+
+
+async def test_a_withdrawal_that_comes_late_spares_the_link_of_the_renewed_session(
+    street: Street, ada: Someone
+) -> None:
+    made = await street.post("/v1/sessions", ada.wants(expiresIn=60))
+
+    async def expire() -> None:
+        street.clock.advance(120)
+        await street.wired.sessions.expire(made["id"])
+
+    once(street, "POST .*/invitation/company/.*", expire)
+    await street.wired.links.prepare(made["id"])
+    page = FramePage(street, await street.post(f"/v1/sessions/{made['id']}/renew"))
+    await street.wired.links.prepare(made["id"])
+    await street.wired.links.withdraw(made["id"])
+    await page.start()
+    assert await works(street, page)
+    assert await active(street, made) == 1
