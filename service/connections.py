@@ -102,6 +102,7 @@ class Connections:
         await self._store.work.ask(Due(WorkKind.RECONCILE, ref))
         while (work := await self._store.work.claim_one(WorkKind.RECONCILE, ref, LEASE_SECONDS)) is None:
             await self._sleep(_POLL_SECONDS)
+            await self._store.work.ask(Due(WorkKind.RECONCILE, ref))  # whoever had it may have ended it for good
         try:
             await self._store.work.done(work, await self.reconcile(ref))
         except MagiclinkError as exc:
@@ -231,6 +232,8 @@ def pace(pulse: Pulse) -> float | None:
 def _gone(ledger: Ledger, connection_id: ConnectionId, *, now: float) -> Changes:
     """The first 404 is noted, the second one believed; owner and history stay."""
     known = ledger.connections[connection_id]
+    if known.removed_at is not None or (known.missing_at is not None and now - known.missing_at < MISSING_SECONDS):
+        return Changes()  # another process noted it meanwhile
     if known.missing_at is None:
         return Changes(connections=(replace(known, missing_at=now),))
     who = known.verdict.who

@@ -11,11 +11,13 @@ import httpx
 import pytest
 
 from service.app import Wired, World, create_app
+from service.connections import Connections
 from service.errors import ProviderTimeout
-from service.ledger import Changes, Ledger
+from service.ledger import Changes, Ledger, WorkKind
 from service.links import invitation_seconds
 from service.model import InvitationId, ProviderCompanyId, Session, SessionId, SessionStatus
 from service.provider import Pace
+from service.sessions import Outside
 from tests.clock import Clock
 from tests.contract.sandbox_house import Wire
 from tests.contract.sandbox_person import Person
@@ -203,3 +205,41 @@ async def test_a_withdrawal_that_comes_late_spares_the_link_of_the_renewed_sessi
     await page.start()
     assert await works(street, page)
     assert await active(street, made) == 1
+
+
+async def test_a_look_that_waits_for_anothers_ends_even_where_that_one_was_the_last(
+    street: Street, ada: Someone
+) -> None:
+    store = street.wired.store
+    ref = (await store.sessions.get(SessionId((await ada.session())["id"]))).company.ref
+    work = [await store.work.claim_one(WorkKind.RECONCILE, ref, 90.0)]
+    waits = 0
+
+    async def sleep(_seconds: float) -> None:
+        nonlocal waits
+        waits += 1
+        assert waits < 5, "it waits for ever"
+        for _ in range(2):
+            if work[-1] is not None:
+                await store.work.done(work[-1])
+            work.append(await store.work.claim_one(WorkKind.RECONCILE, ref, 90.0))
+        if work[-1] is not None:
+            await store.work.done(work[-1])
+
+    outside = Outside(street.clock.now, new_id=lambda kind: kind, sleep=sleep)
+    street.outgoing.calls.clear()
+    await Connections(store, street.wired.provider, outside).look_now(ref, 5.0)
+    assert street.outgoing.made("GET /connection") == 1
+
+
+async def test_two_processes_that_miss_a_connection_at_once_do_not_take_it_for_gone(
+    street: Street, ada: Someone
+) -> None:
+    connection = await ada.connected()
+    session = await street.wired.store.sessions.get(SessionId(connection["sessionId"]))
+    await street.sandbox.plain("DELETE", f"/_control/connections/{connection['id']}")
+    async with other_process(street) as other:
+        once(street, "GET .*/details", lambda: other.connections.reconcile(session.company.ref))
+        await street.wired.connections.reconcile(session.company.ref)
+    assert (await ada.newest())["status"] == "CONNECTED"
+    assert "connection.removed" not in await street.told()
