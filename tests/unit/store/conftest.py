@@ -37,8 +37,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Engi
     """Not opened yet. Leases and due times follow the test's clock on both."""
     if request.param == "sqlite":
         return SqliteEngine(str(tmp_path / "store.db"), clock.now)
-    started_at = clock.now()
-    return PostgresEngine(request.getfixturevalue("emptied_url"), lambda: clock.now() - started_at)
+    return PostgresEngine(request.getfixturevalue("emptied_url"), clock.now)
 
 
 @pytest.fixture

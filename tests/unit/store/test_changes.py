@@ -1,0 +1,49 @@
+"""Writing `Changes`: whole or not at all, on whatever it meets."""
+
+from dataclasses import replace
+
+import pytest
+
+from service.ledger import Changes, Due, Fact, FactKind, Join, News, WorkKind
+from service.model import EvidenceKind, SessionId, SessionStatus
+from service.store import Store
+from tests.unit.given import ADA, CONNECTION, connection
+from tests.unit.store.rooms import UNNAMED, count, create, fresh
+
+WRITTEN = ("connections", "facts", "session_connections", "events", "work")
+
+
+async def counts(store: Store) -> dict[str, int]:
+    return {table: await count(store, table) for table in WRITTEN}
+
+
+async def test_a_change_that_fails_at_its_end_leaves_nothing_of_its_beginning(store: Store) -> None:
+    made = await create(store, fresh())
+    before = await counts(store)
+    changes = Changes(
+        sessions=(replace(made, status=SessionStatus.CONNECTED),),
+        connections=(replace(connection(), company=UNNAMED.ref),),
+        facts=(Fact(FactKind.CLEARED, CONNECTION),),
+        joins=(Join(ADA.session_id, CONNECTION, EvidenceKind.CLAIMED),),
+        work=(Due(WorkKind.DOCUMENTS, CONNECTION),),
+        events=(News("connection.recorded", data={"no": object()}),),
+    )
+    with pytest.raises(TypeError):
+        await store.sessions.change(made.id, lambda _: changes)
+    assert await counts(store) == before
+    assert (await store.sessions.get(made.id)).status is SessionStatus.CREATED
+
+
+async def test_a_change_of_a_session_that_is_not_there_touches_no_other(store: Store) -> None:
+    made = await create(store, fresh())
+    stranger = replace(made, id=SessionId("ses_nowhere"), status=SessionStatus.REVOKED)
+    assert await store.sessions.change(made.id, lambda _: Changes(sessions=(stranger,))) == made
+    assert await store.sessions.get(made.id) == made
+
+
+async def test_every_event_has_an_id_of_its_own(store: Store) -> None:
+    made = await create(store, fresh())
+    news = News("session.opened", made.id)
+    await store.sessions.change(made.id, lambda _: Changes(events=(news, news, news)))
+    rows = await store.engine.read(lambda tx: tx.all("SELECT id FROM events"))
+    assert len({row["id"] for row in rows}) == 4

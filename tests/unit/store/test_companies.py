@@ -1,0 +1,157 @@
+from dataclasses import replace
+
+import pytest
+
+from service.errors import Forbidden, NotFound
+from service.ledger import Changes
+from service.model import CompanyRef, ProviderCompanyId, ProviderSiteId, SessionStatus, SiteRef, Tenant, Verdict
+from service.store import Store
+from service.store.companies import Pulse
+from tests.clock import Clock
+from tests.unit.given import SITE, connection, link
+from tests.unit.store.rooms import UNNAMED, change, count, create, fresh
+
+GIVEN = ProviderCompanyId("company-1")
+REF = UNNAMED.ref
+BY_ID = replace(UNNAMED, ref=CompanyRef("cmp_by_id"), external_id=None, name=None, provider_id=GIVEN)
+QUIET = Pulse(present=False, just_finished=False, open_sessions=False, undecided=False, linked=False)
+
+
+async def test_a_company_is_found_by_our_reference_with_its_sites(store: Store) -> None:
+    made = await create(store, fresh())
+    assert await store.companies.get(REF) == UNNAMED
+    assert await store.companies.place(REF) == (UNNAMED, list(made.sites))
+
+
+async def test_an_unknown_company_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.companies.get(REF)
+    with pytest.raises(NotFound):
+        await store.companies.place(REF)
+    assert await store.companies.by_provider_id(GIVEN) is None
+
+
+async def test_the_providers_id_and_the_moment_are_kept_once_given(store: Store) -> None:
+    await create(store, fresh())
+    named = await store.companies.named(REF, GIVEN, 1000.0)
+    assert (named.provider_id, named.provider_since_at) == (GIVEN, 1000.0)
+    again = await store.companies.named(REF, GIVEN, 2000.0)
+    assert again.provider_since_at == 1000.0
+    assert await store.companies.by_provider_id(GIVEN) == await store.companies.get(REF) == again
+
+
+async def test_a_company_of_another_tenant_is_not_taken_over_by_its_id(store: Store) -> None:
+    elsewhere = Tenant("elsewhere")
+    await create(store, fresh(name="ses_1", tenant=elsewhere, company=replace(BY_ID, tenant=elsewhere)))
+    await create(store, fresh(name="ses_2"))
+    with pytest.raises(Forbidden):
+        await store.companies.named(REF, GIVEN, 1000.0)
+    assert (await store.companies.get(REF)).provider_id is None
+
+
+async def test_one_company_named_in_two_ways_becomes_one(store: Store) -> None:
+    by_name = await create(store, fresh(name="ses_1"))
+    by_id = await create(store, fresh(name="ses_2", company=BY_ID, sites=()))
+    await store.companies.named(BY_ID.ref, GIVEN, 500.0)
+    merged = await store.companies.named(REF, GIVEN, 1000.0)
+    assert merged == replace(BY_ID, external_id="acme", name="Acme Ltd", provider_since_at=500.0)
+    assert await count(store, "companies") == 1
+    assert {(await store.sessions.get(one.id)).company for one in (by_name, by_id)} == {merged}
+    assert (await store.companies.place(BY_ID.ref))[1] == list(by_name.sites)
+
+
+async def test_a_site_that_both_have_stays_with_the_sessions_that_named_it(store: Store) -> None:
+    by_name = await create(store, fresh(name="ses_1"))
+    twin = replace(SITE, ref=SiteRef("sit_2"), provider_id=None)
+    await create(store, fresh(name="ses_2", company=BY_ID, sites=(twin,)))
+    await store.companies.named(BY_ID.ref, GIVEN, 500.0)
+    await store.companies.named(REF, GIVEN, 1000.0)
+    assert (await store.sessions.get(by_name.id)).sites == by_name.sites
+    assert [site.ref for site in (await store.companies.place(BY_ID.ref))[1]] == ["sit_2"]
+
+
+async def test_a_session_asked_for_after_the_two_became_one_finds_the_one(store: Store) -> None:
+    await create(store, fresh(name="ses_1"))
+    await create(store, fresh(name="ses_2", company=BY_ID, sites=()))
+    await store.companies.named(BY_ID.ref, GIVEN, 500.0)
+    await store.companies.named(REF, GIVEN, 1000.0)
+    later = await create(store, fresh(name="ses_3", company=replace(UNNAMED, ref=CompanyRef("cmp_3"))))
+    assert later.company.ref == BY_ID.ref
+
+
+async def test_the_providers_id_of_a_site_is_kept(store: Store) -> None:
+    made = await create(store, fresh())
+    await store.companies.site_named(made.sites[0].ref, ProviderSiteId("site-1"))
+    assert (await store.sessions.get(made.id)).sites[0].provider_id == "site-1"
+
+
+async def test_sites_keep_the_order_in_which_the_host_named_them(store: Store) -> None:
+    sites = tuple(replace(SITE, ref=SiteRef(f"sit_{n}"), external_id=f"s{n}", provider_id=None) for n in (3, 1, 2))
+    made = await create(store, fresh(sites=sites))
+    assert [site.external_id for site in (await store.sessions.get(made.id)).sites] == ["s3", "s1", "s2"]
+
+
+# calls that create
+
+
+async def test_a_creating_call_is_noted_before_it_is_made(store: Store, clock: Clock) -> None:
+    assert await store.companies.begin(REF) is None
+    earlier = await store.companies.begin(REF)
+    assert earlier is not None
+    assert earlier.called_at == clock.now()
+
+
+async def test_a_call_that_was_answered_is_forgotten(store: Store) -> None:
+    await store.companies.begin(REF)
+    await store.companies.settled(REF)
+    assert await store.companies.begin(REF) is None
+
+
+# how busy it is
+
+
+async def test_a_company_without_sessions_is_quiet(store: Store) -> None:
+    assert await store.companies.pulse(REF) == QUIET
+
+
+async def test_a_session_whose_link_nobody_saw_only_has_a_link(store: Store) -> None:
+    await create(store, fresh(), link())
+    assert await store.companies.pulse(REF) == replace(QUIET, linked=True)
+
+
+async def test_a_page_is_present_for_ten_minutes_after_its_last_word(store: Store, clock: Clock) -> None:
+    made = await create(store, fresh(), link())
+    await change(store, made, link=link(), seen_at=clock.now(), revealed_at=clock.now(), status=SessionStatus.OPENED)
+    assert await store.companies.pulse(REF) == replace(QUIET, present=True, open_sessions=True, linked=True)
+    clock.advance(599)
+    assert (await store.companies.pulse(REF)).present
+    clock.advance(2)
+    assert await store.companies.pulse(REF) == replace(QUIET, open_sessions=True, linked=True)
+
+
+async def test_who_said_that_it_is_finished_waits_until_it_is_recorded_or_a_minute_and_a_half(
+    store: Store, clock: Clock
+) -> None:
+    made = await create(store, fresh(), link())
+    done = {"finished_at": clock.now(), "link": link(), "revealed_at": clock.now()}
+    await change(store, made, status=SessionStatus.OPENED, **done)
+    assert (await store.companies.pulse(REF)).just_finished
+    await change(store, made, status=SessionStatus.CONNECTED, **done)
+    assert not (await store.companies.pulse(REF)).just_finished
+    await change(store, made, status=SessionStatus.OPENED, **done)
+    clock.advance(91)
+    assert not (await store.companies.pulse(REF)).just_finished
+
+
+@pytest.mark.parametrize("status", [SessionStatus.CONNECTED, SessionStatus.EXPIRED, SessionStatus.REVOKED])
+async def test_a_session_that_is_over_is_not_open(store: Store, clock: Clock, status: SessionStatus) -> None:
+    made = await create(store, fresh(), link())
+    await change(store, made, status=status, revealed_at=clock.now())
+    assert not (await store.companies.pulse(REF)).open_sessions
+
+
+async def test_a_connection_that_waits_for_its_verdict_makes_the_company_undecided(store: Store) -> None:
+    await create(store, fresh())
+    waiting = replace(connection(Verdict(waiting=True)), company=REF)
+    await store.connections.settle(REF, [], [], lambda _: Changes(connections=(waiting,)))
+    assert (await store.companies.pulse(REF)).undecided
