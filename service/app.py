@@ -13,6 +13,7 @@ import httpx
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.connections import DAY_SECONDS, Connections
 from service.handoff import Handoff
@@ -106,7 +107,9 @@ def create_app(settings: Settings, world: World | None = None) -> Starlette:
     )
     app.state.close_streams = wired.live.close
     app.state.wired = wired
-    app.add_middleware(Observed, metrics=wired.metrics, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(Observed, metrics=wired.metrics)
+    if settings.trusted_proxies:  # the outermost: whose word on the client's address is believed
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
 
 
@@ -119,18 +122,10 @@ def wire(settings: Settings, world: World) -> Wired:
         new_id=world.new_id,
         keys=settings.secret_keys,
     )
-    http = httpx.AsyncClient(
-        transport=world.transport,
-        follow_redirects=False,
-        headers={"User-Agent": "magiclink"},
-        limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
-        trust_env=False,
+    metrics, http = Metrics(), _client(world)
+    provider = Provider(
+        http, _account(settings), replace(world.pace or Pace(world.monotonic), observe=metrics.provider_call)
     )
-    account = Account(
-        settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
-    )
-    metrics = Metrics()
-    provider = Provider(http, account, replace(world.pace or Pace(world.monotonic), observe=metrics.provider_call))
     signer = Signer(settings.secret_keys)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
     links = Links(store, provider, signer, world.clock, callback_url)
@@ -152,6 +147,23 @@ def wire(settings: Settings, world: World) -> Wired:
         links=links,
         keys=Keys(store, outside, settings.api_key),
         metrics=metrics,
+    )
+
+
+def _client(world: World) -> httpx.AsyncClient:
+    """One for the whole process. It follows no redirect, since our key must not travel with one."""
+    return httpx.AsyncClient(
+        transport=world.transport,
+        follow_redirects=False,
+        headers={"User-Agent": "magiclink"},
+        limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
+        trust_env=False,
+    )
+
+
+def _account(settings: Settings) -> Account:
+    return Account(
+        settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
     )
 
 
@@ -182,13 +194,10 @@ def _routes(settings: Settings, world: World, wired: Wired) -> list[Any]:
     api = Api(ApiStories(wired.sessions, wired.links, wired.connections, wired.keys, wired.live), settings)
     hooks = Hooks(wired.intake, wired.metrics.webhooks.inc, enabled=bool(settings.provider_webhook_secrets))
 
-    async def check() -> None:
-        await wired.store.log.end()
-
     return [
         Mount("/v1", api.app(), name="api"),
         Mount("/webhooks", hooks.app(), name="hooks"),
-        *Probes(check, wired.live.count, wired.metrics, settings.metrics_key).routes(),
+        *Probes(wired.store.check, wired.live.count, wired.metrics, settings.metrics_key).routes(),
         *Docs(environment, settings.public_url).routes(),
         Mount("", pages.app(), name="pages"),
     ]

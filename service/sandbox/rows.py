@@ -6,6 +6,7 @@ answered.
 
 import json
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -40,6 +41,7 @@ class Rows:
         self._file.execute("pragma journal_mode = wal")
         self._file.execute("pragma synchronous = full")
         self._file.execute(SCHEMA)
+        weakref.finalize(self, self._file.close)  # an app that is built and never run leaves nothing open
 
     def read(self, kind: str) -> list[dict[str, Any]]:
         """All rows of a kind, in order of first writing."""

@@ -3,7 +3,6 @@
 import logging
 import re
 import secrets
-from collections.abc import Sequence
 from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -28,10 +27,9 @@ _WORDS = frozenset(
 class Observed:
     """See the module."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, trusted_proxies: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._trusts = bool(trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Only HTTP is ours to look at."""
@@ -59,7 +57,9 @@ class Observed:
         self._metrics.requests.inc(scope["method"], route, str(status))
         if not route.startswith("/live/"):
             self._metrics.request_seconds.observe(seconds, route)
-        _log.info("request", extra={"method": scope["method"], "route": route, "status": status, "seconds": seconds})
+        client = (scope.get("client") or ("",))[0]
+        told = {"method": scope["method"], "route": route, "status": status, "seconds": seconds, "client": client}
+        _log.info("request", extra=told)
 
 
 def template_of(path: str) -> str:

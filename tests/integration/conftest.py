@@ -9,7 +9,6 @@ from tests.clock import Clock
 from tests.integration.houses import Street
 from tests.integration.people import Someone
 
-
 # Stories of what is recorded, and for whom, are told on both databases; those of pages, troubles and words on one.
 ON_BOTH = {
     "callback",
