@@ -74,11 +74,14 @@ def _again(tx: Tx, row: Row, repeat: Repeat, now: float) -> Answer | None:
         return found
     if now - row["created_at"] < _IN_FLIGHT_SECONDS:
         raise IdempotencyInProgress
-    tx.run(
-        f"UPDATE idempotency SET created_at = :now {_WHERE}",
+    taken = tx.run(
+        f"UPDATE idempotency SET created_at = :now {_WHERE} AND created_at = :seen",
         now=now,
+        seen=row["created_at"],
         tenant=row["tenant"],
         route=repeat.route,
         key=repeat.key,
     )
+    if not taken:  # by another equal call, this very moment
+        raise IdempotencyInProgress
     return None

@@ -86,6 +86,7 @@ class Pages:
         self._faces.refuse_cross_site(request)
         opening = await self._handoff.by_connect_token(request.path_params["token"])
         json, session = wants_json(request), opening.session
+        self._steps.limits.take(session.id)
         if opening.closed is not None and not json:
             return self._faces.closed(await self._handoff.outcome(session.id), opening.closed)
         still_open(opening)
@@ -107,6 +108,7 @@ class Pages:
         """GET /callback: the way back. What came through a browser is a reason to look, and never evidence."""
         state = request.query_params.get("state", "")
         session = await self._handoff.by_state(state)
+        self._steps.limits.take(session.id)  # every way back is a look at the provider
         if is_framed(request):
             await self._handoff.look(session)
             ancestors = ("'self'", session.origin) if session.origin else ("'self'",)
@@ -121,6 +123,7 @@ class Pages:
         """POST /callback: the person confirmed, in a browser that could not show that it is the page which started."""
         self._faces.refuse_cross_site(request)
         session = await self._handoff.by_state((await read_form(request)).get("state", ""))
+        self._steps.limits.take(session.id)
         if session.closed or session.status is SessionStatus.CONNECTED:
             return self._faces.onward(await self._handoff.outcome(session.id))
         started = await self._handoff.start(session, None, take_over=True, silent=True)

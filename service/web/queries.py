@@ -105,7 +105,7 @@ def _mark(row: dict[str, Any], at: float) -> str:
 def _cursor(text: str) -> tuple[float, str]:
     try:
         at, _, row_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition("|")
-        return _finite(float(at)), row_id
+        return _finite(float(at)), _row_id(row_id)
     except (ValueError, binascii.Error) as exc:
         raise InvalidRequest([Problem("/after", "is not a cursor of this list")]) from exc
 
@@ -114,3 +114,9 @@ def _finite(value: float) -> float:
     if not abs(value) < 1e12:  # NaN fails too
         raise ValueError(value)
     return value
+
+
+def _row_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", text):
+        raise ValueError(text)
+    return text

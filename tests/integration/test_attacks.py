@@ -1,0 +1,45 @@
+"""What somebody with bad intent, or a broken program, tries on our doors: it gets a clear refusal and moves nothing."""
+
+import base64
+
+import pytest
+
+from tests.integration.houses import Street, refused
+from tests.integration.people import PERSON, Someone, refused_page
+
+_MANY = 60  # more than honest pages ask at once
+
+
+async def test_a_page_that_comes_back_in_a_loop_does_not_make_us_ask_the_provider_in_a_loop(
+    street: Street, ada: Someone
+) -> None:
+    page = await ada.browser()
+    way_back = str((await page.view())["doneUrl"])
+    street.outgoing.calls.clear()
+    answers = [await page.get(way_back) for _ in range(_MANY)]
+    refused_page(answers[-1], 429, "rate_limited")
+    assert street.outgoing.made("GET /connection") < _MANY
+    street.clock.advance(60)
+    assert (await page.get(way_back)).status_code == 303
+
+
+async def test_nobody_presses_start_in_a_loop(ada: Someone) -> None:
+    page = await ada.browser()
+    statuses = [(await page.post("start")).status_code for _ in range(_MANY)]
+    assert statuses[-1] == 429
+
+
+async def test_nobody_confirms_in_a_loop(street: Street, ada: Someone) -> None:
+    page = await ada.browser()
+    state = str((await page.view())["doneUrl"]).removeprefix("/callback?state=")
+    elsewhere = street.web()
+    answers = [await elsewhere.post("/callback", data={"state": state}, headers=PERSON) for _ in range(_MANY)]
+    assert answers[-1].status_code in {400, 429}
+
+
+@pytest.mark.parametrize("row_id", ["\x00", "ses_1'--", "", "x" * 101])
+async def test_a_cursor_that_names_no_row_is_refused(street: Street, row_id: str) -> None:
+    cursor = base64.urlsafe_b64encode(f"1800000000.0|{row_id}".encode()).decode().rstrip("=")
+    for path in ("/v1/sessions", "/v1/connections"):
+        answer = await street.host.get(path, params={"after": cursor})
+        refused(answer, 422, "invalid_request", "/after")
