@@ -65,7 +65,7 @@ function show(url, place, again) {
   const mine = window.MagicLink.open({
     url,
     ...(framed ? { container: inline } : {}),
-    onConnected: told(() => say(WORDS.connected)),
+    onConnected: told(() => say(WORDS.connected, "good")),
     onExit: told(({ stage }) => {
       if (stage !== "connected") say(WORDS.left);
       finish();
