@@ -22,6 +22,7 @@ export function screenOf(view, here) {
 function marksOf(screen, view, here) {
   const flags = {
     ended: ENDED.includes(screen),
+    leave: screen === "preparing" && (view || here.offline), // before that the host page shows its own way out
     attention: attention(view),
     well: view && !attention(view),
     news: view?.confirming && !attention(view),

@@ -74,6 +74,7 @@ class FlowView:
         """Return the words of `data-show` that hold."""
         flags = {
             "ended": self.screen in ENDED,
+            "leave": self.screen == "preparing",
             "attention": self.attention,
             "well": not self.attention,
             "news": self.confirming and not self.attention,
