@@ -24,6 +24,11 @@ _log = logging.getLogger(__name__)
 
 _THREADS = 8
 _ATTEMPTS = 4  # of a transaction that lost a deadlock or a race for one row
+_LOST_RACE = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.UniqueViolation,  # another process wrote the row after we had looked for it: it is found next time
+)
 _SWEEP_SECONDS = 1.0
 _CHANNEL = "magiclink_events"
 _LOCK = 7246002
@@ -107,8 +112,9 @@ class PostgresEngine:
         """See Engine."""
         self._closing.set()
         self._unnumbered.set()
-        if self._pool is not None:
-            await asyncio.to_thread(self._pool.shutdown)
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(pool.shutdown)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         for connection in list(self._open):
@@ -133,21 +139,20 @@ class PostgresEngine:
         return result
 
     def _attempt(self, unit: Unit[T]) -> tuple[T, Tx]:
-        for last in (*[False] * (_ATTEMPTS - 1), True):
+        attempts = 0
+        while True:
+            attempts += 1
             try:
                 connection = self._connection()
                 with connection.transaction():
                     tx = Tx(connection.cursor(), self._dialect)
-                    result = unit(tx)
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as exc:
-                if last:
+                    return unit(tx), tx
+            except _LOST_RACE as exc:
+                if attempts == _ATTEMPTS:
                     raise Unavailable from exc
             except (psycopg.OperationalError, psycopg.InternalError) as exc:
                 self._discard()
                 raise Unavailable from exc
-            else:
-                return result, tx
-        raise Unavailable
 
     def _connection(self) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)

@@ -1,0 +1,172 @@
+"""PostgreSQL's own ways to fail: lost races are run again, lost connections are replaced, and nothing is half done."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+
+from service.errors import NotFound, Unavailable
+from service.store import migrate
+from service.store.postgres import PostgresEngine
+from service.store.tx import Tx, Unit
+
+DEAD_END = "postgresql://postgres@/nothing?host=/nowhere"
+PATIENCE_SECONDS = 10.0
+
+
+@pytest.fixture
+async def engine(emptied_url: str) -> AsyncIterator[PostgresEngine]:
+    found = PostgresEngine(emptied_url)
+    await found.open()
+    await migrate(found)
+    await found.write(lambda tx: tx.run("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)"))
+    await found.write(lambda tx: tx.run("INSERT INTO t VALUES (1, 0), (2, 0)"))
+    yield found
+    await found.close()
+
+
+def add(tx: Tx, row: int) -> None:
+    tx.run("UPDATE t SET n = n + 1 WHERE id = :id", id=row)
+
+
+async def values(engine: PostgresEngine) -> list[int]:
+    return [row["n"] for row in await engine.read(lambda tx: tx.all("SELECT n FROM t ORDER BY id"))]
+
+
+async def test_a_unit_that_raises_leaves_nothing(engine: PostgresEngine) -> None:
+    def fail(tx: Tx) -> None:
+        add(tx, 1)
+        raise NotFound
+
+    with pytest.raises(NotFound):
+        await engine.write(fail)
+    assert await values(engine) == [0, 0]
+
+
+async def test_a_unique_violation_leaves_nothing_and_is_told_as_it_is(engine: PostgresEngine) -> None:
+    def twice(tx: Tx) -> None:
+        add(tx, 1)
+        tx.run("INSERT INTO t VALUES (2, 5)")
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await engine.write(twice)
+    assert await values(engine) == [0, 0]
+
+
+async def test_two_units_that_wait_for_each_other_are_both_done(engine: PostgresEngine) -> None:
+    met = threading.Barrier(2)
+
+    def cross(first: int, second: int) -> Unit[None]:
+        tried: list[int] = []
+
+        def unit(tx: Tx) -> None:
+            tried.append(1)
+            add(tx, first)
+            if len(tried) == 1:
+                met.wait(PATIENCE_SECONDS)
+            add(tx, second)
+
+        return unit
+
+    await asyncio.gather(engine.write(cross(1, 2)), engine.write(cross(2, 1)))
+    assert await values(engine) == [2, 2]
+
+
+def losing(times: int) -> Unit[None]:
+    """A unit that loses so many races before it wins."""
+    left = [times]
+
+    def lose(tx: Tx) -> None:
+        add(tx, 1)
+        left[0] -= 1
+        if left[0] >= 0:
+            raise psycopg.errors.SerializationFailure
+
+    return lose
+
+
+async def test_a_transaction_that_loses_a_race_is_run_again(engine: PostgresEngine) -> None:
+    await engine.write(losing(3))
+    assert await values(engine) == [1, 0]
+
+
+async def test_a_transaction_that_loses_every_race_is_given_up(engine: PostgresEngine) -> None:
+    with pytest.raises(Unavailable):
+        await engine.write(losing(4))
+    assert await values(engine) == [0, 0]
+
+
+async def test_a_connection_that_ends_in_the_middle_leaves_nothing_and_is_replaced(engine: PostgresEngine) -> None:
+    def end(tx: Tx) -> None:
+        add(tx, 1)
+        tx.run("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(Unavailable):
+        await engine.write(end)
+    await engine.write(lambda tx: add(tx, 2))
+    assert await values(engine) == [0, 1]
+
+
+async def test_a_database_that_only_reads_is_unavailable_for_writes(engine: PostgresEngine) -> None:
+    def only_read(tx: Tx) -> None:
+        tx.run("SET TRANSACTION READ ONLY")
+        add(tx, 1)
+
+    with pytest.raises(Unavailable):
+        await engine.write(only_read)
+    assert await values(engine) == [0, 0]
+
+
+async def test_a_server_that_is_not_there_is_unavailable() -> None:
+    engine = PostgresEngine(DEAD_END)
+    with pytest.raises(Unavailable):
+        await engine.open()
+    await engine.close()
+
+
+async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(emptied_url: str) -> None:
+    engine = PostgresEngine(emptied_url)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await engine.read(lambda tx: tx.one("SELECT 1"))
+        with pytest.raises(Unavailable):
+            await engine.write(lambda tx: tx.one("SELECT 1"))
+        await engine.open()
+        await engine.close()
+
+
+async def test_the_clock_is_the_servers(engine: PostgresEngine) -> None:
+    def both(tx: Tx) -> tuple[float, float]:
+        row = tx.one("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION) AS at")
+        return (row["at"] if row else 0.0), tx.now()
+
+    told, now = await engine.read(both)
+    assert told <= now < told + PATIENCE_SECONDS
+
+
+async def test_after_all_its_connections_were_ended_news_are_numbered_and_heard_again(
+    engine: PostgresEngine, emptied_url: str
+) -> None:
+    heard: set[str] = set()
+    engine.on_news(heard.update)
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+    with psycopg.connect(emptied_url, autocommit=True) as connection:
+        connection.execute(others + "AND pid <> pg_backend_pid()")
+
+    def tell(tx: Tx) -> None:
+        tx.run(
+            "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, data) VALUES "
+            "(gen_random_uuid()::text, NULL, nextval('event_draws'), 'default', 'x', 0, 'ses_1', '{}')"
+        )
+        tx.wake("ses_1")
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not heard:
+            try:
+                await engine.write(tell)
+            except Unavailable:
+                continue
+            await asyncio.sleep(0.1)
+    assert heard == {"ses_1"}
