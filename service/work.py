@@ -52,6 +52,9 @@ class Worker:
             except Unavailable:
                 _log.warning("the database does not answer; work waits")
                 wait = _IDLE_SECONDS
+            except Exception:  # noqa: BLE001 - without this loop nothing is recorded any more; it is logged whole
+                _log.exception("the work loop stumbled")
+                wait = _IDLE_SECONDS
             if wait:
                 await self._rest(wait)
 

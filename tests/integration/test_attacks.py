@@ -1,5 +1,6 @@
 """What somebody with bad intent, or a broken program, tries on our doors: it gets a clear refusal and moves nothing."""
 
+import asyncio
 import base64
 
 import pytest
@@ -43,3 +44,23 @@ async def test_a_cursor_that_names_no_row_is_refused(street: Street, row_id: str
     for path in ("/v1/sessions", "/v1/connections"):
         answer = await street.host.get(path, params={"after": cursor})
         refused(answer, 422, "invalid_request", "/after")
+
+
+async def test_work_goes_on_after_whatever_the_database_says(
+    street: Street, ada: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, said = street.wired.worker, [ValueError("database disk image is malformed"), None]
+
+    async def next_in_seconds() -> float | None:
+        trouble = said.pop(0)
+        if trouble is not None:
+            worker.kick()
+            raise trouble
+        await worker.stop(0.0)
+        return None
+
+    monkeypatch.setattr(street.wired.store.work, "next_in_seconds", next_in_seconds)
+    await ada.session()
+    async with asyncio.timeout(5):
+        await worker.run()
+    assert said == []

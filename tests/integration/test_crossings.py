@@ -254,3 +254,16 @@ async def test_of_two_equal_calls_that_follow_a_dead_one_at_once_only_one_is_mad
         assert answers.count(None) == 1
         assert sum(isinstance(answer, IdempotencyInProgress) for answer in answers) == 7
         await calls.keep(tenant, repeat, None)
+
+
+async def test_two_rows_that_turn_out_to_be_one_company_at_once_become_one(wide: Street) -> None:
+    store, tenant = wide.wired.store, Tenant("default")
+    for number in range(10):
+        host = Someone(wide, "ada", {"externalId": f"a{number}", "name": "A"})
+        twin = Someone(wide, "bob", {"externalId": f"b{number}", "name": "B"})
+        made = [await wide.post("/v1/sessions", one.wants()) for one in (host, twin)]
+        refs = [(await store.sessions.get(one["id"], tenant)).company.ref for one in made]
+        provider_id = ProviderCompanyId(f"company-{number}")
+        named = await asyncio.gather(*(store.companies.named(ref, provider_id, 0.0) for ref in refs))
+        assert named[0].ref == named[1].ref
+        assert {(await store.sessions.get(one["id"])).company.ref for one in made} == {named[0].ref}
