@@ -1,0 +1,140 @@
+"""Reads everything when a history is over: the database as it lies, and the provider as it is."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.statuses import credentials_work
+from tests.simulation.town import Town
+
+Row = dict[str, Any]
+_UNNUMBERED = "SELECT 1 AS found FROM events WHERE seq IS NULL"
+_TABLES = ("companies", "connections", "events", "inbox", "invitations", "sessions", "session_connections", "work")
+
+
+@dataclass
+class Tally:
+    """What one history had in it, for the sums at the end of a run."""
+
+    connections: int = 0
+    exact: int = 0
+    presumed: int = 0
+    presumed_wrong: int = 0
+    claimed: int = 0
+    unattributed: int = 0
+    unrecorded: int = 0
+    reconnected: int = 0
+    events: int = 0
+
+
+@dataclass
+class Books:
+    """The database's rows, by what one looks them up with."""
+
+    tables: dict[str, list[Row]]
+    connections: dict[str, Row] = field(init=False)
+    sessions: dict[str, Row] = field(init=False)
+    events: list[Row] = field(init=False)
+    joins: dict[tuple[str, str], str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connections = {row["id"]: row for row in self.tables["connections"]}
+        self.sessions = {row["id"]: row for row in self.tables["sessions"]}
+        self.events = sorted(self.tables["events"], key=lambda row: row["seq"] or 0)
+        self.joins = {
+            (row["session_id"], row["connection_id"]): row["kind"] for row in self.tables["session_connections"]
+        }
+
+    def told_of(self, connection_id: str) -> list[Row]:
+        """What the log says of one connection's owner, oldest first."""
+        names = {"connection.recorded", "connection.reassigned", "connection.ambiguous"}
+        return [row for row in self.events if row["connection_id"] == connection_id and row["type"] in names]
+
+
+async def read_books(town: Town) -> Books:
+    engine = town.processes[0].wired.store.engine
+
+    async def rows(table: str) -> list[Row]:
+        return await engine.read(lambda tx: [dict(row) for row in tx.all(f"SELECT * FROM {table}")])  # noqa: S608 - our own names
+
+    # PostgreSQL's sequencer numbers what is committed in a thread of its own, soon.
+    while await engine.read(lambda tx: tx.one(_UNNUMBERED)):  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.01)
+    return Books({table: await rows(table) for table in _TABLES})
+
+
+def check_provider(town: Town, books: Books) -> None:
+    """While links still live: what the service made there is there once, known to us, and revoked if it must be."""
+    known = {row["id"]: row["session_id"] for row in books.tables["invitations"]}
+    for company in town.world.companies():
+        twins = [one for one in town.world.companies() if one.external_id == company.external_id]
+        if len(twins) > 1:
+            town.fault(f"DOUBLED at the provider: company {company.external_id}")
+        names = [site.values["externalId"] for site in town.world.sites_of(company.id)]
+        if len(set(names)) < len(names):
+            town.fault(f"DOUBLED at the provider: sites {names} of {company.external_id}")
+        for invitation in town.world.invitations_of(company.id):
+            _check_invitation(town, books, invitation, known.get(invitation.id))
+
+
+def _check_invitation(town: Town, books: Books, invitation: Any, session_id: str | None) -> None:
+    if invitation.expires_at is None or town.world.invitation_status(invitation) != "ACTIVE":
+        return
+    if session_id is None:
+        town.fault(f"ORPHAN: an invitation of ours is active and unknown to us: {invitation}")
+    elif books.sessions[session_id]["status"] == "revoked":
+        town.fault(f"ALIVE: {session_id} is revoked and its invitation {invitation.id} is not")
+
+
+def check_log(town: Town, books: Books) -> None:
+    """No gap, no twin, and whoever has read along has read everything."""
+    seqs = [row["seq"] for row in books.events]
+    if seqs != list(range(1, len(seqs) + 1)):
+        town.fault(f"the log has gaps: {seqs}")
+    if town.heard != [row["id"] for row in books.events]:
+        missed = [row["id"] for row in books.events if row["id"] not in town.heard]
+        town.fault(f"a reader of the log has not read it: {missed} missed of {len(seqs)}, {len(town.heard)} heard")
+    for row in books.tables["inbox"]:
+        if row["done_at"] is None:
+            town.fault(f"a webhook was acknowledged and never worked off: {row['message_id']}")
+
+
+_ONCE = ("session.created", "session.revoked", "session.failed")
+_ENDS = {"connected": "session.connected", "expired": "session.expired", "revoked": "session.revoked"}
+
+
+def check_sessions(town: Town, books: Books) -> None:
+    """The log tells of each session what its row says."""
+    told: dict[str, list[str]] = {session_id: [] for session_id in books.sessions}
+    for row in books.events:
+        if row["session_id"] is not None and row["type"].startswith("session."):
+            told[row["session_id"]].append(row["type"])
+    for session_id, types in told.items():
+        _check_story(town, books.sessions[session_id], types)
+    for session_id, connection_id in books.joins:
+        _check_join(town, books, session_id, connection_id)
+
+
+def _check_story(town: Town, row: Row, types: list[str]) -> None:
+    if types[:1] != ["session.created"] or any(types.count(name) > 1 for name in _ONCE):
+        town.fault(f"{row['id']} is told of wrongly: {types}")
+    if _ENDS.get(row["status"], "session.created") not in types:
+        town.fault(f"{row['id']} is {row['status']} and the log does not say so: {types}")
+    if "session.revoked" in types and row["status"] != "revoked":
+        town.fault(f"{row['id']} was revoked and is {row['status']}")
+
+
+def _check_join(town: Town, books: Books, session_id: str, connection_id: str) -> None:
+    session, connection = books.sessions[session_id], books.connections[connection_id]
+    kind = books.joins[session_id, connection_id]
+    if connection["user_id"] != session["user_id"]:
+        town.fault(f"{session_id} of {session['user_id']} lists {connection_id}, {kind}, of {connection['user_id']}")
+    if kind != "reconnect" and connection["session_id"] != session_id:
+        town.fault(f"{session_id} lists {connection_id}, which belongs to {connection['session_id']}")
+    if credentials_work(connection["provider_status"]) and session["status"] not in {"connected", "revoked"}:
+        town.fault(f"{session_id} is {session['status']} and its connection {connection_id} works")
+
+
+def candidates_of(row: Row) -> list[str]:
+    return sorted(session for session, _, _ in json.loads(row["candidates"]))

@@ -1,0 +1,153 @@
+"""The databases of a history: SQLite in memory for speed, or the service's own engines; each may end at any commit."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from service.model import Clock
+from service.store.sqlite import SqliteDialect
+from service.store.tx import Dialect, Engine, T, Tx, Unit
+
+
+class Mortal(Protocol):
+    """A process that may end at a moment."""
+
+    def reach(self, moment: str) -> Awaitable[None]: ...
+
+    def doomed(self, moment: str) -> bool: ...
+
+    def require_alive(self) -> None: ...
+
+
+class Inline:
+    """SQLite on the caller's own thread: the same SQL and the same transactions, without hand-overs between threads."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._dialect = SqliteDialect(clock)
+        self._news: list[Callable[[set[str]], None]] = []
+        self._work: list[Callable[[], None]] = []
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    def on_news(self, listener: Callable[[set[str]], None]) -> None:
+        self._news.append(listener)
+
+    def on_work(self, listener: Callable[[], None]) -> None:
+        self._work.append(listener)
+
+    async def open(self) -> None:
+        """It is open already: the database outlives its processes."""
+
+    async def close(self) -> None:
+        """The history closes it."""
+
+    async def read(self, unit: Unit[T]) -> T:
+        return unit(Tx(self._connection.cursor(), self._dialect))
+
+    async def write(self, unit: Unit[T]) -> T:
+        tx = Tx(self._connection.cursor(), self._dialect)
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = unit(tx)
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+        for tell in self._news if tx.woken else ():
+            tell(tx.woken)
+        for ask in self._work if tx.work_due else ():
+            ask()
+        return result
+
+
+class Shared:
+    """An engine whose connections stay open from one process to the next: what is in the database is all they share."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turn = asyncio.Lock()  # one transaction at a time, so that a seed is replayed in the same order
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._engine.dialect
+
+    def on_news(self, listener: Callable[[set[str]], None]) -> None:
+        """Nobody listens live in a history."""
+
+    def on_work(self, listener: Callable[[], None]) -> None:
+        """A history says when work is done."""
+
+    async def open(self) -> None:
+        """It is open already."""
+
+    async def close(self) -> None:
+        """Its owner closes it."""
+
+    async def read(self, unit: Unit[T]) -> T:
+        async with self._turn:
+            return await self._engine.read(unit)
+
+    async def write(self, unit: Unit[T]) -> T:
+        async with self._turn:
+            return await self._engine.write(unit)
+
+
+class Torn(Exception):
+    """The process ended with everything written and nothing committed."""
+
+
+class Fragile:
+    """An engine whose process may end before a transaction, before its commit, and after it."""
+
+    def __init__(self, engine: Engine, process: Mortal) -> None:
+        self._engine = engine
+        self._process = process
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._engine.dialect
+
+    def on_news(self, listener: Callable[[set[str]], None]) -> None:
+        self._engine.on_news(listener)
+
+    def on_work(self, listener: Callable[[], None]) -> None:
+        self._engine.on_work(listener)
+
+    async def open(self) -> None:
+        await self._engine.open()
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    async def read(self, unit: Unit[T]) -> T:
+        await self._process.reach(f"before reading {_name(unit)}")
+        found = await self._engine.read(unit)
+        self._process.require_alive()
+        return found
+
+    async def write(self, unit: Unit[T]) -> T:
+        name = _name(unit)
+        await self._process.reach(f"before writing {name}")
+        if self._process.doomed(f"before the commit of {name}"):
+            await self._tear(unit)
+        written = await self._engine.write(unit)
+        await self._process.reach(f"after writing {name}")
+        return written
+
+    async def _tear(self, unit: Unit[T]) -> None:
+        def torn(tx: Tx) -> None:
+            unit(tx)
+            raise Torn
+
+        try:
+            await self._engine.write(torn)
+        except Exception:  # noqa: BLE001 - whatever the unit said, nobody is there to hear it
+            self._process.require_alive()
+
+
+def _name(unit: Unit[T]) -> str:
+    return getattr(unit, "__qualname__", type(unit).__name__).replace(".<locals>", "").replace(".<lambda>", "")

@@ -1,0 +1,93 @@
+"""What one seed decides before anything happens: who is there, and how bad the world is to them."""
+
+import random
+from dataclasses import dataclass
+
+from tests.simulation.provider import Temper
+
+USERS = ("ada", "bob", "carol", "mallory")
+COMPANIES = ("acme", "globex")
+
+_FLOW = ("create", "work", "start", "work", "look", "use_link", "deliver", "finish", "work", "listen")
+_AGAIN = ("reconnect", "work", "start", "work", "look", "use_link", "finish", "deliver", "work")
+STORIES = {
+    "invitation": (("invitation",), 1, _FLOW),
+    "magic-link": (("magic_link",), 1, _FLOW),
+    "reconnect": (("auto",), 1, _FLOW + _AGAIN),
+    "wrong-password": (("auto",), 2, (*_FLOW[:6], "wait", "work", "correct", "deliver", "work")),
+    "two-of-one-company": (("auto", "magic_link"), 2, ("create", *_FLOW, *_FLOW[2:])),
+    "renewed-and-revoked": (("auto",), 2, (*_FLOW[:5], "renew", "work", "look", "use_link", "revoke", "work", "look")),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The circumstances of one history."""
+
+    users: tuple[str, ...]
+    companies: tuple[str, ...]
+    choices: tuple[str, ...]
+    processes: int
+    steps: int
+    crash_rate: float
+    temper: Temper
+    ours_off: float
+    database_off: float
+    skews: tuple[float, ...]
+    webhooks: str
+    troubles: bool
+    outsiders: bool
+    jumps: bool
+    script: tuple[str, ...] = ()
+
+    @classmethod
+    def told(cls, story: str) -> "Plan":
+        """One of the stories: a quiet world, in which the deeds are known beforehand."""
+        choices, processes, script = STORIES[story]
+        return cls(
+            users=USERS[:1],
+            companies=COMPANIES[:1],
+            choices=choices,
+            processes=processes,
+            steps=len(script),
+            crash_rate=0.0,
+            temper=Temper(),
+            ours_off=0.0,
+            database_off=0.0,
+            skews=(0.0,) * processes,
+            webhooks="prompt",
+            troubles=False,
+            outsiders=False,
+            jumps=False,
+            script=script,
+        )
+
+    @classmethod
+    def of(cls, rng: random.Random) -> "Plan":
+        processes = rng.choices((1, 2, 3), (6, 3, 1))[0]
+        many_machines = processes > 1 and rng.random() < 0.5
+        return cls(
+            users=USERS[: rng.choices((1, 2, 3, 4), (3, 4, 2, 1))[0]],
+            companies=COMPANIES[: rng.choices((1, 2), (4, 1))[0]],
+            choices=rng.choice((("auto",), ("magic_link",), ("auto", "magic_link"), ("auto", "magic_link"))),
+            processes=processes,
+            steps=rng.randrange(15, 60),
+            crash_rate=rng.choices((0.0, 0.004, 0.015, 0.05), (3, 3, 3, 1))[0],
+            temper=_temper(rng),
+            ours_off=rng.choice((0.0, 0.0, 0.0, 600.0, -600.0, 2.0)),
+            database_off=rng.choice((0.0, 0.0, -30.0, 600.0)),
+            skews=tuple(rng.choice((0.0, -2.0, 30.0)) if many_machines else 0.0 for _ in range(processes)),
+            webhooks=rng.choice(("prompt", "never", "chaos", "chaos")),
+            troubles=rng.random() < 0.5,
+            outsiders=rng.random() < 0.4,
+            jumps=rng.random() < 0.3,
+        )
+
+
+def _temper(rng: random.Random) -> Temper:
+    return Temper(
+        lag_seconds=rng.choice((0.0, 0.0, 0.0, 5.0, 40.0, 100.0, 110.0, 400.0)),
+        page_size=rng.choice((500, 500, 2)),
+        redirects=rng.random() < 0.5,
+        bills=rng.random() < 0.03,
+    )

@@ -1,0 +1,131 @@
+"""One process of the service: lives until a moment ends it, and leaves only what it has committed."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+
+from service.app import Wired, World, create_app
+from service.model import Clock
+from service.provider import Pace
+from service.settings import Settings
+from service.store.tx import Engine
+from tests.simulation.asgi import LOST, Answer, ask
+from tests.simulation.clocks import Clocks
+from tests.simulation.engines import Fragile
+from tests.simulation.perils import Crash, Perils
+from tests.simulation.provider import ProviderSide, Wire
+
+OPEN_ENGINE = Callable[[Clock], Engine]
+_STALL_SECONDS = 2.0  # a busy machine wakes a sleeper late
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all processes of a town share."""
+
+    settings: Settings
+    clocks: Clocks
+    perils: Perils
+    house: ProviderSide
+    open_engine: OPEN_ENGINE
+    new_id: Callable[[str], str]
+    rng: random.Random
+    note: Callable[[str, str], None]
+
+
+class Process:
+    """`skew_seconds` is how far its machine's clock is from its neighbours'."""
+
+    def __init__(self, name: str, around: Surroundings, skew_seconds: float = 0.0) -> None:
+        self.name = name
+        self.alive = True
+        self._around = around
+        self._skew = skew_seconds
+        self._app = self._create()
+
+    @property
+    def wired(self) -> Wired:
+        wired: Wired = self._app.state.wired
+        return wired
+
+    async def open(self) -> None:
+        """What the lifespan does, without a background loop: a history says when work is done."""
+        await self.wired.store.engine.open()
+        self.wired.store.engine.on_work(self.wired.worker.kick)
+
+    async def close(self) -> None:
+        """Let what runs come to its end, which for one that has died is its next moment. Only between two deeds."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        running = [task for task in tasks if not task.get_name().startswith("store-")]
+        await asyncio.gather(*running, return_exceptions=True)
+        await self.wired.store.engine.close()
+
+    async def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """One request; LOST where the process ended in it."""
+        if not self.alive:
+            return LOST
+        try:
+            return await ask(self._app, method, target, headers, body)
+        except Crash:
+            return LOST
+
+    async def work(self, rounds: int = 1) -> None:
+        """Do what is due, and what that makes due, so many times."""
+        for _ in range(rounds):
+            try:
+                busy = await self.wired.worker.step()
+            except Crash:
+                busy = False
+            await self.wired.worker.settle()
+            if not busy or not self.alive:
+                return
+
+    async def reach(self, moment: str) -> None:
+        """A moment: others may go first, and this process may end."""
+        self.require_alive()
+        await self._around.perils.idle()
+        self.require_alive()
+        if self._around.perils.strikes(moment):
+            self.die(moment)
+            raise Crash(moment)
+
+    def doomed(self, moment: str) -> bool:
+        """Whether it ends now, with something half done that the caller has to undo as a power cut would."""
+        if self._around.perils.strikes(moment):
+            self.die(moment)
+        return not self.alive
+
+    def require_alive(self) -> None:
+        if not self.alive:
+            raise Crash(self.name)
+
+    def die(self, moment: str) -> None:
+        self.alive = False
+        self._around.note(self.name, f"DIES {moment}")
+
+    def _create(self) -> Starlette:
+        around = self._around
+        pace = Pace(monotonic=around.clocks.true, sleep=self._sleep, rng=around.rng)
+        world = World(
+            clock=lambda: around.clocks.ours() + self._skew,
+            monotonic=around.clocks.true,
+            new_id=around.new_id,
+            new_secret=lambda: around.new_id("secret"),
+            sleep=self._doze,
+            transport=Wire(around.house, self),
+            engine=lambda _url, _clock: Fragile(around.open_engine(around.clocks.database), self),
+            pace=pace,
+            background=False,
+        )
+        return create_app(around.settings, world)
+
+    async def _sleep(self, seconds: float) -> None:
+        self._around.clocks.advance(seconds)
+        await self.reach("while waiting to call the provider again")
+
+    async def _doze(self, seconds: float) -> None:
+        self._around.clocks.advance(max(seconds, _STALL_SECONDS))
+        await self.reach("while waiting for another process")

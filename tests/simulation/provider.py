@@ -1,0 +1,124 @@
+"""The provider's side of a simulated town: the sandbox, behind a wire that may be cut, slow to show what it knows."""
+
+import json
+import re
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from typing import Any, Protocol
+
+import httpx
+
+from service.sandbox.api import create_api
+from service.sandbox.gate import DroppedConnection, Keeper
+from service.sandbox.settings import Settings
+from service.sandbox.wire import rest_time
+from service.sandbox.world import World
+from tests.simulation.asgi import Answer, ask
+from tests.simulation.clocks import Clocks
+
+PROVIDER_URL = "http://127.0.0.1:9000"
+_API = "/v2.2"
+SECRET = "whsec_c2ltdWxhdGlvbi1zaWduaW5nLXNlY3JldC0wMTIzNDU2"
+_NEVER_SECONDS = 1e9  # how long sample data takes where bills are not what a history is about
+_PATIENCE_SECONDS = 10.0
+_NO_BILLS = Answer(200, {"content-type": "application/json"}, b'{"documents": [], "currentPage": 1, "hasNext": false}')
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+
+
+@dataclass(frozen=True)
+class Temper:
+    """How the provider is in one history: `lag_seconds` is how long an invitation does not name what it made."""
+
+    lag_seconds: float = 0.0
+    page_size: int = 500
+    redirects: bool = False
+    bills: bool = False
+
+
+class Mortal(Protocol):
+    """A process that may end at a moment."""
+
+    def reach(self, moment: str) -> Awaitable[None]: ...
+
+
+class ProviderSide:
+    """One sandbox for all histories, emptied for each: its world and its API, without its door and its postman."""
+
+    def __init__(self) -> None:
+        self.clocks = Clocks()
+        self.temper = Temper()
+        self.is_down = False
+        self.slept = 0.0
+        self.first_link_at: dict[str, float] = {}
+        settings = Settings(seed="s", public_url=PROVIDER_URL, webhook_url="http://hook.test/", webhook_secret=SECRET)
+        self.world = World(settings, lambda: self.clocks.at)
+        self._api = Keeper(create_api(self.world, "v2.2"), self.world, self._sleep)
+
+    def begin(self, clocks: Clocks, temper: Temper) -> None:
+        """Forget the history before."""
+        self.world.reset()
+        self.clocks, self.temper, self.is_down, self.slept, self.first_link_at = clocks, temper, False, 0.0, {}
+        delay = 5.0 if temper.bills else _NEVER_SECONDS
+        self.world.settings = replace(self.world.settings, redirects=temper.redirects, data_delay_seconds=delay)
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        """What came back over the wire; raises as httpx does."""
+        if self.is_down:
+            raise httpx.ConnectError("refused", request=request)
+        target = request.url.raw_path.decode().removeprefix(_API)
+        target = target.replace("limit=500", f"limit={self.temper.page_size}")
+        path, before = target.partition("?")[0], self.slept
+        try:
+            answer = await self._answered(request, target)
+        except DroppedConnection as exc:
+            raise httpx.RemoteProtocolError("dropped", request=request) from exc
+        if self.slept - before >= _PATIENCE_SECONDS:
+            raise httpx.ReadTimeout("slow", request=request)
+        company_id = self.world.owner_of(path)
+        if company_id and request.method == "POST" and ("invitation" in path or path.endswith("/link")):
+            self.first_link_at.setdefault(company_id, self.world.now(company_id))
+        date = formatdate(self.world.now(company_id), usegmt=True)
+        content = answer.body
+        if self.temper.lag_seconds and "/invitation" in path and answer.ok:
+            content = self._forgetful(content)
+        kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        return httpx.Response(answer.status, headers={"date": date, **kept}, content=content)
+
+    async def _answered(self, request: httpx.Request, target: str) -> Answer:
+        if target.endswith("/document") and not self.temper.bills:
+            return _NO_BILLS
+        return await ask(self._api, request.method, target, request.headers, await request.aread())
+
+    def _forgetful(self, content: bytes) -> bytes:
+        """An invitation counts its use at once, and names what it made only later."""
+        try:
+            body = json.loads(content)
+        except ValueError:
+            return content
+        for invitation in body.get("invitations", [body]):
+            made = invitation.get("createdConnections", [])
+            invitation["createdConnections"] = [one for one in made if one["created"] <= self._horizon(invitation)]
+        return json.dumps(body).encode()
+
+    def _horizon(self, invitation: Mapping[str, Any]) -> str:
+        return rest_time(self.world.now(invitation.get("companyId")) - self.temper.lag_seconds)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self.clocks.advance(min(seconds, _PATIENCE_SECONDS))
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """One process's way to the provider: it may end before a call leaves, and before its answer is read."""
+
+    def __init__(self, house: ProviderSide, process: Mortal) -> None:
+        self._house = house
+        self._process = process
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        call = f"{request.method} {_ID.sub('{}', request.url.path)}"
+        await self._process.reach(f"before {call}")
+        answer = await self._house.answer(request)
+        await self._process.reach(f"after {call}")
+        return answer

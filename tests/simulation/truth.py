@@ -1,0 +1,62 @@
+"""What really happened, which the service can only infer: who made which connection, with which link."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Door = Literal["invitation", "link", "dashboard", "foreign"]
+
+
+@dataclass
+class Handed:
+    """A session as the person holds it for whom it was made; `urls` are the provider's links its pages showed."""
+
+    id: str
+    user: str
+    company: str
+    choice: str
+    embed: str
+    redirect: str
+    reconnects: str | None = None
+    urls: list[str] = field(default_factory=list)
+    revoked_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """One connection at the provider. `session` is whose link was used, whoever the person was."""
+
+    id: str
+    door: Door
+    company_id: str
+    created_at: float
+    session: str | None = None
+    user: str | None = None
+    by: str = ""
+    url: str = ""
+    after_revocation: bool = False
+
+
+@dataclass
+class Truth:
+    """Kept by the history, hidden from the service."""
+
+    sessions: dict[str, Handed] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    made: dict[str, Made] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    claims: dict[str, list[str]] = field(default_factory=dict)
+    reconnected: set[tuple[str, str]] = field(default_factory=set)
+    clock_went_back: bool = False
+
+    def hand(self, handed: Handed) -> None:
+        self.sessions[handed.id] = handed
+
+    def reveal(self, session_id: str, url: str) -> None:
+        """A page of the session showed the provider's link: from now on anybody may hold it."""
+        handed = self.sessions[session_id]
+        if url not in handed.urls:
+            handed.urls.append(url)
+        self.owners[url] = session_id
+
+    def make(self, made: Made) -> None:
+        self.made[made.id] = made
