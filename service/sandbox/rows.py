@@ -37,7 +37,9 @@ class Rows:
     def __init__(self, directory: Path | None = None) -> None:
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
-        self._file = sqlite3.connect(directory / FILE_NAME if directory else ":memory:", isolation_level=None)
+        place = directory / FILE_NAME if directory else ":memory:"
+        # Used by one thread, but closed by whichever one collects the garbage.
+        self._file = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
         self._file.execute("pragma journal_mode = wal")
         self._file.execute("pragma synchronous = full")
         self._file.execute(SCHEMA)
