@@ -31,6 +31,7 @@ from service.web.bodies import (
 from service.web.once import Once, kept, repeat_of
 from service.web.problems import HANDLERS
 from service.web.queries import (
+    PAGING,
     connection_id_of,
     flag,
     limit_of,
@@ -96,15 +97,19 @@ class Api:
         table: dict[str, dict[str, Handler]] = {}
         for path, method, handler in routes:
             table.setdefault(path, {})[method] = handler
-        return Starlette(
+        app = Starlette(
             routes=[Route(path, self._endpoint(by), methods=list(by)) for path, by in table.items()],
             exception_handlers=dict(HANDLERS),
         )
+        app.router.redirect_slashes = False  # a key does not travel on by a redirect
+        return app
 
     def _endpoint(self, handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             tenant = await self._keys.tenant_of(request.headers.get("authorization"))
             method = "GET" if request.method == "HEAD" else request.method
+            if method != "GET":
+                query_of(request, set())
             response = await handlers[method](request, tenant)
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -131,7 +136,7 @@ class Api:
 
     async def list_sessions(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/sessions."""
-        query = query_of(request, {"userId", "status", "companyId"})
+        query = query_of(request, PAGING | {"userId", "status", "companyId"})
         if query.get("status", "created") not in set(SessionStatus):
             raise InvalidRequest([Problem("/status", "is not a session status")])
         after, limit = paging_of(request)
@@ -142,11 +147,12 @@ class Api:
 
     async def get_session(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/sessions/{id}."""
+        query_of(request, set())
         return JSONResponse(session_json(*await self._sessions.get(tenant, session_id_of(request))))
 
     async def session_events(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/sessions/{id}/events."""
-        query_of(request, set())
+        query_of(request, PAGING)
         seq, limit = position_of(request), limit_of(request)
         events = await self._sessions.timeline(tenant, session_id_of(request), seq, limit + 1)
         return told([event_json(event) for event in events], limit, None)
@@ -174,7 +180,7 @@ class Api:
 
     async def list_connections(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections."""
-        query = query_of(request, {"userId", "companyId", "status", "attributed"})
+        query = query_of(request, PAGING | {"userId", "companyId", "status", "attributed"})
         names = {"userId": "user_id", "companyId": "company", "status": "status"}
         filters: dict[str, Any] = dict(renamed(query, names))
         if "attributed" in query:
@@ -186,6 +192,7 @@ class Api:
 
     async def get_connection(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}."""
+        query_of(request, set())
         return JSONResponse(connection_json(await self._connections.get(tenant, connection_id_of(request))))
 
     async def claim(self, request: Request, tenant: Tenant) -> Response:
@@ -221,7 +228,7 @@ class Api:
 
     async def events(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/events: at least once, in order; waits for news if asked to."""
-        query = query_of(request, {"wait"})
+        query = query_of(request, PAGING | {"wait"})
         wait = number("wait", query.get("wait", "0"), 0, _WAIT_MOST)
         seq, limit = position_of(request), limit_of(request)
         async with self._live.listen() as bell:

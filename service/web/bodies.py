@@ -203,7 +203,7 @@ async def read_json(request: Request) -> Any:
         raise UnsupportedMediaType
     raw = await read_raw(request)
     try:
-        return json.loads(raw, parse_constant=_no_constant)
+        return json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_no_twins)
     except (ValueError, RecursionError) as exc:
         raise InvalidJson from exc
 
@@ -241,6 +241,14 @@ def _problem(error: Mapping[str, Any]) -> Problem:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)  # NaN and Infinity are not JSON
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two fields of one name one reader takes the first and another the last: none of ours guesses."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidJson("The body has a field twice")
+    return found
 
 
 def _place(place: _Place) -> Place:

@@ -23,7 +23,9 @@ class Hooks:
 
     def app(self) -> Starlette:
         """The route."""
-        return Starlette(routes=[Route("/nectar", self.receive, methods=["POST"])], exception_handlers=dict(HANDLERS))
+        app = Starlette(routes=[Route("/nectar", self.receive, methods=["POST"])], exception_handlers=dict(HANDLERS))
+        app.router.redirect_slashes = False
+        return app
 
     async def receive(self, request: Request) -> Response:
         """204 once it is kept; 401, 400, 413 as the case may be; 404 where the route is disabled."""

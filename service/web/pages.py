@@ -61,7 +61,9 @@ class Pages:
             HTTPException: self._on_http_error,
             Exception: self._on_error,
         }
-        return Starlette(routes=routes, exception_handlers=dict(handlers))
+        app = Starlette(routes=routes, exception_handlers=dict(handlers))
+        app.router.redirect_slashes = False  # a token does not travel on by a redirect
+        return app
 
     async def embed(self, request: Request) -> Response:
         """GET /embed/{token}: the page for a frame. Opened by itself it says only where to go."""

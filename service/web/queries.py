@@ -14,13 +14,13 @@ from service.model import ConnectionId, SessionId
 
 _PAGE_DEFAULT, _PAGE_MOST = 25, 100
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_PAGING = {"limit", "after"}
+PAGING = frozenset({"limit", "after"})
 
 
 def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
-    """The parameters beside paging. Raises InvalidRequest: an unknown name, one given twice, an unreadable value."""
+    """The parameters. Raises InvalidRequest: an unknown name, one given twice, an unreadable value."""
     given = request.query_params.multi_items()
-    problems = [Problem(f"/{name}", "is not a known parameter") for name, _ in given if name not in {*known, *_PAGING}]
+    problems = [Problem(f"/{name}", "is not a known parameter") for name, _ in given if name not in known]
     names = [name for name, _ in given]
     problems += [Problem(f"/{name}", "is given twice") for name in sorted(set(names)) if names.count(name) > 1]
     problems += [
@@ -28,7 +28,7 @@ def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
     ]
     if problems:
         raise InvalidRequest(problems)
-    return {name: value for name, value in given if name in known and value}
+    return {name: value for name, value in given if value}
 
 
 def renamed(query: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
