@@ -27,7 +27,6 @@ from service.model import (
     ConnectionId,
     ProviderCompanyId,
     Reading,
-    Session,
     SessionId,
     Site,
     Tenant,
@@ -183,7 +182,9 @@ class Connections:
         session = await self._store.sessions.get(session_id, tenant)
         if session.company.ref != connection.company:
             raise InvalidRequest([Problem("/sessionId", "this session is of another company")])
-        await self._settle(connection, partial(_claimed, session=session, nonce=self._new_id("clm"), now=self._clock()))
+        who = Candidate(session.id, session.tenant, session.user_id)
+        decide = partial(_claimed, who=who, nonce=self._new_id("clm"), now=self._clock())
+        await self._settle(connection, decide, session.id)
         return await self._store.connections.get(connection_id, tenant)
 
     async def unclaim(self, tenant: Tenant, connection_id: ConnectionId) -> Connection:
@@ -192,9 +193,11 @@ class Connections:
         await self._settle(connection, partial(_unclaimed, now=self._clock()))
         return await self._store.connections.get(connection_id, tenant)
 
-    async def _settle(self, connection: Connection, decide: Callable[[Ledger, ConnectionId], Changes]) -> None:
+    async def _settle(
+        self, connection: Connection, decide: Callable[[Ledger, ConnectionId], Changes], *sessions: SessionId
+    ) -> None:
         await self._store.connections.settle(
-            connection.company, [connection.id], [], lambda ledger: decide(ledger, connection.id)
+            connection.company, [connection.id], [], lambda ledger: decide(ledger, connection.id), sessions
         )
 
     async def _record(self, company: Company, reading: Reading) -> Changes:
@@ -224,7 +227,7 @@ def pace(pulse: Pulse) -> float | None:
         return 20.0
     if pulse.undecided:
         return 30.0
-    if pulse.open_sessions:
+    if pulse.open_sessions or pulse.outlived:
         return 600.0
     return DAY_SECONDS if pulse.linked else None
 
@@ -242,16 +245,14 @@ def _gone(ledger: Ledger, connection_id: ConnectionId, *, now: float) -> Changes
     return Changes(connections=(replace(known, removed_at=now, updated_at=now),), events=(news,))
 
 
-def _claimed(ledger: Ledger, connection_id: ConnectionId, *, session: Session, nonce: str, now: float) -> Changes:
+def _claimed(ledger: Ledger, connection_id: ConnectionId, *, who: Candidate, nonce: str, now: float) -> Changes:
     connection = ledger.connections[connection_id]
-    who = Candidate(session.id, session.tenant, session.user_id)
-    if connection.verdict.who == who:
+    if connection.verdict.who == who and not connection.verdict.presumed:
         return Changes()
     refusal = claim_refusal(history_of(ledger, (), connection.seen, now), who)
     if refusal is not None:
         raise AlreadyClaimed(refusal[0].upper() + refusal[1:])
-    known = replace(ledger, sessions={**ledger.sessions, session.id: session})
-    return rejudge(known, connection, (Fact(FactKind.CLAIMED, connection_id, session.id, nonce=nonce),), now)
+    return rejudge(ledger, connection, (Fact(FactKind.CLAIMED, connection_id, who.session_id, nonce=nonce),), now)
 
 
 def _unclaimed(ledger: Ledger, connection_id: ConnectionId, *, now: float) -> Changes:

@@ -202,6 +202,8 @@ def _reconnect_by_invitation(draft: _Draft, invitation: SeenInvitation) -> None:
     session = draft.session(draft.ledger.by_invitation.get(invitation.id, SessionId("")))
     if session is None or session.mode is not Mode.RECONNECT or invitation.use_count <= session.invitation_uses:
         return
+    if session.connection_id is None or _standing(draft, session.connection_id) is None:
+        return  # the list skipped it this time: the use is counted when it is there
     draft.sessions[session.id] = replace(session, invitation_uses=invitation.use_count)
     _reconnected(draft, session)
 

@@ -10,6 +10,7 @@ from service.store.tx import Engine, Tx
 
 _RECENT_SECONDS = 600.0
 _FINISHED_SECONDS = 90.0
+_OUTLIVED_SECONDS = 2 * 3600.0  # an invitation lives on for the grace, and up to an hour of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Pulse:
     open_sessions: bool
     undecided: bool
     linked: bool
+    outlived: bool = False  # a session has expired whose link may still be used
 
 
 class Companies:
@@ -224,8 +226,11 @@ def _pulse(tx: Tx, ref: CompanyRef, now: float) -> Pulse:
         "SELECT MAX(seen_at) AS seen_at, MAX(CASE WHEN status = 'opened' THEN finished_at END) AS finished_at, "
         "MAX(CASE WHEN status IN ('created', 'opened', 'exited') AND revealed_at IS NOT NULL THEN 1 ELSE 0 END) "
         "AS going, "
+        "MAX(CASE WHEN status = 'expired' AND revealed_at IS NOT NULL AND expires_at > :lately THEN 1 ELSE 0 END) "
+        "AS outlived, "
         "MAX(CASE WHEN link_url IS NOT NULL THEN 1 ELSE 0 END) AS linked FROM sessions WHERE company_ref = :ref",
         ref=ref,
+        lately=now - _OUTLIVED_SECONDS,
     )
     undecided = tx.one("SELECT 1 AS found FROM connections WHERE company_ref = :ref AND waiting = 1 LIMIT 1", ref=ref)
     seen_at, finished_at = (row["seen_at"] or 0.0, row["finished_at"] or 0.0) if row else (0.0, 0.0)
@@ -235,4 +240,5 @@ def _pulse(tx: Tx, ref: CompanyRef, now: float) -> Pulse:
         open_sessions=bool(row and row["going"]),
         undecided=undecided is not None,
         linked=bool(row and row["linked"]),
+        outlived=bool(row and row["outlived"]),
     )

@@ -27,12 +27,16 @@ class Connections:
         connections: Iterable[ConnectionId],
         invitations: Iterable[InvitationId],
         decide: Callable[[Ledger], Changes],
+        sessions: Iterable[SessionId] = (),
     ) -> Changes:
-        """Lock the company, load what bears on these connections, ask `decide`, write what it says: one transaction."""
+        """Lock the company, load what bears on these connections, ask `decide`, write what it says: one transaction.
+
+        The ledger also has the `sessions` named, beside those that its facts, invitations and connections name.
+        """
         wanted, named = frozenset(connections), frozenset(invitations)
 
         def unit(tx: Tx) -> Changes:
-            ledger = self._ledger(tx, company, wanted, named)
+            ledger = self._ledger(tx, company, wanted, named, frozenset(sessions))
             changes = decide(ledger)
             apply(tx, self._pen, changes, ledger.company.tenant, company)
             return changes
@@ -65,7 +69,12 @@ class Connections:
         return await self._engine.write(lambda tx: _documents(tx, self._pen, connection_id, count, news))
 
     def _ledger(
-        self, tx: Tx, ref: CompanyRef, wanted: frozenset[ConnectionId], invitations: frozenset[InvitationId]
+        self,
+        tx: Tx,
+        ref: CompanyRef,
+        wanted: frozenset[ConnectionId],
+        invitations: frozenset[InvitationId],
+        sessions: frozenset[SessionId],
     ) -> Ledger:
         row = tx.one(f"SELECT * FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=ref)
         if row is None:
@@ -77,14 +86,17 @@ class Connections:
         ids = wanted | undecided
         known = {ConnectionId(r["id"]): connection_of(r) for r in _recorded(tx, ids)}
         facts = _facts(tx, ref, ids)
-        sessions = self._concerned(tx, facts, known.values(), invitations, ids)
+        concerned = self._concerned(tx, facts, known.values(), invitations, ids)
+        concerned += self._sessions.nouns(
+            tx, _session_rows(tx, "s.id IN (:among)", sessions - {session.id for session in concerned})
+        )
         return Ledger(
             company=company_of(row),
             facts=facts,
             connections=known,
-            sessions={session.id: session for session in sessions},
+            sessions={session.id: session for session in concerned},
             by_invitation=_by_invitation(tx, invitations),
-            joined=joined(tx, [session.id for session in sessions]),
+            joined=joined(tx, [session.id for session in concerned]),
             undecided=undecided,
         )
 

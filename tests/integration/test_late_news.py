@@ -1,0 +1,75 @@
+"""News that comes at an awkward moment: in the middle of a claim, skipped by one reading, after the session's end."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.model import ProviderCompanyId, Reading, SessionId
+from tests.integration.houses import Street
+from tests.integration.people import Someone
+from tests.integration.test_reconciliation import connect_at
+from tests.integration.test_reconnect import broken, reconnecting, repair
+
+
+async def test_a_claim_does_not_undo_a_revocation_that_comes_in_its_middle(
+    street: Street, ada: Someone, bob: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await ada.frame(link="magic_link")
+    await page.connect()
+    await page.finish()
+    connection, his = await ada.newest(), await bob.session()
+    rows = street.wired.store.connections
+    settle = rows.settle
+
+    async def after_a_revocation(*args: Any, **kwargs: Any) -> Any:
+        await street.post(f"/v1/sessions/{his['id']}/revoke")
+        return await settle(*args, **kwargs)
+
+    monkeypatch.setattr(rows, "settle", after_a_revocation)
+    claimed = await street.post(f"/v1/connections/{connection['id']}/claim", {"sessionId": his["id"]})
+    assert claimed["sessionId"] == his["id"]
+    assert (await street.get(f"/v1/sessions/{his['id']}"))["status"] == "revoked"
+
+
+async def test_a_claim_for_who_was_only_presumed_makes_it_certain(street: Street, ada: Someone) -> None:
+    page = await ada.frame(link="magic_link")
+    await page.connect()
+    await page.finish()
+    connection = await ada.newest()
+    assert connection["evidence"]["presumed"]
+    claimed = await street.post(f"/v1/connections/{connection['id']}/claim", {"sessionId": page.id})
+    assert (claimed["evidence"]["kind"], claimed["evidence"]["presumed"]) == ("claimed", False)
+
+
+async def test_a_repair_that_one_reading_skipped_is_told_by_the_next(
+    street: Street, ada: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await reconnecting(street, await broken(ada, "magic_link"))
+    await repair(page)
+    provider = street.wired.provider
+    read = provider.read
+
+    async def skipping(company_id: ProviderCompanyId) -> Reading:
+        return replace(await read(company_id), connections=())
+
+    monkeypatch.setattr(provider, "read", skipping)
+    await page.finish()
+    monkeypatch.setattr(provider, "read", read)
+    assert (await page.stored())["status"] == "opened"
+    await street.later(60)
+    assert (await page.stored())["status"] == "connected"
+
+
+async def test_what_is_made_on_the_providers_page_after_the_end_is_found_within_ten_minutes(
+    street: Street, ada: Someone
+) -> None:
+    page = await ada.frame(expiresIn=600)
+    url = (await page.view())["link"]["url"]
+    session = SessionId(page.id)
+    await street.later(1600)
+    assert (await page.stored())["status"] == "expired"
+    assert (await street.wired.store.sessions.get(session)).link is not None
+    await connect_at(street, url)
+    await street.later(601)
+    assert (await ada.newest())["sessionId"] == page.id
