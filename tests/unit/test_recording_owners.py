@@ -1,16 +1,11 @@
-"""Whose a connection becomes while news comes in: waiting, presumed, ambiguous, reassigned, claimed; in any order."""
+"""Whose a connection becomes while news comes in: waiting, presumed, ambiguous, reassigned, claimed."""
 
 from dataclasses import replace
-from itertools import permutations
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from service.ledger import Changes
 from service.model import Candidate, EvidenceKind, Mode, Session, SessionStatus, Tenant
 from tests.unit.books import Books
-from tests.unit.given import CONNECTION, NOW, invitation, link, reading, seen, session, with_link
+from tests.unit.given import CONNECTION, NOW, invitation, link, seen, session, with_link
 
 ADA = with_link(session("ada"))
 ADA_AGAIN = with_link(session("ada", "ses_ada_again"))
@@ -251,60 +246,3 @@ def test_an_invitation_that_names_it_later_overturns_a_claim() -> None:
     books.claim(CAROL)
     books.take(seen(), invitation("inv_bob", CONNECTION))
     assert books.verdict().who == who(BOB)
-
-
-# order
-
-
-READINGS = (
-    reading(seen(), invitation("inv_bob", uses=1), after=3),
-    reading(seen(status="PENDING", provider_updated_at=seen().provider_updated_at - 1), after=1),
-    reading(seen(), invitation("inv_bob", "another"), seen("another", after=9), after=150),
-    reading(invitation("inv_bob", "another"), after=40),
-    reading(after=20),
-)
-
-
-def plain(books: Books) -> object:
-    """What the outcome is, whenever it came about."""
-    return (
-        {key: (one.verdict, one.seen) for key, one in books.connections.items()},
-        {one.id: one.status for one in books.sessions.values()},
-        books.joined,
-    )
-
-
-def outcome(order: tuple[int, ...]) -> object:
-    books = with_ada(BOB)
-    for number in order:
-        books.read(READINGS[number])
-    return plain(books)
-
-
-def test_every_order_of_a_story_ends_alike() -> None:
-    outcomes = [outcome(order) for order in permutations(range(len(READINGS)))]
-    assert all(each == outcomes[0] for each in outcomes)
-
-
-@given(st.lists(st.integers(0, len(READINGS) - 1), max_size=12))
-def test_repetitions_in_any_order_end_alike(extra: list[int]) -> None:
-    assert outcome((*extra, *range(len(READINGS)))) == outcome(tuple(range(len(READINGS))))
-
-
-@given(st.permutations(range(len(READINGS))), st.lists(st.integers(0, len(READINGS) - 1)))
-def test_nothing_that_was_told_is_told_twice(order: list[int], again: list[int]) -> None:
-    books = with_ada(BOB)
-    for number in (*order, *again):
-        books.read(READINGS[number])
-    told = [(news.type, news.connection_id) for news in books.events if news.type != "connection.updated"]
-    assert len(told) == len(set(told))
-
-
-@pytest.mark.parametrize("clock_is_off", [-600.0, 600.0])
-def test_our_clock_is_ten_minutes_off_and_nothing_changes(clock_is_off: float) -> None:
-    books, shifted = with_ada(BOB), with_ada(BOB)
-    shifted.now += clock_is_off
-    for one in READINGS:
-        books.read(one)
-        shifted.read(one)
-    assert plain(books) == plain(shifted)

@@ -118,6 +118,14 @@ def test_a_connection_that_is_not_recorded_is_not_reconnected() -> None:
     assert books.take(used(1)).joins == ()
 
 
+def test_a_use_seen_while_a_list_skips_the_connection_counts_when_it_is_there() -> None:
+    books = books_with(BY_INVITATION)
+    there = books.connections.pop(CONNECTION)
+    books.take(used(1))
+    books.connections[CONNECTION] = there
+    assert books.take(mended(700), used(1)).joins == (Join(MENDING.id, CONNECTION, EvidenceKind.RECONNECT),)
+
+
 def test_a_session_for_no_connection_is_not_reconnected() -> None:
     books = books_with(replace(BY_INVITATION, connection_id=None))
     assert books.take(BROKEN, used(1)).joins == ()

@@ -1,0 +1,94 @@
+"""Can an invitation still claim the connection; and what was announced stays, but for better evidence."""
+
+from dataclasses import replace
+
+from service.attribution import clears, judge, settle
+from service.model import Claim, ConnectionId, EvidenceKind, Verdict
+from tests.unit.given import ADA, BOB, CONNECTION, NOW, history, invitation, named, reading, revealed, seen, who
+
+ADA_AGAIN = who("ada", "ses_ada_again")
+PRESUMED_ADA = Verdict(EvidenceKind.SOLE_CANDIDATE, ADA, presumed=True, candidates=frozenset({ADA}))
+
+
+# clearing: can an invitation still claim it?
+
+
+def test_without_any_invitation_the_verdict_is_immediate() -> None:
+    assert clears(seen(), reading(after=0.5))
+
+
+def test_a_reading_older_than_the_connection_clears_nothing() -> None:
+    assert not clears(seen(), reading(after=-5.1))
+    assert clears(seen(), reading(after=-5.0))
+
+
+def test_with_an_unused_invitation_nothing_is_cleared_for_two_minutes() -> None:
+    assert not clears(seen(), reading(invitation(), after=119.9))
+    assert clears(seen(), reading(invitation(), after=120.0))
+
+
+def test_an_invitation_used_oftener_than_it_names_connections_still_may_claim_it() -> None:
+    pending = invitation("inv_1", uses=1)
+    assert not clears(seen(), reading(pending, after=86400))
+
+
+def test_an_invitation_whose_every_use_is_named_clears_it() -> None:
+    assert clears(seen(), reading(invitation("inv_1", "another"), after=120))
+
+
+def test_one_pending_invitation_among_many_is_enough_to_wait() -> None:
+    both = invitation("inv_1", "another"), invitation("inv_2", uses=1)
+    assert not clears(seen(), reading(*both, after=600))
+
+
+def test_an_invitation_that_names_it_does_not_clear_it() -> None:
+    assert not clears(seen(), reading(invitation("inv_1", CONNECTION), after=600))
+
+
+def test_an_invitation_made_after_the_connection_cannot_have_made_it() -> None:
+    assert not clears(seen(), reading(invitation(after=5.0), after=1))
+    assert clears(seen(), reading(invitation(after=5.1), after=1))
+
+
+def test_a_reconnect_invitation_makes_no_connection() -> None:
+    edit = replace(invitation(uses=3), edits=ConnectionId("another"))
+    assert clears(seen(), reading(edit, after=1))
+
+
+# settling: what was announced stays, but for better evidence
+
+
+def test_a_first_verdict_is_what_the_facts_say() -> None:
+    assert settle(None, history(claims=[Claim(ADA, NOW)])) == Verdict(EvidenceKind.CLAIMED, ADA)
+
+
+def test_a_presumed_owner_stays_when_a_page_started_just_after_the_creation() -> None:
+    facts = history(reveals=[revealed(ADA, -60), revealed(BOB, 3)], cleared=True)
+    assert judge(facts).who is None
+    assert settle(PRESUMED_ADA, facts) == PRESUMED_ADA
+
+
+def test_a_presumed_session_stays_when_the_same_user_started_another_just_after_the_creation() -> None:
+    facts = history(reveals=[revealed(ADA, -60), revealed(ADA_AGAIN, 3)], cleared=True)
+    assert judge(facts).who == ADA_AGAIN
+    assert settle(PRESUMED_ADA, facts) == PRESUMED_ADA
+
+
+def test_a_presumed_owner_is_overturned_by_an_invitation() -> None:
+    facts = history(reveals=[revealed(ADA, -60)], namings=[named(BOB)], cleared=True)
+    assert settle(PRESUMED_ADA, facts).who == BOB
+
+
+def test_a_presumed_owner_is_overturned_by_an_invitation_made_elsewhere() -> None:
+    facts = history(reveals=[revealed(ADA, -60)], namings=[named(None)], cleared=True)
+    assert settle(PRESUMED_ADA, facts) == Verdict()
+
+
+def test_a_presumed_owner_is_overturned_by_a_claim() -> None:
+    facts = history(reveals=[revealed(ADA, -60)], claims=[Claim(BOB, NOW)], cleared=True)
+    assert settle(PRESUMED_ADA, facts) == Verdict(EvidenceKind.CLAIMED, BOB)
+
+
+def test_an_owner_by_invitation_is_lost_when_another_invitation_contradicts() -> None:
+    facts = history(namings=[named(ADA, "inv_1"), named(BOB, "inv_2")])
+    assert settle(Verdict(EvidenceKind.INVITATION, ADA), facts).who is None
