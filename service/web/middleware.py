@@ -22,6 +22,12 @@ _WORDS = frozenset(
         *("nectar", "healthz", "readyz", "metrics", "embed.js", "docs", "openapi.json"),
     )
 )
+# Strangers could put those words together in millions of ways, each a series that is kept: these are all there are.
+_ROUTES = re.compile(
+    r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|live/\{\}"
+    r"|callback|webhooks/nectar|static/\{file\}|healthz|readyz|metrics|embed\.js|docs|openapi\.json)"
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
 
 
 class Observed:
@@ -54,20 +60,22 @@ class Observed:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = template_of(scope["path"])
-        self._metrics.requests.inc(scope["method"], route, str(status))
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.inc(method, route, str(status))
         if not route.startswith("/live/"):
             self._metrics.request_seconds.observe(seconds, route)
         client = (scope.get("client") or ("",))[0]
-        told = {"method": scope["method"], "route": route, "status": status, "seconds": seconds, "client": client}
+        told = {"method": method, "route": route, "status": status, "seconds": seconds, "client": client}
         _log.info("request", extra=told)
 
 
 def template_of(path: str) -> str:
-    """The path with everything that is not a word of ours taken out."""
+    """The path with everything that is not a word of ours taken out; `other` where we have no such route."""
     parts = path.split("/")[:6]
     if len(parts) > 1 and parts[1] == "static":
         return "/static/{file}"
-    return "/".join(part if part in _WORDS or not part else "{}" for part in parts)
+    template = "/".join(part if part in _WORDS or not part else "{}" for part in parts)
+    return template if _ROUTES.fullmatch(template) else "other"
 
 
 def _identifier(given: str | None) -> str:

@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+from itertools import product
 
 import pytest
 
+from tests.clock import Clock
 from tests.integration.houses import Street, refused
 from tests.integration.people import PERSON, Someone, refused_page
 
@@ -44,6 +46,20 @@ async def test_a_cursor_that_names_no_row_is_refused(street: Street, row_id: str
     for path in ("/v1/sessions", "/v1/connections"):
         answer = await street.host.get(path, params={"after": cursor})
         refused(answer, 422, "invalid_request", "/after")
+
+
+async def test_a_scanner_adds_no_series_to_what_is_counted(clock: Clock, database_url: str) -> None:
+    street = Street(clock, database_url, metrics_key="scrape-me")
+    await street.open()
+    web, words = street.web(), ("v1", "live", "embed", "start", "callback", "x", "")
+    await web.get("/healthz")
+    for path in product(words, repeat=3):
+        await web.request("PROPFIND-" + path[0], "/" + "/".join(path))
+    page = (await web.get("/metrics", headers={"Authorization": "Bearer scrape-me"})).text
+    await street.close()
+    series = [line for line in page.splitlines() if line.startswith("magiclink_requests_total{")]
+    assert 'magiclink_requests_total{method="GET",route="/healthz",status="200"} 1' in series
+    assert len(series) < 20
 
 
 async def test_work_goes_on_after_whatever_the_database_says(
