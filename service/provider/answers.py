@@ -17,6 +17,7 @@ from service.provider.wire import Call, Wire
 
 _MOST_PASSES = 4
 _MOST_PAGES = 1000
+_NO_TIME_AT = 253_370_764_800  # the year 9999, which in some zones is no year that a calendar has
 _UNREADABLE = "The provider answered something that is not its contract; retry later"
 
 T = TypeVar("T")
@@ -38,7 +39,10 @@ def _seconds(text: object) -> float:
     if not isinstance(text, str):
         raise ValueError("not a time")  # noqa: TRY004 - the one class that pydantic reads as invalid
     moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if not 0 <= at < _NO_TIME_AT:
+        raise ValueError("not a time that could be told again")
+    return at
 
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]

@@ -29,6 +29,8 @@ from service.model import JsonObject
 from service.provider.refusals import http_date, refusal_text, retry_after_seconds
 from service.settings import PathGeneration
 
+_ODD_ESCAPE = re.compile(rb"\\u(0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 LARGEST_ANSWER_BYTES = 20 * 1024 * 1024
 _MOST_ATTEMPTS = 5
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
@@ -251,9 +253,21 @@ def _json(call: Call, content: bytes) -> Any:
     if not content.strip():
         return None
     try:
-        return json.loads(content, parse_constant=_no_constant)
+        found = json.loads(content, parse_constant=_no_constant)
+        return _storable(found) if _ODD_ESCAPE.search(content) else found
     except (ValueError, RecursionError) as exc:
         raise _failed(call, ProviderBroken("The provider answered something that is not JSON; retry later")) from exc
+
+
+def _storable(value: Any) -> Any:
+    """Without what no database and no answer of ours can hold: people type names, and one must spoil no list."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(each) for key, each in value.items()}
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

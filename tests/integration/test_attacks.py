@@ -2,10 +2,15 @@
 
 import asyncio
 import base64
+import json
 from itertools import product
 
+import httpx
 import pytest
 
+from service.errors import ProviderBroken
+from service.model import ProviderCompanyId
+from service.provider import Account, Pace, Provider
 from tests.clock import Clock
 from tests.integration.houses import Street, refused
 from tests.integration.people import PERSON, Someone, refused_page
@@ -60,6 +65,32 @@ async def test_a_scanner_adds_no_series_to_what_is_counted(clock: Clock, databas
     series = [line for line in page.splitlines() if line.startswith("magiclink_requests_total{")]
     assert 'magiclink_requests_total{method="GET",route="/healthz",status="200"} 1' in series
     assert len(series) < 20
+
+
+def told(**fields: str) -> Provider:
+    """A provider that tells of one connection, like this."""
+    row = {"id": "con-1", "created": "2026-01-01T00:00:00Z", "status": "CONNECTED"} | fields
+    content = json.dumps({"connections": [row], "hasNext": False})
+    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=content)))
+    return Provider(http, Account("https://provider.example", "https://pages.example", "key"), Pace(lambda: 0.0))
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800"])
+async def test_a_providers_name_that_no_database_holds_spoils_no_list(odd: str) -> None:
+    (seen,) = await told(url=f"Mill {odd}!", status=f"{odd}").connections(ProviderCompanyId("company-1"))
+    assert (seen.provider_url, seen.status) == ("Mill \ufffd!", "\ufffd")
+
+
+async def test_what_merely_looks_odd_stays() -> None:
+    text = "\\u0000 \U0001f4a1"
+    (seen,) = await told(url=text).connections(ProviderCompanyId("company-1"))
+    assert seen.provider_url == text
+
+
+@pytest.mark.parametrize("created", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_time_that_could_not_be_told_again_is_no_time(created: str) -> None:
+    with pytest.raises(ProviderBroken):
+        await told(created=created).connections(ProviderCompanyId("company-1"))
 
 
 async def test_work_goes_on_after_whatever_the_database_says(
