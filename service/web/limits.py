@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from service.errors import RateLimited
 
-_BURST = 40.0
+_BURST = 120.0  # a hundred ways back at once, of a browser that reloads or a host that retries, are answered alike
 _PER_SECOND = 2.0
 _REMEMBERED = 20_000
 

@@ -52,8 +52,7 @@ class Pages:
             Route("/embed/{token}", self.embed),
             Route("/connect/{token}", self.connect),
             Route("/connect/{token}/start", self.start, methods=["POST"]),
-            Route("/callback", self.callback, methods=["GET"]),
-            Route("/callback", self.confirmed, methods=["POST"]),
+            Route("/callback", self.way_back, methods=["GET", "POST"]),
             *self._steps.routes(),
         ]
         handlers: Mapping[Any, Any] = {
@@ -105,6 +104,10 @@ class Pages:
         if json:
             response = self._faces.started(started, done=True)
         return self._with_cookie(response, session, started.page_key)
+
+    async def way_back(self, request: Request) -> Response:
+        """One route, so that whoever comes with another method is told of both."""
+        return await (self.confirmed if request.method == "POST" else self.callback)(request)
 
     async def callback(self, request: Request) -> Response:
         """GET /callback: the way back. What came through a browser is a reason to look, and never evidence."""
