@@ -1,0 +1,80 @@
+"""Alive, ready, counted, and the static files: what those who operate the service and browsers ask for."""
+
+import pytest
+
+from tests.clock import Clock
+from tests.integration.houses import Street
+from tests.integration.people import Someone
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_it_is_alive_and_ready_and_needs_no_key_to_say_so(street: Street, path: str) -> None:
+    answer = await street.web().get(path)
+    assert answer.status_code == 200
+    assert (await street.web().post(path)).status_code in {404, 405}
+
+
+async def test_metrics_are_there_for_their_own_key_and_nobody_else(clock: Clock, database_url: str) -> None:
+    street = Street(clock, database_url, metrics_key="metrics-key")
+    await street.open()
+    await Someone(street, "ada").connected()
+    assert (await street.web().get("/metrics")).status_code == 401
+    assert (await street.host.get("/metrics")).status_code == 401
+    odd = {b"authorization": "Bearer \xff".encode("latin-1")}
+    assert (await street.web().get("/metrics", headers=odd)).status_code == 401
+    answer = await street.web().get("/metrics", headers={"Authorization": "Bearer metrics-key"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "/v1/sessions" in answer.text
+    for secret in ("ses_", "/embed/W", "ada"):
+        assert secret not in answer.text
+    await street.close()
+
+
+async def test_without_a_metrics_key_there_are_no_metrics(street: Street) -> None:
+    assert (await street.host.get("/metrics")).status_code == 404
+
+
+async def test_the_host_pages_script_may_be_loaded_by_other_sites(street: Street) -> None:
+    answer = await street.web().get("/embed.js")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "magic-link" in answer.text
+
+
+@pytest.mark.parametrize("name", ["frame.js", "page.css", "mark.svg"])
+async def test_what_the_pages_load_is_there(street: Street, name: str) -> None:
+    answer = await street.web().get(f"/static/{name}")
+    assert answer.status_code == 200
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/static/", "/static/nothing.js", "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py"),
+        *("/static/%00", "/static//etc/passwd", "/static/....//app.py"),
+    ],
+)
+async def test_nothing_else_of_the_disk_is(street: Street, path: str) -> None:
+    answer = await street.web().get(path)
+    assert answer.status_code in {404, 405}
+    assert "import" not in answer.text
+
+
+async def test_a_log_line_names_no_token_and_no_key(
+    street: Street, ada: Someone, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    page = await ada.frame()
+    await page.connect()
+    await page.finish()
+    secrets = [page.session["embedUrl"].rpartition("/")[2], page.key or "", "host-key", street.sandbox.key]
+    written = [
+        f"{record.getMessage()} {record.__dict__}" for record in caplog.records if record.name.startswith("service")
+    ]
+    assert written
+    for line in written:
+        assert not any(secret in line for secret in secrets), line
