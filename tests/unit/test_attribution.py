@@ -69,6 +69,11 @@ def test_a_claim_settles_what_an_invitation_made_elsewhere_brought() -> None:
     assert judge(facts) == Verdict(EvidenceKind.CLAIMED, ADA)
 
 
+def test_a_claim_settles_what_its_own_invitation_and_one_made_elsewhere_both_name() -> None:
+    facts = history(claims=[Claim(ADA, NOW)], namings=[named(ADA), named(None, "inv_2")])
+    assert judge(facts) == Verdict(EvidenceKind.CLAIMED, ADA)
+
+
 def test_a_claim_that_was_undone_counts_for_nothing() -> None:
     assert judge(history(claims=[Claim(ADA, NOW, undone=True)], cleared=True)) == Verdict()
 

@@ -1,0 +1,77 @@
+"""Who calls: every refusal, the bootstrap key, how soon a revoked key ends."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from service.errors import Unauthorized
+from service.keys import DEFAULT_TENANT, Keys
+from service.model import Tenant
+from service.sessions import Outside
+from service.state import digest
+from service.store import Store
+from service.store.sqlite import SqliteEngine
+from tests.clock import Clock
+
+ELSEWHERE = Tenant("elsewhere")
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
+    found = Store(SqliteEngine(str(tmp_path / "keys.db"), clock.now), clock=clock.now, new_id=str, keys=("k" * 32,))
+    await found.open()
+    await found.keys.add("key_1", ELSEWHERE, "backend", digest("mlk_known"))
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+def keys(store: Store, clock: Clock) -> Keys:
+    return Keys(store, Outside(clock.now, str), "dev-key")
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "", "Bearer", "Bearer ", "Bearer   ", "Basic mlk_known", "mlk_known", "Bearer unknown", "Bearer \ud800"],
+)
+async def test_without_a_known_key_the_answer_is_unauthorized(keys: Keys, authorization: str | None) -> None:
+    with pytest.raises(Unauthorized):
+        await keys.tenant_of(authorization)
+
+
+@pytest.mark.parametrize("authorization", ["Bearer mlk_known", "bearer mlk_known", "BEARER   mlk_known "])
+async def test_a_known_key_is_its_tenants(keys: Keys, authorization: str) -> None:
+    assert await keys.tenant_of(authorization) == ELSEWHERE
+
+
+async def test_the_key_of_the_settings_is_the_default_tenants(keys: Keys) -> None:
+    assert await keys.tenant_of("Bearer dev-key") == DEFAULT_TENANT
+
+
+async def test_without_a_key_in_the_settings_none_is_accepted_for_it(store: Store, clock: Clock) -> None:
+    bare = Keys(store, Outside(clock.now, str), None)
+    with pytest.raises(Unauthorized):
+        await bare.tenant_of("Bearer dev-key")
+
+
+async def test_a_revoked_key_ends_within_seconds(keys: Keys, store: Store, clock: Clock) -> None:
+    await keys.tenant_of("Bearer mlk_known")
+    await store.keys.revoke("key_1")
+    clock.advance(5)
+    for _ in range(2):
+        with pytest.raises(Unauthorized):
+            await keys.tenant_of("Bearer mlk_known")
+
+
+async def test_a_key_that_was_never_seen_before_it_was_revoked_is_refused(keys: Keys, store: Store) -> None:
+    await store.keys.revoke("key_1")
+    with pytest.raises(Unauthorized):
+        await keys.tenant_of("Bearer mlk_known")
+
+
+async def test_a_key_in_use_is_not_looked_up_for_every_call(keys: Keys, store: Store, clock: Clock) -> None:
+    await keys.tenant_of("Bearer mlk_known")
+    await store.keys.revoke("key_1")
+    clock.advance(4.9)
+    assert await keys.tenant_of("Bearer mlk_known") == ELSEWHERE
