@@ -20,6 +20,8 @@ from service.model import (
 UNCERTAINTY_SECONDS = 5.0
 # How long an invitation may have been used without yet naming what it made.
 SETTLE_SECONDS = 120.0
+# A use that is not explained by then never will be: its connection is gone. What it leaves open is told as it is.
+UNCLEAR_SECONDS = 86400.0
 
 
 def judge(history: History) -> Verdict:
@@ -60,6 +62,11 @@ def clears(connection: SeenConnection, reading: Reading) -> bool:
     return all(len(i.created) >= i.use_count and connection.id not in i.created for i in usable)
 
 
+def stays_unclear(connection: SeenConnection, reading: Reading) -> bool:
+    """Whether it has been waited for long enough: nobody is presumed, and nobody waits any longer."""
+    return reading.provider_at >= connection.provider_created_at + UNCLEAR_SECONDS
+
+
 def claim_refusal(history: History, who: Candidate) -> str | None:
     """Why the host may not settle the connection for this session, or None if it may."""
     verdict = judge(history)
@@ -78,15 +85,10 @@ def _standing_claim(history: History) -> Claim | None:
 def _sole_candidate(history: History) -> Verdict:
     reveals = [r for r in history.reveals if r.provider_at <= history.provider_created_at + UNCERTAINTY_SECONDS]
     candidates = frozenset(reveal.who for reveal in reveals)
-    if not candidates:
-        return Verdict(waiting=not history.cleared)
-    if len({(who.tenant, who.user_id) for who in candidates}) > 1:
-        return Verdict(candidates=candidates, waiting=not history.cleared)
     able = [reveal for reveal in reveals if not _revoked_before(reveal, history.provider_created_at)]
-    if not able:
-        return Verdict(candidates=candidates, waiting=not history.cleared)
-    if not history.cleared:
-        return Verdict(candidates=candidates, waiting=True)
+    users = {(who.tenant, who.user_id) for who in candidates}
+    if not able or len(users) > 1 or not history.cleared:
+        return Verdict(candidates=candidates, waiting=not (history.cleared or history.unclear))
     latest = max(able, key=lambda reveal: (reveal.provider_at, reveal.who.session_id))
     return Verdict(EvidenceKind.SOLE_CANDIDATE, latest.who, presumed=True, candidates=candidates)
 

@@ -241,8 +241,13 @@ def _gone(ledger: Ledger, connection_id: ConnectionId, *, now: float) -> Changes
         return Changes(connections=(replace(known, missing_at=now),))
     who = known.verdict.who
     session, user = (who.session_id, who.user_id) if who else (None, None)
-    news = News("connection.removed", session, connection_id, user)
-    return Changes(connections=(replace(known, removed_at=now, updated_at=now),), events=(news,))
+    news = [News("connection.removed", session, connection_id, user)]
+    if known.verdict.waiting:  # no reading will tell any more of it
+        own = sorted(one.session_id for one in known.verdict.candidates if one.tenant == known.tenant)
+        news.insert(0, News("connection.ambiguous", None, connection_id, None, {"candidates": own}))
+    decided = replace(known.verdict, waiting=False)
+    gone = replace(known, removed_at=now, updated_at=now, verdict=decided)
+    return Changes(connections=(gone,), events=tuple(news))
 
 
 def _claimed(ledger: Ledger, connection_id: ConnectionId, *, who: Candidate, nonce: str, now: float) -> Changes:

@@ -17,6 +17,7 @@ def history_of(ledger: Ledger, facts: Iterable[Fact], seen: SeenConnection, now:
         namings=frozenset(_own_namings(own)),
         claims=frozenset(_claims(own)),
         cleared=any(row.fact.kind is FactKind.CLEARED for row in own),
+        unclear=any(row.fact.kind is FactKind.UNCLEAR for row in own),
     )
 
 

@@ -30,6 +30,7 @@ class FactKind(StrEnum):
     REVOKED = "revoked"
     NAMED = "named"
     CLEARED = "cleared"
+    UNCLEAR = "unclear"
     CLAIMED = "claimed"
     UNCLAIMED = "unclaimed"
 

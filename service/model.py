@@ -258,6 +258,7 @@ class History:
     namings: frozenset[Naming] = frozenset()
     claims: frozenset[Claim] = frozenset()
     cleared: bool = False
+    unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True)

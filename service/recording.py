@@ -6,7 +6,7 @@ recorded, so that order and repetition cannot matter: facts are added, and every
 
 from dataclasses import dataclass, field, replace
 
-from service.attribution import UNCERTAINTY_SECONDS, clears, judge, settle
+from service.attribution import UNCERTAINTY_SECONDS, clears, judge, settle, stays_unclear
 from service.history import history_of, namings
 from service.ledger import Changes, Due, Fact, FactKind, Join, Ledger, News, Part, WorkKind
 from service.model import (
@@ -62,14 +62,21 @@ def record(ledger: Ledger, reading: Reading, now: float) -> Changes:
     """Everything that one reading of a company changes; the same reading again changes nothing."""
     draft = _Draft(ledger, now)
     draft.facts += namings(ledger, reading.invitations)
+    reading = replace(reading, invitations=tuple(_with_earlier(ledger, one) for one in reading.invitations))
     for seen in reading.connections:
-        if _ours_to_record(ledger, seen):
+        if _ours_to_record(ledger, seen, reading):
             _record_one(draft, seen, reading)
     for invitation in reading.invitations:
         _reconnect_by_invitation(draft, invitation)
     for session in ledger.sessions.values():
         _reconnect_by_link(draft, session)
     return draft.done()
+
+
+def _with_earlier(ledger: Ledger, invitation: SeenInvitation) -> SeenInvitation:
+    """With what it named before: a connection that is gone from the provider is gone from its invitation too."""
+    named = (row.fact.connection_id for row in ledger.facts if row.fact.invitation_id == invitation.id)
+    return replace(invitation, created=invitation.created | {one for one in named if one is not None})
 
 
 def rejudge(ledger: Ledger, connection: Connection, facts: tuple[Fact, ...], now: float) -> Changes:
@@ -79,9 +86,13 @@ def rejudge(ledger: Ledger, connection: Connection, facts: tuple[Fact, ...], now
     return draft.done()
 
 
-def _ours_to_record(ledger: Ledger, seen: SeenConnection) -> bool:
-    """Older than the company's first session here: not ours to tell of, unless it was recorded on purpose."""
-    if seen.id in ledger.connections:
+def _ours_to_record(ledger: Ledger, seen: SeenConnection, reading: Reading) -> bool:
+    """Older than the company's first session here: not ours to tell of, unless it was recorded on purpose.
+
+    What our own invitation made is ours, whatever the times say: the provider's clock may have been set back.
+    """
+    named = any(seen.id in one.created and one.id in ledger.by_invitation for one in reading.invitations)
+    if named or seen.id in ledger.connections:
         return True
     since = ledger.company.provider_since_at
     return since is not None and seen.provider_created_at >= since - UNCERTAINTY_SECONDS
@@ -91,9 +102,11 @@ def _record_one(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
     known = draft.ledger.connections.get(seen.id)
     if known is not None and seen.provider_updated_at < known.seen.provider_updated_at:
         seen = known.seen  # older news after newer: the newest truth stays
-    cleared = any(row.fact.kind is FactKind.CLEARED and row.fact.connection_id == seen.id for row in draft.ledger.facts)
-    if not cleared and clears(seen, reading):
+    said = {row.fact.kind for row in draft.ledger.facts if row.fact.connection_id == seen.id}
+    if FactKind.CLEARED not in said and clears(seen, reading):
         draft.facts.append(Fact(FactKind.CLEARED, seen.id))
+    elif not said & {FactKind.CLEARED, FactKind.UNCLEAR} and stays_unclear(seen, reading):
+        draft.facts.append(Fact(FactKind.UNCLEAR, seen.id))
     _apply_verdict(draft, seen, known, settled=True)
 
 

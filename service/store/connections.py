@@ -85,7 +85,7 @@ class Connections:
         )
         ids = wanted | undecided
         known = {ConnectionId(r["id"]): connection_of(r) for r in _recorded(tx, ids)}
-        facts = _facts(tx, ref, ids)
+        facts = _facts(tx, ref, ids, invitations)
         concerned = self._concerned(tx, facts, known.values(), invitations, ids)
         concerned += self._sessions.nouns(
             tx, _session_rows(tx, "s.id IN (:among)", sessions - {session.id for session in concerned})
@@ -130,13 +130,17 @@ def _session_rows(tx: Tx, where: str, values: Iterable[str]) -> list[Row]:
     return list(tx.among(f"{sql} ORDER BY s.id{tx.dialect.lock and ' FOR UPDATE OF s'}", values))
 
 
-def _facts(tx: Tx, ref: CompanyRef, connections: frozenset[ConnectionId]) -> tuple[FactRow, ...]:
-    """Reveals and withdrawals of the whole company, and everything said of these connections."""
+def _facts(
+    tx: Tx, ref: CompanyRef, connections: frozenset[ConnectionId], invitations: frozenset[InvitationId]
+) -> tuple[FactRow, ...]:
+    """Reveals and withdrawals of the whole company, what these invitations named, all said of these connections."""
     select = (
         "SELECT f.*, s.tenant AS tenant, s.user_id AS user_id FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
     )
     rows = list(tx.all(f"{select} WHERE f.company_ref = :ref AND f.kind IN ('revealed', 'revoked')", ref=ref))
     rows += tx.among(f"{select} WHERE f.connection_id IN (:among)", connections)
+    named = f"{select} WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IN (:among)"
+    rows += [row for row in tx.among(named, invitations, ref=ref) if row["connection_id"] not in connections]
     return tuple(_fact_row(row) for row in rows)
 
 
