@@ -51,6 +51,10 @@ class Live:
         """How many wait now."""
         return sum(len(bells) for bells in self._waiting.values())
 
+    def of(self, session_id: str) -> int:
+        """How many wait for this session's news."""
+        return len(self._waiting.get(session_id, ()))
+
     def close(self) -> None:
         """End every stream: the process is about to stop."""
         self.closing.set()

@@ -270,5 +270,6 @@ def _discard(connection: sqlite3.Connection | None) -> sqlite3.Connection | None
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     except sqlite3.Error:
+        connection.close()  # or it would hold the write lock for ever
         return None
     return connection

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from service.errors import RateLimited
 from service.handoff import Handoff
 from service.live import Live
 from service.model import Event, Session
@@ -17,6 +18,8 @@ from service.web.forms import page_cookie, page_key_of
 from service.web.headers import wants_json
 from service.web.limits import PageLimits
 from service.web.stream import Stream, Told
+
+_STREAMS = 8  # of one page: it has one, and those that its network lost and we have not missed yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Steps:
         first = await view()
         if wants_json(request):
             return json_answer(first)
+        if self.live.of(session.id) >= _STREAMS:
+            raise RateLimited
         last = await self.handoff.position(session.id, request.headers.get("last-event-id"), int(first["seq"]))
 
         async def since(seq: int) -> list[Event]:

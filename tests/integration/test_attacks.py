@@ -3,19 +3,24 @@
 import asyncio
 import base64
 import json
+import sqlite3
+from contextlib import AsyncExitStack
 from itertools import product
+from pathlib import Path
 
 import httpx
 import pytest
 
-from service.errors import ProviderBroken
+from service.errors import ProviderBroken, Unavailable
 from service.model import ProviderCompanyId
 from service.provider import Account, Pace, Provider
+from service.store.sqlite import SqliteEngine
+from service.store.tx import Tx
 from tests.clock import Clock
 from tests.integration.houses import Street, refused
-from tests.integration.people import PERSON, Someone, refused_page
+from tests.integration.people import PERSON, SCRIPT, Someone, refused_page
 
-_MANY = 60  # more than honest pages ask at once
+_MANY = 150  # more than honest pages ask at once
 
 
 async def test_a_page_that_comes_back_in_a_loop_does_not_make_us_ask_the_provider_in_a_loop(
@@ -91,6 +96,35 @@ async def test_what_merely_looks_odd_stays() -> None:
 async def test_a_time_that_could_not_be_told_again_is_no_time(created: str) -> None:
     with pytest.raises(ProviderBroken):
         await told(created=created).connections(ProviderCompanyId("company-1"))
+
+
+async def test_one_page_opens_no_streams_without_end(street: Street, ada: Someone) -> None:
+    page = await ada.frame()
+    async with AsyncExitStack() as open_streams:
+        for _ in range(8):
+            await open_streams.enter_async_context(street.wired.live.listen(page.id))
+        headers = SCRIPT | {"X-Page-Key": str(page.key), "Accept": "text/event-stream"}
+        refused(await page.http.get(page.live, headers=headers), 429, "rate_limited")
+        assert (await page.ask()).status_code == 200
+
+
+async def test_a_connection_that_can_neither_commit_nor_roll_back_does_not_keep_the_database(
+    tmp_path: Path, clock: Clock
+) -> None:
+    engine = SqliteEngine(str(tmp_path / "magiclink.db"), clock.now)
+    await engine.open()
+    await engine.write(lambda tx: tx.run("CREATE TABLE t (id INTEGER)"))
+
+    def spoil(tx: Tx) -> None:
+        tx.run("INSERT INTO t VALUES (1)")
+        connection: sqlite3.Connection = tx._cursor.connection  # type: ignore[attr-defined]  # noqa: SLF001 - a disk's part
+        connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION else 0)
+
+    with pytest.raises(Unavailable):
+        await engine.write(spoil)
+    await engine.write(lambda tx: tx.run("INSERT INTO t VALUES (2)"))
+    assert [row["id"] for row in await engine.read(lambda tx: tx.all("SELECT id FROM t"))] == [2]
+    await engine.close()
 
 
 async def test_work_goes_on_after_whatever_the_database_says(
