@@ -78,6 +78,8 @@ class Links:
     async def _prepare(self, session_id: SessionId) -> Session:
         session = await self._store.sessions.get(session_id)
         if session.closed or session.link_status is LinkStatus.READY:
+            if session.company.provider_id is not None:
+                await self._revoke_lost(session, session.company.provider_id)
             return session
         try:
             return await self._make(session)
@@ -129,9 +131,9 @@ class Links:
             link = await self._connect_link(session, company_id, site_ids)
         heard_at = self._provider.heard_at()
         given = await self._store.sessions.change(session.id, lambda current: _given(current, link, heard_at))
-        await self._store.companies.settled(f"{session.id}.{session.serial}")
         if link.invitation_id is not None and given.link != link:  # another process came first: nobody has seen this
             await self._provider.revoke_invitation(link.invitation_id)
+        await self._store.companies.settled(f"{session.id}.{session.serial}")
         return given
 
     async def _company(self, company: Company) -> ProviderCompanyId:
@@ -235,22 +237,24 @@ class Links:
         return await self._provider.edit_link(session.connection_id, redirect)
 
     async def _mark_invitation(self, session: Session, company_id: ProviderCompanyId) -> None:
-        """Note that an invitation is about to be made; one whose answer was lost before is revoked, never adopted.
+        """Note that an invitation is about to be made; one whose answer was lost before is revoked, never adopted."""
+        await self._revoke_lost(session, company_id)
+        await self._store.companies.begin(f"{session.id}.{session.serial}")
 
-        The provider keeps no word of ours with an invitation, so ours is known by its peculiar lifetime.
-        """
-        if await self._store.companies.begin(f"{session.id}.{session.serial}") is None:
-            return
-        ours = invitation_seconds(session)
-        listed = await self._provider.invitations(company_id)
+    async def _revoke_lost(self, session: Session, company_id: ProviderCompanyId) -> None:
+        """The provider keeps no word of ours with an invitation, so ours is known by its peculiar lifetime."""
+        serials = await self._store.companies.begun(session.id)
+        lost = [invitation_seconds(replace(session, serial=serial)) for serial in serials]
+        listed = await self._provider.invitations(company_id) if lost else ()
         known = await self._store.sessions.known_invitations({one.id for one in listed})
-        for invitation in listed:
-            lifetime = invitation.lifetime_seconds
-            if lifetime is None or invitation.id in known or invitation.edits != session.connection_id:
+        for one in listed:
+            lifetime = None if one.id in known or one.edits != session.connection_id else one.lifetime_seconds
+            if lifetime is None or one.status != "ACTIVE" or not any(abs(lifetime - ours) < 2.0 for ours in lost):
                 continue
-            if abs(lifetime - ours) < 2.0 and invitation.status == "ACTIVE":
-                _log.warning("revoking an invitation whose answer was lost", extra={"session": session.id})
-                await self._provider.revoke_invitation(invitation.id)
+            _log.warning("revoking an invitation whose answer was lost", extra={"session": session.id})
+            await self._provider.revoke_invitation(one.id)
+        for serial in serials:
+            await self._store.companies.settled(f"{session.id}.{serial}")
 
     def _redirect(self, session: Session) -> Redirect | None:
         if self._callback_url is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from service.errors import Forbidden, NotFound
-from service.model import Company, CompanyRef, ProviderCompanyId, ProviderSiteId, Site, SiteRef
+from service.model import Company, CompanyRef, ProviderCompanyId, ProviderSiteId, SessionId, Site, SiteRef
 from service.store.rows import ACCOUNT, company_of, site_of
 from service.store.tx import Engine, Tx
 
@@ -79,6 +79,12 @@ class Companies:
         An earlier call older than `lost_seconds` is over: this one takes its place, and its own time begins.
         """
         return await self._engine.write(lambda tx: _begin(tx, ref, self._clock(), lost_seconds))
+
+    async def begun(self, session_id: SessionId) -> list[int]:
+        """The serials of a session whose invitation was begun and whose answer never came."""
+        sql = "SELECT ref FROM intents WHERE ref LIKE :any ORDER BY ref"
+        rows = await self._engine.read(lambda tx: tx.all(sql, any=f"{session_id}.%"))
+        return [int(row["ref"].rpartition(".")[2]) for row in rows]
 
     async def settled(self, ref: str) -> None:
         """The creating call was answered, or certainly never received."""

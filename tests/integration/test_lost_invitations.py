@@ -1,0 +1,57 @@
+"""An invitation whose answer was lost is revoked and never adopted, whatever became of its session meanwhile."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.integration.houses import Street
+from tests.integration.people import Someone
+
+
+@pytest.fixture
+def losing(street: Street) -> Iterator[Street]:
+    """A street on which the answer to the first invitation gets lost."""
+    lost: list[str] = []
+
+    async def lose(request: httpx.Request) -> None:
+        if request.method == "POST" and "/invitation/company/" in request.url.path and not lost:
+            lost.append(request.url.path)
+            raise httpx.ReadError("lost", request=request)
+
+    street.outgoing.after = lose
+    yield street
+    assert lost
+
+
+def active(street: Street) -> int:
+    world = street.sandbox.world
+    return sum(
+        world.invitation_status(invitation) == "ACTIVE"
+        for company in world.companies()
+        for invitation in world.invitations_of(company.id)
+    )
+
+
+async def test_though_its_session_was_revoked_before_anybody_looked(losing: Street, ada: Someone) -> None:
+    session = await ada.session()
+    assert active(losing) == 1
+    await losing.post(f"/v1/sessions/{session['id']}/revoke")
+    await losing.later(2)
+    assert active(losing) == 0
+
+
+async def test_though_its_session_was_renewed_before_anybody_looked(losing: Street, ada: Someone) -> None:
+    session = await ada.session()
+    await losing.post(f"/v1/sessions/{session['id']}/renew")
+    await losing.later(2)
+    assert (await losing.get(f"/v1/sessions/{session['id']}"))["link"]["status"] == "ready"
+    assert active(losing) == 1
+
+
+async def test_though_the_host_was_told_that_there_is_no_link(losing: Street, ada: Someone) -> None:
+    answer = await losing.host.post("/v1/sessions", json=ada.wants(prepare="now"))
+    assert answer.status_code == 502
+    assert active(losing) == 1
+    await losing.later(61)
+    assert active(losing) == 0
