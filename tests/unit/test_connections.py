@@ -1,0 +1,42 @@
+"""How often the provider is asked; the stories themselves are told whole in integration/."""
+
+from dataclasses import replace
+
+import pytest
+
+from service.connections import DAY_SECONDS, pace
+from service.store.companies import Pulse
+
+QUIET = Pulse(**dict.fromkeys(Pulse.__slots__, False))
+
+
+def test_a_company_that_never_had_a_link_is_not_asked_about() -> None:
+    assert pace(QUIET) is None
+    assert pace(replace(QUIET, present=True)) is None
+
+
+def test_the_providers_page_outlives_our_session_and_the_webhook_is_dropped() -> None:
+    """Daily, for ever, for every company that had a link."""
+    assert pace(replace(QUIET, linked=True)) == DAY_SECONDS
+
+
+def test_who_said_to_be_finished_is_looked_after_within_seconds() -> None:
+    busy = replace(QUIET, just_finished=True, present=True, open_sessions=True, undecided=True, linked=True)
+    assert pace(busy) == 3.0
+
+
+@pytest.mark.parametrize("waiting", ["open_sessions", "undecided"])
+def test_while_a_page_is_there_a_look_comes_well_within_a_minute(waiting: str) -> None:
+    assert (pace(replace(QUIET, present=True, linked=True, **{waiting: True})) or 99) <= 30
+
+
+def test_an_open_question_is_asked_again_though_nobody_is_there() -> None:
+    assert pace(replace(QUIET, undecided=True, linked=True)) == 30.0
+
+
+def test_an_open_session_that_nobody_looks_at_is_looked_after_within_a_quarter_of_an_hour() -> None:
+    assert (pace(replace(QUIET, open_sessions=True, linked=True)) or 9999) <= 900
+
+
+def test_a_page_that_is_there_with_nothing_open_is_no_reason_to_hurry() -> None:
+    assert pace(replace(QUIET, present=True, linked=True)) == DAY_SECONDS
