@@ -60,7 +60,9 @@ def named(candidate: Candidate | None, invitation: str = "inv_1") -> Naming:
 
 
 def history(**facts: Any) -> History:
-    sets: dict[str, Any] = {name: frozenset(value) if name != "cleared" else value for name, value in facts.items()}
+    sets: dict[str, Any] = {
+        name: value if isinstance(value, bool) else frozenset(value) for name, value in facts.items()
+    }
     return History(CONNECTION, CREATED_AT, **sets)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from service.attribution import clears, judge, settle
+from service.attribution import clears, judge, settle, stays_unclear
 from service.model import Claim, ConnectionId, EvidenceKind, Verdict
 from tests.unit.given import ADA, BOB, CONNECTION, NOW, history, invitation, named, reading, revealed, seen, who
 
@@ -53,6 +53,24 @@ def test_an_invitation_made_after_the_connection_cannot_have_made_it() -> None:
 def test_a_reconnect_invitation_makes_no_connection() -> None:
     edit = replace(invitation(uses=3), edits=ConnectionId("another"))
     assert clears(seen(), reading(edit, after=1))
+
+
+# what stays unclear
+
+
+def test_a_day_after_the_creation_it_is_waited_for_no_longer() -> None:
+    assert not stays_unclear(seen(), reading(after=86399.9))
+    assert stays_unclear(seen(), reading(after=86400))
+
+
+def test_what_stays_unclear_is_nobodys_and_is_told_with_its_candidates() -> None:
+    facts = history(reveals=[revealed(ADA, -60)], unclear=True)
+    assert judge(facts) == Verdict(candidates=frozenset({ADA}))
+    assert judge(history(unclear=True)) == Verdict()
+
+
+def test_what_was_unclear_and_is_cleared_after_all_is_presumed() -> None:
+    assert judge(history(reveals=[revealed(ADA, -60)], unclear=True, cleared=True)) == PRESUMED_ADA
 
 
 # settling: what was announced stays, but for better evidence

@@ -88,6 +88,16 @@ def test_a_company_that_never_had_a_session_has_nothing_to_record() -> None:
     assert record(bare, reading(seen()), NOW) == Changes()
 
 
+def test_what_our_own_invitation_made_is_recorded_whatever_the_times_say() -> None:
+    books = Books(ADA)
+    books.take(seen(after=-9999), invitation("inv_1", CONNECTION, after=-10000))
+    assert books.verdict().kind is EvidenceKind.INVITATION
+
+
+def test_what_an_invitation_made_elsewhere_is_not_recorded_when_it_is_older() -> None:
+    assert Books(ADA).take(seen(after=-9999), invitation("inv_other", CONNECTION)).connections == ()
+
+
 def test_an_old_connection_that_was_recorded_on_purpose_is_kept_up_to_date() -> None:
     books = Books()
     old = seen(after=-9999)

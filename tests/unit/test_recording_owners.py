@@ -98,6 +98,22 @@ def test_what_waited_and_is_nobodys_is_told_when_the_waiting_is_over() -> None:
     assert books.events[0].data == {"candidates": []}
 
 
+def test_a_use_that_is_never_explained_is_waited_for_a_day_and_then_told_as_nobodys() -> None:
+    books = with_ada(BOB)
+    books.take(seen(), invitation("inv_bob", uses=1), after=86399)
+    assert books.told() == []
+    books.take(seen(), invitation("inv_bob", uses=1), after=86400)
+    assert books.told() == ["connection.ambiguous"]
+    assert books.take(seen(), invitation("inv_bob", uses=1), after=99999) == Changes()
+
+
+def test_a_use_explained_by_a_connection_that_is_gone_by_now_stays_explained() -> None:
+    books = with_ada(BOB)
+    books.take(seen("another", after=-30), invitation("inv_bob", "another"), after=-20)
+    books.take(seen(), invitation("inv_bob", uses=1), after=121)
+    assert books.verdict().who == who(ADA)
+
+
 def test_candidates_of_another_tenant_are_never_told() -> None:
     stranger = with_link(session("ada", "ses_elsewhere", tenant=Tenant("elsewhere")))
     books = with_ada(stranger)
