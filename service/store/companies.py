@@ -93,6 +93,22 @@ class Companies:
 
 def adopt_company(tx: Tx, company: Company, now: float) -> Company:
     """The row for this company, made if need be; races end in one row. Raises Forbidden for another tenant's."""
+    found = _same(tx, company)
+    if found is None:
+        _add_company(tx, company, now)
+        found = _same(tx, company)
+    if found is None or found.tenant != company.tenant:
+        raise Forbidden("This company belongs to another tenant")
+    return found
+
+
+def _same(tx: Tx, company: Company) -> Company | None:
+    if company.provider_id is not None:
+        return _by_provider_id(tx, company.provider_id)
+    return _by_external_id(tx, company)
+
+
+def _add_company(tx: Tx, company: Company, now: float) -> None:
     tx.run(
         "INSERT INTO companies (ref, tenant, account, external_id, name, provider_id, created_at) VALUES "
         "(:ref, :tenant, :account, :external_id, :name, :provider_id, :now) ON CONFLICT DO NOTHING",
@@ -104,13 +120,6 @@ def adopt_company(tx: Tx, company: Company, now: float) -> Company:
         provider_id=company.provider_id,
         now=now,
     )
-    if company.provider_id is not None:
-        found = _by_provider_id(tx, company.provider_id)
-    else:
-        found = _by_external_id(tx, company)
-    if found is None or found.tenant != company.tenant:
-        raise Forbidden("This company belongs to another tenant")
-    return found
 
 
 def adopt_sites(tx: Tx, company_ref: CompanyRef, sites: tuple[Site, ...]) -> tuple[Site, ...]:
