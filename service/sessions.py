@@ -86,8 +86,7 @@ class Sessions:
 
     async def get(self, tenant: Tenant, session_id: SessionId) -> tuple[Session, Sequence[Connection]]:
         """A session and its recorded connections. Raises NotFound."""
-        session = await self._store.sessions.get(session_id, tenant)
-        return session, (await self._store.sessions.connections([session_id]))[session_id]
+        return await self._store.sessions.with_connections(session_id, tenant)
 
     async def page(
         self, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.errors import NotFound
 from service.ledger import Changes, Due, News, Wanted, WorkKind
-from service.model import ConnectionId, Session, SessionId, Site, Tenant
+from service.model import Connection, ConnectionId, Session, SessionId, Site, Tenant
 from service.store.changes import Pen, add_event, apply, ask
 from service.store.companies import adopt_company, adopt_sites
 from service.store.idempotency import begin, keep
@@ -36,6 +36,12 @@ class Sessions:
     async def get(self, session_id: SessionId, tenant: Tenant | None = None) -> Session:
         """One session, of this tenant if one is named. Raises NotFound."""
         return await self._engine.read(lambda tx: self._get(tx, session_id, tenant))
+
+    async def with_connections(self, session_id: SessionId, tenant: Tenant) -> tuple[Session, Sequence[Connection]]:
+        """One session of this tenant and its recorded connections, as of one moment. Raises NotFound."""
+        return await self._engine.read(
+            lambda tx: (self._get(tx, session_id, tenant), _connections(tx, [session_id])[session_id])
+        )
 
     async def page(
         self, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
