@@ -243,7 +243,8 @@ def _pulse(tx: Tx, ref: CompanyRef, now: float) -> Pulse:
         "AS going, "
         "MAX(CASE WHEN status = 'expired' AND revealed_at IS NOT NULL AND expires_at > :lately THEN 1 ELSE 0 END) "
         "AS outlived, "
-        "MAX(CASE WHEN link_url IS NOT NULL THEN 1 ELSE 0 END) AS linked FROM sessions WHERE company_ref = :ref",
+        "MAX(CASE WHEN link_url IS NOT NULL OR serial > 1 THEN 1 ELSE 0 END) AS linked "
+        "FROM sessions WHERE company_ref = :ref",
         ref=ref,
         lately=now - _OUTLIVED_SECONDS,
     )

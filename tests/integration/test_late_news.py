@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.model import ProviderCompanyId, Reading, SessionId
+from service.errors import ProviderRefused
+from service.model import Link, ProviderCompanyId, Reading, SessionId
 from tests.integration.houses import Street
 from tests.integration.people import Someone
 from tests.integration.test_reconciliation import connect_at
@@ -72,4 +73,24 @@ async def test_what_is_made_on_the_providers_page_after_the_end_is_found_within_
     assert (await street.wired.store.sessions.get(session)).link is not None
     await connect_at(street, url)
     await street.later(601)
+    assert (await ada.newest())["sessionId"] == page.id
+
+
+async def test_a_company_whose_only_session_could_not_be_renewed_is_looked_at_daily_all_the_same(
+    street: Street, ada: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await ada.frame(expiresIn=3600)
+    url = (await page.view())["link"]["url"]
+
+    async def refuse(*_: Any) -> Link:
+        raise ProviderRefused
+
+    monkeypatch.setattr(street.wired.provider, "invite", refuse)
+    monkeypatch.setattr(street.wired.provider, "magic_link", refuse)
+    await street.post(f"/v1/sessions/{page.id}/renew")
+    await street.drain()
+    assert (await page.stored())["status"] == "failed"
+    await street.later(700)
+    await connect_at(street, url)
+    await street.later(86400)
     assert (await ada.newest())["sessionId"] == page.id
