@@ -65,7 +65,7 @@ def test_the_grace_ends() -> None:
     assert seconds_left(busy, ENDS + GRACE_SECONDS) <= 0
 
 
-@pytest.mark.parametrize("status", set(SessionStatus) - OVER - {SessionStatus.CONNECTED})
+@pytest.mark.parametrize("status", sorted(set(SessionStatus) - OVER - {SessionStatus.CONNECTED}))
 def test_a_session_whose_time_is_over_is_closed_told_of_and_looked_at_once_more(status: SessionStatus) -> None:
     changes = expired(replace(OPEN, status=status))
     assert changes is not None
@@ -74,7 +74,7 @@ def test_a_session_whose_time_is_over_is_closed_told_of_and_looked_at_once_more(
     assert Due(WorkKind.RECONCILE, COMPANY.ref) in changes.work
 
 
-@pytest.mark.parametrize("status", [*OVER, SessionStatus.CONNECTED])
+@pytest.mark.parametrize("status", sorted({*OVER, SessionStatus.CONNECTED}))
 def test_what_is_closed_or_connected_does_not_expire(status: SessionStatus) -> None:
     assert expired(replace(OPEN, status=status)) is None
 
@@ -82,7 +82,7 @@ def test_what_is_closed_or_connected_does_not_expire(status: SessionStatus) -> N
 # revoke
 
 
-@pytest.mark.parametrize("status", set(SessionStatus) - {SessionStatus.REVOKED})
+@pytest.mark.parametrize("status", sorted(set(SessionStatus) - {SessionStatus.REVOKED}))
 def test_a_session_is_revoked_at_once_whatever_it_was(status: SessionStatus) -> None:
     changes = revoked(replace(OPEN, status=status), NOW, None)
     assert changes is not None

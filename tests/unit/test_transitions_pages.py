@@ -268,7 +268,7 @@ def test_leaving_is_told_with_its_stage_and_reason_and_the_provider_is_looked_at
     assert changes.work == (Due(WorkKind.RECONCILE, COMPANY.ref),)
 
 
-@pytest.mark.parametrize("status", set(SessionStatus) - {SessionStatus.OPENED})
+@pytest.mark.parametrize("status", sorted(set(SessionStatus) - {SessionStatus.OPENED}))
 def test_only_an_open_session_can_be_left(status: SessionStatus) -> None:
     assert exited(replace(HELD, status=status), "page", "left") is None
 
