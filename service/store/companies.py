@@ -103,9 +103,12 @@ def adopt_company(tx: Tx, company: Company, now: float) -> Company:
 
 
 def _same(tx: Tx, company: Company) -> Company | None:
-    if company.provider_id is not None:
-        return _by_provider_id(tx, company.provider_id)
-    return _by_external_id(tx, company)
+    found = _by_provider_id(tx, company.provider_id) if company.provider_id else _by_external_id(tx, company)
+    if found is None or not tx.dialect.lock:
+        return found
+    # Until the session stands the row stays: becoming one with another row would leave the session without any.
+    held = tx.one("SELECT ref FROM companies WHERE ref = :ref FOR KEY SHARE", ref=found.ref)
+    return found if held is not None else None
 
 
 def _add_company(tx: Tx, company: Company, now: float) -> None:
@@ -132,7 +135,7 @@ def _adopt_site(tx: Tx, company_ref: CompanyRef, site: Site) -> Site:
     query = f"SELECT * FROM sites WHERE company_ref = :company AND {column} = :value"
     row = tx.one(query, company=company_ref, value=value)
     if row is None:  # nobody else adds a site to this company while we do: another may have, a moment ago
-        tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=company_ref)
+        tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock and ' FOR NO KEY UPDATE'}", ref=company_ref)
         row = tx.one(query, company=company_ref, value=value)
     if row is not None:
         return site_of(row)

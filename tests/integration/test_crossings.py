@@ -12,10 +12,16 @@ import pytest
 
 from service.app import Wired, World, create_app
 from service.connections import Connections
-from service.errors import IdempotencyInProgress, ProviderTimeout
-from service.ledger import Changes, Ledger, Repeat, WorkKind
+from service.errors import ProviderTimeout
+from service.ledger import Changes, Ledger, WorkKind
 from service.links import invitation_seconds
-from service.model import InvitationId, ProviderCompanyId, Session, SessionId, SessionStatus, Tenant
+from service.model import (
+    InvitationId,
+    ProviderCompanyId,
+    Session,
+    SessionId,
+    SessionStatus,
+)
 from service.provider import Pace
 from service.sessions import Outside
 from tests.clock import Clock
@@ -243,27 +249,3 @@ async def test_two_processes_that_miss_a_connection_at_once_do_not_take_it_for_g
         await street.wired.connections.reconcile(session.company.ref)
     assert (await ada.newest())["status"] == "CONNECTED"
     assert "connection.removed" not in await street.told()
-
-
-async def test_of_two_equal_calls_that_follow_a_dead_one_at_once_only_one_is_made(wide: Street) -> None:
-    calls, tenant, repeat = wide.wired.store.idempotency, Tenant("default"), Repeat("/v1/sessions", "key-1", "digest")
-    for _ in range(10):
-        await calls.begin(tenant, repeat)
-        wide.clock.advance(61)
-        answers = await asyncio.gather(*(calls.begin(tenant, repeat) for _ in range(8)), return_exceptions=True)
-        assert answers.count(None) == 1
-        assert sum(isinstance(answer, IdempotencyInProgress) for answer in answers) == 7
-        await calls.keep(tenant, repeat, None)
-
-
-async def test_two_rows_that_turn_out_to_be_one_company_at_once_become_one(wide: Street) -> None:
-    store, tenant = wide.wired.store, Tenant("default")
-    for number in range(10):
-        host = Someone(wide, "ada", {"externalId": f"a{number}", "name": "A"})
-        twin = Someone(wide, "bob", {"externalId": f"b{number}", "name": "B"})
-        made = [await wide.post("/v1/sessions", one.wants()) for one in (host, twin)]
-        refs = [(await store.sessions.get(one["id"], tenant)).company.ref for one in made]
-        provider_id = ProviderCompanyId(f"company-{number}")
-        named = await asyncio.gather(*(store.companies.named(ref, provider_id, 0.0) for ref in refs))
-        assert named[0].ref == named[1].ref
-        assert {(await store.sessions.get(one["id"])).company.ref for one in made} == {named[0].ref}
