@@ -10,6 +10,7 @@ from service.store.tx import Engine, Tx
 
 _RECENT_SECONDS = 600.0
 _FINISHED_SECONDS = 90.0
+_ADDING = 7246003
 _OUTLIVED_SECONDS = 2 * 3600.0  # an invitation lives on for the grace, and up to an hour of its own
 
 
@@ -134,8 +135,8 @@ def _adopt_site(tx: Tx, company_ref: CompanyRef, site: Site) -> Site:
     column, value = ("provider_id", site.provider_id) if site.provider_id else ("external_id", site.external_id)
     query = f"SELECT * FROM sites WHERE company_ref = :company AND {column} = :value"
     row = tx.one(query, company=company_ref, value=value)
-    if row is None:  # nobody else adds a site to this company while we do: another may have, a moment ago
-        tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock and ' FOR NO KEY UPDATE'}", ref=company_ref)
+    if row is None and tx.dialect.lock:  # one at a time adds a site to this company: another may have, a moment ago
+        tx.run(f"SELECT pg_advisory_xact_lock({_ADDING}, hashtext(:ref))", ref=company_ref)
         row = tx.one(query, company=company_ref, value=value)
     if row is not None:
         return site_of(row)
