@@ -1,0 +1,87 @@
+"""What the operator chose, as it shows from outside."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.clock import Clock
+from tests.integration.houses import Street, refused
+from tests.integration.people import Someone
+
+Opened = Callable[..., AbstractAsyncContextManager[Street]]
+
+
+@pytest.fixture
+def opened(clock: Clock, database_url: str) -> Opened:
+    @asynccontextmanager
+    async def build(**settings: Any) -> AsyncIterator[Street]:
+        street = Street(clock, database_url, **settings)
+        await street.open()
+        yield street
+        await street.close()
+
+    return build
+
+
+@pytest.mark.parametrize(("link", "kind"), [("auto", "invitation"), ("invitation", "invitation"), ("magic_link",) * 2])
+async def test_the_kind_of_link_is_the_operators_unless_the_host_names_one(
+    opened: Opened, link: str, kind: str
+) -> None:
+    async with opened(link=link) as street:
+        ada = Someone(street, "ada")
+        assert (await ada.session())["link"]["kind"] == kind
+        assert (await ada.session(link="magic_link"))["link"]["kind"] == "magic_link"
+        assert (await ada.session(link="invitation"))["link"]["kind"] == "invitation"
+
+
+@pytest.mark.parametrize("paths", ["company", "reference"])
+@pytest.mark.parametrize("version", ["v2.2", "v2.1", "v2"])
+async def test_both_generations_of_the_providers_paths_lead_to_a_connection_with_bills(
+    opened: Opened, paths: str, version: str
+) -> None:
+    url = f"http://127.0.0.1:9000/{version}"
+    async with opened(provider_paths=paths, provider_url=url, sandbox={"version": version}) as street:
+        connection = await Someone(street, "ada").connected()
+        street.clock.advance(30)
+        assert (
+            len(
+                await street.rows(
+                    f"/v1/connections/{connection['id']}/documents",
+                )
+            )
+            > 100
+        )
+
+
+async def test_the_bootstrap_key_is_one_key_among_those_of_the_database(opened: Opened) -> None:
+    async with opened(api_key=None) as street:
+        refused(await street.host.get("/v1/sessions"), 401, "unauthorized")
+        other = await street.stranger("default")
+        assert (await other.get("/v1/sessions")).status_code == 200
+
+
+@pytest.mark.parametrize("first", ["host", "other"])
+async def test_two_tenants_that_name_a_company_alike_never_share_it(opened: Opened, first: str) -> None:
+    async with opened() as street:
+        other = await street.stranger()
+        ada = Someone(street, "ada")
+        callers = [street.host, other] if first == "host" else [other, street.host]
+        made = []
+        for caller in callers:
+            made.append((await caller.post("/v1/sessions", json=ada.wants(userId="ada"))).json())
+            await street.drain()
+        stored = [(await c.get(f"/v1/sessions/{m['id']}")).json() for c, m in zip(callers, made, strict=True)]
+        assert stored[0]["link"]["status"] == "ready"
+        assert stored[1]["company"]["id"] != stored[0]["company"]["id"]
+
+
+async def test_another_tenants_company_cannot_be_named_by_the_providers_id(opened: Opened) -> None:
+    async with opened() as street:
+        ada = Someone(street, "ada")
+        connection = await ada.connected()
+        other = await street.stranger()
+        body = ada.wants(company={"id": connection["company"]["id"]}, sites=[{"id": connection["sites"][0]["id"]}])
+        refused(await other.post("/v1/sessions", json=body), 403, "forbidden")
+        assert (await other.get("/v1/sessions")).json()["data"] == []
