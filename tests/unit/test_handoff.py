@@ -191,3 +191,20 @@ async def test_a_result_says_what_stands_and_only_its_user_may_confirm_it(house:
     assert (told.status, told.connection_id) == ("created", None)
     with pytest.raises(BadState):
         SIGNER.read_result(text, KEPT.tenant, UserId("mallory"), NOW)
+
+
+async def test_a_page_that_stays_and_leaves_is_believed_by_its_key(house: House) -> None:
+    key, bound = await house.started()
+    assert house.handoff.holds(bound, key)
+    house.clock.advance(30)
+    await house.handoff.seen(KEPT.id, key)
+    assert (await house.handoff.finished(KEPT.id, key)).session.seen_at == NOW + 30
+    await house.handoff.leave(KEPT.id, key, "provider", "closed")
+    gone = await house.store.sessions.get(KEPT.id)
+    assert (gone.status, gone.page_hash) == (SessionStatus.EXITED, None)
+
+
+async def test_a_page_that_starts_again_with_its_key_stays_the_same_page(house: House) -> None:
+    key, bound = await house.started()
+    again = await house.handoff.start(bound, key, take_over=False)
+    assert (again.page_key, again.standing.session.page_serial) == (key, 1)

@@ -4,7 +4,16 @@ import pytest
 
 from service.errors import Forbidden, NotFound
 from service.ledger import Changes
-from service.model import CompanyRef, ProviderCompanyId, ProviderSiteId, SessionStatus, SiteRef, Tenant, Verdict
+from service.model import (
+    CompanyRef,
+    ProviderCompanyId,
+    ProviderSiteId,
+    SessionId,
+    SessionStatus,
+    SiteRef,
+    Tenant,
+    Verdict,
+)
 from service.store import Store
 from service.store.companies import Pulse
 from tests.clock import Clock
@@ -99,6 +108,37 @@ async def test_a_creating_call_is_noted_before_it_is_made(store: Store, clock: C
     earlier = await store.companies.begin(REF)
     assert earlier is not None
     assert earlier.called_at == clock.now()
+
+
+async def test_a_lost_call_is_waited_for_and_then_another_takes_its_place(store: Store, clock: Clock) -> None:
+    await store.companies.begin(REF, 120)
+    first_at = clock.now()
+    clock.advance(119)
+    earlier = await store.companies.begin(REF, 120)
+    clock.advance(1)
+    lost = await store.companies.begin(REF, 120)
+    clock.advance(1)
+    retried = await store.companies.begin(REF, 120)
+    assert [intent and intent.called_at for intent in (earlier, lost, retried)] == [first_at, first_at, first_at + 120]
+
+
+async def test_the_invitations_of_a_session_that_were_begun_are_known_by_their_serials(store: Store) -> None:
+    for ref in ("ses_ada.1", "ses_ada.3", "ses_adam.2", REF):
+        await store.companies.begin(ref)
+    assert await store.companies.begun(SessionId("ses_ada")) == [1, 3]
+
+
+async def test_a_company_that_has_an_id_is_never_given_another(store: Store) -> None:
+    await create(store, fresh())
+    await store.companies.named(REF, GIVEN, 1000.0)
+    assert (await store.companies.named(REF, ProviderCompanyId("company-2"), 2000.0)).provider_id == GIVEN
+
+
+async def test_a_site_is_found_by_our_reference(store: Store) -> None:
+    made = await create(store, fresh())
+    assert await store.companies.site(made.sites[0].ref) == made.sites[0]
+    with pytest.raises(NotFound):
+        await store.companies.site(SiteRef("sit_nowhere"))
 
 
 async def test_a_call_that_was_answered_is_forgotten(store: Store) -> None:

@@ -1,5 +1,12 @@
+from pathlib import Path
+
+import pytest
+
+from service.errors import Unavailable
 from service.store import Store, migrate, pending
+from service.store.sqlite import SqliteEngine
 from service.store.tx import Engine
+from tests.clock import Clock
 from tests.unit.store.rooms import create, fresh
 
 FIRST = "0001_first.sql"
@@ -32,3 +39,18 @@ async def test_times_keep_their_microseconds_and_years(store: Store) -> None:
     made = await create(store, fresh(created_at=moment, expires_at=moment + 2_592_000))
     found = await store.sessions.get(made.id)
     assert (found.created_at, found.expires_at) == (moment, moment + 2_592_000)
+
+
+async def test_a_database_that_takes_writes_is_well(store: Store) -> None:
+    before = await store.engine.read(lambda tx: [dict(row) for row in tx.all("SELECT * FROM schema_version")])
+    await store.check()
+    assert await store.engine.read(lambda tx: [dict(row) for row in tx.all("SELECT * FROM schema_version")]) == before
+
+
+async def test_a_database_that_only_reads_is_not_well(tmp_path: Path, clock: Clock) -> None:
+    found = Store(SqliteEngine(str(tmp_path / "t.db"), clock.now), clock=clock.now, new_id=str, keys=("k" * 32,))
+    await found.open()
+    await found.engine.write(lambda tx: tx.run("PRAGMA query_only = 1"))
+    with pytest.raises(Unavailable):
+        await found.check()
+    await found.close()
