@@ -34,8 +34,9 @@ def test_an_open_question_is_asked_again_though_nobody_is_there() -> None:
     assert pace(replace(QUIET, undecided=True, linked=True)) == 30.0
 
 
-def test_an_open_session_that_nobody_looks_at_is_looked_after_within_a_quarter_of_an_hour() -> None:
-    assert (pace(replace(QUIET, open_sessions=True, linked=True)) or 9999) <= 900
+@pytest.mark.parametrize("reason", ["open_sessions", "outlived"])
+def test_an_open_session_or_one_whose_link_outlives_it_is_looked_after_within_a_quarter_of_an_hour(reason: str) -> None:
+    assert (pace(replace(QUIET, linked=True, **{reason: True})) or 9999) <= 900
 
 
 def test_a_page_that_is_there_with_nothing_open_is_no_reason_to_hurry() -> None:

@@ -23,7 +23,7 @@ from tests.unit.store.rooms import UNNAMED, change, count, create, fresh
 GIVEN = ProviderCompanyId("company-1")
 REF = UNNAMED.ref
 BY_ID = replace(UNNAMED, ref=CompanyRef("cmp_by_id"), external_id=None, name=None, provider_id=GIVEN)
-QUIET = Pulse(present=False, just_finished=False, open_sessions=False, undecided=False, linked=False)
+QUIET = Pulse(**dict.fromkeys(Pulse.__slots__, False))
 
 
 async def test_a_company_is_found_by_our_reference_with_its_sites(store: Store) -> None:
@@ -195,3 +195,17 @@ async def test_a_connection_that_waits_for_its_verdict_makes_the_company_undecid
     waiting = replace(connection(Verdict(waiting=True)), company=REF)
     await store.connections.settle(REF, [], [], lambda _: Changes(connections=(waiting,)))
     assert (await store.companies.pulse(REF)).undecided
+
+
+async def test_an_expired_session_is_looked_after_while_its_link_may_outlive_it(store: Store, clock: Clock) -> None:
+    made = await create(store, fresh(), link())
+    await change(store, made, link=link(), status=SessionStatus.EXPIRED, revealed_at=clock.now())
+    clock.advance(3600 + 2 * 3600 - 1)
+    assert await store.companies.pulse(REF) == replace(QUIET, outlived=True, linked=True)
+    clock.advance(2)
+    assert await store.companies.pulse(REF) == replace(QUIET, linked=True)
+
+
+async def test_a_renewed_session_had_a_link_though_its_next_one_is_not_there_yet(store: Store) -> None:
+    await create(store, fresh(serial=2))
+    assert (await store.companies.pulse(REF)).linked
