@@ -10,10 +10,8 @@ from typing import Any
 from service.attribution import claim_refusal
 from service.errors import (
     AlreadyClaimed,
-    InvalidRequest,
     MagiclinkError,
     NotFound,
-    Problem,
     ProviderNotFound,
     ProviderRefused,
 )
@@ -177,11 +175,11 @@ class Connections:
         return None if told or age > _DOCUMENT_DAYS * DAY_SECONDS else max(3.0, age / 2)
 
     async def claim(self, tenant: Tenant, connection_id: ConnectionId, session_id: SessionId) -> Connection:
-        """Settle an unattributed connection for a session. Raises AlreadyClaimed, InvalidRequest, NotFound."""
+        """Settle an unattributed connection for a session. Raises AlreadyClaimed, NotFound."""
         connection = await self._store.connections.get(connection_id, tenant)
         session = await self._store.sessions.get(session_id, tenant)
         if session.company.ref != connection.company:
-            raise InvalidRequest([Problem("/sessionId", "this session is of another company")])
+            raise AlreadyClaimed("This session is of another company than the connection")
         who = Candidate(session.id, session.tenant, session.user_id)
         decide = partial(_claimed, who=who, nonce=self._new_id("clm"), now=self._clock())
         await self._settle(connection, decide, session.id)

@@ -68,7 +68,7 @@ async def test_a_session_of_another_company_claims_nothing(
 ) -> None:
     connection, _, _ = await ambiguous(street, ada, bob)
     theirs = await mallory.frame(link="magic_link")
-    refused(await claim(street, connection, theirs.id), 422, "invalid_request", "/sessionId")
+    refused(await claim(street, connection, theirs.id), 409, "already_claimed")
     assert await mallory.connections() == []
 
 
