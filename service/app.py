@@ -210,6 +210,7 @@ def _environment() -> Environment:
     folder = shipped if shipped.is_dir() else here.parent / "templates"
     return Environment(
         loader=FileSystemLoader(folder),
+        auto_reload=False,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
