@@ -48,14 +48,14 @@ class Client:
         return await self._call("POST", "/v1/verify", json={"state": state, "userId": user_id})
 
     async def connections(self, user_id: str) -> list[Json]:
-        return await self._all("/v1/connections", {"userId": user_id})
+        return await self._all("/v1/connections", {"userId": user_id, "limit": str(PAGE_SIZE)})
 
     async def usage(self, connection_id: str) -> list[Json]:
         return await self._all(f"/v1/connections/{connection_id}/usage", {})
 
     async def _all(self, path: str, query: Mapping[str, str]) -> list[Json]:
         rows: list[Json] = []
-        params = {**query, "limit": str(PAGE_SIZE)}
+        params = dict(query)
         for _ in range(MOST_PAGES):
             page = await self._call("GET", path, params=params)
             data = page.get("data")

@@ -69,10 +69,9 @@ class FakeService:
             rows = [row for row in self.connections if row["userId"] == request.url.params["userId"]]
             return httpx.Response(200, json={"data": rows, "next": None})
         if path.endswith("/usage"):
-            after = int(request.url.params.get("after", "0"))
-            limit = int(request.url.params["limit"])
-            more = str(after + limit) if after + limit < len(self.usage) else None
-            return httpx.Response(200, json={"data": self.usage[after : after + limit], "next": more})
+            if request.url.query:  # it is told whole, and knows no pages
+                return problem(422, "invalid_request")
+            return httpx.Response(200, json={"data": self.usage, "next": None})
         return httpx.Response(
             201,
             json={"id": "ses_1", "embedUrl": f"{URL}/embed/token", "redirectUrl": f"{URL}/connect/token"},
