@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Playwright, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Playwright, async_playwright, expect
 
 from tests.browser.gallery import Gallery
 from tests.browser.person import Person
@@ -16,6 +16,7 @@ from tests.browser.street import ROOT, Api, Street, running_street
 
 Newcomer = Callable[..., Awaitable[Person]]
 SECONDS = 1_000
+expect.set_options(timeout=20 * SECONDS)  # a busy machine is not a failure
 LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
 
 
@@ -124,7 +125,7 @@ async def newcomer(browser: Browser, street: Street) -> AsyncIterator[Newcomer]:
     async def make(on: Street = street, *, width: int = 1280, watched: bool = True, **options: Any) -> Person:
         context = await browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
-        context.set_default_timeout(10 * SECONDS)
+        context.set_default_timeout(20 * SECONDS)
         if watched:
             context.on("console", listen)
             context.on("weberror", lambda error: complaints.append(str(error.error)))

@@ -57,7 +57,7 @@ class FlowPage:
     def heading(self, words: str) -> Locator:
         return self.where.get_by_role("heading", name=words)
 
-    async def shows(self, words: str, seconds: float = 10) -> None:
+    async def shows(self, words: str, seconds: float = 20) -> None:
         await expect(self.heading(words)).to_be_visible(timeout=seconds * 1000)
 
     async def opens(self) -> None:
@@ -90,8 +90,13 @@ class Person:
         """To the demo host app."""
         await self.page.goto(self.street.demo)
         await self.page.get_by_role("button", name=name).click()
-        await expect(self.page.get_by_role("heading", name="Utilities")).to_be_visible()
+        await self.at_home()
         return self
+
+    async def at_home(self) -> None:
+        """Signed in, and the page's scripts are there: a button pressed before would go its way without them."""
+        await expect(self.page.get_by_role("heading", name="Utilities")).to_be_visible()
+        await self.page.wait_for_load_state("load")
 
     async def press(self, button: str) -> None:
         await self.page.get_by_role("button", name=button, exact=True).click()

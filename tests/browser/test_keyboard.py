@@ -49,7 +49,7 @@ async def test_every_step_can_be_reached_seen_and_pressed_by_keyboard(newcomer: 
     keyboard, page = mallory.page.keyboard, mallory.page
     await page.goto(mallory.street.demo)
     await _tab_to(mallory, "MR", "Enter")
-    await expect(page.get_by_role("heading", name="Utilities")).to_be_visible()
+    await mallory.at_home()
     await _tab_to(mallory, "Connect a utility account", "Enter")
 
     provider = mallory.embedded.provider

@@ -38,7 +38,6 @@ async def test_it_ends_on_the_hosts_own_page_with_a_verified_result(newcomer: Ne
     verified = await api.service("POST", "/v1/verify", {"state": result["state"], "userId": "bob"})
     assert (verified["sessionId"], verified["status"]) == (session_id, "connected")
 
-    await bob.page.go_back()
     await bob.page.goto(
         f"{bob.street.demo}/utilities/done?{urlencode(result | {'state': result['state'][:-2] + 'xx'})}"
     )

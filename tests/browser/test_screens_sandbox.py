@@ -103,7 +103,12 @@ async def test_the_dashboard(someone: Person, gallery: Gallery, company: str) ->
     await gallery.show(page, "sandbox-board-companies")
     await page.goto(f"{someone.street.sandbox}/dashboard/companies/{company}")
     await page.get_by_role("link", name="Connect a utility account").click()
-    await pages.connect("Bakery", "Cold store")
+    await pages.choose_provider()
+    await pages.sign_in()
+    await pages.choose_sites("Bakery")
+    for kind in ("Electricity", "Water", "Solar", "Fuel"):
+        await page.get_by_label(kind).uncheck()
+    await pages.press("Connect")
     await page.get_by_role("link", name="Go to the connection").click()
     await page.get_by_role("heading", name="Nectar Sandbox Utility").wait_for()
     while not await page.get_by_role("table").count():
