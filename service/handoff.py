@@ -4,7 +4,6 @@ A page is opened by its token, but the link is revealed only to a started page: 
 holds. So a scanner's GET reveals nothing, and a stolen URL does not silently join.
 """
 
-import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -167,7 +166,7 @@ class Handoff:
             session = await self._store.sessions.get(state.session_id)
         except NotFound as exc:
             raise BadState from exc
-        if not hmac.compare_digest(session.user_id.encode(), state.user_id.encode()):
+        if not state.is_for(session.user_id):
             raise BadState
         if state.page_serial not in {0, session.page_serial}:
             raise BadState("This was continued in another window")

@@ -39,6 +39,19 @@ class CallbackState:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadState:
+    """A state as it came back: it knows whose it is by a digest, since it travelled through strangers' addresses."""
+
+    session_id: SessionId
+    user_digest: str
+    page_serial: int
+
+    def is_for(self, user_id: UserId) -> bool:
+        """Whether it was signed for this user."""
+        return hmac.compare_digest(self.user_digest.encode(), _user_digest(user_id).encode())
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What the host may confirm: who finished what, and when (`at`, seconds)."""
 
@@ -85,14 +98,14 @@ class Signer:
 
     def state(self, state: CallbackState) -> str:
         """Sign the way back of one page of one user's session."""
-        return _text(self._state.dumps([state.session_id, state.user_id, state.page_serial]))
+        return _text(self._state.dumps([state.session_id, _user_digest(state.user_id), state.page_serial]))
 
-    def read_state(self, state: str) -> CallbackState:
+    def read_state(self, state: str) -> ReadState:
         """Raise BadState for everything that we did not sign as a state. Whether it is too old, the row decides."""
         values = _loads(self._state, state)
         if values is None or not _shaped(values, (str, str, int)):
             raise BadState
-        return CallbackState(SessionId(values[0]), UserId(values[1]), values[2])
+        return ReadState(SessionId(values[0]), values[1], values[2])
 
     def result(self, result: Result) -> str:
         """Sign the outcome for the host's backend, valid for `RESULT_SECONDS`."""
@@ -147,8 +160,8 @@ def digest(secret: str) -> str:
 
 
 def _user_digest(user_id: str) -> str:
-    # The result travels in a URL through the browser: the host's user id has no business there.
-    return hashlib.sha256(b"result-user.v1:" + user_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    # States and results travel in addresses: the host's user id has no business there.
+    return hashlib.sha256(b"user.v1:" + user_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _page_token(serializer: URLSafeSerializer, token: str) -> PageToken:
