@@ -235,9 +235,10 @@ def _begin(tx: Tx, ref: str, now: float, lost_seconds: float) -> Intent | None:
     row = tx.one(f"SELECT * FROM intents WHERE ref = :ref{tx.dialect.lock}", ref=ref)
     if row is None:  # settled by another process this very moment
         return Intent(now)
-    if now - row["called_at"] >= lost_seconds:
+    ahead = row["called_at"] > now  # our clock was set back: the waiting begins anew, and lasts no longer than it would
+    if ahead or now - row["called_at"] >= lost_seconds:
         tx.run("UPDATE intents SET called_at = :now WHERE ref = :ref", ref=ref, now=now)
-    return Intent(row["called_at"])
+    return Intent(now if ahead else row["called_at"])
 
 
 def _pulse(tx: Tx, ref: CompanyRef, now: float) -> Pulse:
