@@ -79,12 +79,21 @@ def check_provider(town: Town, books: Books) -> None:
 
 
 def _check_invitation(town: Town, books: Books, invitation: Any, session_id: str | None) -> None:
+    own = books.sessions[session_id] if session_id is not None else None
+    if own is not None and _is_dead(own, invitation):
+        town.fault(f"DEAD: {own['id']} is {own['status']} and its link {invitation.id} was revoked")
     if invitation.expires_at is None or town.world.invitation_status(invitation) != "ACTIVE":
         return
-    if session_id is None:
+    if own is None and not town.truth.links_lied:
         town.fault(f"ORPHAN: an invitation of ours is active and unknown to us: {invitation}")
-    elif books.sessions[session_id]["status"] == "revoked":
+    elif own is not None and own["status"] == "revoked":
         town.fault(f"ALIVE: {session_id} is revoked and its invitation {invitation.id} is not")
+
+
+def _is_dead(session: Row, invitation: Any) -> bool:
+    """A person who may still use this session would find its link revoked."""
+    live = session["status"] in {"created", "opened", "exited"}
+    return live and session["invitation_id"] == invitation.id and invitation.revoked_at is not None
 
 
 def check_log(town: Town, books: Books) -> None:

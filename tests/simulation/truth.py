@@ -47,6 +47,7 @@ class Truth:
     claims: dict[str, list[str]] = field(default_factory=dict)
     reconnected: set[tuple[str, str]] = field(default_factory=set)
     clock_went_back: bool = False
+    links_lied: bool = False
 
     def hand(self, handed: Handed) -> None:
         self.sessions[handed.id] = handed

@@ -15,6 +15,8 @@ class Verdicts:
         self._books = books
         self._truth = town.truth
         self.tally = Tally(events=len(books.events))
+        companies = {row["ref"]: row["provider_id"] for row in books.tables["companies"]}
+        self._linked = {companies[row["company_ref"]] for row in books.sessions.values() if row["revealed_at"]}
 
     def check(self) -> Tally:
         for connection_id in self._books.connections.keys() - self._truth.made.keys():
@@ -36,11 +38,11 @@ class Verdicts:
             self._town.fault(f"LOST: {made}")
 
     def _is_ours(self, made: Made) -> bool:
-        """Newer than the first link that the service made for its company, by the provider's own time."""
+        """Newer than the first link that the service made and had for its company, by the provider's own time."""
         if made.door == "invitation":
             return True
         first = self._town.house.first_link_at.get(made.company_id)
-        return first is not None and made.created_at > first
+        return made.company_id in self._linked and first is not None and made.created_at > first
 
     def _recorded(self, made: Made, row: Row) -> None:
         if row["waiting"]:
@@ -82,8 +84,8 @@ class Verdicts:
         """Where one user alone ever had links, nothing is ambiguous about what came through them."""
         self.tally.unattributed += 1
         users = {handed.user for handed in self._truth.sessions.values()}
-        revoked = made.session is not None and self._truth.sessions[made.session].revoked_at is not None
-        plain = made.door == "link" and not revoked and made.id not in self._truth.removed
+        revoked = made.session is not None and self._books.sessions[made.session]["status"] == "revoked"
+        plain = made.door == "link" and not revoked and not self._truth.removed
         if plain and len(users) == 1 and not self._truth.clock_went_back and made.id not in self._truth.claims:
             self._town.fault(f"UNGIVEN: {made} can only be {made.user}'s and is nobody's")
 
@@ -103,9 +105,11 @@ class Verdicts:
 
     def _given(self, made: Made, event: Row, said: str, before: tuple[str | None, str | None]) -> None:
         owner, evidence = before
+        if evidence == "claimed":
+            return  # the host may have undone it, which is no news while more may be told of the connection
         if (event["type"] == "connection.recorded") != (owner is None) or event["session_id"] == owner:
             self._town.fault(f"DOUBLED: {made} is told as {event['type']} for {event['session_id']} after {owner}")
-        if evidence == "invitation" or (evidence == "claimed" and said != "invitation"):
+        if evidence == "invitation":
             self._town.fault(f"WRONG: {made} was taken from {owner} by {said}")
         if said == "invitation" and event["session_id"] != made.session:
             self._town.fault(f"WRONG: {made} was announced as {event['session_id']}'s by invitation")

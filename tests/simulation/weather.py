@@ -68,6 +68,7 @@ class Weather:
     async def trouble(self) -> str:
         name, fields = self.town.rng.choice(_TROUBLES)
         self.town.world.troubles.put(read_trouble(name, fields))
+        self.town.truth.links_lied |= name == "link_expired"  # for a while the provider calls a living link dead
         if name == "status_change":
             self.town.world.trouble_statuses(None)
         return f"trouble: {name} {fields}"
