@@ -44,6 +44,7 @@ from service.web.steps import Steps
 from service.work import Worker
 
 _DRAIN_SECONDS = 5.0
+_LIST_SECONDS = 40.0  # under half of a lease, as every call of a worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,8 @@ def wire(settings: Settings, world: World) -> Wired:
         keys=settings.secret_keys,
     )
     metrics, http = Metrics(), _client(world)
-    provider = Provider(
-        http, _account(settings), replace(world.pace or Pace(world.monotonic), observe=metrics.provider_call)
-    )
+    pace = world.pace or Pace(world.monotonic, list_seconds=_LIST_SECONDS)
+    provider = Provider(http, _account(settings), replace(pace, observe=metrics.provider_call))
     signer = Signer(settings.secret_keys)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
     links = Links(store, provider, signer, world.clock, callback_url)

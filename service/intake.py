@@ -5,7 +5,7 @@ A webhook says where to look; the look says what is true. So order, repetition a
 
 from collections.abc import Mapping, Sequence
 
-from service.errors import BadBody, NotFound, ProviderNotFound
+from service.errors import BadBody, NotFound, ProviderRefused
 from service.inbound import News, read, verify
 from service.ledger import Due, WorkKind
 from service.model import Clock, CompanyRef, ConnectionId, ProviderCompanyId
@@ -58,7 +58,7 @@ class Intake:
     async def _asked_company(self, connection_id: ConnectionId) -> CompanyRef | None:
         try:
             seen = await self._provider.connection(connection_id)
-        except ProviderNotFound:
+        except ProviderRefused:
             return None
         company = await self._store.companies.by_provider_id(seen.company_id) if seen.company_id else None
         return company.ref if company else None

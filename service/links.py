@@ -215,7 +215,7 @@ class Links:
                     company_id, sites, prefill, session.user_email, invitation_seconds(session), redirect
                 )
             except _NO_INVITATIONS:
-                if session.link_choice is LinkChoice.INVITATION:
+                if _only_invited(session):
                     raise
                 _log.info("the provider refuses invitations; using a magic link", extra={"session": session.id})
         return await self._provider.magic_link(company_id, sites, prefill, redirect)
@@ -232,7 +232,7 @@ class Links:
                     session.connection_id, session.user_email, invitation_seconds(session), redirect
                 )
             except _NO_INVITATIONS:
-                if session.link_choice is LinkChoice.INVITATION:
+                if _only_invited(session):
                     raise
         return await self._provider.edit_link(session.connection_id, redirect)
 
@@ -260,6 +260,11 @@ class Links:
         if self._callback_url is None:
             return None
         return Redirect(self._callback_url, self._signer.state(CallbackState(session.id, session.user_id, _UNBOUND)))
+
+
+def _only_invited(session: Session) -> bool:
+    # A magic link is open to whoever holds it: it does not stand in where one mailbox alone was meant.
+    return session.link_choice is LinkChoice.INVITATION or session.user_email is not None
 
 
 def invitation_seconds(session: Session) -> int:

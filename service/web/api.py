@@ -1,5 +1,6 @@
 """The door for host backends: `/v1`, JSON, a key on every call, problem documents for every refusal."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.connections import Connections
-from service.errors import BadState, InvalidRequest, MagiclinkError, Problem
+from service.errors import BadState, InvalidRequest, MagiclinkError, Problem, ProviderTimeout
 from service.keys import Keys
 from service.ledger import NewSession, Repeat, Wanted
 from service.links import Links
@@ -47,6 +48,7 @@ from service.web.queries import (
 from service.web.render import connection_json, event_json, iso, session_json
 
 _WAIT_MOST = 30
+_PREPARE_SECONDS = 45.0  # less than an equal call waits for this one
 _NOW_SECONDS = 60.0  # with `prepare: now` the background takes over only if this process dies
 
 Handler = Callable[[Request, Tenant], Awaitable[Response]]
@@ -264,10 +266,17 @@ class Api:
         session = await self._prepared(made, tenant, repeat) if now else made
         return JSONResponse(self._once.with_urls(kept(session)), 201)
 
+    async def _in_time(self, session: Session) -> Session:
+        try:
+            async with asyncio.timeout(_PREPARE_SECONDS):
+                return await self._links.prepare(session.id)
+        except TimeoutError as exc:
+            raise ProviderTimeout from exc
+
     async def _prepared(self, session: Session, tenant: Tenant, repeat: Repeat | None) -> Session:
         """Wait for the link; what the provider said no to is closed, and its key may be tried again."""
         try:
-            ready = await self._links.prepare(session.id)
+            ready = await self._in_time(session)
         except MagiclinkError as exc:
             await self._links.give_up(session.id, exc.code)
             await self._sessions.answered(tenant, repeat, None)

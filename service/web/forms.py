@@ -15,22 +15,23 @@ KEY_HEADER = "x-page-key"
 _COOKIE_SECONDS = 30 * 86400
 
 
-def page_key_of(request: Request, session_id: SessionId) -> str | None:
+def page_key_of(request: Request, session_id: SessionId, *, secure: bool) -> str | None:
     """The key that the page shows: our script's header in the frame, the first-party cookie in the redirect flow."""
-    return request.headers.get(KEY_HEADER) or page_cookie(request, session_id)
+    return request.headers.get(KEY_HEADER) or page_cookie(request, session_id, secure=secure)
 
 
-def page_cookie(request: Request, session_id: SessionId) -> str | None:
-    """The key that the cookie of this session holds; two flows in one browser have two cookies."""
-    name = _cookie_name(session_id)
-    return request.cookies.get(f"__Host-{name}") or request.cookies.get(name)
+def page_cookie(request: Request, session_id: SessionId, *, secure: bool) -> str | None:
+    """The key that the cookie of this session holds; two flows in one browser have two cookies.
+
+    Over https only the prefixed name counts: a sibling domain may plant any other, with the key of its own page in it.
+    """
+    return request.cookies.get(_cookie_name(session_id, secure=secure))
 
 
 def set_page_cookie(response: Response, session: Session, key: str, *, secure: bool) -> None:
     """`Lax`, so that it comes along when the provider sends the person back; `__Host-` wherever there is https."""
-    name = _cookie_name(session.id)
     response.set_cookie(
-        f"__Host-{name}" if secure else name,
+        _cookie_name(session.id, secure=secure),
         key,
         max_age=_COOKIE_SECONDS,
         path="/",
@@ -71,5 +72,6 @@ def return_address(session: Session, connections: Sequence[Connection], result: 
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
-def _cookie_name(session_id: SessionId) -> str:
-    return f"magiclink-{session_id.removeprefix('ses_')[:16]}"
+def _cookie_name(session_id: SessionId, *, secure: bool) -> str:
+    name = f"magiclink-{session_id.removeprefix('ses_')[:16]}"
+    return f"__Host-{name}" if secure else name

@@ -77,7 +77,7 @@ class Pages:
         session = opening.session
         if opening.closed is not None:
             return self._faces.closed(await self._handoff.outcome(session.id), opening.closed)
-        key = page_cookie(request, session.id)
+        key = page_cookie(request, session.id, secure=self._faces.secure)
         if key is None or not self._handoff.holds(session, key):
             return self._faces.first(request, session)
         return self._faces.open(request, await self._handoff.standing(session.id, key))
@@ -94,7 +94,7 @@ class Pages:
         form = {} if json else await read_form(request)
         take_over = parse(StartPage, await read_json(request)).take_over if json else form.get("takeOver") == "true"
         try:
-            key = page_cookie(request, session.id)
+            key = page_cookie(request, session.id, secure=self._faces.secure)
             started = await self._handoff.start(session, key, take_over=take_over, silent=not json)
         except AlreadyOpen:
             if json:
@@ -118,7 +118,7 @@ class Pages:
             await self._handoff.look(session)
             ancestors = ("'self'", session.origin) if session.origin else ("'self'",)
             return self._faces.render(HandoverPage(session_id=session.id), Frame(ancestors))
-        key = page_key_of(request, session.id)
+        key = page_key_of(request, session.id, secure=self._faces.secure)
         if key is None or not self._handoff.holds(session, key):
             await self._handoff.look(session)
             return self._faces.confirm(session, "callback", "/callback", {"state": state}, 200)

@@ -47,7 +47,7 @@ class Steps:
         body: StartPage = parse(StartPage, await read_json(request))
         session = still_open(await self.handoff.by_embed_token(request.path_params["token"]))
         self.limits.take(session.id)
-        key = page_key_of(request, session.id)
+        key = page_key_of(request, session.id, secure=self.faces.secure)
         return self.faces.started(await self.handoff.start(session, key, take_over=body.take_over), done=False)
 
     async def finished(self, request: Request) -> Response:
@@ -77,8 +77,8 @@ class Steps:
     async def follow(self, request: Request) -> Response:
         """GET /live/{token}: the session's news, as a stream or (asked for JSON) as one answer."""
         session = await self.handoff.by_any_token(request.path_params["token"])
-        key = page_key_of(request, session.id)
-        done = page_cookie(request, session.id) is not None
+        key = page_key_of(request, session.id, secure=self.faces.secure)
+        done = page_cookie(request, session.id, secure=self.faces.secure) is not None
 
         async def view() -> dict[str, Any]:
             return self.faces.view(await self.handoff.standing(session.id, key), done=done)
@@ -103,7 +103,7 @@ class Steps:
         read = self.handoff.by_connect_token if _redirects(request) else self.handoff.by_embed_token
         opening = await read(request.path_params["token"])
         self.limits.take(opening.session.id)
-        return opening.session, page_key_of(request, opening.session.id)
+        return opening.session, page_key_of(request, opening.session.id, secure=self.faces.secure)
 
 
 class _Streamed(Response):

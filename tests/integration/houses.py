@@ -68,6 +68,7 @@ class Outgoing(httpx.AsyncBaseTransport):
         self._sandbox = sandbox
         self.calls: list[str] = []
         self.is_down = False
+        self.instead: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
         self.before: Hook | None = None
         self.after: Hook | None = None
 
@@ -77,6 +78,8 @@ class Outgoing(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("refused", request=request)
         if self.before is not None:
             await self.before(request)
+        if (other := self.instead(request)) is not None:
+            return other
         already = len(self._sandbox.slept)
         path = request.url.raw_path.decode()
         body = await request.aread()

@@ -1,0 +1,26 @@
+"""A session for one mailbox: where the provider refuses invitations, no link that anybody can use stands in."""
+
+import httpx
+import pytest
+
+from tests.integration.houses import Street
+from tests.integration.people import Someone
+
+
+def refuse_invitations(request: httpx.Request) -> httpx.Response | None:
+    if request.method == "POST" and "/invitation/" in request.url.path:
+        return httpx.Response(403, json={"detail": "Invitations are not part of your plan."})
+    return None
+
+
+@pytest.mark.parametrize(
+    ("email", "expected"), [(None, ("ready", "magic_link")), ("ada@example.com", ("pending", "invitation"))]
+)
+async def test_a_magic_link_stands_in_only_where_nobodys_mailbox_was_named(
+    street: Street, ada: Someone, email: str | None, expected: tuple[str, str]
+) -> None:
+    street.outgoing.instead = refuse_invitations
+    session = await ada.session(**({"userEmail": email} if email else {}))
+    await street.drain()
+    link = (await street.get(f"/v1/sessions/{session['id']}"))["link"]
+    assert (link["status"], link["kind"]) == expected
