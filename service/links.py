@@ -262,8 +262,7 @@ class Links:
         return Redirect(self._callback_url, self._signer.state(CallbackState(session.id, session.user_id, _UNBOUND)))
 
 
-def _only_invited(session: Session) -> bool:
-    # A magic link is open to whoever holds it: it does not stand in where one mailbox alone was meant.
+def _only_invited(session: Session) -> bool:  # a magic link is open to whoever holds it, one mailbox or not
     return session.link_choice is LinkChoice.INVITATION or session.user_email is not None
 
 
