@@ -141,6 +141,7 @@ async def _live(town: Town) -> None:
     for _ in range(4 * town.plan.steps):
         several = town.rng.choices((1, 2, 3), (7, 2, 1))[0]
         chosen = town.rng.choices(deeds, weights, k=several)
+        town.together = several > 1
         done += sum(await asyncio.gather(*(_do(town, deed) for _, deed in chosen)))
         if not any(process.alive for process in town.processes) or town.rng.random() < 0.7:
             await town.restart()
@@ -176,7 +177,7 @@ async def _heal(town: Town) -> None:
     await town.restart()
     town.note("town", "heals")
     await _pass(town, _SOON)
-    check_provider(town, await read_books(town))
+    check_provider(town, await read_books(town.engine))
     await _pass(town, _LATER)
 
 
@@ -187,7 +188,7 @@ async def _pass(town: Town, pauses: tuple[float, ...]) -> None:
 
 
 async def _judge(town: Town) -> Tally:
-    books = await read_books(town)
+    books = await read_books(town.engine)
     while await town.listen(100):
         pass
     check_log(town, books)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.settings import Settings
+from service.store.tx import Engine
 from tests.simulation.asgi import Answer
 from tests.simulation.clocks import Clocks
 from tests.simulation.perils import Perils, dice
@@ -36,6 +37,7 @@ class Town:
         self.faults: list[str] = []
         self.processes: list[Process] = []
         self.heard: list[str] = []
+        self.together = False
         self._cursor = "0"
         self._ear = asyncio.Lock()
         self._serials: Counter[str] = Counter()
@@ -44,6 +46,11 @@ class Town:
     @property
     def world(self) -> Any:
         return self.house.world
+
+    @property
+    def engine(self) -> Engine:
+        """The database as the first process sees it."""
+        return self.processes[0].wired.store.engine
 
     async def open(self, open_engine: OPEN_ENGINE) -> None:
         self._around = Surroundings(

@@ -48,6 +48,7 @@ class Truth:
     reconnected: set[tuple[str, str]] = field(default_factory=set)
     clock_went_back: bool = False
     links_lied: bool = False
+    stalled: bool = False
 
     def hand(self, handed: Handed) -> None:
         self.sessions[handed.id] = handed

@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+from service.links import LOST_SECONDS
 from service.sandbox.deliveries import sign
 from service.sandbox.troubles import read_trouble
 from tests.simulation.provider import SECRET
@@ -40,6 +41,8 @@ class Weather:
 
     async def wait(self) -> str:
         seconds = self.town.rng.choice(_PAUSES)
+        # Whatever is being done now stands still for that long, and goes on when others may have done it too.
+        self.town.truth.stalled |= self.town.together and seconds >= LOST_SECONDS
         self.town.clocks.advance(seconds)
         return f"{seconds} s pass"
 
