@@ -151,9 +151,7 @@ class Links:
     async def _found_or_created(self, company: Company) -> FoundCompany:
         existing = [one for one in await self._provider.companies() if one.external_id == company.external_id]
         if len(existing) > 1:
-            _log.error(
-                "several companies at the provider have one externalId; using the first", extra={"ref": company.ref}
-            )
+            _log.error("several companies have one externalId; using the first", extra={"ref": company.ref})
         if existing:
             return existing[0]
         await self._begin(company.ref)
@@ -171,26 +169,28 @@ class Links:
         ids: list[ProviderSiteId] = []
         for site in sites:
             if site.provider_id is None and known is None:
-                company = await self._provider.company(company_id)
-                known = {one.external_id: one for one in company.sites if one.external_id}
+                known = await self._known_sites(company_id)
             ids.append(site.provider_id or await self._site(company_id, site, known or {}))
         return ids
 
+    async def _known_sites(self, company_id: ProviderCompanyId) -> dict[str, FoundSite]:
+        return {one.external_id: one for one in (await self._provider.company(company_id)).sites if one.external_id}
+
     async def _site(self, company_id: ProviderCompanyId, site: Site, known: dict[str, FoundSite]) -> ProviderSiteId:
-        found = known.get(site.external_id or "")
+        name = site.external_id or ""
+        mark = f"{company_id}/{name}"  # two rows mean one site where the host names its company in two ways
+        found = known.get(name)
         if found is None:
-            await self._begin(site.ref)
+            await self._begin(mark)
             named = (await self._store.companies.site(site.ref)).provider_id
-            if named is not None:  # by another process, while the company was read
-                await self._store.companies.settled(site.ref)
-                return named
-            try:
-                found = await self._provider.create_site(company_id, site.name or "", site.external_id, site.address)
+            try:  # whoever was first may have made it while the company was read
+                found = FoundSite(named, name, None) if named else (await self._known_sites(company_id)).get(name)
+                found = found or await self._provider.create_site(company_id, site.name or "", name, site.address)
             except ProviderFailure as exc:
-                await self._unless_lost(exc, site.ref)
+                await self._unless_lost(exc, mark)
                 raise
         await self._store.companies.site_named(site.ref, found.id)
-        await self._store.companies.settled(site.ref)
+        await self._store.companies.settled(mark)
         return found.id
 
     async def _begin(self, ref: str) -> None:
