@@ -1,5 +1,6 @@
 """`magiclink dev` as a process of its own, its three addresses, and the two APIs that the tests look through."""
 
+import asyncio
 import os
 import re
 import signal
@@ -105,6 +106,12 @@ class Api:
 
     async def session(self, session_id: str) -> Json:
         return await self.service("GET", f"/v1/sessions/{session_id}")
+
+    async def becomes(self, session_id: str, status: str) -> None:
+        """What a page says while it goes reaches the service a moment later."""
+        async with asyncio.timeout(END_SECONDS):
+            while (await self.session(session_id))["status"] != status:
+                await asyncio.sleep(0.05)
 
     async def revoke(self, session_id: str) -> None:
         await self.service("POST", f"/v1/sessions/{session_id}/revoke")

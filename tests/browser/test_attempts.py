@@ -139,7 +139,7 @@ async def test_leaving_closes_the_dialog_and_tells_the_host_once(newcomer: Newco
     assert await ada.told_types() == ["ready", "open", "exit"]
     left = (await ada.told())[-1]
     assert (left["stage"], left["reason"]) == ("provider", "left" if way == "Leave" else "closed")
-    assert (await api.session(session["id"]))["status"] == "exited"
+    await api.becomes(session["id"], "exited")
 
 
 async def test_a_line_that_breaks_is_said_and_mends_by_itself(newcomer: Newcomer, api: Api) -> None:
