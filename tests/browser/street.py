@@ -110,7 +110,7 @@ class Api:
     async def becomes(self, session_id: str, status: str) -> None:
         """What a page says while it goes reaches the service a moment later."""
         async with asyncio.timeout(END_SECONDS):
-            while (await self.session(session_id))["status"] != status:
+            while (await self.session(session_id))["status"] != status:  # noqa: ASYNC110 - it is another process
                 await asyncio.sleep(0.05)
 
     async def revoke(self, session_id: str) -> None:
