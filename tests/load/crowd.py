@@ -1,0 +1,147 @@
+"""People under load: each asks for a session, opens its page and connects an account, whatever dies meanwhile.
+
+They are stubborn: what is not answered is asked again, of any worker, with the same Idempotency-Key. Each leaves its
+label with the session and with the connection (as its owner's e-mail address), so that one can be told by the other.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from service.sandbox.connections import PASSWORD, PROVIDER_URL, USERNAME
+from tests.contract.sandbox_person import Person
+
+ORIGIN = "https://app.example.com"
+KEY = "host-key"
+COMPANIES = ("acme", "globex", "initech")
+USERS = ("ada", "bob", "carol", "dave")
+_PATIENCE_SECONDS = 3.0
+
+
+@dataclass
+class Wish:
+    """What one person wanted, and how far it went."""
+
+    label: str
+    user: str
+    company: str
+    link: str
+    session: str = ""
+    connected: bool = False
+
+
+@dataclass
+class Crowd:
+    """`workers` and `sandbox` are addresses; a worker may be dead at any moment."""
+
+    workers: Sequence[str]
+    sandbox: str
+    rng: random.Random
+    wishes: list[Wish] = field(default_factory=list)
+    stopping: bool = False
+
+    async def press(self, people: int) -> None:
+        """So many people at once, one wish after the other, until `stopping`."""
+        limits = httpx.Limits(max_connections=4 * people)
+        async with httpx.AsyncClient(timeout=_PATIENCE_SECONDS, trust_env=False, limits=limits) as http:
+            await asyncio.gather(*(self._live(http, number) for number in range(people)))
+
+    async def _live(self, http: httpx.AsyncClient, number: int) -> None:
+        while not self.stopping:
+            wish = Wish(
+                f"wish-{len(self.wishes)}",
+                USERS[number % len(USERS)],
+                self.rng.choice(COMPANIES),
+                self.rng.choice(("auto", "auto", "magic_link")),
+            )
+            self.wishes.append(wish)
+            try:
+                await self._fulfil(http, wish)
+            except Gone:
+                continue
+
+    async def _fulfil(self, http: httpx.AsyncClient, wish: Wish) -> None:
+        path = await self._create(http, wish)
+        key, view = await self._start(http, path)
+        url = view["link"]["url"] or await self._wait(http, path, key)
+        await self._connect(http, url, wish)
+        wish.connected = True
+        await self._ask(http, "POST", f"{path}/finished", {}, {"x-page-key": key})
+
+    async def _create(self, http: httpx.AsyncClient, wish: Wish) -> str:
+        body = {
+            "userId": wish.user,
+            "company": {"externalId": wish.company, "name": wish.company.title()},
+            "sites": [{"externalId": "hq", "name": "Headquarters"}],
+            "link": wish.link,
+            "origin": ORIGIN,
+            "metadata": {"label": wish.label},
+        }
+        headers = {"authorization": f"Bearer {KEY}", "idempotency-key": wish.label}
+        made = await self._ask(http, "POST", "/v1/sessions", body, headers)
+        wish.session = str(made["id"])
+        return urlsplit(str(made["embedUrl"])).path
+
+    async def _start(self, http: httpx.AsyncClient, path: str) -> tuple[str, dict[str, Any]]:
+        # A start whose answer was lost has bound a page that nobody holds: the next one takes over.
+        found = await self._ask(http, "POST", f"{path}/start", {"takeOver": True}, {})
+        return found["pageKey"], found["view"]
+
+    async def _wait(self, http: httpx.AsyncClient, path: str, key: str) -> str:
+        while True:
+            live = f"/live/{path.rpartition('/')[2]}"
+            view = await self._ask(http, "GET", live, None, {"x-page-key": key})
+            if view["link"]["url"] is not None:
+                return str(view["link"]["url"])
+            await self._pause()
+
+    async def _connect(self, http: httpx.AsyncClient, url: str, wish: Wish) -> None:
+        """The provider's own pages; the provider does not die."""
+        person = Person(Pages(http, self.sandbox))  # type: ignore[arg-type]
+        await person.open(url)
+        await person.choose_provider(PROVIDER_URL)
+        if self.rng.random() < 0.2:
+            await person.sign_in("not-the-password")
+        await person.press("Sign in", username=USERNAME, password=PASSWORD)
+        done = await person.press("Connect", ownerEmail=f"{wish.label}@example.com")
+        assert done.step == "done", done.text
+
+    async def _ask(self, http: httpx.AsyncClient, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
+        """Ask until somebody answers. Raises Gone where the session is over."""
+        own = {"accept": "application/json", **headers}
+        while True:
+            try:
+                answer = await http.request(method, self.rng.choice(self.workers) + path, json=body, headers=own)
+            except httpx.TransportError:
+                answer = None
+            if answer is not None and answer.is_success:
+                return answer.json()
+            if answer is not None and answer.status_code in {404, 410}:
+                raise Gone
+            assert answer is None or answer.status_code in {409, 502, 503, 504}, answer.text
+            await self._pause()
+
+    async def _pause(self) -> None:
+        if self.stopping:
+            raise Gone
+        await asyncio.sleep(0.1)
+
+
+class Gone(Exception):
+    """There is nothing more to be had here, or it is time to go home."""
+
+
+class Pages:
+    """The sandbox as `Person` asks it."""
+
+    def __init__(self, http: httpx.AsyncClient, url: str) -> None:
+        self._http = http
+        self._url = url
+
+    async def plain(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return await self._http.request(method, self._url + path, timeout=30, **options)

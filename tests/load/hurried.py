@@ -1,0 +1,78 @@
+"""The service, or the sandbox, as a process of its own whose time goes faster than ours: leases end within seconds.
+
+`python -m tests.load.hurried service|sandbox --port P --speed 30 --since T`; settings come from the environment, as for
+the commands. All processes of one street are given the same speed and the same beginning, so that they agree.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from time import monotonic, time  # noqa: TID251 - here the clocks are given out
+
+import service.app
+import service.sandbox.app
+import service.sandbox.settings
+import service.settings
+from service.model import Clock
+from service.process import House, listen, run
+from service.provider import Pace
+from service.store import engine_for
+from service.store.postgres import PostgresEngine
+from service.store.tx import Engine
+
+
+def main() -> None:
+    options = _options()
+    speed: float = options.speed
+    since: float = options.since
+
+    def clock() -> float:
+        return since + (time() - since) * speed
+
+    with listen("127.0.0.1", options.port, "--port") as door:
+        if options.house == "sandbox":
+            theirs = service.sandbox.settings.read(os.environ)
+            run(lambda: [House(service.sandbox.app.create_app(theirs, clock=clock), door, date_header=False)], _ready)
+            return
+        ours = service.settings.read(os.environ)
+        run(lambda: [House(service.app.create_app(ours, _world(clock, speed)), door)], _ready)
+
+
+def _world(clock: Clock, speed: float) -> service.app.World:
+    def hurry() -> float:
+        return monotonic() * speed
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds / speed)
+
+    pace = Pace(monotonic=hurry, sleep=sleep)
+    return service.app.World(clock=clock, monotonic=hurry, sleep=sleep, engine=_engine(clock), pace=pace)
+
+
+def _engine(clock: Clock) -> Callable[[str, Clock], Engine]:
+    def open_engine(url: str, _clock: Clock) -> Engine:
+        if url.startswith("postgresql:"):
+            return PostgresEngine(url, clock)
+        return engine_for(url, clock)
+
+    return open_engine
+
+
+def _ready() -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("house", choices=("service", "sandbox"))
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--since", type=float, default=0.0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
