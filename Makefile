@@ -45,12 +45,12 @@ unit: .venv/.dev ## every test but the browser's, without coverage
 	$(BIN)/pytest -q -n 2 -m "not browser" $(ARGS)
 
 browser: .venv/.dev browser-installed ## the browser's tests alone
-	$(BIN)/pytest -q -m browser $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile -m browser $(ARGS)
 
 coverage: .venv/.dev
 	$(BIN)/coverage erase
-	$(PYTEST) -n 2 --dist loadfile -m "not browser"
-	$(PYTEST) -m browser
+	$(PYTEST) -n 2 --dist worksteal -m "not browser"
+	$(PYTEST) -n 2 --dist loadfile -m browser
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
