@@ -170,7 +170,8 @@ class Wire:
                 raise _failed(call, ProviderUnreachable("The provider cannot be reached"), received=False) from exc
             except (TimeoutError, httpx.TimeoutException) as exc:
                 raise _failed(call, ProviderTimeout()) from exc
-            except (httpx.HTTPError, httpx.StreamError) as exc:
+            except (httpx.HTTPError, httpx.StreamError, AttributeError) as exc:
+                # AttributeError is anyio's word for a peer that was gone before the connection had been looked at.
                 raise _failed(call, ProviderBroken()) from exc
         return self._judge(call, status, headers, content)
 

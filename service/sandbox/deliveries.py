@@ -116,6 +116,7 @@ class Deliveries:
         }
         try:
             answer = await self._http.post(settings.webhook_url or "", content=raw, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except (httpx.HTTPError, httpx.InvalidURL, AttributeError):
+            # AttributeError is anyio's word for a receiver that was gone before the connection had been looked at.
             return False
         return answer.is_success

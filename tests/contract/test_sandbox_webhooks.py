@@ -159,7 +159,9 @@ async def test_a_failed_delivery_is_tried_again_at_svixs_times_and_then_given_up
     assert {received.body["id"] for received in sandbox.received} == {made["id"]}
 
 
-@pytest.mark.parametrize("answer", [301, 400, 500, httpx.ConnectError("down"), httpx.ReadTimeout("slow")])
+@pytest.mark.parametrize(
+    "answer", [301, 400, 500, httpx.ConnectError("down"), httpx.ReadTimeout("slow"), AttributeError("gone")]
+)
 async def test_anything_but_a_2xx_is_a_failure(sandbox: Sandbox, answer: int | Exception) -> None:
     sandbox.answers = [answer]
     await connected(sandbox)

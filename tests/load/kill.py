@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from time import perf_counter, time  # noqa: TID251 - real processes live in real time
 
 import httpx
@@ -51,6 +51,7 @@ class House:
     """A process on a port of its own; killed and started again on the same one."""
 
     def __init__(self, command: list[str], port: int, environ: Mapping[str, str]) -> None:
+        self._said = TemporaryFile()  # noqa: SIM115 - closed with the process
         self.url = f"http://127.0.0.1:{port}"
         self._command = [sys.executable, "-m", *command, "--port", str(port)]
         self._environ = os.environ | dict(environ)
@@ -58,14 +59,14 @@ class House:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            self._command, cwd=ROOT, env=self._environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self._command, cwd=ROOT, env=self._environ, stdout=subprocess.DEVNULL, stderr=self._said
         )
 
     async def ready(self) -> None:
         began = perf_counter()
         async with httpx.AsyncClient(trust_env=False, timeout=1) as http:
             while not await _answers(http, f"{self.url}/readyz"):
-                assert self._process is None or self._process.poll() is None, f"{self._command} has ended"
+                self.require_alive()
                 assert perf_counter() - began < _START_SECONDS, f"{self._command} does not become ready"
                 await asyncio.sleep(0.05)
 
@@ -74,9 +75,17 @@ class House:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
+    def require_alive(self) -> None:
+        """Raise AssertionError, with its last words, where it ended by itself."""
+        if self._process is None or self._process.poll() is None:
+            return
+        self._said.seek(0)
+        raise AssertionError(f"{self._command} ended by itself: {self._said.read()[-4000:].decode()}")
+
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self.kill()
+        self._said.close()
 
 
 def run(plan: Plan) -> Findings:
@@ -95,25 +104,29 @@ async def _run(plan: Plan, url: str, sandbox: House, workers: list[House]) -> Fi
         await house.ready()
     crowd = Crowd([worker.url for worker in workers], sandbox.url, rng)
     pressing = asyncio.create_task(crowd.press(plan.people))
-    await _kill(plan, workers, rng, pressing)
+    await _kill(plan, sandbox, workers, rng, pressing)
     crowd.stopping = True
     await pressing
     provided, books = await _settled(plan, url, sandbox)
     return audit(provided, books, crowd.wishes)
 
 
-async def _kill(plan: Plan, workers: list[House], rng: random.Random, pressing: asyncio.Task[None]) -> None:
+async def _kill(
+    plan: Plan, sandbox: House, workers: list[House], rng: random.Random, pressing: asyncio.Task[None]
+) -> None:
     for _ in range(plan.rounds):
         await asyncio.sleep(rng.uniform(*_PAUSE_SECONDS))
         if pressing.done():
             pressing.result()  # nobody goes home early: what they met is the finding
+        for house in (sandbox, *workers):
+            house.require_alive()
         victim = rng.choice(workers)
         victim.kill()
         victim.start()
         if plan.workers == 1 or rng.random() < 0.5:  # otherwise another one may follow while it is still starting
             await victim.ready()
-    for worker in workers:
-        await worker.ready()
+    for house in (sandbox, *workers):
+        await house.ready()
 
 
 async def _settled(plan: Plan, url: str, sandbox: House) -> tuple[Provided, Books]:

@@ -129,6 +129,7 @@ async def test_a_failing_read_is_repeated_five_times_with_growing_pauses(reply: 
         httpx.RemoteProtocolError("cut"),
         httpx.ReadTimeout("slow"),
         httpx.WriteTimeout("slow"),
+        AttributeError("gone"),
     ],
 )
 async def test_a_creation_that_may_have_happened_is_lost_and_never_repeated(reply: Reply) -> None:
