@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GUIDE = ("https://nectarclimate.com", "nectar-sandbox-username", "nectar-sandbox-password")
 READY_SECONDS = 30
-END_SECONDS = 10
+END_SECONDS = 30
 Json = dict[str, Any]
 
 

@@ -25,6 +25,7 @@ async def _focused(person: Person) -> tuple[str, bool]:
 
 
 async def _look(frame: Frame) -> tuple[str, bool] | None:
+    await frame.wait_for_load_state()  # how the focus is shown, the style sheet says
     found: tuple[str, bool] | None = await frame.evaluate(FOCUSED)
     return found
 
