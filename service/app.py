@@ -24,6 +24,7 @@ from service.links import Links
 from service.live import Live
 from service.metrics import Metrics
 from service.model import Clock
+from service.places import Places
 from service.provider import Account, Pace, Provider
 from service.sessions import Outside, Sessions
 from service.settings import Settings
@@ -128,7 +129,8 @@ def wire(settings: Settings, world: World) -> Wired:
     provider = Provider(http, _account(settings), replace(pace, observe=metrics.provider_call))
     signer = Signer(settings.secret_keys)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
-    links = Links(store, provider, signer, world.clock, callback_url)
+    places = Places(store, provider, world.clock)
+    links = Links(store, provider, places, signer, world.clock, callback_url)
     connections = Connections(store, provider, outside)
     intake = Intake(store, provider, world.clock, settings.provider_webhook_secrets)
     sessions = Sessions(store, signer, provider, outside, settings.public_url)

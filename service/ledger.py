@@ -26,6 +26,8 @@ from service.model import (
 class FactKind(StrEnum):
     """What can bear on whose a connection is. Facts are only ever added."""
 
+    LISTED = "listed"  # of a company: its connections were listed before it was given any link of ours
+    PRIOR = "prior"  # of a connection: it was among them
     REVEALED = "revealed"
     REVOKED = "revoked"
     NAMED = "named"

@@ -1,20 +1,17 @@
-"""Stories of making a session's link: its company and sites found or created once, then the provider's URL.
+"""Stories of a session's link: the provider's URL made, made again, given up and withdrawn.
 
-Everything created at the provider has an intent row before the call, so that a call whose answer was lost is not
-repeated until the provider's own lists have had time to show what it did.
+An invitation has an intent row before the call that makes it: one whose answer was lost is revoked, never adopted.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from service.errors import (
     Forbidden,
-    ProviderBroken,
     ProviderBusy,
     ProviderFailure,
     ProviderRefused,
@@ -23,7 +20,6 @@ from service.errors import (
 from service.ledger import Changes, Due, News, WorkKind
 from service.model import (
     Clock,
-    Company,
     InvitationId,
     Link,
     LinkChoice,
@@ -34,17 +30,15 @@ from service.model import (
     Session,
     SessionId,
     SessionStatus,
-    Site,
 )
-from service.provider import FoundCompany, FoundSite, Provider, Redirect
+from service.places import Places
+from service.provider import Provider, Redirect
 from service.state import CallbackState, Signer
 from service.store import Store
 from service.transitions import GRACE_SECONDS, is_present, reveal
 
 _log = logging.getLogger(__name__)
 
-# How long the provider's lists may take to show what a lost call created.
-LOST_SECONDS = 120.0
 _ODD_SECONDS = 3600
 _WAITED_SECONDS = 3.0
 # A key may be good for links and not for invitations; if it is good for neither, the magic link's call says so.
@@ -56,15 +50,15 @@ class Links:
     """See the module."""
 
     def __init__(
-        self, store: Store, provider: Provider, signer: Signer, clock: Clock, callback_url: str | None
+        self, store: Store, provider: Provider, places: Places, signer: Signer, clock: Clock, callback_url: str | None
     ) -> None:
         """`callback_url` is where the provider's pages should return to, or None if they cannot."""
         self._store = store
         self._provider = provider
+        self._places = places
         self._signer = signer
         self._clock = clock
         self._callback_url = callback_url
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._preparing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def prepare(self, session_id: SessionId) -> Session:
@@ -124,84 +118,14 @@ class Links:
         if session.mode is Mode.RECONNECT:
             link = await self._reconnect_link(session)
         else:
-            async with self._locks[session.company.ref]:
-                session = await self._store.sessions.get(session.id)  # its places may have been named meanwhile
-                company_id = await self._company(session.company)
-                site_ids = await self._sites(company_id, session.sites)
-            link = await self._connect_link(session, company_id, site_ids)
+            place = await self._places.of(session)
+            link = await self._connect_link(session, place.company, place.sites)
         heard_at = self._provider.heard_at()
         given = await self._store.sessions.change(session.id, lambda current: _given(current, link, heard_at))
         if link.invitation_id is not None and given.link != link:  # another process came first: nobody has seen this
             await self._provider.revoke_invitation(link.invitation_id)
         await self._store.companies.settled(f"{session.id}.{session.serial}")
         return given
-
-    async def _company(self, company: Company) -> ProviderCompanyId:
-        company = await self._store.companies.get(company.ref)
-        if company.provider_id is not None and company.provider_since_at is not None:
-            return company.provider_id
-        if company.provider_id is not None:
-            found = await self._provider.company(company.provider_id)
-        else:
-            found = await self._found_or_created(company)
-        named = await self._store.companies.named(company.ref, found.id, self._provider.heard_at() or 0.0)
-        await self._store.companies.settled(company.ref)
-        return named.provider_id or found.id
-
-    async def _found_or_created(self, company: Company) -> FoundCompany:
-        existing = [one for one in await self._provider.companies() if one.external_id == company.external_id]
-        if len(existing) > 1:
-            _log.error("several companies have one externalId; using the first", extra={"ref": company.ref})
-        if existing:
-            return existing[0]
-        await self._begin(company.ref)
-        known = await self._store.companies.get(company.ref)
-        if known.provider_id is not None:  # by another process, while the list was read
-            return await self._provider.company(known.provider_id)
-        try:
-            return await self._provider.create_company(company.name or "", company.external_id or "")
-        except ProviderFailure as exc:
-            await self._unless_lost(exc, company.ref)
-            raise
-
-    async def _sites(self, company_id: ProviderCompanyId, sites: Sequence[Site]) -> list[ProviderSiteId]:
-        known: dict[str, FoundSite] | None = None
-        ids: list[ProviderSiteId] = []
-        for site in sites:
-            if site.provider_id is None and known is None:
-                known = await self._known_sites(company_id)
-            ids.append(site.provider_id or await self._site(company_id, site, known or {}))
-        return ids
-
-    async def _known_sites(self, company_id: ProviderCompanyId) -> dict[str, FoundSite]:
-        return {one.external_id: one for one in (await self._provider.company(company_id)).sites if one.external_id}
-
-    async def _site(self, company_id: ProviderCompanyId, site: Site, known: dict[str, FoundSite]) -> ProviderSiteId:
-        name = site.external_id or ""
-        mark = f"{company_id}/{name}"  # two rows mean one site where the host names its company in two ways
-        found = known.get(name)
-        if found is None:
-            await self._begin(mark)
-            named = (await self._store.companies.site(site.ref)).provider_id
-            try:  # whoever was first may have made it while the company was read
-                found = FoundSite(named, name, None) if named else (await self._known_sites(company_id)).get(name)
-                found = found or await self._provider.create_site(company_id, site.name or "", name, site.address)
-            except ProviderFailure as exc:
-                await self._unless_lost(exc, mark)
-                raise
-        await self._store.companies.site_named(site.ref, found.id)
-        await self._store.companies.settled(mark)
-        return found.id
-
-    async def _begin(self, ref: str) -> None:
-        """Note that a creating call is about to be made; refuse while an earlier one may still show its effect."""
-        earlier = await self._store.companies.begin(ref, LOST_SECONDS)
-        if earlier is not None and self._clock() - earlier.called_at < LOST_SECONDS:
-            raise ProviderBroken("An earlier call to the provider was not answered; waiting for what it did")
-
-    async def _unless_lost(self, exc: ProviderFailure, ref: str) -> None:
-        if not exc.lost:
-            await self._store.companies.settled(ref)
 
     async def _connect_link(
         self, session: Session, company_id: ProviderCompanyId, sites: Sequence[ProviderSiteId]

@@ -105,7 +105,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """The host's customer at the provider. `provider_since_at`: nothing older than this is ours to record."""
+    """The host's customer at the provider. `provider_since_at`: when its first session here found or created it."""
 
     ref: CompanyRef
     tenant: Tenant

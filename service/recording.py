@@ -87,13 +87,17 @@ def rejudge(ledger: Ledger, connection: Connection, facts: tuple[Fact, ...], now
 
 
 def _ours_to_record(ledger: Ledger, seen: SeenConnection, reading: Reading) -> bool:
-    """Older than the company's first session here: not ours to tell of, unless it was recorded on purpose.
+    """Whether it is no older than the company's first session here, was recorded before, or is our own invitation's.
 
-    What our own invitation made is ours, whatever the times say: the provider's clock may have been set back.
+    What is older was listed before any link was given. No time can tell: its clock may have been set back.
+    Companies of version 0.1.0 have no such list, so that there the time must do.
     """
     named = any(seen.id in one.created and one.id in ledger.by_invitation for one in reading.invitations)
     if named or seen.id in ledger.connections:
         return True
+    said = {(row.fact.kind, row.fact.connection_id) for row in ledger.facts}
+    if (FactKind.LISTED, None) in said:
+        return (FactKind.PRIOR, seen.id) not in said
     since = ledger.company.provider_since_at
     return since is not None and seen.provider_created_at >= since - UNCERTAINTY_SECONDS
 

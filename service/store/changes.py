@@ -31,7 +31,7 @@ def apply(tx: Tx, pen: Pen, changes: Changes, tenant: Tenant, company_ref: str) 
     for connection in changes.connections:
         _save_connection(tx, connection)
     for fact in changes.facts:
-        _add_fact(tx, fact, company_ref, now)
+        add_fact(tx, fact, company_ref, now)
     _relate(tx, changes, now)
     for news in changes.events:
         add_event(tx, pen, news, tenant)
@@ -95,7 +95,8 @@ def _save_connection(tx: Tx, connection: Connection) -> None:
     )
 
 
-def _add_fact(tx: Tx, fact: Fact, company_ref: str, now: float) -> None:
+def add_fact(tx: Tx, fact: Fact, company_ref: str, now: float) -> None:
+    """Add it to what is known of the company; told before, it stays as it was."""
     told = [company_ref, fact.kind, fact.connection_id, fact.session_id, fact.invitation_id, fact.nonce]
     tx.run(
         "INSERT INTO facts (id, company_ref, kind, connection_id, session_id, invitation_id, provider_at, nonce, "

@@ -4,7 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from service.errors import Forbidden, NotFound
-from service.model import Company, CompanyRef, ProviderCompanyId, ProviderSiteId, SessionId, Site, SiteRef
+from service.ledger import Fact, FactKind
+from service.model import (
+    Company,
+    CompanyRef,
+    ConnectionId,
+    ProviderCompanyId,
+    ProviderSiteId,
+    SessionId,
+    Site,
+    SiteRef,
+)
+from service.store.changes import add_fact
 from service.store.rows import ACCOUNT, company_of, site_of
 from service.store.tx import Engine, Tx
 
@@ -19,6 +30,15 @@ class Intent:
     """A creation at the provider that was begun; `lost`: its answer never came."""
 
     called_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A company as it was at the provider, at the provider's time, before it was given any link of ours."""
+
+    provider_id: ProviderCompanyId
+    provider_at: float
+    prior: frozenset[ConnectionId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +76,13 @@ class Companies:
         """What goes on in a company now."""
         return await self._engine.read(lambda tx: _pulse(tx, ref, self._clock()))
 
-    async def named(self, ref: CompanyRef, provider_id: ProviderCompanyId, provider_at: float) -> Company:
-        """The provider has given the company's id.
+    async def named(self, ref: CompanyRef, begun: Begun) -> Company:
+        """The provider has given the company's id; what was there `prior` to that is noted, the first time it is said.
 
         If another row of the tenant already has it (given by id before), the two become one. Raises Forbidden where it
         belongs to another tenant.
         """
-        return await self._engine.write(lambda tx: _name_company(tx, ref, provider_id, provider_at))
+        return await self._engine.write(lambda tx: _name_company(tx, ref, begun, self._clock()))
 
     async def site_named(self, ref: SiteRef, provider_id: ProviderSiteId) -> None:
         """The provider has given the site's id."""
@@ -188,24 +208,31 @@ def _by_external_id(tx: Tx, company: Company) -> Company | None:
     return company_of(row) if row is not None else None
 
 
-def _name_company(tx: Tx, ref: CompanyRef, provider_id: ProviderCompanyId, provider_at: float) -> Company:
+def _name_company(tx: Tx, ref: CompanyRef, begun: Begun, now: float) -> Company:
     tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=ref)
     company = _company(tx, ref)
-    if company.provider_id not in {None, provider_id}:
+    if company.provider_id not in {None, begun.provider_id}:
         return company  # named by another process: links of that company may be out already
-    twin = _by_provider_id(tx, provider_id)
+    twin = _by_provider_id(tx, begun.provider_id)
     if twin is not None and twin.tenant != company.tenant:
         raise Forbidden("This company belongs to another tenant")
     if twin is not None and twin.ref != ref:
-        return _merge(tx, company, twin)
-    since = company.provider_since_at if company.provider_since_at is not None else provider_at
+        tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=twin.ref)
+        company = _merge(tx, company, _company(tx, twin.ref))
+    return company if company.provider_since_at is not None else _begin_company(tx, company, begun, now)
+
+
+def _begin_company(tx: Tx, company: Company, begun: Begun, now: float) -> Company:
     tx.run(
         "UPDATE companies SET provider_id = :id, provider_since_at = :since WHERE ref = :ref",
-        id=provider_id,
-        since=since,
-        ref=ref,
+        id=begun.provider_id,
+        since=begun.provider_at,
+        ref=company.ref,
     )
-    return replace(company, provider_id=provider_id, provider_since_at=since)
+    add_fact(tx, Fact(FactKind.LISTED), company.ref, now)
+    for connection_id in sorted(begun.prior):
+        add_fact(tx, Fact(FactKind.PRIOR, connection_id), company.ref, now)
+    return replace(company, provider_id=begun.provider_id, provider_since_at=begun.provider_at)
 
 
 def _merge(tx: Tx, company: Company, twin: Company) -> Company:

@@ -133,11 +133,11 @@ def _session_rows(tx: Tx, where: str, values: Iterable[str]) -> list[Row]:
 def _facts(
     tx: Tx, ref: CompanyRef, connections: frozenset[ConnectionId], invitations: frozenset[InvitationId]
 ) -> tuple[FactRow, ...]:
-    """Reveals and withdrawals of the whole company, what these invitations named, all said of these connections."""
+    """Listing, reveals and withdrawals of the company, what these invitations named, all said of these connections."""
     select = (
         "SELECT f.*, s.tenant AS tenant, s.user_id AS user_id FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
     )
-    rows = list(tx.all(f"{select} WHERE f.company_ref = :ref AND f.kind IN ('revealed', 'revoked')", ref=ref))
+    rows = list(tx.all(f"{select} WHERE f.company_ref = :ref AND f.kind IN ('listed', 'revealed', 'revoked')", ref=ref))
     rows += tx.among(f"{select} WHERE f.connection_id IN (:among)", connections)
     named = f"{select} WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IN (:among)"
     rows += [row for row in tx.among(named, invitations, ref=ref) if row["connection_id"] not in connections]

@@ -24,6 +24,7 @@ from service.model import (
 )
 from service.provider import Pace
 from service.sessions import Outside
+from service.store.companies import Begun
 from tests.clock import Clock
 from tests.contract.sandbox_house import Wire
 from tests.contract.sandbox_person import Person
@@ -114,7 +115,7 @@ async def test_a_company_that_was_named_keeps_its_name_whatever_a_late_process_s
     street: Street, ada: Someone
 ) -> None:
     session = await street.wired.store.sessions.get((await ada.session())["id"])
-    named = await street.wired.store.companies.named(session.company.ref, ProviderCompanyId("another"), 0.0)
+    named = await street.wired.store.companies.named(session.company.ref, Begun(ProviderCompanyId("another"), 0.0))
     assert named == session.company
 
 

@@ -11,7 +11,7 @@ import pytest
 from service.errors import IdempotencyInProgress
 from service.ledger import Repeat
 from service.model import Company, CompanyRef, ProviderCompanyId, Tenant
-from service.store.companies import adopt_company
+from service.store.companies import Begun, adopt_company
 from service.store.tx import Tx
 from tests.clock import Clock
 from tests.integration.houses import Street
@@ -52,7 +52,7 @@ async def test_a_row_that_becomes_one_with_another_while_a_session_is_made_takes
 
     def make(tx: Tx) -> str:
         ref = adopt_company(tx, replace(acme, ref=CompanyRef("cmp_unused")), wide.clock.now()).ref
-        merge = store.companies.named(acme.ref, ProviderCompanyId(twin["id"]), 0.0)
+        merge = store.companies.named(acme.ref, Begun(ProviderCompanyId(twin["id"]), 0.0))
         meanwhile.append(asyncio.run_coroutine_threadsafe(merge, loop))
         with suppress(TimeoutError):
             meanwhile[0].result(_MEANWHILE_SECONDS)
@@ -72,6 +72,6 @@ async def test_two_rows_that_turn_out_to_be_one_company_at_once_become_one(wide:
         made = [await wide.post("/v1/sessions", one.wants()) for one in (host, twin)]
         refs = [(await store.sessions.get(one["id"], tenant)).company.ref for one in made]
         provider_id = ProviderCompanyId(f"company-{number}")
-        named = await asyncio.gather(*(store.companies.named(ref, provider_id, 0.0) for ref in refs))
+        named = await asyncio.gather(*(store.companies.named(ref, Begun(provider_id, 0.0)) for ref in refs))
         assert named[0].ref == named[1].ref
         assert {(await store.sessions.get(one["id"])).company.ref for one in made} == {named[0].ref}

@@ -105,6 +105,8 @@ class Historian:
         town.note("history", f"{life.name}: {life.plan}")
         await town.open(open_engine)
         try:
+            if life.plan.before:
+                Utility(town).be_there_before()
             await _live(town)
             await _heal(town)
             tally = await _judge(town)

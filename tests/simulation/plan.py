@@ -38,6 +38,7 @@ class Plan:
     troubles: bool
     outsiders: bool
     jumps: bool
+    before: bool = False
     script: tuple[str, ...] = ()
 
     @classmethod
@@ -81,6 +82,7 @@ class Plan:
             troubles=rng.random() < 0.5,
             outsiders=rng.random() < 0.4,
             jumps=rng.random() < 0.3,
+            before=rng.random() < 0.2,
         )
 
 

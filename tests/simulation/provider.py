@@ -77,7 +77,7 @@ class ProviderSide:
             raise httpx.ReadTimeout("slow", request=request)
         company_id = self.world.owner_of(path)
         if company_id and request.method == "POST" and ("invitation" in path or path.endswith("/link")):
-            self.first_link_at.setdefault(company_id, self.world.now(company_id))
+            self.first_link_at.setdefault(company_id, self.clocks.at)
         date = formatdate(self.world.now(company_id), usegmt=True)
         content = answer.body
         if self.temper.lag_seconds and "/invitation" in path and answer.ok:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Door = Literal["invitation", "link", "dashboard", "foreign"]
+Door = Literal["invitation", "link", "dashboard", "foreign", "before"]
 
 
 @dataclass
@@ -23,12 +23,16 @@ class Handed:
 
 @dataclass(frozen=True)
 class Made:
-    """One connection at the provider. `session` is whose link was used, whoever the person was."""
+    """One connection at the provider. `session` is whose link was used, whoever the person was.
+
+    `created_at` is what the provider says; `at` is when it was.
+    """
 
     id: str
     door: Door
     company_id: str
     created_at: float
+    at: float
     session: str | None = None
     user: str | None = None
     by: str = ""

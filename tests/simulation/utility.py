@@ -80,6 +80,7 @@ class Utility:
                 door,
                 made.company_id,
                 made.created_at,
+                self.town.clocks.at,
                 session=handed.id if handed else None,
                 user=handed.user if handed else None,
                 by=person,
@@ -122,6 +123,15 @@ class Utility:
     def _proof(self, made: Made) -> str | None:
         verified = self.world.peek_invitation(made.url.rpartition("/")[2]).verified
         return next(iter(verified), None)
+
+    def be_there_before(self) -> None:
+        """The first company is known to the provider, with accounts of its own, before any host has heard of us."""
+        name = self.town.plan.companies[0]
+        company = self.world.create_company({"externalId": name, "name": name.title()})
+        self.world.create_site(company.id, {"externalId": "hq", "name": "HQ"})
+        for _ in range(self.town.rng.randrange(1, 4)):
+            made = self.world.connect(company.id, self._account(company.id), Via("dashboard"))
+            self.town.note("before", self._note(made, "before", None, "operator"))
 
     async def dashboard(self) -> str | None:
         """The operator connects an account in the provider's own dashboard."""

@@ -38,13 +38,15 @@ class Verdicts:
             self._town.fault(f"LOST: {made}")
 
     def _is_ours(self, made: Made) -> bool:
-        """Newer than the first link that the service made and had for its company, by the provider's own time."""
-        if made.door == "invitation":
+        """Newer than the first link that the service made and had for its company, whatever the clocks say."""
+        if made.door in {"invitation", "link"}:
             return True
         first = self._town.house.first_link_at.get(made.company_id)
-        return made.company_id in self._linked and first is not None and made.created_at > first
+        return made.company_id in self._linked and first is not None and made.at > first
 
     def _recorded(self, made: Made, row: Row) -> None:
+        if made.door == "before":
+            self._town.fault(f"NOT OURS: {made} was there before the first session and is recorded")
         if row["waiting"]:
             self._town.fault(f"UNDECIDED for days: {made}")
         judge = {

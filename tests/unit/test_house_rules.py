@@ -15,7 +15,7 @@ TEXTS = {".py", ".js", ".css", ".html", ".sql", ".md", ".toml", ".yaml", ".yml",
 PLACES = ("service", "templates", "tests", "scripts", "clients", "docs", ".ci", ".github")
 FILES_WITHOUT_SUFFIX = {"Makefile", "Procfile", "Dockerfile", "LICENSE"}
 
-STORIES = ("sessions", "handoff", "links", "connections", "intake", "keys")
+STORIES = ("sessions", "handoff", "links", "places", "connections", "intake", "keys")
 COVERED_ELSEWHERE = dict.fromkeys(STORIES, "stories: told whole, on two databases, in integration/") | {
     "__init__": "holds the version, which the wheel's test reads",
     "__main__": "one call; the wheel's test runs it",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.ledger import Changes, Due, WorkKind
+from service.ledger import Changes, Due, Fact, FactKind, FactRow, WorkKind
 from service.model import ConnectionId, EvidenceKind, SessionStatus
 from service.recording import record
 from tests.unit.books import Books
@@ -74,11 +74,25 @@ def test_two_users_connections_in_one_reading_go_each_to_their_own() -> None:
 # what is not ours to record
 
 
-def test_a_connection_older_than_the_companys_first_session_is_not_recorded() -> None:
+def listed(*prior: str) -> tuple[FactRow, ...]:
+    """The company was listed before its first link, and had these."""
+    facts = Fact(FactKind.LISTED), *(Fact(FactKind.PRIOR, ConnectionId(one)) for one in prior)
+    return tuple(FactRow(fact, NOW, None, None) for fact in facts)
+
+
+def test_a_connection_that_was_there_before_the_companys_first_link_is_not_recorded() -> None:
+    assert Books(ADA, facts=listed(CONNECTION)).take(seen(after=60)).connections == ()
+
+
+def test_a_connection_that_was_not_there_before_is_recorded_however_old_it_says_it_is() -> None:
+    assert len(Books(ADA, facts=listed("another")).take(seen(after=-9999)).connections) == 1
+
+
+def test_in_a_company_that_was_never_listed_what_is_older_than_its_first_session_is_not_recorded() -> None:
     assert Books(ADA).take(seen(after=-605.1)).connections == ()
 
 
-def test_a_connection_as_old_as_the_uncertainty_is_recorded() -> None:
+def test_in_a_company_that_was_never_listed_what_is_as_old_as_the_uncertainty_is_recorded() -> None:
     assert len(Books(ADA).take(seen(after=-605)).connections) == 1
 
 

@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 
 from service.errors import Forbidden, NotFound
-from service.ledger import Changes
+from service.ledger import Changes, Fact, FactKind, Ledger
 from service.model import (
     CompanyRef,
+    ConnectionId,
     ProviderCompanyId,
     ProviderSiteId,
     SessionId,
@@ -15,13 +16,14 @@ from service.model import (
     Verdict,
 )
 from service.store import Store
-from service.store.companies import Pulse
+from service.store.companies import Begun, Pulse
 from tests.clock import Clock
 from tests.unit.given import SITE, connection, link
 from tests.unit.store.rooms import UNNAMED, change, count, create, fresh
 
 GIVEN = ProviderCompanyId("company-1")
 REF = UNNAMED.ref
+OLD = ConnectionId("old")
 BY_ID = replace(UNNAMED, ref=CompanyRef("cmp_by_id"), external_id=None, name=None, provider_id=GIVEN)
 QUIET = Pulse(**dict.fromkeys(Pulse.__slots__, False))
 
@@ -42,9 +44,9 @@ async def test_an_unknown_company_is_not_found(store: Store) -> None:
 
 async def test_the_providers_id_and_the_moment_are_kept_once_given(store: Store) -> None:
     await create(store, fresh())
-    named = await store.companies.named(REF, GIVEN, 1000.0)
+    named = await store.companies.named(REF, Begun(GIVEN, 1000.0))
     assert (named.provider_id, named.provider_since_at) == (GIVEN, 1000.0)
-    again = await store.companies.named(REF, GIVEN, 2000.0)
+    again = await store.companies.named(REF, Begun(GIVEN, 2000.0))
     assert again.provider_since_at == 1000.0
     assert await store.companies.by_provider_id(GIVEN) == await store.companies.get(REF) == again
 
@@ -54,27 +56,43 @@ async def test_a_company_of_another_tenant_is_not_taken_over_by_its_id(store: St
     await create(store, fresh(name="ses_1", tenant=elsewhere, company=replace(BY_ID, tenant=elsewhere)))
     await create(store, fresh(name="ses_2"))
     with pytest.raises(Forbidden):
-        await store.companies.named(REF, GIVEN, 1000.0)
+        await store.companies.named(REF, Begun(GIVEN, 1000.0))
     assert (await store.companies.get(REF)).provider_id is None
 
 
 async def test_one_company_named_in_two_ways_becomes_one(store: Store) -> None:
     by_name = await create(store, fresh(name="ses_1"))
     by_id = await create(store, fresh(name="ses_2", company=BY_ID, sites=()))
-    await store.companies.named(BY_ID.ref, GIVEN, 500.0)
-    merged = await store.companies.named(REF, GIVEN, 1000.0)
+    await store.companies.named(BY_ID.ref, Begun(GIVEN, 500.0))
+    merged = await store.companies.named(REF, Begun(GIVEN, 1000.0))
     assert merged == replace(BY_ID, external_id="acme", name="Acme Ltd", provider_since_at=500.0)
     assert await count(store, "companies") == 1
     assert {(await store.sessions.get(one.id)).company for one in (by_name, by_id)} == {merged}
     assert (await store.companies.place(BY_ID.ref))[1] == list(by_name.sites)
 
 
+async def test_what_was_there_before_is_noted_the_first_time_it_is_said_and_never_again(store: Store) -> None:
+    await create(store, fresh())
+    await store.companies.named(REF, Begun(GIVEN, 1000.0, frozenset({OLD})))
+    await store.companies.named(REF, Begun(GIVEN, 2000.0, frozenset({OLD, ConnectionId("ours")})))
+    assert await begun_with(store, REF) == {(FactKind.LISTED, None), (FactKind.PRIOR, OLD)}
+
+
+async def test_a_company_given_by_id_begins_with_whatever_names_it_first(store: Store) -> None:
+    await create(store, fresh(name="ses_1"))
+    await create(store, fresh(name="ses_2", company=BY_ID, sites=()))
+    merged = await store.companies.named(REF, Begun(GIVEN, 1000.0, frozenset({OLD})))
+    assert (merged.ref, merged.provider_since_at) == (BY_ID.ref, 1000.0)
+    assert await begun_with(store, BY_ID.ref) == {(FactKind.LISTED, None), (FactKind.PRIOR, OLD)}
+    assert await store.companies.named(BY_ID.ref, Begun(GIVEN, 2000.0)) == merged
+
+
 async def test_a_site_that_both_have_stays_with_the_sessions_that_named_it(store: Store) -> None:
     by_name = await create(store, fresh(name="ses_1"))
     twin = replace(SITE, ref=SiteRef("sit_2"), provider_id=None)
     await create(store, fresh(name="ses_2", company=BY_ID, sites=(twin,)))
-    await store.companies.named(BY_ID.ref, GIVEN, 500.0)
-    await store.companies.named(REF, GIVEN, 1000.0)
+    await store.companies.named(BY_ID.ref, Begun(GIVEN, 500.0))
+    await store.companies.named(REF, Begun(GIVEN, 1000.0))
     assert (await store.sessions.get(by_name.id)).sites == by_name.sites
     assert [site.ref for site in (await store.companies.place(BY_ID.ref))[1]] == ["sit_2"]
 
@@ -82,8 +100,8 @@ async def test_a_site_that_both_have_stays_with_the_sessions_that_named_it(store
 async def test_a_session_asked_for_after_the_two_became_one_finds_the_one(store: Store) -> None:
     await create(store, fresh(name="ses_1"))
     await create(store, fresh(name="ses_2", company=BY_ID, sites=()))
-    await store.companies.named(BY_ID.ref, GIVEN, 500.0)
-    await store.companies.named(REF, GIVEN, 1000.0)
+    await store.companies.named(BY_ID.ref, Begun(GIVEN, 500.0))
+    await store.companies.named(REF, Begun(GIVEN, 1000.0))
     later = await create(store, fresh(name="ses_3", company=replace(UNNAMED, ref=CompanyRef("cmp_3"))))
     assert later.company.ref == BY_ID.ref
 
@@ -98,6 +116,18 @@ async def test_sites_keep_the_order_in_which_the_host_named_them(store: Store) -
     sites = tuple(replace(SITE, ref=SiteRef(f"sit_{n}"), external_id=f"s{n}", provider_id=None) for n in (3, 1, 2))
     made = await create(store, fresh(sites=sites))
     assert [site.external_id for site in (await store.sessions.get(made.id)).sites] == ["s3", "s1", "s2"]
+
+
+async def begun_with(store: Store, ref: CompanyRef) -> set[tuple[FactKind, ConnectionId | None]]:
+    """The facts on how a company began, as a ledger that asks about its connections has them."""
+    facts: list[Fact] = []
+
+    def look(ledger: Ledger) -> Changes:
+        facts.extend(row.fact for row in ledger.facts)
+        return Changes()
+
+    await store.connections.settle(ref, [OLD, ConnectionId("ours")], [], look)
+    return {(fact.kind, fact.connection_id) for fact in facts}
 
 
 # calls that create
@@ -130,8 +160,8 @@ async def test_the_invitations_of_a_session_that_were_begun_are_known_by_their_s
 
 async def test_a_company_that_has_an_id_is_never_given_another(store: Store) -> None:
     await create(store, fresh())
-    await store.companies.named(REF, GIVEN, 1000.0)
-    assert (await store.companies.named(REF, ProviderCompanyId("company-2"), 2000.0)).provider_id == GIVEN
+    await store.companies.named(REF, Begun(GIVEN, 1000.0))
+    assert (await store.companies.named(REF, Begun(ProviderCompanyId("company-2"), 2000.0))).provider_id == GIVEN
 
 
 async def test_a_site_is_found_by_our_reference(store: Store) -> None:

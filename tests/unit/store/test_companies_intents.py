@@ -1,7 +1,7 @@
 """What is about to be created at the provider: noted before the call, and waited for when its answer was lost."""
 
-from service.links import LOST_SECONDS
 from service.model import SessionId
+from service.places import LOST_SECONDS
 from service.store import Store
 from tests.clock import Clock
 

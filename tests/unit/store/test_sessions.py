@@ -7,6 +7,7 @@ from service.errors import Forbidden, NotFound
 from service.ledger import Changes, Due, News, Wanted, WorkKind
 from service.model import CompanyRef, Mode, ProviderCompanyId, Session, SessionId, SessionStatus, SiteRef, Tenant
 from service.store import Store
+from service.store.companies import Begun
 from tests.clock import Clock
 from tests.unit.given import CONNECTION, MAGIC, NOW, SITE, TENANT, link
 from tests.unit.store.rooms import UNNAMED, change, count, create, fresh, numbered
@@ -265,7 +266,7 @@ async def test_pages_are_newest_first_and_follow_each_other_without_gap_or_overl
 )
 async def test_lists_are_filtered(store: Store, clock: Clock, filters: dict[str, str], number: int) -> None:
     await many(store, clock)
-    await store.companies.named(UNNAMED.ref, ProviderCompanyId("company-1"), 0.0)
+    await store.companies.named(UNNAMED.ref, Begun(ProviderCompanyId("company-1"), 0.0))
     assert len(await store.sessions.page(TENANT, filters, None, 10)) == number
 
 

@@ -1,0 +1,115 @@
+"""Stories of a session's company and sites: found at the provider, or created there, once.
+
+Everything created at the provider has an intent row before the call, so that a call whose answer was lost is not
+repeated until the provider's own lists have had time to show what it did.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.errors import ProviderBroken, ProviderFailure
+from service.model import Clock, Company, ProviderCompanyId, ProviderSiteId, Session, Site
+from service.provider import FoundCompany, FoundSite, Provider
+from service.store import Store
+from service.store.companies import Begun
+
+_log = logging.getLogger(__name__)
+
+# How long the provider's lists may take to show what a lost call created.
+LOST_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a session's connections are to be, by the provider's own ids."""
+
+    company: ProviderCompanyId
+    sites: Sequence[ProviderSiteId]
+
+
+class Places:
+    """See the module."""
+
+    def __init__(self, store: Store, provider: Provider, clock: Clock) -> None:
+        self._store = store
+        self._provider = provider
+        self._clock = clock
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def of(self, session: Session) -> Place:
+        """The session's place, made if need be. Raises ProviderFailure, Forbidden."""
+        async with self._locks[session.company.ref]:
+            session = await self._store.sessions.get(session.id)  # its places may have been named meanwhile
+            company_id = await self._company(session.company)
+            return Place(company_id, await self._sites(company_id, session.sites))
+
+    async def _company(self, company: Company) -> ProviderCompanyId:
+        company = await self._store.companies.get(company.ref)
+        if company.provider_id is not None and company.provider_since_at is not None:
+            return company.provider_id
+        found = await self._found_or_created(company)
+        prior = frozenset(one.id for one in await self._provider.connections(found.id))
+        begun = Begun(found.id, self._provider.heard_at() or 0.0, prior)
+        named = await self._store.companies.named(company.ref, begun)
+        await self._store.companies.settled(company.ref)
+        return named.provider_id or found.id
+
+    async def _found_or_created(self, company: Company) -> FoundCompany:
+        if company.provider_id is not None:
+            return await self._provider.company(company.provider_id)
+        existing = [one for one in await self._provider.companies() if one.external_id == company.external_id]
+        if len(existing) > 1:
+            _log.error("several companies have one externalId; using the first", extra={"ref": company.ref})
+        if existing:
+            return existing[0]
+        await self._begin(company.ref)
+        known = await self._store.companies.get(company.ref)
+        if known.provider_id is not None:  # by another process, while the list was read
+            return await self._provider.company(known.provider_id)
+        try:
+            return await self._provider.create_company(company.name or "", company.external_id or "")
+        except ProviderFailure as exc:
+            await self._unless_lost(exc, company.ref)
+            raise
+
+    async def _sites(self, company_id: ProviderCompanyId, sites: Sequence[Site]) -> list[ProviderSiteId]:
+        known: dict[str, FoundSite] | None = None
+        ids: list[ProviderSiteId] = []
+        for site in sites:
+            if site.provider_id is None and known is None:
+                known = await self._known_sites(company_id)
+            ids.append(site.provider_id or await self._site(company_id, site, known or {}))
+        return ids
+
+    async def _known_sites(self, company_id: ProviderCompanyId) -> dict[str, FoundSite]:
+        return {one.external_id: one for one in (await self._provider.company(company_id)).sites if one.external_id}
+
+    async def _site(self, company_id: ProviderCompanyId, site: Site, known: dict[str, FoundSite]) -> ProviderSiteId:
+        name = site.external_id or ""
+        mark = f"{company_id}/{name}"  # two rows mean one site where the host names its company in two ways
+        found = known.get(name)
+        if found is None:
+            await self._begin(mark)
+            named = (await self._store.companies.site(site.ref)).provider_id
+            try:  # whoever was first may have made it while the company was read
+                found = FoundSite(named, name, None) if named else (await self._known_sites(company_id)).get(name)
+                found = found or await self._provider.create_site(company_id, site.name or "", name, site.address)
+            except ProviderFailure as exc:
+                await self._unless_lost(exc, mark)
+                raise
+        await self._store.companies.site_named(site.ref, found.id)
+        await self._store.companies.settled(mark)
+        return found.id
+
+    async def _begin(self, ref: str) -> None:
+        """Note that a creating call is about to be made; refuse while an earlier one may still show its effect."""
+        earlier = await self._store.companies.begin(ref, LOST_SECONDS)
+        if earlier is not None and self._clock() - earlier.called_at < LOST_SECONDS:
+            raise ProviderBroken("An earlier call to the provider was not answered; waiting for what it did")
+
+    async def _unless_lost(self, exc: ProviderFailure, ref: str) -> None:
+        if not exc.lost:
+            await self._store.companies.settled(ref)
