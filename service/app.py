@@ -129,7 +129,7 @@ def wire(settings: Settings, world: World) -> Wired:
     provider = Provider(http, _account(settings), replace(pace, observe=metrics.provider_call))
     signer = Signer(settings.secret_keys)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
-    places = Places(store, provider, world.clock)
+    places = Places(store, provider)
     links = Links(store, provider, places, signer, world.clock, callback_url)
     connections = Connections(store, provider, outside)
     intake = Intake(store, provider, world.clock, settings.provider_webhook_secrets)
@@ -180,6 +180,7 @@ def _handlers(store: Store, sessions: Sessions, handoff: Handoff, connections: C
     return {
         WorkKind.PREPARE: links.prepare_behind,
         WorkKind.WITHDRAW: links.withdraw,
+        WorkKind.SWEEP: links.sweep,
         WorkKind.RECONCILE: connections.reconcile,
         WorkKind.DOCUMENTS: connections.read_documents,
         WorkKind.EXPIRE: sessions.expire,

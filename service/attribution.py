@@ -4,6 +4,9 @@ Invitations are exact: the provider lists what each one made. Magic links are no
 made a connection, so that one is only ever presumed, and only when nobody else could have made it.
 """
 
+from collections.abc import Iterable
+
+from service.ledger import OwnInvitation
 from service.model import (
     Candidate,
     Claim,
@@ -47,13 +50,16 @@ def settle(before: Verdict | None, history: History) -> Verdict:
     return now if before is None or not before.presumed or better else before
 
 
-def clears(connection: SeenConnection, reading: Reading) -> bool:
+def clears(connection: SeenConnection, reading: Reading, unlisted: Iterable[OwnInvitation] = ()) -> bool:
     """Whether this complete reading shows that no invitation can still claim the connection.
 
     An invitation is used first and names what it made later; in between, a magic link of somebody else would look like
     the only candidate. So where any invitation (ours or not) could have been used, only a reading well after the
-    creation counts, in which every one has named as many connections as it has uses.
+    creation counts, in which every one has named as many connections as it has uses. One of ours that the list leaves
+    out (`unlisted`) shows nothing: the list will have it, or its time was over before.
     """
+    if any(_was_usable(invitation, connection) for invitation in unlisted):
+        return False
     usable = [invitation for invitation in reading.invitations if _could_have_made(invitation, connection)]
     if not usable:
         return reading.provider_at >= connection.provider_created_at - UNCERTAINTY_SECONDS
@@ -96,6 +102,11 @@ def _sole_candidate(history: History) -> Verdict:
 def _revoked_before(reveal: Reveal, created_at: float) -> bool:
     # Within the uncertainty the revocation wins: what may have come through a withdrawn link is nobody's.
     return reveal.provider_revoked_at is not None and reveal.provider_revoked_at <= created_at + UNCERTAINTY_SECONDS
+
+
+def _was_usable(invitation: OwnInvitation, connection: SeenConnection) -> bool:
+    from_at = invitation.provider_given_at - UNCERTAINTY_SECONDS
+    return from_at <= connection.provider_created_at <= invitation.provider_ends_at + UNCERTAINTY_SECONDS
 
 
 def _could_have_made(invitation: SeenInvitation, connection: SeenConnection) -> bool:

@@ -12,6 +12,7 @@ from service.errors import (
     AlreadyClaimed,
     MagiclinkError,
     NotFound,
+    ProviderBroken,
     ProviderNotFound,
     ProviderRefused,
 )
@@ -34,7 +35,7 @@ from service.recording import record, rejudge
 from service.sessions import Outside
 from service.statuses import credentials_work
 from service.store import Store
-from service.store.companies import Pulse
+from service.store.pulse import Pulse
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,9 @@ class Connections:
             return None  # merged into another row, which has its own look
         if company.provider_id is None:
             return None
+        pause = await self._store.companies.take_look(ref)
+        if pause:
+            return pause
         try:
             reading = await self._provider.read(company.provider_id)
         except ProviderRefused as exc:
@@ -119,6 +123,8 @@ class Connections:
             except ProviderNotFound:
                 await self._provider.ping()
                 missed = await self._missed(connection) or missed
+            except ProviderBroken:
+                continue  # an answer that cannot be read is no 404
         return missed
 
     async def _missed(self, connection: Connection) -> bool:
@@ -174,21 +180,22 @@ class Connections:
         age = self._clock() - connection.recorded_at
         return None if told or age > _DOCUMENT_DAYS * DAY_SECONDS else max(3.0, age / 2)
 
-    async def claim(self, tenant: Tenant, connection_id: ConnectionId, session_id: SessionId) -> Connection:
-        """Settle an unattributed connection for a session. Raises AlreadyClaimed, NotFound."""
+    async def claim(self, tenant: Tenant, connection_id: ConnectionId, session_id: SessionId, by: str) -> Connection:
+        """Settle an unattributed connection for a session, `by` the key of this id. Raises AlreadyClaimed, NotFound."""
         connection = await self._store.connections.get(connection_id, tenant)
         session = await self._store.sessions.get(session_id, tenant)
         if session.company.ref != connection.company:
             raise AlreadyClaimed("This session is of another company than the connection")
         who = Candidate(session.id, session.tenant, session.user_id)
-        decide = partial(_claimed, who=who, nonce=self._new_id("clm"), now=self._clock())
+        fact = Fact(FactKind.CLAIMED, connection.id, who.session_id, nonce=self._new_id("clm"), actor=by)
+        decide = partial(_claimed, who=who, fact=fact, now=self._clock())
         await self._settle(connection, decide, session.id)
         return await self._store.connections.get(connection_id, tenant)
 
-    async def unclaim(self, tenant: Tenant, connection_id: ConnectionId) -> Connection:
-        """Undo the standing claims; what evidence remains decides. Raises NotFound."""
+    async def unclaim(self, tenant: Tenant, connection_id: ConnectionId, by: str) -> Connection:
+        """Undo the standing claims, `by` the key of this id; what evidence remains decides. Raises NotFound."""
         connection = await self._store.connections.get(connection_id, tenant)
-        await self._settle(connection, partial(_unclaimed, now=self._clock()))
+        await self._settle(connection, partial(_unclaimed, by=by, now=self._clock()))
         return await self._store.connections.get(connection_id, tenant)
 
     async def _settle(
@@ -248,20 +255,33 @@ def _gone(ledger: Ledger, connection_id: ConnectionId, *, now: float) -> Changes
     return Changes(connections=(gone,), events=tuple(news))
 
 
-def _claimed(ledger: Ledger, connection_id: ConnectionId, *, who: Candidate, nonce: str, now: float) -> Changes:
+def _claimed(ledger: Ledger, connection_id: ConnectionId, *, who: Candidate, fact: Fact, now: float) -> Changes:
     connection = ledger.connections[connection_id]
     if connection.verdict.who == who and not connection.verdict.presumed:
         return Changes()
     refusal = claim_refusal(history_of(ledger, (), connection.seen, now), who)
     if refusal is not None:
         raise AlreadyClaimed(refusal[0].upper() + refusal[1:])
-    return rejudge(ledger, connection, (Fact(FactKind.CLAIMED, connection_id, who.session_id, nonce=nonce),), now)
+    changes = rejudge(ledger, connection, (fact,), now)
+    told = {"connection.recorded", "connection.reassigned"}
+    events = (replace(one, data={**one.data, "by": fact.actor}) if one.type in told else one for one in changes.events)
+    return replace(changes, events=tuple(events))
 
 
-def _unclaimed(ledger: Ledger, connection_id: ConnectionId, *, now: float) -> Changes:
-    undone = tuple(
-        Fact(FactKind.UNCLAIMED, connection_id, row.fact.session_id, nonce=row.fact.nonce)
+def _unclaimed(ledger: Ledger, connection_id: ConnectionId, *, by: str, now: float) -> Changes:
+    undone = {row.fact.nonce for row in ledger.facts if row.fact.kind is FactKind.UNCLAIMED}
+    standing = [
+        replace(row.fact, kind=FactKind.UNCLAIMED, actor=by)
         for row in ledger.facts
-        if row.fact.kind is FactKind.CLAIMED and row.fact.connection_id == connection_id
-    )
-    return rejudge(ledger, ledger.connections[connection_id], undone, now) if undone else Changes()
+        if row.fact.kind is FactKind.CLAIMED
+        and row.fact.connection_id == connection_id
+        and row.fact.nonce not in undone
+    ]
+    if not standing:
+        return Changes()
+    connection = ledger.connections[connection_id]
+    who = connection.verdict.who
+    session, user = (who.session_id, who.user_id) if who else (None, None)
+    told = News("connection.updated", session, connection_id, user, {"claim": "undone", "by": by})
+    changes = rejudge(ledger, connection, tuple(standing), now)
+    return replace(changes, events=(told, *changes.events))

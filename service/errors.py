@@ -201,7 +201,13 @@ class ProviderUnauthorized(ProviderBroken):
 
 
 class ProviderBusy(ProviderBroken):
-    """The provider said 429 for longer than our budget of retries."""
+    """The provider said 429 for longer than our budget of retries; `after_seconds` is when it said to come back."""
+
+    after_seconds: float | None = None
+
+
+class GivenUp(ProviderBroken):
+    """We came back to a call so late that it had been given up for lost; what it made is nobody's."""
 
 
 class ProviderTimeout(ProviderFailure):

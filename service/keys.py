@@ -1,6 +1,7 @@
 """The story of an API key: who calls. Keys are shown once and kept as digests."""
 
 import hmac
+from dataclasses import dataclass
 
 from service.errors import Unauthorized
 from service.model import Clock, Tenant
@@ -9,8 +10,17 @@ from service.state import digest
 from service.store import Store
 
 DEFAULT_TENANT = Tenant("default")
+_BOOTSTRAP = "bootstrap"
 _REMEMBERED_SECONDS = 5.0  # how long a revoked key may go on working
 _REMEMBERED_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: whose key it is, and which one, by its id (`bootstrap`: the one of the settings)."""
+
+    tenant: Tenant
+    key_id: str
 
 
 class Keys:
@@ -20,19 +30,19 @@ class Keys:
         self._store = store
         self._clock: Clock = outside.clock
         self._bootstrap = digest(bootstrap) if bootstrap else None
-        self._known: dict[str, tuple[float, Tenant]] = {}
+        self._known: dict[str, tuple[float, Caller]] = {}
 
-    async def tenant_of(self, authorization: str | None) -> Tenant:
-        """Whose key it is. Raises Unauthorized: no key, another scheme, an unknown or a revoked one."""
+    async def caller_of(self, authorization: str | None) -> Caller:
+        """Whose key it is, and which. Raises Unauthorized: no key, another scheme, an unknown or a revoked one."""
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Unauthorized
         name = digest(key.strip())
         if self._bootstrap is not None and hmac.compare_digest(name, self._bootstrap):
-            return DEFAULT_TENANT
+            return Caller(DEFAULT_TENANT, _BOOTSTRAP)
         return await self._find(name)
 
-    async def _find(self, name: str) -> Tenant:
+    async def _find(self, name: str) -> Caller:
         now = self._clock()
         remembered = self._known.get(name)
         if remembered is not None and now - remembered[0] < _REMEMBERED_SECONDS:
@@ -43,5 +53,6 @@ class Keys:
             raise Unauthorized
         if len(self._known) >= _REMEMBERED_KEYS:
             self._known.clear()
-        self._known[name] = (now, found.tenant)
-        return found.tenant
+        caller = Caller(found.tenant, found.id)
+        self._known[name] = (now, caller)
+        return caller

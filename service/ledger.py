@@ -15,6 +15,7 @@ from service.model import (
     ConnectionId,
     EvidenceKind,
     InvitationId,
+    Link,
     LinkChoice,
     Session,
     SessionId,
@@ -39,7 +40,10 @@ class FactKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact; the same fact told twice is one row (its identity is everything but the times)."""
+    """One fact; the same fact told twice is one row (its identity is everything but its time and its actor).
+
+    `actor` is the API key, by its id, with which a claim was made or undone.
+    """
 
     kind: FactKind
     connection_id: ConnectionId | None = None
@@ -47,6 +51,7 @@ class Fact:
     invitation_id: InvitationId | None = None
     provider_at: float | None = None
     nonce: str = ""
+    actor: str | None = None
 
 
 class WorkKind(StrEnum):
@@ -57,6 +62,7 @@ class WorkKind(StrEnum):
     EXPIRE = "expire"
     PRESENCE = "presence"
     WITHDRAW = "withdraw"
+    SWEEP = "sweep"
     WEBHOOK = "webhook"
     DOCUMENTS = "documents"
     PURGE = "purge"
@@ -100,8 +106,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """The call noted as `ref` gave the session this invitation, which lives so long from then on."""
+
+    ref: str
+    session_id: SessionId
+    link: Link
+    lifetime_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
-    """Everything one transaction writes. Sessions and connections stand as they shall be afterwards."""
+    """Everything one transaction writes. Sessions and connections stand as they shall be afterwards.
+
+    With `answered`, all of it only if that call's note still stands: who comes back to it too late changes nothing.
+    """
 
     sessions: tuple[Session, ...] = ()
     connections: tuple[Connection, ...] = ()
@@ -110,6 +129,7 @@ class Changes:
     work: tuple[Due, ...] = ()
     joins: tuple[Join, ...] = ()
     parts: tuple[Part, ...] = ()
+    answered: Answered | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +143,15 @@ class FactRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnInvitation:
+    """An invitation of ours and when, by the provider's clock, it could be used."""
+
+    id: InvitationId
+    provider_given_at: float
+    provider_ends_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """What is known of a company while its row is locked: enough to judge the connections asked about."""
 
@@ -133,6 +162,7 @@ class Ledger:
     by_invitation: Mapping[InvitationId, SessionId]
     joined: frozenset[tuple[SessionId, ConnectionId]]
     undecided: frozenset[ConnectionId]
+    unlisted: tuple[OwnInvitation, ...] = ()  # ours, of this company, not among those read, and nothing named by them
 
 
 @dataclass(frozen=True, slots=True)

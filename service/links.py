@@ -6,18 +6,19 @@ An invitation has an intent row before the call that makes it: one whose answer 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from service.errors import (
     Forbidden,
+    GivenUp,
     ProviderBusy,
     ProviderFailure,
     ProviderRefused,
     ProviderUnauthorized,
 )
-from service.ledger import Changes, Due, News, WorkKind
+from service.ledger import Answered, Changes, Due, News, WorkKind
 from service.model import (
     Clock,
     InvitationId,
@@ -26,13 +27,13 @@ from service.model import (
     LinkStatus,
     Mode,
     ProviderCompanyId,
-    ProviderSiteId,
+    SeenInvitation,
     Session,
     SessionId,
     SessionStatus,
 )
-from service.places import Places
-from service.provider import Provider, Redirect
+from service.places import LOST_SECONDS, Places
+from service.provider import Provider, Redirect, Terms
 from service.state import CallbackState, Signer
 from service.store import Store
 from service.transitions import GRACE_SECONDS, is_present, reveal
@@ -40,10 +41,22 @@ from service.transitions import GRACE_SECONDS, is_present, reveal
 _log = logging.getLogger(__name__)
 
 _ODD_SECONDS = 3600
+# How long after its note a call for an invitation may still be answered, and written down.
+ANSWER_SECONDS = 35.0
 _WAITED_SECONDS = 3.0
+_BUSY_SECONDS = 60.0
+_TURN_SECONDS = 1.0
 # A key may be good for links and not for invitations; if it is good for neither, the magic link's call says so.
 _NO_INVITATIONS = (ProviderRefused, ProviderUnauthorized)
 _UNBOUND = 0  # a state that travels through the provider is for whichever page holds the session then
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A link, and the noted call that gave it, if it is an invitation."""
+
+    link: Link
+    answered: Answered | None = None
 
 
 class Links:
@@ -71,9 +84,9 @@ class Links:
 
     async def _prepare(self, session_id: SessionId) -> Session:
         session = await self._store.sessions.get(session_id)
+        if await self._store.intents.noted(session_id):  # under way elsewhere, or lost: a look tells later
+            await self._store.work.ask(Due(WorkKind.SWEEP, session_id, ANSWER_SECONDS))
         if session.closed or session.link_status is LinkStatus.READY:
-            if session.company.provider_id is not None:
-                await self._revoke_lost(session, session.company.provider_id)
             return session
         try:
             return await self._make(session)
@@ -83,18 +96,22 @@ class Links:
             raise
 
     async def prepare_behind(self, session_id: SessionId) -> float | None:
-        """As `prepare`, where nobody waits for the answer; seconds until again while a page waits for the link.
+        """As `prepare`, where nobody waits for the answer; seconds until again where it has to wait itself.
 
-        Such a page goes on within seconds of the provider's recovery, however long that took.
+        A page that waits goes on within seconds of the provider's recovery, however long that took. And the sessions of
+        one company do not hold up everybody else's work while the first of them makes the company.
         """
+        session = await self._store.sessions.get(session_id)
+        if self._places.are_awaited(session):
+            return _TURN_SECONDS
         try:
             await self.prepare(session_id)
         except ProviderFailure as exc:
             session = await self._store.sessions.get(session_id)
-            if isinstance(exc, (ProviderRefused, ProviderBusy)) or not is_present(session, self._clock()):
+            if isinstance(exc, ProviderRefused) or not is_present(session, self._clock()):
                 raise
             _log.warning("a page waits for its link: %s", exc.code, extra={"session": session_id})
-            return _WAITED_SECONDS
+            return _pause_seconds(exc)
         return None
 
     async def give_up(self, session_id: SessionId, code: str) -> Session:
@@ -114,71 +131,81 @@ class Links:
             except ProviderRefused:
                 _log.info("the provider does not revoke an invitation", extra={"session": session_id})
 
-    async def _make(self, session: Session) -> Session:
-        if session.mode is Mode.RECONNECT:
-            link = await self._reconnect_link(session)
-        else:
-            place = await self._places.of(session)
-            link = await self._connect_link(session, place.company, place.sites)
-        heard_at = self._provider.heard_at()
-        given = await self._store.sessions.change(session.id, lambda current: _given(current, link, heard_at))
-        if link.invitation_id is not None and given.link != link:  # another process came first: nobody has seen this
-            await self._provider.revoke_invitation(link.invitation_id)
-        await self._store.companies.settled(f"{session.id}.{session.serial}")
-        return given
+    async def sweep(self, session_id: SessionId) -> float | None:
+        """Revoke the session's invitations whose answers were lost; seconds until again, while some may yet show.
 
-    async def _connect_link(
-        self, session: Session, company_id: ProviderCompanyId, sites: Sequence[ProviderSiteId]
-    ) -> Link:
-        redirect = self._redirect(session)
-        prefill = dict(session.prefill)
-        if session.link_choice is not LinkChoice.MAGIC_LINK:
-            await self._mark_invitation(session, company_id)
-            try:
-                return await self._provider.invite(
-                    company_id, sites, prefill, session.user_email, invitation_seconds(session), redirect
-                )
-            except _NO_INVITATIONS:
-                if _only_invited(session):
-                    raise
-                _log.info("the provider refuses invitations; using a magic link", extra={"session": session.id})
-        return await self._provider.magic_link(company_id, sites, prefill, redirect)
+        The provider keeps no word of ours with an invitation, so ours is known by its peculiar lifetime.
+        """
+        noted = await self._store.intents.noted(session_id)
+        over = [one for one in noted if one.age_seconds >= ANSWER_SECONDS]
+        session = await self._store.sessions.get(session_id)
+        if over and session.company.provider_id is not None:
+            lost = {invitation_seconds(replace(session, serial=one.serial)) for one in over}
+            await self._revoke_lost(session, session.company.provider_id, lost)
+        done = [one for one in over if one.age_seconds >= LOST_SECONDS]
+        for one in done:
+            await self._store.intents.settled(one.ref)
+        return ANSWER_SECONDS if len(done) < len(noted) else None
 
-    async def _reconnect_link(self, session: Session) -> Link:
-        if session.connection_id is None:
-            raise ProviderRefused("There is no connection to reconnect")
-        redirect = self._redirect(session)
-        if session.link_choice is not LinkChoice.MAGIC_LINK:
-            if session.company.provider_id is not None:
-                await self._mark_invitation(session, session.company.provider_id)
-            try:
-                return await self._provider.invite_to_reconnect(
-                    session.connection_id, session.user_email, invitation_seconds(session), redirect
-                )
-            except _NO_INVITATIONS:
-                if _only_invited(session):
-                    raise
-        return await self._provider.edit_link(session.connection_id, redirect)
-
-    async def _mark_invitation(self, session: Session, company_id: ProviderCompanyId) -> None:
-        """Note that an invitation is about to be made; one whose answer was lost before is revoked, never adopted."""
-        await self._revoke_lost(session, company_id)
-        await self._store.companies.begin(f"{session.id}.{session.serial}")
-
-    async def _revoke_lost(self, session: Session, company_id: ProviderCompanyId) -> None:
-        """The provider keeps no word of ours with an invitation, so ours is known by its peculiar lifetime."""
-        serials = await self._store.companies.begun(session.id)
-        lost = [invitation_seconds(replace(session, serial=serial)) for serial in serials]
-        listed = await self._provider.invitations(company_id) if lost else ()
+    async def _revoke_lost(self, session: Session, company_id: ProviderCompanyId, lifetimes: set[int]) -> None:
+        listed = await self._provider.invitations(company_id)
+        heard_at = self._provider.heard_at() or 0.0
         known = await self._store.sessions.known_invitations({one.id for one in listed})
         for one in listed:
-            lifetime = None if one.id in known or one.edits != session.connection_id else one.lifetime_seconds
-            if lifetime is None or one.status != "ACTIVE" or not any(abs(lifetime - ours) < 2.0 for ours in lost):
+            if one.id in known or one.edits != session.connection_id or not _looks_lost(one, lifetimes, heard_at):
                 continue
             _log.warning("revoking an invitation whose answer was lost", extra={"session": session.id})
             await self._provider.revoke_invitation(one.id)
-        for serial in serials:
-            await self._store.companies.settled(f"{session.id}.{serial}")
+
+    async def _make(self, session: Session) -> Session:
+        made = await (self._reconnect_link(session) if session.mode is Mode.RECONNECT else self._connect_link(session))
+        heard_at = self._provider.heard_at()
+        try:
+            given = await self._store.sessions.change(session.id, lambda current: _given(current, made, heard_at))
+        except GivenUp:
+            await self._forget(made)
+            raise
+        if given.link != made.link:  # another process came first
+            await self._forget(made)
+        return given
+
+    async def _forget(self, made: _Made) -> None:
+        """Nobody has seen this link."""
+        if made.answered is not None and made.link.invitation_id is not None:
+            await self._provider.revoke_invitation(made.link.invitation_id)
+            await self._store.intents.settled(made.answered.ref)
+
+    async def _connect_link(self, session: Session) -> _Made:
+        place = await self._places.of(session)
+        prefill, redirect = dict(session.prefill), self._redirect(session)
+        invited = await self._invited(
+            session, lambda terms: self._provider.invite(place.company, place.sites, prefill, terms)
+        )
+        return invited or _Made(await self._provider.magic_link(place.company, place.sites, prefill, redirect))
+
+    async def _reconnect_link(self, session: Session) -> _Made:
+        connection_id = session.connection_id
+        if connection_id is None:
+            raise ProviderRefused("There is no connection to reconnect")
+        invited = await self._invited(session, lambda terms: self._provider.invite_to_reconnect(connection_id, terms))
+        return invited or _Made(await self._provider.edit_link(connection_id, self._redirect(session)))
+
+    async def _invited(self, session: Session, invite: Callable[[Terms], Awaitable[Link]]) -> _Made | None:
+        """None where a magic link is wanted, or must do: the provider refuses invitations."""
+        if session.link_choice is LinkChoice.MAGIC_LINK:
+            return None
+        seconds, deadline = invitation_seconds(session), self._provider.call_deadline()
+        ref = await self._store.intents.note(session.id, session.serial)
+        try:
+            link = await invite(Terms(seconds, session.user_email, self._redirect(session), deadline))
+        except ProviderFailure as exc:
+            if not exc.lost:
+                await self._store.intents.settled(ref)
+            if not isinstance(exc, _NO_INVITATIONS) or _only_invited(session):
+                raise
+            _log.info("the provider refuses invitations; using a magic link", extra={"session": session.id})
+            return None
+        return _Made(link, Answered(ref, session.id, link, seconds))
 
     def _redirect(self, session: Session) -> Redirect | None:
         if self._callback_url is None:
@@ -199,19 +226,34 @@ def invitation_seconds(session: Session) -> int:
     return int(session.expires_at - session.issued_at + GRACE_SECONDS) + odd
 
 
-def _given(session: Session, link: Link, heard_at: float | None) -> Changes | None:
+def _looks_lost(invitation: SeenInvitation, lifetimes: set[int], heard_at: float) -> bool:
+    """Whether it is one that we asked for, and old enough that nobody is still being answered with it."""
+    ours = any(abs((invitation.lifetime_seconds or 0.0) - seconds) < 2.0 for seconds in lifetimes)
+    age = heard_at - invitation.provider_created_at
+    return ours and invitation.status == "ACTIVE" and not 0 <= age < ANSWER_SECONDS
+
+
+def _pause_seconds(failure: ProviderFailure) -> float:
+    asked = failure.after_seconds if isinstance(failure, ProviderBusy) else None
+    return min(max(_WAITED_SECONDS, asked or 0.0), _BUSY_SECONDS)
+
+
+def _given(session: Session, made: _Made, heard_at: float | None) -> Changes | None:
     """The link is there. A page that is already open sees it at once; a session closed meanwhile gets it withdrawn."""
     if session.link is not None:
         return None
-    ready = replace(session, link=link, link_kind=link.kind, link_status=LinkStatus.READY)
-    if session.closed:
-        withdraw = (Due(WorkKind.WITHDRAW, session.id),) if link.invitation_id else ()
-        return Changes(sessions=(ready,), work=withdraw)
-    told = News("session.link_ready", session.id, session.connection_id, session.user_id, {"kind": link.kind.value})
-    work = (Due(WorkKind.RECONCILE, session.company.ref, 60.0),)
-    if session.page_hash is None:
+    changes = _ready(replace(session, link=made.link, link_kind=made.link.kind, link_status=LinkStatus.READY), heard_at)
+    return replace(changes, answered=made.answered)
+
+
+def _ready(ready: Session, heard_at: float | None) -> Changes:
+    if ready.closed:
+        return Changes(sessions=(ready,), work=(Due(WorkKind.WITHDRAW, ready.id),))
+    told = News("session.link_ready", ready.id, ready.connection_id, ready.user_id, {"kind": ready.link_kind.value})
+    work = (Due(WorkKind.RECONCILE, ready.company.ref, 60.0),)
+    if ready.page_hash is None:
         return Changes(sessions=(ready,), events=(told,), work=work)
-    shown = reveal(ready, session.seen_at or session.created_at, heard_at)
+    shown = reveal(ready, ready.seen_at or ready.created_at, heard_at)
     return Changes(sessions=shown.sessions, facts=shown.facts, events=(told, *shown.events), work=(*work, *shown.work))
 
 

@@ -6,12 +6,12 @@ repeated until the provider's own lists have had time to show what it did.
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from service.errors import ProviderBroken, ProviderFailure
-from service.model import Clock, Company, ProviderCompanyId, ProviderSiteId, Session, Site
+from service.model import Company, ProviderCompanyId, ProviderSiteId, Session, Site
 from service.provider import FoundCompany, FoundSite, Provider
 from service.store import Store
 from service.store.companies import Begun
@@ -30,18 +30,37 @@ class Place:
     sites: Sequence[ProviderSiteId]
 
 
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """The note of a creating call, and by when, on the monotonic clock, that call must be over.
+
+    Sooner than anybody takes the call for lost and makes it anew, so that a process that stood still makes none.
+    """
+
+    ref: str
+    at: float
+    deadline: float
+
+
 class Places:
     """See the module."""
 
-    def __init__(self, store: Store, provider: Provider, clock: Clock) -> None:
+    def __init__(self, store: Store, provider: Provider) -> None:
         self._store = store
         self._provider = provider
-        self._clock = clock
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def are_awaited(self, session: Session) -> bool:
+        """Whether somebody here is busy making what this session needs too."""
+        lock = self._locks.get(session.company.ref)
+        return lock is not None and lock.locked() and _known(session) is None
 
     async def of(self, session: Session) -> Place:
         """The session's place, made if need be. Raises ProviderFailure, Forbidden."""
-        async with self._locks[session.company.ref]:
+        known = _known(session)
+        if known is not None:
+            return known
+        async with self._locks.setdefault(session.company.ref, asyncio.Lock()):
             session = await self._store.sessions.get(session.id)  # its places may have been named meanwhile
             company_id = await self._company(session.company)
             return Place(company_id, await self._sites(company_id, session.sites))
@@ -54,7 +73,7 @@ class Places:
         prior = frozenset(one.id for one in await self._provider.connections(found.id))
         begun = Begun(found.id, self._provider.heard_at() or 0.0, prior)
         named = await self._store.companies.named(company.ref, begun)
-        await self._store.companies.settled(company.ref)
+        await self._store.intents.settled(company.ref)
         return named.provider_id or found.id
 
     async def _found_or_created(self, company: Company) -> FoundCompany:
@@ -65,14 +84,14 @@ class Places:
             _log.error("several companies have one externalId; using the first", extra={"ref": company.ref})
         if existing:
             return existing[0]
-        await self._begin(company.ref)
+        note = await self._begin(company.ref)
         known = await self._store.companies.get(company.ref)
         if known.provider_id is not None:  # by another process, while the list was read
             return await self._provider.company(known.provider_id)
         try:
-            return await self._provider.create_company(company.name or "", company.external_id or "")
+            return await self._provider.create_company(company.name or "", company.external_id or "", note.deadline)
         except ProviderFailure as exc:
-            await self._unless_lost(exc, company.ref)
+            await self._unless_lost(exc, note)
             raise
 
     async def _sites(self, company_id: ProviderCompanyId, sites: Sequence[Site]) -> list[ProviderSiteId]:
@@ -90,26 +109,43 @@ class Places:
     async def _site(self, company_id: ProviderCompanyId, site: Site, known: dict[str, FoundSite]) -> ProviderSiteId:
         name = site.external_id or ""
         mark = f"{company_id}/{name}"  # two rows mean one site where the host names its company in two ways
-        found = known.get(name)
-        if found is None:
-            await self._begin(mark)
-            named = (await self._store.companies.site(site.ref)).provider_id
-            try:  # whoever was first may have made it while the company was read
-                found = FoundSite(named, name, None) if named else (await self._known_sites(company_id)).get(name)
-                found = found or await self._provider.create_site(company_id, site.name or "", name, site.address)
-            except ProviderFailure as exc:
-                await self._unless_lost(exc, mark)
-                raise
+        found = known.get(name) or await self._new_site(company_id, site, mark)
         await self._store.companies.site_named(site.ref, found.id)
-        await self._store.companies.settled(mark)
+        await self._store.intents.settled(mark)
         return found.id
 
-    async def _begin(self, ref: str) -> None:
-        """Note that a creating call is about to be made; refuse while an earlier one may still show its effect."""
-        earlier = await self._store.companies.begin(ref, LOST_SECONDS)
-        if earlier is not None and self._clock() - earlier.called_at < LOST_SECONDS:
-            raise ProviderBroken("An earlier call to the provider was not answered; waiting for what it did")
+    async def _new_site(self, company_id: ProviderCompanyId, site: Site, mark: str) -> FoundSite:
+        name = site.external_id or ""
+        note = await self._begin(mark)
+        try:  # whoever was first may have made it while the company was read
+            named = (await self._store.companies.site(site.ref)).provider_id
+            found = FoundSite(named, name, None) if named else (await self._known_sites(company_id)).get(name)
+            made = self._provider.create_site
+            return found or await made(company_id, site.name or "", name, site.address, note.deadline)
+        except ProviderFailure as exc:
+            await self._unless_lost(exc, note)
+            raise
 
-    async def _unless_lost(self, exc: ProviderFailure, ref: str) -> None:
+    async def _begin(self, ref: str) -> _Note:
+        """Note that a creating call is about to be made; refuse while an earlier one may still show its effect."""
+        deadline = self._provider.call_deadline()
+        at = await self._store.intents.begin(ref, LOST_SECONDS)
+        if at is None:
+            raise ProviderBroken("An earlier call to the provider was not answered; waiting for what it did")
+        return _Note(ref, at, deadline)
+
+    async def _unless_lost(self, exc: ProviderFailure, note: _Note) -> None:
         if not exc.lost:
-            await self._store.companies.settled(ref)
+            await self._store.intents.settled(note.ref, note.at)
+
+
+def _known(session: Session) -> Place | None:
+    """The place, where the provider has given all of its ids."""
+    sites = [site.provider_id for site in session.sites if site.provider_id is not None]
+    company = session.company
+    begun = company.provider_id is not None and company.provider_since_at is not None
+    return (
+        Place(company.provider_id, sites)
+        if begun and company.provider_id and len(sites) == len(session.sites)
+        else None
+    )

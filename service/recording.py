@@ -107,7 +107,7 @@ def _record_one(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
     if known is not None and seen.provider_updated_at < known.seen.provider_updated_at:
         seen = known.seen  # older news after newer: the newest truth stays
     said = {row.fact.kind for row in draft.ledger.facts if row.fact.connection_id == seen.id}
-    if FactKind.CLEARED not in said and clears(seen, reading):
+    if FactKind.CLEARED not in said and clears(seen, reading, draft.ledger.unlisted):
         draft.facts.append(Fact(FactKind.CLEARED, seen.id))
     elif not said & {FactKind.CLEARED, FactKind.UNCLEAR} and stays_unclear(seen, reading):
         draft.facts.append(Fact(FactKind.UNCLEAR, seen.id))

@@ -17,7 +17,7 @@ from service.store.worklist import Claimed
 _log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 90.0
-_BATCH = 8
+_BATCH = 16  # more than the provider takes at once, so that what does not ask it goes on while it is slow
 _IDLE_SECONDS = 1.0  # how long another process's asking may go unheard
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 4.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 

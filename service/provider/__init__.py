@@ -5,7 +5,7 @@ shapes of the answers that it reads; answers.py reads one object or a whole list
 """
 
 from service.provider.client import FoundCompany, FoundSite, Provider
-from service.provider.handoffs import Redirect
+from service.provider.handoffs import Redirect, Terms
 from service.provider.wire import Account, Pace
 
-__all__ = ["Account", "FoundCompany", "FoundSite", "Pace", "Provider", "Redirect"]
+__all__ = ["Account", "FoundCompany", "FoundSite", "Pace", "Provider", "Redirect", "Terms"]

@@ -59,11 +59,14 @@ def read_object(shape: type[S], body: Any, *, lost: bool = False) -> S:
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """How to read one list: the call for its first page, the name of its array, and one item, with its id."""
+    """How to read one list: the call for its first page, the name of its array, and one item, with its id.
+
+    An item that is read as None is left out.
+    """
 
     call: Call
     name: str
-    read_item: Callable[[Any], tuple[str, T]]
+    read_item: Callable[[Any], tuple[str, T] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ async def _walk(wire: Wire, listing: Listing[T], deadline: float) -> _Pass[T]:
         # Reference: cookbooks/pagination: a page past the end is answered with the last one.
         if isinstance(answer.body, dict) and answer.body.get("currentPage") not in (None, page):
             return _Pass(items, page, steady=False, provider_at=provider_at)
-        items.update(map(listing.read_item, _array(answer.body, listing.name)))
+        read = map(listing.read_item, _array(answer.body, listing.name))
+        items.update(item for item in read if item is not None)
         if not isinstance(answer.body, dict) or not answer.body.get("hasNext"):
             return _Pass(items, page, steady=True, provider_at=provider_at)
     raise ProviderBroken(_UNREADABLE)

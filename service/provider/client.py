@@ -1,5 +1,6 @@
 """The verbs about companies, sites, connections and their data; those about links are in handoffs.py."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from service.model import (
 from service.provider.answers import At, Id, Listing, Shape, read_list, read_object
 from service.provider.handoffs import HandOffs
 from service.provider.wire import Call, segment
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +84,26 @@ class Provider(HandOffs):
         answer = await self._wire.ask(Call("GET", f"/company/{segment(company_id)}"))
         return _company(answer.body)[1]
 
-    async def create_company(self, name: str, external_id: str) -> FoundCompany:
-        """Creates (ProviderFailure.lost)."""
+    async def create_company(self, name: str, external_id: str, deadline: float = float("inf")) -> FoundCompany:
+        """Creates (ProviderFailure.lost); see `call_deadline`."""
         body = {"name": name, "externalId": external_id}
-        answer = await self._wire.ask(Call("POST", "/company", body=body, creates=True))
+        answer = await self._wire.ask(Call("POST", "/company", body=body, creates=True), deadline)
         return _company(answer.body, lost=True)[1]
 
     async def create_site(
-        self, company_id: ProviderCompanyId, name: str, external_id: str | None, address: str | None
+        self,
+        company_id: ProviderCompanyId,
+        name: str,
+        external_id: str | None,
+        address: str | None,
+        deadline: float = float("inf"),
     ) -> FoundSite:
-        """Creates (ProviderFailure.lost)."""
+        """Creates (ProviderFailure.lost); see `call_deadline`."""
         company = segment(company_id)
         given = {"name": name, "externalId": external_id, "address": address}
         body = {key: value for key, value in given.items() if value is not None}
         paths = f"/company/{company}/site", f"/site/company/{company}"
-        answer = await self._wire.ask(Call("POST", *paths, body=body, creates=True))
+        answer = await self._wire.ask(Call("POST", *paths, body=body, creates=True), deadline)
         return _site(read_object(_Named, answer.body, lost=True))
 
     async def connections(self, company_id: ProviderCompanyId) -> tuple[SeenConnection, ...]:
@@ -133,7 +141,7 @@ class Provider(HandOffs):
         company = segment(company_id)
         paths = f"/company/{company}/connection", f"/connection/company/{company}"
         call = Call("GET", *paths, query={"limit": 500})
-        return await read_list(self._wire, Listing(call, "connections", lambda item: _connection(item, company_id)))
+        return await read_list(self._wire, Listing(call, "connections", lambda item: _readable(item, company_id)))
 
 
 def _site(found: _Named) -> FoundSite:
@@ -160,6 +168,15 @@ def _connection(body: Any, company_id: ProviderCompanyId | None = None) -> tuple
         company_id=ProviderCompanyId(found.company.id) if found.company else company_id,
     )
     return found.id, seen
+
+
+def _readable(item: Any, company_id: ProviderCompanyId) -> tuple[str, SeenConnection] | None:
+    """One connection that nobody can read must not hide all others of its company."""
+    try:
+        return _connection(item, company_id)
+    except ProviderBroken:
+        _log.error("a connection is left out: what the provider tells of it cannot be read (company %s)", company_id)
+        return None
 
 
 def _record(body: Any) -> tuple[str, JsonObject]:

@@ -35,6 +35,19 @@ class Redirect:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an invitation is made on. With `user_email`, only who reads that mailbox can use it.
+
+    `deadline`: by when, on the monotonic clock, the call must be over (`HandOffs.call_deadline`).
+    """
+
+    expires_in_seconds: float
+    user_email: str | None = None
+    redirect: Redirect | None = None
+    deadline: float = float("inf")
+
+
 def _carried(redirect: Redirect | None) -> JsonObject:
     return {"redirect_uri": redirect.uri, "state": redirect.state} if redirect else {}
 
@@ -87,6 +100,10 @@ class HandOffs:
         """The provider's time now, as it last told it; None before any answer had a Date."""
         return self._wire.heard_at()
 
+    def call_deadline(self) -> float:
+        """By when, on the monotonic clock, a creating call that is about to be noted must be over."""
+        return self._wire.call_deadline()
+
     async def magic_link(
         self,
         company_id: ProviderCompanyId,
@@ -106,29 +123,16 @@ class HandOffs:
         return self._magic_link(await self._wire.ask(call))
 
     async def invite(
-        self,
-        company_id: ProviderCompanyId,
-        sites: Iterable[ProviderSiteId],
-        prefill: Mapping[str, Any],
-        user_email: str | None,
-        expires_in_seconds: float,
-        redirect: Redirect | None = None,
-    ) -> Link:
-        """Creates, for one use (ProviderFailure.lost). With `user_email`, only who reads that mailbox can use it."""
-        owner = {"connectionOwnerEmail": user_email} if user_email else {}
-        body = {"prefill": {**owner, **prefill, "initialSites": list(sites)}, **_carried(redirect)}
-        return await self._invite(f"/invitation/company/{segment(company_id)}", body, user_email, expires_in_seconds)
-
-    async def invite_to_reconnect(
-        self,
-        connection_id: ConnectionId,
-        user_email: str | None,
-        expires_in_seconds: float,
-        redirect: Redirect | None = None,
+        self, company_id: ProviderCompanyId, sites: Iterable[ProviderSiteId], prefill: Mapping[str, Any], terms: Terms
     ) -> Link:
         """Creates, for one use (ProviderFailure.lost)."""
-        path = f"/invitation/connection/{segment(connection_id)}"
-        return await self._invite(path, _carried(redirect), user_email, expires_in_seconds)
+        owner = {"connectionOwnerEmail": terms.user_email} if terms.user_email else {}
+        body = {"prefill": {**owner, **prefill, "initialSites": list(sites)}}
+        return await self._invite(f"/invitation/company/{segment(company_id)}", body, terms)
+
+    async def invite_to_reconnect(self, connection_id: ConnectionId, terms: Terms) -> Link:
+        """Creates, for one use (ProviderFailure.lost)."""
+        return await self._invite(f"/invitation/connection/{segment(connection_id)}", {}, terms)
 
     async def revoke_invitation(self, invitation_id: InvitationId) -> float | None:
         """The provider's time of it, None where it never told any; repeating it does no harm."""
@@ -151,10 +155,11 @@ class HandOffs:
         url = self._checked_url(found.magic_link_url, found.path())
         return Link(LinkKind.MAGIC_LINK, url, _given_at(answer))
 
-    async def _invite(self, path: str, body: JsonObject, user_email: str | None, expires_in_seconds: float) -> Link:
-        limits = {"maxUses": 1, "expiresInSeconds": max(60, math.ceil(expires_in_seconds)), "sendEmail": False}
-        allowed = {"allowedEmails": [user_email]} if user_email else {}
-        answer = await self._wire.ask(Call("POST", path, body={**body, **limits, **allowed}, creates=True))
+    async def _invite(self, path: str, body: JsonObject, terms: Terms) -> Link:
+        limits = {"maxUses": 1, "expiresInSeconds": max(60, math.ceil(terms.expires_in_seconds)), "sendEmail": False}
+        allowed = {"allowedEmails": [terms.user_email]} if terms.user_email else {}
+        whole = {**body, **_carried(terms.redirect), **limits, **allowed}
+        answer = await self._wire.ask(Call("POST", path, body=whole, creates=True), terms.deadline)
         found = read_object(_Invitation, answer.body, lost=True)
         url = self._checked_url(found.invitation_url, found.path(), lost=True)
         return Link(LinkKind.INVITATION, url, _given_at(answer), InvitationId(found.id))

@@ -99,6 +99,10 @@ class Wire:
         provider_at, then = self._heard
         return provider_at + self._pace.monotonic() - then
 
+    def call_deadline(self) -> float:
+        """By when, on the monotonic clock, a call that is noted now must be over, and must have been sent before."""
+        return self._pace.monotonic() + self._pace.call_seconds
+
     def list_deadline(self) -> float:
         """By when, on the monotonic clock, a list that is begun now must have been read."""
         return self._pace.monotonic() + self._pace.list_seconds
@@ -162,6 +166,8 @@ class Wire:
     async def _attempt(self, call: Call, path: str, until: float) -> Answer:
         async with self._turn(until):
             seconds = min(self._pace.attempt_seconds, until - self._pace.monotonic())
+            if seconds <= 0:  # this process stood still: whoever came upon the note may have called in our place
+                raise _never_begun()
             try:
                 # httpx limits each read, not their sum: an answer that drips in would never end.
                 async with asyncio.timeout(seconds):
@@ -217,7 +223,7 @@ class Wire:
             raise ProviderRefused(refusal_text(content, self._account.api_key))
         after_seconds = retry_after_seconds(headers, provider_at)
         turned_away = status == 429 or (status == 503 and after_seconds is not None)
-        failure = ProviderBusy("The provider is busy; retry later") if status == 429 else ProviderBroken()
+        failure = _busy(after_seconds) if status == 429 else ProviderBroken()
         raise _failed(call, failure, received=not turned_away, after_seconds=after_seconds)
 
     def _hear(self, date: str) -> float | None:
@@ -234,6 +240,12 @@ class _Again(Exception):
         self.failure = failure
         self.after_seconds = after_seconds
         super().__init__(str(failure))
+
+
+def _busy(after_seconds: float | None) -> ProviderBusy:
+    failure = ProviderBusy("The provider is busy; retry later")
+    failure.after_seconds = after_seconds
+    return failure
 
 
 def _never_begun() -> ProviderTimeout:

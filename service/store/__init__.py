@@ -1,7 +1,8 @@
 """The database: schema, migrations, and one public method per transaction, grouped by noun. The only home of SQL.
 
-`store.sessions`, `.companies`, `.connections`, `.log`, `.work`, `.keys`, `.inbox`, `.idempotency`; decisions are handed
-in as pure functions (`change`, `settle`), run while their rows are locked, and written in the same transaction.
+`store.sessions`, `.companies`, `.connections`, `.intents`, `.log`, `.work`, `.keys`, `.inbox`, `.idempotency`. What is
+to be decided is handed in as pure functions (`change`, `settle`), run while their rows are locked, and written in the
+same transaction.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from service.store.companies import Companies
 from service.store.connections import Connections
 from service.store.idempotency import Idempotency
 from service.store.inbox import Inbox
+from service.store.intents import Intents
 from service.store.keys import Keys
 from service.store.logbook import Logbook
 from service.store.migrate import migrate, pending
@@ -42,6 +44,7 @@ class Store:
         self.keys = Keys(engine, clock)
         self.idempotency = Idempotency(engine, clock)
         self.inbox = Inbox(engine, pen)
+        self.intents = Intents(engine, new_id)
 
     async def open(self) -> None:
         """Connect and bring the schema up to date. Raises Unavailable."""

@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.ledger import Changes, Due, Fact, Join, News
+from service.errors import GivenUp
+from service.ledger import Answered, Changes, Due, Fact, Join, News
 from service.model import Clock, Connection, Session, Tenant
 from service.store.rows import assignments, connection_values, session_values
 from service.store.seal import Seal
@@ -24,8 +25,10 @@ class Pen:
 
 
 def apply(tx: Tx, pen: Pen, changes: Changes, tenant: Tenant, company_ref: str) -> None:
-    """Write all of it; the caller's transaction makes it one."""
+    """Write all of it; the caller's transaction makes it one. Raises GivenUp."""
     now = pen.clock()
+    if changes.answered is not None:
+        _accept(tx, changes.answered)
     for session in changes.sessions:
         save_session(tx, pen, session)
     for connection in changes.connections:
@@ -49,6 +52,19 @@ def save_session(tx: Tx, pen: Pen, session: Session) -> None:
             id=session.link.invitation_id,
             session=session.id,
         )
+
+
+def _accept(tx: Tx, answered: Answered) -> None:
+    if not tx.run("DELETE FROM intents WHERE ref = :ref", ref=answered.ref):
+        raise GivenUp("The provider's answer came too late; repeat")
+    given_at = answered.link.provider_given_at
+    tx.run(
+        "INSERT INTO invitations (id, session_id, given_at, ends_at) VALUES (:id, :session, :given, :ends)",
+        id=answered.link.invitation_id,
+        session=answered.session_id,
+        given=given_at,
+        ends=given_at + answered.lifetime_seconds,
+    )
 
 
 def add_event(tx: Tx, pen: Pen, news: News, tenant: Tenant) -> None:
@@ -100,7 +116,8 @@ def add_fact(tx: Tx, fact: Fact, company_ref: str, now: float) -> None:
     told = [company_ref, fact.kind, fact.connection_id, fact.session_id, fact.invitation_id, fact.nonce]
     tx.run(
         "INSERT INTO facts (id, company_ref, kind, connection_id, session_id, invitation_id, provider_at, nonce, "
-        "recorded_at) VALUES (:id, :company, :kind, :connection, :session, :invitation, :provider_at, :nonce, :now) "
+        "actor, recorded_at) VALUES (:id, :company, :kind, :connection, :session, :invitation, :provider_at, :nonce, "
+        ":actor, :now) "
         "ON CONFLICT (id) DO NOTHING",
         id=hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40],
         company=company_ref,
@@ -110,6 +127,7 @@ def add_fact(tx: Tx, fact: Fact, company_ref: str, now: float) -> None:
         invitation=fact.invitation_id,
         provider_at=fact.provider_at,
         nonce=fact.nonce,
+        actor=fact.actor,
         now=now,
     )
 

@@ -11,25 +11,15 @@ from service.model import (
     ConnectionId,
     ProviderCompanyId,
     ProviderSiteId,
-    SessionId,
     Site,
     SiteRef,
 )
 from service.store.changes import add_fact
+from service.store.pulse import Pulse, read_pulse, take_look
 from service.store.rows import ACCOUNT, company_of, site_of
 from service.store.tx import Engine, Tx
 
-_RECENT_SECONDS = 600.0
-_FINISHED_SECONDS = 90.0
 _ADDING = 7246003
-_OUTLIVED_SECONDS = 2 * 3600.0  # an invitation lives on for the grace, and up to an hour of its own
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A creation at the provider that was begun; `lost`: its answer never came."""
-
-    called_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +29,6 @@ class Begun:
     provider_id: ProviderCompanyId
     provider_at: float
     prior: frozenset[ConnectionId] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """How busy a company is: what decides how often the provider is asked about it."""
-
-    present: bool  # a page is there, or was, or somebody finished, in the last ten minutes
-    just_finished: bool  # somebody said "I have finished" in the last minute and nothing is recorded yet
-    open_sessions: bool
-    undecided: bool
-    linked: bool
-    outlived: bool = False  # a session has expired whose link may still be used
 
 
 class Companies:
@@ -74,7 +52,14 @@ class Companies:
 
     async def pulse(self, ref: CompanyRef) -> Pulse:
         """What goes on in a company now."""
-        return await self._engine.read(lambda tx: _pulse(tx, ref, self._clock()))
+        return await self._engine.read(lambda tx: read_pulse(tx, ref, self._clock()))
+
+    async def take_look(self, ref: CompanyRef) -> float:
+        """Take a look at the provider from the company's hourly budget; seconds until there is one, 0 if it is taken.
+
+        A budget of 240 an hour, of which 60 may be at once: what many webhooks ask for is then a look in 15 s.
+        """
+        return await self._engine.write(lambda tx: take_look(tx, ref))
 
     async def named(self, ref: CompanyRef, begun: Begun) -> Company:
         """The provider has given the company's id; what was there `prior` to that is noted, the first time it is said.
@@ -93,23 +78,6 @@ class Companies:
     async def site(self, ref: SiteRef) -> Site:
         """One site by our own reference, as it is now. Raises NotFound."""
         return await self._engine.read(lambda tx: _site(tx, ref))
-
-    async def begin(self, ref: str, lost_seconds: float = 0.0) -> Intent | None:
-        """Write, before a creating call, that it will be made; answers the intent of an earlier call that was lost.
-
-        An earlier call older than `lost_seconds` is over: this one takes its place, and its own time begins.
-        """
-        return await self._engine.write(lambda tx: _begin(tx, ref, self._clock(), lost_seconds))
-
-    async def begun(self, session_id: SessionId) -> list[int]:
-        """The serials of a session whose invitation was begun and whose answer never came."""
-        sql = "SELECT ref FROM intents WHERE ref LIKE :any ORDER BY ref"
-        rows = await self._engine.read(lambda tx: tx.all(sql, any=f"{session_id}.%"))
-        return [int(row["ref"].rpartition(".")[2]) for row in rows]
-
-    async def settled(self, ref: str) -> None:
-        """The creating call was answered, or certainly never received."""
-        await self._engine.write(lambda tx: tx.run("DELETE FROM intents WHERE ref = :ref", ref=ref))
 
 
 def adopt_company(tx: Tx, company: Company, now: float) -> Company:
@@ -254,39 +222,3 @@ def _merge(tx: Tx, company: Company, twin: Company) -> Company:
         ref=twin.ref,
     )
     return replace(twin, external_id=external_id, name=name)
-
-
-def _begin(tx: Tx, ref: str, now: float, lost_seconds: float) -> Intent | None:
-    if tx.run("INSERT INTO intents (ref, called_at) VALUES (:ref, :now) ON CONFLICT DO NOTHING", ref=ref, now=now):
-        return None
-    row = tx.one(f"SELECT * FROM intents WHERE ref = :ref{tx.dialect.lock}", ref=ref)
-    if row is None:  # settled by another process this very moment
-        return Intent(now)
-    ahead = row["called_at"] > now  # our clock was set back: the waiting begins anew, and lasts no longer than it would
-    if ahead or now - row["called_at"] >= lost_seconds:
-        tx.run("UPDATE intents SET called_at = :now WHERE ref = :ref", ref=ref, now=now)
-    return Intent(now if ahead else row["called_at"])
-
-
-def _pulse(tx: Tx, ref: CompanyRef, now: float) -> Pulse:
-    row = tx.one(
-        "SELECT MAX(seen_at) AS seen_at, MAX(CASE WHEN status = 'opened' THEN finished_at END) AS finished_at, "
-        "MAX(CASE WHEN status IN ('created', 'opened', 'exited') AND revealed_at IS NOT NULL THEN 1 ELSE 0 END) "
-        "AS going, "
-        "MAX(CASE WHEN status = 'expired' AND revealed_at IS NOT NULL AND expires_at > :lately THEN 1 ELSE 0 END) "
-        "AS outlived, "
-        "MAX(CASE WHEN link_url IS NOT NULL OR serial > 1 THEN 1 ELSE 0 END) AS linked "
-        "FROM sessions WHERE company_ref = :ref",
-        ref=ref,
-        lately=now - _OUTLIVED_SECONDS,
-    )
-    undecided = tx.one("SELECT 1 AS found FROM connections WHERE company_ref = :ref AND waiting = 1 LIMIT 1", ref=ref)
-    seen_at, finished_at = (row["seen_at"] or 0.0, row["finished_at"] or 0.0) if row else (0.0, 0.0)
-    return Pulse(
-        present=now - max(seen_at, finished_at) < _RECENT_SECONDS,
-        just_finished=now - finished_at < _FINISHED_SECONDS,
-        open_sessions=bool(row and row["going"]),
-        undecided=undecided is not None,
-        linked=bool(row and row["linked"]),
-        outlived=bool(row and row["outlived"]),
-    )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from service.errors import NotFound
-from service.ledger import Changes, Fact, FactKind, FactRow, Ledger, News
+from service.ledger import Changes, Fact, FactKind, FactRow, Ledger, News, OwnInvitation
 from service.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserId
 from service.statuses import canonical_status
 from service.store.changes import Pen, add_event, apply
@@ -98,6 +98,7 @@ class Connections:
             by_invitation=_by_invitation(tx, invitations),
             joined=joined(tx, [session.id for session in concerned]),
             undecided=undecided,
+            unlisted=_unlisted(tx, ref, invitations),
         )
 
     def _concerned(
@@ -122,6 +123,18 @@ class Connections:
 def _by_invitation(tx: Tx, invitations: frozenset[InvitationId]) -> dict[InvitationId, SessionId]:
     rows = tx.among("SELECT id, session_id FROM invitations WHERE id IN (:among)", invitations)
     return {InvitationId(row["id"]): SessionId(row["session_id"]) for row in rows}
+
+
+def _unlisted(tx: Tx, ref: CompanyRef, listed: frozenset[InvitationId]) -> tuple[OwnInvitation, ...]:
+    """Those of version 0.1.0 have no dates, and are not asked for."""
+    rows = tx.all(
+        "SELECT i.id, i.given_at, i.ends_at FROM invitations i JOIN sessions s ON s.id = i.session_id "
+        "WHERE s.company_ref = :ref AND i.given_at IS NOT NULL AND i.id NOT IN (SELECT f.invitation_id FROM facts f "
+        "WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IS NOT NULL)",
+        ref=ref,
+    )
+    unknown = (row for row in rows if row["id"] not in listed)
+    return tuple(OwnInvitation(InvitationId(row["id"]), row["given_at"], row["ends_at"]) for row in unknown)
 
 
 def _session_rows(tx: Tx, where: str, values: Iterable[str]) -> list[Row]:
@@ -152,6 +165,7 @@ def _fact_row(row: Row) -> FactRow:
         invitation_id=row["invitation_id"],
         provider_at=row["provider_at"],
         nonce=row["nonce"],
+        actor=row["actor"],
     )
     tenant, user = row["tenant"], row["user_id"]
     return FactRow(fact, row["recorded_at"], tenant and Tenant(tenant), user and UserId(user))

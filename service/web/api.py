@@ -108,11 +108,12 @@ class Api:
 
     def _endpoint(self, handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            tenant = await self._keys.tenant_of(request.headers.get("authorization"))
+            caller = await self._keys.caller_of(request.headers.get("authorization"))
+            request.state.key_id = caller.key_id
             method = "GET" if request.method == "HEAD" else request.method
             if method != "GET":
                 query_of(request, set())
-            response = await handlers[method](request, tenant)
+            response = await handlers[method](request, caller.tenant)
             response.headers["Cache-Control"] = "no-store"
             return response
 
@@ -204,7 +205,7 @@ class Api:
         connection_id = connection_id_of(request)
 
         async def run() -> dict[str, Any]:
-            await self._connections.claim(tenant, connection_id, SessionId(body.session_id))
+            await self._connections.claim(tenant, connection_id, SessionId(body.session_id), request.state.key_id)
             return connection_json(await self._connections.get(tenant, connection_id))
 
         return await self._once.run(request, tenant, raw, run)
@@ -212,7 +213,7 @@ class Api:
     async def unclaim(self, request: Request, tenant: Tenant) -> Response:
         """DELETE /v1/connections/{id}/claim."""
         connection_id = connection_id_of(request)
-        await self._connections.unclaim(tenant, connection_id)
+        await self._connections.unclaim(tenant, connection_id, request.state.key_id)
         return JSONResponse(connection_json(await self._connections.get(tenant, connection_id)))
 
     async def documents(self, request: Request, tenant: Tenant) -> Response:

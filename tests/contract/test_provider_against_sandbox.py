@@ -17,7 +17,7 @@ from service.errors import (
     ProviderUnauthorized,
 )
 from service.model import ConnectionId, InvitationId, LinkKind, ProviderCompanyId, ProviderSiteId
-from service.provider import Account, Pace, Provider, Redirect
+from service.provider import Account, Pace, Provider, Redirect, Terms
 from service.settings import PathGeneration
 from service.statuses import credentials_work
 from tests.clock import Clock
@@ -26,6 +26,7 @@ from tests.contract.sandbox_person import Person
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PAGES_URL = "http://127.0.0.1:9000"
+HOUR = Terms(3600)
 
 
 @dataclass
@@ -86,7 +87,7 @@ async def test_companies_and_sites_are_made_and_found_again(bench: Bench, paths:
 async def test_an_invitation_leads_to_the_connection_that_it_names(bench: Bench, paths: PathGeneration) -> None:
     provider = bench.provider(paths)
     company, sites = await bench.company()
-    link = await provider.invite(company, sites, {"url": GUIDE["url"], "country": "US"}, None, 3600)
+    link = await provider.invite(company, sites, {"url": GUIDE["url"], "country": "US"}, HOUR)
     assert (link.kind, link.provider_given_at) == (LinkKind.INVITATION, bench.clock.now())
     person = Person(bench.sandbox)
     await person.open(link.url)
@@ -129,7 +130,7 @@ async def test_a_reconnect_invitation_edits_its_connection(bench: Bench) -> None
     provider = bench.provider()
     company, sites = await bench.company()
     connection = ConnectionId((await bench.sandbox.connect(company, sites))["id"])
-    link = await provider.invite_to_reconnect(connection, "ada@example.com", 600)
+    link = await provider.invite_to_reconnect(connection, Terms(600, "ada@example.com"))
     [invitation] = await provider.invitations(company)
     assert (invitation.edits, invitation.url, invitation.created) == (connection, link.url, frozenset())
 
@@ -137,7 +138,7 @@ async def test_a_reconnect_invitation_edits_its_connection(bench: Bench) -> None
 async def test_a_revoked_invitation_tells_when(bench: Bench) -> None:
     provider = bench.provider()
     company, sites = await bench.company()
-    link = await provider.invite(company, sites, {}, None, 3600)
+    link = await provider.invite(company, sites, {}, HOUR)
     assert link.invitation_id is not None
     bench.clock.advance(10)
     assert await provider.revoke_invitation(link.invitation_id) == bench.clock.now()
@@ -150,7 +151,7 @@ async def test_a_redirect_reaches_pages_that_know_it(clock: Clock) -> None:
     company, sites = await bench.company()
     back = Redirect("https://link.example.com/callback", "signed")
     for link in (
-        await provider.invite(company, sites, {"url": GUIDE["url"]}, None, 3600, back),
+        await provider.invite(company, sites, {"url": GUIDE["url"]}, Terms(3600, redirect=back)),
         await provider.magic_link(company, sites, {"url": GUIDE["url"]}, back),
     ):
         await person.open(link.url)
@@ -179,7 +180,7 @@ async def test_bills_and_usage_come_from_all_pages(bench: Bench, paths: PathGene
 async def test_a_long_list_is_read_twice_and_whole(bench: Bench) -> None:
     provider = bench.provider()
     company, sites = await bench.company()
-    made = {(await provider.invite(company, sites, {}, None, 3600)).invitation_id for _ in range(101)}
+    made = {(await provider.invite(company, sites, {}, HOUR)).invitation_id for _ in range(101)}
     assert {each.id for each in await provider.invitations(company)} == made
 
 
@@ -205,7 +206,7 @@ async def test_a_wrong_key_is_the_operators_matter(bench: Bench) -> None:
 async def test_a_refusal_names_the_field(bench: Bench) -> None:
     company, _ = await bench.company()
     with pytest.raises(ProviderRefused, match="country"):
-        await bench.provider().invite(company, [], {"country": "nowhere"}, None, 3600)
+        await bench.provider().invite(company, [], {"country": "nowhere"}, HOUR)
 
 
 @pytest.mark.parametrize("trouble", ["provider_5xx", "rate_limited", "invalid_json", "drop_connection"])
@@ -270,6 +271,6 @@ async def test_the_providers_clock_is_the_one_that_counts(bench: Bench) -> None:
     provider = bench.provider()
     company, sites = await bench.company()
     await bench.sandbox.trouble("clock_skew", seconds=600)
-    link = await provider.invite(company, sites, {}, None, 3600)
+    link = await provider.invite(company, sites, {}, HOUR)
     assert link.provider_given_at == bench.clock.now() + 600
     assert provider.heard_at() == bench.clock.now() + 600

@@ -7,6 +7,7 @@ done when a test says `drain`, webhooks are sent when it says `pump`.
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -71,6 +72,7 @@ class Outgoing(httpx.AsyncBaseTransport):
         self.instead: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
         self.before: Hook | None = None
         self.after: Hook | None = None
+        self.hides_seconds = 0.0  # how late the provider's lists show an invitation
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.calls.append(f"{request.method} {request.url.path}")
@@ -87,7 +89,14 @@ class Outgoing(httpx.AsyncBaseTransport):
         self._wait(request, sum(self._sandbox.slept[already:]))
         if self.after is not None:
             await self.after(request)
+        if self.hides_seconds and request.method == "GET" and "/invitation/company/" in path:
+            return httpx.Response(200, headers={"date": answer.headers["date"]}, json=self._late(answer.json()))
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+    def _late(self, listed: Wire) -> Wire:
+        horizon = self._clock.now() - self.hides_seconds
+        shown = [one for one in listed["invitations"] if datetime.fromisoformat(one["createdAt"]).timestamp() < horizon]
+        return listed | {"invitations": shown}
 
     def made(self, call: str) -> int:
         """How often a call was made whose method and end of path are these."""

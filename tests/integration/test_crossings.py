@@ -14,7 +14,7 @@ from service.app import Wired, World, create_app
 from service.connections import Connections
 from service.errors import ProviderTimeout
 from service.ledger import Changes, Ledger, WorkKind
-from service.links import invitation_seconds
+from service.links import ANSWER_SECONDS, invitation_seconds
 from service.model import (
     InvitationId,
     ProviderCompanyId,
@@ -149,19 +149,19 @@ async def active(street: Street, session: Wire) -> int:
 
 async def test_a_late_process_takes_no_link_away_and_leaves_none_behind(street: Street, ada: Someone) -> None:
     made = await street.post("/v1/sessions", ada.wants())
-    listed, given = asyncio.Event(), asyncio.Event()
+    asked, given = asyncio.Event(), asyncio.Event()
     late: list[asyncio.Task[Session]] = []
     async with other_process(street) as other:
 
         async def after(request: httpx.Request) -> None:
-            if "/invitation/company/" not in request.url.path:
+            if request.method != "POST" or "/invitation/company/" not in request.url.path:
                 return
-            if request.method == "GET":
-                listed.set()
+            if late:
+                asked.set()
                 await given.wait()
-            elif not late:
+            else:
                 late.append(asyncio.create_task(other.links.prepare(made["id"])))
-                await listed.wait()
+                await asked.wait()
 
         street.outgoing.after = after
         await street.wired.links.prepare(made["id"])
@@ -191,6 +191,8 @@ async def test_a_lost_invitation_is_not_mistaken_for_that_of_another_session(
         await street.wired.links.prepare(his.id)
     street.outgoing.before = None
     await street.wired.links.prepare(his.id)
+    for _ in range(4):
+        await street.later(ANSWER_SECONDS)
     assert await works(street, page)
     assert await active(street, theirs) == 2
 

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from service.errors import GivenUp
+from service.links import ANSWER_SECONDS
+from service.places import LOST_SECONDS
 from tests.integration.houses import Street
 from tests.integration.people import Someone
 
@@ -38,6 +41,7 @@ async def test_though_its_session_was_revoked_before_anybody_looked(losing: Stre
     assert active(losing) == 1
     await losing.post(f"/v1/sessions/{session['id']}/revoke")
     await losing.later(2)
+    await losing.later(ANSWER_SECONDS)
     assert active(losing) == 0
 
 
@@ -46,6 +50,8 @@ async def test_though_its_session_was_renewed_before_anybody_looked(losing: Stre
     await losing.post(f"/v1/sessions/{session['id']}/renew")
     await losing.later(2)
     assert (await losing.get(f"/v1/sessions/{session['id']}"))["link"]["status"] == "ready"
+    assert active(losing) == 2
+    await losing.later(ANSWER_SECONDS)
     assert active(losing) == 1
 
 
@@ -54,4 +60,45 @@ async def test_though_the_host_was_told_that_there_is_no_link(losing: Street, ad
     assert answer.status_code == 502
     assert active(losing) == 1
     await losing.later(61)
+    await losing.later(ANSWER_SECONDS)
     assert active(losing) == 0
+
+
+async def test_though_the_providers_list_shows_it_a_minute_late(losing: Street, ada: Someone) -> None:
+    losing.outgoing.hides_seconds = 60.0
+    session = await ada.session()
+    await losing.later(2)
+    await losing.later(ANSWER_SECONDS)
+    assert active(losing) == 2
+    await losing.later(ANSWER_SECONDS)
+    assert active(losing) == 1
+    assert (await losing.get(f"/v1/sessions/{session['id']}"))["link"]["status"] == "ready"
+
+
+async def test_it_is_looked_for_until_the_list_must_have_shown_it_and_no_longer(losing: Street, ada: Someone) -> None:
+    await ada.session()
+    for _ in range(6):
+        await losing.later(ANSWER_SECONDS)
+    asked = losing.outgoing.made("GET /invitation")
+    await losing.later(LOST_SECONDS)
+    assert losing.outgoing.made("GET /invitation") == asked
+
+
+async def test_one_whose_answer_comes_after_it_was_given_up_is_revoked_and_made_anew(
+    street: Street, ada: Someone
+) -> None:
+    """This process stood still while it was being answered."""
+    made = await street.post("/v1/sessions", ada.wants())
+
+    async def stand_still(request: httpx.Request) -> None:
+        if request.method == "POST" and "/invitation/company/" in request.url.path:
+            street.outgoing.after = None
+            street.clock.advance(LOST_SECONDS)
+            await street.wired.links.sweep(made["id"])
+
+    street.outgoing.after = stand_still
+    with pytest.raises(GivenUp):
+        await street.wired.links.prepare(made["id"])
+    assert active(street) == 0
+    await street.wired.links.prepare(made["id"])
+    assert active(street) == 1

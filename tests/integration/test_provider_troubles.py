@@ -81,7 +81,7 @@ async def test_when_the_trouble_is_over_there_is_one_of_each(
 
 
 @pytest.mark.parametrize("minutes", [0, 1, 5])
-@pytest.mark.parametrize("name", ["down", "provider_5xx"])
+@pytest.mark.parametrize("name", ["down", "provider_5xx", "rate_limited"])
 async def test_a_page_waits_truthfully_and_goes_on_within_five_seconds_of_the_recovery(
     street: Street, ada: Someone, name: str, minutes: int
 ) -> None:
@@ -97,7 +97,25 @@ async def test_a_page_waits_truthfully_and_goes_on_within_five_seconds_of_the_re
         assert (await page.post("heartbeat")).status_code == 204
         assert (await page.view())["link"]["status"] == "pending"
     street.outgoing.is_down = False
-    await end(street, "provider_5xx")
+    await end(street, "provider_5xx" if name == "down" else name)
+    await street.later(5)
+    assert (await page.view())["link"]["status"] == "ready"
+
+
+def invited(street: Street) -> int:
+    return sum(call.startswith("POST ") and "/invitation/company/" in call for call in street.outgoing.calls)
+
+
+async def test_a_page_goes_on_when_the_provider_said_that_it_may_come_back(street: Street, ada: Someone) -> None:
+    await ada.session()
+    await street.sandbox.trouble("rate_limited", seconds=40)
+    page = FramePage(street, await ada.session())
+    await page.start()
+    await street.drain()
+    asked = invited(street)
+    await end(street, "rate_limited")
+    await street.later(38)
+    assert invited(street) == asked
     await street.later(5)
     assert (await page.view())["link"]["status"] == "ready"
 

@@ -4,6 +4,7 @@ import asyncio
 
 from tests.contract.sandbox_person import Person
 from tests.integration.houses import Street
+from tests.integration.letters import send
 from tests.integration.people import FramePage, Someone
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -118,6 +119,19 @@ async def test_a_company_is_asked_about_once_however_many_sessions_it_has(street
         await asyncio.gather(*(page.post("heartbeat") for page in pages))
         await street.drain()
     assert street.outgoing.made("GET /connection") <= 4
+
+
+async def test_many_webhooks_of_one_company_are_looked_into_within_its_hourly_budget(
+    street: Street, ada: Someone
+) -> None:
+    connection = await ada.connected()
+    await street.later(600)
+    street.outgoing.calls.clear()
+    for number in range(600):
+        told = {"eventType": "connection.updated.v2", "id": connection["id"]}
+        assert (await send(street, told, f"msg_{number}")).status_code == 204
+        await street.later(6)
+    assert 240 <= street.outgoing.made("GET /connection") <= 301
 
 
 async def test_an_open_session_that_nobody_looks_at_costs_a_few_calls_an_hour(street: Street, ada: Someone) -> None:

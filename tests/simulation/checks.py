@@ -75,7 +75,7 @@ def check_provider(town: Town, books: Books) -> None:
 
 
 def _check_twins(town: Town, company: Any) -> None:
-    """But for a process that stood still between its note and its call for longer than anybody waits."""
+    """But for a process that stood still for longer than anybody waits while its call was just leaving it."""
     if town.truth.stalled:
         return
     if sum(one.external_id == company.external_id for one in town.world.companies()) > 1:

@@ -143,7 +143,6 @@ async def _live(town: Town) -> None:
     for _ in range(4 * town.plan.steps):
         several = town.rng.choices((1, 2, 3), (7, 2, 1))[0]
         chosen = town.rng.choices(deeds, weights, k=several)
-        town.together = several > 1
         done += sum(await asyncio.gather(*(_do(town, deed) for _, deed in chosen)))
         if not any(process.alive for process in town.processes) or town.rng.random() < 0.7:
             await town.restart()

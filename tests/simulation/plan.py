@@ -89,6 +89,7 @@ class Plan:
 def _temper(rng: random.Random) -> Temper:
     return Temper(
         lag_seconds=rng.choice((0.0, 0.0, 0.0, 5.0, 40.0, 100.0, 110.0, 400.0)),
+        late_seconds=rng.choice((0.0, 0.0, 0.0, 5.0, 30.0, 100.0)),
         page_size=rng.choice((500, 500, 2)),
         redirects=rng.random() < 0.5,
         bills=rng.random() < 0.03,

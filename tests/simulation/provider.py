@@ -28,9 +28,13 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 @dataclass(frozen=True)
 class Temper:
-    """How the provider is in one history: `lag_seconds` is how long an invitation does not name what it made."""
+    """How the provider is in one history.
+
+    `lag_seconds`: how long an invitation does not name what it made; `late_seconds`: how long no list shows it.
+    """
 
     lag_seconds: float = 0.0
+    late_seconds: float = 0.0
     page_size: int = 500
     redirects: bool = False
     bills: bool = False
@@ -43,13 +47,17 @@ class Mortal(Protocol):
 
 
 class ProviderSide:
-    """One sandbox for all histories, emptied for each: its world and its API, without its door and its postman."""
+    """One sandbox for all histories, emptied for each: its world and its API, without its door and its postman.
+
+    `leaving`: how many calls have been decided upon and have not left yet.
+    """
 
     def __init__(self) -> None:
         self.clocks = Clocks()
         self.temper = Temper()
         self.is_down = False
         self.slept = 0.0
+        self.leaving = 0
         self.first_link_at: dict[str, float] = {}
         settings = Settings(seed="s", public_url=PROVIDER_URL, webhook_url="http://hook.test/", webhook_secret=SECRET)
         self.world = World(settings, lambda: self.clocks.at)
@@ -80,7 +88,7 @@ class ProviderSide:
             self.first_link_at.setdefault(company_id, self.clocks.at)
         date = formatdate(self.world.now(company_id), usegmt=True)
         content = answer.body
-        if self.temper.lag_seconds and "/invitation" in path and answer.ok:
+        if (self.temper.lag_seconds or self.temper.late_seconds) and "/invitation" in path and answer.ok:
             content = self._forgetful(content)
         kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
         return httpx.Response(answer.status, headers={"date": date, **kept}, content=content)
@@ -91,11 +99,13 @@ class ProviderSide:
         return await ask(self._api, request.method, target, request.headers, await request.aread())
 
     def _forgetful(self, content: bytes) -> bytes:
-        """An invitation counts its use at once, and names what it made only later."""
+        """An invitation counts its use at once, and names what it made only later; a list shows it only later."""
         try:
             body = json.loads(content)
         except ValueError:
             return content
+        if "invitations" in body:
+            body["invitations"] = [one for one in body["invitations"] if one["createdAt"] <= self._shown(one)]
         for invitation in body.get("invitations", [body]):
             made = invitation.get("createdConnections", [])
             invitation["createdConnections"] = [one for one in made if one["created"] <= self._horizon(invitation)]
@@ -103,6 +113,9 @@ class ProviderSide:
 
     def _horizon(self, invitation: Mapping[str, Any]) -> str:
         return rest_time(self.world.now(invitation.get("companyId")) - self.temper.lag_seconds)
+
+    def _shown(self, invitation: Mapping[str, Any]) -> str:
+        return rest_time(self.world.now(invitation.get("companyId")) - self.temper.late_seconds)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept += seconds
@@ -118,7 +131,11 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         call = f"{request.method} {_ID.sub('{}', request.url.path)}"
-        await self._process.reach(f"before {call}")
+        self._house.leaving += 1
+        try:
+            await self._process.reach(f"before {call}")
+        finally:
+            self._house.leaving -= 1
         answer = await self._house.answer(request)
         await self._process.reach(f"after {call}")
         return answer

@@ -37,7 +37,6 @@ class Town:
         self.faults: list[str] = []
         self.processes: list[Process] = []
         self.heard: list[str] = []
-        self.together = False
         self._cursor = "0"
         self._ear = asyncio.Lock()
         self._serials: Counter[str] = Counter()

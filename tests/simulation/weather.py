@@ -41,8 +41,8 @@ class Weather:
 
     async def wait(self) -> str:
         seconds = self.town.rng.choice(_PAUSES)
-        # Whatever is being done now stands still for that long, and goes on when others may have done it too.
-        self.town.truth.stalled |= self.town.together and seconds >= LOST_SECONDS
+        # A process that stands still at the very moment in which its call leaves: no check can come any later.
+        self.town.truth.stalled |= self.town.house.leaving > 0 and seconds >= LOST_SECONDS
         self.town.clocks.advance(seconds)
         return f"{seconds} s pass"
 

@@ -3,8 +3,22 @@
 from dataclasses import replace
 
 from service.attribution import clears, judge, settle, stays_unclear
-from service.model import Claim, ConnectionId, EvidenceKind, Verdict
-from tests.unit.given import ADA, BOB, CONNECTION, NOW, history, invitation, named, reading, revealed, seen, who
+from service.ledger import OwnInvitation
+from service.model import Claim, ConnectionId, EvidenceKind, InvitationId, Verdict
+from tests.unit.given import (
+    ADA,
+    BOB,
+    CONNECTION,
+    CREATED_AT,
+    NOW,
+    history,
+    invitation,
+    named,
+    reading,
+    revealed,
+    seen,
+    who,
+)
 
 ADA_AGAIN = who("ada", "ses_ada_again")
 PRESUMED_ADA = Verdict(EvidenceKind.SOLE_CANDIDATE, ADA, presumed=True, candidates=frozenset({ADA}))
@@ -53,6 +67,23 @@ def test_an_invitation_made_after_the_connection_cannot_have_made_it() -> None:
 def test_a_reconnect_invitation_makes_no_connection() -> None:
     edit = replace(invitation(uses=3), edits=ConnectionId("another"))
     assert clears(seen(), reading(edit, after=1))
+
+
+def ours(given: float = -60.0, ends: float = 3600.0) -> OwnInvitation:
+    """An invitation of ours, by seconds after the connection was created."""
+    return OwnInvitation(InvitationId("inv_ours"), CREATED_AT + given, CREATED_AT + ends)
+
+
+def test_an_invitation_of_ours_that_the_list_leaves_out_may_have_made_it() -> None:
+    assert not clears(seen(), reading(after=86400), [ours()])
+    assert not clears(seen(), reading(invitation("inv_1", "another"), after=86400), [ours()])
+
+
+def test_one_of_ours_whose_time_was_over_before_or_began_after_cannot_have_made_it() -> None:
+    for usable in (ours(given=5.0), ours(ends=-5.0)):
+        assert not clears(seen(), reading(after=600), [usable])
+    for over in (ours(given=5.1), ours(ends=-5.1)):
+        assert clears(seen(), reading(after=600), [over])
 
 
 # what stays unclear

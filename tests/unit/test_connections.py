@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.connections import DAY_SECONDS, pace
-from service.store.companies import Pulse
+from service.store.pulse import Pulse
 
 QUIET = Pulse(**dict.fromkeys(Pulse.__slots__, False))
 

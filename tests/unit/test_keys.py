@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import Unauthorized
-from service.keys import DEFAULT_TENANT, Keys
+from service.keys import DEFAULT_TENANT, Caller, Keys
 from service.model import Tenant
 from service.sessions import Outside
 from service.state import digest
@@ -37,41 +37,48 @@ def keys(store: Store, clock: Clock) -> Keys:
 )
 async def test_without_a_known_key_the_answer_is_unauthorized(keys: Keys, authorization: str | None) -> None:
     with pytest.raises(Unauthorized):
-        await keys.tenant_of(authorization)
+        await keys.caller_of(authorization)
 
 
 @pytest.mark.parametrize("authorization", ["Bearer mlk_known", "bearer mlk_known", "BEARER   mlk_known "])
 async def test_a_known_key_is_its_tenants(keys: Keys, authorization: str) -> None:
-    assert await keys.tenant_of(authorization) == ELSEWHERE
+    assert (await keys.caller_of(authorization)).tenant == ELSEWHERE
+
+
+async def test_of_two_keys_of_one_tenant_it_is_known_which_one_it_was(keys: Keys, store: Store) -> None:
+    await store.keys.add("key_2", ELSEWHERE, "console", digest("mlk_other"))
+    for _ in range(2):  # also from memory
+        assert await keys.caller_of("Bearer mlk_known") == Caller(ELSEWHERE, "key_1")
+        assert await keys.caller_of("Bearer mlk_other") == Caller(ELSEWHERE, "key_2")
 
 
 async def test_the_key_of_the_settings_is_the_default_tenants(keys: Keys) -> None:
-    assert await keys.tenant_of("Bearer dev-key") == DEFAULT_TENANT
+    assert await keys.caller_of("Bearer dev-key") == Caller(DEFAULT_TENANT, "bootstrap")
 
 
 async def test_without_a_key_in_the_settings_none_is_accepted_for_it(store: Store, clock: Clock) -> None:
     bare = Keys(store, Outside(clock.now, str), None)
     with pytest.raises(Unauthorized):
-        await bare.tenant_of("Bearer dev-key")
+        await bare.caller_of("Bearer dev-key")
 
 
 async def test_a_revoked_key_ends_within_seconds(keys: Keys, store: Store, clock: Clock) -> None:
-    await keys.tenant_of("Bearer mlk_known")
+    await keys.caller_of("Bearer mlk_known")
     await store.keys.revoke("key_1")
     clock.advance(5)
     for _ in range(2):
         with pytest.raises(Unauthorized):
-            await keys.tenant_of("Bearer mlk_known")
+            await keys.caller_of("Bearer mlk_known")
 
 
 async def test_a_key_that_was_never_seen_before_it_was_revoked_is_refused(keys: Keys, store: Store) -> None:
     await store.keys.revoke("key_1")
     with pytest.raises(Unauthorized):
-        await keys.tenant_of("Bearer mlk_known")
+        await keys.caller_of("Bearer mlk_known")
 
 
 async def test_a_key_in_use_is_not_looked_up_for_every_call(keys: Keys, store: Store, clock: Clock) -> None:
-    await keys.tenant_of("Bearer mlk_known")
+    await keys.caller_of("Bearer mlk_known")
     await store.keys.revoke("key_1")
     clock.advance(4.9)
-    assert await keys.tenant_of("Bearer mlk_known") == ELSEWHERE
+    assert (await keys.caller_of("Bearer mlk_known")).tenant == ELSEWHERE

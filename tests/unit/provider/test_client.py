@@ -116,6 +116,15 @@ async def test_a_sparse_connection_belongs_to_the_company_that_was_asked_for() -
     assert seen == SeenConnection(CONNECTION, "PENDING", DATE_AT, DATE_AT, None, "https://u.example", (), COMPANY)
 
 
+async def test_a_connection_that_cannot_be_read_is_left_out_and_said_while_the_others_are_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bad = [SEEN | {"id": "n2", "created": "yesterday"}, SEEN | {"id": "n3/.."}, "nothing"]
+    found = await saying(GET_company_c1_connection=[*bad, SEEN]).provider().connections(COMPANY)
+    assert [one.id for one in found] == [CONNECTION]
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 3
+
+
 async def test_the_details_of_a_connection_name_its_company() -> None:
     provider = saying(GET_connection_n1_details=SEEN, GET_connection_n2_details=SEEN | {"company": None}).provider()
     assert (await provider.connection(CONNECTION)).company_id == "c9"

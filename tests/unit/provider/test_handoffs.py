@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import ProviderBroken, ProviderNotFound
 from service.model import ConnectionId, InvitationId, Link, LinkKind, ProviderCompanyId, ProviderSiteId, SeenInvitation
-from service.provider import Redirect
+from service.provider import Redirect, Terms
 from tests.unit.provider.double import DATE_AT, PAGES_URL, Double, answer
 
 COMPANY = ProviderCompanyId("c1")
@@ -88,7 +88,7 @@ async def test_a_link_of_unknown_time_counts_as_given_before_anything() -> None:
 
 async def test_an_invitation_is_for_one_use_and_always_ends() -> None:
     double = saying(answer(INVITATION, 201), "POST /invitation/company/c1")
-    link = await double.provider().invite(COMPANY, SITES, {"country": "US"}, None, 5.2)
+    link = await double.provider().invite(COMPANY, SITES, {"country": "US"}, Terms(5.2))
     assert link == Link(LinkKind.INVITATION, f"{PAGES_URL}/p/i/tok", DATE_AT, InvitationId("i1"))
     assert double.body() == {
         "maxUses": 1,
@@ -100,7 +100,7 @@ async def test_an_invitation_is_for_one_use_and_always_ends() -> None:
 
 async def test_an_invitation_for_an_email_address_is_for_it_alone() -> None:
     double = saying(answer(INVITATION), "POST /invitation/company/c1")
-    await double.provider().invite(COMPANY, [], {}, "ada@example.com", 3600.5, BACK)
+    await double.provider().invite(COMPANY, [], {}, Terms(3600.5, "ada@example.com", BACK))
     assert double.body() == {
         "maxUses": 1,
         "expiresInSeconds": 3601,
@@ -115,7 +115,7 @@ async def test_an_invitation_for_an_email_address_is_for_it_alone() -> None:
 async def test_a_reconnect_invitation_has_no_prefill() -> None:
     body = INVITATION | {"invitationUrl": None, "connectionId": "n1"}
     double = saying(answer(body), "POST /invitation/connection/n1")
-    link = await double.provider().invite_to_reconnect(CONNECTION, "ada@example.com", 600)
+    link = await double.provider().invite_to_reconnect(CONNECTION, Terms(600, "ada@example.com"))
     assert link.url == f"{PAGES_URL}/p/i/tok"
     assert "prefill" not in double.body()
 
@@ -126,7 +126,7 @@ async def test_a_reconnect_invitation_has_no_prefill() -> None:
 async def test_an_invitation_that_cannot_be_used_may_exist_all_the_same(changes: dict[str, Any]) -> None:
     double = saying(answer(INVITATION | changes), "POST /invitation/company/c1")
     with pytest.raises(ProviderBroken) as caught:
-        await double.provider().invite(COMPANY, SITES, {}, None, 600)
+        await double.provider().invite(COMPANY, SITES, {}, Terms(600))
     assert caught.value.lost
 
 

@@ -198,43 +198,10 @@ async def test_an_endless_answer_is_cut_off() -> None:
     assert LARGEST_ANSWER_BYTES == 20 * 1024 * 1024
 
 
-async def test_at_most_ten_calls_are_under_way_at_once() -> None:
-    gate, under_way, most = asyncio.Event(), 0, 0
-
-    async def handle(_: httpx.Request) -> httpx.Response:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        if under_way == 10:
-            gate.set()
-        await gate.wait()
-        under_way -= 1
-        return answer({})
-
-    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
-    limited = Wire(http, Account(BASE_URL, PAGES_URL, KEY), Double().pace())
-    await asyncio.gather(*(limited.ask(GET) for _ in range(30)))
-    assert most == 10
-
-
-async def test_a_call_that_never_gets_its_turn_was_certainly_not_received() -> None:
-    first_is_in, gate = asyncio.Event(), asyncio.Event()
-
-    async def handle(_: httpx.Request) -> httpx.Response:
-        first_is_in.set()
-        await gate.wait()
-        return answer({})
-
-    double = Double()
-    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
-    crowded = Wire(http, Account(BASE_URL, PAGES_URL, KEY), double.pace(concurrency=1))
-    holder = asyncio.create_task(crowded.ask(GET))
-    await first_is_in.wait()
-    with pytest.raises(ProviderBusy) as caught:
-        await crowded.ask(CREATE, deadline=double.now)
-    gate.set()
-    await holder
-    assert not caught.value.lost
+async def test_who_is_turned_away_for_longer_than_the_budget_is_told_for_how_long() -> None:
+    failed = await failure(Double([answer({}, 429, retry_after="90")]), GET)
+    assert isinstance(failed, ProviderBusy)
+    assert failed.after_seconds == 90
 
 
 @pytest.mark.parametrize("status", [404, 405])

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from service.ledger import Changes, Due, Fact, FactKind, Join, News, WorkKind
-from service.model import EvidenceKind, SessionId, SessionStatus
+from service.errors import GivenUp
+from service.ledger import Answered, Changes, Due, Fact, FactKind, Join, News, WorkKind
+from service.model import EvidenceKind, LinkStatus, Session, SessionId, SessionStatus
 from service.store import Store
-from tests.unit.given import ADA, CONNECTION, connection
+from tests.unit.given import ADA, CONNECTION, CREATED_AT, connection, link
 from tests.unit.store.rooms import UNNAMED, count, create, fresh
 
 WRITTEN = ("connections", "facts", "session_connections", "events", "work")
@@ -39,6 +40,39 @@ async def test_a_change_of_a_session_that_is_not_there_touches_no_other(store: S
     stranger = replace(made, id=SessionId("ses_nowhere"), status=SessionStatus.REVOKED)
     assert await store.sessions.change(made.id, lambda _: Changes(sessions=(stranger,))) == made
     assert await store.sessions.get(made.id) == made
+
+
+async def test_an_answered_call_leaves_its_invitation_with_the_times_at_which_it_can_be_used(store: Store) -> None:
+    made = await create(store, fresh())
+    changes = await answered(store, made)
+    await store.sessions.change(made.id, lambda _: changes)
+    assert await store.intents.noted(made.id) == []
+    sql = "SELECT session_id, given_at, ends_at FROM invitations"
+    rows = await store.engine.read(lambda tx: [dict(row) for row in tx.all(sql)])
+    assert rows == [{"session_id": made.id, "given_at": CREATED_AT - 120, "ends_at": CREATED_AT - 60}]
+
+
+async def test_who_comes_back_to_a_call_that_was_given_up_changes_nothing(store: Store) -> None:
+    made = await create(store, fresh())
+    changes = await answered(store, made)
+    assert changes.answered is not None
+    await store.intents.settled(changes.answered.ref)
+    before = await counts(store)
+    with pytest.raises(GivenUp):
+        await store.sessions.change(made.id, lambda _: changes)
+    assert await counts(store) == before
+    assert (await store.sessions.get(made.id)).link is None
+    assert await count(store, "invitations") == 0
+
+
+async def answered(store: Store, made: Session) -> Changes:
+    """The provider has given the session's invitation, and the call was noted."""
+    given = link()
+    ready = replace(made, link=given, link_status=LinkStatus.READY)
+    ref = await store.intents.note(made.id, made.serial)
+    return Changes(
+        sessions=(ready,), answered=Answered(ref, made.id, given, 60.0), events=(News("session.link_ready"),)
+    )
 
 
 async def test_every_event_has_an_id_of_its_own(store: Store) -> None:

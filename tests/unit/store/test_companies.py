@@ -9,14 +9,14 @@ from service.model import (
     ConnectionId,
     ProviderCompanyId,
     ProviderSiteId,
-    SessionId,
     SessionStatus,
     SiteRef,
     Tenant,
     Verdict,
 )
 from service.store import Store
-from service.store.companies import Begun, Pulse
+from service.store.companies import Begun
+from service.store.pulse import Pulse
 from tests.clock import Clock
 from tests.unit.given import SITE, connection, link
 from tests.unit.store.rooms import UNNAMED, change, count, create, fresh
@@ -130,34 +130,6 @@ async def begun_with(store: Store, ref: CompanyRef) -> set[tuple[FactKind, Conne
     return {(fact.kind, fact.connection_id) for fact in facts}
 
 
-# calls that create
-
-
-async def test_a_creating_call_is_noted_before_it_is_made(store: Store, clock: Clock) -> None:
-    assert await store.companies.begin(REF) is None
-    earlier = await store.companies.begin(REF)
-    assert earlier is not None
-    assert earlier.called_at == clock.now()
-
-
-async def test_a_lost_call_is_waited_for_and_then_another_takes_its_place(store: Store, clock: Clock) -> None:
-    await store.companies.begin(REF, 120)
-    first_at = clock.now()
-    clock.advance(119)
-    earlier = await store.companies.begin(REF, 120)
-    clock.advance(1)
-    lost = await store.companies.begin(REF, 120)
-    clock.advance(1)
-    retried = await store.companies.begin(REF, 120)
-    assert [intent and intent.called_at for intent in (earlier, lost, retried)] == [first_at, first_at, first_at + 120]
-
-
-async def test_the_invitations_of_a_session_that_were_begun_are_known_by_their_serials(store: Store) -> None:
-    for ref in ("ses_ada.1", "ses_ada.3", "ses_adam.2", REF):
-        await store.companies.begin(ref)
-    assert await store.companies.begun(SessionId("ses_ada")) == [1, 3]
-
-
 async def test_a_company_that_has_an_id_is_never_given_another(store: Store) -> None:
     await create(store, fresh())
     await store.companies.named(REF, Begun(GIVEN, 1000.0))
@@ -171,10 +143,41 @@ async def test_a_site_is_found_by_our_reference(store: Store) -> None:
         await store.companies.site(SiteRef("sit_nowhere"))
 
 
-async def test_a_call_that_was_answered_is_forgotten(store: Store) -> None:
-    await store.companies.begin(REF)
-    await store.companies.settled(REF)
-    assert await store.companies.begin(REF) is None
+# how often it may be looked at
+
+
+async def test_a_company_may_be_looked_at_sixty_times_at_once_and_then_every_fifteen_seconds(
+    store: Store, clock: Clock
+) -> None:
+    await create(store, fresh())
+    assert [await store.companies.take_look(REF) for _ in range(60)] == [0.0] * 60
+    assert await store.companies.take_look(REF) == 15.0
+    clock.advance(10)
+    assert await store.companies.take_look(REF) == pytest.approx(5.0)
+    clock.advance(5)
+    assert [await store.companies.take_look(REF) for _ in range(2)] == [0.0, 15.0]
+
+
+async def test_its_looks_are_saved_up_to_sixty(store: Store, clock: Clock) -> None:
+    await create(store, fresh())
+    await store.companies.take_look(REF)
+    clock.advance(86400)
+    looks = [await store.companies.take_look(REF) for _ in range(61)]
+    assert (looks[:60], looks[60]) == ([0.0] * 60, 15.0)
+
+
+async def test_a_clock_that_was_set_back_does_not_keep_anybody_from_looking(store: Store, clock: Clock) -> None:
+    await create(store, fresh())
+    for _ in range(60):
+        await store.companies.take_look(REF)
+    clock.advance(-7200)
+    assert await store.companies.take_look(REF) == 15.0
+    clock.advance(15)
+    assert await store.companies.take_look(REF) == 0.0
+
+
+async def test_of_a_company_that_is_not_there_nothing_is_counted(store: Store) -> None:
+    assert await store.companies.take_look(CompanyRef("cmp_nowhere")) == 0.0
 
 
 # how busy it is

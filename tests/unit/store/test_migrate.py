@@ -42,9 +42,10 @@ async def test_times_keep_their_microseconds_and_years(store: Store) -> None:
 
 
 async def test_a_database_that_takes_writes_is_well(store: Store) -> None:
-    before = await store.engine.read(lambda tx: [dict(row) for row in tx.all("SELECT * FROM schema_version")])
+    sql = "SELECT * FROM schema_version ORDER BY version"
+    before = await store.engine.read(lambda tx: [dict(row) for row in tx.all(sql)])
     await store.check()
-    assert await store.engine.read(lambda tx: [dict(row) for row in tx.all("SELECT * FROM schema_version")]) == before
+    assert await store.engine.read(lambda tx: [dict(row) for row in tx.all(sql)]) == before
 
 
 async def test_a_database_that_only_reads_is_not_well(tmp_path: Path, clock: Clock) -> None:
