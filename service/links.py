@@ -26,7 +26,6 @@ from service.model import (
     LinkChoice,
     LinkStatus,
     Mode,
-    ProviderCompanyId,
     SeenInvitation,
     Session,
     SessionId,
@@ -139,23 +138,26 @@ class Links:
         noted = await self._store.intents.noted(session_id)
         over = [one for one in noted if one.age_seconds >= ANSWER_SECONDS]
         session = await self._store.sessions.get(session_id)
-        if over and session.company.provider_id is not None:
-            lost = {invitation_seconds(replace(session, serial=one.serial)) for one in over}
-            await self._revoke_lost(session, session.company.provider_id, lost)
-        done = [one for one in over if one.age_seconds >= LOST_SECONDS]
+        lost = {invitation_seconds(replace(session, serial=one.serial)) for one in over}
+        told = not lost or await self._revoke_lost(session, lost)
+        done = [one for one in over if told and one.age_seconds >= LOST_SECONDS]
         for one in done:
             await self._store.intents.settled(one.ref)
         return ANSWER_SECONDS if len(done) < len(noted) else None
 
-    async def _revoke_lost(self, session: Session, company_id: ProviderCompanyId, lifetimes: set[int]) -> None:
-        listed = await self._provider.invitations(company_id)
-        heard_at = self._provider.heard_at() or 0.0
+    async def _revoke_lost(self, session: Session, lifetimes: set[int]) -> bool:
+        """False where one is so young that somebody, of another session, may still be answered with it."""
+        if session.company.provider_id is None:
+            return True
+        listed = await self._provider.invitations(session.company.provider_id)
         known = await self._store.sessions.known_invitations({one.id for one in listed})
-        for one in listed:
-            if one.id in known or one.edits != session.connection_id or not _looks_lost(one, lifetimes, heard_at):
-                continue
+        unknown = [one for one in listed if one.id not in known and one.edits == session.connection_id]
+        alike = [one for one in unknown if _is_like(one, lifetimes)]
+        old = [one for one in alike if not _is_young(one, self._provider.heard_at() or 0.0)]
+        for one in old:
             _log.warning("revoking an invitation whose answer was lost", extra={"session": session.id})
             await self._provider.revoke_invitation(one.id)
+        return len(old) == len(alike)
 
     async def _make(self, session: Session) -> Session:
         made = await (self._reconnect_link(session) if session.mode is Mode.RECONNECT else self._connect_link(session))
@@ -226,11 +228,13 @@ def invitation_seconds(session: Session) -> int:
     return int(session.expires_at - session.issued_at + GRACE_SECONDS) + odd
 
 
-def _looks_lost(invitation: SeenInvitation, lifetimes: set[int], heard_at: float) -> bool:
-    """Whether it is one that we asked for, and old enough that nobody is still being answered with it."""
+def _is_like(invitation: SeenInvitation, lifetimes: set[int]) -> bool:
     ours = any(abs((invitation.lifetime_seconds or 0.0) - seconds) < 2.0 for seconds in lifetimes)
-    age = heard_at - invitation.provider_created_at
-    return ours and invitation.status == "ACTIVE" and not 0 <= age < ANSWER_SECONDS
+    return ours and invitation.status == "ACTIVE"
+
+
+def _is_young(invitation: SeenInvitation, heard_at: float) -> bool:
+    return 0 <= heard_at - invitation.provider_created_at < ANSWER_SECONDS
 
 
 def _pause_seconds(failure: ProviderFailure) -> float:

@@ -75,6 +75,19 @@ async def test_though_the_providers_list_shows_it_a_minute_late(losing: Street, 
     assert (await losing.get(f"/v1/sessions/{session['id']}"))["link"]["status"] == "ready"
 
 
+async def test_though_the_providers_clock_is_set_back_so_that_it_looks_just_made(losing: Street, ada: Someone) -> None:
+    losing.outgoing.hides_seconds = 110.0
+    await ada.session()
+    await losing.later(2)
+    for _ in range(3):
+        await losing.later(ANSWER_SECONDS)
+    await losing.sandbox.trouble("clock_skew", seconds=-130)
+    await losing.later(ANSWER_SECONDS)
+    assert active(losing) == 2
+    await losing.later(ANSWER_SECONDS)
+    assert active(losing) == 1
+
+
 async def test_it_is_looked_for_until_the_list_must_have_shown_it_and_no_longer(losing: Street, ada: Someone) -> None:
     await ada.session()
     for _ in range(6):

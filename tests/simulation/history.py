@@ -22,7 +22,7 @@ from tests.simulation.weather import Weather
 
 Deed = Callable[[], Awaitable[str | None]]
 # After the last deed: long enough for every grace, lease, retry and for the look of each of three days.
-_SOON = (1, 65, 130, 130)
+_SOON = (1, 65, 130, 130, 40)
 _LATER = (900, 8200, 86400, 86400, 130)
 
 
