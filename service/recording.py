@@ -63,8 +63,9 @@ def record(ledger: Ledger, reading: Reading, now: float) -> Changes:
     draft = _Draft(ledger, now)
     draft.facts += namings(ledger, reading.invitations)
     reading = replace(reading, invitations=tuple(_with_earlier(ledger, one) for one in reading.invitations))
+    ours = _ours(ledger, reading)
     for seen in reading.connections:
-        if _ours_to_record(ledger, seen, reading):
+        if seen.id in ours:
             _record_one(draft, seen, reading)
     for invitation in reading.invitations:
         _reconnect_by_invitation(draft, invitation)
@@ -86,20 +87,27 @@ def rejudge(ledger: Ledger, connection: Connection, facts: tuple[Fact, ...], now
     return draft.done()
 
 
-def _ours_to_record(ledger: Ledger, seen: SeenConnection, reading: Reading) -> bool:
-    """Whether it is no older than the company's first session here, was recorded before, or is our own invitation's.
+def _ours(ledger: Ledger, reading: Reading) -> set[ConnectionId]:
+    """Those no older than the company's first session here, those recorded before, and what our own invitations made.
 
     What is older was listed before any link was given. No time can tell: its clock may have been set back.
     Companies of version 0.1.0 have no such list, so that there the time must do.
     """
-    named = any(seen.id in one.created and one.id in ledger.by_invitation for one in reading.invitations)
-    if named or seen.id in ledger.connections:
-        return True
-    said = {(row.fact.kind, row.fact.connection_id) for row in ledger.facts}
-    if (FactKind.LISTED, None) in said:
-        return (FactKind.PRIOR, seen.id) not in said
-    since = ledger.company.provider_since_at
-    return since is not None and seen.provider_created_at >= since - UNCERTAINTY_SECONDS
+    prior = {row.fact.connection_id for row in ledger.facts if row.fact.kind is FactKind.PRIOR}
+    listed = any(row.fact.kind is FactKind.LISTED for row in ledger.facts)
+    named = {made for one in reading.invitations if one.id in ledger.by_invitation for made in one.created}
+    since_at = ledger.company.provider_since_at
+    return {
+        seen.id
+        for seen in reading.connections
+        if seen.id in named
+        or seen.id in ledger.connections
+        or (seen.id not in prior if listed else _is_as_new(seen, since_at))
+    }
+
+
+def _is_as_new(seen: SeenConnection, since_at: float | None) -> bool:
+    return since_at is not None and seen.provider_created_at >= since_at - UNCERTAINTY_SECONDS
 
 
 def _record_one(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
