@@ -16,7 +16,7 @@ from service.errors import (
     ProviderNotFound,
     ProviderRefused,
 )
-from service.history import history_of
+from service.history import Facts
 from service.ledger import Changes, Due, Fact, FactKind, Ledger, News, WorkKind
 from service.model import (
     Candidate,
@@ -259,7 +259,7 @@ def _claimed(ledger: Ledger, connection_id: ConnectionId, *, who: Candidate, fac
     connection = ledger.connections[connection_id]
     if connection.verdict.who == who and not connection.verdict.presumed:
         return Changes()
-    refusal = claim_refusal(history_of(ledger, (), connection.seen, now), who)
+    refusal = claim_refusal(Facts(ledger, now).history(connection.seen), who)
     if refusal is not None:
         raise AlreadyClaimed(refusal[0].upper() + refusal[1:])
     changes = rejudge(ledger, connection, (fact,), now)

@@ -1,24 +1,68 @@
 """From a company's ledger to the history of one connection, which is what a verdict is judged by. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from service.ledger import Fact, FactKind, FactRow, Ledger
-from service.model import Candidate, Claim, History, Naming, Reveal, SeenConnection, SeenInvitation
+from service.model import (
+    Candidate,
+    Claim,
+    ConnectionId,
+    History,
+    InvitationId,
+    Naming,
+    Reveal,
+    SeenConnection,
+    SeenInvitation,
+)
 
 
-def history_of(ledger: Ledger, facts: Iterable[Fact], seen: SeenConnection, now: float) -> History:
-    """All facts on one connection, those about to be written included."""
-    rows = [*ledger.facts, *(_as_row(ledger, fact, now) for fact in facts)]
-    own = [row for row in rows if row.fact.connection_id == seen.id]
-    return History(
-        connection_id=seen.id,
-        provider_created_at=seen.provider_created_at,
-        reveals=frozenset(_reveals(rows)),
-        namings=frozenset(_own_namings(own)),
-        claims=frozenset(_claims(own)),
-        cleared=any(row.fact.kind is FactKind.CLEARED for row in own),
-        unclear=any(row.fact.kind is FactKind.UNCLEAR for row in own),
-    )
+class Facts:
+    """A company's facts, those about to be written (`added`) included, looked up by what they are about."""
+
+    def __init__(self, ledger: Ledger, now: float, added: Iterable[Fact] = ()) -> None:
+        self._ledger = ledger
+        self._now = now
+        self.added: list[Fact] = []
+        self._about: defaultdict[ConnectionId | None, list[FactRow]] = defaultdict(list)
+        self._named_by: defaultdict[InvitationId | None, set[ConnectionId]] = defaultdict(set)
+        for row in ledger.facts:
+            self._take(row)
+        self.add(*added)
+        self._reveals = frozenset(_reveals(self._about[None]))
+
+    def add(self, *facts: Fact) -> None:
+        """Let these count; they are about one connection each."""
+        for fact in facts:
+            self.added.append(fact)
+            self._take(_as_row(self._ledger, fact, self._now))
+
+    def kinds(self, connection_id: ConnectionId) -> set[FactKind]:
+        """What has been said of a connection."""
+        return {row.fact.kind for row in self._about.get(connection_id, ())}
+
+    def named_by(self, invitation_id: InvitationId) -> set[ConnectionId]:
+        """What an invitation has ever named."""
+        return self._named_by.get(invitation_id, set())
+
+    def history(self, seen: SeenConnection) -> History:
+        """All facts on one connection."""
+        own = self._about.get(seen.id, [])
+        kinds = self.kinds(seen.id)
+        return History(
+            connection_id=seen.id,
+            provider_created_at=seen.provider_created_at,
+            reveals=self._reveals,
+            namings=frozenset(_own_namings(own)),
+            claims=frozenset(_claims(own)),
+            cleared=FactKind.CLEARED in kinds,
+            unclear=FactKind.UNCLEAR in kinds,
+        )
+
+    def _take(self, row: FactRow) -> None:
+        self._about[row.fact.connection_id].append(row)
+        if row.fact.connection_id is not None:
+            self._named_by[row.fact.invitation_id].add(row.fact.connection_id)
 
 
 def namings(ledger: Ledger, invitations: Iterable[SeenInvitation]) -> list[Fact]:

@@ -4,10 +4,11 @@ Whatever brought the news (webhook, callback, a look of our own, a claim), this 
 recorded, so that order and repetition cannot matter: facts are added, and every verdict is judged anew.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 from service.attribution import UNCERTAINTY_SECONDS, clears, judge, settle, stays_unclear
-from service.history import history_of, namings
+from service.history import Facts, namings
 from service.ledger import Changes, Due, Fact, FactKind, Join, Ledger, News, Part, WorkKind
 from service.model import (
     Connection,
@@ -33,13 +34,29 @@ class _Draft:
 
     ledger: Ledger
     now: float
-    facts: list[Fact] = field(default_factory=list)
+    facts: Facts
     connections: dict[ConnectionId, Connection] = field(default_factory=dict)
     sessions: dict[SessionId, Session] = field(default_factory=dict)
     events: list[News] = field(default_factory=list)
     joins: list[Join] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     work: list[Due] = field(default_factory=list)
+    members: defaultdict[ConnectionId, set[SessionId]] = field(init=False)  # the sessions in whose lists it will stand
+
+    def __post_init__(self) -> None:
+        self.members = defaultdict(set)
+        for session_id, connection_id in self.ledger.joined:
+            self.members[connection_id].add(session_id)
+
+    def join(self, session_id: SessionId, connection_id: ConnectionId, kind: EvidenceKind) -> None:
+        """The connection shall stand in the session's list."""
+        self.joins.append(Join(session_id, connection_id, kind))
+        self.members[connection_id].add(session_id)
+
+    def part(self, session_id: SessionId, connection_id: ConnectionId) -> None:
+        """It shall not stand there any more."""
+        self.parts.append(Part(session_id, connection_id))
+        self.members[connection_id].discard(session_id)
 
     def session(self, session_id: SessionId) -> Session | None:
         """The session as changed so far."""
@@ -50,7 +67,7 @@ class _Draft:
         return Changes(
             sessions=tuple(self.sessions.values()),
             connections=tuple(self.connections.values()),
-            facts=tuple(self.facts),
+            facts=tuple(self.facts.added),
             events=tuple(self.events),
             work=tuple(self.work),
             joins=tuple(self.joins),
@@ -60,9 +77,8 @@ class _Draft:
 
 def record(ledger: Ledger, reading: Reading, now: float) -> Changes:
     """Everything that one reading of a company changes; the same reading again changes nothing."""
-    draft = _Draft(ledger, now)
-    draft.facts += namings(ledger, reading.invitations)
-    reading = replace(reading, invitations=tuple(_with_earlier(ledger, one) for one in reading.invitations))
+    draft = _Draft(ledger, now, Facts(ledger, now, namings(ledger, reading.invitations)))
+    reading = replace(reading, invitations=tuple(_with_earlier(draft.facts, one) for one in reading.invitations))
     ours = _ours(ledger, reading)
     for seen in reading.connections:
         if seen.id in ours:
@@ -74,15 +90,14 @@ def record(ledger: Ledger, reading: Reading, now: float) -> Changes:
     return draft.done()
 
 
-def _with_earlier(ledger: Ledger, invitation: SeenInvitation) -> SeenInvitation:
+def _with_earlier(facts: Facts, invitation: SeenInvitation) -> SeenInvitation:
     """With what it named before: a connection that is gone from the provider is gone from its invitation too."""
-    named = (row.fact.connection_id for row in ledger.facts if row.fact.invitation_id == invitation.id)
-    return replace(invitation, created=invitation.created | {one for one in named if one is not None})
+    return replace(invitation, created=invitation.created | facts.named_by(invitation.id))
 
 
 def rejudge(ledger: Ledger, connection: Connection, facts: tuple[Fact, ...], now: float) -> Changes:
     """A claim or its undoing: add the facts and judge the connection anew, without a reading."""
-    draft = _Draft(ledger, now, facts=list(facts))
+    draft = _Draft(ledger, now, Facts(ledger, now, facts))
     _apply_verdict(draft, connection.seen, connection, settled=False)
     return draft.done()
 
@@ -114,16 +129,22 @@ def _record_one(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
     known = draft.ledger.connections.get(seen.id)
     if known is not None and seen.provider_updated_at < known.seen.provider_updated_at:
         seen = known.seen  # older news after newer: the newest truth stays
-    said = {row.fact.kind for row in draft.ledger.facts if row.fact.connection_id == seen.id}
-    if FactKind.CLEARED not in said and clears(seen, reading, draft.ledger.unlisted):
-        draft.facts.append(Fact(FactKind.CLEARED, seen.id))
-    elif not said & {FactKind.CLEARED, FactKind.UNCLEAR} and stays_unclear(seen, reading):
-        draft.facts.append(Fact(FactKind.UNCLEAR, seen.id))
+    _clear(draft, seen, reading)
     _apply_verdict(draft, seen, known, settled=True)
 
 
+def _clear(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
+    said = draft.facts.kinds(seen.id)
+    if said & {FactKind.NAMED, FactKind.CLEARED}:
+        return  # nothing to wait for
+    if clears(seen, reading, draft.ledger.unlisted):
+        draft.facts.add(Fact(FactKind.CLEARED, seen.id))
+    elif FactKind.UNCLEAR not in said and stays_unclear(seen, reading):
+        draft.facts.add(Fact(FactKind.UNCLEAR, seen.id))
+
+
 def _apply_verdict(draft: _Draft, seen: SeenConnection, known: Connection | None, *, settled: bool) -> None:
-    history = history_of(draft.ledger, draft.facts, seen, draft.now)
+    history = draft.facts.history(seen)
     before = known.verdict if known is not None else None
     verdict = settle(before, history) if settled else judge(history)
     if known is not None and _nothing_new(known, seen, verdict):
@@ -162,11 +183,11 @@ def _tell_owner(draft: _Draft, connection: Connection, before: Verdict | None) -
     if verdict.who == previous and verdict.who is not None:
         return
     if previous is not None:
-        draft.parts.append(Part(previous.session_id, connection.id))
+        draft.part(previous.session_id, connection.id)
     if verdict.who is None or (kind := verdict.kind) is None:
         _tell_nobody(draft, connection, before)
         return
-    draft.joins.append(Join(verdict.who.session_id, connection.id, kind))
+    draft.join(verdict.who.session_id, connection.id, kind)
     name = "connection.recorded" if previous is None else "connection.reassigned"
     data = {
         "evidence": kind.value,
@@ -207,10 +228,7 @@ def _confirm_session(draft: _Draft, connection: Connection) -> None:
     """The owner's session is connected once credentials work; so is one that reconnected it."""
     if not credentials_work(connection.seen.status):
         return
-    joined = {session for session, of in draft.ledger.joined if of == connection.id}
-    joined |= {join.session_id for join in draft.joins if join.connection_id == connection.id}
-    joined -= {part.session_id for part in draft.parts if part.connection_id == connection.id}
-    for session_id in sorted(joined):
+    for session_id in sorted(draft.members.get(connection.id, ())):
         _connect(draft, session_id, connection)
 
 
@@ -255,7 +273,7 @@ def _reconnected(draft: _Draft, session: Session) -> None:
     if connection is None or owner is None or owner.user_id != session.user_id:
         return
     if (session.id, connection.id) not in draft.ledger.joined:
-        draft.joins.append(Join(session.id, connection.id, EvidenceKind.RECONNECT))
+        draft.join(session.id, connection.id, EvidenceKind.RECONNECT)
     _confirm_session(draft, connection)
 
 

@@ -1,6 +1,6 @@
 """From rows to the history of one connection: what counts for it, and what does not."""
 
-from service.history import history_of, namings
+from service.history import Facts, namings
 from service.ledger import Fact, FactKind
 from service.model import Candidate, Claim, ConnectionId, InvitationId, Naming, Reveal, SessionId
 from tests.unit.given import (
@@ -26,33 +26,33 @@ INVITED = InvitationId("inv_1")
 def test_a_reveal_in_the_company_counts_for_each_of_its_connections() -> None:
     books = ledger(ADA, facts=(reveal_row(ADA, -60),))
     for one in (seen(), seen("another")):
-        assert history_of(books, (), one, NOW).reveals == {Reveal(WHO, CREATED_AT - 60)}
+        assert Facts(books, NOW).history(one).reveals == {Reveal(WHO, CREATED_AT - 60)}
 
 
 def test_the_reveal_of_an_edit_link_counts_for_none() -> None:
-    assert history_of(ledger(ADA, facts=(reveal_row(ADA, -60, CONNECTION),)), (), seen(), NOW).reveals == frozenset()
+    assert Facts(ledger(ADA, facts=(reveal_row(ADA, -60, CONNECTION),)), NOW).history(seen()).reveals == frozenset()
 
 
 def test_a_reveal_whose_session_is_gone_counts_for_nobody() -> None:
     lost = row(Fact(FactKind.REVEALED, session_id=ADA.id, provider_at=1.0))
     nameless = row(Fact(FactKind.REVEALED, provider_at=1.0), ADA)
-    assert history_of(ledger(facts=(lost, nameless)), (), seen(), NOW).reveals == frozenset()
+    assert Facts(ledger(facts=(lost, nameless)), NOW).history(seen()).reveals == frozenset()
 
 
 def test_a_reveal_of_unknown_time_came_before_everything() -> None:
     untimed = row(Fact(FactKind.REVEALED, session_id=ADA.id), ADA)
-    assert history_of(ledger(facts=(untimed,)), (), seen(), NOW).reveals == {Reveal(WHO, 0.0)}
+    assert Facts(ledger(facts=(untimed,)), NOW).history(seen()).reveals == {Reveal(WHO, 0.0)}
 
 
 def test_a_revocation_stands_with_the_reveal_it_ends() -> None:
     revoked = row(Fact(FactKind.REVOKED, session_id=ADA.id, provider_at=CREATED_AT - 9), ADA)
-    facts = history_of(ledger(ADA, facts=(revoked, reveal_row(ADA, -60))), (), seen(), NOW)
+    facts = Facts(ledger(ADA, facts=(revoked, reveal_row(ADA, -60))), NOW).history(seen())
     assert facts.reveals == {Reveal(WHO, CREATED_AT - 60, CREATED_AT - 9)}
 
 
 def test_facts_about_to_be_written_count_already() -> None:
     told = (Fact(FactKind.NAMED, CONNECTION, ADA.id, INVITED), Fact(FactKind.CLEARED, CONNECTION))
-    facts = history_of(ledger(ADA), told, seen(), NOW)
+    facts = Facts(ledger(ADA), NOW, told).history(seen())
     assert facts.namings == {Naming(INVITED, WHO)}
     assert facts.cleared
 
@@ -64,34 +64,34 @@ def test_facts_of_another_connection_do_not_count() -> None:
         Fact(FactKind.CLEARED, other),
         Fact(FactKind.CLAIMED, other, ADA.id, nonce="n"),
     )
-    facts = history_of(ledger(ADA), told, seen(), NOW)
+    facts = Facts(ledger(ADA), NOW, told).history(seen())
     assert (facts.namings, facts.claims, facts.cleared) == (frozenset(), frozenset(), False)
 
 
 def test_an_invitation_made_elsewhere_names_nobody() -> None:
     told = (Fact(FactKind.NAMED, CONNECTION, None, INVITED),)
-    assert history_of(ledger(), told, seen(), NOW).namings == {Naming(INVITED, None)}
+    assert Facts(ledger(), NOW, told).history(seen()).namings == {Naming(INVITED, None)}
 
 
 def test_an_invitation_known_as_ours_later_does_not_contradict_itself() -> None:
     told = (Fact(FactKind.NAMED, CONNECTION, None, INVITED), Fact(FactKind.NAMED, CONNECTION, ADA.id, INVITED))
-    assert history_of(ledger(ADA), told, seen(), NOW).namings == {Naming(INVITED, WHO)}
+    assert Facts(ledger(ADA), NOW, told).history(seen()).namings == {Naming(INVITED, WHO)}
 
 
 def test_a_naming_without_an_invitation_is_none() -> None:
-    assert history_of(ledger(ADA), (Fact(FactKind.NAMED, CONNECTION, ADA.id),), seen(), NOW).namings == frozenset()
+    assert Facts(ledger(ADA), NOW, (Fact(FactKind.NAMED, CONNECTION, ADA.id),)).history(seen()).namings == frozenset()
 
 
 def test_a_claim_counts_until_the_same_claim_is_undone() -> None:
     claims = [row(Fact(FactKind.CLAIMED, CONNECTION, ADA.id, nonce=nonce), ADA) for nonce in ("one", "two")]
     undone = row(Fact(FactKind.UNCLAIMED, CONNECTION, ADA.id, nonce="one"), ADA)
-    facts = history_of(ledger(ADA, facts=(*claims, undone)), (), seen(), NOW)
+    facts = Facts(ledger(ADA, facts=(*claims, undone)), NOW).history(seen())
     assert facts.claims == {Claim(WHO, NOW, undone=True), Claim(WHO, NOW)}
 
 
 def test_a_claim_for_a_session_that_is_gone_counts_for_nobody() -> None:
     claim = row(Fact(FactKind.CLAIMED, CONNECTION, ADA.id, nonce="n"))
-    assert history_of(ledger(facts=(claim,)), (), seen(), NOW).claims == frozenset()
+    assert Facts(ledger(facts=(claim,)), NOW).history(seen()).claims == frozenset()
 
 
 # what invitations name
