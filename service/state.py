@@ -98,22 +98,20 @@ class Signer:
 
     def state(self, state: CallbackState) -> str:
         """Sign the way back of one page of one user's session."""
-        return _text(self._state.dumps([state.session_id, _user_digest(state.user_id), state.page_serial]))
+        return self._state.dumps([state.session_id, _user_digest(state.user_id), state.page_serial])
 
     def read_state(self, state: str) -> ReadState:
         """Raise BadState for everything that we did not sign as a state. Whether it is too old, the row decides."""
         values = _loads(self._state, state)
-        if values is None or not _shaped(values, (str, str, int)):
+        if not _shaped(values, (str, str, int)):
             raise BadState
         return ReadState(SessionId(values[0]), values[1], values[2])
 
     def result(self, result: Result) -> str:
         """Sign the outcome for the host's backend, valid for `RESULT_SECONDS`."""
         user = _user_digest(result.user_id)
-        return _text(
-            self._result.dumps(
-                [result.session_id, result.tenant, user, result.status, result.connection_id or "", result.at]
-            )
+        return self._result.dumps(
+            [result.session_id, result.tenant, user, result.status, result.connection_id or "", result.at]
         )
 
     def read_result(self, result: str, tenant: Tenant, user_id: UserId, now: float) -> Result:
@@ -122,7 +120,7 @@ class Signer:
         Mallory may hand in Ada's result as her own: the digest of its user is inside, so it fails for her.
         """
         values = _loads(self._result, result)
-        if values is None or not _shaped(values, (str, str, str, str, str, int)):
+        if not _shaped(values, (str, str, str, str, str, int)):
             raise BadState
         session_id, owner, user, status, connection_id, at = values
         if owner != tenant or not hmac.compare_digest(user, _user_digest(user_id)):
@@ -134,8 +132,8 @@ class Signer:
     def _derive(self, serializer: URLSafeSerializer, salt: str, token: PageToken, kid: str) -> str:
         values = [token.session_id, token.serial, token.issued_at]
         if kid == self._newest or kid not in self._keys:
-            return _text(serializer.dumps(values))
-        return _text(_serializer(self._keys[kid], salt).dumps(values))
+            return serializer.dumps(values)
+        return _serializer(self._keys[kid], salt).dumps(values)
 
 
 class _Plain(URLSafeSerializer):
@@ -166,7 +164,7 @@ def _user_digest(user_id: str) -> str:
 
 def _page_token(serializer: URLSafeSerializer, token: str) -> PageToken:
     values = _loads(serializer, token)
-    if values is None or not _shaped(values, (str, int, int)):
+    if not _shaped(values, (str, int, int)):
         raise NotFound("This link is not known here")
     return PageToken(SessionId(values[0]), values[1], values[2])
 
@@ -195,7 +193,3 @@ def _shaped(values: Any, types: tuple[type, ...]) -> bool:
         and len(values) == len(types)
         and all(type(value) is kind for value, kind in zip(values, types, strict=True))
     )
-
-
-def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode()
