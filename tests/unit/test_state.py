@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import BadState, NotFound
 from service.model import SessionId, Tenant, UserId
-from service.state import RESULT_SECONDS, CallbackState, PageToken, Result, Signer, digest, key_id
+from service.state import CallbackState, PageToken, Result, Signer, digest, key_id
 
 OLD, NEW, FOREIGN = "o" * 32, "n" * 32, "f" * 32
 SIGNER = Signer([NEW, OLD])
@@ -55,7 +55,7 @@ def test_what_was_signed_for_one_purpose_is_refused_for_every_other(kind: str, o
 
 @pytest.mark.parametrize("kind", READERS)
 @pytest.mark.parametrize(
-    "text", ["", ".", "..", "a.b", "a" * 2049, "é.é", "\x00", "\ud800", "W10.\ud800", "=", "W10.W10"]
+    "text", ["", ".", "..", "a.b", "a" * 2049, "é.é", "\x00", "\ud800", "W10.\ud800", "\ud800.W10", "=", "W10.W10"]
 )
 def test_what_nobody_signed_is_refused(kind: str, text: str) -> None:
     read, _, refusal = READERS[kind]
@@ -85,8 +85,11 @@ def test_a_signature_spelled_with_other_spare_bits_is_refused() -> None:
 
 
 def test_what_is_longer_than_anything_we_sign_is_refused_even_if_it_is_signed() -> None:
+    longest, longer = (SIGNER.state(CallbackState(SessionId("s" * size), ADA, 1)) for size in (1462, 1463))
+    assert (len(longest), len(longer)) == (2048, 2050)
+    assert SIGNER.read_state(longest).is_for(ADA)
     with pytest.raises(BadState):
-        SIGNER.read_state(SIGNER.state(CallbackState(SessionId("s" * 2000), ADA, 1)))
+        SIGNER.read_state(longer)
 
 
 @pytest.mark.parametrize("user_id", ["\U0001f600" * 255, "\u4e00" * 255, "u" * 255])
@@ -144,6 +147,12 @@ def test_a_url_made_before_the_rotation_is_derived_again_with_its_own_key() -> N
     assert SIGNER.embed_token(TOKEN, kid) == before.embed_token(TOKEN, kid) != EMBED
 
 
+def test_a_redirect_url_made_before_the_rotation_is_derived_again_with_its_own_key() -> None:
+    before = Signer([OLD])
+    kid = before.newest_key_id
+    assert SIGNER.connect_token(TOKEN, kid) == before.connect_token(TOKEN, kid) != CONNECT
+
+
 def test_a_url_whose_key_is_gone_is_derived_with_the_newest() -> None:
     assert Signer([NEW]).embed_token(TOKEN, key_id(OLD)) == EMBED
 
@@ -190,13 +199,13 @@ def test_a_result_of_another_tenant_is_refused() -> None:
         SIGNER.read_result(OUTCOME, Tenant("elsewhere"), ADA, AT)
 
 
-@pytest.mark.parametrize("now", [AT + RESULT_SECONDS + 0.1, AT - 60.1])
+@pytest.mark.parametrize("now", [AT + 600.1, AT - 60.1])
 def test_a_result_out_of_its_ten_minutes_is_refused(now: float) -> None:
     with pytest.raises(BadState, match="too old"):
         SIGNER.read_result(OUTCOME, TENANT, ADA, now)
 
 
-@pytest.mark.parametrize("now", [AT + RESULT_SECONDS, AT - 60])
+@pytest.mark.parametrize("now", [AT + 600, AT - 60])
 def test_a_result_within_its_ten_minutes_holds(now: float) -> None:
     assert SIGNER.read_result(OUTCOME, TENANT, ADA, now) == RESULT
 
