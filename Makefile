@@ -13,7 +13,7 @@ export CHROMIUM
 NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_executable as driver; print(driver()[0])'
 PYTEST := $(BIN)/coverage run -m pytest -q --durations=10
 
-.PHONY: help dev test check format types contracts javascript unit browser coverage bench simulate kill forgeries browser-installed clean
+.PHONY: help dev test check format types contracts javascript unit browser coverage bench simulate kill forgeries mutants browser-installed clean
 
 help: ## what can be made here
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -66,6 +66,9 @@ kill: .venv/.dev ## workers killed at random moments under load, on both databas
 
 forgeries: .venv/.dev ## a million changed states and tokens, of which none may be accepted; options in ARGS="…"
 	$(BIN)/python -m tests.load.forge $(ARGS)
+
+mutants: .venv/.dev ## the modules that decide, changed in every small way: their tests must notice; options in ARGS="…"
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 browser-installed:
 	@scripts/browser >/dev/null
