@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from service.attribution import clears, judge, settle, stays_unclear
+from service.attribution import claim_refusal, clears, judge, settle, stays_unclear
 from service.ledger import OwnInvitation
 from service.model import Claim, ConnectionId, EvidenceKind, InvitationId, Verdict
 from tests.unit.given import (
@@ -141,3 +141,21 @@ def test_a_presumed_owner_is_overturned_by_a_claim() -> None:
 def test_an_owner_by_invitation_is_lost_when_another_invitation_contradicts() -> None:
     facts = history(namings=[named(ADA, "inv_1"), named(BOB, "inv_2")])
     assert settle(Verdict(EvidenceKind.INVITATION, ADA), facts).who is None
+
+
+# claims, at the edges
+
+
+def test_a_claim_for_the_session_that_its_own_invitation_shows_is_not_refused() -> None:
+    assert claim_refusal(history(namings=[named(ADA)]), ADA) is None
+
+
+def test_a_refused_claim_is_told_why() -> None:
+    shown = "an invitation shows that another session made this connection"
+    assert claim_refusal(history(namings=[named(BOB)]), ADA) == shown
+    assert claim_refusal(history(claims=[Claim(BOB, NOW)]), ADA) == "this connection is already attributed"
+
+
+def test_a_claim_does_not_settle_what_another_sessions_invitation_names_too() -> None:
+    facts = history(claims=[Claim(ADA, NOW)], namings=[named(ADA, "inv_1"), named(BOB, "inv_2")])
+    assert judge(facts) == Verdict(candidates=frozenset({ADA, BOB}))

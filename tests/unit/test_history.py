@@ -1,7 +1,7 @@
 """From rows to the history of one connection: what counts for it, and what does not."""
 
 from service.history import Facts, namings
-from service.ledger import Fact, FactKind
+from service.ledger import Fact, FactKind, FactRow
 from service.model import Candidate, Claim, ConnectionId, InvitationId, Naming, Reveal, SessionId
 from tests.unit.given import (
     CONNECTION,
@@ -92,6 +92,19 @@ def test_a_claim_counts_until_the_same_claim_is_undone() -> None:
 def test_a_claim_for_a_session_that_is_gone_counts_for_nobody() -> None:
     claim = row(Fact(FactKind.CLAIMED, CONNECTION, ADA.id, nonce="n"))
     assert Facts(ledger(facts=(claim,)), NOW).history(seen()).claims == frozenset()
+
+
+def test_only_a_claim_is_a_claim_and_only_a_naming_names() -> None:
+    named = Fact(FactKind.NAMED, CONNECTION, ADA.id, INVITED)
+    claimed = Fact(FactKind.CLAIMED, CONNECTION, ADA.id, INVITED, nonce="n")
+    assert Facts(ledger(ADA), NOW, (named,)).history(seen()).claims == frozenset()
+    assert Facts(ledger(ADA), NOW, (claimed,)).history(seen()).namings == frozenset()
+
+
+def test_half_a_name_is_nobody() -> None:
+    reveal = Fact(FactKind.REVEALED, session_id=ADA.id, provider_at=1.0)
+    halves = FactRow(reveal, NOW, TENANT, None), FactRow(reveal, NOW, None, ADA.user_id)
+    assert Facts(ledger(ADA, facts=halves), NOW).history(seen()).reveals == frozenset()
 
 
 # what invitations name

@@ -169,6 +169,31 @@ def test_without_a_connection_or_a_link_nothing_is_reconnected(changed: dict[str
     assert books.take(mended(601)).joins == ()
 
 
+def test_only_the_pages_own_start_counts_and_the_first_of_them() -> None:
+    books = books_with(BY_LINK)
+    books.reveal(OWNER, 100)
+    books.revoke(MENDING, 100)
+    books.reveal(MENDING, 900, edits=CONNECTION)
+    assert books.take(mended(599)).joins == ()
+    assert books.take(mended(600)).joins == (Join(MENDING.id, CONNECTION, EvidenceKind.RECONNECT),)
+
+
+def test_a_start_of_unknown_time_came_before_every_change() -> None:
+    books = books_with(BY_LINK)
+    books.facts[-1] = row(replace(books.facts[-1].fact, provider_at=None), MENDING)
+    assert books.take(mended(1)).joins == (Join(MENDING.id, CONNECTION, EvidenceKind.RECONNECT),)
+
+
+def test_a_session_that_makes_new_connections_reconnects_nothing_by_its_link() -> None:
+    assert books_with(replace(BY_LINK, mode=Mode.CONNECT)).take(mended(601)).joins == ()
+
+
+def test_a_link_for_a_connection_that_is_not_recorded_reconnects_nothing() -> None:
+    books = books_with(BY_LINK)
+    del books.connections[CONNECTION]
+    assert books.take() == Changes()
+
+
 def test_a_reconnect_by_invitation_does_not_count_by_the_users_word() -> None:
     books = books_with(replace(BY_INVITATION, finished_at=NOW))
     books.reveal(BY_INVITATION, 600, edits=CONNECTION)
