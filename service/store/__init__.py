@@ -17,17 +17,14 @@ from service.store.inbox import Inbox
 from service.store.intents import Intents
 from service.store.keys import Keys
 from service.store.logbook import Logbook
-from service.store.migrate import migrate, pending
+from service.store.migrate import NewerDatabase, migrate, pending
 from service.store.seal import Seal
 from service.store.sessions import Sessions
 from service.store.sqlite import SqliteEngine
 from service.store.tx import Engine
 from service.store.worklist import Worklist
 
-__all__ = ["Store", "engine_for", "migrate", "pending"]
-
-
-_TOUCH = "UPDATE schema_version SET applied_at = applied_at WHERE version = 1"
+__all__ = ["NewerDatabase", "Store", "engine_for", "migrate", "pending"]
 
 
 class Store:
@@ -47,7 +44,7 @@ class Store:
         self.intents = Intents(engine, new_id)
 
     async def open(self) -> None:
-        """Connect and bring the schema up to date. Raises Unavailable."""
+        """Connect and bring the schema up to date. Raises Unavailable, NewerDatabase."""
         await self.engine.open()
         await migrate(self.engine)
 

@@ -2,18 +2,30 @@
 
 from importlib.resources import files
 
+from service.errors import BadSettings
 from service.store.tx import Engine, Tx
+
+
+class NewerDatabase(BadSettings):
+    """The database was migrated by a later version: what its columns mean is not known here."""
+
+    def __init__(self, version: int, known: int) -> None:
+        super().__init__(
+            f"The database is at schema {version}, of a newer magiclink; this one knows {known} at most. Install the "
+            "newer version again, or restore a backup from before it"
+        )
+
 
 _TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at DOUBLE PRECISION NOT NULL)"
 
 
 async def migrate(engine: Engine) -> list[str]:
-    """Apply what is missing and name it; nothing to do gives an empty list. Raises Unavailable."""
+    """Apply what is missing and name it; nothing to do gives an empty list. Raises Unavailable, NewerDatabase."""
     return await engine.write(_apply_missing)
 
 
 async def pending(engine: Engine) -> list[str]:
-    """The migrations that the database has not had yet."""
+    """The migrations that the database has not had yet. Raises Unavailable, NewerDatabase."""
     return [name for _, name, _ in await engine.write(_missing)]
 
 
@@ -32,7 +44,11 @@ def _missing(tx: Tx) -> list[tuple[int, str, str]]:
         tx.run("SELECT pg_advisory_xact_lock(7246001)")
     tx.run(_TABLE)
     have = {row["version"] for row in tx.all("SELECT version FROM schema_version")}
-    return [(version, name, sql) for version, name, sql in _migrations() if version not in have]
+    known = _migrations()
+    newest = known[-1][0]
+    if max(have, default=0) > newest:
+        raise NewerDatabase(max(have), newest)
+    return [(version, name, sql) for version, name, sql in known if version not in have]
 
 
 def _migrations() -> list[tuple[int, str, str]]:

@@ -5,7 +5,9 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -132,6 +134,19 @@ def test_a_database_that_cannot_be_opened_stops_the_start_in_one_line(environ: d
     result = CliRunner(env=environ).invoke(cli.main, ["serve", *ANYWHERE])
     assert result.exit_code == 1
     assert result.stderr == "Error: The database file cannot be opened\n"
+
+
+def test_a_database_of_a_newer_version_stops_every_command_in_one_line(environ: dict[str, str]) -> None:
+    shell = CliRunner(env=environ)
+    assert shell.invoke(cli.main, ["migrate"]).exit_code == 0
+    path = environ["MAGICLINK_DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("INSERT INTO schema_version VALUES (9999, 1)")
+    for command in (["serve", *ANYWHERE], ["migrate"], ["keys", "list"]):
+        result = shell.invoke(cli.main, command)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: The database is at schema 9999, of a newer magiclink; ")
+        assert len(result.stderr.splitlines()) == 1
 
 
 def test_commands_without_settings_name_the_variables() -> None:

@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from email.utils import formatdate
 from pathlib import Path
 
@@ -94,6 +96,16 @@ async def test_a_database_behind_asks_for_migrations(tmp_path: Path) -> None:
     finding = (await found(settings(tmp_path), provider()))["database"]
     assert finding.level == "bad"
     assert "magiclink migrate" in finding.says
+
+
+async def test_a_database_of_a_newer_version_is_a_finding(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    await upkeep.migrate(known)
+    with closing(sqlite3.connect(tmp_path / "magiclink.db", isolation_level=None)) as file:
+        file.execute("INSERT INTO schema_version VALUES (9999, 1)")
+    finding = (await found(known, provider()))["database"]
+    assert finding.level == "bad"
+    assert "of a newer magiclink" in finding.says
 
 
 async def test_a_database_that_is_away_names_its_setting(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from service.errors import Unavailable
-from service.store import Store, migrate, pending
+from service.store import NewerDatabase, Store, migrate, pending
+from service.store.postgres import PostgresEngine
 from service.store.sqlite import SqliteEngine
-from service.store.tx import Engine
+from service.store.tx import Engine, Tx
 from tests.clock import Clock
 from tests.unit.store.rooms import create, fresh
 
@@ -26,6 +28,39 @@ async def test_migrating_twice_changes_nothing_the_second_time(store: Store) -> 
     await create(store, fresh())
     assert await migrate(store.engine) == []
     assert (await store.sessions.get(fresh().id)).user_id == "ada"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def neighbours(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> list[Engine]:
+    """Several processes' doors to one empty database; none is open."""
+    if request.param == "sqlite":
+        return [SqliteEngine(str(tmp_path / "store.db"), clock.now) for _ in range(5)]
+    url: str = request.getfixturevalue("emptied_url")
+    return [PostgresEngine(url, clock.now) for _ in range(5)]
+
+
+async def test_of_several_that_migrate_at_once_one_does(neighbours: list[Engine]) -> None:
+    async def begin(engine: Engine) -> list[str]:
+        await engine.open()
+        return await migrate(engine)
+
+    applied = await asyncio.gather(*(begin(engine) for engine in neighbours))
+    assert sorted(map(bool, applied)) == [False] * 4 + [True]
+    assert await pending(neighbours[0]) == []
+    for engine in neighbours:
+        await engine.close()
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_left_alone(store: Store) -> None:
+    def upgrade(tx: Tx) -> None:
+        tx.run("INSERT INTO schema_version (version, applied_at) VALUES (9999, 1)")
+
+    await store.engine.write(upgrade)
+    for use in (migrate, pending):
+        with pytest.raises(NewerDatabase, match="at schema 9999, of a newer magiclink"):
+            await use(store.engine)
+    rows = await store.engine.read(lambda tx: tx.all("SELECT version FROM schema_version"))
+    assert 9999 in [row["version"] for row in rows]
 
 
 async def test_each_migration_is_noted_once_with_its_time(store: Store) -> None:
