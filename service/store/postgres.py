@@ -7,6 +7,8 @@ same step tells all processes: NOTIFY makes commits wait for each other, so it s
 
 import asyncio
 import logging
+import selectors
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +82,7 @@ class PostgresEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unnumbered = threading.Event()
         self._closing = threading.Event()
+        self._bell: tuple[socket.socket, ...] = ()  # the listener wakes when the other end closes
         self._threads: list[threading.Thread] = []
 
     @property
@@ -103,6 +106,7 @@ class PostgresEngine:
             await self._loop.run_in_executor(self._pool, self._connection)
         except psycopg.Error as exc:
             raise Unavailable("The database does not answer") from exc
+        self._bell = socket.socketpair()
         for name, target in (("store-number", self._number_forever), ("store-listen", self._listen_forever)):
             thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
@@ -112,11 +116,15 @@ class PostgresEngine:
         """See Engine."""
         self._closing.set()
         self._unnumbered.set()
+        for bell in self._bell[1:]:
+            bell.close()
         pool, self._pool = self._pool, None
         if pool is not None:
             await asyncio.to_thread(pool.shutdown)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
+        for bell in self._bell:
+            bell.close()
         for connection in list(self._open):
             connection.close()
 
@@ -212,8 +220,7 @@ class PostgresEngine:
     def _listen(self, connection: psycopg.Connection[Any], last: int) -> int:
         last = last or _end(connection)
         while not self._closing.is_set():
-            for _ in connection.notifies(timeout=_SWEEP_SECONDS, stop_after=1):
-                pass
+            self._await_news(connection)
             rows = connection.execute(
                 "SELECT seq, session_id FROM events WHERE seq > %s ORDER BY seq LIMIT 5000", (last,)
             ).fetchall()
@@ -221,6 +228,16 @@ class PostgresEngine:
                 last = rows[-1][0]
                 self._tell({session or "" for _, session in rows})
         return last
+
+    def _await_news(self, connection: psycopg.Connection[Any]) -> None:
+        """Until the server says a word, the engine closes, or the sweep is due."""
+        if list(connection.notifies(timeout=0)):  # came while the last news was being read
+            return
+        with selectors.DefaultSelector() as selector:
+            for each in (connection, self._bell[0]):
+                selector.register(each, selectors.EVENT_READ)
+            selector.select(_SWEEP_SECONDS)
+        list(connection.notifies(timeout=0))
 
     def _tell(self, sessions: set[str]) -> None:
         if self._loop is None or self._loop.is_closed():
