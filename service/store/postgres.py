@@ -40,8 +40,9 @@ _NUMBER = """
 UPDATE events SET seq = n.seq FROM (
   SELECT id, (SELECT COALESCE(MAX(seq), 0) FROM events) + ROW_NUMBER() OVER (ORDER BY drawn) AS seq
   FROM events WHERE seq IS NULL
-) n WHERE events.id = n.id RETURNING events.session_id
+) n WHERE events.id = n.id
 """
+_NEWS = "SELECT seq, session_id FROM events WHERE seq > %s ORDER BY seq LIMIT 5000"
 
 
 class PostgresDialect:
@@ -82,6 +83,7 @@ class PostgresEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unnumbered = threading.Event()
         self._closing = threading.Event()
+        self._last: int | None = None  # the position of the newest event that was told of here
         self._bell: tuple[socket.socket, ...] = ()  # the listener wakes when the other end closes
         self._threads: list[threading.Thread] = []
 
@@ -150,17 +152,21 @@ class PostgresEngine:
         attempts = 0
         while True:
             attempts += 1
+            begun = False
             try:
                 connection = self._connection()
                 with connection.transaction():
+                    begun = True
                     tx = Tx(connection.cursor(), self._dialect)
                     return unit(tx), tx
             except _LOST_RACE as exc:
                 if attempts == _ATTEMPTS:
                     raise Unavailable from exc
             except (psycopg.OperationalError, psycopg.InternalError) as exc:
-                self._discard()
-                raise Unavailable from exc
+                # One that was ended while it lay idle, as by a restart of the server, has done nothing: take a new one.
+                had_one = self._discard()
+                if begun or attempts > 1 or not had_one:
+                    raise Unavailable from exc
 
     def _connection(self) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
@@ -174,60 +180,51 @@ class PostgresEngine:
         self._open.add(connection)
         return connection
 
-    def _discard(self) -> None:
-        """After a failure the connection is closed: what state it is in nobody needs to know."""
+    def _discard(self) -> bool:
+        """After a failure the connection is closed: what state it is in nobody needs to know. False where none was."""
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
         self._local.connection = None
         if connection is not None:
             self._open.discard(connection)
             connection.close()
+        return connection is not None
 
     async def number(self) -> None:
         """Give their positions to all events that are committed, now; it happens by itself a moment later."""
         if self._pool is not None:
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._number)
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._attempt, _number)
 
     def _number_forever(self) -> None:
         while not self._closing.is_set():
             self._unnumbered.wait(_SWEEP_SECONDS)  # what a killed process left is found by the next sweep
             self._unnumbered.clear()
             try:
-                self._number()
-            except psycopg.Error:
-                self._discard()
+                self._attempt(_number)
+            except (Unavailable, psycopg.Error):  # away, or opened and not migrated yet
                 self._closing.wait(_SWEEP_SECONDS)
 
-    def _number(self) -> None:
-        connection = self._connection()
-        with connection.transaction():
-            connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            if connection.execute(_NUMBER).fetchone() is not None:
-                connection.execute(f"NOTIFY {_CHANNEL}")
-
     def _listen_forever(self) -> None:
-        last = 0
         while not self._closing.is_set():
             try:
                 with psycopg.connect(self._url, autocommit=True, **_CONNECT) as connection:  # type: ignore[arg-type]
                     connection.execute(f"LISTEN {_CHANNEL}")
-                    last = self._listen(connection, last)
+                    self._listen(connection)
             except psycopg.errors.UndefinedTable:  # opened, and not migrated yet
                 self._closing.wait(_SWEEP_SECONDS)
             except psycopg.Error:
                 _log.warning("the database does not answer; live news waits")
                 self._closing.wait(_SWEEP_SECONDS)
 
-    def _listen(self, connection: psycopg.Connection[Any], last: int) -> int:
-        last = last or _end(connection)
+    def _listen(self, connection: psycopg.Connection[Any]) -> None:
+        """Begins where an earlier connection ended: what was told while there was none is told of now."""
+        end = _end(connection)
+        self._last = end if self._last is None else min(self._last, end)
         while not self._closing.is_set():
-            self._await_news(connection)
-            rows = connection.execute(
-                "SELECT seq, session_id FROM events WHERE seq > %s ORDER BY seq LIMIT 5000", (last,)
-            ).fetchall()
+            rows = connection.execute(_NEWS, (self._last,)).fetchall()
             if rows:
-                last = rows[-1][0]
+                self._last = rows[-1][0]
                 self._tell({session or "" for _, session in rows})
-        return last
+            self._await_news(connection)
 
     def _await_news(self, connection: psycopg.Connection[Any]) -> None:
         """Until the server says a word, the engine closes, or the sweep is due."""
@@ -244,6 +241,12 @@ class PostgresEngine:
             return
         for tell in self._news:
             self._loop.call_soon_threadsafe(tell, sessions)
+
+
+def _number(tx: Tx) -> None:
+    tx.run(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    if tx.run(_NUMBER):
+        tx.run(f"NOTIFY {_CHANNEL}")
 
 
 def _end(connection: psycopg.Connection[Any]) -> int:

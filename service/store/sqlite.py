@@ -196,6 +196,8 @@ class SqliteEngine:
                 connection = connection or self._connect()
                 self._commit(connection, group)
             except sqlite3.Error as exc:
+                if _is_busy(exc):
+                    group += self._all_waiting()
                 _fail(group, exc)
                 connection = _discard(connection)
             self._deliver(group)
@@ -212,6 +214,13 @@ class SqliteEngine:
                 break
             group.append(job)
         return group
+
+    def _all_waiting(self) -> list[_Job[Any]]:
+        """Whoever came while a lock was waited for in vain: they would wait as long again for the same one."""
+        found: list[_Job[Any]] = []
+        while more := self._waiting():
+            found += more
+        return found
 
     def _commit(self, connection: sqlite3.Connection, group: list[_Job[Any]]) -> None:
         connection.execute("BEGIN IMMEDIATE")
@@ -254,6 +263,10 @@ class SqliteEngine:
             tell(woken)
         for ask in self._work if any(job.work_due for job in done) else ():
             ask()
+
+
+def _is_busy(exc: sqlite3.Error) -> bool:
+    return getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 def _fail(group: list[_Job[Any]], cause: sqlite3.Error) -> None:

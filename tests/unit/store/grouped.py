@@ -1,9 +1,10 @@
 """A SQLite engine over a bare table, and a way to have several units committed as one group."""
 
 import asyncio
+import resource
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,14 @@ def insert(number: int, size: int = 0) -> Unit:
 
 async def ids(engine: SqliteEngine) -> list[int]:
     return [row["id"] for row in await engine.read(lambda tx: tx.all("SELECT id FROM t ORDER BY id"))]
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """A write beyond that many bytes fails with an I/O error, as on a failing disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -9,6 +9,7 @@ from service.store.postgres import PostgresEngine
 from service.store.sqlite import SqliteEngine
 from service.store.tx import Engine, Tx
 from tests.clock import Clock
+from tests.unit.store.grouped import files_no_larger_than
 from tests.unit.store.rooms import create, fresh
 
 FIRST = "0001_first.sql"
@@ -89,4 +90,13 @@ async def test_a_database_that_only_reads_is_not_well(tmp_path: Path, clock: Clo
     await found.engine.write(lambda tx: tx.run("PRAGMA query_only = 1"))
     with pytest.raises(Unavailable):
         await found.check()
+    await found.close()
+
+
+async def test_a_full_disk_is_not_well_and_is_well_again_when_there_is_room(tmp_path: Path, clock: Clock) -> None:
+    found = Store(SqliteEngine(str(tmp_path / "t.db"), clock.now), clock=clock.now, new_id=str, keys=("k" * 32,))
+    await found.open()
+    with files_no_larger_than(0), pytest.raises(Unavailable):
+        await found.check()
+    await found.check()
     await found.close()

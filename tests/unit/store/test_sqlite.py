@@ -1,11 +1,10 @@
 """Grouped commits keep stories whole: what fails leaves nothing, what ends the transaction fails the whole group."""
 
 import asyncio
-import resource
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -14,20 +13,9 @@ from service.errors import NotFound, Unavailable
 from service.store.sqlite import SqliteEngine
 from service.store.tx import Tx
 from tests.clock import Clock
-from tests.unit.store.grouped import PATIENCE_SECONDS, ids, in_one_group, insert, opened
+from tests.unit.store.grouped import PATIENCE_SECONDS, files_no_larger_than, ids, in_one_group, insert, opened
 
 PAGES = 4096 * 40
-
-
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """A write beyond that many bytes fails with an I/O error, as on a failing disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def failing(tx: Tx) -> None:
@@ -164,6 +152,23 @@ async def test_while_another_process_holds_the_file_nothing_is_half_done(tmp_pat
         other.close()
         assert await engine.write(insert(2)) == 1
         assert await ids(engine) == [2]
+
+
+async def test_whoever_comes_while_another_process_holds_the_file_waits_no_longer_than_the_first(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        await engine.write(lambda tx: tx.run("PRAGMA busy_timeout = 400"))
+        with closing(sqlite3.connect(tmp_path / "t.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            began = perf_counter()
+            waiting = [engine.write(insert(number)) for number in range(600)]  # more than two groups
+            outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+            took = perf_counter() - began
+            other.execute("ROLLBACK")
+        assert {type(one) for one in outcomes} == {Unavailable}
+        assert took < 1.2
+        assert await ids(engine) == []
 
 
 async def test_a_result_is_durable_before_it_is_given(tmp_path: Path, clock: Clock) -> None:
