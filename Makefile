@@ -13,7 +13,7 @@ export CHROMIUM
 NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_executable as driver; print(driver()[0])'
 PYTEST := $(BIN)/coverage run -m pytest -q --durations=10
 
-.PHONY: help dev test check format types contracts javascript unit browser coverage bench simulate kill forgeries mutants browser-installed clean
+.PHONY: help dev test check format types contracts javascript unit browser coverage bench simulate kill away forgeries mutants browser-installed clean
 
 help: ## what can be made here
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -63,6 +63,10 @@ simulate: .venv/.dev ## seeded histories of users, troubles and crashes; options
 kill: .venv/.dev ## workers killed at random moments under load, on both databases; options in ARGS="…"
 	$(BIN)/python -m tests.load.kill --database sqlite $(ARGS)
 	$(BIN)/python -m tests.load.kill --database postgresql --workers 3 $(ARGS)
+
+away: .venv/.dev ## the database away, full or read-only for half a minute under load; options in ARGS="…"
+	$(BIN)/python -m tests.load.away --database sqlite $(ARGS)
+	$(BIN)/python -m tests.load.away --database postgresql $(ARGS)
 
 forgeries: .venv/.dev ## a million changed states and tokens, of which none may be accepted; options in ARGS="…"
 	$(BIN)/python -m tests.load.forge $(ARGS)

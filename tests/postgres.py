@@ -35,20 +35,30 @@ class Postgres:
     def database(self) -> Iterator[str]:
         """Makes a database, gives its address, and drops it afterwards, whoever is still connected."""
         name = f"test_{next(self._numbers)}"
-        self._administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        self.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
         try:
             yield self.url(name)
         finally:
-            self._administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            self.administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def _administer(self, statement: sql.Composed) -> None:
+    def administer(self, *statements: sql.SQL | sql.Composed) -> None:
+        """Run these as the server's owner, each by itself."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)
+            for statement in statements:
+                connection.execute(statement)
 
     def start(self) -> None:
         """Initialises the folder and starts the server; PostgreSQL's own words are in the error where it will not."""
         _copy_server(self._home / "wheel")
         self._run("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres", "-D", "data")
+        self.resume()
+
+    def stop(self) -> None:
+        """As a crash: whoever is connected is cut off, and nothing is written any more."""
+        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", "data")
+
+    def resume(self) -> None:
+        """Start it (again), and wait until it answers."""
         self._run("pg_ctl", "start", "-w", "-D", "data", "-l", "log", "-o", f"{_SETTINGS} -k {self._home}")
 
     def _run(self, program: str, *options: str) -> None:

@@ -57,8 +57,11 @@ def undecided(provided: Provided, books: Books) -> int:
     missing = provided.connections.keys() - books.connections.keys()
     waiting = [row for row in books.connections.values() if row["waiting"]]
     letters = [row for row in books.tables["inbox"] if row["done_at"] is None]
-    leased = [row for row in books.tables["work"] if row["lease"] is not None or row["kind"] in {"prepare", "withdraw"}]
-    return len(missing) + len(waiting) + len(letters) + len(leased)
+    work = [
+        row for row in books.tables["work"] if row["kind"] != "documents"
+    ]  # bills come and come, and decide nothing
+    under_way = [row for row in work if row["lease"] is not None or row["kind"] in {"prepare", "withdraw"}]
+    return len(missing) + len(waiting) + len(letters) + len(under_way)
 
 
 def audit(provided: Provided, books: Books, wishes: list[Wish]) -> Findings:

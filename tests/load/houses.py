@@ -1,0 +1,188 @@
+"""Real processes for the load tests: the sandbox and the workers on real ports, as they are started and ended.
+
+Their time goes faster than ours (`speed`), so that a lease ends within seconds; with a speed of 1 they are `magiclink
+serve` and `magiclink sandbox` themselves.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from time import perf_counter, time  # noqa: TID251 - real processes live in real time
+
+import httpx
+
+from service.store import engine_for
+from tests.load.audit import Provided, undecided
+from tests.load.crowd import KEY, ORIGIN
+from tests.postgres import running_postgres
+from tests.simulation.checks import Books, read_books
+
+ROOT = Path(__file__).parents[2]
+SECRET = "whsec_a2lsbGluZy1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"
+_START_SECONDS = 60.0
+_SETTLE_SECONDS = 400.0  # of the workers' time: a lease, a lost call, an invitation that may still name something
+
+
+class House:
+    """A process on a port of its own; ended and started again on the same one."""
+
+    def __init__(self, command: list[str], port: int, environ: Mapping[str, str]) -> None:
+        self._said = TemporaryFile()  # noqa: SIM115 - closed with the process
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = [sys.executable, "-m", *command, "--port", str(port)]
+        self._environ = os.environ | dict(environ)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, cwd=ROOT, env=self._environ, stdout=subprocess.DEVNULL, stderr=self._said
+        )
+
+    async def ready(self) -> None:
+        began = perf_counter()
+        async with httpx.AsyncClient(trust_env=False, timeout=1) as http:
+            while not await _answers(http, f"{self.url}/readyz"):
+                self.require_alive()
+                assert perf_counter() - began < _START_SECONDS, f"{self._command} does not become ready"
+                await asyncio.sleep(0.05)
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+    def end(self, how: signal.Signals, patience_seconds: float | None = None) -> int:
+        """Its exit code. Raises subprocess.TimeoutExpired."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        return self._process.wait(patience_seconds)
+
+    def require_alive(self) -> None:
+        """Raise AssertionError, with its last words, where it ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            raise AssertionError(f"{self._command} ended by itself: {self.said()[-4000:]}")
+
+    def said(self) -> str:
+        """What it wrote to its standard error so far."""
+        size = os.fstat(self._said.fileno()).st_size
+        return os.pread(self._said.fileno(), size, 0).decode()  # the place to write at is the process's too
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+        self._said.close()
+
+
+class Street:
+    """The sandbox and so many workers on one database."""
+
+    def __init__(self, url: str, workers: int, speed: float) -> None:
+        self.url = url
+        self.speed = speed
+        self.since = time()
+        ports = [_free_port() for _ in range(workers + 1)]
+        hurry = ["--speed", str(speed), "--since", str(self.since)]
+        ours = ["service", "serve"] if speed == 1 else ["tests.load.hurried", "service", *hurry]
+        theirs = ["service", "sandbox"] if speed == 1 else ["tests.load.hurried", "sandbox", *hurry]
+        self.sandbox = House(theirs, ports[0], _sandbox_settings(ports[0], ports[1]))
+        settings = _settings(url, ports[1], ports[0])
+        self.workers = [House(ours, port, settings) for port in ports[1:]]
+
+    @property
+    def houses(self) -> list[House]:
+        return [self.sandbox, *self.workers]
+
+    def now(self) -> float:
+        """The time in these houses."""
+        return self.since + (time() - self.since) * self.speed
+
+    async def start(self) -> None:
+        for house in self.houses:
+            house.start()
+            await house.ready()
+
+    def require_alive(self) -> None:
+        for house in self.houses:
+            house.require_alive()
+
+    async def settled(self) -> tuple[Provided, Books]:
+        """Wait until nothing is left to do, or for as long as that may take."""
+        ends_at = perf_counter() + _SETTLE_SECONDS / self.speed + 10
+        engine = engine_for(self.url, time)
+        await engine.open()
+        try:
+            while True:
+                books, provided = await read_books(engine), Provided.read(self.sandbox.url)
+                if not undecided(provided, books) or perf_counter() > ends_at:
+                    return provided, books
+                await asyncio.sleep(0.5)
+        finally:
+            await engine.close()
+
+
+@contextmanager
+def standing(url: str, workers: int, speed: float) -> Iterator[Street]:
+    """A street whose houses are all gone when the block ends; starting it is the caller's."""
+    street = Street(url, workers, speed)
+    try:
+        yield street
+    finally:
+        for house in street.houses:
+            house.close()
+
+
+@contextmanager
+def database(kind: str) -> Iterator[str]:
+    """The address of an empty one."""
+    if kind == "postgresql":
+        with running_postgres() as server, server.database() as url:
+            yield url
+        return
+    with TemporaryDirectory(prefix="magiclink-load-") as folder:
+        yield f"sqlite:///{folder}/magiclink.db"
+
+
+def _settings(url: str, port: int, sandbox_port: int) -> dict[str, str]:
+    return {
+        "MAGICLINK_SECRET_KEYS": "the-only-key-of-these-workers-0123456789",
+        "MAGICLINK_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "MAGICLINK_DATABASE_URL": url,
+        "MAGICLINK_PROVIDER_URL": f"http://127.0.0.1:{sandbox_port}/v2.2",
+        "MAGICLINK_PROVIDER_PAGES_URL": f"http://127.0.0.1:{sandbox_port}",
+        "MAGICLINK_PROVIDER_API_KEY": "sandbox-key",
+        "MAGICLINK_PROVIDER_WEBHOOK_SECRETS": SECRET,
+        "MAGICLINK_ALLOWED_ORIGINS": ORIGIN,
+        "MAGICLINK_API_KEY": KEY,
+    }
+
+
+def _sandbox_settings(port: int, worker_port: int) -> dict[str, str]:
+    return {
+        "SANDBOX_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "SANDBOX_WEBHOOK_URL": f"http://127.0.0.1:{worker_port}/webhooks/nectar",
+        "SANDBOX_WEBHOOK_SECRET": SECRET,
+        "SANDBOX_DATA_DELAY": "30",
+    }
+
+
+async def _answers(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
