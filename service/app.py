@@ -96,18 +96,24 @@ def create_app(settings: Settings, world: World | None = None) -> Starlette:
         try:
             yield
         finally:
-            wired.live.close()
+            leave()
             await wired.worker.stop(_DRAIN_SECONDS)
             if task is not None:
                 await task
+                await wired.worker.stop(_DRAIN_SECONDS)  # for what was being claimed just then
             await wired.http.aclose()
             await wired.store.close()
+
+    def leave() -> None:
+        """The end is near: streams end, and no work is begun that would have to be waited for."""
+        wired.live.close()
+        wired.worker.retire()
 
     app = Starlette(
         routes=_routes(settings, world, wired),
         lifespan=lifespan,
     )
-    app.state.close_streams = wired.live.close
+    app.state.leave = leave
     app.state.wired = wired
     app.add_middleware(Observed, metrics=wired.metrics)
     if settings.trusted_proxies:  # the outermost: whose word on the client's address is believed

@@ -82,8 +82,8 @@ class House(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # A stream never ends by itself; uvicorn would wait its whole grace for it.
-        if close_streams := getattr(self.app.state, "close_streams", None):
-            close_streams()
+        if leave := getattr(self.app.state, "leave", None):
+            leave()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -140,7 +140,10 @@ def _why_not(exc: OSError, host: str, port: int, option: str) -> str:
 
 
 def run(open_houses: Callable[[], Sequence[House]], started: Callable[[], object]) -> None:
-    """Opens the houses in order and serves until SIGINT or SIGTERM; raises what one of them died of."""
+    """Opens the houses in order and serves until SIGINT or SIGTERM; raises what one of them died of.
+
+    They close in the opposite order, one after the other: a house that calls another finds it there to the end.
+    """
     with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
         runner.run(_run(open_houses, started))
 
@@ -150,17 +153,19 @@ async def _run(open_houses: Callable[[], Sequence[House]], started: Callable[[],
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     before = {each: signal.signal(each, lambda *_: loop.call_soon_threadsafe(_stop, houses, stop)) for each in SIGNALS}
-    tasks: list[asyncio.Task[None]] = []
+    living: list[asyncio.Task[None]] = []
     try:
         for house in houses:
-            tasks.append(asyncio.create_task(house.live()))
-            await _first(asyncio.create_task(house.ready.wait()), tasks[-1])
+            living.append(asyncio.create_task(house.live()))
+            await _first(living, house.ready, stop)
         if all(house.ready.is_set() for house in houses) and not stop.is_set():
             started()
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await _first(living, stop)
     finally:
-        _ask_to_leave(houses)
-        endings = await asyncio.gather(*tasks, return_exceptions=True)
+        for house, life in reversed(list(zip(houses, living, strict=False))):
+            house.should_exit = True
+            await asyncio.wait([life])
+        endings = await asyncio.gather(*living, return_exceptions=True)
         for each, handler in before.items():
             signal.signal(each, handler)
     for ending in endings:
@@ -168,9 +173,12 @@ async def _run(open_houses: Callable[[], Sequence[House]], started: Callable[[],
             raise ending
 
 
-async def _first(ready: asyncio.Task[bool], living: asyncio.Task[None]) -> None:
-    await asyncio.wait({ready, living}, return_when=asyncio.FIRST_COMPLETED)
-    ready.cancel()
+async def _first(living: Sequence[asyncio.Task[None]], *events: asyncio.Event) -> None:
+    """Waits until one of the events has come, or one of the living is no more."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait([*living, *waits], return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 def _stop(houses: Sequence[House], stop: asyncio.Event) -> None:
@@ -178,9 +186,3 @@ def _stop(houses: Sequence[House], stop: asyncio.Event) -> None:
     for house in houses:
         house.force_exit = stop.is_set()
     stop.set()
-    _ask_to_leave(houses)
-
-
-def _ask_to_leave(houses: Sequence[House]) -> None:
-    for house in houses:
-        house.should_exit = True

@@ -35,7 +35,7 @@ class Worker:
         self._count = count
         self._handlers = handlers
         self._kicked = asyncio.Event()
-        self._stopping = False
+        self._retired_at: float | None = None  # by the loop's clock
         self._running: set[asyncio.Task[None]] = set()
 
     def kick(self) -> None:
@@ -44,7 +44,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`; a database that is away is asked again, forever."""
-        while not self._stopping:
+        while self._retired_at is None:
             self._kicked.clear()
             try:
                 busy = await self.step()
@@ -62,6 +62,8 @@ class Worker:
         """Claim and start what is due, up to the batch; True if there was anything. Waits while the batch is full."""
         while len(self._running) >= _BATCH:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        if self._retired_at is not None:
+            return False
         claimed = await self._store.work.claim(_BATCH - len(self._running), LEASE_SECONDS)
         for work in claimed:
             task = asyncio.create_task(self.do(work), name=f"{work.kind}:{work.ref}")
@@ -79,12 +81,18 @@ class Worker:
         while self._running:
             await asyncio.wait(self._running)
 
-    async def stop(self, seconds: float) -> None:
-        """Claim no more, wait so long for what is running, then leave the rest to the leases."""
-        self._stopping = True
+    def retire(self) -> None:
+        """Claim no more; what is running goes on."""
+        if self._retired_at is None:
+            self._retired_at = asyncio.get_running_loop().time()
         self.kick()
+
+    async def stop(self, seconds: float) -> None:
+        """Retire, wait for what is running, so long from then on, and leave the rest to the leases."""
+        self.retire()
         if self._running:
-            _, late = await asyncio.wait(self._running, timeout=seconds)
+            since_then = asyncio.get_running_loop().time() - (self._retired_at or 0.0)
+            _, late = await asyncio.wait(self._running, timeout=max(0.0, seconds - since_then))
             for task in late:
                 task.cancel()
 

@@ -3,11 +3,12 @@
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -90,6 +91,26 @@ def test_three_houses_stand_and_what_they_know_survives_a_restart(tmp_path: Path
         companies = httpx.get(f"{street.sandbox}/v2.2/company", headers={"X-API-Key": "sandbox-key"}).json()
         assert [company["externalId"] for company in companies] != []
         assert street.stop() == 0
+
+
+def wait_for_call(street: Street, call: str) -> None:
+    """Until the sandbox has answered a call of the service to this path."""
+    for _ in range(200):
+        if call in [entry["path"] for entry in httpx.get(f"{street.sandbox}/_control/requests").json()["requests"]]:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{call} was never called")
+
+
+def test_what_is_asked_of_the_sandbox_when_ctrl_c_comes_is_answered_before_all_end(tmp_path: Path) -> None:
+    with magiclink_dev(tmp_path) as street:
+        httpx.put(f"{street.sandbox}/_control/troubles/slow", json={"seconds": 0.3}).raise_for_status()
+        street.api.post("/v1/sessions", json=SESSION).raise_for_status()
+        wait_for_call(street, "/v2.2/company")  # of several, one after the other
+        assert street.stop() == 0
+        with closing(sqlite3.connect(tmp_path / "magiclink.db")) as file:
+            told = [kind for (kind,) in file.execute("SELECT type FROM events ORDER BY seq")]
+    assert told == ["session.created", "session.link_ready"]
 
 
 def test_a_person_signs_in_to_the_demo_and_is_sent_to_the_service(tmp_path: Path) -> None:

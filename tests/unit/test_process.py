@@ -45,7 +45,7 @@ class Diary:
             return PlainTextResponse(name)
 
         app = Starlette(routes=[Route("/", hello), Route("/stream", endless)], lifespan=lifespan)
-        app.state.close_streams = end.set
+        app.state.leave = end.set
         return app
 
 
@@ -111,6 +111,32 @@ def test_an_open_stream_does_not_delay_the_end() -> None:
 
         run(lambda: [House(diary.app("a"), door)], visit)
     assert diary.lines == ["a opens", "a ends its stream", "a closes"]
+
+
+def test_houses_close_in_the_opposite_order_and_whom_one_still_asks_is_there() -> None:
+    diary = Diary()
+    houses: list[House] = []
+    with listen("127.0.0.1", 0, "--port") as one, listen("127.0.0.1", 0, "--port") as two:
+
+        async def relay(_request: Request) -> Response:
+            os.kill(os.getpid(), signal.SIGINT)
+            async with httpx.AsyncClient() as client:
+                while not houses[1].should_exit:
+                    await client.get(f"http://{one.address}/")
+                return PlainTextResponse((await client.get(f"http://{one.address}/")).text)
+
+        async def visit() -> None:
+            async with httpx.AsyncClient() as client:
+                assert (await client.get(f"http://{two.address}/relay")).text == "a"
+
+        def open_houses() -> list[House]:
+            asking = diary.app("b")
+            asking.router.routes.append(Route("/relay", relay))
+            houses.extend([House(diary.app("a"), one), House(asking, two)])
+            return houses
+
+        run(open_houses, visit)
+    assert diary.lines == ["a opens", "b opens", "b closes", "a closes"]
 
 
 def test_houses_open_in_order_and_all_close() -> None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
@@ -144,6 +145,45 @@ async def test_stopping_waits_for_what_is_running(store: Store) -> None:
     leave.set()
     await stopping
     assert await store.work.next_in_seconds() is None
+
+
+async def test_a_worker_that_retires_claims_nothing_more_and_what_is_running_goes_on(store: Store) -> None:
+    reached, leave = asyncio.Event(), asyncio.Event()
+    asked: list[str] = []
+
+    async def slow(ref: str) -> None:
+        asked.append(ref)
+        reached.set()
+        await leave.wait()
+
+    worker = Worker(store, {WorkKind.PREPARE: slow})
+    await store.work.ask(*(due(f"ses_{number}") for number in range(20)))
+    loop = asyncio.create_task(worker.run())
+    await reached.wait()
+    worker.retire()
+    leave.set()
+    await worker.stop(5)
+    await loop
+    assert len(asked) < 20
+    assert len(await store.work.claim(100, 90)) == 20 - len(asked)
+
+
+async def test_the_time_to_finish_runs_from_the_moment_of_retiring(store: Store) -> None:
+    reached = asyncio.Event()
+
+    async def never(_ref: str) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    worker = Worker(store, {WorkKind.PREPARE: never})
+    await store.work.ask(due())
+    await worker.step()
+    await reached.wait()
+    worker.retire()
+    await asyncio.sleep(1)  # requests are being answered
+    began = perf_counter()
+    await worker.stop(1)
+    assert perf_counter() - began < 0.5
 
 
 async def test_the_loop_does_what_it_is_told_of_until_it_is_stopped(store: Store) -> None:
