@@ -37,6 +37,7 @@ class Worker:
         self._kicked = asyncio.Event()
         self._retired_at: float | None = None  # by the loop's clock
         self._running: set[asyncio.Task[None]] = set()
+        self._unwritten: list[tuple[Claimed, float | None]] = []
 
     def kick(self) -> None:
         """Something is due now."""
@@ -47,6 +48,7 @@ class Worker:
         while self._retired_at is None:
             self._kicked.clear()
             try:
+                await self._write_down()
                 busy = await self.step()
                 wait = 0.0 if busy else min(_IDLE_SECONDS, await self._store.work.next_in_seconds() or _IDLE_SECONDS)
             except Unavailable:
@@ -115,9 +117,19 @@ class Worker:
     async def _finish(self, work: Claimed, again: float | None) -> None:
         self._count(work.kind, "dropped" if again is None else "put_off")
         try:
-            await (self._store.work.done(work) if again is None else self._store.work.failed(work, again))
+            await self._write(work, again)
         except Unavailable:
-            _log.warning("the database does not answer; the lease of %s %s will end", work.kind, work.ref)
+            _log.warning("the database does not answer; %s %s is written down later", work.kind, work.ref)
+            self._unwritten.append((work, again))
+
+    async def _write_down(self) -> None:
+        """What the database did not take before; by then its lease may have ended, and then it is another's."""
+        while self._unwritten:
+            await self._write(*self._unwritten[-1])
+            self._unwritten.pop()
+
+    async def _write(self, work: Claimed, again: float | None) -> None:
+        await (self._store.work.done(work) if again is None else self._store.work.failed(work, again))
 
     async def _rest(self, seconds: float) -> None:
         try:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import psycopg
@@ -34,7 +35,16 @@ _LOST_RACE = (
 _SWEEP_SECONDS = 1.0
 _CHANNEL = "magiclink_events"
 _LOCK = 7246002
-_CONNECT = {"connect_timeout": 5, "options": "-c lock_timeout=10000 -c statement_timeout=30000"}
+_AWAY_SECONDS = 0.5
+# A network that swallows everything looks like a server that thinks: who has said nothing for seven seconds is away.
+_CONNECT = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 7000,
+    "keepalives_idle": 3,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "options": "-c lock_timeout=10000 -c statement_timeout=30000",
+}
 
 _NUMBER = """
 UPDATE events SET seq = n.seq FROM (
@@ -83,6 +93,7 @@ class PostgresEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unnumbered = threading.Event()
         self._closing = threading.Event()
+        self._away_until = 0.0
         self._last: int | None = None  # the position of the newest event that was told of here
         self._bell: tuple[socket.socket, ...] = ()  # the listener wakes when the other end closes
         self._threads: list[threading.Thread] = []
@@ -176,7 +187,13 @@ class PostgresEngine:
         return connection
 
     def _connect(self) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row, **_CONNECT)  # type: ignore[arg-type]
+        if perf_counter() < self._away_until:  # or a hundred that wait would be refused eight at a time
+            raise psycopg.OperationalError("the server did not answer a moment ago")
+        try:
+            connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row, **_CONNECT)  # type: ignore[arg-type]
+        except psycopg.OperationalError:
+            self._away_until = perf_counter() + _AWAY_SECONDS
+            raise
         self._open.add(connection)
         return connection
 

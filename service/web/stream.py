@@ -72,7 +72,11 @@ class Stream:
                     view = await self._still_there(send)
 
     async def _tell_news(self, send: Send, view: dict[str, Any]) -> dict[str, Any] | None:
-        events = await self._page.since(self._last)
+        try:
+            events = await self._page.since(self._last)
+        except MagiclinkError as exc:
+            await self._refuse(send, exc)
+            return None
         if not events:
             return view
         now = await self._look(send)
@@ -92,8 +96,12 @@ class Stream:
         try:
             return await self._page.view()
         except MagiclinkError as exc:
-            await _write(send, exc.code, None, {"type": exc.code, "sessionId": self._session_id})
+            await self._refuse(send, exc)
             return None
+
+    async def _refuse(self, send: Send, why: MagiclinkError) -> None:
+        """The last word of a stream whose page may see no more, or whose database is away."""
+        await _write(send, why.code, None, {"type": why.code, "sessionId": self._session_id})
 
     def _told(self, kind: str, seq: int, at: str, view: dict[str, Any]) -> dict[str, Any]:
         return {"type": kind, "sessionId": self._session_id, "seq": seq, "at": at, "view": view}

@@ -189,3 +189,16 @@ async def test_a_silent_stream_is_kept_alive_and_shows_that_its_page_is_there(st
             assert (await stream.next()).type is None
         await street.later(50)
         assert (await page.stored())["status"] == "opened"
+
+
+async def test_a_database_that_goes_away_ends_the_stream_in_words_and_the_next_goes_on(
+    street: Street, ada: Someone
+) -> None:
+    page = await ada.frame()
+    async with Listening(street, page) as stream:
+        await street.wired.store.close()
+        street.wired.live.tell({page.id})
+        assert [(await stream.next()).type for _ in range(2)] == ["unavailable", "ended"]
+    await street.wired.store.open()
+    async with Listening(street, page) as stream:
+        assert stream.first.type == "view"

@@ -256,3 +256,28 @@ async def test_what_cannot_be_written_down_as_done_is_left_to_the_lease(
     heir = Desk(store)
     await heir.worker.drain()
     assert heir.asked == ["ses_1"]
+
+
+async def test_what_could_not_be_written_down_is_so_once_the_database_is_back(
+    store: Store, heard: asyncio.Event
+) -> None:
+    asked = asyncio.Event()
+
+    async def handle(_ref: str) -> None:
+        await store.close()
+        asked.set()
+        raise ProviderTimeout
+
+    await store.work.ask(due())
+    worker = Worker(store, {WorkKind.PREPARE: handle})
+    loop = asyncio.create_task(worker.run())
+    await asked.wait()
+    await heard.wait()
+    await store.open()
+    async with asyncio.timeout(30):
+        while await store.work.next_in_seconds() == LEASE_SECONDS:
+            worker.kick()
+            await asyncio.sleep(0)
+    assert await store.work.next_in_seconds() == retry_seconds(0)
+    await worker.stop(5)
+    await loop

@@ -1,8 +1,11 @@
 """PostgreSQL's own ways to fail: lost races are run again, lost connections are replaced, and nothing is half done."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import psycopg
@@ -13,6 +16,7 @@ from service.store import migrate
 from service.store.postgres import PostgresEngine
 from service.store.tx import Tx, Unit
 
+SOCKET = ".s.PGSQL.5432"
 DEAD_END = "postgresql://postgres@/nothing?host=/nowhere"
 PATIENCE_SECONDS = 10.0
 
@@ -145,6 +149,27 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await engine.open()
     await engine.close()
+
+
+async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_first(emptied_url: str) -> None:
+    """Something takes their connections and never says a word: a network that fails looks like that."""
+    address, _, home = emptied_url.partition("?host=")
+    with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as silent:
+        door = Path(folder) / SOCKET
+        door.symlink_to(Path(home) / SOCKET)
+        engine = PostgresEngine(f"{address}?host={folder}")
+        await engine.open()
+        door.unlink()
+        silent.bind(str(door))
+        silent.listen(200)
+        end_others(emptied_url)
+        began = perf_counter()
+        waiting = [engine.read(lambda tx: tx.one("SELECT 1")) for _ in range(100)]
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        took = perf_counter() - began
+        await engine.close()
+    assert {type(one) for one in outcomes} == {Unavailable}
+    assert took < PATIENCE_SECONDS
 
 
 async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(emptied_url: str) -> None:
