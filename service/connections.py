@@ -12,9 +12,12 @@ from service.errors import (
     AlreadyClaimed,
     MagiclinkError,
     NotFound,
-    ProviderBroken,
+    ProviderBusy,
+    ProviderFailure,
     ProviderNotFound,
     ProviderRefused,
+    ProviderTimeout,
+    ProviderUnreachable,
 )
 from service.history import Facts
 from service.ledger import Changes, Due, Fact, FactKind, Ledger, News, WorkKind
@@ -42,6 +45,7 @@ _log = logging.getLogger(__name__)
 DAY_SECONDS = 86400.0
 # How far apart the two reads are that prove a connection to be gone.
 MISSING_SECONDS = 60.0
+_REFUSED_SECONDS = 60.0
 LEASE_SECONDS = 90.0
 _POLL_SECONDS = 0.05
 _MISSED_AT_ONCE = 5
@@ -84,7 +88,7 @@ class Connections:
             reading = await self._provider.read(company.provider_id)
         except ProviderRefused as exc:
             _log.warning("the provider refuses to list company %s: %s", ref, exc.detail)
-            return DAY_SECONDS
+            return max(_REFUSED_SECONDS, pace(await self._store.companies.pulse(ref)) or DAY_SECONDS)
         await self._record(company, reading)
         missing = await self._miss(ref, {one.id for one in reading.connections})
         wait = pace(await self._store.companies.pulse(ref))
@@ -119,13 +123,21 @@ class Connections:
         missed = False
         for connection in absent[:_MISSED_AT_ONCE]:
             try:
-                await self._provider.connection(connection.id)
-            except ProviderNotFound:
-                await self._provider.ping()
-                missed = await self._missed(connection) or missed
-            except ProviderBroken:
-                continue  # an answer that cannot be read is no 404
+                gone = await self._answers_404(connection.id)
+            except (ProviderBusy, ProviderTimeout, ProviderUnreachable):
+                break  # it is not well: the next look asks again
+            except ProviderFailure:
+                continue  # what cannot be read, or is refused, is no 404
+            missed = (gone and await self._missed(connection)) or missed
         return missed
+
+    async def _answers_404(self, connection_id: ConnectionId) -> bool:
+        try:
+            await self._provider.connection(connection_id)
+        except ProviderNotFound:
+            await self._provider.ping()
+            return True
+        return False
 
     async def _missed(self, connection: Connection) -> bool:
         now = self._clock()
@@ -263,9 +275,8 @@ def _claimed(ledger: Ledger, connection_id: ConnectionId, *, who: Candidate, fac
     if refusal is not None:
         raise AlreadyClaimed(refusal[0].upper() + refusal[1:])
     changes = rejudge(ledger, connection, (fact,), now)
-    told = {"connection.recorded", "connection.reassigned"}
-    events = (replace(one, data={**one.data, "by": fact.actor}) if one.type in told else one for one in changes.events)
-    return replace(changes, events=tuple(events))
+    told = News("connection.updated", who.session_id, connection_id, who.user_id, {"claim": "made", "by": fact.actor})
+    return replace(changes, events=(*changes.events, told))
 
 
 def _unclaimed(ledger: Ledger, connection_id: ConnectionId, *, by: str, now: float) -> Changes:

@@ -167,9 +167,13 @@ class Unavailable(MagiclinkError):
 
 
 class ProviderFailure(MagiclinkError):
-    """The provider did not do what we asked; `lost` says that it may have done it all the same."""
+    """The provider did not do what we asked; `lost` says that it may have done it all the same.
+
+    `after_seconds` is when it said to come back, if it said so.
+    """
 
     lost = False
+    after_seconds: float | None = None
 
 
 class ProviderRefused(ProviderFailure):
@@ -201,9 +205,13 @@ class ProviderUnauthorized(ProviderBroken):
 
 
 class ProviderBusy(ProviderBroken):
-    """The provider said 429 for longer than our budget of retries; `after_seconds` is when it said to come back."""
+    """The provider said 429 for longer than our budget of retries."""
 
-    after_seconds: float | None = None
+
+class ForeignLink(ProviderBroken):
+    """The provider gave a link that is not on the pages of our settings: the operator must act."""
+
+    title = "The provider answered with a link that is not on its own pages"
 
 
 class GivenUp(ProviderBroken):

@@ -45,7 +45,7 @@ class Keys:
     async def _find(self, name: str) -> Caller:
         now = self._clock()
         remembered = self._known.get(name)
-        if remembered is not None and now - remembered[0] < _REMEMBERED_SECONDS:
+        if remembered is not None and 0.0 <= now - remembered[0] < _REMEMBERED_SECONDS:
             return remembered[1]
         found = await self._store.keys.find(name)
         if found is None or found.revoked_at is not None:

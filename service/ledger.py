@@ -105,6 +105,11 @@ class Part:
     connection_id: ConnectionId
 
 
+# How long after its note a call for an invitation may be answered, and the answer written down: longer than a call may
+# take. Whoever looks for what lost calls have made begins only then.
+ANSWER_SECONDS = 35.0
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The call noted as `ref` gave the session this invitation, which lives so long from then on."""
@@ -119,7 +124,7 @@ class Answered:
 class Changes:
     """Everything one transaction writes. Sessions and connections stand as they shall be afterwards.
 
-    With `answered`, all of it only if that call's note still stands: who comes back to it too late changes nothing.
+    With `answered`, all of it only while that call's note may be answered: who comes back too late changes nothing.
     """
 
     sessions: tuple[Session, ...] = ()

@@ -10,15 +10,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
+from service.attribution import UNCERTAINTY_SECONDS
 from service.errors import (
     Forbidden,
+    ForeignLink,
     GivenUp,
-    ProviderBusy,
     ProviderFailure,
     ProviderRefused,
     ProviderUnauthorized,
 )
-from service.ledger import Answered, Changes, Due, News, WorkKind
+from service.ledger import ANSWER_SECONDS, Answered, Changes, Due, News, WorkKind
 from service.model import (
     Clock,
     InvitationId,
@@ -40,8 +41,6 @@ from service.transitions import GRACE_SECONDS, is_present, reveal
 _log = logging.getLogger(__name__)
 
 _ODD_SECONDS = 3600
-# How long after its note a call for an invitation may still be answered, and written down.
-ANSWER_SECONDS = 35.0
 _WAITED_SECONDS = 3.0
 _BUSY_SECONDS = 60.0
 _TURN_SECONDS = 1.0
@@ -107,7 +106,7 @@ class Links:
             await self.prepare(session_id)
         except ProviderFailure as exc:
             session = await self._store.sessions.get(session_id)
-            if isinstance(exc, ProviderRefused) or not is_present(session, self._clock()):
+            if isinstance(exc, (ProviderRefused, ForeignLink)) or not is_present(session, self._clock()):
                 raise
             _log.warning("a page waits for its link: %s", exc.code, extra={"session": session_id})
             return _pause_seconds(exc)
@@ -122,42 +121,50 @@ class Links:
 
         A session that was renewed before this came about keeps the link that it has now.
         """
-        session = await self._store.sessions.get(session_id)
+        had = await self._store.sessions.invitations(session_id)
+        session = await self._store.sessions.get(
+            session_id
+        )  # afterwards, so that a link given meanwhile is not among them
         kept = session.link.invitation_id if session.link and not session.closed else None
-        for invitation_id in await self._store.sessions.invitations(session_id) - {kept}:
-            try:
-                await self._provider.revoke_invitation(InvitationId(invitation_id))
-            except ProviderRefused:
-                _log.info("the provider does not revoke an invitation", extra={"session": session_id})
+        for invitation_id in had - {kept}:
+            await self._revoke(InvitationId(invitation_id))
 
     async def sweep(self, session_id: SessionId) -> float | None:
         """Revoke the session's invitations whose answers were lost; seconds until again, while some may yet show.
 
         The provider keeps no word of ours with an invitation, so ours is known by its peculiar lifetime.
         """
-        noted = await self._store.intents.noted(session_id)
+        noted = await self._store.intents.redated(session_id)
         over = [one for one in noted if one.age_seconds >= ANSWER_SECONDS]
         session = await self._store.sessions.get(session_id)
         lost = {invitation_seconds(replace(session, serial=one.serial)) for one in over}
         told = not lost or await self._revoke_lost(session, lost)
-        done = [one for one in over if told and one.age_seconds >= LOST_SECONDS]
+        enough = LOST_SECONDS if told else LOST_SECONDS + ANSWER_SECONDS
+        done = [one for one in over if one.age_seconds >= enough]
         for one in done:
             await self._store.intents.settled(one.ref)
         return ANSWER_SECONDS if len(done) < len(noted) else None
 
     async def _revoke_lost(self, session: Session, lifetimes: set[int]) -> bool:
-        """False where one is so young that somebody, of another session, may still be answered with it."""
+        """False where an invitation may be one that somebody is being answered with at this moment."""
         if session.company.provider_id is None:
             return True
         listed = await self._provider.invitations(session.company.provider_id)
+        under_way = [one for one in await self._store.intents.noted(session.id) if one.age_seconds < ANSWER_SECONDS]
         known = await self._store.sessions.known_invitations({one.id for one in listed})
         unknown = [one for one in listed if one.id not in known and one.edits == session.connection_id]
         alike = [one for one in unknown if _is_like(one, lifetimes)]
-        old = [one for one in alike if not _is_young(one, self._provider.heard_at() or 0.0)]
-        for one in old:
+        lost = [one for one in alike if not under_way and not _is_young(one, self._provider.heard_at())]
+        for one in lost:
             _log.warning("revoking an invitation whose answer was lost", extra={"session": session.id})
-            await self._provider.revoke_invitation(one.id)
-        return len(old) == len(alike)
+            await self._revoke(one.id)
+        return len(lost) == len(alike)
+
+    async def _revoke(self, invitation_id: InvitationId) -> None:
+        try:
+            await self._provider.revoke_invitation(invitation_id)
+        except ProviderRefused:
+            _log.info("the provider does not revoke an invitation; it is over already")
 
     async def _make(self, session: Session) -> Session:
         made = await (self._reconnect_link(session) if session.mode is Mode.RECONNECT else self._connect_link(session))
@@ -174,7 +181,7 @@ class Links:
     async def _forget(self, made: _Made) -> None:
         """Nobody has seen this link."""
         if made.answered is not None and made.link.invitation_id is not None:
-            await self._provider.revoke_invitation(made.link.invitation_id)
+            await self._revoke(made.link.invitation_id)
             await self._store.intents.settled(made.answered.ref)
 
     async def _connect_link(self, session: Session) -> _Made:
@@ -233,13 +240,13 @@ def _is_like(invitation: SeenInvitation, lifetimes: set[int]) -> bool:
     return ours and invitation.status == "ACTIVE"
 
 
-def _is_young(invitation: SeenInvitation, heard_at: float) -> bool:
-    return 0 <= heard_at - invitation.provider_created_at < ANSWER_SECONDS
+def _is_young(invitation: SeenInvitation, heard_at: float | None) -> bool:
+    """Of another session, it could be the answer that is just on its way: in doubt it is."""
+    return heard_at is None or -UNCERTAINTY_SECONDS <= heard_at - invitation.provider_created_at < ANSWER_SECONDS
 
 
 def _pause_seconds(failure: ProviderFailure) -> float:
-    asked = failure.after_seconds if isinstance(failure, ProviderBusy) else None
-    return min(max(_WAITED_SECONDS, asked or 0.0), _BUSY_SECONDS)
+    return min(max(_WAITED_SECONDS, failure.after_seconds or 0.0), _BUSY_SECONDS)
 
 
 def _given(session: Session, made: _Made, heard_at: float | None) -> Changes | None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from service.errors import ProviderBroken, ProviderFailure
-from service.model import Company, ProviderCompanyId, ProviderSiteId, Session, Site
+from service.errors import NotFound, ProviderBroken, ProviderFailure, ProviderNotFound
+from service.model import Company, ConnectionId, ProviderCompanyId, ProviderSiteId, Session, SessionId, Site
 from service.provider import FoundCompany, FoundSite, Provider
 from service.store import Store
 from service.store.companies import Begun
@@ -32,13 +32,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """The note of a creating call, and by when, on the monotonic clock, that call must be over.
+    """The note of a creating call, whether it follows a lost one, and by when, on the monotonic clock, it must be over.
 
     Sooner than anybody takes the call for lost and makes it anew, so that a process that stood still makes none.
     """
 
     ref: str
     at: float
+    anew: bool
     deadline: float
 
 
@@ -61,38 +62,60 @@ class Places:
         if known is not None:
             return known
         async with self._locks.setdefault(session.company.ref, asyncio.Lock()):
-            session = await self._store.sessions.get(session.id)  # its places may have been named meanwhile
-            company_id = await self._company(session.company)
-            return Place(company_id, await self._sites(company_id, session.sites))
+            try:
+                return await self._found(session.id)
+            except NotFound:  # another process has just made this company's row one with another
+                return await self._found(session.id)
+
+    async def _found(self, session_id: SessionId) -> Place:
+        session = await self._store.sessions.get(session_id)  # its places may have been named meanwhile
+        company_id = await self._company(session.company)
+        return Place(company_id, await self._sites(company_id, session.sites))
 
     async def _company(self, company: Company) -> ProviderCompanyId:
         company = await self._store.companies.get(company.ref)
         if company.provider_id is not None and company.provider_since_at is not None:
             return company.provider_id
-        found = await self._found_or_created(company)
-        prior = frozenset(one.id for one in await self._provider.connections(found.id))
-        begun = Begun(found.id, self._provider.heard_at() or 0.0, prior)
+        begun = await self._begun(company)
         named = await self._store.companies.named(company.ref, begun)
         await self._store.intents.settled(company.ref)
-        return named.provider_id or found.id
+        return named.provider_id or begun.provider_id
 
-    async def _found_or_created(self, company: Company) -> FoundCompany:
-        if company.provider_id is not None:
-            return await self._provider.company(company.provider_id)
-        existing = [one for one in await self._provider.companies() if one.external_id == company.external_id]
-        if len(existing) > 1:
-            _log.error("several companies have one externalId; using the first", extra={"ref": company.ref})
-        if existing:
-            return existing[0]
+    async def _begun(self, company: Company) -> Begun:
+        """The company as it is before it gets any link of ours; made here, it has no connections yet."""
+        found, fresh = await self._known_company(company), False
+        if found is None:
+            found, fresh = await self._new_company(company)
+        prior = frozenset[ConnectionId]() if fresh else await self._prior(found.id)
+        return Begun(found.id, self._provider.heard_at() or 0.0, prior)
+
+    async def _new_company(self, company: Company) -> tuple[FoundCompany, bool]:
+        """Made now, or found after all: what was lost may show by now, and another process may have been first."""
         note = await self._begin(company.ref)
-        known = await self._store.companies.get(company.ref)
-        if known.provider_id is not None:  # by another process, while the list was read
-            return await self._provider.company(known.provider_id)
         try:
-            return await self._provider.create_company(company.name or "", company.external_id or "", note.deadline)
+            now = await self._store.companies.get(company.ref)
+            found = await self._known_company(now, is_listed=note.anew)
+            made = found or await self._provider.create_company(now.name or "", now.external_id or "", note.deadline)
         except ProviderFailure as exc:
             await self._unless_lost(exc, note)
             raise
+        return made, found is None
+
+    async def _known_company(self, company: Company, *, is_listed: bool = True) -> FoundCompany | None:
+        """By its id, or from the provider's list, if it may be on it."""
+        if company.provider_id is not None:
+            return await self._provider.company(company.provider_id)
+        listed = await self._provider.companies() if is_listed else []
+        existing = [one for one in listed if one.external_id == company.external_id]
+        if len(existing) > 1:
+            _log.error("several companies have one externalId; using the first", extra={"ref": company.ref})
+        return existing[0] if existing else None
+
+    async def _prior(self, company_id: ProviderCompanyId) -> frozenset[ConnectionId]:
+        try:
+            return frozenset(one.id for one in await self._provider.connections(company_id))
+        except ProviderNotFound as exc:  # it was found just now: a list that does not know it yet will
+            raise ProviderBroken("The provider does not list this company's connections yet; retry later") from exc
 
     async def _sites(self, company_id: ProviderCompanyId, sites: Sequence[Site]) -> list[ProviderSiteId]:
         known: dict[str, FoundSite] | None = None
@@ -104,7 +127,12 @@ class Places:
         return ids
 
     async def _known_sites(self, company_id: ProviderCompanyId) -> dict[str, FoundSite]:
-        return {one.external_id: one for one in (await self._provider.company(company_id)).sites if one.external_id}
+        """By the host's ids; of two with one id the first listed, as with companies."""
+        known: dict[str, FoundSite] = {}
+        for one in (await self._provider.company(company_id)).sites:
+            if one.external_id and known.setdefault(one.external_id, one) is not one:
+                _log.error("several sites have one externalId; using the first", extra={"company": company_id})
+        return known
 
     async def _site(self, company_id: ProviderCompanyId, site: Site, known: dict[str, FoundSite]) -> ProviderSiteId:
         name = site.external_id or ""
@@ -129,10 +157,10 @@ class Places:
     async def _begin(self, ref: str) -> _Note:
         """Note that a creating call is about to be made; refuse while an earlier one may still show its effect."""
         deadline = self._provider.call_deadline()
-        at = await self._store.intents.begin(ref, LOST_SECONDS)
-        if at is None:
+        turn = await self._store.intents.begin(ref, LOST_SECONDS)
+        if turn is None:
             raise ProviderBroken("An earlier call to the provider was not answered; waiting for what it did")
-        return _Note(ref, at, deadline)
+        return _Note(ref, turn.at, turn.anew, deadline)
 
     async def _unless_lost(self, exc: ProviderFailure, note: _Note) -> None:
         if not exc.lost:

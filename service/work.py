@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from service.errors import MagiclinkError, NotFound, ProviderRefused, Unavailable
+from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderRefused, Unavailable
 from service.ledger import WorkKind
 from service.store import Store
 from service.store.worklist import Claimed
@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 LEASE_SECONDS = 90.0
 _BATCH = 16  # more than the provider takes at once, so that what does not ask it goes on while it is slow
 _IDLE_SECONDS = 1.0  # how long another process's asking may go unheard
+_ASKED_MOST_SECONDS = 60.0
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 4.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 Count = Callable[[str, str], None]
@@ -109,7 +110,7 @@ class Worker:
             await self._finish(work, None)
         except MagiclinkError as exc:
             _log.warning("work put off: %s %s: %s %s", work.kind, work.ref, exc.code, exc.detail)
-            await self._finish(work, retry_seconds(work.attempts))
+            await self._finish(work, max(retry_seconds(work.attempts), _asked_seconds(exc)))
         except Exception:  # noqa: BLE001 - a fault of ours must not stop the loop; it is logged whole
             _log.exception("work failed: %s %s", work.kind, work.ref)
             await self._finish(work, 60.0)
@@ -137,6 +138,12 @@ class Worker:
                 await self._kicked.wait()
         except TimeoutError:
             return
+
+
+def _asked_seconds(exc: MagiclinkError) -> float:
+    """How long the provider asked to be left alone, if it did; for no longer than it may go without being asked."""
+    asked = exc.after_seconds if isinstance(exc, ProviderFailure) else None
+    return min(asked or 0.0, _ASKED_MOST_SECONDS)
 
 
 def retry_seconds(attempts: int) -> float:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from service.errors import ProviderBroken
+from service.errors import ForeignLink
 from service.model import (
     ConnectionId,
     InvitationId,
@@ -152,7 +152,9 @@ class HandOffs:
 
     def _magic_link(self, answer: Answer) -> Link:
         found = read_object(_MagicLink, answer.body)
-        url = self._checked_url(found.magic_link_url, found.path())
+        url = self._own_url(found.magic_link_url, found.path())
+        if url is None:
+            raise ForeignLink
         return Link(LinkKind.MAGIC_LINK, url, _given_at(answer))
 
     async def _invite(self, path: str, body: JsonObject, terms: Terms) -> Link:
@@ -161,7 +163,9 @@ class HandOffs:
         whole = {**body, **_carried(terms.redirect), **limits, **allowed}
         answer = await self._wire.ask(Call("POST", path, body=whole, creates=True), terms.deadline)
         found = read_object(_Invitation, answer.body, lost=True)
-        url = self._checked_url(found.invitation_url, found.path(), lost=True)
+        url = self._own_url(found.invitation_url, found.path())
+        if url is None:  # nobody will be shown it: as good as lost, and to be revoked like those
+            raise ForeignLink(lost=True)
         return Link(LinkKind.INVITATION, url, _given_at(answer), InvitationId(found.id))
 
     def _seen(self, body: Any) -> tuple[str, SeenInvitation]:
@@ -177,12 +181,6 @@ class HandOffs:
             lifetime_seconds=None if found.expires_at is None else found.expires_at - found.created_at,
         )
         return found.id, seen
-
-    def _checked_url(self, url: str | None, path: str | None, *, lost: bool = False) -> str:
-        found = self._own_url(url, path)
-        if found is None:
-            raise ProviderBroken("The provider answered a link that is not on its own pages", lost=lost)
-        return found
 
     def _own_url(self, url: str | None, path: str | None) -> str | None:
         if not url:

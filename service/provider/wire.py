@@ -223,7 +223,8 @@ class Wire:
             raise ProviderRefused(refusal_text(content, self._account.api_key))
         after_seconds = retry_after_seconds(headers, provider_at)
         turned_away = status == 429 or (status == 503 and after_seconds is not None)
-        failure = _busy(after_seconds) if status == 429 else ProviderBroken()
+        failure = ProviderBusy("The provider is busy; retry later") if status == 429 else ProviderBroken()
+        failure.after_seconds = after_seconds
         raise _failed(call, failure, received=not turned_away, after_seconds=after_seconds)
 
     def _hear(self, date: str) -> float | None:
@@ -240,12 +241,6 @@ class _Again(Exception):
         self.failure = failure
         self.after_seconds = after_seconds
         super().__init__(str(failure))
-
-
-def _busy(after_seconds: float | None) -> ProviderBusy:
-    failure = ProviderBusy("The provider is busy; retry later")
-    failure.after_seconds = after_seconds
-    return failure
 
 
 def _never_begun() -> ProviderTimeout:
@@ -266,7 +261,7 @@ def _json(call: Call, content: bytes) -> Any:
     if not content.strip():
         return None
     try:
-        found = json.loads(content, parse_constant=_no_constant)
+        found = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
         return _storable(found) if _ODD_ESCAPE.search(content) else found
     except (ValueError, RecursionError) as exc:
         raise _failed(call, ProviderBroken("The provider answered something that is not JSON; retry later")) from exc

@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.errors import GivenUp
-from service.ledger import Answered, Changes, Due, Fact, Join, News
+from service.errors import GivenUp, ProviderBroken
+from service.ledger import ANSWER_SECONDS, Answered, Changes, Due, Fact, Join, News
 from service.model import Clock, Connection, Session, Tenant
 from service.store.rows import assignments, connection_values, session_values
 from service.store.seal import Seal
@@ -46,25 +46,24 @@ def save_session(tx: Tx, pen: Pen, session: Session) -> None:
     """Write the columns of a session that may change."""
     values = {name: value for name, value in session_values(session, pen.seal).items() if name not in _SESSION_FIXED}
     tx.run(f"UPDATE sessions SET {assignments(values)} WHERE id = :id", id=session.id, **values)
-    if session.link is not None and session.link.invitation_id is not None:
-        tx.run(
-            "INSERT INTO invitations (id, session_id) VALUES (:id, :session) ON CONFLICT (id) DO NOTHING",
-            id=session.link.invitation_id,
-            session=session.id,
-        )
 
 
 def _accept(tx: Tx, answered: Answered) -> None:
-    if not tx.run("DELETE FROM intents WHERE ref = :ref", ref=answered.ref):
+    now, link = tx.now(), answered.link
+    sql = "DELETE FROM intents WHERE ref = :ref AND called_at > :earliest AND called_at <= :now"
+    if not tx.run(sql, ref=answered.ref, earliest=now - ANSWER_SECONDS, now=now):
         raise GivenUp("The provider's answer came too late; repeat")
-    given_at = answered.link.provider_given_at
-    tx.run(
-        "INSERT INTO invitations (id, session_id, given_at, ends_at) VALUES (:id, :session, :given, :ends)",
-        id=answered.link.invitation_id,
+    fresh = tx.run(
+        "INSERT INTO invitations (id, session_id, given_at, ends_at) VALUES (:id, :session, :given, :ends) "
+        "ON CONFLICT (id) DO NOTHING",
+        id=link.invitation_id,
         session=answered.session_id,
-        given=given_at,
-        ends=given_at + answered.lifetime_seconds,
+        given=link.provider_given_at,
+        # Given at an unknown time, it may be used at any.
+        ends=link.provider_given_at + answered.lifetime_seconds if link.provider_given_at else float("inf"),
     )
+    if not fresh:
+        raise ProviderBroken("The provider answered with an invitation that it gave before; retry later")
 
 
 def add_event(tx: Tx, pen: Pen, news: News, tenant: Tenant) -> None:

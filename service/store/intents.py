@@ -11,11 +11,16 @@ from service.store.tx import Engine, Row, Tx
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """A call for an invitation whose answer is not known, and how long ago it was noted.
+class Turn:
+    """A call that may be made now: when it was noted, and whether it takes the place of one that was lost."""
 
-    One that is dated ahead of the clock, which then was set back, is infinitely old.
-    """
+    at: float
+    anew: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A call for an invitation whose answer is not known, and how long ago it was noted."""
 
     ref: str
     serial: int
@@ -29,8 +34,8 @@ class Intents:
         self._engine = engine
         self._new_id = new_id
 
-    async def begin(self, ref: str, lost_seconds: float) -> float | None:
-        """Note a call that must be made once, before it is made; answers when, by which `settled` knows the note.
+    async def begin(self, ref: str, lost_seconds: float) -> Turn | None:
+        """Note a call that must be made once, before it is made; by its time `settled` knows the note.
 
         None while an earlier call, unanswered, may still show what it did. One older than `lost_seconds` is over: this
         one takes its place, and its own time begins.
@@ -56,18 +61,22 @@ class Intents:
         """The session's calls for invitations that are under way or lost."""
         return await self._engine.read(lambda tx: _noted(tx, session_id))
 
+    async def redated(self, session_id: SessionId) -> Sequence[Noted]:
+        """As `noted`; for calls that are dated ahead of the clock, which then was set back, the time begins anew."""
+        return await self._engine.write(lambda tx: _redated(tx, session_id))
 
-def _begin(tx: Tx, ref: str, lost_seconds: float) -> float | None:
+
+def _begin(tx: Tx, ref: str, lost_seconds: float) -> Turn | None:
     now = tx.now()
     if tx.run("INSERT INTO intents (ref, called_at) VALUES (:ref, :now) ON CONFLICT DO NOTHING", ref=ref, now=now):
-        return now
+        return Turn(now, anew=False)
     row = tx.one(f"SELECT * FROM intents WHERE ref = :ref{tx.dialect.lock}", ref=ref)
     if row is None:  # settled by another process this very moment
         return None
     age = now - row["called_at"]
     if age < 0 or age >= lost_seconds:  # a clock that was set back begins the waiting anew, for no longer than it takes
         tx.run("UPDATE intents SET called_at = :now WHERE ref = :ref", ref=ref, now=now)
-    return now if age >= lost_seconds else None
+    return Turn(now, anew=True) if age >= lost_seconds else None
 
 
 def _noted(tx: Tx, session_id: SessionId) -> list[Noted]:
@@ -76,6 +85,12 @@ def _noted(tx: Tx, session_id: SessionId) -> list[Noted]:
     return [_noun(row, now) for row in rows if row["ref"].startswith(f"{session_id}.")]
 
 
+def _redated(tx: Tx, session_id: SessionId) -> list[Noted]:
+    for one in _noted(tx, session_id):
+        if one.age_seconds < 0:
+            tx.run("UPDATE intents SET called_at = :now WHERE ref = :ref", ref=one.ref, now=tx.now())
+    return _noted(tx, session_id)
+
+
 def _noun(row: Row, now: float) -> Noted:
-    age = now - row["called_at"]
-    return Noted(row["ref"], int(row["ref"].split(".")[1]), age if age >= 0 else float("inf"))
+    return Noted(row["ref"], int(row["ref"].split(".")[1]), now - row["called_at"])

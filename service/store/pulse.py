@@ -18,7 +18,7 @@ class Pulse:
     """How busy a company is: what decides how often the provider is asked about it."""
 
     present: bool  # a page is there, or was, or somebody finished, in the last ten minutes
-    just_finished: bool  # somebody said "I have finished" in the last minute and nothing is recorded yet
+    just_finished: bool  # somebody said "I have finished" in the last minute and a half and nothing is recorded yet
     open_sessions: bool
     undecided: bool
     linked: bool

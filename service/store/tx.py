@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
+_MOST_VALUES = 1024
+
 T = TypeVar("T")
 Row = Mapping[str, Any]
 Unit = Callable[["Tx"], T]
@@ -54,12 +56,20 @@ class Tx:
         return rows[0] if rows else None
 
     def among(self, sql: str, names: Iterable[str], **parameters: Any) -> Sequence[Row]:
-        """Run a query whose `:among` stands for a list of values; no values, no rows."""
-        values = {f"among{i}": name for i, name in enumerate(sorted(names))}
-        if not values:
-            return []
-        marks = ", ".join(f":{key}" for key in values)
-        return self.all(sql.replace(":among", marks), **values, **parameters)
+        """Run a query whose `:among` stands for a list of values; no values, no rows.
+
+        Ordered within each thousand: a statement can carry only so many values. Their number is rounded up by repeating
+        the last one, so that there are few statements for a driver to know.
+        """
+        rows: list[Row] = []
+        ordered = sorted(names)
+        for first in range(0, len(ordered), _MOST_VALUES):
+            some = ordered[first : first + _MOST_VALUES]
+            some += some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
+            values = {f"among{i}": name for i, name in enumerate(some)}
+            marks = ", ".join(f":{key}" for key in values)
+            rows += self.all(sql.replace(":among", marks), **values, **parameters)
+        return rows
 
     def now(self) -> float:
         """The database's clock: leases and due times of all processes compare with this one."""

@@ -11,13 +11,16 @@ from tests.integration.people import Someone
 
 # Stories of what is recorded, and for whom, are told on both databases; those of pages, troubles and words on one.
 ON_BOTH = {
+    "before_us",
     "callback",
     "claim",
     "create_session",
     "idempotency",
+    "lost_invitations",
     "reconnect",
     "revoke",
     "session_life",
+    "two_names",
     "webhooks",
     "whose",
 }

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from service.errors import ProviderBroken, Unavailable
-from service.model import ProviderCompanyId
+from service.model import ConnectionId, ProviderCompanyId
 from service.provider import Account, Pace, Provider
 from service.store.sqlite import SqliteEngine
 from service.store.tx import Tx
@@ -94,8 +94,9 @@ async def test_what_merely_looks_odd_stays() -> None:
 
 @pytest.mark.parametrize("created", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
 async def test_a_time_that_could_not_be_told_again_is_no_time(created: str) -> None:
+    assert await told(created=created).connections(ProviderCompanyId("company-1")) == ()
     with pytest.raises(ProviderBroken):
-        await told(created=created).connections(ProviderCompanyId("company-1"))
+        await told(created=created).connection(ConnectionId("connection-1"))
 
 
 async def test_one_page_opens_no_streams_without_end(street: Street, ada: Someone) -> None:

@@ -102,7 +102,7 @@ async def test_whose_key_claimed_and_whose_undid_it_is_in_the_log(street: Street
     await street.host.delete(f"/v1/connections/{connection['id']}/claim")
     rows = await street.rows("/v1/events", limit=100)
     signed = [(row["type"], row["data"].get("claim"), row["data"]["by"]) for row in rows if "by" in row["data"]]
-    assert signed == [("connection.recorded", None, "bootstrap"), ("connection.updated", "undone", "bootstrap")]
+    assert signed == [("connection.updated", "made", "bootstrap"), ("connection.updated", "undone", "bootstrap")]
 
 
 async def test_claiming_again_for_the_same_is_the_same_and_for_another_is_refused(

@@ -13,8 +13,8 @@ import pytest
 from service.app import Wired, World, create_app
 from service.connections import Connections
 from service.errors import ProviderTimeout
-from service.ledger import Changes, Ledger, WorkKind
-from service.links import ANSWER_SECONDS, invitation_seconds
+from service.ledger import ANSWER_SECONDS, Changes, Ledger, WorkKind
+from service.links import invitation_seconds
 from service.model import (
     InvitationId,
     ProviderCompanyId,
@@ -202,8 +202,10 @@ async def test_a_withdrawal_that_comes_late_spares_the_link_of_the_renewed_sessi
 ) -> None:
     made = await street.post("/v1/sessions", ada.wants(expiresIn=60))
 
+    street.clock.advance(50)
+
     async def expire() -> None:
-        street.clock.advance(120)
+        street.clock.advance(20)
         await street.wired.sessions.expire(made["id"])
 
     once(street, "POST .*/invitation/company/.*", expire)

@@ -41,6 +41,8 @@ async def test_a_claim_for_who_was_only_presumed_makes_it_certain(street: Street
     assert connection["evidence"]["presumed"]
     claimed = await street.post(f"/v1/connections/{connection['id']}/claim", {"sessionId": page.id})
     assert (claimed["evidence"]["kind"], claimed["evidence"]["presumed"]) == ("claimed", False)
+    told = (await street.rows("/v1/events", limit=100))[-1]
+    assert (told["type"], told["data"]) == ("connection.updated", {"claim": "made", "by": "bootstrap"})
 
 
 async def test_a_repair_that_one_reading_skipped_is_told_by_the_next(
@@ -68,7 +70,7 @@ async def test_what_is_made_on_the_providers_page_after_the_end_is_found_within_
     page = await ada.frame(expiresIn=600)
     url = (await page.view())["link"]["url"]
     session = SessionId(page.id)
-    await street.later(1600)
+    await street.later(1490)  # its invitation lives for 1500 seconds at least
     assert (await page.stored())["status"] == "expired"
     assert (await street.wired.store.sessions.get(session)).link is not None
     await connect_at(street, url)

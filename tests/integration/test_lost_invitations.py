@@ -6,10 +6,14 @@ import httpx
 import pytest
 
 from service.errors import GivenUp
-from service.links import ANSWER_SECONDS
+from service.ledger import ANSWER_SECONDS
 from service.places import LOST_SECONDS
 from tests.integration.houses import Street
 from tests.integration.people import Someone
+
+
+def looks(street: Street) -> int:
+    return sum(call.startswith("GET ") and "/invitation/company/" in call for call in street.outgoing.calls)
 
 
 @pytest.fixture
@@ -92,22 +96,59 @@ async def test_it_is_looked_for_until_the_list_must_have_shown_it_and_no_longer(
     await ada.session()
     for _ in range(6):
         await losing.later(ANSWER_SECONDS)
-    asked = losing.outgoing.made("GET /invitation")
-    await losing.later(LOST_SECONDS)
-    assert losing.outgoing.made("GET /invitation") == asked
+    asked = looks(losing)
+    assert asked >= 4
+    for _ in range(5):
+        await losing.later(ANSWER_SECONDS)
+    assert looks(losing) == asked
+    assert await losing.wired.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
 
 
+async def test_a_refused_revocation_does_not_keep_the_next_from_being_revoked(street: Street, ada: Someone) -> None:
+    lost: list[str] = []
+
+    async def lose(request: httpx.Request) -> None:
+        if request.method == "POST" and "/invitation/company/" in request.url.path and len(lost) < 2:
+            lost.append(request.url.path)
+            raise httpx.ReadError("lost", request=request)
+
+    refused: list[str] = []
+
+    def refuse_first(request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.endswith("/revoke") or refused:
+            return None
+        refused.append(request.url.path)
+        return httpx.Response(400, json={"detail": "no"})
+
+    street.outgoing.after, street.outgoing.instead = lose, refuse_first
+    await ada.session()
+    await street.later(2)
+    await street.later(2)
+    assert active(street) == 3
+    for _ in range(6):
+        await street.later(ANSWER_SECONDS)
+    assert (active(street), len(lost), len(refused)) == (1, 2, 1)
+    assert await street.wired.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
+
+
+@pytest.mark.parametrize("again", ["refused", "accepted"])
+@pytest.mark.parametrize("stood_still_seconds", [ANSWER_SECONDS, LOST_SECONDS])
 async def test_one_whose_answer_comes_after_it_was_given_up_is_revoked_and_made_anew(
-    street: Street, ada: Someone
+    street: Street, ada: Someone, stood_still_seconds: float, again: str
 ) -> None:
-    """This process stood still while it was being answered."""
+    """This process stood still while it was being answered; the provider may refuse to revoke what is revoked."""
     made = await street.post("/v1/sessions", ada.wants())
 
     async def stand_still(request: httpx.Request) -> None:
         if request.method == "POST" and "/invitation/company/" in request.url.path:
             street.outgoing.after = None
-            street.clock.advance(LOST_SECONDS)
+            street.clock.advance(stood_still_seconds)
             await street.wired.links.sweep(made["id"])
+            if again == "refused":
+                street.outgoing.instead = refuse
+
+    def refuse(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(400, json={"detail": "no"}) if request.url.path.endswith("/revoke") else None
 
     street.outgoing.after = stand_still
     with pytest.raises(GivenUp):

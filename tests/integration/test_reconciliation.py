@@ -2,6 +2,9 @@
 
 import asyncio
 
+import httpx
+import pytest
+
 from tests.contract.sandbox_person import Person
 from tests.integration.houses import Street
 from tests.integration.letters import send
@@ -195,3 +198,44 @@ async def test_one_failed_reading_removes_nothing(street: Street, ada: Someone) 
         await street.later(HOUR)
     after = await ada.newest()
     assert (after["status"], "connection.removed" in await street.told()) == ("CONNECTED", False)
+
+
+@pytest.mark.parametrize("status", [400, 410, 401, 503, 429])
+async def test_what_is_asked_about_a_missing_connection_keeps_nobody_elses_from_being_found(
+    street: Street, ada: Someone, bob: Someone, status: int
+) -> None:
+    old = await ada.connected()
+
+    def gone(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith(f"/connection/{old['id']}/details"):
+            return httpx.Response(status, json={"detail": "no"})
+        return None
+
+    await street.sandbox.plain("DELETE", f"/_control/connections/{old['id']}")
+    street.outgoing.instead = gone
+    page = await bob.frame()
+    for _ in range(20):
+        await street.later(MINUTE / 2)
+        await page.post("heartbeat")
+    await page.connect()
+    assert await seconds_until_found(street, bob, MINUTE, 5, page) <= MINUTE
+    assert (await ada.newest())["status"] == "CONNECTED"
+
+
+async def test_a_list_that_is_refused_once_is_asked_for_again_while_somebody_waits(
+    street: Street, ada: Someone
+) -> None:
+    page = await ada.frame()
+    refusals: list[str] = []
+
+    def refuse_once(request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.endswith("/connection") or refusals:
+            return None
+        refusals.append(request.url.path)
+        return httpx.Response(400, json={"detail": "not now"})
+
+    await page.connect()
+    street.outgoing.instead = refuse_once
+    await street.later(30)
+    assert refusals
+    assert await seconds_until_found(street, ada, 2 * MINUTE, 10, page) <= 70

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from service.errors import IdempotencyInProgress
-from service.ledger import Repeat
-from service.model import Company, CompanyRef, ProviderCompanyId, Tenant
+from service.ledger import Changes, Repeat
+from service.model import Company, CompanyRef, ProviderCompanyId, Session, Tenant
 from service.store.companies import Begun, adopt_company
 from service.store.tx import Tx
 from tests.clock import Clock
@@ -75,3 +75,23 @@ async def test_two_rows_that_turn_out_to_be_one_company_at_once_become_one(wide:
         named = await asyncio.gather(*(store.companies.named(ref, Begun(provider_id, 0.0)) for ref in refs))
         assert named[0].ref == named[1].ref
         assert {(await store.sessions.get(one["id"])).company.ref for one in made} == {named[0].ref}
+
+
+async def test_a_session_whose_company_becomes_one_with_another_while_it_is_changed_is_found(wide: Street) -> None:
+    store, loop = wide.wired.store, asyncio.get_running_loop()
+    made = await wide.post("/v1/sessions", Someone(wide, "ada").wants())
+    twin = {"id": "00000000-0000-4000-8000-000000000001"}
+    theirs = await wide.post("/v1/sessions", Someone(wide, "bob").wants(company=twin))
+    old, kept = [(await store.sessions.get(one["id"])).company.ref for one in (made, theirs)]
+    meanwhile: list[Future[Session]] = []
+
+    def merge(tx: Tx) -> None:
+        tx.run("UPDATE sessions SET company_ref = :kept WHERE company_ref = :old", kept=kept, old=old)
+        tx.run("DELETE FROM companies WHERE ref = :old", old=old)
+        change = store.sessions.change(made["id"], lambda session: Changes(sessions=(session,)))
+        meanwhile.append(asyncio.run_coroutine_threadsafe(change, loop))
+        with suppress(TimeoutError):
+            meanwhile[0].result(_MEANWHILE_SECONDS)
+
+    await store.engine.write(merge)
+    assert (await asyncio.wrap_future(meanwhile[0])).company.ref == kept

@@ -2,6 +2,11 @@
 
 import asyncio
 
+import httpx
+import pytest
+
+from service.places import LOST_SECONDS
+from service.store.companies import Begun
 from tests.integration.houses import Street
 from tests.integration.people import Someone
 
@@ -20,3 +25,73 @@ async def test_its_sites_are_made_once(street: Street, ada: Someone) -> None:
     assert {(row["link"]["status"], row["company"]["id"], row["sites"][0]["id"]) for row in rows} == {
         ("ready", company["id"], company["sites"][0]["id"])
     }
+
+
+async def test_a_session_whose_row_becomes_one_with_another_while_its_company_is_read_gets_its_link(
+    street: Street, ada: Someone, bob: Someone
+) -> None:
+    known = await street.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
+    made = await street.post("/v1/sessions", ada.wants())
+    await street.post("/v1/sessions", bob.wants(company={"id": known["id"]}))
+    row = (await street.wired.store.sessions.get(made["id"])).company.ref
+
+    async def become_one(request: httpx.Request) -> None:
+        if request.url.path.endswith("/company"):
+            street.outgoing.after = None
+            await street.wired.store.companies.named(row, Begun(known["id"], 0.0))
+
+    street.outgoing.after = become_one
+    assert (await street.wired.links.prepare(made["id"])).link is not None
+
+
+async def test_a_company_that_the_provider_does_not_list_yet_is_asked_for_again(street: Street, ada: Someone) -> None:
+    await street.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
+    late: list[str] = []
+
+    def not_yet(request: httpx.Request) -> httpx.Response | None:
+        asked = request.method == "GET" and "/connection" in request.url.path
+        if not asked or len(late) >= 2:  # in both generations of paths
+            return None
+        late.append(request.url.path)
+        return httpx.Response(404, json={"detail": "Not found."})
+
+    street.outgoing.instead = not_yet
+    made = await ada.session()
+    assert (await street.get(f"/v1/sessions/{made['id']}"))["link"]["status"] == "pending"
+    await street.later(2)
+    assert (await street.get(f"/v1/sessions/{made['id']}"))["link"]["status"] == "ready"
+
+
+async def test_of_two_sites_with_one_name_the_first_is_used_and_it_is_said(
+    street: Street, ada: Someone, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = await street.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
+    both = [
+        (await street.sandbox.post(f"/company/{known['id']}/site", {"name": name, "externalId": "hq"}))["id"]
+        for name in ("Headquarters", "The other")
+    ]
+    made = await ada.session()
+    assert (await street.get(f"/v1/sessions/{made['id']}"))["sites"] == [{"id": both[0], "externalId": "hq"}]
+    assert "several sites have one externalId" in caplog.text
+
+
+async def test_a_lost_company_that_the_list_shows_at_last_is_not_made_again(street: Street, ada: Someone) -> None:
+    hidden = [True]
+
+    async def lose(request: httpx.Request) -> None:
+        if (request.method, request.url.path) == ("POST", "/v2.2/company"):
+            raise httpx.ReadTimeout("lost", request=request)
+
+    def hide(request: httpx.Request) -> httpx.Response | None:
+        if (request.method, request.url.path) != ("GET", "/v2.2/company"):
+            return None
+        shown = not hidden[0]
+        hidden[0] = street.clock.now() < begun_at + LOST_SECONDS
+        return None if shown else httpx.Response(200, json=[])
+
+    begun_at = street.clock.now()
+    street.outgoing.after, street.outgoing.instead = lose, hide
+    await ada.session(expiresIn=86400)
+    for _ in range(5):
+        await street.later(LOST_SECONDS / 2)
+    assert len(await street.sandbox.get("/company")) == 1

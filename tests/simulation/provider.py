@@ -58,6 +58,7 @@ class ProviderSide:
         self.is_down = False
         self.slept = 0.0
         self.leaving = 0
+        self._born: dict[str, float] = {}
         self.first_link_at: dict[str, float] = {}
         settings = Settings(seed="s", public_url=PROVIDER_URL, webhook_url="http://hook.test/", webhook_secret=SECRET)
         self.world = World(settings, lambda: self.clocks.at)
@@ -66,6 +67,7 @@ class ProviderSide:
     def begin(self, clocks: Clocks, temper: Temper) -> None:
         """Forget the history before."""
         self.world.reset()
+        self._born = {}
         self.clocks, self.temper, self.is_down, self.slept, self.first_link_at = clocks, temper, False, 0.0, {}
         delay = 5.0 if temper.bills else _NEVER_SECONDS
         self.world.settings = replace(self.world.settings, redirects=temper.redirects, data_delay_seconds=delay)
@@ -86,6 +88,9 @@ class ProviderSide:
         company_id = self.world.owner_of(path)
         if company_id and request.method == "POST" and ("invitation" in path or path.endswith("/link")):
             self.first_link_at.setdefault(company_id, self.clocks.at)
+            self._born |= {
+                one.id: self._born.get(one.id, self.clocks.at) for one in self.world.invitations_of(company_id)
+            }
         date = formatdate(self.world.now(company_id), usegmt=True)
         content = answer.body
         if (self.temper.lag_seconds or self.temper.late_seconds) and "/invitation" in path and answer.ok:
@@ -105,7 +110,7 @@ class ProviderSide:
         except ValueError:
             return content
         if "invitations" in body:
-            body["invitations"] = [one for one in body["invitations"] if one["createdAt"] <= self._shown(one)]
+            body["invitations"] = [one for one in body["invitations"] if self._is_shown(one["id"])]
         for invitation in body.get("invitations", [body]):
             made = invitation.get("createdConnections", [])
             invitation["createdConnections"] = [one for one in made if one["created"] <= self._horizon(invitation)]
@@ -114,8 +119,9 @@ class ProviderSide:
     def _horizon(self, invitation: Mapping[str, Any]) -> str:
         return rest_time(self.world.now(invitation.get("companyId")) - self.temper.lag_seconds)
 
-    def _shown(self, invitation: Mapping[str, Any]) -> str:
-        return rest_time(self.world.now(invitation.get("companyId")) - self.temper.late_seconds)
+    def _is_shown(self, invitation_id: str) -> bool:
+        """However its clock is set: what was made through its API is on its lists a while later."""
+        return self.clocks.at - self._born.setdefault(invitation_id, self.clocks.at) >= self.temper.late_seconds
 
     async def _sleep(self, seconds: float) -> None:
         self.slept += seconds

@@ -82,3 +82,11 @@ async def test_a_key_in_use_is_not_looked_up_for_every_call(keys: Keys, store: S
     await store.keys.revoke("key_1")
     clock.advance(4.9)
     assert (await keys.caller_of("Bearer mlk_known")).tenant == ELSEWHERE
+
+
+async def test_a_revoked_key_ends_though_our_clock_was_set_back(keys: Keys, store: Store, clock: Clock) -> None:
+    await keys.caller_of("Bearer mlk_known")
+    await store.keys.revoke("key_1")
+    clock.advance(-3600)
+    with pytest.raises(Unauthorized):
+        await keys.caller_of("Bearer mlk_known")

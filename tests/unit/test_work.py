@@ -9,7 +9,7 @@ from time import perf_counter
 
 import pytest
 
-from service.errors import NotFound, ProviderRefused, ProviderTimeout
+from service.errors import NotFound, ProviderBusy, ProviderRefused, ProviderTimeout
 from service.ledger import Due, WorkKind
 from service.store import Store
 from service.store.sqlite import SqliteEngine
@@ -281,3 +281,15 @@ async def test_what_could_not_be_written_down_is_so_once_the_database_is_back(
     assert await store.work.next_in_seconds() == retry_seconds(0)
     await worker.stop(5)
     await loop
+
+
+@pytest.mark.parametrize(("asked", "again"), [(None, 1.0), (0.5, 1.0), (20.0, 20.0), (1e9, 60.0)])
+async def test_work_comes_back_no_sooner_than_the_provider_asked_for_within_reason(
+    store: Store, asked: float | None, again: float
+) -> None:
+    busy = ProviderBusy()
+    busy.after_seconds = asked
+    desk = Desk(store, busy)
+    await store.work.ask(due())
+    await desk.worker.drain()
+    assert await store.work.next_in_seconds() == again

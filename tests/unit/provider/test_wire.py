@@ -198,6 +198,12 @@ async def test_an_endless_answer_is_cut_off() -> None:
     assert LARGEST_ANSWER_BYTES == 20 * 1024 * 1024
 
 
+async def test_an_answer_in_another_encoding_is_no_answer() -> None:
+    assert isinstance(await failure(Double([answer('{"name": "\x00"}'.encode("utf-16"))]), GET), ProviderBroken)
+    told = await wire(Double([answer(b"\xef\xbb\xbf{}")])).ask(GET)
+    assert told.body == {}
+
+
 async def test_who_is_turned_away_for_longer_than_the_budget_is_told_for_how_long() -> None:
     failed = await failure(Double([answer({}, 429, retry_after="90")]), GET)
     assert isinstance(failed, ProviderBusy)

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from service.ledger import Changes, Wanted
+from service.ledger import Answered, Changes, Wanted
 from service.model import Company, CompanyRef, Link, LinkStatus, Session, SessionStatus
 from service.store import Store
 from service.store.tx import Tx
@@ -25,9 +25,16 @@ async def create(store: Store, one: Session, link: Link | None = None) -> Sessio
     """Write the session; with a link, also what making it writes."""
     made = await store.sessions.create(one, Wanted())
     assert isinstance(made, Session)
-    if link is None:
-        return made
-    return await change(store, made, link=link, link_kind=link.kind, link_status=LinkStatus.READY)
+    return made if link is None else await give(store, made, link)
+
+
+async def give(store: Store, one: Session, link: Link) -> Session:
+    """Write the link that the provider has given, an invitation by a call that was noted."""
+    ready = replace(one, link=link, link_kind=link.kind, link_status=LinkStatus.READY)
+    answered = None
+    if link.invitation_id is not None:
+        answered = Answered(await store.intents.note(one.id, one.serial), one.id, link, 3600.0)
+    return await store.sessions.change(one.id, lambda _: Changes(sessions=(ready,), answered=answered))
 
 
 async def change(store: Store, one: Session, **fields: Any) -> Session:

@@ -1,13 +1,15 @@
 """Writing `Changes`: whole or not at all, on whatever it meets."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 
-from service.errors import GivenUp
-from service.ledger import Answered, Changes, Due, Fact, FactKind, Join, News, WorkKind
+from service.errors import GivenUp, ProviderBroken
+from service.ledger import ANSWER_SECONDS, Answered, Changes, Due, Fact, FactKind, Join, News, WorkKind
 from service.model import EvidenceKind, LinkStatus, Session, SessionId, SessionStatus
 from service.store import Store
+from tests.clock import Clock
 from tests.unit.given import ADA, CONNECTION, CREATED_AT, connection, link
 from tests.unit.store.rooms import UNNAMED, count, create, fresh
 
@@ -50,6 +52,38 @@ async def test_an_answered_call_leaves_its_invitation_with_the_times_at_which_it
     sql = "SELECT session_id, given_at, ends_at FROM invitations"
     rows = await store.engine.read(lambda tx: [dict(row) for row in tx.all(sql)])
     assert rows == [{"session_id": made.id, "given_at": CREATED_AT - 120, "ends_at": CREATED_AT - 60}]
+
+
+async def test_an_invitation_of_unknown_time_may_be_used_at_any(store: Store) -> None:
+    made = await create(store, fresh(), replace(link(), provider_given_at=0.0))
+    rows = await store.engine.read(
+        lambda tx: [dict(row) for row in tx.all("SELECT given_at, ends_at FROM invitations")]
+    )
+    assert (rows, made.id) == ([{"given_at": 0.0, "ends_at": float("inf")}], made.id)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counts_still"), [(ANSWER_SECONDS - 1, True), (ANSWER_SECONDS, False), (-1, False)]
+)
+async def test_an_answer_is_taken_while_nobody_looks_for_what_the_call_has_made(
+    store: Store, clock: Clock, seconds: float, taken: int
+) -> None:
+    made = await create(store, fresh())
+    changes = await answered(store, made)
+    clock.advance(seconds)
+    with nullcontext() if taken else pytest.raises(GivenUp):
+        await store.sessions.change(made.id, lambda _: changes)
+    assert await count(store, "invitations") == taken
+
+
+async def test_an_invitation_that_the_provider_gave_before_is_not_given_to_another_session(store: Store) -> None:
+    await create(store, fresh("ada"), link())
+    made = await create(store, fresh("bob"))
+    changes = await answered(store, made)
+    with pytest.raises(ProviderBroken) as caught:
+        await store.sessions.change(made.id, lambda _: changes)
+    assert not isinstance(caught.value, GivenUp)
+    assert (await store.sessions.get(made.id)).link is None
 
 
 async def test_who_comes_back_to_a_call_that_was_given_up_changes_nothing(store: Store) -> None:

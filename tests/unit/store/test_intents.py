@@ -3,13 +3,14 @@
 from service.model import SessionId
 from service.places import LOST_SECONDS
 from service.store import Store
+from service.store.intents import Turn
 from tests.clock import Clock
 
 ADA = SessionId("ses_1")
 
 
 async def test_only_the_first_may_call(store: Store, clock: Clock) -> None:
-    assert await store.intents.begin("cmp_1", LOST_SECONDS) == clock.now()
+    assert await store.intents.begin("cmp_1", LOST_SECONDS) == Turn(clock.now(), anew=False)
     clock.advance(LOST_SECONDS - 1)
     assert await store.intents.begin("cmp_1", LOST_SECONDS) is None
 
@@ -17,7 +18,7 @@ async def test_only_the_first_may_call(store: Store, clock: Clock) -> None:
 async def test_a_lost_call_is_waited_for_and_then_another_takes_its_place(store: Store, clock: Clock) -> None:
     await store.intents.begin("cmp_1", LOST_SECONDS)
     clock.advance(LOST_SECONDS)
-    assert await store.intents.begin("cmp_1", LOST_SECONDS) == clock.now()
+    assert await store.intents.begin("cmp_1", LOST_SECONDS) == Turn(clock.now(), anew=True)
     clock.advance(LOST_SECONDS - 1)
     assert await store.intents.begin("cmp_1", LOST_SECONDS) is None
 
@@ -30,9 +31,10 @@ async def test_a_call_that_was_answered_is_forgotten(store: Store) -> None:
 
 async def test_who_comes_back_too_late_does_not_settle_the_call_that_took_its_place(store: Store, clock: Clock) -> None:
     late = await store.intents.begin("cmp_1", LOST_SECONDS)
+    assert late is not None
     clock.advance(LOST_SECONDS)
     await store.intents.begin("cmp_1", LOST_SECONDS)
-    await store.intents.settled("cmp_1", late)
+    await store.intents.settled("cmp_1", late.at)
     assert await store.intents.begin("cmp_1", LOST_SECONDS) is None
 
 
@@ -60,10 +62,13 @@ async def test_every_call_for_an_invitation_has_a_note_of_its_own(store: Store, 
     assert [one.ref for one in await store.intents.noted(ADA)] == [second]
 
 
-async def test_a_note_from_the_future_is_older_than_anything(store: Store, clock: Clock) -> None:
+async def test_for_a_note_from_the_future_the_time_begins_anew(store: Store, clock: Clock) -> None:
     await store.intents.note(ADA, 1)
-    clock.advance(-1)
-    assert [one.age_seconds for one in await store.intents.noted(ADA)] == [float("inf")]
+    clock.advance(-7200)
+    assert [one.age_seconds for one in await store.intents.noted(ADA)] == [-7200]
+    assert [one.age_seconds for one in await store.intents.redated(ADA)] == [0]
+    clock.advance(30)
+    assert [one.age_seconds for one in await store.intents.redated(ADA)] == [30]
 
 
 async def test_a_note_of_the_first_version_is_read_too(store: Store) -> None:

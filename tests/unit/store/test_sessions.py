@@ -10,7 +10,7 @@ from service.store import Store
 from service.store.companies import Begun
 from tests.clock import Clock
 from tests.unit.given import CONNECTION, MAGIC, NOW, SITE, TENANT, link
-from tests.unit.store.rooms import UNNAMED, change, count, create, fresh, numbered
+from tests.unit.store.rooms import UNNAMED, change, count, create, fresh, give, numbered
 
 ELSEWHERE = Tenant("elsewhere")
 
@@ -211,8 +211,7 @@ async def test_who_and_what_a_session_is_for_never_changes(store: Store) -> None
 async def test_every_invitation_that_was_made_for_a_session_is_remembered(store: Store) -> None:
     made = await create(store, fresh(), link(invitation_id="inv_1"))
     await change(store, made, link=None)
-    await change(store, made, link=link(invitation_id="inv_2"))
-    await change(store, made, link=link(invitation_id="inv_2"))
+    await give(store, made, link(invitation_id="inv_2"))
     assert await store.sessions.invitations(made.id) == {"inv_1", "inv_2"}
     assert await store.sessions.invitations(SessionId("ses_other")) == frozenset()
 

@@ -48,6 +48,14 @@ def test_among_stands_for_a_list_and_an_empty_list_for_no_rows(tx: Tx) -> None:
     assert tx.among(sql, [], most=9) == []
 
 
+def test_among_stands_for_more_values_than_a_statement_can_carry(tx: Tx) -> None:
+    names = [f"n{number:05}" for number in range(40_000)]
+    for name in (names[0], names[1023], names[1024], names[-1]):
+        tx.run("INSERT INTO t VALUES (:id, 0)", id=name)
+    found = tx.among("SELECT id FROM t WHERE id IN (:among)", reversed(names))
+    assert [row["id"] for row in found] == [names[0], names[1023], names[1024], names[-1]]
+
+
 def test_values_are_never_read_as_sql(tx: Tx) -> None:
     hostile = "'); DROP TABLE t; --"
     tx.run("INSERT INTO t VALUES (:id, 0)", id=hostile)
