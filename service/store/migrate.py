@@ -41,7 +41,11 @@ def _apply_missing(tx: Tx) -> list[str]:
 
 def _missing(tx: Tx) -> list[tuple[int, str, str]]:
     if tx.dialect.name == "postgresql":
+        # However long the process before us takes; but no change of a table waits, and makes others wait, for long.
+        tx.run("SET LOCAL lock_timeout = 0")
+        tx.run("SET LOCAL statement_timeout = 0")
         tx.run("SELECT pg_advisory_xact_lock(7246001)")
+        tx.run("SET LOCAL lock_timeout TO DEFAULT")
     tx.run(_TABLE)
     have = {row["version"] for row in tx.all("SELECT version FROM schema_version")}
     known = _migrations()

@@ -31,6 +31,7 @@ _LOST_RACE = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
     psycopg.errors.UniqueViolation,  # another process wrote the row after we had looked for it: it is found next time
+    psycopg.errors.FeatureNotSupported,  # a newer version of us changed the tables of what was prepared
 )
 _SWEEP_SECONDS = 1.0
 _CHANNEL = "magiclink_events"
@@ -171,6 +172,7 @@ class PostgresEngine:
                     tx = Tx(connection.cursor(), self._dialect)
                     return unit(tx), tx
             except _LOST_RACE as exc:
+                self._forget_plans(exc)
                 if attempts == _ATTEMPTS:
                     raise Unavailable from exc
             except (psycopg.OperationalError, psycopg.InternalError) as exc:
@@ -178,6 +180,10 @@ class PostgresEngine:
                 had_one = self._discard()
                 if begun or attempts > 1 or not had_one:
                     raise Unavailable from exc
+
+    def _forget_plans(self, exc: psycopg.Error) -> None:
+        if isinstance(exc, psycopg.errors.FeatureNotSupported):
+            self._discard()
 
     def _connection(self) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)

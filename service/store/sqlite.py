@@ -162,6 +162,10 @@ class SqliteEngine:
                 connection.execute("ROLLBACK")
         except sqlite3.OperationalError as exc:
             raise Unavailable from exc
+        except sqlite3.DatabaseError as exc:
+            if type(exc) is not sqlite3.DatabaseError:
+                raise  # a fault of ours
+            raise Unavailable from exc  # the file is damaged
 
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

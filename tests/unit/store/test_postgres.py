@@ -114,6 +114,22 @@ async def test_a_transaction_that_loses_every_race_is_given_up(engine: PostgresE
     assert await values(engine) == [0, 0]
 
 
+async def test_a_table_that_a_newer_version_changes_meanwhile_disturbs_nobody(engine: PostgresEngine) -> None:
+    for _ in range(40):  # often enough to be prepared on every connection
+        await engine.read(lambda tx: tx.all("SELECT * FROM t"))
+    await engine.write(lambda tx: tx.run("ALTER TABLE t ADD COLUMN more TEXT"))
+    for _ in range(40):
+        assert len(await engine.read(lambda tx: tx.all("SELECT * FROM t"))) == 2
+
+
+async def test_what_the_database_never_supports_is_given_up(engine: PostgresEngine) -> None:
+    def never(_: Tx) -> None:
+        raise psycopg.errors.FeatureNotSupported
+
+    with pytest.raises(Unavailable):
+        await engine.read(never)
+
+
 async def test_a_connection_that_ends_in_the_middle_leaves_nothing_and_is_replaced(engine: PostgresEngine) -> None:
     def end(tx: Tx) -> None:
         add(tx, 1)

@@ -230,6 +230,21 @@ async def test_a_read_that_the_database_refuses_is_unavailable(tmp_path: Path, c
             await engine.read(lambda tx: tx.all("SELECT * FROM nowhere"))
 
 
+async def test_a_damaged_file_is_unavailable(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "t.db").write_bytes(b"no database at all" * 1000)
+    engine = SqliteEngine(str(tmp_path / "t.db"), clock.now)
+    with pytest.raises(Unavailable):
+        await engine.open()
+    await engine.close()
+    async with opened(tmp_path / "other.db", clock) as other:
+
+        def damaged(_: Tx) -> None:
+            raise sqlite3.DatabaseError("database disk image is malformed")
+
+        with pytest.raises(Unavailable):
+            await other.read(damaged)
+
+
 async def test_a_read_writes_nothing(tmp_path: Path, clock: Clock) -> None:
     async with opened(tmp_path / "t.db", clock) as engine:
         await engine.read(insert(1))
