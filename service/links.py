@@ -139,8 +139,7 @@ class Links:
         session = await self._store.sessions.get(session_id)
         lost = {invitation_seconds(replace(session, serial=one.serial)) for one in over}
         told = not lost or await self._revoke_lost(session, lost)
-        enough = LOST_SECONDS if told else LOST_SECONDS + ANSWER_SECONDS
-        done = [one for one in over if one.age_seconds >= enough]
+        done = [one for one in over if told and one.age_seconds >= LOST_SECONDS]
         for one in done:
             await self._store.intents.settled(one.ref)
         return ANSWER_SECONDS if len(done) < len(noted) else None
@@ -241,8 +240,9 @@ def _is_like(invitation: SeenInvitation, lifetimes: set[int]) -> bool:
 
 
 def _is_young(invitation: SeenInvitation, heard_at: float | None) -> bool:
-    """Of another session, it could be the answer that is just on its way: in doubt it is."""
-    return heard_at is None or -UNCERTAINTY_SECONDS <= heard_at - invitation.provider_created_at < ANSWER_SECONDS
+    """Of another session, it could be the answer that is just on its way; a provider without dates leaves no doubt."""
+    age = ANSWER_SECONDS if heard_at is None else heard_at - invitation.provider_created_at
+    return -UNCERTAINTY_SECONDS <= age < ANSWER_SECONDS
 
 
 def _pause_seconds(failure: ProviderFailure) -> float:

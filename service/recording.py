@@ -7,7 +7,7 @@ recorded, so that order and repetition cannot matter: facts are added, and every
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-from service.attribution import UNCERTAINTY_SECONDS, clears, judge, settle, stays_unclear
+from service.attribution import UNCERTAINTY_SECONDS, clears, settle, stays_unclear
 from service.history import Facts, namings
 from service.ledger import Changes, Due, Fact, FactKind, Join, Ledger, News, Part, WorkKind
 from service.model import (
@@ -98,7 +98,7 @@ def _with_earlier(facts: Facts, invitation: SeenInvitation) -> SeenInvitation:
 def rejudge(ledger: Ledger, connection: Connection, facts: tuple[Fact, ...], now: float) -> Changes:
     """A claim or its undoing: add the facts and judge the connection anew, without a reading."""
     draft = _Draft(ledger, now, Facts(ledger, now, facts))
-    _apply_verdict(draft, connection.seen, connection, settled=False)
+    _apply_verdict(draft, connection.seen, connection)
     return draft.done()
 
 
@@ -130,7 +130,7 @@ def _record_one(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
     if known is not None and seen.provider_updated_at < known.seen.provider_updated_at:
         seen = known.seen  # older news after newer: the newest truth stays
     _clear(draft, seen, reading)
-    _apply_verdict(draft, seen, known, settled=True)
+    _apply_verdict(draft, seen, known)
 
 
 def _clear(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
@@ -143,10 +143,9 @@ def _clear(draft: _Draft, seen: SeenConnection, reading: Reading) -> None:
         draft.facts.add(Fact(FactKind.UNCLEAR, seen.id))
 
 
-def _apply_verdict(draft: _Draft, seen: SeenConnection, known: Connection | None, *, settled: bool) -> None:
-    history = draft.facts.history(seen)
+def _apply_verdict(draft: _Draft, seen: SeenConnection, known: Connection | None) -> None:
     before = known.verdict if known is not None else None
-    verdict = settle(before, history) if settled else judge(history)
+    verdict = settle(before, draft.facts.history(seen))
     if known is not None and _nothing_new(known, seen, verdict):
         _confirm_session(draft, known)
         return
