@@ -88,9 +88,6 @@ class ProviderSide:
         company_id = self.world.owner_of(path)
         if company_id and request.method == "POST" and ("invitation" in path or path.endswith("/link")):
             self.first_link_at.setdefault(company_id, self.clocks.at)
-            self._born |= {
-                one.id: self._born.get(one.id, self.clocks.at) for one in self.world.invitations_of(company_id)
-            }
         date = formatdate(self.world.now(company_id), usegmt=True)
         content = answer.body
         if (self.temper.lag_seconds or self.temper.late_seconds) and "/invitation" in path and answer.ok:
@@ -101,7 +98,10 @@ class ProviderSide:
     async def _answered(self, request: httpx.Request, target: str) -> Answer:
         if target.endswith("/document") and not self.temper.bills:
             return _NO_BILLS
-        return await ask(self._api, request.method, target, request.headers, await request.aread())
+        try:
+            return await ask(self._api, request.method, target, request.headers, await request.aread())
+        finally:
+            self._note_births(self.world.owner_of(target.partition("?")[0]))
 
     def _forgetful(self, content: bytes) -> bytes:
         """An invitation counts its use at once, and names what it made only later; a list shows it only later."""
@@ -118,6 +118,11 @@ class ProviderSide:
 
     def _horizon(self, invitation: Mapping[str, Any]) -> str:
         return rest_time(self.world.now(invitation.get("companyId")) - self.temper.lag_seconds)
+
+    def _note_births(self, company_id: str | None) -> None:
+        """Also of what nobody is told of, since the answer gets lost."""
+        for one in self.world.invitations_of(company_id) if company_id else ():
+            self._born.setdefault(one.id, self.clocks.at)
 
     def _is_shown(self, invitation_id: str) -> bool:
         """However its clock is set: what was made through its API is on its lists a while later."""

@@ -249,6 +249,18 @@ def test_a_claim_undone_gives_it_back_to_who_was_presumed() -> None:
     assert books.verdict().presumed
 
 
+def test_a_claim_undone_twice_takes_nothing_from_who_was_presumed_meanwhile() -> None:
+    books = with_ada(CAROL)
+    books.take(seen())
+    books.claim(CAROL)
+    books.claim(CAROL, undo=True)
+    books.reveal(CAROL, 3.0)  # within the uncertainty: a verdict found now would be nobody's
+    count = len(books.events)
+    books.claim(CAROL, undo=True)
+    assert books.verdict().who == who(ADA)
+    assert len(books.events) == count
+
+
 def test_a_claim_survives_every_later_reading() -> None:
     books = ambiguous()
     books.claim(CAROL)
