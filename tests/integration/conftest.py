@@ -16,6 +16,7 @@ ON_BOTH = {
     "claim",
     "create_session",
     "idempotency",
+    "key_rotation",
     "lost_invitations",
     "reconnect",
     "revoke",

@@ -120,7 +120,7 @@ def _deeds(town: Town) -> list[tuple[int, Deed]]:
     people, utility, weather = People(town), Utility(town), Weather(town)
     found: list[tuple[int, Deed]] = [
         *((10, people.create), (12, people.start), (10, people.look), (2, people.beat), (6, people.finish)),
-        *((2, people.leave), (2, people.renew), (2, people.revoke), (2, people.reconnect), (2, people.claim)),
+        *((2, people.leave), (2, people.renew), (2, people.revoke), (5, people.reconnect), (2, people.claim)),
         *((16, utility.use_link), (3, utility.correct)),
         *((12, weather.wait), (18, weather.work), (6, weather.deliver), (3, weather.listen), (1, weather.die)),
     ]

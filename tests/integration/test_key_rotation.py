@@ -1,0 +1,76 @@
+"""A secret key is rotated, as the operators' page says, while people are in the middle of everything."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.clock import Clock
+from tests.integration.houses import Street
+from tests.integration.letters import created, made_by, send
+from tests.integration.people import FramePage, Someone, asked_in
+
+OLD, NEW = "the-first-key-0123456789-0123456789", "the-second-key-0123456789-012345678"
+REPEAT = {"Idempotency-Key": "in-flight"}
+
+
+@pytest.fixture
+async def old(clock: Clock, database_url: str) -> AsyncIterator[Street]:
+    """A street whose service has one key."""
+    opened = Street(clock, database_url, secret_keys=(OLD,))
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def restart(street: Street, *keys: str) -> None:
+    await street.close()
+    street.settings = replace(street.settings, secret_keys=keys)
+    await street.open()
+
+
+async def confirmed(street: Street, state: str) -> int:
+    return (await street.host.post("/v1/verify", json={"state": state, "userId": "bob"})).status_code
+
+
+async def create(street: Street, body: Any) -> Any:
+    answer = await street.host.post("/v1/sessions", json=body, headers=REPEAT)
+    assert answer.status_code == 201
+    return answer.json()
+
+
+@pytest.mark.parametrize("how_far", [1, 2])
+async def test_no_session_in_flight_is_lost(old: Street, how_far: int) -> None:
+    ada, bob = Someone(old, "ada"), Someone(old, "bob")
+    carol = Someone(old, "carol", {"externalId": "globex", "name": "Globex"})
+    opened = await ada.frame()
+    wanted = ada.wants(expiresIn=86400)
+    unopened = await create(old, wanted)
+    back = await bob.browser()
+    await back.connect()
+    state = asked_in(await back.finish())["state"]
+    unheard = await made_by(carol)
+    assert (await send(old, created(unheard))).status_code == 204  # sealed with the old key, and worked off by the new
+    for keys in ((OLD, NEW), (NEW, OLD))[:how_far]:
+        await restart(old, *keys)
+        assert (await opened.view())["link"]["url"]
+        assert await create(old, wanted) == unopened
+        assert await confirmed(old, state) == 200
+    await opened.connect()
+    assert (await opened.finish())["status"] == "connected"
+    later = FramePage(old, unopened)
+    await later.start()
+    await old.drain()
+    await later.connect()
+    assert (await later.finish())["status"] == "connected"
+    assert {row["sessionId"] for row in await ada.connections()} == {opened.id, later.id}
+    assert [row["id"] for row in await carol.connections()] == [unheard]
+
+
+async def test_when_the_old_key_is_gone_what_the_new_one_signed_goes_on(old: Street) -> None:
+    await restart(old, NEW, OLD)
+    page = await Someone(old, "ada").frame()
+    await restart(old, NEW)
+    await page.connect()
+    assert (await page.finish())["status"] == "connected"
