@@ -121,10 +121,10 @@ class Links:
 
         A session that was renewed before this came about keeps the link that it has now.
         """
-        had = await self._store.sessions.invitations(session_id)
-        session = await self._store.sessions.get(
+        had = await self._store.sessions.invitations(
             session_id
-        )  # afterwards, so that a link given meanwhile is not among them
+        )  # before the session: a link given now is not among them
+        session = await self._store.sessions.get(session_id)
         kept = session.link.invitation_id if session.link and not session.closed else None
         for invitation_id in had - {kept}:
             await self._revoke(InvitationId(invitation_id))

@@ -23,7 +23,7 @@ LOST_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Premises:
     """Where a session's connections are to be, by the provider's own ids."""
 
     company: ProviderCompanyId
@@ -56,7 +56,7 @@ class Places:
         lock = self._locks.get(session.company.ref)
         return lock is not None and lock.locked() and _known(session) is None
 
-    async def of(self, session: Session) -> Place:
+    async def of(self, session: Session) -> Premises:
         """The session's place, made if need be. Raises ProviderFailure, Forbidden."""
         known = _known(session)
         if known is not None:
@@ -67,10 +67,10 @@ class Places:
             except NotFound:  # another process has just made this company's row one with another
                 return await self._found(session.id)
 
-    async def _found(self, session_id: SessionId) -> Place:
+    async def _found(self, session_id: SessionId) -> Premises:
         session = await self._store.sessions.get(session_id)  # its places may have been named meanwhile
         company_id = await self._company(session.company)
-        return Place(company_id, await self._sites(company_id, session.sites))
+        return Premises(company_id, await self._sites(company_id, session.sites))
 
     async def _company(self, company: Company) -> ProviderCompanyId:
         company = await self._store.companies.get(company.ref)
@@ -167,13 +167,13 @@ class Places:
             await self._store.intents.settled(note.ref, note.at)
 
 
-def _known(session: Session) -> Place | None:
+def _known(session: Session) -> Premises | None:
     """The place, where the provider has given all of its ids."""
     sites = [site.provider_id for site in session.sites if site.provider_id is not None]
     company = session.company
     begun = company.provider_id is not None and company.provider_since_at is not None
     return (
-        Place(company.provider_id, sites)
+        Premises(company.provider_id, sites)
         if begun and company.provider_id and len(sites) == len(session.sites)
         else None
     )
