@@ -1,3 +1,3 @@
 """magiclink: connect utility accounts, recorded once, for the right user."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
