@@ -13,6 +13,7 @@ from service.provider import Provider
 from service.store import Store
 
 _ACCOUNT = "default"  # the provider account that a webhook's secret stands for
+_BURST_SECONDS = 30.0  # how long news of documents is gathered before they are read
 
 
 class Intake:
@@ -66,5 +67,6 @@ class Intake:
     async def _asked_by(self, message: News, ref: CompanyRef) -> list[Due]:
         if not message.type.startswith("document."):
             return [Due(WorkKind.RECONCILE, ref)]
-        # A document event names no connection: the company's connections are read, each at most once at a time.
-        return [Due(WorkKind.DOCUMENTS, one.id) for one in await self._store.connections.of_company(ref)]
+        # A document event names no connection, so the company's are all read; and a month's bills come in one burst.
+        connections = await self._store.connections.of_company(ref)
+        return [Due(WorkKind.DOCUMENTS, one.id, _BURST_SECONDS) for one in connections]

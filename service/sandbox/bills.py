@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from service.sandbox.billing import Bill, ConnectionLike, Line, Meter, Reading
-from service.sandbox.metering import bills_for, meters_of
+from service.sandbox.metering import bills_for, last_service_on, meters_of
 
 Wire = dict[str, Any]
 VERSIONS = ("v2", "v2.1", "v2.2")
@@ -38,7 +38,7 @@ def meters_for(connection: ConnectionLike) -> list[Wire]:
 def accounts_for(connection: ConnectionLike) -> list[Wire]:
     """Return the connection's utility accounts, one per type, naming their meters."""
     meters = meters_of(connection)
-    last_on = max((bill.reading.end.isoformat() for bill in bills_for(connection)), default=None)
+    last_on = last_service_on(connection)
     return [
         {
             "id": account_id,
@@ -51,7 +51,7 @@ def accounts_for(connection: ConnectionLike) -> list[Wire]:
             "isCollectingInvoiceData": True,
             "isCollectingSmartMeterData": False,
             "datasourceTypes": [kind],
-            "lastServiceDate": last_on,
+            "lastServiceDate": last_on and last_on.isoformat(),
         }
         for account_id, number, kind in dict.fromkeys((m.account_id, m.account_number, m.kind) for m in meters)
     ]

@@ -38,6 +38,11 @@ def bills_for(connection: ConnectionLike) -> tuple[Bill, ...]:
     return _bills(_subject(connection))
 
 
+def last_service_on(connection: ConnectionLike) -> date | None:
+    """Return the last day that the bills are for; None without bills."""
+    return _last_service_on(_subject(connection))
+
+
 def meters_of(connection: ConnectionLike) -> tuple[Meter, ...]:
     """Return the meters behind the bills, one per site and type."""
     return _meters(_subject(connection))
@@ -71,7 +76,14 @@ def _bills(subject: _Subject) -> tuple[Bill, ...]:
     return tuple(sorted(bills, key=lambda bill: bill.reading.end, reverse=True))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(
+    maxsize=8192
+)  # small, and asked for of every connection in a list: there may be more than there are bills kept
+def _last_service_on(subject: _Subject) -> date | None:
+    return max((bill.reading.end for bill in _bills(subject)), default=None)
+
+
+@lru_cache(maxsize=8192)
 def _meters(subject: _Subject) -> tuple[Meter, ...]:
     return tuple(_meter(subject, place, kind) for kind in subject.kinds for place in subject.places)
 

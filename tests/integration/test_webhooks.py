@@ -214,3 +214,15 @@ async def test_what_was_acknowledged_is_worked_off_by_the_next_process(street: S
     await street.die()
     await street.drain()
     assert (await ada.newest())["id"] == connection_id
+
+
+async def test_a_burst_of_document_events_is_read_into_every_half_minute(street: Street, ada: Someone) -> None:
+    connection = await ada.connected()
+    await street.later(86400 * 5)
+    street.outgoing.calls.clear()
+    for number in range(60):
+        event = {"eventType": "document.created.v2", "id": UNKNOWN, "company": connection["company"]["id"]}
+        assert (await send(street, event, f"msg_{number}")).status_code == 204
+        await street.later(0.5)
+    await street.later(30)
+    assert street.outgoing.made("GET /document") <= 2
