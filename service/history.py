@@ -92,7 +92,7 @@ def _reveals(rows: list[FactRow]) -> list[Reveal]:
     return [
         Reveal(who, row.fact.provider_at or 0.0, revoked.get(who.session_id))
         for row in rows
-        if row.fact.kind is FactKind.REVEALED and row.fact.connection_id is None and (who := _who(row)) is not None
+        if row.fact.kind is FactKind.REVEALED and (who := _who(row)) is not None
     ]
 
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from service.attribution import UNCLEAR_SECONDS
 from service.ledger import Changes, Due, Fact, FactKind, FactRow, WorkKind
-from service.model import ConnectionId, EvidenceKind, SessionStatus
+from service.model import ConnectionId, EvidenceKind, InvitationId, SessionStatus
 from service.recording import record
 from tests.unit.books import Books
 from tests.unit.given import CONNECTION, NOW, connection, invitation, link, reading, seen, session, with_link
@@ -86,6 +87,25 @@ def test_a_connection_that_was_there_before_the_companys_first_link_is_not_recor
 
 def test_a_connection_that_was_not_there_before_is_recorded_however_old_it_says_it_is() -> None:
     assert len(Books(ADA, facts=listed("another")).take(seen(after=-9999)).connections) == 1
+
+
+def test_in_a_company_that_had_nothing_everything_is_recorded_however_old_it_says_it_is() -> None:
+    assert len(Books(ADA, facts=listed()).take(seen(after=-9999)).connections) == 1
+
+
+def test_what_was_not_there_before_is_recorded_though_something_is_said_of_it() -> None:
+    named = FactRow(Fact(FactKind.NAMED, CONNECTION, None, InvitationId("inv_other")), NOW, None, None)
+    assert len(Books(ADA, facts=(*listed("another"), named)).take(seen(after=-9999)).connections) == 1
+
+
+def test_whatever_else_is_said_of_a_company_that_was_never_listed_its_old_connections_are_not_recorded() -> None:
+    books = Books(ADA)
+    books.reveal(ADA, -9999)
+    assert books.take(seen(after=-9998)).connections == ()
+
+
+def test_of_what_an_invitation_names_nothing_is_left_to_be_cleared_a_day_later() -> None:
+    assert recorded().take(seen(), invitation("inv_1", CONNECTION), after=UNCLEAR_SECONDS) == Changes()
 
 
 def test_in_a_company_that_was_never_listed_what_is_older_than_its_first_session_is_not_recorded() -> None:
