@@ -62,9 +62,7 @@ async def test_an_invitation_of_unknown_time_may_be_used_at_any(store: Store) ->
     assert (rows, made.id) == ([{"given_at": 0.0, "ends_at": float("inf")}], made.id)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "counts_still"), [(ANSWER_SECONDS - 1, True), (ANSWER_SECONDS, False), (-1, False)]
-)
+@pytest.mark.parametrize(("seconds", "taken"), [(ANSWER_SECONDS - 1, 1), (ANSWER_SECONDS, 0), (-1, 0)])
 async def test_an_answer_is_taken_while_nobody_looks_for_what_the_call_has_made(
     store: Store, clock: Clock, seconds: float, taken: int
 ) -> None:
