@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from service.errors import ProviderBusy, ProviderTimeout
-from service.provider.wire import Account, Call, Wire
+from service.provider.wire import Account, Answer, Call, Wire
 from tests.unit.provider.double import BASE_URL, KEY, PAGES_URL, Double, answer
 
 GET = Call("GET", "/ping")
@@ -32,24 +32,37 @@ async def test_at_most_ten_calls_are_under_way_at_once() -> None:
     assert most == 10
 
 
-async def test_a_call_that_never_gets_its_turn_was_certainly_not_received() -> None:
-    first_is_in, gate = asyncio.Event(), asyncio.Event()
+class Crowded:
+    """A wire for one call at a time, on which one is under way until the gate opens; `sent` is what has left."""
 
-    async def handle(_: httpx.Request) -> httpx.Response:
-        first_is_in.set()
-        await gate.wait()
+    def __init__(self) -> None:
+        self.double = Double()
+        self.gate = asyncio.Event()
+        self.sent: list[str] = []
+        self._first_is_in = asyncio.Event()
+        http = httpx.AsyncClient(transport=httpx.MockTransport(self._handle))
+        self.wire = Wire(http, Account(BASE_URL, PAGES_URL, KEY), self.double.pace(concurrency=1))
+
+    async def hold(self) -> asyncio.Task[Answer]:
+        holder = asyncio.create_task(self.wire.ask(GET))
+        await self._first_is_in.wait()
+        return holder
+
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request.method)
+        self._first_is_in.set()
+        await self.gate.wait()
         return answer({})
 
-    double = Double()
-    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
-    crowded = Wire(http, Account(BASE_URL, PAGES_URL, KEY), double.pace(concurrency=1))
-    holder = asyncio.create_task(crowded.ask(GET))
-    await first_is_in.wait()
+
+async def test_a_call_that_never_gets_its_turn_was_certainly_not_received() -> None:
+    crowded = Crowded()
+    holder = await crowded.hold()
     with pytest.raises(ProviderBusy) as caught:
-        await crowded.ask(CREATE, deadline=double.now)
-    gate.set()
+        await crowded.wire.ask(CREATE, deadline=crowded.double.now)
+    crowded.gate.set()
     await holder
-    assert not caught.value.lost
+    assert (crowded.sent, caught.value.lost) == (["GET"], False)
 
 
 async def test_a_process_that_stood_still_before_its_call_left_does_not_make_it() -> None:
@@ -63,25 +76,13 @@ async def test_a_process_that_stood_still_before_its_call_left_does_not_make_it(
 
 
 async def test_nor_does_one_that_stood_still_while_it_waited_for_its_turn() -> None:
-    first_is_in, gate = asyncio.Event(), asyncio.Event()
-    sent: list[str] = []
-
-    async def handle(request: httpx.Request) -> httpx.Response:
-        sent.append(request.method)
-        first_is_in.set()
-        await gate.wait()
-        return answer({})
-
-    double = Double()
-    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
-    crowded = Wire(http, Account(BASE_URL, PAGES_URL, KEY), double.pace(concurrency=1))
-    holder = asyncio.create_task(crowded.ask(GET))
-    await first_is_in.wait()
-    waiting = asyncio.create_task(crowded.ask(CREATE, crowded.call_deadline()))
+    crowded = Crowded()
+    holder = await crowded.hold()
+    waiting = asyncio.create_task(crowded.wire.ask(CREATE, crowded.wire.call_deadline()))
     await asyncio.sleep(0)
-    double.now += 25.0
-    gate.set()
+    crowded.double.now += 25.0
+    crowded.gate.set()
     await holder
     with pytest.raises(ProviderTimeout) as caught:
         await waiting
-    assert (sent, caught.value.lost) == (["GET"], False)
+    assert (crowded.sent, caught.value.lost) == (["GET"], False)
