@@ -1,5 +1,5 @@
 """`python -m service` is `magiclink`."""
 
-from service.cli import main
+from service.commands.main import main
 
 main(prog_name="magiclink")

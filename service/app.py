@@ -1,56 +1,59 @@
-"""The composition root: opens the adapters in the lifespan, builds the stories, mounts the doors. The only wiring."""
+"""The composition root and the only wiring: opens the adapters, builds the use cases, mounts the routes."""
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic, time  # noqa: TID251 - here the clocks are given out
+from time import monotonic, time  # noqa: TID251 - the clocks are passed on from here
 from typing import Any
 
 import httpx
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import jinja2
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.connections import DAY_SECONDS, Connections
-from service.handoff import Handoff
-from service.intake import Intake
-from service.keys import Keys
-from service.ledger import Due, WorkKind
-from service.links import Links
-from service.live import Live
-from service.metrics import Metrics
-from service.model import Clock
-from service.places import Places
-from service.provider import Account, Pace, Provider
-from service.sessions import Outside, Sessions
+from service.domain.changes import Job, JobKind
+from service.domain.model import Clock, CompanyRef, Runtime
+from service.domain.timing import LIST_SECONDS
+from service.provider import CallLimits, Provider, ProviderAccount
+from service.pubsub import PubSub
 from service.settings import Settings
-from service.state import Signer
+from service.signing import Signer
 from service.store import Store, engine_for
-from service.store.tx import Engine
-from service.web.api import Api
-from service.web.api import Stories as ApiStories
-from service.web.docs import Docs
-from service.web.faces import Faces
-from service.web.hooks import Hooks
-from service.web.limits import PageLimits
-from service.web.middleware import Observed
-from service.web.pages import Pages
-from service.web.pages import Stories as PageStories
-from service.web.probes import Probes
-from service.web.steps import Steps
-from service.work import Worker
+from service.store.engine import Engine
+from service.telemetry.metrics import Metrics
+from service.usecases.api_keys import ApiKeys
+from service.usecases.bills import Bills
+from service.usecases.claims import Claims
+from service.usecases.connections import Connections
+from service.usecases.idempotency import IdempotentCalls
+from service.usecases.links import Links
+from service.usecases.pages import Pages
+from service.usecases.provider_sites import ProviderSites
+from service.usecases.reconcile import Reconciliation
+from service.usecases.sessions import Sessions
+from service.usecases.webhooks_in import IncomingWebhooks
+from service.web.api.routes import ApiRoutes, ApiUseCases
+from service.web.docs.routes import DocsRoutes
+from service.web.health import HealthRoutes
+from service.web.middleware import RequestObserver
+from service.web.pages.flow_routes import FlowRoutes
+from service.web.pages.rate_limit import PageRateLimit
+from service.web.pages.responses import PageResponses
+from service.web.pages.routes import PageRoutes, PageUseCases
+from service.web.webhooks import WebhookRoutes
+from service.worker import Handler, Worker
 
 _DRAIN_SECONDS = 5.0
-_LIST_SECONDS = 40.0  # under half of a lease, as every call of a worker
+_PURGE_SECONDS = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """Everything from outside: clocks, randomness, the way to the provider. Tests hand in their own."""
+class Environment:
+    """What comes from outside: clocks, randomness, the way to the provider, the database. Tests pass their own."""
 
     clock: Clock = time
     monotonic: Callable[[], float] = monotonic
@@ -59,109 +62,120 @@ class World:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     transport: httpx.AsyncBaseTransport | None = None
     engine: Callable[[str, Clock], Engine] = engine_for
-    pace: Pace | None = None
+    limits: CallLimits | None = None
     background: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Wired:
-    """What the lifespan needs, and what tests may hold on to as `app.state.wired`."""
+class Services:
+    """The adapters and use cases of one process; tests reach them as `app.state.services`."""
 
     store: Store
     http: httpx.AsyncClient
     provider: Provider
     worker: Worker
-    live: Live
-    sessions: Sessions
-    handoff: Handoff
-    connections: Connections
-    intake: Intake
-    links: Links
-    keys: Keys
+    pubsub: PubSub
     metrics: Metrics
+    sessions: Sessions
+    pages: Pages
+    links: Links
+    reconciliation: Reconciliation
+    connections: Connections
+    claims: Claims
+    bills: Bills
+    webhooks: IncomingWebhooks
+    keys: ApiKeys
+    idempotent: IdempotentCalls
 
 
-def create_app(settings: Settings, world: World | None = None) -> Starlette:
-    """The service, ready for an ASGI server; nothing is opened before its lifespan starts."""
-    world = world or World()
-    wired = wire(settings, world)
+def create_app(settings: Settings, environment: Environment | None = None) -> Starlette:
+    """Return the service for an ASGI server; nothing is opened before its lifespan starts."""
+    environment = environment or Environment()
+    services = build_services(settings, environment)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await wired.store.open()
-        wired.store.engine.on_news(wired.live.tell)
-        wired.store.engine.on_work(wired.worker.kick)
-        await wired.store.work.ask(Due(WorkKind.PURGE, "inbox", DAY_SECONDS))
-        task = asyncio.create_task(wired.worker.run(), name="work") if world.background else None
+        await services.store.open()
+        services.store.engine.on_events(services.pubsub.publish)
+        services.store.engine.on_jobs(services.worker.wake)
+        await services.store.queue.enqueue(Job(JobKind.PURGE, "inbox", _PURGE_SECONDS))
+        task = asyncio.create_task(services.worker.run(), name="worker") if environment.background else None
         try:
             yield
         finally:
-            leave()
-            await wired.worker.stop(_DRAIN_SECONDS)
+            drain()
+            await services.worker.stop(_DRAIN_SECONDS)
             if task is not None:
                 await task
-                await wired.worker.stop(_DRAIN_SECONDS)  # for what was being claimed just then
-            await wired.http.aclose()
-            await wired.store.close()
+                await services.worker.stop(_DRAIN_SECONDS)  # for jobs that were being leased at that moment
+            await services.http.aclose()
+            await services.store.close()
 
-    def leave() -> None:
-        """The end is near: streams end, and no work is begun that would have to be waited for."""
-        wired.live.close()
-        wired.worker.retire()
+    def drain() -> None:
+        """End every stream and lease no more jobs: the process is about to stop."""
+        services.pubsub.close()
+        services.worker.stop_leasing()
 
-    app = Starlette(
-        routes=_routes(settings, world, wired),
-        lifespan=lifespan,
-    )
-    app.state.leave = leave
-    app.state.wired = wired
-    app.add_middleware(Observed, metrics=wired.metrics)
-    if settings.trusted_proxies:  # the outermost: whose word on the client's address is believed
+    app = Starlette(routes=_routes(settings, environment, services), lifespan=lifespan)
+    app.state.drain = drain
+    app.state.services = services
+    app.add_middleware(RequestObserver, metrics=services.metrics)
+    if settings.trusted_proxies:  # the outermost: it decides whose word on the client's address is believed
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
 
 
-def wire(settings: Settings, world: World) -> Wired:
-    """The stories on their adapters, without doors; opening the store is the caller's."""
-    outside = Outside(world.clock, world.new_id, world.sleep)
-    store = Store(
-        world.engine(settings.database_url, world.clock),
-        clock=world.clock,
-        new_id=world.new_id,
-        keys=settings.secret_keys,
-    )
-    metrics, http = Metrics(), _client(world)
-    pace = world.pace or Pace(world.monotonic, list_seconds=_LIST_SECONDS)
-    provider = Provider(http, _account(settings), replace(pace, observe=metrics.provider_call))
+def build_services(settings: Settings, environment: Environment) -> Services:
+    """Build the use cases on their adapters, without routes; the caller opens the store."""
+    runtime = Runtime(environment.clock, environment.new_id)
+    clock = environment.clock
+    engine = environment.engine(settings.database_url, clock)
+    store = Store(engine, clock=clock, new_id=environment.new_id, keys=settings.secret_keys)
+    metrics, http = Metrics(), _http_client(environment)
+    limits = environment.limits or CallLimits(environment.monotonic, list_seconds=LIST_SECONDS)
+    provider = Provider(http, _account(settings), replace(limits, observe=metrics.provider_call))
     signer = Signer(settings.secret_keys)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
-    places = Places(store, provider)
-    links = Links(store, provider, places, signer, world.clock, callback_url)
-    connections = Connections(store, provider, outside)
-    intake = Intake(store, provider, world.clock, settings.provider_webhook_secrets)
-    sessions = Sessions(store, signer, provider, outside, settings.public_url)
-    handoff = Handoff(store, signer, provider, world.clock, world.new_secret)
-    handlers = _handlers(store, sessions, handoff, connections, links) | {WorkKind.WEBHOOK: intake.take_in}
-    return Wired(
+    links = Links(store, provider, ProviderSites(store, provider), signer, clock, callback_url)
+    sessions = Sessions(store, signer, provider, runtime, settings.public_url)
+    pages = Pages(store, signer, provider, clock, environment.new_secret)
+    reconciliation, bills = Reconciliation(store, provider, clock), Bills(store, provider, clock)
+    webhooks = IncomingWebhooks(store, provider, clock, settings.provider_webhook_secrets)
+    handlers: Mapping[JobKind, Handler] = {
+        JobKind.PREPARE: links.prepare_in_background,
+        JobKind.WITHDRAW: links.revoke_invitations,
+        JobKind.SWEEP: links.sweep,
+        JobKind.RECONCILE: reconciliation.reconcile,
+        JobKind.DOCUMENTS: bills.check_documents,
+        JobKind.EXPIRE: sessions.expire,
+        JobKind.PRESENCE: pages.check_presence,
+        JobKind.WEBHOOK: webhooks.process,
+        JobKind.PURGE: _purge(store),
+    }
+    return Services(
         store=store,
         http=http,
         provider=provider,
-        worker=Worker(store, handlers, metrics.work.inc),
-        live=Live(),
-        sessions=sessions,
-        handoff=handoff,
-        connections=connections,
-        intake=intake,
-        links=links,
-        keys=Keys(store, outside, settings.api_key),
+        worker=Worker(store, handlers, metrics.job_ended, environment.sleep),
+        pubsub=PubSub(),
         metrics=metrics,
+        sessions=sessions,
+        pages=pages,
+        links=links,
+        reconciliation=reconciliation,
+        connections=Connections(store),
+        claims=Claims(store, runtime),
+        bills=bills,
+        webhooks=webhooks,
+        keys=ApiKeys(store, runtime, settings.api_key),
+        idempotent=IdempotentCalls(store),
     )
 
 
-def _client(world: World) -> httpx.AsyncClient:
-    """One for the whole process. It follows no redirect, since our key must not travel with one."""
+def _http_client(environment: Environment) -> httpx.AsyncClient:
+    """One client for the whole process. It follows no redirect: the provider's API key must not travel with one."""
     return httpx.AsyncClient(
-        transport=world.transport,
+        transport=environment.transport,
         follow_redirects=False,
         headers={"User-Agent": "magiclink"},
         limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
@@ -169,59 +183,71 @@ def _client(world: World) -> httpx.AsyncClient:
     )
 
 
-def _account(settings: Settings) -> Account:
-    return Account(
+def _account(settings: Settings) -> ProviderAccount:
+    return ProviderAccount(
         settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
     )
 
 
-def _handlers(store: Store, sessions: Sessions, handoff: Handoff, connections: Connections, links: Links) -> Any:
-    """What each kind of work means: a story that takes the row's name and answers when it is due again."""
-
+def _purge(store: Store) -> Handler:
     async def purge(_ref: str) -> float:
         await store.inbox.purge()
         await store.idempotency.purge()
-        return DAY_SECONDS
+        return _PURGE_SECONDS
 
-    return {
-        WorkKind.PREPARE: links.prepare_behind,
-        WorkKind.WITHDRAW: links.withdraw,
-        WorkKind.SWEEP: links.sweep,
-        WorkKind.RECONCILE: connections.reconcile,
-        WorkKind.DOCUMENTS: connections.read_documents,
-        WorkKind.EXPIRE: sessions.expire,
-        WorkKind.PRESENCE: handoff.absent,
-        WorkKind.PURGE: purge,
-    }
+    return purge
 
 
-def _routes(settings: Settings, world: World, wired: Wired) -> list[Any]:
-    environment = _environment()
-    faces = Faces(environment, settings, wired.handoff.callback_state, wired.handoff.result)
-    steps = Steps(wired.handoff, wired.live, faces, PageLimits(world.monotonic))
-    pages = Pages(PageStories(wired.handoff, wired.connections), faces, steps)
-    api = Api(ApiStories(wired.sessions, wired.links, wired.connections, wired.keys, wired.live), settings)
-    hooks = Hooks(wired.intake, wired.metrics.webhooks.inc, enabled=bool(settings.provider_webhook_secrets))
-
+def _routes(settings: Settings, environment: Environment, services: Services) -> list[Any]:
+    templates = _templates()
+    api = ApiRoutes(
+        ApiUseCases(
+            services.sessions,
+            services.links,
+            services.connections,
+            services.claims,
+            services.bills,
+            services.keys,
+            services.idempotent,
+            services.pubsub,
+        ),
+        settings,
+    )
+    webhooks = WebhookRoutes(
+        services.webhooks, services.metrics.webhook_received, enabled=bool(settings.provider_webhook_secrets)
+    )
+    health = HealthRoutes(services.store.check, services.pubsub.count, services.metrics, settings.metrics_key)
     return [
         Mount("/v1", api.app(), name="api"),
-        Mount("/webhooks", hooks.app(), name="hooks"),
-        *Probes(wired.store.check, wired.live.count, wired.metrics, settings.metrics_key).routes(),
-        *Docs(environment, settings.public_url).routes(),
-        Mount("", pages.app(), name="pages"),
+        Mount("/webhooks", webhooks.app(), name="webhooks"),
+        *health.routes(),
+        *DocsRoutes(templates, settings.public_url).routes(),
+        Mount("", _page_routes(settings, environment, services, templates).app(), name="pages"),
     ]
 
 
-def _environment() -> Environment:
-    """The templates lie beside the package in the repository, and inside it in the wheel."""
+def _page_routes(
+    settings: Settings, environment: Environment, services: Services, templates: jinja2.Environment
+) -> PageRoutes:
+    responses = PageResponses(templates, settings, services.pages.callback_state, services.pages.sign_result)
+    flow = FlowRoutes(services.pages, services.pubsub, responses, PageRateLimit(environment.monotonic))
+
+    async def poll_now(ref: CompanyRef, seconds: float) -> None:
+        await services.worker.run_now(JobKind.RECONCILE, ref, seconds)
+
+    return PageRoutes(PageUseCases(services.pages, poll_now), responses, flow)
+
+
+def _templates() -> jinja2.Environment:
+    """The templates are beside the package in the repository, and inside it in the wheel."""
     here = Path(__file__).parent
     shipped = here / "templates"
     folder = shipped if shipped.is_dir() else here.parent / "templates"
-    return Environment(
-        loader=FileSystemLoader(folder),
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
         auto_reload=False,
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )

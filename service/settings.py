@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from service.errors import BadSettings
-from service.origins import is_app_scheme, is_local, origin_of, origin_problem
+from service.urls import is_app_scheme, is_local, origin_of, origin_problem
 
 PathGeneration = Literal["company", "reference"]
 LinkSetting = Literal["auto", "magic_link", "invitation"]

@@ -7,8 +7,8 @@ from collections.abc import Generator, Iterator
 import pytest
 from hypothesis import settings
 
-from tests.clock import Clock
-from tests.postgres import Postgres, running_postgres
+from tests.support.clock import Clock
+from tests.support.postgres import Postgres, running_postgres
 
 # A busy machine is not a failure. A continuous run says the same twice; a developer's looks further each time.
 settings.register_profile("magiclink", deadline=None, derandomize="CI" in os.environ, print_blob=True)

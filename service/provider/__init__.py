@@ -1,11 +1,10 @@
-"""The provider's API as verbs: `Provider` speaks in nouns and raises only ProviderFailure.
+"""The provider's API: outgoing calls, its webhooks' signatures and bodies, and what its refusals mean.
 
-The verbs stand in client.py (companies, connections, data) and handoffs.py (magic links, invitations), each beside the
-shapes of the answers that it reads; answers.py reads one object or a whole list, wire.py makes one call.
+It speaks in domain values and raises only ProviderFailure (calls) and BadWebhook (webhooks). It reads no database.
 """
 
-from service.provider.client import FoundCompany, FoundSite, Provider
-from service.provider.handoffs import Redirect, Terms
-from service.provider.wire import Account, Pace
+from service.provider.client import Provider
+from service.provider.links import InvitationTerms, Redirect
+from service.provider.transport import CallLimits, ProviderAccount
 
-__all__ = ["Account", "FoundCompany", "FoundSite", "Pace", "Provider", "Redirect", "Terms"]
+__all__ = ["CallLimits", "InvitationTerms", "Provider", "ProviderAccount", "Redirect"]

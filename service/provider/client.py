@@ -1,93 +1,93 @@
-"""The verbs about companies, sites, connections and their data; those about links are in handoffs.py."""
+"""The provider's API: companies, sites, connections and their data. Calls about links are in `links`."""
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from service.errors import ProviderBroken, ProviderNotFound
-from service.model import (
+import httpx
+
+from service.domain.model import (
     ConnectionId,
     JsonObject,
     ProviderCompanyId,
     ProviderSiteId,
-    Reading,
-    SeenConnection,
+    ProviderSnapshot,
+    ReportedCompany,
+    ReportedConnection,
+    ReportedSite,
 )
-from service.provider.answers import At, Id, Listing, Shape, read_list, read_object
-from service.provider.handoffs import HandOffs
-from service.provider.wire import Call, segment
+from service.errors import ProviderBroken, ProviderNotFound
+from service.provider.links import ProviderLinks
+from service.provider.lists import At, Id, ListCall, Shape, read_list, read_object
+from service.provider.transport import Call, CallLimits, ProviderAccount, Transport, segment
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundSite:
-    """A site as the provider tells it."""
-
-    id: ProviderSiteId
-    external_id: str | None
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class FoundCompany:
-    """A company as the provider tells it."""
-
-    id: ProviderCompanyId
-    name: str | None
-    external_id: str | None
-    sites: tuple[FoundSite, ...] = ()
-
-
-class _Named(Shape):
+class _NamedAnswer(Shape):
     id: Id
     name: str | None = None
     external_id: str | None = None
 
 
-class _Company(_Named):
-    sites: tuple[_Named, ...] | None = None
+class _CompanyAnswer(_NamedAnswer):
+    sites: tuple[_NamedAnswer, ...] | None = None
 
 
-class _Datasource(Shape):
+class _DatasourceAnswer(Shape):
     name: str | None = None
     url: str | None = None
 
 
-class _Connection(Shape):
+class _ConnectionAnswer(Shape):
     id: Id
     created: At
     updated: At | None = None
     status: str = "PENDING"
     url: str | None = None
-    datasource: _Datasource | None = None
-    company: _Named | None = None
+    datasource: _DatasourceAnswer | None = None
+    company: _NamedAnswer | None = None
     initial_sites: tuple[Id, ...] | None = None
 
 
-class Provider(HandOffs):
-    """Verbs raise only ProviderFailure, and end in time: 25 s, a list 60 s, `read` as long as two lists (`Pace`)."""
+class Provider:
+    """The provider's API; `links` has the calls about magic links and invitations.
+
+    All calls raise only ProviderFailure and end in time (`CallLimits`): one call after `call_seconds`, a list after
+    `list_seconds`, `snapshot` after two lists.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, account: ProviderAccount, limits: CallLimits) -> None:
+        self._transport = Transport(http, account, limits)
+        self.links = ProviderLinks(self._transport, account.pages_url)
+
+    def provider_now(self) -> float | None:
+        """Return the provider's time now, by its last Date header; None before any answer had one."""
+        return self._transport.provider_now()
+
+    def call_deadline(self) -> float:
+        """Return when, by the monotonic clock, a creating call that is about to be written down must be over."""
+        return self._transport.call_deadline()
 
     async def ping(self) -> Mapping[str, Any]:
-        """Whether the key is accepted; what the answer holds is not documented."""
-        answer = await self._wire.ask(Call("GET", "/ping"))
+        """Check that the key is accepted; the content of the answer is not documented."""
+        answer = await self._transport.send(Call("GET", "/ping"))
         return answer.body if isinstance(answer.body, dict) else {}
 
-    async def companies(self) -> list[FoundCompany]:
-        """All that the key may see, with their sites."""
-        found, _ = await read_list(self._wire, Listing(Call("GET", "/company"), "companies", _company))
+    async def companies(self) -> list[ReportedCompany]:
+        """All companies that the key may see, with their sites."""
+        found, _ = await read_list(self._transport, ListCall(Call("GET", "/company"), "companies", _company))
         return list(found)
 
-    async def company(self, company_id: ProviderCompanyId) -> FoundCompany:
-        """One, with its sites."""
-        answer = await self._wire.ask(Call("GET", f"/company/{segment(company_id)}"))
+    async def company(self, company_id: ProviderCompanyId) -> ReportedCompany:
+        """One company, with its sites."""
+        answer = await self._transport.send(Call("GET", f"/company/{segment(company_id)}"))
         return _company(answer.body)[1]
 
-    async def create_company(self, name: str, external_id: str, deadline: float = float("inf")) -> FoundCompany:
-        """Creates (ProviderFailure.lost); see `call_deadline`."""
+    async def create_company(self, name: str, external_id: str, deadline: float = float("inf")) -> ReportedCompany:
+        """Create a company before `deadline` (see `call_deadline`)."""
         body = {"name": name, "externalId": external_id}
-        answer = await self._wire.ask(Call("POST", "/company", body=body, creates=True), deadline)
+        answer = await self._transport.send(Call("POST", "/company", body=body, creates=True), deadline)
         return _company(answer.body, lost=True)[1]
 
     async def create_site(
@@ -97,67 +97,69 @@ class Provider(HandOffs):
         external_id: str | None,
         address: str | None,
         deadline: float = float("inf"),
-    ) -> FoundSite:
-        """Creates (ProviderFailure.lost); see `call_deadline`."""
+    ) -> ReportedSite:
+        """Create a site before `deadline` (see `call_deadline`)."""
         company = segment(company_id)
         given = {"name": name, "externalId": external_id, "address": address}
         body = {key: value for key, value in given.items() if value is not None}
         paths = f"/company/{company}/site", f"/site/company/{company}"
-        answer = await self._wire.ask(Call("POST", *paths, body=body, creates=True), deadline)
-        return _site(read_object(_Named, answer.body, lost=True))
+        answer = await self._transport.send(Call("POST", *paths, body=body, creates=True), deadline)
+        return _site(read_object(_NamedAnswer, answer.body, lost=True))
 
-    async def connections(self, company_id: ProviderCompanyId) -> tuple[SeenConnection, ...]:
-        """All of the company."""
+    async def connections(self, company_id: ProviderCompanyId) -> tuple[ReportedConnection, ...]:
+        """All connections of the company."""
         return (await self._connections(company_id))[0]
 
-    async def connection(self, connection_id: ConnectionId) -> SeenConnection:
-        """One; it names its company if the provider does."""
-        answer = await self._wire.ask(Call("GET", f"/connection/{segment(connection_id)}/details"))
+    async def connection(self, connection_id: ConnectionId) -> ReportedConnection:
+        """One connection; it names its company if the provider does."""
+        answer = await self._transport.send(Call("GET", f"/connection/{segment(connection_id)}/details"))
         return _connection(answer.body)[1]
 
-    async def read(self, company_id: ProviderCompanyId) -> Reading:
-        """Both lists, connections first. Where no answer has a Date, `provider_at` is 0: too old to settle anything."""
+    async def snapshot(self, company_id: ProviderCompanyId) -> ProviderSnapshot:
+        """Both lists, connections first. Without a Date in an answer `provider_at` is 0: too old to decide anything."""
         connections, provider_at = await self._connections(company_id)
         try:
-            invitations = await self.invitations(company_id)
+            invitations = await self.links.invitations(company_id)
         except ProviderNotFound:
-            invitations = ()  # the company was found just now, so what is missing is invitations altogether
-        return Reading(provider_at or 0.0, connections, invitations)
+            invitations = ()  # the company was found just now, so this provider has no invitations at all
+        return ProviderSnapshot(provider_at or 0.0, connections, invitations)
 
     async def documents(self, connection_id: ConnectionId, company_id: ProviderCompanyId) -> list[JsonObject]:
-        """The connection's bills, all pages, as the provider tells them."""
+        """The connection's documents, all pages, as the provider reports them."""
         connection = segment(connection_id)
         paths = f"/company/{segment(company_id)}/connection/{connection}/document", f"/document/connection/{connection}"
-        found, _ = await read_list(self._wire, Listing(Call("GET", *paths), "documents", _record), agreed=False)
+        found, _ = await read_list(self._transport, ListCall(Call("GET", *paths), "documents", _raw_item), agreed=False)
         return list(found)
 
     async def usage(self, connection_id: ConnectionId, params: Mapping[str, str]) -> list[JsonObject]:
-        """The connection's usage, all pages, as the provider tells it; `params` are its own filters."""
+        """The connection's usage, all pages, as the provider reports it; `params` are the provider's own filters."""
         call = Call("GET", f"/usage/connection/{segment(connection_id)}", query=params)
-        found, _ = await read_list(self._wire, Listing(call, "usageData", _record), agreed=False)
+        found, _ = await read_list(self._transport, ListCall(call, "usageData", _raw_item), agreed=False)
         return list(found)
 
-    async def _connections(self, company_id: ProviderCompanyId) -> tuple[tuple[SeenConnection, ...], float | None]:
+    async def _connections(self, company_id: ProviderCompanyId) -> tuple[tuple[ReportedConnection, ...], float | None]:
         company = segment(company_id)
         paths = f"/company/{company}/connection", f"/connection/company/{company}"
         call = Call("GET", *paths, query={"limit": 500})
-        return await read_list(self._wire, Listing(call, "connections", lambda item: _readable(item, company_id)))
+        return await read_list(
+            self._transport, ListCall(call, "connections", lambda item: _readable_connection(item, company_id))
+        )
 
 
-def _site(found: _Named) -> FoundSite:
-    return FoundSite(ProviderSiteId(found.id), found.external_id, found.name)
+def _site(found: _NamedAnswer) -> ReportedSite:
+    return ReportedSite(ProviderSiteId(found.id), found.external_id, found.name)
 
 
-def _company(body: Any, *, lost: bool = False) -> tuple[str, FoundCompany]:
-    found = read_object(_Company, body, lost=lost)
+def _company(body: Any, *, lost: bool = False) -> tuple[str, ReportedCompany]:
+    found = read_object(_CompanyAnswer, body, lost=lost)
     sites = tuple(map(_site, found.sites or ()))
-    return found.id, FoundCompany(ProviderCompanyId(found.id), found.name, found.external_id, sites)
+    return found.id, ReportedCompany(ProviderCompanyId(found.id), found.name, found.external_id, sites)
 
 
-def _connection(body: Any, company_id: ProviderCompanyId | None = None) -> tuple[str, SeenConnection]:
-    found = read_object(_Connection, body)
-    source = found.datasource or _Datasource()
-    seen = SeenConnection(
+def _connection(body: Any, company_id: ProviderCompanyId | None = None) -> tuple[str, ReportedConnection]:
+    found = read_object(_ConnectionAnswer, body)
+    source = found.datasource or _DatasourceAnswer()
+    reported = ReportedConnection(
         id=ConnectionId(found.id),
         status=found.status,
         provider_created_at=found.created,
@@ -167,19 +169,19 @@ def _connection(body: Any, company_id: ProviderCompanyId | None = None) -> tuple
         sites=tuple(map(ProviderSiteId, found.initial_sites or ())),
         company_id=ProviderCompanyId(found.company.id) if found.company else company_id,
     )
-    return found.id, seen
+    return found.id, reported
 
 
-def _readable(item: Any, company_id: ProviderCompanyId) -> tuple[str, SeenConnection] | None:
-    """One connection that nobody can read must not hide all others of its company."""
+def _readable_connection(item: Any, company_id: ProviderCompanyId) -> tuple[str, ReportedConnection] | None:
+    """Read one item; a connection that cannot be read must not hide all others of its company."""
     try:
         return _connection(item, company_id)
     except ProviderBroken:
-        _log.error("a connection is left out: what the provider tells of it cannot be read (company %s)", company_id)
+        _log.error("a connection is left out: the provider's item cannot be read (company %s)", company_id)
         return None
 
 
-def _record(body: Any) -> tuple[str, JsonObject]:
+def _raw_item(body: Any) -> tuple[str, JsonObject]:
     if not isinstance(body, dict) or not isinstance(body.get("id"), str):
         raise ProviderBroken("The provider answered something that is not its contract; retry later")
     return body["id"], body

@@ -7,22 +7,22 @@ same transaction.
 
 from collections.abc import Callable, Sequence
 
+from service.domain.model import Clock
 from service.errors import BadSettings
-from service.model import Clock
-from service.store.changes import Pen
-from service.store.companies import Companies
-from service.store.connections import Connections
-from service.store.idempotency import Idempotency
-from service.store.inbox import Inbox
-from service.store.intents import Intents
-from service.store.keys import Keys
-from service.store.logbook import Logbook
+from service.store.changes import WriteContext
+from service.store.companies import CompanyStore
+from service.store.connections import ConnectionStore
+from service.store.encryption import Cipher
+from service.store.engine import Engine, Transaction
+from service.store.events import EventLog
+from service.store.idempotency import IdempotencyStore
+from service.store.inbox import InboxStore
+from service.store.intents import IntentStore
+from service.store.keys import ApiKeyStore
 from service.store.migrate import NewerDatabase, migrate, pending
-from service.store.seal import Seal
-from service.store.sessions import Sessions
+from service.store.queue import JobQueue
+from service.store.sessions import SessionStore
 from service.store.sqlite import SqliteEngine
-from service.store.tx import Engine, Tx
-from service.store.worklist import Worklist
 
 __all__ = ["NewerDatabase", "Store", "engine_for", "migrate", "pending"]
 
@@ -31,17 +31,17 @@ class Store:
     """All of it, over one engine."""
 
     def __init__(self, engine: Engine, *, clock: Clock, new_id: Callable[[str], str], keys: Sequence[str]) -> None:
-        pen = Pen(clock, new_id, Seal(keys))
+        context = WriteContext(clock, new_id, Cipher(keys))
         self.engine = engine
-        self.sessions = Sessions(engine, pen)
-        self.companies = Companies(engine, clock)
-        self.connections = Connections(engine, pen, self.sessions)
-        self.log = Logbook(engine)
-        self.work = Worklist(engine, new_id)
-        self.keys = Keys(engine, clock)
-        self.idempotency = Idempotency(engine, clock)
-        self.inbox = Inbox(engine, pen)
-        self.intents = Intents(engine, new_id)
+        self.sessions = SessionStore(engine, context)
+        self.companies = CompanyStore(engine, clock)
+        self.connections = ConnectionStore(engine, context, self.sessions)
+        self.events = EventLog(engine)
+        self.queue = JobQueue(engine, new_id)
+        self.keys = ApiKeyStore(engine, clock)
+        self.idempotency = IdempotencyStore(engine, clock)
+        self.inbox = InboxStore(engine, context)
+        self.intents = IntentStore(engine, new_id)
 
     async def open(self) -> None:
         """Connect and bring the schema up to date. Raises Unavailable, NewerDatabase."""
@@ -57,7 +57,7 @@ class Store:
         await self.engine.close()
 
 
-def _touch(tx: Tx) -> None:
+def _touch(tx: Transaction) -> None:
     """Turn a value round and back: SQLite does not write what a statement leaves as it was."""
     for _ in range(2):
         tx.run("UPDATE schema_version SET applied_at = -applied_at WHERE version = 1")

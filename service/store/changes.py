@@ -5,101 +5,105 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, Job
+from service.domain.events import NewEvent
+from service.domain.model import Clock, Connection, Session, Tenant
+from service.domain.timing import ANSWER_SECONDS
 from service.errors import GivenUp, ProviderBroken
-from service.ledger import ANSWER_SECONDS, Answered, Changes, Due, Fact, Join, News
-from service.model import Clock, Connection, Session, Tenant
+from service.store.encryption import Cipher
+from service.store.engine import Transaction
 from service.store.rows import assignments, connection_values, session_values
-from service.store.seal import Seal
-from service.store.tx import Tx
 
 _SESSION_FIXED = {"id", "tenant", "user_id", "company_ref", "site_refs", "mode", "link_choice", "created_at"}
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
-    """What writing needs beside the transaction: our clock, fresh ids, and the seal."""
+class WriteContext:
+    """What writing needs beside the transaction: our clock, fresh ids, and the cipher."""
 
     clock: Clock
     new_id: Callable[[str], str]
-    seal: Seal
+    cipher: Cipher
 
 
-def apply(tx: Tx, pen: Pen, changes: Changes, tenant: Tenant, company_ref: str) -> None:
+def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tenant, company_ref: str) -> None:
     """Write all of it; the caller's transaction makes it one. Raises GivenUp."""
-    now = pen.clock()
-    if changes.answered is not None:
-        _accept(tx, changes.answered)
+    now = context.clock()
+    if changes.completed_intent is not None:
+        _complete_intent(tx, changes.completed_intent)
     for session in changes.sessions:
-        save_session(tx, pen, session)
+        save_session(tx, context, session)
     for connection in changes.connections:
         _save_connection(tx, connection)
     for fact in changes.facts:
         add_fact(tx, fact, company_ref, now)
-    _relate(tx, changes, now)
-    for news in changes.events:
-        add_event(tx, pen, news, tenant)
-    for due in changes.work:
-        ask(tx, due)
+    _attach_and_detach(tx, changes, now)
+    for event in changes.events:
+        add_event(tx, context, event, tenant)
+    for job in changes.jobs:
+        enqueue(tx, job)
 
 
-def save_session(tx: Tx, pen: Pen, session: Session) -> None:
+def save_session(tx: Transaction, context: WriteContext, session: Session) -> None:
     """Write the columns of a session that may change."""
-    values = {name: value for name, value in session_values(session, pen.seal).items() if name not in _SESSION_FIXED}
+    values = {
+        name: value for name, value in session_values(session, context.cipher).items() if name not in _SESSION_FIXED
+    }
     tx.run(f"UPDATE sessions SET {assignments(values)} WHERE id = :id", id=session.id, **values)
 
 
-def _accept(tx: Tx, answered: Answered) -> None:
-    now, link = tx.now(), answered.link
+def _complete_intent(tx: Transaction, completed: CompletedIntent) -> None:
+    now, link = tx.now(), completed.link
     sql = "DELETE FROM intents WHERE ref = :ref AND called_at > :earliest AND called_at <= :now"
-    if not tx.run(sql, ref=answered.ref, earliest=now - ANSWER_SECONDS, now=now):
+    if not tx.run(sql, ref=completed.ref, earliest=now - ANSWER_SECONDS, now=now):
         raise GivenUp("The provider's answer came too late; repeat")
     fresh = tx.run(
         "INSERT INTO invitations (id, session_id, given_at, ends_at) VALUES (:id, :session, :given, :ends) "
         "ON CONFLICT (id) DO NOTHING",
         id=link.invitation_id,
-        session=answered.session_id,
+        session=completed.session_id,
         given=link.provider_given_at,
         # Given at an unknown time, it may be used at any.
-        ends=link.provider_given_at + answered.lifetime_seconds if link.provider_given_at else float("inf"),
+        ends=link.provider_given_at + completed.lifetime_seconds if link.provider_given_at else float("inf"),
     )
     if not fresh:
         raise ProviderBroken("The provider answered with an invitation that it gave before; retry later")
 
 
-def add_event(tx: Tx, pen: Pen, news: News, tenant: Tenant) -> None:
+def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: Tenant) -> None:
     """Add to the log; its position is given here (SQLite) or by the sequencer after the commit (PostgreSQL)."""
     tx.run(
         "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, connection_id, user_id, data) VALUES "
         f"(:id, {tx.dialect.next_seq}, {tx.dialect.drawn}, :tenant, :type, :at, :session, :connection, :user, :data)",
-        id=pen.new_id("evt"),
+        id=context.new_id("evt"),
         tenant=tenant,
-        type=news.type,
-        at=pen.clock(),
-        session=news.session_id,
-        connection=news.connection_id,
-        user=news.user_id,
-        data=json.dumps(dict(news.data)),
+        type=event.type,
+        at=context.clock(),
+        session=event.session_id,
+        connection=event.connection_id,
+        user=event.user_id,
+        data=json.dumps(dict(event.data)),
     )
-    tx.wake(news.session_id)
+    tx.notify(event.session_id)
 
 
-def ask(tx: Tx, due: Due) -> None:
+def enqueue(tx: Transaction, job: Job) -> None:
     """Make work due, no later than asked for before. Work that is running now runs once more afterwards."""
-    at = tx.now() + due.in_seconds
+    at = tx.now() + job.in_seconds
     tx.run(
         "INSERT INTO work (kind, ref, due_at) VALUES (:kind, :ref, :at) ON CONFLICT (kind, ref) DO UPDATE SET "
         "due_at = CASE WHEN work.lease IS NULL AND excluded.due_at < work.due_at "
         "THEN excluded.due_at ELSE work.due_at END, "
         "again_at = CASE WHEN work.lease IS NOT NULL AND (work.again_at IS NULL OR excluded.due_at < work.again_at) "
         "THEN excluded.due_at ELSE work.again_at END",
-        kind=due.kind.value,
-        ref=due.ref,
+        kind=job.kind.value,
+        ref=job.ref,
         at=at,
     )
-    tx.work_due = tx.work_due or due.in_seconds <= 0
+    tx.jobs_due = tx.jobs_due or job.in_seconds <= 0
 
 
-def _save_connection(tx: Tx, connection: Connection) -> None:
+def _save_connection(tx: Transaction, connection: Connection) -> None:
     values = connection_values(connection)
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
@@ -110,7 +114,7 @@ def _save_connection(tx: Tx, connection: Connection) -> None:
     )
 
 
-def add_fact(tx: Tx, fact: Fact, company_ref: str, now: float) -> None:
+def add_fact(tx: Transaction, fact: Fact, company_ref: str, now: float) -> None:
     """Add it to what is known of the company; told before, it stays as it was."""
     told = [company_ref, fact.kind, fact.connection_id, fact.session_id, fact.invitation_id, fact.nonce]
     tx.run(
@@ -131,24 +135,24 @@ def add_fact(tx: Tx, fact: Fact, company_ref: str, now: float) -> None:
     )
 
 
-def _relate(tx: Tx, changes: Changes, now: float) -> None:
-    for part in changes.parts:
+def _attach_and_detach(tx: Transaction, changes: Changes, now: float) -> None:
+    for detachment in changes.detachments:
         tx.run(
             "DELETE FROM session_connections WHERE session_id = :session AND connection_id = :connection",
-            session=part.session_id,
-            connection=part.connection_id,
+            session=detachment.session_id,
+            connection=detachment.connection_id,
         )
-    for join in changes.joins:
-        _join(tx, join, now)
+    for attachment in changes.attachments:
+        _attach(tx, attachment, now)
 
 
-def _join(tx: Tx, join: Join, now: float) -> None:
+def _attach(tx: Transaction, attachment: Attachment, now: float) -> None:
     tx.run(
         "INSERT INTO session_connections (session_id, connection_id, kind, at) "
         "VALUES (:session, :connection, :kind, :at) "
         "ON CONFLICT (session_id, connection_id) DO UPDATE SET kind = excluded.kind",
-        session=join.session_id,
-        connection=join.connection_id,
-        kind=join.kind.value,
+        session=attachment.session_id,
+        connection=attachment.connection_id,
+        kind=attachment.kind.value,
         at=now,
     )

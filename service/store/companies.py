@@ -1,37 +1,29 @@
 """Companies and sites in the database: one row each however many calls race, and what the provider named them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from service.errors import Forbidden, NotFound
-from service.ledger import Fact, FactKind
-from service.model import (
+from service.domain.changes import Fact, FactKind
+from service.domain.model import (
     Company,
+    CompanyActivity,
+    CompanyBaseline,
     CompanyRef,
-    ConnectionId,
     ProviderCompanyId,
     ProviderSiteId,
     Site,
     SiteRef,
 )
+from service.errors import Forbidden, NotFound
+from service.store.activity import read_activity, take_poll
 from service.store.changes import add_fact
-from service.store.pulse import Pulse, read_pulse, take_look
+from service.store.engine import Engine, Transaction
 from service.store.rows import ACCOUNT, company_of, site_of
-from service.store.tx import Engine, Tx
 
 _ADDING = 7246003
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A company as it was at the provider, at the provider's time, before it was given any link of ours."""
-
-    provider_id: ProviderCompanyId
-    provider_at: float
-    prior: frozenset[ConnectionId] = frozenset()
-
-
-class Companies:
+class CompanyStore:
     """See the module."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
@@ -42,7 +34,7 @@ class Companies:
         """One company by our own reference. Raises NotFound."""
         return await self._engine.read(lambda tx: _company(tx, ref))
 
-    async def place(self, ref: CompanyRef) -> tuple[Company, Sequence[Site]]:
+    async def with_sites(self, ref: CompanyRef) -> tuple[Company, Sequence[Site]]:
         """A company and all its sites. Raises NotFound."""
         return await self._engine.read(lambda tx: (_company(tx, ref), _sites(tx, ref)))
 
@@ -50,26 +42,26 @@ class Companies:
         """The company that the provider calls so, of whatever tenant."""
         return await self._engine.read(lambda tx: _by_provider_id(tx, provider_id))
 
-    async def pulse(self, ref: CompanyRef) -> Pulse:
+    async def activity(self, ref: CompanyRef) -> CompanyActivity:
         """What goes on in a company now."""
-        return await self._engine.read(lambda tx: read_pulse(tx, ref, self._clock()))
+        return await self._engine.read(lambda tx: read_activity(tx, ref, self._clock()))
 
-    async def take_look(self, ref: CompanyRef) -> float:
-        """Take a look at the provider from the company's hourly budget; seconds until there is one, 0 if it is taken.
+    async def take_poll(self, ref: CompanyRef) -> tuple[Company, float]:
+        """Return the company and 0 where its budget had a poll, or the seconds until it has one. Raises NotFound.
 
-        A budget of 240 an hour, of which 60 may be at once: what many webhooks ask for is then a look in 15 s.
+        A company that has no provider id yet cannot be polled, and takes none.
         """
-        return await self._engine.write(lambda tx: take_look(tx, ref))
+        return await self._engine.write(lambda tx: _take_poll(tx, ref))
 
-    async def named(self, ref: CompanyRef, begun: Begun) -> Company:
+    async def set_provider_id(self, ref: CompanyRef, baseline: CompanyBaseline) -> Company:
         """The provider has given the company's id; what was there `prior` to that is noted, the first time it is said.
 
         If another row of the tenant already has it (given by id before), the two become one. Raises Forbidden where it
         belongs to another tenant.
         """
-        return await self._engine.write(lambda tx: _name_company(tx, ref, begun, self._clock()))
+        return await self._engine.write(lambda tx: _set_provider_id(tx, ref, baseline, self._clock()))
 
-    async def site_named(self, ref: SiteRef, provider_id: ProviderSiteId) -> None:
+    async def set_site_id(self, ref: SiteRef, provider_id: ProviderSiteId) -> None:
         """The provider has given the site's id."""
         await self._engine.write(
             lambda tx: tx.run("UPDATE sites SET provider_id = :id WHERE ref = :ref", id=provider_id, ref=ref)
@@ -80,7 +72,12 @@ class Companies:
         return await self._engine.read(lambda tx: _site(tx, ref))
 
 
-def adopt_company(tx: Tx, company: Company, now: float) -> Company:
+def _take_poll(tx: Transaction, ref: CompanyRef) -> tuple[Company, float]:
+    company = _company(tx, ref)
+    return company, take_poll(tx, ref) if company.provider_id is not None else 0.0
+
+
+def adopt_company(tx: Transaction, company: Company, now: float) -> Company:
     """The row for this company, made if need be; races end in one row. Raises Forbidden for another tenant's."""
     found = _same(tx, company)
     if found is None:
@@ -91,7 +88,7 @@ def adopt_company(tx: Tx, company: Company, now: float) -> Company:
     return found
 
 
-def _same(tx: Tx, company: Company) -> Company | None:
+def _same(tx: Transaction, company: Company) -> Company | None:
     found = _by_provider_id(tx, company.provider_id) if company.provider_id else _by_external_id(tx, company)
     if found is None or not tx.dialect.lock:
         return found
@@ -100,7 +97,7 @@ def _same(tx: Tx, company: Company) -> Company | None:
     return found if held is not None else None
 
 
-def _add_company(tx: Tx, company: Company, now: float) -> None:
+def _add_company(tx: Transaction, company: Company, now: float) -> None:
     tx.run(
         "INSERT INTO companies (ref, tenant, account, external_id, name, provider_id, created_at) VALUES "
         "(:ref, :tenant, :account, :external_id, :name, :provider_id, :now) ON CONFLICT DO NOTHING",
@@ -114,12 +111,12 @@ def _add_company(tx: Tx, company: Company, now: float) -> None:
     )
 
 
-def adopt_sites(tx: Tx, company_ref: CompanyRef, sites: tuple[Site, ...]) -> tuple[Site, ...]:
+def adopt_sites(tx: Transaction, company_ref: CompanyRef, sites: tuple[Site, ...]) -> tuple[Site, ...]:
     """The rows for these sites, in the order given, made if need be."""
     return tuple(_adopt_site(tx, company_ref, site) for site in sites)
 
 
-def _adopt_site(tx: Tx, company_ref: CompanyRef, site: Site) -> Site:
+def _adopt_site(tx: Transaction, company_ref: CompanyRef, site: Site) -> Site:
     column, value = ("provider_id", site.provider_id) if site.provider_id else ("external_id", site.external_id)
     query = f"SELECT * FROM sites WHERE company_ref = :company AND {column} = :value"
     row = tx.one(query, company=company_ref, value=value)
@@ -142,32 +139,32 @@ def _adopt_site(tx: Tx, company_ref: CompanyRef, site: Site) -> Site:
     return site_of(row) if row is not None else site
 
 
-def _company(tx: Tx, ref: CompanyRef) -> Company:
+def _company(tx: Transaction, ref: CompanyRef) -> Company:
     row = tx.one("SELECT * FROM companies WHERE ref = :ref", ref=ref)
     if row is None:
         raise NotFound
     return company_of(row)
 
 
-def _site(tx: Tx, ref: SiteRef) -> Site:
+def _site(tx: Transaction, ref: SiteRef) -> Site:
     row = tx.one("SELECT * FROM sites WHERE ref = :ref", ref=ref)
     if row is None:
         raise NotFound
     return site_of(row)
 
 
-def _sites(tx: Tx, ref: CompanyRef) -> list[Site]:
+def _sites(tx: Transaction, ref: CompanyRef) -> list[Site]:
     return [site_of(row) for row in tx.all("SELECT * FROM sites WHERE company_ref = :ref ORDER BY ref", ref=ref)]
 
 
-def _by_provider_id(tx: Tx, provider_id: ProviderCompanyId) -> Company | None:
+def _by_provider_id(tx: Transaction, provider_id: ProviderCompanyId) -> Company | None:
     row = tx.one(
         "SELECT * FROM companies WHERE account = :account AND provider_id = :id", account=ACCOUNT, id=provider_id
     )
     return company_of(row) if row is not None else None
 
 
-def _by_external_id(tx: Tx, company: Company) -> Company | None:
+def _by_external_id(tx: Transaction, company: Company) -> Company | None:
     row = tx.one(
         "SELECT * FROM companies WHERE tenant = :tenant AND external_id = :id",
         tenant=company.tenant,
@@ -176,34 +173,34 @@ def _by_external_id(tx: Tx, company: Company) -> Company | None:
     return company_of(row) if row is not None else None
 
 
-def _name_company(tx: Tx, ref: CompanyRef, begun: Begun, now: float) -> Company:
+def _set_provider_id(tx: Transaction, ref: CompanyRef, baseline: CompanyBaseline, now: float) -> Company:
     tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=ref)
     company = _company(tx, ref)
-    if company.provider_id not in {None, begun.provider_id}:
+    if company.provider_id not in {None, baseline.provider_id}:
         return company  # named by another process: links of that company may be out already
-    twin = _by_provider_id(tx, begun.provider_id)
+    twin = _by_provider_id(tx, baseline.provider_id)
     if twin is not None and twin.tenant != company.tenant:
         raise Forbidden("This company belongs to another tenant")
     if twin is not None and twin.ref != ref:
         tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=twin.ref)
         company = _merge(tx, company, _company(tx, twin.ref))
-    return company if company.provider_since_at is not None else _begin_company(tx, company, begun, now)
+    return company if company.provider_since_at is not None else _begin(tx, company, baseline, now)
 
 
-def _begin_company(tx: Tx, company: Company, begun: Begun, now: float) -> Company:
+def _begin(tx: Transaction, company: Company, baseline: CompanyBaseline, now: float) -> Company:
     tx.run(
         "UPDATE companies SET provider_id = :id, provider_since_at = :since WHERE ref = :ref",
-        id=begun.provider_id,
-        since=begun.provider_at,
+        id=baseline.provider_id,
+        since=baseline.provider_at,
         ref=company.ref,
     )
     add_fact(tx, Fact(FactKind.LISTED), company.ref, now)
-    for connection_id in sorted(begun.prior):
+    for connection_id in sorted(baseline.prior):
         add_fact(tx, Fact(FactKind.PRIOR, connection_id), company.ref, now)
-    return replace(company, provider_id=begun.provider_id, provider_since_at=begun.provider_at)
+    return replace(company, provider_id=baseline.provider_id, provider_since_at=baseline.provider_at)
 
 
-def _merge(tx: Tx, company: Company, twin: Company) -> Company:
+def _merge(tx: Transaction, company: Company, twin: Company) -> Company:
     """The host named one company in two ways: keep the row that has the provider's id, with both names."""
     tx.run("UPDATE sessions SET company_ref = :twin WHERE company_ref = :ref", twin=twin.ref, ref=company.ref)
     tx.run(

@@ -1,32 +1,44 @@
 """Recorded connections and the ledger they are judged by."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, OwnInvitation, StoredFact
+from service.domain.events import NewEvent
+from service.domain.model import (
+    CompanyActivity,
+    CompanyRef,
+    Connection,
+    ConnectionId,
+    InvitationId,
+    Session,
+    SessionId,
+    Tenant,
+    UserId,
+)
+from service.domain.statuses import canonical_status
 from service.errors import NotFound
-from service.ledger import Changes, Fact, FactKind, FactRow, Ledger, News, OwnInvitation
-from service.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserId
-from service.statuses import canonical_status
-from service.store.changes import Pen, add_event, apply
+from service.store.activity import read_activity
+from service.store.changes import WriteContext, add_event, apply
+from service.store.engine import Engine, Row, Transaction
 from service.store.rows import ACCOUNT, SESSION_COLUMNS, company_of, connection_of
-from service.store.sessions import Sessions, joined
-from service.store.tx import Engine, Row, Tx
+from service.store.sessions import SessionStore, attached_connections
 
 
-class Connections:
+class ConnectionStore:
     """See the module."""
 
-    def __init__(self, engine: Engine, pen: Pen, sessions: Sessions) -> None:
+    def __init__(self, engine: Engine, context: WriteContext, sessions: SessionStore) -> None:
         self._engine = engine
-        self._pen = pen
+        self._context = context
         self._sessions = sessions
 
-    async def settle(
+    async def change(
         self,
         company: CompanyRef,
         connections: Iterable[ConnectionId],
         invitations: Iterable[InvitationId],
-        decide: Callable[[Ledger], Changes],
+        decide: Callable[[CompanyRecords], Changes],
         sessions: Iterable[SessionId] = (),
     ) -> Changes:
         """Lock the company, load what bears on these connections, ask `decide`, write what it says: one transaction.
@@ -35,10 +47,10 @@ class Connections:
         """
         wanted, named = frozenset(connections), frozenset(invitations)
 
-        def unit(tx: Tx) -> Changes:
-            ledger = self._ledger(tx, company, wanted, named, frozenset(sessions))
-            changes = decide(ledger)
-            apply(tx, self._pen, changes, ledger.company.tenant, company)
+        def unit(tx: Transaction) -> Changes:
+            records = self._records(tx, company, wanted, named, frozenset(sessions))
+            changes = decide(records)
+            apply(tx, self._context, changes, records.company.tenant, company)
             return changes
 
         return await self._engine.write(unit)
@@ -47,85 +59,91 @@ class Connections:
         """One connection, of this tenant if one is named. Raises NotFound."""
         return await self._engine.read(lambda tx: _get(tx, connection_id, tenant))
 
-    async def page(
+    async def list_page(
         self, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
     ) -> Sequence[Connection]:
         """Newest first; `filters` by user_id, company, status (any spelling), attributed."""
-        return await self._engine.read(lambda tx: _page(tx, tenant, filters, after, limit))
+        return await self._engine.read(lambda tx: _list_page(tx, tenant, filters, after, limit))
 
-    async def of_company(self, company: CompanyRef) -> Sequence[Connection]:
-        """Every recorded connection of a company that is still there."""
+    async def after_poll(
+        self, company: CompanyRef, listed: Collection[ConnectionId]
+    ) -> tuple[Sequence[Connection], CompanyActivity]:
+        """The recorded connections that a poll did not list, without removed ones; and what decides the next poll."""
         return await self._engine.read(
-            lambda tx: [
-                connection_of(row)
-                for row in tx.all(
-                    "SELECT * FROM connections WHERE company_ref = :ref AND removed_at IS NULL ORDER BY id", ref=company
-                )
-            ]
+            lambda tx: (
+                [one for one in _of_company(tx, company) if one.id not in listed],
+                read_activity(tx, company, self._context.clock()),
+            )
         )
 
-    async def documents(self, connection_id: ConnectionId, count: int, news: News) -> bool:
-        """Note how many documents there are; where there are more than before, tell of it once."""
-        return await self._engine.write(lambda tx: _documents(tx, self._pen, connection_id, count, news))
+    async def of_company(self, company: CompanyRef) -> Sequence[Connection]:
+        """Every recorded connection of a company that is not removed."""
+        return await self._engine.read(lambda tx: _of_company(tx, company))
 
-    def _ledger(
+    async def count_documents(self, connection_id: ConnectionId, count: int, event: NewEvent) -> bool:
+        """Note how many documents there are; where there are more than before, tell of it once."""
+        return await self._engine.write(lambda tx: _count_documents(tx, self._context, connection_id, count, event))
+
+    def _records(
         self,
-        tx: Tx,
+        tx: Transaction,
         ref: CompanyRef,
         wanted: frozenset[ConnectionId],
         invitations: frozenset[InvitationId],
         sessions: frozenset[SessionId],
-    ) -> Ledger:
+    ) -> CompanyRecords:
         row = tx.one(f"SELECT * FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=ref)
         if row is None:
             raise NotFound
-        undecided = frozenset(
-            ConnectionId(r["id"])
-            for r in tx.all("SELECT id FROM connections WHERE company_ref = :ref AND waiting = 1", ref=ref)
-        )
-        ids = wanted | undecided
+        # Those whose verdict waits are judged again at every poll, whether or not its snapshot lists them.
+        waiting = tx.all("SELECT id FROM connections WHERE company_ref = :ref AND waiting = 1", ref=ref)
+        ids = wanted | {ConnectionId(row["id"]) for row in waiting}
         known = {ConnectionId(r["id"]): connection_of(r) for r in _recorded(tx, ids)}
         facts = _facts(tx, ref, ids, invitations)
         concerned = self._concerned(tx, facts, known.values(), invitations, ids)
-        concerned += self._sessions.nouns(
+        concerned += self._sessions.from_rows(
             tx, _session_rows(tx, "s.id IN (:among)", sessions - {session.id for session in concerned})
         )
-        return Ledger(
+        return CompanyRecords(
             company=company_of(row),
             facts=facts,
             connections=known,
             sessions={session.id: session for session in concerned},
             by_invitation=_by_invitation(tx, invitations),
-            joined=joined(tx, [session.id for session in concerned]),
-            undecided=undecided,
+            attached=attached_connections(tx, [session.id for session in concerned]),
             unlisted=_unlisted(tx, ref, invitations),
         )
 
     def _concerned(
         self,
-        tx: Tx,
-        facts: Sequence[FactRow],
+        tx: Transaction,
+        facts: Sequence[StoredFact],
         known: Iterable[Connection],
         invitations: frozenset[InvitationId],
         connections: frozenset[ConnectionId],
     ) -> list[Session]:
         """The sessions that a verdict could name, those whose invitations were read, and those reconnecting."""
         ids = {row.fact.session_id for row in facts if row.fact.session_id}
-        ids |= {connection.verdict.who.session_id for connection in known if connection.verdict.who}
+        ids |= {connection.verdict.owner.session_id for connection in known if connection.verdict.owner}
         found = _session_rows(tx, "s.id IN (:among)", ids)
         ours = tx.among("SELECT session_id FROM invitations WHERE id IN (:among)", invitations)
         found += _session_rows(tx, "s.id IN (:among)", {row["session_id"] for row in ours})
         found += _session_rows(tx, "s.mode = 'reconnect' AND s.connection_id IN (:among)", connections)
         unique = {row["id"]: row for row in found}
-        return self._sessions.nouns(tx, list(unique.values()))
+        return self._sessions.from_rows(tx, list(unique.values()))
 
 
-def _by_invitation(tx: Tx, invitations: frozenset[InvitationId]) -> dict[InvitationId, SessionId]:
+def _of_company(tx: Transaction, company: CompanyRef) -> list[Connection]:
+    sql = "SELECT * FROM connections WHERE company_ref = :ref AND removed_at IS NULL ORDER BY id"
+    return [connection_of(row) for row in tx.all(sql, ref=company)]
+
+
+def _by_invitation(tx: Transaction, invitations: frozenset[InvitationId]) -> dict[InvitationId, SessionId]:
     rows = tx.among("SELECT id, session_id FROM invitations WHERE id IN (:among)", invitations)
     return {InvitationId(row["id"]): SessionId(row["session_id"]) for row in rows}
 
 
-def _unlisted(tx: Tx, ref: CompanyRef, listed: frozenset[InvitationId]) -> tuple[OwnInvitation, ...]:
+def _unlisted(tx: Transaction, ref: CompanyRef, listed: frozenset[InvitationId]) -> tuple[OwnInvitation, ...]:
     """Those of version 0.1.0 have no dates, and are not asked for."""
     rows = tx.all(
         "SELECT i.id, i.given_at, i.ends_at FROM invitations i JOIN sessions s ON s.id = i.session_id "
@@ -137,15 +155,15 @@ def _unlisted(tx: Tx, ref: CompanyRef, listed: frozenset[InvitationId]) -> tuple
     return tuple(OwnInvitation(InvitationId(row["id"]), row["given_at"], row["ends_at"]) for row in unknown)
 
 
-def _session_rows(tx: Tx, where: str, values: Iterable[str]) -> list[Row]:
+def _session_rows(tx: Transaction, where: str, values: Iterable[str]) -> list[Row]:
     """Locked, since they are written whole: what a host or a page does meanwhile waits, and is not undone."""
     sql = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref WHERE {where}"
     return list(tx.among(f"{sql} ORDER BY s.id{tx.dialect.lock and ' FOR UPDATE OF s'}", values))
 
 
 def _facts(
-    tx: Tx, ref: CompanyRef, connections: frozenset[ConnectionId], invitations: frozenset[InvitationId]
-) -> tuple[FactRow, ...]:
+    tx: Transaction, ref: CompanyRef, connections: frozenset[ConnectionId], invitations: frozenset[InvitationId]
+) -> tuple[StoredFact, ...]:
     """Listing, reveals and withdrawals of the company, what these invitations named, all said of these connections."""
     select = (
         "SELECT f.*, s.tenant AS tenant, s.user_id AS user_id FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
@@ -157,7 +175,7 @@ def _facts(
     return tuple(_fact_row(row) for row in rows)
 
 
-def _fact_row(row: Row) -> FactRow:
+def _fact_row(row: Row) -> StoredFact:
     fact = Fact(
         kind=FactKind(row["kind"]),
         connection_id=row["connection_id"],
@@ -168,21 +186,23 @@ def _fact_row(row: Row) -> FactRow:
         actor=row["actor"],
     )
     tenant, user = row["tenant"], row["user_id"]
-    return FactRow(fact, row["recorded_at"], tenant and Tenant(tenant), user and UserId(user))
+    return StoredFact(fact, row["recorded_at"], tenant and Tenant(tenant), user and UserId(user))
 
 
-def _recorded(tx: Tx, ids: Iterable[ConnectionId]) -> Sequence[Row]:
+def _recorded(tx: Transaction, ids: Iterable[ConnectionId]) -> Sequence[Row]:
     return tx.among("SELECT * FROM connections WHERE account = :account AND id IN (:among)", ids, account=ACCOUNT)
 
 
-def _get(tx: Tx, connection_id: ConnectionId, tenant: Tenant | None) -> Connection:
+def _get(tx: Transaction, connection_id: ConnectionId, tenant: Tenant | None) -> Connection:
     rows = _recorded(tx, [connection_id])
     if not rows or tenant not in {None, rows[0]["tenant"]}:
         raise NotFound
     return connection_of(rows[0])
 
 
-def _documents(tx: Tx, pen: Pen, connection_id: ConnectionId, count: int, news: News) -> bool:
+def _count_documents(
+    tx: Transaction, context: WriteContext, connection_id: ConnectionId, count: int, event: NewEvent
+) -> bool:
     more = tx.run(
         "UPDATE connections SET documents = :count WHERE account = :account AND id = :id AND documents < :count",
         count=count,
@@ -190,7 +210,7 @@ def _documents(tx: Tx, pen: Pen, connection_id: ConnectionId, count: int, news: 
         id=connection_id,
     )
     if more:
-        add_event(tx, pen, news, _get(tx, connection_id, None).tenant)
+        add_event(tx, context, event, _get(tx, connection_id, None).tenant)
     return bool(more)
 
 
@@ -202,8 +222,8 @@ _CLAUSES = {
 }
 
 
-def _page(
-    tx: Tx, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
+def _list_page(
+    tx: Transaction, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
 ) -> Sequence[Connection]:
     values = {name: value for name, value in filters.items() if name != "attributed"}
     where = ["n.tenant = :tenant", *(_CLAUSES[name] for name in values)]

@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from service.domain.model import Clock, Tenant
+from service.domain.requests import IdempotentRequest
 from service.errors import IdempotencyInProgress, IdempotencyKeyReused
-from service.ledger import Repeat
-from service.model import Clock, Tenant
-from service.store.tx import Engine, Row, Tx
+from service.store.engine import Engine, Row, Transaction
 
 # A call that has not answered after this long never will: its process died.
 _IN_FLIGHT_SECONDS = 60.0
@@ -20,20 +20,20 @@ _WHERE = "WHERE tenant = :tenant AND route = :route AND key = :key"
 Answer = Mapping[str, Any]
 
 
-class Idempotency:
+class IdempotencyStore:
     """See the module; for calls that make no session of their own."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
 
-    async def begin(self, tenant: Tenant, repeat: Repeat) -> Answer | None:
+    async def begin(self, tenant: Tenant, request: IdempotentRequest) -> Answer | None:
         """The answer of an equal earlier call, if any. Raises IdempotencyKeyReused, IdempotencyInProgress."""
-        return await self._engine.write(lambda tx: begin(tx, tenant, repeat, self._clock()))
+        return await self._engine.write(lambda tx: begin(tx, tenant, request, self._clock()))
 
-    async def keep(self, tenant: Tenant, repeat: Repeat, answer: Answer | None) -> None:
+    async def keep(self, tenant: Tenant, request: IdempotentRequest, answer: Answer | None) -> None:
         """Keep the call's answer; None forgets the key, so that it may be tried again."""
-        await self._engine.write(lambda tx: keep(tx, tenant, repeat, answer))
+        await self._engine.write(lambda tx: keep(tx, tenant, request, answer))
 
     async def purge(self) -> int:
         """Forget keys a day old."""
@@ -43,31 +43,31 @@ class Idempotency:
         )
 
 
-def begin(tx: Tx, tenant: Tenant, repeat: Repeat, now: float) -> Answer | None:
+def begin(tx: Transaction, tenant: Tenant, request: IdempotentRequest, now: float) -> Answer | None:
     """As the method, inside the transaction of whatever the call does."""
-    key = {"tenant": tenant, "route": repeat.route, "key": repeat.key}
+    key = {"tenant": tenant, "route": request.route, "key": request.key}
     fresh = tx.run(
         "INSERT INTO idempotency (tenant, route, key, body_digest, created_at) VALUES "
         "(:tenant, :route, :key, :digest, :now) ON CONFLICT (tenant, route, key) DO NOTHING",
-        digest=repeat.body_digest,
+        digest=request.body_digest,
         now=now,
         **key,
     )
     row = None if fresh else tx.one(f"SELECT * FROM idempotency {_WHERE}", **key)
-    return _again(tx, row, repeat, now) if row is not None else None
+    return _again(tx, row, request, now) if row is not None else None
 
 
-def keep(tx: Tx, tenant: Tenant, repeat: Repeat, answer: Answer | None) -> None:
+def keep(tx: Transaction, tenant: Tenant, request: IdempotentRequest, answer: Answer | None) -> None:
     """As the method, inside a transaction."""
-    key = {"tenant": tenant, "route": repeat.route, "key": repeat.key}
+    key = {"tenant": tenant, "route": request.route, "key": request.key}
     if answer is None:
         tx.run(f"DELETE FROM idempotency {_WHERE}", **key)
         return
     tx.run(f"UPDATE idempotency SET answer = :answer {_WHERE}", answer=json.dumps(dict(answer)), **key)
 
 
-def _again(tx: Tx, row: Row, repeat: Repeat, now: float) -> Answer | None:
-    if row["body_digest"] != repeat.body_digest:
+def _again(tx: Transaction, row: Row, request: IdempotentRequest, now: float) -> Answer | None:
+    if row["body_digest"] != request.body_digest:
         raise IdempotencyKeyReused
     if row["answer"] is not None:
         found: Answer = json.loads(row["answer"])
@@ -79,8 +79,8 @@ def _again(tx: Tx, row: Row, repeat: Repeat, now: float) -> Answer | None:
         now=now,
         seen=row["created_at"],
         tenant=row["tenant"],
-        route=repeat.route,
-        key=repeat.key,
+        route=request.route,
+        key=request.key,
     )
     if not taken:  # by another equal call, this very moment
         raise IdempotencyInProgress

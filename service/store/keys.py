@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.model import Clock, Tenant
-from service.store.tx import Engine, Row, Tx
+from service.domain.model import Clock, Tenant
+from service.store.engine import Engine, Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class ApiKey:
     revoked_at: float | None
 
 
-class Keys:
+class ApiKeyStore:
     """See the module."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -53,7 +53,7 @@ class Keys:
         )
 
 
-def _add(tx: Tx, key: tuple[str, str, str, str], now: float) -> None:
+def _add(tx: Transaction, key: tuple[str, str, str, str], now: float) -> None:
     tx.run(
         "INSERT INTO api_keys (id, tenant, name, digest, created_at) VALUES (:id, :tenant, :name, :digest, :now) "
         "ON CONFLICT (digest) DO NOTHING",
@@ -65,7 +65,7 @@ def _add(tx: Tx, key: tuple[str, str, str, str], now: float) -> None:
     )
 
 
-def _find(tx: Tx, digest: str) -> ApiKey | None:
+def _find(tx: Transaction, digest: str) -> ApiKey | None:
     row = tx.one("SELECT * FROM api_keys WHERE digest = :digest", digest=digest)
     return _key(row) if row is not None else None
 

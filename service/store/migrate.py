@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from service.errors import BadSettings
-from service.store.tx import Engine, Tx
+from service.store.engine import Engine, Transaction
 
 
 class NewerDatabase(BadSettings):
@@ -29,7 +29,7 @@ async def pending(engine: Engine) -> list[str]:
     return [name for _, name, _ in await engine.write(_missing)]
 
 
-def _apply_missing(tx: Tx) -> list[str]:
+def _apply_missing(tx: Transaction) -> list[str]:
     applied = []
     for version, name, sql in _missing(tx):
         for statement in _statements(sql, tx.dialect.name):
@@ -39,7 +39,7 @@ def _apply_missing(tx: Tx) -> list[str]:
     return applied
 
 
-def _missing(tx: Tx) -> list[tuple[int, str, str]]:
+def _missing(tx: Transaction) -> list[tuple[int, str, str]]:
     if tx.dialect.name == "postgresql":
         # However long the process before us takes; but no change of a table waits, and makes others wait, for long.
         tx.run("SET LOCAL lock_timeout = 0")

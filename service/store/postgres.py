@@ -19,9 +19,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from service.domain.model import Clock
 from service.errors import Unavailable
-from service.model import Clock
-from service.store.tx import Dialect, T, Tx, Unit, percent_style
+from service.store.engine import Dialect, T, Transaction, Unit, percent_style
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class PostgresDialect:
         """`:name` as psycopg writes it."""
         return percent_style(sql)
 
-    def now(self, tx: Tx) -> float:
+    def now(self, tx: Transaction) -> float:
         """Seconds since the epoch."""
         if self._clock is not None:
             return self._clock()
@@ -104,11 +104,11 @@ class PostgresEngine:
         """See Engine."""
         return self._dialect
 
-    def on_news(self, listener: Callable[[set[str]], None]) -> None:
+    def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """See Engine."""
         self._news.append(listener)
 
-    def on_work(self, listener: Callable[[], None]) -> None:
+    def on_jobs(self, listener: Callable[[], None]) -> None:
         """See Engine."""
         self._work.append(listener)
 
@@ -130,15 +130,15 @@ class PostgresEngine:
         """See Engine."""
         self._closing.set()
         self._unnumbered.set()
-        for bell in self._bell[1:]:
-            bell.close()
+        for signal in self._bell[1:]:
+            signal.close()
         pool, self._pool = self._pool, None
         if pool is not None:
             await asyncio.to_thread(pool.shutdown)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
-        for bell in self._bell:
-            bell.close()
+        for signal in self._bell:
+            signal.close()
         for connection in list(self._open):
             connection.close()
 
@@ -147,9 +147,9 @@ class PostgresEngine:
         if self._pool is None or self._loop is None:
             raise Unavailable
         result, tx = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit))
-        if tx.woken:
+        if tx.notified:
             self._unnumbered.set()
-        for ask in self._work if tx.work_due else ():
+        for ask in self._work if tx.jobs_due else ():
             ask()
         return result
 
@@ -160,7 +160,7 @@ class PostgresEngine:
         result, _ = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit))
         return result
 
-    def _attempt(self, unit: Unit[T]) -> tuple[T, Tx]:
+    def _attempt(self, unit: Unit[T]) -> tuple[T, Transaction]:
         attempts = 0
         while True:
             attempts += 1
@@ -169,7 +169,7 @@ class PostgresEngine:
                 connection = self._connection()
                 with connection.transaction():
                     begun = True
-                    tx = Tx(connection.cursor(), self._dialect)
+                    tx = Transaction(connection.cursor(), self._dialect)
                     return unit(tx), tx
             except _LOST_RACE as exc:
                 self._forget_plans(exc)
@@ -266,7 +266,7 @@ class PostgresEngine:
             self._loop.call_soon_threadsafe(tell, sessions)
 
 
-def _number(tx: Tx) -> None:
+def _number(tx: Transaction) -> None:
     tx.run(f"SELECT pg_advisory_xact_lock({_LOCK})")
     if tx.run(_NUMBER):
         tx.run(f"NOTIFY {_CHANNEL}")

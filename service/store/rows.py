@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from service.model import (
+from service.domain.model import (
     Candidate,
     Company,
     CompanyRef,
@@ -21,7 +21,7 @@ from service.model import (
     Mode,
     ProviderCompanyId,
     ProviderSiteId,
-    SeenConnection,
+    ReportedConnection,
     Session,
     SessionId,
     SessionStatus,
@@ -31,9 +31,9 @@ from service.model import (
     UserId,
     Verdict,
 )
-from service.statuses import canonical_status
-from service.store.seal import Seal
-from service.store.tx import Row
+from service.domain.statuses import canonical_status
+from service.store.encryption import Cipher
+from service.store.engine import Row
 
 ACCOUNT = "default"  # one provider account for now; the column is there for more
 
@@ -61,7 +61,7 @@ def site_of(row: Row) -> Site:
     )
 
 
-def session_of(row: Row, sites: dict[str, Site], seal: Seal) -> Session:
+def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
     """A session joined with its company (columns `company_*`)."""
     return Session(
         id=SessionId(row["id"]),
@@ -74,7 +74,7 @@ def session_of(row: Row, sites: dict[str, Site], seal: Seal) -> Session:
         link_choice=LinkChoice(row["link_choice"]),
         link_kind=LinkKind(row["link_kind"]),
         link_status=LinkStatus(row["link_status"]),
-        link=_link_of(row, seal),
+        link=_link_of(row, cipher),
         prefill=json.loads(row["prefill"]),
         metadata=json.loads(row["metadata"]),
         connection_id=_maybe(ConnectionId, row["connection_id"]),
@@ -113,7 +113,7 @@ SESSION_NAMES = (
 )
 
 
-def session_values(session: Session, seal: Seal) -> dict[str, Any]:
+def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
     """Every column of a session; `company_ref` and `site_refs` included."""
     link = session.link
     return {name: getattr(session, name) for name in _PLAIN} | {
@@ -127,7 +127,7 @@ def session_values(session: Session, seal: Seal) -> dict[str, Any]:
         "link_choice": session.link_choice.value,
         "link_kind": session.link_kind.value,
         "link_status": session.link_status.value,
-        "link_url": seal.close(link.url, session.id) if link else None,
+        "link_url": cipher.encrypt(link.url, session.id) if link else None,
         "link_given_at": link.provider_given_at if link else None,
         "invitation_id": link.invitation_id if link else None,
         "prefill": json.dumps(dict(session.prefill)),
@@ -137,12 +137,12 @@ def session_values(session: Session, seal: Seal) -> dict[str, Any]:
     }
 
 
-def _link_of(row: Row, seal: Seal) -> Link | None:
+def _link_of(row: Row, cipher: Cipher) -> Link | None:
     if row["link_url"] is None:
         return None
     return Link(
         LinkKind(row["link_kind"]),
-        seal.open(row["link_url"], row["id"]),
+        cipher.decrypt(row["link_url"], row["id"]),
         row["link_given_at"],
         _maybe(InvitationId, row["invitation_id"]),
     )
@@ -150,7 +150,7 @@ def _link_of(row: Row, seal: Seal) -> Link | None:
 
 def connection_of(row: Row) -> Connection:
     """A recorded connection."""
-    seen = SeenConnection(
+    reported = ReportedConnection(
         id=ConnectionId(row["id"]),
         status=row["provider_status"],
         provider_created_at=row["provider_created_at"],
@@ -160,10 +160,10 @@ def connection_of(row: Row) -> Connection:
         sites=tuple(ProviderSiteId(site) for site in json.loads(row["site_ids"])),
     )
     return Connection(
-        id=seen.id,
+        id=reported.id,
         company=CompanyRef(row["company_ref"]),
         tenant=Tenant(row["tenant"]),
-        seen=seen,
+        reported=reported,
         verdict=_verdict_of(row),
         recorded_at=row["recorded_at"],
         updated_at=row["updated_at"],
@@ -175,12 +175,12 @@ def connection_of(row: Row) -> Connection:
 
 
 def _verdict_of(row: Row) -> Verdict:
-    who = None
+    owner = None
     if row["session_id"] is not None:
-        who = Candidate(SessionId(row["session_id"]), Tenant(row["tenant"]), UserId(row["user_id"]))
+        owner = Candidate(SessionId(row["session_id"]), Tenant(row["tenant"]), UserId(row["user_id"]))
     return Verdict(
         kind=EvidenceKind(row["evidence_kind"]) if row["evidence_kind"] else None,
-        who=who,
+        owner=owner,
         presumed=bool(row["presumed"]),
         waiting=bool(row["waiting"]),
         candidates=frozenset(
@@ -192,21 +192,21 @@ def _verdict_of(row: Row) -> Verdict:
 
 def connection_values(connection: Connection) -> dict[str, Any]:
     """Every column of a connection."""
-    seen, verdict = connection.seen, connection.verdict
+    reported, verdict = connection.reported, connection.verdict
     return {
         "account": ACCOUNT,
         "id": connection.id,
         "tenant": connection.tenant,
         "company_ref": connection.company,
-        "status": canonical_status(seen.status),
-        "provider_status": seen.status,
-        "provider_created_at": seen.provider_created_at,
-        "provider_updated_at": seen.provider_updated_at,
-        "provider_name": seen.provider_name,
-        "provider_url": seen.provider_url,
-        "site_ids": json.dumps(list(seen.sites)),
-        "session_id": verdict.who.session_id if verdict.who else None,
-        "user_id": verdict.who.user_id if verdict.who else None,
+        "status": canonical_status(reported.status),
+        "provider_status": reported.status,
+        "provider_created_at": reported.provider_created_at,
+        "provider_updated_at": reported.provider_updated_at,
+        "provider_name": reported.provider_name,
+        "provider_url": reported.provider_url,
+        "site_ids": json.dumps(list(reported.sites)),
+        "session_id": verdict.owner.session_id if verdict.owner else None,
+        "user_id": verdict.owner.user_id if verdict.owner else None,
         "evidence_kind": verdict.kind.value if verdict.kind else None,
         "evidence_at": connection.evidence_at,
         "presumed": int(verdict.presumed),

@@ -5,33 +5,42 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from service.domain.changes import Changes
+from service.domain.model import Connection, ConnectionId, PageSnapshot, Session, SessionId, Site, Tenant
+from service.domain.requests import IdempotentRequest
 from service.errors import NotFound
-from service.ledger import Changes, Due, News, Wanted, WorkKind
-from service.model import Connection, ConnectionId, Session, SessionId, Site, Tenant
-from service.store.changes import Pen, add_event, apply, ask
+from service.store.changes import WriteContext, apply
 from service.store.companies import adopt_company, adopt_sites
+from service.store.engine import Engine, Row, Transaction
+from service.store.events import last_position
 from service.store.idempotency import begin, keep
 from service.store.rows import SESSION_COLUMNS, SESSION_NAMES, connection_of, session_of, session_values, site_of
-from service.store.tx import Engine, Row, Tx
 
 _INSERT = f"INSERT INTO sessions ({', '.join(SESSION_NAMES)}) VALUES (:{', :'.join(SESSION_NAMES)})"
 _FROM = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref"
 
 
-class Sessions:
+class SessionStore:
     """See the module."""
 
-    def __init__(self, engine: Engine, pen: Pen) -> None:
+    def __init__(self, engine: Engine, context: WriteContext) -> None:
         self._engine = engine
-        self._pen = pen
+        self._context = context
 
-    async def create(self, session: Session, wanted: Wanted) -> Session | Mapping[str, Any]:
-        """Write the session with its company, its sites, its first event and its work, in one transaction.
+    async def create(
+        self,
+        draft: Session,
+        decide: Callable[[Session], Changes],
+        idempotency: IdempotentRequest | None = None,
+        render: Callable[[Session], Mapping[str, Any]] | None = None,
+    ) -> Session | Mapping[str, Any]:
+        """Find or insert the draft's company and sites, ask `decide`, write what it returns: one transaction.
 
-        Answers the session as written, or the answer of an equal earlier call, in which case nothing is written.
-        Raises IdempotencyKeyReused, IdempotencyInProgress, Forbidden.
+        Returns the session as written, or the stored answer of an equal earlier call, in which case nothing is written.
+        With `render`, its answer is stored for equal calls. Raises IdempotencyKeyReused, IdempotencyInProgress,
+        Forbidden.
         """
-        return await self._engine.write(lambda tx: self._create(tx, session, wanted))
+        return await self._engine.write(lambda tx: self._create(tx, draft, decide, idempotency, render))
 
     async def get(self, session_id: SessionId, tenant: Tenant | None = None) -> Session:
         """One session, of this tenant if one is named. Raises NotFound."""
@@ -43,18 +52,24 @@ class Sessions:
             lambda tx: (self._get(tx, session_id, tenant), _connections(tx, [session_id])[session_id])
         )
 
-    async def page(
+    async def page_snapshot(self, session_id: SessionId) -> PageSnapshot:
+        """One session, its connections and the position of its newest event, as of one moment. Raises NotFound."""
+        return await self._engine.read(lambda tx: self._page_snapshot(tx, session_id))
+
+    async def list_page(
         self, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
-    ) -> Sequence[Session]:
-        """Newest first; `filters` by user_id, status, company (the provider's id or the host's)."""
-        return await self._engine.read(lambda tx: self._page(tx, tenant, filters, after, limit))
+    ) -> list[tuple[Session, Sequence[Connection]]]:
+        """Newest first, each with its connections; `filters`: user_id, status, company (by either id)."""
+        return await self._engine.read(lambda tx: self._list_page(tx, tenant, filters, after, limit))
 
-    async def change(self, session_id: SessionId, decide: Callable[[Session], Changes | None]) -> Session:
-        """Lock the row, ask `decide`, write what it says in the same transaction; answers the session afterwards.
+    async def change(
+        self, session_id: SessionId, decide: Callable[[Session], Changes | None], tenant: Tenant | None = None
+    ) -> Session:
+        """Lock the row, ask `decide`, write what it returns: one transaction. Returns the session afterwards.
 
-        `decide` may raise, which writes nothing. Raises NotFound.
+        `decide` may raise, which writes nothing. Raises NotFound, also for a session of another than `tenant`.
         """
-        return await self._engine.write(lambda tx: self._change(tx, session_id, decide))
+        return await self._engine.write(lambda tx: self._change(tx, session_id, decide, tenant))
 
     async def invitations(self, session_id: SessionId) -> frozenset[str]:
         """Every invitation that was made for it."""
@@ -69,43 +84,50 @@ class Sessions:
         sql = "SELECT id FROM invitations WHERE id IN (:among)"
         return await self._engine.read(lambda tx: frozenset(row["id"] for row in tx.among(sql, ids)))
 
-    async def connections(self, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Any]]:
-        """The recorded connections of each session, oldest first."""
-        return await self._engine.read(lambda tx: _connections(tx, session_ids))
-
-    def _create(self, tx: Tx, session: Session, wanted: Wanted) -> Session | Mapping[str, Any]:
-        repeat, now = wanted.repeat, self._pen.clock()
-        earlier = begin(tx, session.tenant, repeat, now) if repeat is not None else None
+    def _create(
+        self,
+        tx: Transaction,
+        draft: Session,
+        decide: Callable[[Session], Changes],
+        idempotency: IdempotentRequest | None,
+        render: Callable[[Session], Mapping[str, Any]] | None,
+    ) -> Session | Mapping[str, Any]:
+        now = self._context.clock()
+        earlier = begin(tx, draft.tenant, idempotency, now) if idempotency is not None else None
         if earlier is not None:
             return earlier
-        company = adopt_company(tx, session.company, now)
-        session = replace(session, company=company, sites=adopt_sites(tx, company.ref, session.sites))
-        tx.run(_INSERT, **session_values(session, self._pen.seal))
-        told = News("session.created", session.id, session.connection_id, session.user_id)
-        add_event(tx, self._pen, told, session.tenant)
-        ask(tx, Due(WorkKind.PREPARE, session.id, wanted.prepare_in_seconds))
-        ask(tx, Due(WorkKind.EXPIRE, session.id, session.expires_at - session.created_at))
-        if repeat is not None and wanted.render is not None:
-            keep(tx, session.tenant, repeat, wanted.render(session))
+        company = adopt_company(tx, draft.company, now)
+        changes = decide(replace(draft, company=company, sites=adopt_sites(tx, company.ref, draft.sites)))
+        (session,) = changes.sessions
+        tx.run(_INSERT, **session_values(session, self._context.cipher))
+        apply(tx, self._context, replace(changes, sessions=()), session.tenant, company.ref)
+        if idempotency is not None and render is not None:
+            keep(tx, session.tenant, idempotency, render(session))
         return session
 
-    def _get(self, tx: Tx, session_id: SessionId, tenant: Tenant | None) -> Session:
+    def _get(self, tx: Transaction, session_id: SessionId, tenant: Tenant | None) -> Session:
         row = tx.one(f"{_FROM} WHERE s.id = :id", id=session_id)
         if row is None or tenant not in {None, row["tenant"]}:
             raise NotFound
-        return self.nouns(tx, [row])[0]
+        return self.from_rows(tx, [row])[0]
 
-    def nouns(self, tx: Tx, rows: Sequence[Row]) -> list[Session]:
+    def from_rows(self, tx: Transaction, rows: Sequence[Row]) -> list[Session]:
         """Sessions from joined rows, their sites included."""
         refs = {ref for row in rows for ref in json.loads(row["site_refs"])}
         sites: dict[str, Site] = {
             row["ref"]: site_of(row) for row in tx.among("SELECT * FROM sites WHERE ref IN (:among)", refs)
         }
-        return [session_of(row, sites, self._pen.seal) for row in rows]
+        return [session_of(row, sites, self._context.cipher) for row in rows]
 
-    def _page(
-        self, tx: Tx, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
-    ) -> Sequence[Session]:
+    def _page_snapshot(self, tx: Transaction, session_id: SessionId) -> PageSnapshot:
+        session = self._get(tx, session_id, None)
+        return PageSnapshot(
+            session, _connections(tx, [session_id])[session_id], last_position(tx, session_id), self._context.clock()
+        )
+
+    def _list_page(
+        self, tx: Transaction, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
+    ) -> list[tuple[Session, Sequence[Connection]]]:
         where, values = ["s.tenant = :tenant"], dict(filters)
         clauses = {
             "user_id": "s.user_id = :user_id",
@@ -117,35 +139,43 @@ class Sessions:
             where.append("(s.created_at < :at OR (s.created_at = :at AND s.id < :id))")
             values |= {"at": after[0], "id": after[1]}  # type: ignore[dict-item]
         sql = f"{_FROM} WHERE {' AND '.join(where)} ORDER BY s.created_at DESC, s.id DESC LIMIT :limit"
-        return self.nouns(tx, tx.all(sql, tenant=tenant, limit=limit, **values))
+        sessions = self.from_rows(tx, tx.all(sql, tenant=tenant, limit=limit, **values))
+        connections = _connections(tx, [session.id for session in sessions])
+        return [(session, connections[session.id]) for session in sessions]
 
-    def _change(self, tx: Tx, session_id: SessionId, decide: Callable[[Session], Changes | None]) -> Session:
-        if tx.dialect.lock:  # by itself: a join that waits for its lock misses a company that becomes one with another
+    def _change(
+        self,
+        tx: Transaction,
+        session_id: SessionId,
+        decide: Callable[[Session], Changes | None],
+        tenant: Tenant | None,
+    ) -> Session:
+        # Lock first, join afterwards: a join that waited for the lock would miss a company that was merged meanwhile.
+        if tx.dialect.lock:
             tx.one(f"SELECT id FROM sessions WHERE id = :id{tx.dialect.lock}", id=session_id)
-        row = tx.one(f"{_FROM} WHERE s.id = :id", id=session_id)
-        if row is None:
-            raise NotFound
-        session = self.nouns(tx, [row])[0]
+        session = self._get(tx, session_id, tenant)
         changes = decide(session)
         if changes is None:
             return session
-        apply(tx, self._pen, changes, session.tenant, session.company.ref)
+        apply(tx, self._context, changes, session.tenant, session.company.ref)
         return next((changed for changed in changes.sessions if changed.id == session_id), session)
 
 
-def _connections(tx: Tx, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Any]]:
+def _connections(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Any]]:
     rows = tx.among(
-        "SELECT j.session_id AS joined_session, n.* FROM session_connections j JOIN connections n "
+        "SELECT j.session_id AS attached_session, n.* FROM session_connections j JOIN connections n "
         "ON n.id = j.connection_id WHERE j.session_id IN (:among) ORDER BY j.at, n.id",
         session_ids,
     )
     found: dict[SessionId, list[Any]] = {session_id: [] for session_id in session_ids}
     for row in rows:
-        found[SessionId(row["joined_session"])].append(connection_of(row))
+        found[SessionId(row["attached_session"])].append(connection_of(row))
     return found
 
 
-def joined(tx: Tx, session_ids: Sequence[SessionId]) -> frozenset[tuple[SessionId, ConnectionId]]:
+def attached_connections(
+    tx: Transaction, session_ids: Sequence[SessionId]
+) -> frozenset[tuple[SessionId, ConnectionId]]:
     """Which connections stand in these sessions' lists."""
     rows = tx.among(
         "SELECT session_id, connection_id FROM session_connections WHERE session_id IN (:among)", session_ids

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic
 
+from service.domain.model import Clock
 from service.errors import Unavailable
-from service.model import Clock
-from service.store.tx import Dialect, T, Tx, Unit
+from service.store.engine import Dialect, T, Transaction, Unit
 
 _GROUP = 256
 _READERS = 2
@@ -44,7 +44,7 @@ class SqliteDialect:
         """Nothing to do: SQLite reads `:name` itself."""
         return sql
 
-    def now(self, _tx: Tx) -> float:
+    def now(self, _tx: Transaction) -> float:
         """Seconds since the epoch."""
         return self._clock()
 
@@ -58,8 +58,8 @@ class _Job(Generic[T]):
     loop: asyncio.AbstractEventLoop
     result: T | None = None
     error: BaseException | None = None
-    woken: set[str] = field(default_factory=set)
-    work_due: bool = False
+    notified: set[str] = field(default_factory=set)
+    jobs_due: bool = False
 
 
 class SqliteEngine:
@@ -83,11 +83,11 @@ class SqliteEngine:
         """See Engine."""
         return self._dialect
 
-    def on_news(self, listener: Callable[[set[str]], None]) -> None:
+    def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """See Engine."""
         self._news.append(listener)
 
-    def on_work(self, listener: Callable[[], None]) -> None:
+    def on_jobs(self, listener: Callable[[], None]) -> None:
         """See Engine."""
         self._work.append(listener)
 
@@ -157,7 +157,7 @@ class SqliteEngine:
             connection = self._reader()
             connection.execute("BEGIN")
             try:
-                return unit(Tx(connection.cursor(), self.dialect))
+                return unit(Transaction(connection.cursor(), self.dialect))
             finally:
                 connection.execute("ROLLBACK")
         except sqlite3.OperationalError as exc:
@@ -233,7 +233,7 @@ class SqliteEngine:
         connection.execute("COMMIT")
 
     def _attempt(self, connection: sqlite3.Connection, job: _Job[Any]) -> None:
-        tx = Tx(connection.cursor(), self.dialect)
+        tx = Transaction(connection.cursor(), self.dialect)
         connection.execute("SAVEPOINT unit")
         try:
             job.result = job.unit(tx)
@@ -243,7 +243,7 @@ class SqliteEngine:
             job.error = Unavailable() if isinstance(exc, sqlite3.OperationalError) else exc
             connection.execute("ROLLBACK TO unit")
         connection.execute("RELEASE unit")
-        job.woken, job.work_due = tx.woken, tx.work_due
+        job.notified, job.jobs_due = tx.notified, tx.jobs_due
 
     def _deliver(self, group: list[_Job[Any]]) -> None:
         loops = {job.loop for job in group}
@@ -262,10 +262,10 @@ class SqliteEngine:
         self._tell([job for job in group if job.error is None])
 
     def _tell(self, done: list[_Job[Any]]) -> None:
-        woken: set[str] = set().union(*(job.woken for job in done))
-        for tell in self._news if woken else ():
-            tell(woken)
-        for ask in self._work if any(job.work_due for job in done) else ():
+        notified: set[str] = set().union(*(job.notified for job in done))
+        for tell in self._news if notified else ():
+            tell(notified)
+        for ask in self._work if any(job.jobs_due for job in done) else ():
             ask()
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from service.errors import Forbidden
-from service.origins import origin_of
+from service.urls import origin_of
 
 _ALWAYS = {
     "Cache-Control": "no-store",
@@ -22,7 +22,7 @@ _ALWAYS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class FramePolicy:
     """Who may frame a page, and what it may frame and post to; nobody and nothing unless said."""
 
     ancestors: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class Frame:
     targets: tuple[str, ...] = ()
 
 
-def page_headers(frame: Frame) -> dict[str, str]:
+def page_headers(frame: FramePolicy) -> dict[str, str]:
     """The headers of one page."""
     policy = {
         "default-src": "'none'",

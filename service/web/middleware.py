@@ -1,4 +1,4 @@
-"""Around every request: its id, its log line, its count. Pure ASGI; paths are told as templates, tokens never."""
+"""Around every request: its id, its log line, its metrics. Pure ASGI; paths are logged as templates, without tokens."""
 
 import logging
 import re
@@ -8,14 +8,14 @@ from time import perf_counter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.logs import request_scope
-from service.metrics import Metrics
+from service.telemetry.logs import request_scope
+from service.telemetry.metrics import Metrics
 
 _log = logging.getLogger("service.access")
 _names = Random()  # noqa: S311 - a request's id opens nothing
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# Everything variable in a path is a token, a state or an id: only these words are ever written down.
+# Everything variable in a path is a token, a state or an id, so only these words are ever logged or counted.
 _WORDS = frozenset(
     (
         *("v1", "sessions", "connections", "events", "revoke", "renew", "reconnect", "claim", "documents", "usage"),
@@ -23,7 +23,7 @@ _WORDS = frozenset(
         *("nectar", "healthz", "readyz", "metrics", "embed.js", "docs", "openapi.json"),
     )
 )
-# Strangers could put those words together in millions of ways, each a series that is kept: these are all there are.
+# A stranger could combine these words in millions of paths, each a metric series: only these combinations exist.
 _ROUTES = re.compile(
     r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|live/\{\}"
     r"|callback|webhooks/nectar|static/\{file\}|healthz|readyz|metrics|embed\.js|docs|openapi\.json)"
@@ -31,22 +31,22 @@ _ROUTES = re.compile(
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
 
 
-class Observed:
-    """See the module."""
+class RequestObserver:
+    """Wraps the whole app."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Only HTTP is ours to look at."""
+        """Observe HTTP requests; pass other scopes through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         name = _identifier(Headers(scope=scope).get("x-request-id"))
         started, status = perf_counter(), 0
 
-        async def told(message: Message) -> None:
+        async def observed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -55,23 +55,23 @@ class Observed:
 
         with request_scope(name):
             try:
-                await self._app(scope, receive, told)
+                await self._app(scope, receive, observed)
             finally:
                 self._note(scope, status or 500, perf_counter() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = template_of(scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.requests.inc(method, route, str(status))
+        self._metrics.request_answered(method, route, status)
         if not route.startswith("/live/"):
-            self._metrics.request_seconds.observe(seconds, route)
+            self._metrics.request_timed(route, seconds)
         client = (scope.get("client") or ("",))[0]
-        told = {"method": method, "route": route, "status": status, "seconds": seconds, "client": client}
-        _log.info("request", extra=told)
+        extra = {"method": method, "route": route, "status": status, "seconds": seconds, "client": client}
+        _log.info("request", extra=extra)
 
 
 def template_of(path: str) -> str:
-    """The path with everything that is not a word of ours taken out; `other` where we have no such route."""
+    """The path with every variable part replaced; `other` where there is no such route."""
     parts = path.split("/")[:6]
     if len(parts) > 1 and parts[1] == "static":
         return "/static/{file}"

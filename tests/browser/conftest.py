@@ -10,11 +10,11 @@ import httpx
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Playwright, async_playwright, expect
 
-from tests.browser.gallery import Gallery
-from tests.browser.person import Person
-from tests.browser.street import ROOT, Api, Street, running_street
+from tests.support.browser_services import ROOT, Api, BrowserServices, running_street
+from tests.support.browser_user import BrowserUser
+from tests.support.screenshots import Screenshots
 
-Newcomer = Callable[..., Awaitable[Person]]
+Newcomer = Callable[..., Awaitable[BrowserUser]]
 SECONDS = 1_000
 expect.set_options(timeout=20 * SECONDS)  # a busy machine is not a failure
 LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
@@ -64,14 +64,14 @@ def stranger() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def street(tmp_path_factory: pytest.TempPathFactory, guest: str) -> Iterator[Street]:
+def street(tmp_path_factory: pytest.TempPathFactory, guest: str) -> Iterator[BrowserServices]:
     folder = tmp_path_factory.mktemp("street") / "data"
     with running_street(folder, ("--data-delay", "0.5", "--allow-origin", guest)) as street:
         yield street
 
 
 @pytest.fixture(scope="session")
-def returning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+def returning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserServices]:
     """Another street, whose provider sends people back to where they came from, as its documentation does not promise.
 
     Nobody has been here before the first picture is taken.
@@ -89,7 +89,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def api(street: Street, http: httpx.AsyncClient) -> Api:
+def api(street: BrowserServices, http: httpx.AsyncClient) -> Api:
     return Api(street, http)
 
 
@@ -107,12 +107,12 @@ async def browser(playwright: Playwright, chromium_path: str) -> AsyncIterator[B
 
 
 @pytest.fixture
-def gallery() -> Gallery:
-    return Gallery(ROOT / "artefacts" / "screens")
+def gallery() -> Screenshots:
+    return Screenshots(ROOT / "artefacts" / "screens")
 
 
 @pytest.fixture
-async def newcomer(browser: Browser, street: Street) -> AsyncIterator[Newcomer]:
+async def newcomer(browser: Browser, street: BrowserServices) -> AsyncIterator[Newcomer]:
     """Makes people; what their browsers complained about in the end fails the test."""
     complaints: list[str] = []
     contexts = []
@@ -122,14 +122,16 @@ async def newcomer(browser: Browser, street: Street) -> AsyncIterator[Newcomer]:
         if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
             complaints.append(message.text)
 
-    async def make(on: Street = street, *, width: int = 1280, watched: bool = True, **options: Any) -> Person:
+    async def make(
+        on: BrowserServices = street, *, width: int = 1280, watched: bool = True, **options: Any
+    ) -> BrowserUser:
         context = await browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         context.set_default_timeout(20 * SECONDS)
         if watched:
             context.on("console", listen)
             context.on("weberror", lambda error: complaints.append(str(error.error)))
-        return Person(await context.new_page(), on)
+        return BrowserUser(await context.new_page(), on)
 
     yield make
     for context in contexts:

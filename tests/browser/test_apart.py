@@ -7,13 +7,13 @@ import pytest
 from playwright.async_api import Playwright
 
 from tests.browser.conftest import LAUNCH, Newcomer
-from tests.browser.person import FlowPage, Person
-from tests.browser.street import Api, Street
+from tests.support.browser_services import Api, BrowserServices
+from tests.support.browser_user import BrowserUser, FlowPage
 
 STORAGE = "() => { try { localStorage.setItem('seen', 'yes'); return 'works' } catch (error) { return error.name } }"
 
 
-async def _walk(person: Person, name: str, site: str) -> str:
+async def _walk(person: BrowserUser, name: str, site: str) -> str:
     await person.sign_in(name)
     flow = await person.connect()
     session_id = await flow.session_id()
@@ -73,18 +73,18 @@ async def test_it_works_where_the_browser_keeps_nothing_for_frames(newcomer: New
 
 
 async def test_and_where_it_does(
-    playwright: Playwright, chromium_path: str, street: Street, api: Api, tmp_path: Path
+    playwright: Playwright, chromium_path: str, street: BrowserServices, api: Api, tmp_path: Path
 ) -> None:
     preferences = tmp_path / "Default" / "Preferences"
     preferences.parent.mkdir()
     preferences.write_text('{"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": false}}')
     chromium = playwright.chromium
     async with await chromium.launch_persistent_context(tmp_path, executable_path=chromium_path, args=LAUNCH) as own:
-        ada = await Person(own.pages[0], street).sign_in()
+        ada = await BrowserUser(own.pages[0], street).sign_in()
         assert await _connects(ada, api, "storage") == {"works"}
 
 
-async def _connects(ada: Person, api: Api, company: str) -> set[str]:
+async def _connects(ada: BrowserUser, api: Api, company: str) -> set[str]:
     """Walks through, and returns what came of keeping something in the frames."""
     flow = await ada.open(await api.create("ada", company))
     await flow.provider.step("provider").wait_for()

@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Newcomer
-from tests.browser.person import ProviderPages
-from tests.browser.street import Api, Street
+from tests.support.browser_services import Api, BrowserServices
+from tests.support.browser_user import ProviderPages
 
 
 async def test_a_wrong_password_is_said_and_once_corrected_the_same_connection_works(
@@ -105,7 +105,7 @@ async def test_a_page_that_is_open_says_so_when_its_session_is_revoked(newcomer:
 
 
 async def test_an_expired_link_says_so_and_offers_to_ask_for_another(
-    newcomer: Newcomer, api: Api, street: Street
+    newcomer: Newcomer, api: Api, street: BrowserServices
 ) -> None:
     session = await api.create("ada", "expired")
     street.let_expire(session["id"])

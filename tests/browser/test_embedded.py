@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 
 from tests.browser.conftest import Newcomer
-from tests.browser.street import Api
+from tests.support.browser_services import Api
 
 
 async def test_an_invitation_in_a_dialog_ends_with_the_account_and_its_bills(newcomer: Newcomer, api: Api) -> None:

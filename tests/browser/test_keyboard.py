@@ -3,8 +3,8 @@
 from playwright.async_api import Frame, expect
 
 from tests.browser.conftest import Newcomer
-from tests.browser.person import Person
-from tests.browser.street import GUIDE
+from tests.support.browser_services import GUIDE
+from tests.support.browser_user import BrowserUser
 
 # What has the focus in this document, by the words that a screen reader would say, and how it is shown.
 FOCUSED = """() => {
@@ -16,7 +16,7 @@ FOCUSED = """() => {
 }"""
 
 
-async def _focused(person: Person) -> tuple[str, bool]:
+async def _focused(person: BrowserUser) -> tuple[str, bool]:
     for frame in reversed(person.page.frames):
         found = await _look(frame)
         if found:
@@ -30,7 +30,7 @@ async def _look(frame: Frame) -> tuple[str, bool] | None:
     return found
 
 
-async def _tab_to(person: Person, words: str, *then: str) -> None:
+async def _tab_to(person: BrowserUser, words: str, *then: str) -> None:
     """Tab by tab, each stop of which must be seen, up to what says these words; then these keys."""
     passed: list[str] = []
     for _ in range(40):

@@ -5,17 +5,17 @@ import re
 from playwright.async_api import expect
 
 from tests.browser.conftest import Newcomer
-from tests.browser.street import Street
+from tests.support.browser_services import BrowserServices
 
 
-async def test_in_the_frame_the_way_back_stands_for_the_button(newcomer: Newcomer, returning: Street) -> None:
+async def test_in_the_frame_the_way_back_stands_for_the_button(newcomer: Newcomer, returning: BrowserServices) -> None:
     ada = await (await newcomer(returning)).sign_in("Mallory Reed")
     flow = await ada.connect()
     await flow.provider.connect()
     await flow.shows("Your account is connected.")
 
 
-async def test_at_top_level_too(newcomer: Newcomer, returning: Street) -> None:
+async def test_at_top_level_too(newcomer: Newcomer, returning: BrowserServices) -> None:
     mallory = await (await newcomer(returning)).sign_in("Mallory Reed")
     await mallory.press("Connect by redirect")
     await mallory.press("Continue")

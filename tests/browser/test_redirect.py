@@ -7,13 +7,13 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Newcomer
-from tests.browser.person import Person
-from tests.browser.street import Api
+from tests.support.browser_services import Api
+from tests.support.browser_user import BrowserUser
 
 RETURNED = re.compile(r"/utilities/done\?")
 
 
-async def _connect(person: Person, *, finish: bool = False) -> str:
+async def _connect(person: BrowserUser, *, finish: bool = False) -> str:
     """The whole way; returns the session's id."""
     await person.press("Connect by redirect")
     await person.press("Continue")

@@ -5,11 +5,11 @@ import re
 from playwright.async_api import expect
 
 from tests.browser.conftest import Newcomer
-from tests.browser.gallery import Gallery
-from tests.browser.street import Street
+from tests.support.browser_services import BrowserServices
+from tests.support.screenshots import Screenshots
 
 
-async def test_the_pages_of_somebody_who_is_not_signed_in(newcomer: Newcomer, gallery: Gallery) -> None:
+async def test_the_pages_of_somebody_who_is_not_signed_in(newcomer: Newcomer, gallery: Screenshots) -> None:
     someone = await newcomer()
     await someone.page.goto(someone.street.demo)
     await gallery.show(someone.page, "demo-sign-in")
@@ -20,7 +20,7 @@ async def test_the_pages_of_somebody_who_is_not_signed_in(newcomer: Newcomer, ga
 
 
 async def test_the_pages_on_the_way_from_nothing_to_bills(
-    newcomer: Newcomer, gallery: Gallery, returning: Street
+    newcomer: Newcomer, gallery: Screenshots, returning: BrowserServices
 ) -> None:
     ada = await (await newcomer(returning)).sign_in("Ada Byron")
     await ada.choose("Invitation", "In this page")
@@ -43,7 +43,9 @@ async def test_the_pages_on_the_way_from_nothing_to_bills(
     await gallery.show(ada.page, "demo-bills")
 
 
-async def test_the_pages_that_a_redirect_ends_on(newcomer: Newcomer, gallery: Gallery, returning: Street) -> None:
+async def test_the_pages_that_a_redirect_ends_on(
+    newcomer: Newcomer, gallery: Screenshots, returning: BrowserServices
+) -> None:
     mallory = await (await newcomer(returning)).sign_in("Mallory Reed")
     for name, ending in (("waiting", None), ("left", "Leave")):
         await mallory.page.goto(mallory.street.demo)

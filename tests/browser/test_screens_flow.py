@@ -9,11 +9,11 @@ import pytest
 from jinja2 import Environment, FileSystemLoader
 from playwright.async_api import Route, expect
 
-from service.web.contexts import ConnectionView, DonePage, ErrorPage, HandoverPage, Page
+from service.web.pages.contexts import ConnectionView, DonePage, ErrorPage, HandoverPage, Page
 from tests.browser.conftest import Newcomer
-from tests.browser.gallery import Gallery
-from tests.browser.person import Person
-from tests.browser.street import ROOT, Api, Street
+from tests.support.browser_services import ROOT, Api, BrowserServices
+from tests.support.browser_user import BrowserUser
+from tests.support.screenshots import Screenshots
 
 HELP = "https://help.example.com/utilities"
 NAMED: dict[str, Any] = {"company": "Harbour Light Foods Ltd", "user_label": "A••• B•••", "support_url": HELP}
@@ -39,11 +39,11 @@ RARE: dict[str, Page] = {
 
 
 @pytest.fixture
-async def ada(newcomer: Newcomer) -> Person:
+async def ada(newcomer: Newcomer) -> BrowserUser:
     return await newcomer()
 
 
-async def test_the_way_by_redirect(ada: Person, newcomer: Newcomer, gallery: Gallery, api: Api) -> None:
+async def test_the_way_by_redirect(ada: BrowserUser, newcomer: Newcomer, gallery: Screenshots, api: Api) -> None:
     session = await api.create("ada", "screen-redirect", supportUrl=HELP)
     page, flow = ada.page, ada.redirected
     await page.goto(session["redirectUrl"])
@@ -71,7 +71,7 @@ async def test_the_way_by_redirect(ada: Person, newcomer: Newcomer, gallery: Gal
     await gallery.show(page, "top-taken")
 
 
-async def test_the_way_by_redirect_on_a_small_screen(newcomer: Newcomer, gallery: Gallery, api: Api) -> None:
+async def test_the_way_by_redirect_on_a_small_screen(newcomer: Newcomer, gallery: Screenshots, api: Api) -> None:
     ada = await newcomer(width=320)
     await ada.page.goto((await api.create("ada", "screen-small"))["redirectUrl"])
     await ada.press("Continue")
@@ -79,7 +79,7 @@ async def test_the_way_by_redirect_on_a_small_screen(newcomer: Newcomer, gallery
     await gallery.show(ada.page, "top-window", widths=[320])
 
 
-async def test_the_end_of_the_way(ada: Person, gallery: Gallery, api: Api) -> None:
+async def test_the_end_of_the_way(ada: BrowserUser, gallery: Screenshots, api: Api) -> None:
     await ada.page.goto((await api.create("ada", "screen-end"))["redirectUrl"])
     await ada.press("Continue")
     await ada.page.route(re.compile("/callback"), lambda _: None)  # so that the page stays to be looked at
@@ -92,7 +92,9 @@ async def test_the_end_of_the_way(ada: Person, gallery: Gallery, api: Api) -> No
     await gallery.show(ada.page, "top-done-connected")
 
 
-async def test_addresses_that_lead_nowhere(ada: Person, gallery: Gallery, api: Api, street: Street) -> None:
+async def test_addresses_that_lead_nowhere(
+    ada: BrowserUser, gallery: Screenshots, api: Api, street: BrowserServices
+) -> None:
     session = await api.create("ada", "screen-nowhere", supportUrl=HELP)
     await ada.page.goto(session["embedUrl"])
     await gallery.show(ada.page, "top-elsewhere")
@@ -112,7 +114,7 @@ async def test_addresses_that_lead_nowhere(ada: Person, gallery: Gallery, api: A
         await gallery.show(ada.page, f"top-{name}")
 
 
-async def test_ends_that_no_single_walk_reaches(ada: Person, gallery: Gallery) -> None:
+async def test_ends_that_no_single_walk_reaches(ada: BrowserUser, gallery: Screenshots) -> None:
     environment = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
     for name, page in RARE.items():
         context = {each.name: getattr(page, each.name) for each in fields(page)}

@@ -8,9 +8,9 @@ import pytest
 from playwright.async_api import Frame, expect
 
 from tests.browser.conftest import Newcomer
-from tests.browser.gallery import WIDTHS, Gallery
-from tests.browser.person import FlowPage, Person
-from tests.browser.street import Api, Json, Street
+from tests.support.browser_services import Api, BrowserServices, Json
+from tests.support.browser_user import BrowserUser, FlowPage
+from tests.support.screenshots import WIDTHS, Screenshots
 
 START = re.compile(r"/embed/[^/]+/start$")
 HELP = "https://help.example.com/utilities"
@@ -19,7 +19,7 @@ HELP = "https://help.example.com/utilities"
 class Stage:
     """Ada with the demo host app's page open, on which one session after the other is opened and looked at."""
 
-    def __init__(self, ada: Person, api: Api, gallery: Gallery) -> None:
+    def __init__(self, ada: BrowserUser, api: Api, gallery: Screenshots) -> None:
         self.ada = ada
         self.page = ada.page
         self.api = api
@@ -40,12 +40,12 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(newcomer: Newcomer, api: Api, gallery: Gallery) -> Stage:
+async def stage(newcomer: Newcomer, api: Api, gallery: Screenshots) -> Stage:
     return Stage(await (await newcomer()).sign_in(), api, gallery)
 
 
 @pytest.fixture
-async def narrow(newcomer: Newcomer, api: Api, gallery: Gallery) -> Stage:
+async def narrow(newcomer: Newcomer, api: Api, gallery: Screenshots) -> Stage:
     return Stage(await (await newcomer(width=320)).sign_in(), api, gallery)
 
 
@@ -121,7 +121,7 @@ async def test_what_was_connected_and_what_was_not(stage: Stage) -> None:
     await stage.show("connected-one-refused")
 
 
-async def test_two_windows(stage: Stage, newcomer: Newcomer, api: Api, gallery: Gallery) -> None:
+async def test_two_windows(stage: Stage, newcomer: Newcomer, api: Api, gallery: Screenshots) -> None:
     first = await stage.open("windows")
     await first.opens()
     other = Stage(await (await newcomer()).sign_in(), api, gallery)
@@ -142,7 +142,7 @@ async def test_leaving_a_page_that_stays(stage: Stage) -> None:
     await stage.show("left")
 
 
-async def test_links_that_are_no_longer_good(stage: Stage, street: Street) -> None:
+async def test_links_that_are_no_longer_good(stage: Stage, street: BrowserServices) -> None:
     flow = await stage.open("revoked")
     await flow.opens()
     await stage.api.revoke(stage.session["id"])

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import Newcomer
-from tests.browser.gallery import Gallery
-from tests.browser.person import Person, ProviderPages
-from tests.browser.street import GUIDE, Api
+from tests.support.browser_services import GUIDE, Api
+from tests.support.browser_user import BrowserUser, ProviderPages
+from tests.support.screenshots import Screenshots
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ async def company(api: Api) -> str:
 
 
 @pytest.fixture
-async def someone(newcomer: Newcomer) -> Person:
+async def someone(newcomer: Newcomer) -> BrowserUser:
     return await newcomer()
 
 
@@ -29,7 +29,7 @@ async def _invite(api: Api, company: str, **fields: Any) -> str:
 
 
 async def test_the_steps_of_an_invitation_and_what_they_say_no_to(
-    someone: Person, gallery: Gallery, api: Api, company: str
+    someone: BrowserUser, gallery: Screenshots, api: Api, company: str
 ) -> None:
     page, pages = someone.page, ProviderPages(someone.page)
     await api.trouble("PUT", "mfa", company)
@@ -58,7 +58,7 @@ async def test_the_steps_of_an_invitation_and_what_they_say_no_to(
     await gallery.show(page, "sandbox-6-done")
 
 
-async def test_the_ends_that_are_no_success(someone: Person, gallery: Gallery, api: Api, company: str) -> None:
+async def test_the_ends_that_are_no_success(someone: BrowserUser, gallery: Screenshots, api: Api, company: str) -> None:
     page, pages = someone.page, ProviderPages(someone.page)
     await page.goto(await _invite(api, company))
     await pages.choose_provider("https://silent-valley.example")
@@ -75,7 +75,7 @@ async def test_the_ends_that_are_no_success(someone: Person, gallery: Gallery, a
     await gallery.show(page, "sandbox-revoked")
 
 
-async def test_changing_a_connection(someone: Person, gallery: Gallery, api: Api, company: str) -> None:
+async def test_changing_a_connection(someone: BrowserUser, gallery: Screenshots, api: Api, company: str) -> None:
     sites = [site["id"] for site in (await api.sandbox("GET", f"/company/{company}"))["sites"]]
     account = {"url": GUIDE[0], "username": GUIDE[1], "password": GUIDE[2], "sites": sites}
     made = await api.sandbox("POST", f"/company/{company}/connection", account)
@@ -92,7 +92,7 @@ async def test_changing_a_connection(someone: Person, gallery: Gallery, api: Api
     await gallery.show(page, "sandbox-edit-done")
 
 
-async def test_the_dashboard(someone: Person, gallery: Gallery, company: str) -> None:
+async def test_the_dashboard(someone: BrowserUser, gallery: Screenshots, company: str) -> None:
     page, pages = someone.page, ProviderPages(someone.page)
     await page.goto(f"{someone.street.sandbox}/dashboard")
     await pages.press("Add the company")

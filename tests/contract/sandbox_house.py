@@ -12,7 +12,7 @@ from service.sandbox.app import create_app
 from service.sandbox.deliveries import Deliveries
 from service.sandbox.settings import Settings
 from service.sandbox.world import World
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 GUIDE = {
     "url": "https://nectarclimate.com",

@@ -8,13 +8,13 @@ import pytest
 
 from service.app import create_app
 from service.settings import Settings
-from service.web.manual import DocsPage, manual
-from service.web.openapi import document, errors
+from service.web.docs.openapi import document, errors
+from service.web.docs.reference_page import DocsPage, reference_page
 from tests.contract.test_template_contexts import rendered, used_by
 
 URL = "https://link.example.com"
 SPEC = document(URL)
-HTML = rendered(manual(SPEC))
+HTML = rendered(reference_page(SPEC))
 
 
 @pytest.fixture
@@ -58,7 +58,9 @@ def test_no_link_on_it_leads_nowhere_and_no_anchor_is_there_twice() -> None:
 
 
 def test_an_example_can_be_pasted_into_a_shell() -> None:
-    (call,) = (call for _, _, calls in manual(SPEC).groups for call in calls if call.anchor == "claimConnection")
+    (call,) = (
+        call for _, _, calls in reference_page(SPEC).groups for call in calls if call.anchor == "claimConnection"
+    )
     assert call.curl.splitlines() == [
         f"curl -X POST '{URL}/v1/connections/5f2b6c1e-8a3d-4f1e-9b57-0c2d4e6f8a10/claim' \\",
         "  -H 'Authorization: Bearer <key>' \\",

@@ -11,9 +11,9 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.app import create_app
-from service.cli import main
+from service.commands.main import main
+from service.domain.model import EvidenceKind
 from service.errors import BadSettings, MagiclinkError
-from service.model import EvidenceKind
 from service.sandbox.settings import VARIABLES
 from service.settings import Settings
 

@@ -13,18 +13,20 @@ from openapi_spec_validator import validate
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.app import create_app
+from service.domain.model import EvidenceKind, SessionStatus
 from service.errors import BadSettings, InvalidRequest, MagiclinkError, Problem
-from service.model import EvidenceKind, SessionStatus
 from service.settings import Settings
-from service.web import bodies
-from service.web.openapi import document
-from service.web.problems import problem
-from tests.clock import Clock
-from tests.contract.api_description import Description, WatchedStreet
-from tests.integration.houses import RETURN_URL, refused
-from tests.integration.people import Someone, asked_in
+from service.web.api import bodies
+from service.web.api.problems import problem
+from service.web.docs.openapi import BODIES, document
+from service.web.request_body import parse
 from tests.integration.test_claim import ambiguous
+from tests.support.api_description import Description, WatchedStreet
+from tests.support.clock import Clock
+from tests.support.people import User, asked_in
+from tests.support.services import RETURN_URL, refused
 
+BODY = {body.__name__: body for body in BODIES}
 SPEC = document("https://link.example.com")
 SETTINGS = Settings(secret_keys=("k" * 32,), public_url="https://link.example.com", provider_api_key="key")
 SERVICE = Path(bodies.__file__).parents[1]
@@ -140,14 +142,14 @@ def test_every_example_is_what_its_shape_says(description: Description) -> None:
 
 
 def test_every_example_of_a_body_is_taken() -> None:
-    for name in ("CreateSession", "Reconnect", "ClaimConnection", "VerifyResult", "Nothing", "StartPage", "ExitPage"):
+    for name in BODY:
         (example,) = SPEC["components"]["schemas"][name]["examples"]
-        bodies.parse(getattr(bodies, name), example)
+        parse(BODY[name], example)
 
 
 def test_bodies_are_closed_and_every_field_is_explained() -> None:
     for name, shape in SPEC["components"]["schemas"].items():
-        if hasattr(bodies, name):
+        if name in BODY:
             assert shape["additionalProperties"] is False
             assert all(part["description"] for part in shape["properties"].values())
     kinds = get_args(bodies.CreateSession.model_fields["prepare"].annotation)
@@ -155,7 +157,7 @@ def test_bodies_are_closed_and_every_field_is_explained() -> None:
 
 
 async def test_every_call_of_a_whole_flow_answers_as_described(street: WatchedStreet, description: Description) -> None:
-    ada, bob = Someone(street, "ada"), Someone(street, "bob")
+    ada, bob = User(street, "ada"), User(street, "bob")
     page = await ada.browser(metadata={"plan": "pro"})
     await page.connect()
     state = asked_in(await page.finish())["state"]
@@ -189,7 +191,7 @@ async def read_everything(street: WatchedStreet, connection_id: str) -> None:
 
 
 async def test_every_refusal_of_the_api_is_as_described(street: WatchedStreet, description: Description) -> None:
-    ada = Someone(street, "ada")
+    ada = User(street, "ada")
     made = await ada.session()
     path, text = "/v1/sessions", {"Content-Type": "application/json"}
     refused(await street.web().get(path), 401, "unauthorized")
@@ -216,7 +218,7 @@ async def test_every_refusal_of_the_api_is_as_described(street: WatchedStreet, d
 
 
 async def test_a_providers_silence_and_a_claim_too_late_are_as_described(street: WatchedStreet) -> None:
-    ada, bob = Someone(street, "ada"), Someone(street, "bob")
+    ada, bob = User(street, "ada"), User(street, "bob")
     connection = await ada.connected()
     other = await bob.session()
     claim = {"sessionId": other["id"]}
@@ -226,7 +228,7 @@ async def test_a_providers_silence_and_a_claim_too_late_are_as_described(street:
 
 
 async def test_pages_answer_as_described(street: WatchedStreet, description: Description) -> None:
-    ada = Someone(street, "ada")
+    ada = User(street, "ada")
     page = await ada.frame()
     await page.view()
     await page.post("heartbeat")

@@ -2,7 +2,7 @@
 
 import psycopg
 
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 
 def test_every_database_is_empty_and_apart_from_the_others(postgres: Postgres) -> None:

@@ -8,6 +8,8 @@ from typing import Any, get_args
 import httpx
 import pytest
 
+from service.domain.model import ConnectionId, InvitationId, LinkKind, ProviderCompanyId, ProviderSiteId
+from service.domain.statuses import credentials_work
 from service.errors import (
     ProviderBroken,
     ProviderBusy,
@@ -16,17 +18,15 @@ from service.errors import (
     ProviderRefused,
     ProviderUnauthorized,
 )
-from service.model import ConnectionId, InvitationId, LinkKind, ProviderCompanyId, ProviderSiteId
-from service.provider import Account, Pace, Provider, Redirect, Terms
+from service.provider import CallLimits, InvitationTerms, Provider, ProviderAccount, Redirect
 from service.settings import PathGeneration
-from service.statuses import credentials_work
-from tests.clock import Clock
 from tests.contract.sandbox_house import GUIDE, Sandbox
 from tests.contract.sandbox_person import Person
+from tests.support.clock import Clock
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PAGES_URL = "http://127.0.0.1:9000"
-HOUR = Terms(3600)
+HOUR = InvitationTerms(3600)
 
 
 @dataclass
@@ -39,8 +39,8 @@ class Bench:
     lose: Callable[[httpx.Request], bool] = lambda _: False
 
     def provider(self, paths: PathGeneration = "company", key: str = "sandbox-key", version: str = "v2.2") -> Provider:
-        account = Account(f"http://sandbox.test/{version}", PAGES_URL, key, paths)
-        pace = Pace(self.clock.now, self.sleep, random.Random(1))  # noqa: S311 - jitter, not a secret
+        account = ProviderAccount(f"http://sandbox.test/{version}", PAGES_URL, key, paths)
+        pace = CallLimits(self.clock.now, self.sleep, random.Random(1))  # noqa: S311 - jitter, not a secret
         return Provider(httpx.AsyncClient(transport=httpx.MockTransport(self.carry)), account, pace)
 
     async def sleep(self, seconds: float) -> None:
@@ -87,14 +87,14 @@ async def test_companies_and_sites_are_made_and_found_again(bench: Bench, paths:
 async def test_an_invitation_leads_to_the_connection_that_it_names(bench: Bench, paths: PathGeneration) -> None:
     provider = bench.provider(paths)
     company, sites = await bench.company()
-    link = await provider.invite(company, sites, {"url": GUIDE["url"], "country": "US"}, HOUR)
+    link = await provider.links.invite(company, sites, {"url": GUIDE["url"], "country": "US"}, HOUR)
     assert (link.kind, link.provider_given_at) == (LinkKind.INVITATION, bench.clock.now())
     person = Person(bench.sandbox)
     await person.open(link.url)
     await person.sign_in()
     await person.connect()
     bench.clock.advance(5)
-    reading = await provider.read(company)
+    reading = await provider.snapshot(company)
     [seen] = reading.connections
     [invitation] = reading.invitations
     assert (seen.company_id, set(seen.sites)) == (company, set(sites))
@@ -104,20 +104,20 @@ async def test_an_invitation_leads_to_the_connection_that_it_names(bench: Bench,
     assert reading.provider_at == bench.clock.now()
     assert seen.provider_created_at <= reading.provider_at
     assert (await provider.connection(seen.id)).company_id == company
-    assert await provider.invitation(InvitationId(invitation.id)) == invitation
+    assert await provider.links.invitation(InvitationId(invitation.id)) == invitation
 
 
 @both_generations
 async def test_a_magic_link_and_then_an_edit_link_lead_to_one_connection(bench: Bench, paths: PathGeneration) -> None:
     provider, person = bench.provider(paths), Person(bench.sandbox)
     company, sites = await bench.company()
-    link = await provider.magic_link(company, sites, {"url": GUIDE["url"]})
+    link = await provider.links.magic_link(company, sites, {"url": GUIDE["url"]})
     assert link.kind is LinkKind.MAGIC_LINK
     await person.open(link.url)
     await person.sign_in(password="wrong")
     [wrong] = await provider.connections(company)
     assert not credentials_work(wrong.status)
-    edit = await provider.edit_link(wrong.id)
+    edit = await provider.links.edit_link(wrong.id)
     await person.open(edit.url)
     await person.sign_in()
     await person.press("Save changes", sites=sites)
@@ -130,19 +130,19 @@ async def test_a_reconnect_invitation_edits_its_connection(bench: Bench) -> None
     provider = bench.provider()
     company, sites = await bench.company()
     connection = ConnectionId((await bench.sandbox.connect(company, sites))["id"])
-    link = await provider.invite_to_reconnect(connection, Terms(600, "ada@example.com"))
-    [invitation] = await provider.invitations(company)
+    link = await provider.links.invite_to_reconnect(connection, InvitationTerms(600, "ada@example.com"))
+    [invitation] = await provider.links.invitations(company)
     assert (invitation.edits, invitation.url, invitation.created) == (connection, link.url, frozenset())
 
 
 async def test_a_revoked_invitation_tells_when(bench: Bench) -> None:
     provider = bench.provider()
     company, sites = await bench.company()
-    link = await provider.invite(company, sites, {}, HOUR)
+    link = await provider.links.invite(company, sites, {}, HOUR)
     assert link.invitation_id is not None
     bench.clock.advance(10)
-    assert await provider.revoke_invitation(link.invitation_id) == bench.clock.now()
-    assert (await provider.invitation(link.invitation_id)).status == "REVOKED"
+    assert await provider.links.revoke_invitation(link.invitation_id) == bench.clock.now()
+    assert (await provider.links.invitation(link.invitation_id)).status == "REVOKED"
 
 
 async def test_a_redirect_reaches_pages_that_know_it(clock: Clock) -> None:
@@ -151,8 +151,8 @@ async def test_a_redirect_reaches_pages_that_know_it(clock: Clock) -> None:
     company, sites = await bench.company()
     back = Redirect("https://link.example.com/callback", "signed")
     for link in (
-        await provider.invite(company, sites, {"url": GUIDE["url"]}, Terms(3600, redirect=back)),
-        await provider.magic_link(company, sites, {"url": GUIDE["url"]}, back),
+        await provider.links.invite(company, sites, {"url": GUIDE["url"]}, InvitationTerms(3600, redirect=back)),
+        await provider.links.magic_link(company, sites, {"url": GUIDE["url"]}, back),
     ):
         await person.open(link.url)
         await person.sign_in()
@@ -180,8 +180,8 @@ async def test_bills_and_usage_come_from_all_pages(bench: Bench, paths: PathGene
 async def test_a_long_list_is_read_twice_and_whole(bench: Bench) -> None:
     provider = bench.provider()
     company, sites = await bench.company()
-    made = {(await provider.invite(company, sites, {}, HOUR)).invitation_id for _ in range(101)}
-    assert {each.id for each in await provider.invitations(company)} == made
+    made = {(await provider.links.invite(company, sites, {}, HOUR)).invitation_id for _ in range(101)}
+    assert {each.id for each in await provider.links.invitations(company)} == made
 
 
 @both_generations
@@ -189,10 +189,10 @@ async def test_an_unknown_id_is_not_found_in_either_generation(bench: Bench, pat
     provider = bench.provider(paths)
     for verb in (
         provider.company(ProviderCompanyId(UNKNOWN)),
-        provider.read(ProviderCompanyId(UNKNOWN)),
+        provider.snapshot(ProviderCompanyId(UNKNOWN)),
         provider.connection(ConnectionId(UNKNOWN)),
-        provider.invitation(InvitationId(UNKNOWN)),
-        provider.magic_link(ProviderCompanyId(UNKNOWN), [], {}),
+        provider.links.invitation(InvitationId(UNKNOWN)),
+        provider.links.magic_link(ProviderCompanyId(UNKNOWN), [], {}),
     ):
         with pytest.raises(ProviderNotFound):
             await verb
@@ -206,7 +206,7 @@ async def test_a_wrong_key_is_the_operators_matter(bench: Bench) -> None:
 async def test_a_refusal_names_the_field(bench: Bench) -> None:
     company, _ = await bench.company()
     with pytest.raises(ProviderRefused, match="country"):
-        await bench.provider().invite(company, [], {"country": "nowhere"}, HOUR)
+        await bench.provider().links.invite(company, [], {"country": "nowhere"}, HOUR)
 
 
 @pytest.mark.parametrize("trouble", ["provider_5xx", "rate_limited", "invalid_json", "drop_connection"])
@@ -271,6 +271,6 @@ async def test_the_providers_clock_is_the_one_that_counts(bench: Bench) -> None:
     provider = bench.provider()
     company, sites = await bench.company()
     await bench.sandbox.trouble("clock_skew", seconds=600)
-    link = await provider.invite(company, sites, {}, HOUR)
+    link = await provider.links.invite(company, sites, {}, HOUR)
     assert link.provider_given_at == bench.clock.now() + 600
-    assert provider.heard_at() == bench.clock.now() + 600
+    assert provider.provider_now() == bench.clock.now() + 600

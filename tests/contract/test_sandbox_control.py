@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from service.sandbox.troubles import NAMES
-from tests.clock import Clock
 from tests.contract.sandbox_house import GUIDE, Sandbox, with_webhooks
+from tests.support.clock import Clock
 
 
 @pytest.fixture

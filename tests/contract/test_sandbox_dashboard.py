@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.clock import Clock
 from tests.contract.sandbox_house import GUIDE, Sandbox
 from tests.contract.sandbox_person import Person, connections_of
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.clock import Clock
 from tests.contract.sandbox_house import GENERATIONS, GUIDE, VERSIONS, Sandbox
+from tests.support.clock import Clock
 
 PATHS = {
     "company": {

@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.clock import Clock
 from tests.contract.sandbox_house import GUIDE, Sandbox
 from tests.contract.sandbox_person import Person, connections_of, invitation_of, link_of
+from tests.support.clock import Clock
 
 
 @pytest.fixture

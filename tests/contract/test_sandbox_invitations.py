@@ -7,8 +7,8 @@ import pytest
 from service.sandbox.connections import read_edit, read_submission
 from service.sandbox.errors import ClosedLink, EmailNotVerified, Missing
 from service.sandbox.world import Via
-from tests.clock import Clock
 from tests.contract.sandbox_house import GUIDE, Sandbox, Wire
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.clock import Clock
 from tests.contract.sandbox_house import Sandbox, Wire
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from service.sandbox.rows import FILE_NAME
-from tests.clock import Clock
 from tests.contract.sandbox_house import SECRET, Sandbox, on_disk
+from tests.support.clock import Clock
 
 RECEIVER = {"webhook_url": "http://receiver.test/hook", "webhook_secret": SECRET}
 

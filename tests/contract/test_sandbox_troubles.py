@@ -7,8 +7,8 @@ import pytest
 
 from service.sandbox.connections import read_edit
 from service.sandbox.errors import ClosedLink
-from tests.clock import Clock
 from tests.contract.sandbox_house import GUIDE, Sandbox
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from svix.webhooks import Webhook
 
-from tests.clock import Clock
 from tests.contract.sandbox_house import SECRET, Received, Sandbox, with_webhooks
+from tests.support.clock import Clock
 
 CREATED, UPDATED, VALIDATED = "connection.created.v2", "connection.updated.v2", "connection.validated.v2"
 FIRST = [CREATED, UPDATED, VALIDATED]

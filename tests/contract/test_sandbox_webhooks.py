@@ -9,9 +9,9 @@ from svix.webhooks import Webhook
 
 from service.sandbox.connections import read_edit
 from service.sandbox.deliveries import DOCUMENTS_AT_ONCE
-from tests.clock import Clock
 from tests.contract.provider_schema import faults_of_event
 from tests.contract.sandbox_house import GUIDE, SECRET, Received, Sandbox, with_webhooks
+from tests.support.clock import Clock
 
 CREATED, UPDATED, VALIDATED = "connection.created.v2", "connection.updated.v2", "connection.validated.v2"
 DOCUMENT = "document.created.v2"

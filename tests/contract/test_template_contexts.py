@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta, nodes
 
-from service.web.contexts import (
+from service.web.pages.contexts import (
     PAGES,
     ConfirmPage,
     ConnectionView,

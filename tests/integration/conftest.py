@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clock import Clock
-from tests.integration.houses import Street
-from tests.integration.people import Someone
+from tests.support.clock import Clock
+from tests.support.people import User
+from tests.support.services import RunningServices
 
 # Stories of what is recorded, and for whom, are told on both databases; those of pages, troubles and words on one.
 ON_BOTH = {
@@ -42,34 +42,32 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def street(clock: Clock, database_url: str) -> AsyncIterator[Street]:
-    opened = Street(clock, database_url)
+async def street(clock: Clock, database_url: str) -> AsyncIterator[RunningServices]:
+    opened = RunningServices(clock, database_url)
     await opened.open()
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def redirecting(clock: Clock, database_url: str) -> AsyncIterator[Street]:
+async def redirecting(clock: Clock, database_url: str) -> AsyncIterator[RunningServices]:
     """A street whose provider sends people back to where they came from, which its documentation does not promise."""
-    opened = Street(clock, database_url, sandbox={"redirects": True}, provider_redirects=True)
+    opened = RunningServices(clock, database_url, sandbox={"redirects": True}, provider_redirects=True)
     await opened.open()
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-def ada(street: Street) -> Someone:
-    return Someone(street, "ada")
+def ada(street: RunningServices) -> User:
+    return User(street, "ada")
 
 
 @pytest.fixture
-def bob(street: Street) -> Someone:
-    return Someone(street, "bob")
+def bob(street: RunningServices) -> User:
+    return User(street, "bob")
 
 
 @pytest.fixture
-def mallory(street: Street) -> Someone:
-    return Someone(
-        street, "mallory", {"externalId": "evil", "name": "Evil Inc"}, [{"externalId": "lair", "name": "Lair"}]
-    )
+def mallory(street: RunningServices) -> User:
+    return User(street, "mallory", {"externalId": "evil", "name": "Evil Inc"}, [{"externalId": "lair", "name": "Lair"}])

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.houses import API_KEY, Street, refused
-from tests.integration.people import Someone
+from tests.support.people import User
+from tests.support.services import API_KEY, RunningServices, refused
 
 SESSION = "ses_0123456789abcdef01234567"
 CONNECTION = "00000000-0000-4000-8000-000000000000"
@@ -30,14 +30,14 @@ LARGEST = 256 * 1024
 JSON = {"Content-Type": "application/json"}
 
 
-async def calls(ada: Someone) -> list[tuple[str, str]]:
+async def calls(ada: User) -> list[tuple[str, str]]:
     """Every call, with a session and a connection that are there."""
     connection = await ada.connected()
     names = {SESSION: connection["sessionId"], CONNECTION: connection["id"]}
     return [(method, _named(path, names)) for method, path in CALLS]
 
 
-async def posts(ada: Someone) -> list[str]:
+async def posts(ada: User) -> list[str]:
     """Every path that takes a body."""
     return [path for method, path in await calls(ada) if method == "POST"]
 
@@ -65,7 +65,7 @@ def _named(path: str, names: dict[str, str]) -> str:
         "Bearer \xff\xfe",
     ],
 )
-async def test_without_a_key_that_we_know_nobody_gets_in(street: Street, authorization: str | None) -> None:
+async def test_without_a_key_that_we_know_nobody_gets_in(street: RunningServices, authorization: str | None) -> None:
     headers = {} if authorization is None else {b"authorization": authorization.encode("latin-1")}
     for method, path in CALLS:
         answer = await street.web().request(method, path, headers=headers)
@@ -73,26 +73,26 @@ async def test_without_a_key_that_we_know_nobody_gets_in(street: Street, authori
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_a_key_in_the_address_is_no_key(street: Street) -> None:
+async def test_a_key_in_the_address_is_no_key(street: RunningServices) -> None:
     for method, path in CALLS:
         answer = await street.web().request(method, f"{path}?key={API_KEY}&access_token={API_KEY}")
         refused(answer, 401, "unauthorized")
 
 
-async def test_a_revoked_key_works_no_more(street: Street) -> None:
+async def test_a_revoked_key_works_no_more(street: RunningServices) -> None:
     other = await street.stranger()
     assert (await other.get("/v1/sessions")).status_code == 200
-    assert await street.wired.store.keys.revoke("key_other")
+    assert await street.services.store.keys.revoke("key_other")
     street.clock.advance(6)
     refused(await other.get("/v1/sessions"), 401, "unauthorized")
 
 
-async def test_the_scheme_may_be_spelled_in_any_case(street: Street) -> None:
+async def test_the_scheme_may_be_spelled_in_any_case(street: RunningServices) -> None:
     answer = await street.web().get("/v1/sessions", headers={"Authorization": f"bearer {API_KEY}"})
     assert answer.status_code == 200
 
 
-async def test_a_method_that_the_path_does_not_have_is_refused_with_those_it_has(street: Street) -> None:
+async def test_a_method_that_the_path_does_not_have_is_refused_with_those_it_has(street: RunningServices) -> None:
     for path, methods in TABLE.items():
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE"} - set(methods):
             answer = await street.host.request(method, path)
@@ -107,13 +107,13 @@ async def test_a_method_that_the_path_does_not_have_is_refused_with_those_it_has
         *(f"/v1/sessions/{SESSION}/nothing", "/v1/sessions/a/b/c/d/e", "/v2/sessions", "/v1/%00", "/v1/é"),
     ],
 )
-async def test_a_path_that_is_not_there_is_not_found(street: Street, path: str) -> None:
+async def test_a_path_that_is_not_there_is_not_found(street: RunningServices, path: str) -> None:
     for method in ("GET", "POST"):
         answer = await street.host.request(method, path, headers={"Accept": "application/json"})
         refused(answer, 404, "not_found")
 
 
-async def test_an_id_that_nobody_has_is_not_found_whatever_is_asked(street: Street) -> None:
+async def test_an_id_that_nobody_has_is_not_found_whatever_is_asked(street: RunningServices) -> None:
     for method, path in CALLS:
         if SESSION in path or CONNECTION in path:
             body = {"sessionId": SESSION} if path.endswith("/claim") else {}
@@ -124,7 +124,9 @@ async def test_an_id_that_nobody_has_is_not_found_whatever_is_asked(street: Stre
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp"]
 )
-async def test_a_body_that_is_not_json_by_its_own_word_is_refused(street: Street, ada: Someone, kind: str) -> None:
+async def test_a_body_that_is_not_json_by_its_own_word_is_refused(
+    street: RunningServices, ada: User, kind: str
+) -> None:
     paths, before = await posts(ada), await street.told()
     for path in paths:
         answer = await street.host.post(path, content=b"{}", headers={"Content-Type": kind})
@@ -153,20 +155,20 @@ async def test_a_body_that_is_not_json_by_its_own_word_is_refused(street: Street
     ],
     ids=lambda body: repr(body[:40]),
 )
-async def test_a_body_that_is_no_json_is_refused(street: Street, ada: Someone, body: bytes) -> None:
+async def test_a_body_that_is_no_json_is_refused(street: RunningServices, ada: User, body: bytes) -> None:
     paths, before = await posts(ada), await street.told()
     for path in paths:
         refused(await street.host.post(path, content=body, headers=JSON), 400, "invalid_json")
     assert await street.told() == before
 
 
-async def test_json_that_is_no_object_is_refused(street: Street, ada: Someone) -> None:
+async def test_json_that_is_no_object_is_refused(street: RunningServices, ada: User) -> None:
     for path in await posts(ada):
         for body in (b"[]", b"null", b'"text"', b"7", b"true", b"1e400"):
             refused(await street.host.post(path, content=body, headers=JSON), 422, "invalid_request")
 
 
-async def test_an_unknown_field_is_refused_by_its_name(street: Street, ada: Someone) -> None:
+async def test_an_unknown_field_is_refused_by_its_name(street: RunningServices, ada: User) -> None:
     paths, before = await posts(ada), await street.told()
     for path in paths:
         for name, pointer in (("unknown", "/unknown"), ("user_id", "/user_id"), ("a/b~c", "/a~1b~0c"), ("", "/")):
@@ -176,13 +178,13 @@ async def test_an_unknown_field_is_refused_by_its_name(street: Street, ada: Some
     assert await street.told() == before
 
 
-async def test_a_lone_surrogate_in_a_name_or_a_value_is_refused(street: Street, ada: Someone) -> None:
+async def test_a_lone_surrogate_in_a_name_or_a_value_is_refused(street: RunningServices, ada: User) -> None:
     for path in await posts(ada):
         for body in (b'{"\\ud800": 1}', b'{"userId": "\\ud800"}', b'{"metadata": {"\\udfff": "x"}}'):
             refused(await street.host.post(path, content=body, headers=JSON), 422, "invalid_request")
 
 
-async def test_a_body_over_256_kib_is_refused_and_one_of_just_that_is_read(street: Street, ada: Someone) -> None:
+async def test_a_body_over_256_kib_is_refused_and_one_of_just_that_is_read(street: RunningServices, ada: User) -> None:
     def padded(size: int) -> bytes:
         return b'{"unknown": "' + b"x" * (size - 15) + b'"}'
 
@@ -192,7 +194,9 @@ async def test_a_body_over_256_kib_is_refused_and_one_of_just_that_is_read(stree
         refused(await street.host.post(path, content=padded(LARGEST + 1), headers=JSON), 413, "too_large")
 
 
-async def test_a_body_that_is_sent_in_pieces_without_a_length_is_measured_too(street: Street, ada: Someone) -> None:
+async def test_a_body_that_is_sent_in_pieces_without_a_length_is_measured_too(
+    street: RunningServices, ada: User
+) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(40):
             yield b"x" * 8192
@@ -202,20 +206,20 @@ async def test_a_body_that_is_sent_in_pieces_without_a_length_is_measured_too(st
 
 
 @pytest.mark.parametrize("query", ["unknown=1", "UNKNOWN=", "é=1", "%00=1", "a=1&a=2", "limit=1&Limit=2"])
-async def test_an_unknown_parameter_is_refused_by_name(street: Street, ada: Someone, query: str) -> None:
+async def test_an_unknown_parameter_is_refused_by_name(street: RunningServices, ada: User, query: str) -> None:
     for method, path in await calls(ada):
         answer = await street.host.request(method, f"{path}?{query}", json={} if method == "POST" else None)
         problem = refused(answer, 422, "invalid_request")
         assert any(one["detail"] == "is not a known parameter" for one in problem["errors"])
 
 
-async def test_paging_where_there_are_no_pages_is_refused(street: Street, ada: Someone) -> None:
+async def test_paging_where_there_are_no_pages_is_refused(street: RunningServices, ada: User) -> None:
     for method, path in await calls(ada):
         if path.endswith(("/documents", "/usage")):
             refused(await street.host.request(method, f"{path}?limit=5"), 422, "invalid_request", "/limit")
 
 
-async def test_every_answer_names_its_request_and_is_kept_by_nobody(street: Street) -> None:
+async def test_every_answer_names_its_request_and_is_kept_by_nobody(street: RunningServices) -> None:
     for method, path in CALLS:
         answer = await street.host.request(method, path, headers={"X-Request-Id": "req-of-the-host-1"})
         assert answer.headers["x-request-id"] == "req-of-the-host-1"
@@ -224,7 +228,7 @@ async def test_every_answer_names_its_request_and_is_kept_by_nobody(street: Stre
         assert odd.headers["x-request-id"].startswith("req_")
 
 
-async def test_no_refusal_repeats_what_was_sent(street: Street) -> None:
+async def test_no_refusal_repeats_what_was_sent(street: RunningServices) -> None:
     secret = "hunter2-and-more"
     for body in ({"userId": secret * 30}, {"userId": {"a": secret}}, {"link": secret}, {"company": secret}):
         assert secret not in (await street.host.post("/v1/sessions", json=body)).text

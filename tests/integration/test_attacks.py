@@ -11,20 +11,20 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.domain.model import ConnectionId, ProviderCompanyId
 from service.errors import ProviderBroken, Unavailable
-from service.model import ConnectionId, ProviderCompanyId
-from service.provider import Account, Pace, Provider
+from service.provider import CallLimits, Provider, ProviderAccount
+from service.store.engine import Transaction
 from service.store.sqlite import SqliteEngine
-from service.store.tx import Tx
-from tests.clock import Clock
-from tests.integration.houses import Street, refused
-from tests.integration.people import PERSON, SCRIPT, Someone, refused_page
+from tests.support.clock import Clock
+from tests.support.people import PERSON, SCRIPT, User, refused_page
+from tests.support.services import RunningServices, refused
 
 _MANY = 150  # more than honest pages ask at once
 
 
 async def test_a_page_that_comes_back_in_a_loop_does_not_make_us_ask_the_provider_in_a_loop(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = await ada.browser()
     way_back = str((await page.view())["doneUrl"])
@@ -36,13 +36,13 @@ async def test_a_page_that_comes_back_in_a_loop_does_not_make_us_ask_the_provide
     assert (await page.get(way_back)).status_code == 303
 
 
-async def test_nobody_presses_start_in_a_loop(ada: Someone) -> None:
+async def test_nobody_presses_start_in_a_loop(ada: User) -> None:
     page = await ada.browser()
     statuses = [(await page.post("start")).status_code for _ in range(_MANY)]
     assert statuses[-1] == 429
 
 
-async def test_nobody_confirms_in_a_loop(street: Street, ada: Someone) -> None:
+async def test_nobody_confirms_in_a_loop(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     state = str((await page.view())["doneUrl"]).removeprefix("/callback?state=")
     elsewhere = street.web()
@@ -51,7 +51,7 @@ async def test_nobody_confirms_in_a_loop(street: Street, ada: Someone) -> None:
 
 
 @pytest.mark.parametrize("row_id", ["\x00", "ses_1'--", "", "x" * 101])
-async def test_a_cursor_that_names_no_row_is_refused(street: Street, row_id: str) -> None:
+async def test_a_cursor_that_names_no_row_is_refused(street: RunningServices, row_id: str) -> None:
     cursor = base64.urlsafe_b64encode(f"1800000000.0|{row_id}".encode()).decode().rstrip("=")
     for path in ("/v1/sessions", "/v1/connections"):
         answer = await street.host.get(path, params={"after": cursor})
@@ -59,7 +59,7 @@ async def test_a_cursor_that_names_no_row_is_refused(street: Street, row_id: str
 
 
 async def test_a_scanner_adds_no_series_to_what_is_counted(clock: Clock, database_url: str) -> None:
-    street = Street(clock, database_url, metrics_key="scrape-me")
+    street = RunningServices(clock, database_url, metrics_key="scrape-me")
     await street.open()
     web, words = street.web(), ("v1", "live", "embed", "start", "callback", "x", "")
     await web.get("/healthz")
@@ -77,7 +77,9 @@ def told(**fields: str) -> Provider:
     row = {"id": "con-1", "created": "2026-01-01T00:00:00Z", "status": "CONNECTED"} | fields
     content = json.dumps({"connections": [row], "hasNext": False})
     http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=content)))
-    return Provider(http, Account("https://provider.example", "https://pages.example", "key"), Pace(lambda: 0.0))
+    return Provider(
+        http, ProviderAccount("https://provider.example", "https://pages.example", "key"), CallLimits(lambda: 0.0)
+    )
 
 
 @pytest.mark.parametrize("odd", ["\x00", "\ud800"])
@@ -99,11 +101,11 @@ async def test_a_time_that_could_not_be_told_again_is_no_time(created: str) -> N
         await told(created=created).connection(ConnectionId("connection-1"))
 
 
-async def test_one_page_opens_no_streams_without_end(street: Street, ada: Someone) -> None:
+async def test_one_page_opens_no_streams_without_end(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     async with AsyncExitStack() as open_streams:
         for _ in range(8):
-            await open_streams.enter_async_context(street.wired.live.listen(page.id))
+            await open_streams.enter_async_context(street.services.pubsub.subscribe(page.id))
         headers = SCRIPT | {"X-Page-Key": str(page.key), "Accept": "text/event-stream"}
         refused(await page.http.get(page.live, headers=headers), 429, "rate_limited")
         assert (await page.ask()).status_code == 200
@@ -116,7 +118,7 @@ async def test_a_connection_that_can_neither_commit_nor_roll_back_does_not_keep_
     await engine.open()
     await engine.write(lambda tx: tx.run("CREATE TABLE t (id INTEGER)"))
 
-    def spoil(tx: Tx) -> None:
+    def spoil(tx: Transaction) -> None:
         tx.run("INSERT INTO t VALUES (1)")
         connection: sqlite3.Connection = tx._cursor.connection  # type: ignore[attr-defined]  # noqa: SLF001 - a disk's part
         connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION else 0)
@@ -129,19 +131,19 @@ async def test_a_connection_that_can_neither_commit_nor_roll_back_does_not_keep_
 
 
 async def test_work_goes_on_after_whatever_the_database_says(
-    street: Street, ada: Someone, monkeypatch: pytest.MonkeyPatch
+    street: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker, said = street.wired.worker, [ValueError("database disk image is malformed"), None]
+    worker, said = street.services.worker, [ValueError("database disk image is malformed"), None]
 
     async def next_in_seconds() -> float | None:
         trouble = said.pop(0)
         if trouble is not None:
-            worker.kick()
+            worker.wake()
             raise trouble
         await worker.stop(0.0)
         return None
 
-    monkeypatch.setattr(street.wired.store.work, "next_in_seconds", next_in_seconds)
+    monkeypatch.setattr(street.services.store.queue, "next_in_seconds", next_in_seconds)
     await ada.session()
     async with asyncio.timeout(5):
         await worker.run()

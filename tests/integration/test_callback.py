@@ -5,10 +5,11 @@ from urllib.parse import quote
 
 import pytest
 
-from service.state import CallbackState, Signer
+from service.domain.tokens import CallbackState
+from service.signing import Signer
 from tests.contract.sandbox_person import Person
-from tests.integration.houses import HOST_URL, RETURN_URL, SECRET_KEY, SERVICE_URL, Street, refused
-from tests.integration.people import PERSON, FramePage, Someone, TopPage, asked_in, check_page, refused_page, screen
+from tests.support.people import PERSON, FramePage, TopPage, User, asked_in, check_page, refused_page, screen
+from tests.support.services import HOST_URL, RETURN_URL, SECRET_KEY, SERVICE_URL, RunningServices, refused
 
 IFRAME = {"Sec-Fetch-Dest": "iframe", "Accept": "text/html"}
 SIGNER = Signer([SECRET_KEY])
@@ -22,14 +23,16 @@ async def state_of(page: TopPage) -> str:
 @pytest.mark.parametrize(
     "query", ["", "?state=", "?state=x", "?state=W10.abc", "?state=%F0%9F", "?state=" + "a" * 9000]
 )
-async def test_a_state_that_nobody_here_signed_is_refused_and_leads_nowhere(street: Street, query: str) -> None:
+async def test_a_state_that_nobody_here_signed_is_refused_and_leads_nowhere(
+    street: RunningServices, query: str
+) -> None:
     for headers in ({}, IFRAME):
         answer = await street.web().get(f"/callback{query}", headers=headers)
         refused_page(answer, 400, "bad_state")
         assert "location" not in answer.headers
 
 
-async def test_every_single_changed_letter_of_a_state_is_refused(street: Street, ada: Someone) -> None:
+async def test_every_single_changed_letter_of_a_state_is_refused(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     state = await state_of(page)
     swaps = {i: ("A" if letter != "A" else "B") for i, letter in enumerate(state)}
@@ -40,12 +43,12 @@ async def test_every_single_changed_letter_of_a_state_is_refused(street: Street,
 
 
 @pytest.mark.parametrize("kind", ["embedUrl", "redirectUrl"])
-async def test_what_was_signed_for_another_purpose_is_no_state(street: Street, ada: Someone, kind: str) -> None:
+async def test_what_was_signed_for_another_purpose_is_no_state(street: RunningServices, ada: User, kind: str) -> None:
     token = (await ada.session())[kind].rpartition("/")[2]
     refused_page(await street.web().get(f"/callback?state={token}"), 400, "bad_state")
 
 
-async def test_a_result_is_no_state_and_a_state_is_no_result(street: Street, ada: Someone) -> None:
+async def test_a_result_is_no_state_and_a_state_is_no_result(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     await page.connect()
     result = asked_in(await page.finish())["state"]
@@ -54,18 +57,18 @@ async def test_a_result_is_no_state_and_a_state_is_no_result(street: Street, ada
     refused(answer, 422, "invalid_request", "/state")
 
 
-async def test_a_state_signed_for_another_user_of_that_session_is_refused(ada: Someone) -> None:
+async def test_a_state_signed_for_another_user_of_that_session_is_refused(ada: User) -> None:
     page = await ada.browser()
-    forged = SIGNER.state(CallbackState(page.id, "mallory", 1))  # type: ignore[arg-type]
+    forged = SIGNER.sign_state(CallbackState(page.id, "mallory", 1))  # type: ignore[arg-type]
     refused_page(await page.get(f"/callback?state={forged}"), 400, "bad_state")
 
 
-async def test_a_state_of_a_session_that_is_not_there_is_refused(street: Street) -> None:
-    forged = SIGNER.state(CallbackState("ses_00000000000000000000", "ada", 1))  # type: ignore[arg-type]
+async def test_a_state_of_a_session_that_is_not_there_is_refused(street: RunningServices) -> None:
+    forged = SIGNER.sign_state(CallbackState("ses_00000000000000000000", "ada", 1))  # type: ignore[arg-type]
     refused_page(await street.web().get(f"/callback?state={forged}"), 400, "bad_state")
 
 
-async def test_a_state_of_a_page_that_was_replaced_is_refused(street: Street, ada: Someone) -> None:
+async def test_a_state_of_a_page_that_was_replaced_is_refused(street: RunningServices, ada: User) -> None:
     first = await ada.browser()
     state = await state_of(first)
     second = TopPage(street, first.session)
@@ -74,14 +77,14 @@ async def test_a_state_of_a_page_that_was_replaced_is_refused(street: Street, ad
     assert "session.submitted" not in await first.told()
 
 
-async def test_a_state_that_comes_after_the_grace_is_refused(street: Street, ada: Someone) -> None:
+async def test_a_state_that_comes_after_the_grace_is_refused(street: RunningServices, ada: User) -> None:
     page = await ada.browser(expiresIn=60)
     state = await state_of(page)
     street.clock.advance(60 + 15 * 60 + 1)
     refused_page(await page.get(f"/callback?state={state}"), 400, "bad_state")
 
 
-async def test_a_state_that_comes_within_the_grace_is_taken(street: Street, ada: Someone) -> None:
+async def test_a_state_that_comes_within_the_grace_is_taken(street: RunningServices, ada: User) -> None:
     page = await ada.browser(expiresIn=60)
     state = await state_of(page)
     await page.connect()
@@ -90,7 +93,7 @@ async def test_a_state_that_comes_within_the_grace_is_taken(street: Street, ada:
     assert asked_in(answer)["status"] == "connected"
 
 
-async def test_somebody_elses_state_does_nothing_in_a_strangers_browser_but_ask(ada: Someone, mallory: Someone) -> None:
+async def test_somebody_elses_state_does_nothing_in_a_strangers_browser_but_ask(ada: User, mallory: User) -> None:
     hers, his = await ada.browser(), await mallory.browser()
     await hers.connect()
     answer = await his.get(f"/callback?state={await state_of(hers)}")
@@ -102,7 +105,7 @@ async def test_somebody_elses_state_does_nothing_in_a_strangers_browser_but_ask(
 
 
 async def test_a_connection_id_from_a_browser_is_a_hint_and_changes_no_owner(
-    street: Street, ada: Someone, mallory: Someone
+    street: RunningServices, ada: User, mallory: User
 ) -> None:
     hers, his = await ada.browser(), await mallory.browser()
     await hers.connect()
@@ -118,7 +121,7 @@ async def test_a_connection_id_from_a_browser_is_a_hint_and_changes_no_owner(
 
 
 @pytest.mark.parametrize("hint", ["", "x", "00000000-0000-4000-8000-000000000000", "'; DROP TABLE facts; --", "%00"])
-async def test_any_hint_at_all_gives_the_same_answer(street: Street, ada: Someone, hint: str) -> None:
+async def test_any_hint_at_all_gives_the_same_answer(street: RunningServices, ada: User, hint: str) -> None:
     page = await ada.browser()
     await page.connect()
     state = await state_of(page)
@@ -127,7 +130,7 @@ async def test_any_hint_at_all_gives_the_same_answer(street: Street, ada: Someon
     assert await street.told(page.id)
 
 
-async def test_a_hundred_callbacks_at_once_record_once_and_answer_alike(street: Street, ada: Someone) -> None:
+async def test_a_hundred_callbacks_at_once_record_once_and_answer_alike(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     await page.connect()
     path = f"/callback?state={await state_of(page)}"
@@ -142,7 +145,7 @@ async def test_a_hundred_callbacks_at_once_record_once_and_answer_alike(street: 
     assert len(await ada.connections()) == 1
 
 
-async def test_a_repeat_goes_to_the_same_place_and_records_nothing_more(street: Street, ada: Someone) -> None:
+async def test_a_repeat_goes_to_the_same_place_and_records_nothing_more(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     await page.connect()
     path = f"/callback?state={await state_of(page)}"
@@ -159,7 +162,7 @@ async def test_a_repeat_goes_to_the_same_place_and_records_nothing_more(street: 
 
 
 async def test_a_browser_without_the_cookie_is_asked_to_confirm_and_nothing_happens_before(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = await ada.browser(userLabel="Ada Lovelace")
     await page.connect()
@@ -179,7 +182,7 @@ async def test_a_browser_without_the_cookie_is_asked_to_confirm_and_nothing_happ
     assert len(await ada.connections()) == 1
 
 
-async def test_the_confirmation_is_refused_from_another_site(street: Street, ada: Someone) -> None:
+async def test_the_confirmation_is_refused_from_another_site(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     state = await state_of(page)
     headers = PERSON | {"Sec-Fetch-Site": "cross-site", "Origin": HOST_URL}
@@ -188,13 +191,13 @@ async def test_the_confirmation_is_refused_from_another_site(street: Street, ada
 
 
 @pytest.mark.parametrize("fields", [{}, {"state": ""}, {"state": "x"}, {"State": "x"}])
-async def test_a_confirmation_of_nothing_is_refused(street: Street, fields: dict[str, str]) -> None:
+async def test_a_confirmation_of_nothing_is_refused(street: RunningServices, fields: dict[str, str]) -> None:
     refused_page(await street.web().post("/callback", data=fields, headers=PERSON), 400, "bad_state")
 
 
-async def test_inside_our_own_frame_it_hands_over_and_shows_no_address(street: Street, ada: Someone) -> None:
+async def test_inside_our_own_frame_it_hands_over_and_shows_no_address(street: RunningServices, ada: User) -> None:
     frame = await ada.frame()
-    state = SIGNER.state(CallbackState(frame.id, "ada", 1))  # type: ignore[arg-type]
+    state = SIGNER.sign_state(CallbackState(frame.id, "ada", 1))  # type: ignore[arg-type]
     answer = await street.web().get(f"/callback?state={state}", headers=IFRAME)
     assert answer.status_code == 200
     check_page(answer, ancestors=f"'self' {HOST_URL}")
@@ -205,7 +208,7 @@ async def test_inside_our_own_frame_it_hands_over_and_shows_no_address(street: S
     assert "session.submitted" not in await frame.told()
 
 
-async def test_a_revoked_session_returns_to_the_host_and_says_so(street: Street, ada: Someone) -> None:
+async def test_a_revoked_session_returns_to_the_host_and_says_so(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     state = await state_of(page)
     await street.post(f"/v1/sessions/{page.id}/revoke")
@@ -214,7 +217,7 @@ async def test_a_revoked_session_returns_to_the_host_and_says_so(street: Street,
     assert "session.submitted" not in await page.told()
 
 
-async def test_a_provider_that_is_away_delays_the_news_and_not_the_person(street: Street, ada: Someone) -> None:
+async def test_a_provider_that_is_away_delays_the_news_and_not_the_person(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     await page.connect()
     street.outgoing.is_down = True
@@ -226,8 +229,8 @@ async def test_a_provider_that_is_away_delays_the_news_and_not_the_person(street
     assert asked_in(await page.get(f"/callback?state={await state_of(page)}"))["status"] == "connected"
 
 
-async def test_a_provider_that_sends_people_back_ends_the_flow_by_itself(redirecting: Street) -> None:
-    ada = Someone(redirecting, "ada")
+async def test_a_provider_that_sends_people_back_ends_the_flow_by_itself(redirecting: RunningServices) -> None:
+    ada = User(redirecting, "ada")
     page = await ada.browser()
     person = await page.connect()
     back = person.last.headers["location"]
@@ -239,8 +242,8 @@ async def test_a_provider_that_sends_people_back_ends_the_flow_by_itself(redirec
     assert asked_in(person.last)["connectionId"] == connection["id"]
 
 
-async def test_a_provider_that_sends_people_back_inside_the_frame_hands_over(redirecting: Street) -> None:
-    ada = Someone(redirecting, "ada")
+async def test_a_provider_that_sends_people_back_inside_the_frame_hands_over(redirecting: RunningServices) -> None:
+    ada = User(redirecting, "ada")
     page = await ada.frame()
     person: Person = await page.connect()
     answer = await redirecting.web().get(person.last.headers["location"], headers=IFRAME)
@@ -250,8 +253,8 @@ async def test_a_provider_that_sends_people_back_inside_the_frame_hands_over(red
     assert (await page.view())["status"] == "connected"
 
 
-async def test_whoever_opens_the_providers_return_first_must_still_be_the_page(redirecting: Street) -> None:
-    ada = Someone(redirecting, "ada")
+async def test_whoever_opens_the_providers_return_first_must_still_be_the_page(redirecting: RunningServices) -> None:
+    ada = User(redirecting, "ada")
     page = await ada.browser()
     back = (await page.connect()).last.headers["location"]
     stranger = await redirecting.web().get(back)
@@ -259,7 +262,7 @@ async def test_whoever_opens_the_providers_return_first_must_still_be_the_page(r
     assert asked_in(await page.get(back))["status"] == "connected"
 
 
-async def test_without_the_switch_links_carry_no_way_back(street: Street, ada: Someone) -> None:
+async def test_without_the_switch_links_carry_no_way_back(street: RunningServices, ada: User) -> None:
     page = FramePage(street, await ada.session())
     await page.start()
     person = await page.connect()

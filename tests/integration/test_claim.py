@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from tests.contract.sandbox_house import Wire
-from tests.integration.houses import Street, refused
-from tests.integration.people import FramePage, Someone
+from tests.support.people import FramePage, User
+from tests.support.services import RunningServices, refused
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-async def ambiguous(street: Street, ada: Someone, bob: Someone) -> tuple[Wire, FramePage, FramePage]:
+async def ambiguous(street: RunningServices, ada: User, bob: User) -> tuple[Wire, FramePage, FramePage]:
     """A connection that could be Ada's or Bob's, and the two pages."""
     hers, his = await ada.frame(link="magic_link"), await bob.frame(link="magic_link")
     await hers.connect()
@@ -22,11 +22,11 @@ async def ambiguous(street: Street, ada: Someone, bob: Someone) -> tuple[Wire, F
     return row, hers, his
 
 
-async def claim(street: Street, connection: Wire, session_id: str) -> Any:
+async def claim(street: RunningServices, connection: Wire, session_id: str) -> Any:
     return await street.host.post(f"/v1/connections/{connection['id']}/claim", json={"sessionId": session_id})
 
 
-async def test_an_unknown_connection_cannot_be_claimed(street: Street, ada: Someone) -> None:
+async def test_an_unknown_connection_cannot_be_claimed(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     refused(await claim(street, {"id": UNKNOWN}, made["id"]), 404, "not_found")
     refused(await claim(street, {"id": "nonsense"}, made["id"]), 404, "not_found")
@@ -43,19 +43,21 @@ async def test_an_unknown_connection_cannot_be_claimed(street: Street, ada: Some
     ],
 )
 async def test_a_wrong_body_is_refused_by_name(
-    street: Street, ada: Someone, bob: Someone, body: Any, pointer: str
+    street: RunningServices, ada: User, bob: User, body: Any, pointer: str
 ) -> None:
     connection, _, _ = await ambiguous(street, ada, bob)
     answer = await street.host.post(f"/v1/connections/{connection['id']}/claim", json=body)
     refused(answer, 422, "invalid_request", pointer)
 
 
-async def test_an_unknown_session_claims_nothing(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_an_unknown_session_claims_nothing(street: RunningServices, ada: User, bob: User) -> None:
     connection, _, _ = await ambiguous(street, ada, bob)
     refused(await claim(street, connection, "ses_00000000000000000000"), 404, "not_found")
 
 
-async def test_another_tenant_can_neither_claim_nor_be_claimed_for(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_another_tenant_can_neither_claim_nor_be_claimed_for(
+    street: RunningServices, ada: User, bob: User
+) -> None:
     connection, hers, _ = await ambiguous(street, ada, bob)
     other = await street.stranger()
     path = f"/v1/connections/{connection['id']}/claim"
@@ -64,7 +66,7 @@ async def test_another_tenant_can_neither_claim_nor_be_claimed_for(street: Stree
 
 
 async def test_a_session_of_another_company_claims_nothing(
-    street: Street, ada: Someone, bob: Someone, mallory: Someone
+    street: RunningServices, ada: User, bob: User, mallory: User
 ) -> None:
     connection, _, _ = await ambiguous(street, ada, bob)
     theirs = await mallory.frame(link="magic_link")
@@ -72,14 +74,16 @@ async def test_a_session_of_another_company_claims_nothing(
     assert await mallory.connections() == []
 
 
-async def test_what_an_invitation_has_shown_cannot_be_claimed_away(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_what_an_invitation_has_shown_cannot_be_claimed_away(
+    street: RunningServices, ada: User, bob: User
+) -> None:
     connection = await ada.connected()
     his = await bob.session()
     refused(await claim(street, connection, his["id"]), 409, "already_claimed")
     assert (await ada.newest())["id"] == connection["id"]
 
 
-async def test_a_claim_settles_it_and_connects_the_session(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_a_claim_settles_it_and_connects_the_session(street: RunningServices, ada: User, bob: User) -> None:
     connection, hers, his = await ambiguous(street, ada, bob)
     answer = await claim(street, connection, hers.id)
     assert answer.status_code == 200
@@ -95,7 +99,9 @@ async def test_a_claim_settles_it_and_connects_the_session(street: Street, ada: 
     assert (await ada.newest())["evidence"]["kind"] == "claimed"
 
 
-async def test_whose_key_claimed_and_whose_undid_it_is_in_the_log(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_whose_key_claimed_and_whose_undid_it_is_in_the_log(
+    street: RunningServices, ada: User, bob: User
+) -> None:
     connection, hers, _ = await ambiguous(street, ada, bob)
     await claim(street, connection, hers.id)
     await street.host.delete(f"/v1/connections/{connection['id']}/claim")
@@ -106,7 +112,7 @@ async def test_whose_key_claimed_and_whose_undid_it_is_in_the_log(street: Street
 
 
 async def test_claiming_again_for_the_same_is_the_same_and_for_another_is_refused(
-    street: Street, ada: Someone, bob: Someone
+    street: RunningServices, ada: User, bob: User
 ) -> None:
     connection, hers, his = await ambiguous(street, ada, bob)
     first = (await claim(street, connection, hers.id)).json()
@@ -115,7 +121,7 @@ async def test_claiming_again_for_the_same_is_the_same_and_for_another_is_refuse
     assert (await ada.newest())["userId"] == "ada"
 
 
-async def test_of_two_claims_at_once_one_wins(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_of_two_claims_at_once_one_wins(street: RunningServices, ada: User, bob: User) -> None:
     connection, hers, his = await ambiguous(street, ada, bob)
     answers = await asyncio.gather(*(claim(street, connection, page.id) for page in (hers, his) * 10))
     statuses = [answer.status_code for answer in answers]
@@ -124,7 +130,7 @@ async def test_of_two_claims_at_once_one_wins(street: Street, ada: Someone, bob:
 
 
 async def test_a_presumed_owner_is_overturned_by_a_claim_and_told_so(
-    street: Street, ada: Someone, bob: Someone
+    street: RunningServices, ada: User, bob: User
 ) -> None:
     page = await ada.frame(link="magic_link")
     await page.connect()
@@ -138,7 +144,7 @@ async def test_a_presumed_owner_is_overturned_by_a_claim_and_told_so(
     assert (await page.stored())["connections"] == []
 
 
-async def test_undoing_a_claim_makes_it_ambiguous_again(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_undoing_a_claim_makes_it_ambiguous_again(street: RunningServices, ada: User, bob: User) -> None:
     connection, hers, his = await ambiguous(street, ada, bob)
     await claim(street, connection, hers.id)
     answer = await street.host.delete(f"/v1/connections/{connection['id']}/claim")
@@ -149,13 +155,13 @@ async def test_undoing_a_claim_makes_it_ambiguous_again(street: Street, ada: Som
     assert (await claim(street, connection, his.id)).json()["userId"] == "bob"
 
 
-async def test_undoing_what_was_never_claimed_changes_nothing(street: Street, ada: Someone) -> None:
+async def test_undoing_what_was_never_claimed_changes_nothing(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     answer = await street.host.delete(f"/v1/connections/{connection['id']}/claim")
     assert (answer.status_code, answer.json()) == (200, connection)
 
 
-async def test_a_claim_is_in_the_log(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_a_claim_is_in_the_log(street: RunningServices, ada: User, bob: User) -> None:
     connection, hers, _ = await ambiguous(street, ada, bob)
     await claim(street, connection, hers.id)
     told = [event for event in await street.rows("/v1/events", limit=100) if event["connectionId"] == connection["id"]]

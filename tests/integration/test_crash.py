@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from tests.contract.sandbox_house import Wire
-from tests.integration.houses import Hook, Street
-from tests.integration.people import FramePage, Someone
+from tests.support.people import FramePage, User
+from tests.support.services import Hook, RunningServices
 
 LEASE = 91
 CREATIONS = ["/company", "/site", "/invitation/company/"]
@@ -30,11 +30,11 @@ def stops_at(method: str, part: str) -> tuple[Hook, asyncio.Event]:
 
 
 @asynccontextmanager
-async def dying(street: Street, when: str, method: str, part: str) -> AsyncIterator[None]:
+async def dying(street: RunningServices, when: str, method: str, part: str) -> AsyncIterator[None]:
     """Work until this call is just about to be made, or was just answered, and die there."""
     hook, reached = stops_at(method, part)
     setattr(street.outgoing, when, hook)
-    work = asyncio.create_task(street.wired.worker.drain())
+    work = asyncio.create_task(street.services.worker.run_until_idle())
     async with asyncio.timeout(5):
         await reached.wait()
     await street.die()
@@ -43,7 +43,7 @@ async def dying(street: Street, when: str, method: str, part: str) -> AsyncItera
     yield
 
 
-async def invitations(street: Street, company: str) -> list[Wire]:
+async def invitations(street: RunningServices, company: str) -> list[Wire]:
     listed: Any = await street.sandbox.get(f"/invitation/company/{company}")
     rows: list[Wire] = listed["invitations"] if isinstance(listed, dict) else listed
     return rows
@@ -52,7 +52,7 @@ async def invitations(street: Street, company: str) -> list[Wire]:
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("part", CREATIONS)
 async def test_whatever_was_being_created_exists_once_in_the_end(
-    street: Street, ada: Someone, part: str, when: str
+    street: RunningServices, ada: User, part: str, when: str
 ) -> None:
     made = await street.post("/v1/sessions", ada.wants(expiresIn=86400))
     async with dying(street, when, "POST", part):
@@ -73,7 +73,7 @@ async def test_whatever_was_being_created_exists_once_in_the_end(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_hundred_sessions_that_waited_for_one_company_get_the_same(
-    street: Street, ada: Someone, when: str
+    street: RunningServices, ada: User, when: str
 ) -> None:
     bodies = [street.host.post("/v1/sessions", json=ada.wants(expiresIn=86400)) for _ in range(100)]
     await asyncio.gather(*bodies)
@@ -89,7 +89,7 @@ async def test_a_hundred_sessions_that_waited_for_one_company_get_the_same(
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("part", ["/connection", "/invitation/company/"])
 async def test_a_reading_that_was_interrupted_is_made_again_and_records_once(
-    street: Street, ada: Someone, part: str, when: str
+    street: RunningServices, ada: User, part: str, when: str
 ) -> None:
     page = await ada.frame(expiresIn=86400)
     await page.connect()
@@ -103,7 +103,7 @@ async def test_a_reading_that_was_interrupted_is_made_again_and_records_once(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_withdrawal_that_was_interrupted_is_made_again(street: Street, ada: Someone, when: str) -> None:
+async def test_a_withdrawal_that_was_interrupted_is_made_again(street: RunningServices, ada: User, when: str) -> None:
     page = await ada.frame()
     company = (await page.stored())["company"]["id"]
     await street.post(f"/v1/sessions/{page.id}/revoke")
@@ -112,7 +112,7 @@ async def test_a_withdrawal_that_was_interrupted_is_made_again(street: Street, a
     assert [row["status"] for row in await invitations(street, company)] == ["REVOKED"]
 
 
-async def test_a_page_goes_on_in_the_next_process_with_its_key(street: Street, ada: Someone) -> None:
+async def test_a_page_goes_on_in_the_next_process_with_its_key(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await street.die()
     assert (await page.view())["link"]["url"]
@@ -121,7 +121,7 @@ async def test_a_page_goes_on_in_the_next_process_with_its_key(street: Street, a
     assert (await page.finish())["status"] == "connected"
 
 
-async def test_everything_that_was_answered_is_still_there(street: Street, ada: Someone) -> None:
+async def test_everything_that_was_answered_is_still_there(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     before = await street.rows("/v1/events", limit=100)
     await street.die()
@@ -129,7 +129,7 @@ async def test_everything_that_was_answered_is_still_there(street: Street, ada: 
     assert await street.rows("/v1/events", limit=100) == before
 
 
-async def test_an_idempotency_key_outlives_the_process(street: Street, ada: Someone) -> None:
+async def test_an_idempotency_key_outlives_the_process(street: RunningServices, ada: User) -> None:
     headers = {"Idempotency-Key": "k"}
     first = await street.host.post("/v1/sessions", json=ada.wants(), headers=headers)
     await street.die()
@@ -138,7 +138,7 @@ async def test_an_idempotency_key_outlives_the_process(street: Street, ada: Some
 
 
 async def test_a_call_that_waited_for_its_link_when_the_process_died_can_be_repeated(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     hook, reached = stops_at("POST", "/company")
     street.outgoing.after = hook

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.clock import Clock
-from tests.integration.houses import HOST_URL, Street, refused
-from tests.integration.people import Someone
+from tests.support.clock import Clock
+from tests.support.people import User
+from tests.support.services import HOST_URL, RunningServices, refused
 
 UUID = "01234567-89ab-4def-8123-456789abcdef"
 COMPANY = {"externalId": "acme", "name": "Acme Ltd"}
@@ -14,7 +14,7 @@ SITE = {"externalId": "hq", "name": "Headquarters"}
 AWAY = object()
 
 
-def changed(ada: Someone, path: str, value: Any) -> dict[str, Any]:
+def changed(ada: User, path: str, value: Any) -> dict[str, Any]:
     """A good body with one field set, or taken away."""
     body = ada.wants(company=dict(COMPANY), sites=[dict(SITE)])
     *way, last = path.split(".")
@@ -64,7 +64,7 @@ def changed(ada: Someone, path: str, value: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 async def test_a_field_that_is_wrong_is_refused_by_its_name_and_nothing_is_made(
-    street: Street, ada: Someone, path: str, values: list[Any]
+    street: RunningServices, ada: User, path: str, values: list[Any]
 ) -> None:
     for value in values:
         answer = await street.host.post("/v1/sessions", json=changed(ada, path, value))
@@ -98,7 +98,7 @@ async def test_a_field_that_is_wrong_is_refused_by_its_name_and_nothing_is_made(
     ],
 )
 async def test_an_origin_that_is_not_exactly_an_allowed_one_is_refused(
-    street: Street, ada: Someone, origin: str
+    street: RunningServices, ada: User, origin: str
 ) -> None:
     answer = await street.host.post("/v1/sessions", json=ada.wants(origin=origin))
     refused(answer, 422, "invalid_request", "/origin")
@@ -133,12 +133,14 @@ async def test_an_origin_that_is_not_exactly_an_allowed_one_is_refused(
         "",
     ],
 )
-async def test_a_return_address_that_could_lead_elsewhere_is_refused(street: Street, ada: Someone, url: str) -> None:
+async def test_a_return_address_that_could_lead_elsewhere_is_refused(
+    street: RunningServices, ada: User, url: str
+) -> None:
     answer = await street.host.post("/v1/sessions", json=ada.wants(returnUrl=url))
     refused(answer, 422, "invalid_request", "/returnUrl")
 
 
-async def test_every_wrong_field_is_named_in_one_answer(street: Street, ada: Someone) -> None:
+async def test_every_wrong_field_is_named_in_one_answer(street: RunningServices, ada: User) -> None:
     body = ada.wants(userId="", expiresIn=1, link="letter", sites=[{"externalId": "hq"}], unknown=1)
     problem = refused(await street.host.post("/v1/sessions", json=body), 422, "invalid_request")
     pointers = {one["pointer"] for one in problem["errors"]}
@@ -164,7 +166,7 @@ async def test_every_wrong_field_is_named_in_one_answer(street: Street, ada: Som
         ("returnUrl", [HOST_URL, f"{HOST_URL}/?a=1&b=2", f"{HOST_URL}/%F0%9F%98%80"]),
     ],
 )
-async def test_a_field_at_its_limits_is_taken(street: Street, ada: Someone, path: str, values: list[Any]) -> None:
+async def test_a_field_at_its_limits_is_taken(street: RunningServices, ada: User, path: str, values: list[Any]) -> None:
     for value in values:
         answer = await street.host.post("/v1/sessions", json=changed(ada, path, value))
         assert answer.status_code == 201, (value, answer.text)
@@ -175,9 +177,9 @@ async def test_a_field_at_its_limits_is_taken(street: Street, ada: Someone, path
 
 
 async def test_without_any_allowed_origin_there_is_no_frame_and_no_return(clock: Clock, database_url: str) -> None:
-    street = Street(clock, database_url, allowed_origins=())
+    street = RunningServices(clock, database_url, allowed_origins=())
     await street.open()
-    ada = Someone(street, "ada")
+    ada = User(street, "ada")
     refused(await street.host.post("/v1/sessions", json=ada.wants(returnUrl=None)), 422, "invalid_request", "/origin")
     answer = await street.host.post("/v1/sessions", json=ada.wants(origin=None))
     refused(answer, 422, "invalid_request", "/returnUrl")
@@ -186,9 +188,9 @@ async def test_without_any_allowed_origin_there_is_no_frame_and_no_return(clock:
 
 
 async def test_an_app_scheme_that_is_listed_may_be_returned_to(clock: Clock, database_url: str) -> None:
-    street = Street(clock, database_url, allowed_origins=(HOST_URL, "com.example.app:"))
+    street = RunningServices(clock, database_url, allowed_origins=(HOST_URL, "com.example.app:"))
     await street.open()
-    page = await Someone(street, "ada").browser(returnUrl="com.example.app:/done")
+    page = await User(street, "ada").browser(returnUrl="com.example.app:/done")
     await page.connect()
     answer = await page.finish()
     assert answer.headers["location"].startswith("com.example.app:/done?sessionId=")

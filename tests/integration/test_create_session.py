@@ -7,13 +7,13 @@ import httpx
 import pytest
 
 from tests.contract.sandbox_house import GUIDE
-from tests.integration.houses import HOST_URL, RETURN_URL, SERVICE_URL, Street, refused
-from tests.integration.people import FramePage, Someone
+from tests.support.people import FramePage, User
+from tests.support.services import HOST_URL, RETURN_URL, SERVICE_URL, RunningServices, refused
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-async def test_the_least_that_can_be_asked_is_answered_with_every_default(street: Street) -> None:
+async def test_the_least_that_can_be_asked_is_answered_with_every_default(street: RunningServices) -> None:
     body = {
         "userId": "ada",
         "company": {"externalId": "acme", "name": "Acme Ltd"},
@@ -39,7 +39,7 @@ async def test_the_least_that_can_be_asked_is_answered_with_every_default(street
     assert made["expiresAt"] == "2027-01-15T09:00:00.000Z"
 
 
-async def test_every_field_reaches_where_it_belongs(street: Street, ada: Someone) -> None:
+async def test_every_field_reaches_where_it_belongs(street: RunningServices, ada: User) -> None:
     made = await ada.session(
         sites=[{"externalId": "hq", "name": "Headquarters", "address": "123 Main St, San Francisco, CA 94105"}],
         link="invitation",
@@ -70,7 +70,7 @@ async def test_every_field_reaches_where_it_belongs(street: Street, ada: Someone
     assert "https://help.example.com/utilities" in start.text
 
 
-async def test_ids_of_the_provider_are_told_once_it_has_given_them(street: Street, ada: Someone) -> None:
+async def test_ids_of_the_provider_are_told_once_it_has_given_them(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     (company,) = await street.sandbox.get("/company")
     stored = await street.get(f"/v1/sessions/{made['id']}")
@@ -79,7 +79,7 @@ async def test_ids_of_the_provider_are_told_once_it_has_given_them(street: Stree
 
 
 async def test_a_company_and_sites_given_by_the_providers_ids_are_used_as_they_are(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     company, sites = await street.sandbox.company("Made elsewhere", sites=3)
     made = await ada.session(company={"id": company.upper()}, sites=[{"id": site} for site in sites])
@@ -90,7 +90,9 @@ async def test_a_company_and_sites_given_by_the_providers_ids_are_used_as_they_a
     assert len(await street.sandbox.get("/company")) == 1
 
 
-async def test_a_company_that_the_host_made_earlier_is_found_by_its_external_id(street: Street, ada: Someone) -> None:
+async def test_a_company_that_the_host_made_earlier_is_found_by_its_external_id(
+    street: RunningServices, ada: User
+) -> None:
     company = (await street.sandbox.post("/company", {"name": "Acme", "externalId": "acme"}))["id"]
     site = (await street.sandbox.post(f"/company/{company}/site", {"name": "HQ", "externalId": "hq"}))["id"]
     made = await ada.session()
@@ -99,14 +101,16 @@ async def test_a_company_that_the_host_made_earlier_is_found_by_its_external_id(
     assert street.outgoing.made("POST /company") == street.outgoing.made("POST /site") == 0
 
 
-async def test_one_company_named_in_both_ways_is_one(street: Street, ada: Someone) -> None:
+async def test_one_company_named_in_both_ways_is_one(street: RunningServices, ada: User) -> None:
     first = await street.get(f"/v1/sessions/{(await ada.session())['id']}")
     by_id = await ada.session(company={"id": first["company"]["id"]}, sites=[{"id": first["sites"][0]["id"]}])
     assert (await street.get(f"/v1/sessions/{by_id['id']}"))["company"] == first["company"]
     assert len(await street.sandbox.get("/company")) == 1
 
 
-async def test_a_hundred_racing_creates_make_one_company_and_one_of_each_site(street: Street, ada: Someone) -> None:
+async def test_a_hundred_racing_creates_make_one_company_and_one_of_each_site(
+    street: RunningServices, ada: User
+) -> None:
     body = ada.wants(sites=[{"externalId": "hq", "name": "Headquarters"}, {"externalId": "mill", "name": "Mill"}])
     answers = await asyncio.gather(*(street.host.post("/v1/sessions", json=body) for _ in range(100)))
     assert [answer.status_code for answer in answers] == [201] * 100
@@ -120,7 +124,9 @@ async def test_a_hundred_racing_creates_make_one_company_and_one_of_each_site(st
     assert {row["company"]["id"] for row in rows} == {company["id"]}
 
 
-async def test_auto_takes_a_magic_link_where_the_provider_refuses_invitations(street: Street, ada: Someone) -> None:
+async def test_auto_takes_a_magic_link_where_the_provider_refuses_invitations(
+    street: RunningServices, ada: User
+) -> None:
     async def no_invitations(request: httpx.Request) -> None:
         if request.url.path.startswith("/v2.2/invitation/"):
             request.headers["content-type"] = "text/plain"  # which the provider does not read
@@ -132,7 +138,7 @@ async def test_auto_takes_a_magic_link_where_the_provider_refuses_invitations(st
     assert (asked["status"], asked["failure"]) == ("failed", {"code": "provider_refused"})
 
 
-async def test_a_magic_link_is_made_when_asked_for_by_name(street: Street, ada: Someone) -> None:
+async def test_a_magic_link_is_made_when_asked_for_by_name(street: RunningServices, ada: User) -> None:
     made = await ada.session(link="magic_link")
     assert made["link"] == {"kind": "magic_link", "status": "pending"}
     stored = await street.get(f"/v1/sessions/{made['id']}")
@@ -140,7 +146,7 @@ async def test_a_magic_link_is_made_when_asked_for_by_name(street: Street, ada: 
 
 
 @pytest.mark.parametrize("link", ["auto", "invitation", "magic_link"])
-async def test_prepare_now_answers_with_the_link_made(street: Street, ada: Someone, link: str) -> None:
+async def test_prepare_now_answers_with_the_link_made(street: RunningServices, ada: User, link: str) -> None:
     made = await street.post("/v1/sessions", ada.wants(prepare="now", link=link))
     assert made["link"]["status"] == "ready"
     assert made["company"]["id"]
@@ -149,7 +155,9 @@ async def test_prepare_now_answers_with_the_link_made(street: Street, ada: Someo
     assert made["redirectUrl"]
 
 
-async def test_prepare_now_passes_the_providers_refusal_on_and_closes_the_session(street: Street, ada: Someone) -> None:
+async def test_prepare_now_passes_the_providers_refusal_on_and_closes_the_session(
+    street: RunningServices, ada: User
+) -> None:
     body = ada.wants(prepare="now", company={"id": UNKNOWN}, sites=[{"id": UNKNOWN}])
     refused(await street.host.post("/v1/sessions", json=body), 422, "provider_refused")
     (row,) = await street.rows("/v1/sessions")
@@ -157,14 +165,14 @@ async def test_prepare_now_passes_the_providers_refusal_on_and_closes_the_sessio
     assert await street.told() == ["session.created", "session.failed"]
 
 
-async def test_a_refusal_behind_the_answer_fails_the_session_and_says_why(street: Street, ada: Someone) -> None:
+async def test_a_refusal_behind_the_answer_fails_the_session_and_says_why(street: RunningServices, ada: User) -> None:
     made = await ada.session(company={"id": UNKNOWN}, sites=[{"id": UNKNOWN}])
     stored = await street.get(f"/v1/sessions/{made['id']}")
     assert (stored["status"], stored["link"]["status"]) == ("failed", "failed")
     assert stored["failure"] == {"code": "provider_refused"}
 
 
-async def test_no_answer_names_a_token_but_the_one_that_made_it(street: Street, ada: Someone) -> None:
+async def test_no_answer_names_a_token_but_the_one_that_made_it(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     read = await street.host.get(f"/v1/sessions/{made['id']}")
     listed = await street.host.get("/v1/sessions")
@@ -175,7 +183,7 @@ async def test_no_answer_names_a_token_but_the_one_that_made_it(street: Street, 
     assert "p/i/" not in read.text
 
 
-async def test_an_origin_without_a_return_address_and_the_other_way_round_are_both_fine(ada: Someone) -> None:
+async def test_an_origin_without_a_return_address_and_the_other_way_round_are_both_fine(ada: User) -> None:
     framed = await ada.session(returnUrl=None)
     assert framed["embedUrl"].startswith(f"{SERVICE_URL}/embed/")
     redirected = await ada.session(origin=None, returnUrl=RETURN_URL)
@@ -184,7 +192,7 @@ async def test_an_origin_without_a_return_address_and_the_other_way_round_are_bo
     assert (await ada.session(origin=HOST_URL))["origin"] == HOST_URL
 
 
-async def the_invitation(street: Street, company: str) -> dict[str, Any]:
+async def the_invitation(street: RunningServices, company: str) -> dict[str, Any]:
     """The only invitation of a company, whole."""
     listed = await street.sandbox.get(f"/invitation/company/{company}")
     rows = listed["invitations"] if isinstance(listed, dict) else listed

@@ -5,15 +5,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.houses import Street, refused
-from tests.integration.people import WRONG, Someone
+from tests.support.people import WRONG, User
+from tests.support.services import RunningServices, refused
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.mark.parametrize("path", ["usage", "documents"])
 @pytest.mark.parametrize("connection_id", [UNKNOWN, "nonsense", "..", "%2e%2e", "%00"])
-async def test_an_unknown_connection_has_no_data(street: Street, path: str, connection_id: str) -> None:
+async def test_an_unknown_connection_has_no_data(street: RunningServices, path: str, connection_id: str) -> None:
     answer = await street.host.get(f"/v1/connections/{connection_id}/{path}")
     assert answer.status_code == 404
     assert answer.json()["code"] == "not_found"
@@ -30,27 +30,29 @@ async def test_an_unknown_connection_has_no_data(street: Street, path: str, conn
     ],
 )
 async def test_an_unknown_or_unreadable_parameter_is_refused_by_name(
-    street: Street, ada: Someone, path: str, query: str, pointer: str
+    street: RunningServices, ada: User, path: str, query: str, pointer: str
 ) -> None:
     connection = await ada.connected()
     answer = await street.host.get(f"/v1/connections/{connection['id']}/{path}?{query}")
     refused(answer, 422, "invalid_request", pointer)
 
 
-async def test_a_filter_that_the_provider_refuses_is_the_callers_mistake(street: Street, ada: Someone) -> None:
+async def test_a_filter_that_the_provider_refuses_is_the_callers_mistake(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     answer = await street.host.get(f"/v1/connections/{connection['id']}/usage?startDate=yesterday")
     refused(answer, 422, "provider_refused")
 
 
 @pytest.mark.parametrize("path", ["usage", "documents"])
-async def test_a_provider_that_is_away_is_said_so(street: Street, ada: Someone, path: str) -> None:
+async def test_a_provider_that_is_away_is_said_so(street: RunningServices, ada: User, path: str) -> None:
     connection = await ada.connected()
     street.outgoing.is_down = True
     refused(await street.host.get(f"/v1/connections/{connection['id']}/{path}"), 502, "provider_error")
 
 
-async def test_nothing_is_there_at_first_and_two_years_of_bills_after_a_moment(street: Street, ada: Someone) -> None:
+async def test_nothing_is_there_at_first_and_two_years_of_bills_after_a_moment(
+    street: RunningServices, ada: User
+) -> None:
     connection = await ada.connected()
     for path in ("usage", "documents"):
         assert await street.get(f"/v1/connections/{connection['id']}/{path}") == {"data": [], "next": None}
@@ -71,7 +73,7 @@ async def test_nothing_is_there_at_first_and_two_years_of_bills_after_a_moment(s
     ],
 )
 async def test_usage_can_be_narrowed_as_at_the_provider(
-    street: Street, ada: Someone, filters: dict[str, str], holds: Any
+    street: RunningServices, ada: User, filters: dict[str, str], holds: Any
 ) -> None:
     connection = await ada.connected()
     street.clock.advance(30)
@@ -81,7 +83,7 @@ async def test_usage_can_be_narrowed_as_at_the_provider(
     assert all(map(holds, some["data"]))
 
 
-async def test_the_arrival_of_bills_is_told_once(street: Street, ada: Someone) -> None:
+async def test_the_arrival_of_bills_is_told_once(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     assert "document.available" not in await street.told()
     for _ in range(12):
@@ -93,7 +95,7 @@ async def test_the_arrival_of_bills_is_told_once(street: Street, ada: Someone) -
     assert told[0]["sessionId"] == connection["sessionId"]
 
 
-async def test_a_connection_whose_password_was_wrong_is_not_asked_for_bills(street: Street, ada: Someone) -> None:
+async def test_a_connection_whose_password_was_wrong_is_not_asked_for_bills(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.connect(WRONG)
     await page.finish()
@@ -102,7 +104,7 @@ async def test_a_connection_whose_password_was_wrong_is_not_asked_for_bills(stre
     assert street.outgoing.made("GET /document") == 0
 
 
-async def test_the_providers_key_goes_nowhere_else(street: Street, ada: Someone) -> None:
+async def test_the_providers_key_goes_nowhere_else(street: RunningServices, ada: User) -> None:
     seen: list[httpx.URL] = []
 
     async def note(request: httpx.Request) -> None:

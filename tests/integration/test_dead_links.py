@@ -4,8 +4,8 @@ import re
 from html import unescape
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.integration.houses import HOST_URL, Street
-from tests.integration.people import Someone, TopPage, refused_page
+from tests.support.people import TopPage, User, refused_page
+from tests.support.services import HOST_URL, RunningServices
 
 RETURN_URL = f"{HOST_URL}/utilities/done"
 
@@ -18,7 +18,7 @@ async def onward(page: TopPage, code: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(unescape(address)).query))
 
 
-async def test_an_expired_link_offers_a_way_to_a_new_one(street: Street, ada: Someone) -> None:
+async def test_an_expired_link_offers_a_way_to_a_new_one(street: RunningServices, ada: User) -> None:
     page = TopPage(street, await ada.session(expiresIn=60, returnUrl=RETURN_URL))
     street.clock.advance(61)
     told = await onward(page, "expired")
@@ -27,13 +27,13 @@ async def test_an_expired_link_offers_a_way_to_a_new_one(street: Street, ada: So
     assert (result["sessionId"], result["status"]) == (page.id, "expired")
 
 
-async def test_a_revoked_link_offers_it_too(street: Street, ada: Someone) -> None:
+async def test_a_revoked_link_offers_it_too(street: RunningServices, ada: User) -> None:
     page = TopPage(street, await ada.session(returnUrl=RETURN_URL))
     await street.post(f"/v1/sessions/{page.id}/revoke")
     assert (await onward(page, "revoked"))["status"] == "revoked"
 
 
-async def test_pressing_the_button_of_a_dead_page_says_the_same(street: Street, ada: Someone) -> None:
+async def test_pressing_the_button_of_a_dead_page_says_the_same(street: RunningServices, ada: User) -> None:
     page = TopPage(street, await ada.session(expiresIn=60, returnUrl=RETURN_URL))
     street.clock.advance(61)
     answer = await page.post("start")
@@ -41,7 +41,7 @@ async def test_pressing_the_button_of_a_dead_page_says_the_same(street: Street, 
     assert RETURN_URL in unescape(answer.text)
 
 
-async def test_without_a_way_back_a_dead_link_offers_none(street: Street, ada: Someone) -> None:
+async def test_without_a_way_back_a_dead_link_offers_none(street: RunningServices, ada: User) -> None:
     page = TopPage(street, await ada.session(expiresIn=60, returnUrl=None))
     street.clock.advance(61)
     answer = await page.get()

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from service import cli
+from service.commands import main
 
 END_SECONDS = 10
 SESSION = {
@@ -144,9 +144,9 @@ def test_the_doctor_finds_the_street_sound(tmp_path: Path) -> None:
             "MAGICLINK_DATABASE_URL": database,
         }
         shell = CliRunner(env=environ)
-        assert shell.invoke(cli.main, ["migrate"]).exit_code == 0
-        sound = shell.invoke(cli.main, ["doctor"])
-        refused = shell.invoke(cli.main, ["doctor", "--json"], env={"MAGICLINK_PROVIDER_API_KEY": "another"})
+        assert shell.invoke(main.main, ["migrate"]).exit_code == 0
+        sound = shell.invoke(main.main, ["doctor"])
+        refused = shell.invoke(main.main, ["doctor", "--json"], env={"MAGICLINK_PROVIDER_API_KEY": "another"})
     assert (sound.exit_code, refused.exit_code) == (0, 1)
     assert "accepts the key" in sound.stdout
     assert "MAGICLINK_PROVIDER_API_KEY" in refused.stdout
@@ -155,10 +155,10 @@ def test_the_doctor_finds_the_street_sound(tmp_path: Path) -> None:
 def test_a_link_is_made_and_looked_at_from_the_shell(tmp_path: Path) -> None:
     with magiclink_dev(tmp_path) as street:
         shell = CliRunner(env={"MAGICLINK_PUBLIC_URL": street.service, "MAGICLINK_API_KEY": "dev-key"})
-        made = shell.invoke(cli.main, ["link", "--user", "ada", "--company", "acme=Acme Ltd", "--site", "hq=HQ"])
+        made = shell.invoke(main.main, ["link", "--user", "ada", "--company", "acme=Acme Ltd", "--site", "hq=HQ"])
         assert made.stdout.startswith(f"{street.service}/connect/")
-        assert " ada " in shell.invoke(cli.main, ["sessions"]).stdout
-        assert "session.created" in shell.invoke(cli.main, ["events"]).stdout
-        assert shell.invoke(cli.main, ["connections"]).stderr == "No connections.\n"
-        refused = shell.invoke(cli.main, ["sessions", "--status", "dancing"])
+        assert " ada " in shell.invoke(main.main, ["sessions"]).stdout
+        assert "session.created" in shell.invoke(main.main, ["events"]).stdout
+        assert shell.invoke(main.main, ["connections"]).stderr == "No connections.\n"
+        refused = shell.invoke(main.main, ["sessions", "--status", "dancing"])
     assert refused.stderr.startswith("Error: Refused (invalid_request): /status")

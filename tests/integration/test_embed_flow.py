@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.integration.houses import HOST_URL, SANDBOX_URL, Street, refused
-from tests.integration.people import SCRIPT, FramePage, Someone, check_page, refused_page
+from tests.support.people import SCRIPT, FramePage, User, check_page, refused_page
+from tests.support.services import HOST_URL, SANDBOX_URL, RunningServices, refused
 
 FRAMED = {"Sec-Fetch-Dest": "iframe", "Accept": "text/html"}
 
 
 async def test_opened_at_top_level_it_says_nothing_of_the_session_and_starts_nothing(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     made = await ada.session(userLabel="Ada Lovelace")
     answer = await street.web().get(made["embedUrl"], headers={"Sec-Fetch-Dest": "document"})
@@ -20,7 +20,7 @@ async def test_opened_at_top_level_it_says_nothing_of_the_session_and_starts_not
     assert (await street.get(f"/v1/sessions/{made['id']}"))["status"] == "created"
 
 
-async def test_a_get_opens_spends_and_reveals_nothing_however_often(street: Street, ada: Someone) -> None:
+async def test_a_get_opens_spends_and_reveals_nothing_however_often(street: RunningServices, ada: User) -> None:
     page = FramePage(street, await ada.session(link="magic_link"))
     for _ in range(3):
         answer = await page.http.get(page.path, headers=FRAMED)
@@ -31,7 +31,7 @@ async def test_a_get_opens_spends_and_reveals_nothing_however_often(street: Stre
     assert await page.told() == ["session.created", "session.link_ready"]
 
 
-async def test_only_the_sessions_own_origin_may_frame_it(street: Street, ada: Someone) -> None:
+async def test_only_the_sessions_own_origin_may_frame_it(street: RunningServices, ada: User) -> None:
     page = FramePage(street, await ada.session())
     answer = await page.http.get(page.path, headers=FRAMED)
     check_page(answer, ancestors=HOST_URL)
@@ -41,7 +41,7 @@ async def test_only_the_sessions_own_origin_may_frame_it(street: Street, ada: So
     assert "form-action 'self'" in policy
 
 
-async def test_a_page_that_was_not_started_learns_nothing(street: Street, ada: Someone) -> None:
+async def test_a_page_that_was_not_started_learns_nothing(street: RunningServices, ada: User) -> None:
     page = FramePage(street, await ada.session())
     refused(await page.ask(), 404, "not_found")
     for verb in ("finished", "exit", "heartbeat"):
@@ -49,7 +49,7 @@ async def test_a_page_that_was_not_started_learns_nothing(street: Street, ada: S
     assert (await page.stored())["status"] == "created"
 
 
-async def test_a_key_that_is_not_the_pages_is_of_no_use(ada: Someone) -> None:
+async def test_a_key_that_is_not_the_pages_is_of_no_use(ada: User) -> None:
     page = await ada.frame()
     page.key = "a-key-somebody-made-up"
     refused(await page.ask(), 409, "taken_over")
@@ -59,7 +59,7 @@ async def test_a_key_that_is_not_the_pages_is_of_no_use(ada: Someone) -> None:
     assert "session.submitted" not in await page.told()
 
 
-async def test_another_pages_key_opens_nothing_here(ada: Someone, bob: Someone) -> None:
+async def test_another_pages_key_opens_nothing_here(ada: User, bob: User) -> None:
     own, other = await ada.frame(), await bob.frame()
     own.key = other.key
     refused(await own.ask(), 409, "taken_over")
@@ -74,19 +74,19 @@ async def test_another_pages_key_opens_nothing_here(ada: Someone, bob: Someone) 
     ],
 )
 @pytest.mark.parametrize("verb", ["start", "finished", "exit", "heartbeat"])
-async def test_a_post_from_another_site_is_refused(ada: Someone, verb: str, headers: dict[str, str]) -> None:
+async def test_a_post_from_another_site_is_refused(ada: User, verb: str, headers: dict[str, str]) -> None:
     page = await ada.frame()
     refused(await page.post(verb, **headers), 403, "forbidden")
     assert (await page.stored())["status"] == "opened"
 
 
-async def test_a_post_whose_origin_is_not_ours_is_refused_where_nothing_else_is_said(ada: Someone) -> None:
+async def test_a_post_whose_origin_is_not_ours_is_refused_where_nothing_else_is_said(ada: User) -> None:
     page = await ada.frame()
     headers = {"Accept": "application/json", "Origin": HOST_URL, "X-Page-Key": page.key or ""}
     refused(await page.http.post(f"{page.path}/finished", json={}, headers=headers), 403, "forbidden")
 
 
-async def test_a_second_page_must_confirm_and_then_ends_the_first(street: Street, ada: Someone) -> None:
+async def test_a_second_page_must_confirm_and_then_ends_the_first(street: RunningServices, ada: User) -> None:
     first = await ada.frame()
     second = FramePage(street, first.session)
     refused(await second.post("start"), 409, "already_open")
@@ -99,7 +99,7 @@ async def test_a_second_page_must_confirm_and_then_ends_the_first(street: Street
     assert [event["data"]["crossDevice"] for event in opened] == [False, True]
 
 
-async def test_what_is_connected_after_taking_over_says_so_in_its_evidence(street: Street, ada: Someone) -> None:
+async def test_what_is_connected_after_taking_over_says_so_in_its_evidence(street: RunningServices, ada: User) -> None:
     first = await ada.frame()
     second = FramePage(street, first.session)
     await second.start(take_over=True)
@@ -108,14 +108,16 @@ async def test_what_is_connected_after_taking_over_says_so_in_its_evidence(stree
     assert (await ada.newest())["evidence"]["crossDevice"] is True
 
 
-async def test_a_page_that_starts_again_with_its_key_goes_on(ada: Someone) -> None:
+async def test_a_page_that_starts_again_with_its_key_goes_on(ada: User) -> None:
     page = await ada.frame()
     key = page.key
     await page.start()
     assert page.key == key
 
 
-async def test_a_start_before_the_link_is_there_waits_truthfully_and_then_sees_it(street: Street, ada: Someone) -> None:
+async def test_a_start_before_the_link_is_there_waits_truthfully_and_then_sees_it(
+    street: RunningServices, ada: User
+) -> None:
     street.outgoing.is_down = True
     page = FramePage(street, await ada.session())
     view = await page.start()
@@ -127,7 +129,7 @@ async def test_a_start_before_the_link_is_there_waits_truthfully_and_then_sees_i
     assert view["link"]["url"].startswith(f"{SANDBOX_URL}/p/i/")
 
 
-async def test_a_view_tells_everything_that_the_page_needs_and_nothing_more(ada: Someone) -> None:
+async def test_a_view_tells_everything_that_the_page_needs_and_nothing_more(ada: User) -> None:
     view = await (await ada.frame()).view()
     assert set(view) == {
         *("sessionId", "seq", "at", "status", "mode", "link", "connections", "confirming", "finished", "failure"),
@@ -141,7 +143,7 @@ async def test_a_view_tells_everything_that_the_page_needs_and_nothing_more(ada:
 
 @pytest.mark.parametrize(("link", "evidence"), [("invitation", "invitation"), ("magic_link", "sole_candidate")])
 async def test_an_account_is_connected_in_the_frame_and_recorded_for_its_user(
-    ada: Someone, link: str, evidence: str
+    ada: User, link: str, evidence: str
 ) -> None:
     page = await ada.frame(link=link, metadata={"plan": "pro"})
     assert (await page.connect()).screen.step == "done"
@@ -163,20 +165,20 @@ async def test_an_account_is_connected_in_the_frame_and_recorded_for_its_user(
     ]
 
 
-async def test_finished_before_anything_was_done_is_told_as_being_confirmed(ada: Someone) -> None:
+async def test_finished_before_anything_was_done_is_told_as_being_confirmed(ada: User) -> None:
     page = await ada.frame()
     view = await page.finish()
     assert (view["status"], view["finished"], view["confirming"]) == ("opened", True, True)
 
 
-async def test_finished_pressed_again_and_again_is_one_event(ada: Someone) -> None:
+async def test_finished_pressed_again_and_again_is_one_event(ada: User) -> None:
     page = await ada.frame()
     for _ in range(5):
         assert (await page.post("finished")).status_code == 200
     assert (await page.told()).count("session.submitted") == 1
 
 
-async def test_three_accounts_connected_through_one_magic_link_are_all_recorded(ada: Someone) -> None:
+async def test_three_accounts_connected_through_one_magic_link_are_all_recorded(ada: User) -> None:
     page = await ada.frame(link="magic_link")
     for _ in range(3):
         await page.connect()
@@ -188,12 +190,12 @@ async def test_three_accounts_connected_through_one_magic_link_are_all_recorded(
 
 
 @pytest.mark.parametrize("token", ["x", "ses_x.y", "W10.abc", "%00", "é"])
-async def test_a_token_that_nobody_here_signed_opens_nothing(street: Street, token: str) -> None:
+async def test_a_token_that_nobody_here_signed_opens_nothing(street: RunningServices, token: str) -> None:
     refused_page(await street.web().get(f"/embed/{token}", headers=FRAMED), 404, "not_found")
     refused(await street.web().post(f"/embed/{token}/start", json={}, headers=SCRIPT), 404, "not_found")
 
 
-async def test_a_redirect_token_opens_no_frame(street: Street, ada: Someone) -> None:
+async def test_a_redirect_token_opens_no_frame(street: RunningServices, ada: User) -> None:
     token = (await ada.session())["redirectUrl"].rpartition("/")[2]
     refused_page(await street.web().get(f"/embed/{token}", headers=FRAMED), 404, "not_found")
     refused(await street.web().post(f"/embed/{token}/start", json={}, headers=SCRIPT), 404, "not_found")

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from tests.contract.sandbox_house import Wire
-from tests.integration.houses import Street, refused
-from tests.integration.people import Someone
+from tests.support.people import User
+from tests.support.services import RunningServices, refused
 
 FULL_STORY = [
     *("session.created", "session.link_ready", "session.opened", "session.submitted"),
@@ -15,7 +15,7 @@ FULL_STORY = [
 ]
 
 
-async def follow(street: Street, limit: int = 2) -> list[Wire]:
+async def follow(street: RunningServices, limit: int = 2) -> list[Wire]:
     """Read the feed as a host does that remembers its cursor, until it is at the end."""
     found: list[Wire] = []
     after = "0"
@@ -28,7 +28,7 @@ async def follow(street: Street, limit: int = 2) -> list[Wire]:
         after = body["next"]
 
 
-async def has_begun(street: Street) -> None:
+async def has_begun(street: RunningServices) -> None:
     """What was asked before is waiting by now: later calls have been answered meanwhile."""
     for _ in range(5):
         await street.rows("/v1/sessions")
@@ -48,11 +48,11 @@ async def has_begun(street: Street) -> None:
         ("type=x", "/type"),
     ],
 )
-async def test_a_wrong_parameter_is_refused_by_name(street: Street, query: str, pointer: str) -> None:
+async def test_a_wrong_parameter_is_refused_by_name(street: RunningServices, query: str, pointer: str) -> None:
     refused(await street.host.get(f"/v1/events?{query}"), 422, "invalid_request", pointer)
 
 
-async def test_the_feed_tells_everything_once_in_order(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_the_feed_tells_everything_once_in_order(street: RunningServices, ada: User, bob: User) -> None:
     await ada.connected()
     await bob.connected()
     events = await follow(street)
@@ -62,7 +62,7 @@ async def test_the_feed_tells_everything_once_in_order(street: Street, ada: Some
         assert [event["type"] for event in events if event["userId"] == user] == FULL_STORY
 
 
-async def test_an_event_has_every_field_that_is_promised(street: Street, ada: Someone) -> None:
+async def test_an_event_has_every_field_that_is_promised(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     for event in await street.rows("/v1/events"):
         assert set(event) == {"id", "seq", "type", "at", "sessionId", "connectionId", "userId", "data"}
@@ -73,7 +73,9 @@ async def test_an_event_has_every_field_that_is_promised(street: Street, ada: So
     assert recorded["data"] == {"evidence": "invitation", "presumed": False, "status": "CONNECTED"}
 
 
-async def test_a_timeline_is_the_same_log_seen_through_one_session(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_a_timeline_is_the_same_log_seen_through_one_session(
+    street: RunningServices, ada: User, bob: User
+) -> None:
     connection = await ada.connected()
     await bob.connected()
     path = f"/v1/sessions/{connection['sessionId']}/events"
@@ -88,7 +90,7 @@ async def test_a_timeline_is_the_same_log_seen_through_one_session(street: Stree
     assert second["next"] is None
 
 
-async def test_no_event_holds_a_link_a_token_or_a_name(street: Street, ada: Someone) -> None:
+async def test_no_event_holds_a_link_a_token_or_a_name(street: RunningServices, ada: User) -> None:
     connection = await ada.connected(userLabel="Ada Lovelace", userEmail=None)
     text = (await street.host.get("/v1/events")).text
     for secret in ("Lovelace", "/p/", "http", "embed"):
@@ -96,7 +98,7 @@ async def test_no_event_holds_a_link_a_token_or_a_name(street: Street, ada: Some
     assert connection["id"] in text
 
 
-async def test_waiting_answers_as_soon_as_something_happens(street: Street, ada: Someone) -> None:
+async def test_waiting_answers_as_soon_as_something_happens(street: RunningServices, ada: User) -> None:
     waiting = asyncio.create_task(street.host.get("/v1/events?after=0&wait=30"))
     await has_begun(street)
     began = time.perf_counter()
@@ -106,20 +108,20 @@ async def test_waiting_answers_as_soon_as_something_happens(street: Street, ada:
     assert time.perf_counter() - began < 5
 
 
-async def test_waiting_for_nothing_ends_with_nothing_and_the_same_cursor(street: Street) -> None:
+async def test_waiting_for_nothing_ends_with_nothing_and_the_same_cursor(street: RunningServices) -> None:
     began = time.perf_counter()
     assert await street.get("/v1/events", after=7, wait=1) == {"data": [], "next": "7"}
     assert 0.9 < time.perf_counter() - began < 5
 
 
-async def test_a_wait_ends_when_the_service_stops(street: Street) -> None:
+async def test_a_wait_ends_when_the_service_stops(street: RunningServices) -> None:
     waiting = asyncio.create_task(street.host.get("/v1/events?wait=30"))
     await has_begun(street)
-    street.wired.live.close()
+    street.services.pubsub.close()
     assert (await waiting).json()["data"] == []
 
 
-async def test_another_tenants_news_wakes_nobody_with_a_row(street: Street, ada: Someone) -> None:
+async def test_another_tenants_news_wakes_nobody_with_a_row(street: RunningServices, ada: User) -> None:
     other = await street.stranger()
     waiting = asyncio.create_task(other.get("/v1/events?wait=1"))
     await has_begun(street)
@@ -127,7 +129,9 @@ async def test_another_tenants_news_wakes_nobody_with_a_row(street: Street, ada:
     assert (await waiting).json()["data"] == []
 
 
-async def test_a_hundred_events_at_once_are_seen_by_every_reader_in_one_order(street: Street, ada: Someone) -> None:
+async def test_a_hundred_events_at_once_are_seen_by_every_reader_in_one_order(
+    street: RunningServices, ada: User
+) -> None:
     await asyncio.gather(*(street.post("/v1/sessions", ada.wants()) for _ in range(100)))
     readers = await asyncio.gather(*(follow(street, limit) for limit in (7, 100)))
     assert readers[0] == readers[1]

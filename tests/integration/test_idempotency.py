@@ -6,15 +6,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.houses import Street, refused
-from tests.integration.people import Someone
+from tests.support.people import User
+from tests.support.services import RunningServices, refused
 
 
 def keyed(key: str) -> dict[str, str]:
     return {"Idempotency-Key": key}
 
 
-async def test_another_body_under_the_same_key_is_refused_and_makes_nothing(street: Street, ada: Someone) -> None:
+async def test_another_body_under_the_same_key_is_refused_and_makes_nothing(street: RunningServices, ada: User) -> None:
     await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
     answer = await street.host.post("/v1/sessions", json=ada.wants(expiresIn=61), headers=keyed("k"))
     refused(answer, 422, "idempotency_key_reused")
@@ -22,14 +22,14 @@ async def test_another_body_under_the_same_key_is_refused_and_makes_nothing(stre
 
 
 @pytest.mark.parametrize("key", ["", " ", "k" * 256, "naïve".encode("latin-1"), b"a\tb"])
-async def test_a_key_that_is_no_key_is_refused(street: Street, ada: Someone, key: Any) -> None:
+async def test_a_key_that_is_no_key_is_refused(street: RunningServices, ada: User, key: Any) -> None:
     answer = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed(key))
     refused(answer, 422, "invalid_request")
     assert await street.rows("/v1/sessions") == []
 
 
 async def test_a_hundred_equal_calls_make_one_session_and_get_a_hundred_equal_answers(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     calls = (street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k")) for _ in range(100))
     answers = await asyncio.gather(*calls)
@@ -39,7 +39,7 @@ async def test_a_hundred_equal_calls_make_one_session_and_get_a_hundred_equal_an
 
 
 async def test_a_repeat_answers_the_same_urls_long_after_and_whatever_became_of_the_session(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     first = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
     await street.drain()
@@ -48,7 +48,7 @@ async def test_a_repeat_answers_the_same_urls_long_after_and_whatever_became_of_
     assert (again.status_code, again.json()) == (201, first.json())
 
 
-async def test_the_same_body_spelled_in_another_order_is_the_same(street: Street, ada: Someone) -> None:
+async def test_the_same_body_spelled_in_another_order_is_the_same(street: RunningServices, ada: User) -> None:
     body = ada.wants()
     first = await street.host.post("/v1/sessions", json=body, headers=keyed("k"))
     turned = dict(reversed(list(body.items())))
@@ -56,13 +56,13 @@ async def test_the_same_body_spelled_in_another_order_is_the_same(street: Street
     assert again.json() == first.json()
 
 
-async def test_calls_without_a_key_are_all_new(street: Street, ada: Someone) -> None:
+async def test_calls_without_a_key_are_all_new(street: RunningServices, ada: User) -> None:
     for _ in range(2):
         await street.post("/v1/sessions", ada.wants())
     assert len(await street.rows("/v1/sessions")) == 2
 
 
-async def test_another_tenants_equal_key_is_its_own(street: Street, ada: Someone) -> None:
+async def test_another_tenants_equal_key_is_its_own(street: RunningServices, ada: User) -> None:
     other = await street.stranger()
     first = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
     theirs = await other.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
@@ -70,7 +70,7 @@ async def test_another_tenants_equal_key_is_its_own(street: Street, ada: Someone
     assert theirs.json()["id"] != first.json()["id"]
 
 
-async def test_a_call_that_waits_for_its_link_lets_no_equal_one_in_between(street: Street, ada: Someone) -> None:
+async def test_a_call_that_waits_for_its_link_lets_no_equal_one_in_between(street: RunningServices, ada: User) -> None:
     reached, go_on = asyncio.Event(), asyncio.Event()
 
     async def hold(_: httpx.Request) -> None:
@@ -89,7 +89,7 @@ async def test_a_call_that_waits_for_its_link_lets_no_equal_one_in_between(stree
     assert len(await street.rows("/v1/sessions")) == 1
 
 
-async def test_a_key_whose_call_the_provider_failed_may_be_tried_again(street: Street, ada: Someone) -> None:
+async def test_a_key_whose_call_the_provider_failed_may_be_tried_again(street: RunningServices, ada: User) -> None:
     street.outgoing.is_down = True
     body = ada.wants(prepare="now")
     refused(await street.host.post("/v1/sessions", json=body, headers=keyed("k")), 502, "provider_error")
@@ -99,7 +99,9 @@ async def test_a_key_whose_call_the_provider_failed_may_be_tried_again(street: S
 
 
 @pytest.mark.parametrize("verb", ["revoke", "renew"])
-async def test_a_repeated_post_to_a_session_answers_as_the_first_did(street: Street, ada: Someone, verb: str) -> None:
+async def test_a_repeated_post_to_a_session_answers_as_the_first_did(
+    street: RunningServices, ada: User, verb: str
+) -> None:
     made = await ada.session()
     path = f"/v1/sessions/{made['id']}/{verb}"
     first = await street.host.post(path, headers=keyed("k"))
@@ -108,7 +110,7 @@ async def test_a_repeated_post_to_a_session_answers_as_the_first_did(street: Str
     assert (again.status_code, again.json()) == (200, first.json())
 
 
-async def test_a_repeated_reconnect_makes_one_session(street: Street, ada: Someone) -> None:
+async def test_a_repeated_reconnect_makes_one_session(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     path = f"/v1/connections/{connection['id']}/reconnect"
     first = await street.host.post(path, json={}, headers=keyed("k"))
@@ -118,7 +120,7 @@ async def test_a_repeated_reconnect_makes_one_session(street: Street, ada: Someo
     refused(await street.host.post(path, json={"expiresIn": 61}, headers=keyed("k")), 422, "idempotency_key_reused")
 
 
-async def test_a_refused_call_does_not_use_its_key_up(street: Street, ada: Someone) -> None:
+async def test_a_refused_call_does_not_use_its_key_up(street: RunningServices, ada: User) -> None:
     body = ada.wants()
     refused(
         await street.host.post("/v1/sessions", json=body | {"expiresIn": 1}, headers=keyed("k")),
@@ -129,7 +131,7 @@ async def test_a_refused_call_does_not_use_its_key_up(street: Street, ada: Someo
     assert (await street.host.post("/v1/sessions", json=body, headers=keyed("k"))).status_code == 201
 
 
-async def test_fifty_renewals_at_once_under_one_key_are_one(street: Street, ada: Someone) -> None:
+async def test_fifty_renewals_at_once_under_one_key_are_one(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     street.clock.advance(5)
     path = f"/v1/sessions/{made['id']}/renew"

@@ -6,44 +6,44 @@ from typing import Any
 
 import pytest
 
-from tests.clock import Clock
-from tests.integration.houses import Street
-from tests.integration.letters import created, made_by, send
-from tests.integration.people import FramePage, Someone, asked_in
+from tests.support.clock import Clock
+from tests.support.people import FramePage, User, asked_in
+from tests.support.services import RunningServices
+from tests.support.webhooks import created, made_by, send
 
 OLD, NEW = "the-first-key-0123456789-0123456789", "the-second-key-0123456789-012345678"
 REPEAT = {"Idempotency-Key": "in-flight"}
 
 
 @pytest.fixture
-async def old(clock: Clock, database_url: str) -> AsyncIterator[Street]:
+async def old(clock: Clock, database_url: str) -> AsyncIterator[RunningServices]:
     """A street whose service has one key."""
-    opened = Street(clock, database_url, secret_keys=(OLD,))
+    opened = RunningServices(clock, database_url, secret_keys=(OLD,))
     await opened.open()
     yield opened
     await opened.close()
 
 
-async def restart(street: Street, *keys: str) -> None:
+async def restart(street: RunningServices, *keys: str) -> None:
     await street.close()
     street.settings = replace(street.settings, secret_keys=keys)
     await street.open()
 
 
-async def confirmed(street: Street, state: str) -> int:
+async def confirmed(street: RunningServices, state: str) -> int:
     return (await street.host.post("/v1/verify", json={"state": state, "userId": "bob"})).status_code
 
 
-async def create(street: Street, body: Any) -> Any:
+async def create(street: RunningServices, body: Any) -> Any:
     answer = await street.host.post("/v1/sessions", json=body, headers=REPEAT)
     assert answer.status_code == 201
     return answer.json()
 
 
 @pytest.mark.parametrize("how_far", [1, 2])
-async def test_no_session_in_flight_is_lost(old: Street, how_far: int) -> None:
-    ada, bob = Someone(old, "ada"), Someone(old, "bob")
-    carol = Someone(old, "carol", {"externalId": "globex", "name": "Globex"})
+async def test_no_session_in_flight_is_lost(old: RunningServices, how_far: int) -> None:
+    ada, bob = User(old, "ada"), User(old, "bob")
+    carol = User(old, "carol", {"externalId": "globex", "name": "Globex"})
     opened = await ada.frame()
     wanted = ada.wants(expiresIn=86400)
     unopened = await create(old, wanted)
@@ -68,9 +68,9 @@ async def test_no_session_in_flight_is_lost(old: Street, how_far: int) -> None:
     assert [row["id"] for row in await carol.connections()] == [unheard]
 
 
-async def test_when_the_old_key_is_gone_what_the_new_one_signed_goes_on(old: Street) -> None:
+async def test_when_the_old_key_is_gone_what_the_new_one_signed_goes_on(old: RunningServices) -> None:
     await restart(old, NEW, OLD)
-    page = await Someone(old, "ada").frame()
+    page = await User(old, "ada").frame()
     await restart(old, NEW)
     await page.connect()
     assert (await page.finish())["status"] == "connected"

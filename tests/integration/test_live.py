@@ -4,20 +4,20 @@ import asyncio
 
 import pytest
 
-from tests.integration.houses import Street, refused
-from tests.integration.people import SCRIPT, FramePage, Someone
-from tests.integration.streams import Listening
+from tests.support.people import SCRIPT, FramePage, User
+from tests.support.services import RunningServices, refused
+from tests.support.streams import Listening
 
 STREAM = {"Accept": "text/event-stream"}
 
 
 @pytest.mark.parametrize("token", ["x", "ses_x.y", "%00", "é"])
-async def test_a_token_that_nobody_here_signed_has_no_news(street: Street, token: str) -> None:
+async def test_a_token_that_nobody_here_signed_has_no_news(street: RunningServices, token: str) -> None:
     for headers in (STREAM, SCRIPT):
         refused(await street.web().get(f"/live/{token}", headers=headers), 404, "not_found")
 
 
-async def test_a_page_without_its_key_hears_nothing(street: Street, ada: Someone) -> None:
+async def test_a_page_without_its_key_hears_nothing(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     refused(await street.web().get(page.live, headers=STREAM), 404, "not_found")
     wrong = STREAM | {"X-Page-Key": "made-up"}
@@ -25,13 +25,13 @@ async def test_a_page_without_its_key_hears_nothing(street: Street, ada: Someone
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-async def test_news_can_only_be_read(street: Street, ada: Someone, method: str) -> None:
+async def test_news_can_only_be_read(street: RunningServices, ada: User, method: str) -> None:
     page = await ada.frame()
     answer = await street.web().request(method, page.live, headers=SCRIPT)
     refused(answer, 405, "method_not_allowed")
 
 
-async def test_the_first_frame_is_the_whole_view(street: Street, ada: Someone) -> None:
+async def test_the_first_frame_is_the_whole_view(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     async with Listening(street, page) as stream:
         assert stream.status == 200
@@ -42,7 +42,9 @@ async def test_the_first_frame_is_the_whole_view(street: Street, ada: Someone) -
         assert stream.first.data["view"] == await page.view()
 
 
-async def test_every_event_comes_once_in_order_with_the_view_that_goes_with_it(street: Street, ada: Someone) -> None:
+async def test_every_event_comes_once_in_order_with_the_view_that_goes_with_it(
+    street: RunningServices, ada: User
+) -> None:
     page = await ada.frame()
     async with Listening(street, page) as stream:
         await page.connect()
@@ -57,7 +59,7 @@ async def test_every_event_comes_once_in_order_with_the_view_that_goes_with_it(s
         assert told[-1].data["view"]["connections"][0]["status"] == "CONNECTED"
 
 
-async def test_a_link_that_is_made_later_reaches_the_page_that_waits(street: Street, ada: Someone) -> None:
+async def test_a_link_that_is_made_later_reaches_the_page_that_waits(street: RunningServices, ada: User) -> None:
     street.outgoing.is_down = True
     page = await ada.frame()
     async with Listening(street, page) as stream:
@@ -68,7 +70,7 @@ async def test_a_link_that_is_made_later_reaches_the_page_that_waits(street: Str
         assert ready.data["view"]["link"]["url"].startswith("http://127.0.0.1:9000/p/i/")
 
 
-async def test_the_last_event_id_replays_what_came_after_it(street: Street, ada: Someone) -> None:
+async def test_the_last_event_id_replays_what_came_after_it(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.connect()
     await page.finish()
@@ -80,7 +82,7 @@ async def test_the_last_event_id_replays_what_came_after_it(street: Street, ada:
 
 @pytest.mark.parametrize("last", ["nonsense", "evt_00000000", "99999999", "é", "x" * 4000])
 async def test_a_last_event_id_that_is_not_this_sessions_replays_all_of_it(
-    street: Street, ada: Someone, last: str
+    street: RunningServices, ada: User, last: str
 ) -> None:
     page = await ada.frame()
     events = await street.rows(f"/v1/sessions/{page.id}/events")
@@ -88,14 +90,14 @@ async def test_a_last_event_id_that_is_not_this_sessions_replays_all_of_it(
         assert [one.id for one in await stream.until("session.opened")] == [event["id"] for event in events]
 
 
-async def test_another_sessions_event_id_is_no_place_in_this_one(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_another_sessions_event_id_is_no_place_in_this_one(street: RunningServices, ada: User, bob: User) -> None:
     other, page = await bob.frame(), await ada.frame()
     foreign = (await street.rows(f"/v1/sessions/{other.id}/events"))[-1]["id"]
     async with Listening(street, page, foreign) as stream:
         assert len(await stream.until("session.opened")) == 3
 
 
-async def test_a_page_hears_nothing_of_anybody_else(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_a_page_hears_nothing_of_anybody_else(street: RunningServices, ada: User, bob: User) -> None:
     page = await ada.frame()
     async with Listening(street, page) as stream:
         await bob.connected()
@@ -103,7 +105,7 @@ async def test_a_page_hears_nothing_of_anybody_else(street: Street, ada: Someone
         assert (await stream.next()).type == "session.submitted"
 
 
-async def test_a_page_that_is_taken_over_is_told_so_and_hears_no_more(street: Street, ada: Someone) -> None:
+async def test_a_page_that_is_taken_over_is_told_so_and_hears_no_more(street: RunningServices, ada: User) -> None:
     first = await ada.frame()
     async with Listening(street, first) as stream:
         second = FramePage(street, first.session)
@@ -114,7 +116,7 @@ async def test_a_page_that_is_taken_over_is_told_so_and_hears_no_more(street: St
     assert (await second.view())["status"] == "opened"
 
 
-async def test_a_revoked_session_is_told_at_once_and_its_link_is_gone(street: Street, ada: Someone) -> None:
+async def test_a_revoked_session_is_told_at_once_and_its_link_is_gone(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     async with Listening(street, page) as stream:
         await street.post(f"/v1/sessions/{page.id}/revoke")
@@ -124,7 +126,7 @@ async def test_a_revoked_session_is_told_at_once_and_its_link_is_gone(street: St
         assert told.data["view"]["link"]["url"] is None
 
 
-async def test_a_session_that_expires_is_told(street: Street, ada: Someone) -> None:
+async def test_a_session_that_expires_is_told(street: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=60)
     async with Listening(street, page) as stream:
         await street.later(61)
@@ -132,7 +134,7 @@ async def test_a_session_that_expires_is_told(street: Street, ada: Someone) -> N
         assert told[-1].data["view"]["status"] == "expired"
 
 
-async def test_a_wrong_password_reaches_the_page_as_whose_turn_it_is(street: Street, ada: Someone) -> None:
+async def test_a_wrong_password_reaches_the_page_as_whose_turn_it_is(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     async with Listening(street, page) as stream:
         await page.connect("not-the-password")
@@ -141,7 +143,7 @@ async def test_a_wrong_password_reaches_the_page_as_whose_turn_it_is(street: Str
         assert told[-1].data["view"]["connections"][0]["needsAttention"] is True
 
 
-async def test_fifty_pages_listen_at_once_and_each_hears_its_own(street: Street, ada: Someone) -> None:
+async def test_fifty_pages_listen_at_once_and_each_hears_its_own(street: RunningServices, ada: User) -> None:
     pages = [await ada.frame() for _ in range(50)]
     streams = [await Listening(street, page).__aenter__() for page in pages]
     await asyncio.gather(*(page.post("finished") for page in pages))
@@ -151,7 +153,7 @@ async def test_fifty_pages_listen_at_once_and_each_hears_its_own(street: Street,
         await stream.__aexit__(None, None, None)
 
 
-async def test_the_redirect_flows_page_listens_with_its_cookie(street: Street, ada: Someone) -> None:
+async def test_the_redirect_flows_page_listens_with_its_cookie(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     async with Listening(street, page) as stream:
         assert stream.first.data["view"]["doneUrl"].startswith("/callback?state=")
@@ -161,14 +163,14 @@ async def test_the_redirect_flows_page_listens_with_its_cookie(street: Street, a
         assert (await stream.until("session.connected"))[-1].data["view"]["doneUrl"]
 
 
-async def test_every_stream_ends_when_the_service_stops(street: Street, ada: Someone) -> None:
+async def test_every_stream_ends_when_the_service_stops(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     async with Listening(street, page) as stream:
         await street.die()
         assert (await stream.next()).type == "ended"
 
 
-async def test_a_page_that_reconnects_after_a_restart_misses_nothing(street: Street, ada: Someone) -> None:
+async def test_a_page_that_reconnects_after_a_restart_misses_nothing(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.post("finished")
     last = (await street.rows(f"/v1/sessions/{page.id}/events"))[-1]["id"]
@@ -180,8 +182,10 @@ async def test_a_page_that_reconnects_after_a_restart_misses_nothing(street: Str
         assert told == ["connection.recorded", "session.connected"]
 
 
-async def test_a_silent_stream_is_kept_alive_and_shows_that_its_page_is_there(street: Street, ada: Someone) -> None:
-    street.wired.live.keep_alive_seconds = 0.02
+async def test_a_silent_stream_is_kept_alive_and_shows_that_its_page_is_there(
+    street: RunningServices, ada: User
+) -> None:
+    street.services.pubsub.keep_alive_seconds = 0.02
     page = await ada.frame()
     async with Listening(street, page) as stream:
         street.clock.advance(50)
@@ -192,13 +196,13 @@ async def test_a_silent_stream_is_kept_alive_and_shows_that_its_page_is_there(st
 
 
 async def test_a_database_that_goes_away_ends_the_stream_in_words_and_the_next_goes_on(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = await ada.frame()
     async with Listening(street, page) as stream:
-        await street.wired.store.close()
-        street.wired.live.tell({page.id})
+        await street.services.store.close()
+        street.services.pubsub.publish({page.id})
         assert [(await stream.next()).type for _ in range(2)] == ["unavailable", "ended"]
-    await street.wired.store.open()
+    await street.services.store.open()
     async with Listening(street, page) as stream:
         assert stream.first.type == "view"

@@ -5,19 +5,18 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from service.domain.timing import ANSWER_SECONDS, LOST_SECONDS
 from service.errors import GivenUp
-from service.ledger import ANSWER_SECONDS
-from service.places import LOST_SECONDS
-from tests.integration.houses import Street
-from tests.integration.people import Someone
+from tests.support.people import User
+from tests.support.services import RunningServices
 
 
-def looks(street: Street) -> int:
+def looks(street: RunningServices) -> int:
     return sum(call.startswith("GET ") and "/invitation/company/" in call for call in street.outgoing.calls)
 
 
 @pytest.fixture
-def losing(street: Street) -> Iterator[Street]:
+def losing(street: RunningServices) -> Iterator[RunningServices]:
     """A street on which the answer to the first invitation gets lost."""
     lost: list[str] = []
 
@@ -31,7 +30,7 @@ def losing(street: Street) -> Iterator[Street]:
     assert lost
 
 
-def active(street: Street) -> int:
+def active(street: RunningServices) -> int:
     world = street.sandbox.world
     return sum(
         world.invitation_status(invitation) == "ACTIVE"
@@ -40,7 +39,7 @@ def active(street: Street) -> int:
     )
 
 
-async def test_though_its_session_was_revoked_before_anybody_looked(losing: Street, ada: Someone) -> None:
+async def test_though_its_session_was_revoked_before_anybody_looked(losing: RunningServices, ada: User) -> None:
     session = await ada.session()
     assert active(losing) == 1
     await losing.post(f"/v1/sessions/{session['id']}/revoke")
@@ -49,7 +48,7 @@ async def test_though_its_session_was_revoked_before_anybody_looked(losing: Stre
     assert active(losing) == 0
 
 
-async def test_though_its_session_was_renewed_before_anybody_looked(losing: Street, ada: Someone) -> None:
+async def test_though_its_session_was_renewed_before_anybody_looked(losing: RunningServices, ada: User) -> None:
     session = await ada.session()
     await losing.post(f"/v1/sessions/{session['id']}/renew")
     await losing.later(2)
@@ -59,7 +58,7 @@ async def test_though_its_session_was_renewed_before_anybody_looked(losing: Stre
     assert active(losing) == 1
 
 
-async def test_though_the_host_was_told_that_there_is_no_link(losing: Street, ada: Someone) -> None:
+async def test_though_the_host_was_told_that_there_is_no_link(losing: RunningServices, ada: User) -> None:
     answer = await losing.host.post("/v1/sessions", json=ada.wants(prepare="now"))
     assert answer.status_code == 502
     assert active(losing) == 1
@@ -68,7 +67,7 @@ async def test_though_the_host_was_told_that_there_is_no_link(losing: Street, ad
     assert active(losing) == 0
 
 
-async def test_though_the_providers_list_shows_it_a_minute_late(losing: Street, ada: Someone) -> None:
+async def test_though_the_providers_list_shows_it_a_minute_late(losing: RunningServices, ada: User) -> None:
     losing.outgoing.hides_seconds = 60.0
     session = await ada.session()
     await losing.later(2)
@@ -79,7 +78,9 @@ async def test_though_the_providers_list_shows_it_a_minute_late(losing: Street, 
     assert (await losing.get(f"/v1/sessions/{session['id']}"))["link"]["status"] == "ready"
 
 
-async def test_though_the_providers_clock_is_set_back_so_that_it_looks_just_made(losing: Street, ada: Someone) -> None:
+async def test_though_the_providers_clock_is_set_back_so_that_it_looks_just_made(
+    losing: RunningServices, ada: User
+) -> None:
     losing.outgoing.hides_seconds = 110.0
     await ada.session()
     await losing.later(2)
@@ -92,7 +93,9 @@ async def test_though_the_providers_clock_is_set_back_so_that_it_looks_just_made
     assert active(losing) == 1
 
 
-async def test_it_is_looked_for_until_the_list_must_have_shown_it_and_no_longer(losing: Street, ada: Someone) -> None:
+async def test_it_is_looked_for_until_the_list_must_have_shown_it_and_no_longer(
+    losing: RunningServices, ada: User
+) -> None:
     await ada.session()
     for _ in range(6):
         await losing.later(ANSWER_SECONDS)
@@ -101,10 +104,12 @@ async def test_it_is_looked_for_until_the_list_must_have_shown_it_and_no_longer(
     for _ in range(5):
         await losing.later(ANSWER_SECONDS)
     assert looks(losing) == asked
-    assert await losing.wired.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
+    assert await losing.services.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
 
 
-async def test_a_refused_revocation_does_not_keep_the_next_from_being_revoked(street: Street, ada: Someone) -> None:
+async def test_a_refused_revocation_does_not_keep_the_next_from_being_revoked(
+    street: RunningServices, ada: User
+) -> None:
     lost: list[str] = []
 
     async def lose(request: httpx.Request) -> None:
@@ -128,13 +133,13 @@ async def test_a_refused_revocation_does_not_keep_the_next_from_being_revoked(st
     for _ in range(6):
         await street.later(ANSWER_SECONDS)
     assert (active(street), len(lost), len(refused)) == (1, 2, 1)
-    assert await street.wired.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
+    assert await street.services.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
 
 
 @pytest.mark.parametrize("again", ["refused", "accepted"])
 @pytest.mark.parametrize("stood_still_seconds", [ANSWER_SECONDS, LOST_SECONDS])
 async def test_one_whose_answer_comes_after_it_was_given_up_is_revoked_and_made_anew(
-    street: Street, ada: Someone, stood_still_seconds: float, again: str
+    street: RunningServices, ada: User, stood_still_seconds: float, again: str
 ) -> None:
     """This process stood still while it was being answered; the provider may refuse to revoke what is revoked."""
     made = await street.post("/v1/sessions", ada.wants())
@@ -143,7 +148,7 @@ async def test_one_whose_answer_comes_after_it_was_given_up_is_revoked_and_made_
         if request.method == "POST" and "/invitation/company/" in request.url.path:
             street.outgoing.after = None
             street.clock.advance(stood_still_seconds)
-            await street.wired.links.sweep(made["id"])
+            await street.services.links.sweep(made["id"])
             if again == "refused":
                 street.outgoing.instead = refuse
 
@@ -152,7 +157,7 @@ async def test_one_whose_answer_comes_after_it_was_given_up_is_revoked_and_made_
 
     street.outgoing.after = stand_still
     with pytest.raises(GivenUp):
-        await street.wired.links.prepare(made["id"])
+        await street.services.links.prepare(made["id"])
     assert active(street) == 0
-    await street.wired.links.prepare(made["id"])
+    await street.services.links.prepare(made["id"])
     assert active(street) == 1

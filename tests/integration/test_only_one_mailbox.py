@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.integration.houses import Street
-from tests.integration.people import Someone
+from tests.support.people import User
+from tests.support.services import RunningServices
 
 
 def refuse_invitations(request: httpx.Request) -> httpx.Response | None:
@@ -17,7 +17,7 @@ def refuse_invitations(request: httpx.Request) -> httpx.Response | None:
     ("email", "expected"), [(None, ("ready", "magic_link")), ("ada@example.com", ("pending", "invitation"))]
 )
 async def test_a_magic_link_stands_in_only_where_nobodys_mailbox_was_named(
-    street: Street, ada: Someone, email: str | None, expected: tuple[str, str]
+    street: RunningServices, ada: User, email: str | None, expected: tuple[str, str]
 ) -> None:
     street.outgoing.instead = refuse_invitations
     session = await ada.session(**({"userEmail": email} if email else {}))

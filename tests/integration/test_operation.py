@@ -2,22 +2,22 @@
 
 import pytest
 
-from tests.clock import Clock
-from tests.integration.houses import Street
-from tests.integration.people import Someone
+from tests.support.clock import Clock
+from tests.support.people import User
+from tests.support.services import RunningServices
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_it_is_alive_and_ready_and_needs_no_key_to_say_so(street: Street, path: str) -> None:
+async def test_it_is_alive_and_ready_and_needs_no_key_to_say_so(street: RunningServices, path: str) -> None:
     answer = await street.web().get(path)
     assert answer.status_code == 200
     assert (await street.web().post(path)).status_code in {404, 405}
 
 
 async def test_metrics_are_there_for_their_own_key_and_nobody_else(clock: Clock, database_url: str) -> None:
-    street = Street(clock, database_url, metrics_key="metrics-key")
+    street = RunningServices(clock, database_url, metrics_key="metrics-key")
     await street.open()
-    await Someone(street, "ada").connected()
+    await User(street, "ada").connected()
     assert (await street.web().get("/metrics")).status_code == 401
     assert (await street.host.get("/metrics")).status_code == 401
     odd = {b"authorization": "Bearer \xff".encode("latin-1")}
@@ -31,11 +31,11 @@ async def test_metrics_are_there_for_their_own_key_and_nobody_else(clock: Clock,
     await street.close()
 
 
-async def test_without_a_metrics_key_there_are_no_metrics(street: Street) -> None:
+async def test_without_a_metrics_key_there_are_no_metrics(street: RunningServices) -> None:
     assert (await street.host.get("/metrics")).status_code == 404
 
 
-async def test_the_host_pages_script_may_be_loaded_by_other_sites(street: Street) -> None:
+async def test_the_host_pages_script_may_be_loaded_by_other_sites(street: RunningServices) -> None:
     answer = await street.web().get("/embed.js")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/javascript")
@@ -45,7 +45,7 @@ async def test_the_host_pages_script_may_be_loaded_by_other_sites(street: Street
 
 
 @pytest.mark.parametrize("name", ["frame.js", "page.css", "mark.svg"])
-async def test_what_the_pages_load_is_there(street: Street, name: str) -> None:
+async def test_what_the_pages_load_is_there(street: RunningServices, name: str) -> None:
     answer = await street.web().get(f"/static/{name}")
     assert answer.status_code == 200
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -58,14 +58,14 @@ async def test_what_the_pages_load_is_there(street: Street, name: str) -> None:
         *("/static/%00", "/static//etc/passwd", "/static/....//app.py"),
     ],
 )
-async def test_nothing_else_of_the_disk_is(street: Street, path: str) -> None:
+async def test_nothing_else_of_the_disk_is(street: RunningServices, path: str) -> None:
     answer = await street.web().get(path)
     assert answer.status_code in {404, 405}
     assert "import" not in answer.text
 
 
 async def test_a_log_line_names_no_token_and_no_key(
-    street: Street, ada: Someone, caplog: pytest.LogCaptureFixture
+    street: RunningServices, ada: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(0)
     page = await ada.frame()

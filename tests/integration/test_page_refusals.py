@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from tests.clock import Clock
-from tests.integration.houses import HOST_URL, SERVICE_URL, Street, refused
-from tests.integration.people import PERSON, SCRIPT, Someone, TopPage, check_page, refused_page
+from tests.support.clock import Clock
+from tests.support.people import PERSON, SCRIPT, TopPage, User, check_page, refused_page
+from tests.support.services import HOST_URL, SERVICE_URL, RunningServices, refused
 
 VERBS = ("start", "finished", "exit", "heartbeat")
 ALLOWED = {
@@ -21,13 +21,13 @@ def tokens(made: dict[str, str]) -> dict[str, str]:
     return {flow: made[f"{name}Url"].rpartition("/")[2] for flow, name in (("embed", "embed"), ("connect", "redirect"))}
 
 
-async def calls(ada: Someone) -> list[tuple[str, str]]:
+async def calls(ada: User) -> list[tuple[str, str]]:
     """Every page route of a session that is there."""
     found = tokens(await ada.session())
     return [(m, path.format(found["embed" if "connect" not in path else "connect"])) for path, m in ALLOWED.items()]
 
 
-async def test_every_changed_letter_of_a_token_makes_it_unknown(street: Street, ada: Someone) -> None:
+async def test_every_changed_letter_of_a_token_makes_it_unknown(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     http = street.web()
     for flow, token in tokens(made).items():
@@ -42,7 +42,7 @@ async def test_every_changed_letter_of_a_token_makes_it_unknown(street: Street, 
     "change", [lambda t: t + "A", lambda t: t[:-1], lambda t: t + ".", lambda t: "." + t, str.upper]
 )
 async def test_a_token_that_was_lengthened_shortened_or_respelled_is_unknown(
-    street: Street, ada: Someone, change: object
+    street: RunningServices, ada: User, change: object
 ) -> None:
     assert callable(change)
     for flow, token in tokens(await ada.session()).items():
@@ -52,24 +52,26 @@ async def test_a_token_that_was_lengthened_shortened_or_respelled_is_unknown(
 
 
 async def test_a_token_signed_with_a_key_that_was_retired_is_unknown(clock: Clock, database_url: str) -> None:
-    old = Street(clock, database_url, secret_keys=("the-first-key-0123456789-0123456789",))
+    old = RunningServices(clock, database_url, secret_keys=("the-first-key-0123456789-0123456789",))
     await old.open()
-    made = await Someone(old, "ada").session()
+    made = await User(old, "ada").session()
     await old.close()
     rotated = ("the-second-key-0123456789-012345678", "the-first-key-0123456789-0123456789")
-    both = Street(clock, database_url, secret_keys=rotated)
+    both = RunningServices(clock, database_url, secret_keys=rotated)
     await both.open()
     for flow, token in tokens(made).items():
         assert (await both.web().get(f"/{flow}/{token}")).status_code == 200
     await both.close()
-    new = Street(clock, database_url, secret_keys=rotated[:1])
+    new = RunningServices(clock, database_url, secret_keys=rotated[:1])
     await new.open()
     for flow, token in tokens(made).items():
         refused_page(await new.web().get(f"/{flow}/{token}"), 404, "not_found")
     await new.close()
 
 
-async def test_a_method_that_a_page_does_not_have_is_refused_with_those_it_has(street: Street, ada: Someone) -> None:
+async def test_a_method_that_a_page_does_not_have_is_refused_with_those_it_has(
+    street: RunningServices, ada: User
+) -> None:
     for allowed, path in [*(await calls(ada)), ("GET", "/callback"), ("POST", "/callback")]:
         others = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - {allowed}
         for method in others if path != "/callback" else {"PUT", "PATCH", "DELETE"}:
@@ -95,13 +97,13 @@ async def test_a_method_that_a_page_does_not_have_is_refused_with_those_it_has(s
         "/.env",
     ],
 )
-async def test_a_path_that_is_not_there_is_a_page_that_says_so(street: Street, path: str) -> None:
+async def test_a_path_that_is_not_there_is_a_page_that_says_so(street: RunningServices, path: str) -> None:
     refused_page(await street.web().get(path, headers={"Accept": "text/html"}), 404, "not_found")
     refused(await street.web().get(path, headers={"Accept": "application/json"}), 404, "not_found")
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_a_scripts_body_must_be_json(ada: Someone, verb: str) -> None:
+async def test_a_scripts_body_must_be_json(ada: User, verb: str) -> None:
     page = await ada.frame()
     before = await page.stored()
     headers = SCRIPT | {"X-Page-Key": page.key or ""}
@@ -127,14 +129,14 @@ async def test_a_scripts_body_must_be_json(ada: Someone, verb: str) -> None:
     ],
 )
 async def test_a_scripts_wrong_field_is_refused_by_name(
-    ada: Someone, verb: str, body: dict[str, object], pointer: str
+    ada: User, verb: str, body: dict[str, object], pointer: str
 ) -> None:
     page = await ada.frame()
     refused(await page.post(verb, body), 422, "invalid_request", pointer)
     assert (await page.stored())["status"] == "opened"
 
 
-async def test_a_body_over_256_kib_is_refused_by_every_page_that_reads_one(street: Street, ada: Someone) -> None:
+async def test_a_body_over_256_kib_is_refused_by_every_page_that_reads_one(street: RunningServices, ada: User) -> None:
     page, top = await ada.frame(), TopPage(street, await ada.session())
     refused(await page.post("start", {"takeOver": True, "padding": "x" * LARGEST}), 413, "too_large")
     refused(await page.post("exit", {"padding": "x" * LARGEST}), 413, "too_large")
@@ -142,7 +144,7 @@ async def test_a_body_over_256_kib_is_refused_by_every_page_that_reads_one(stree
     refused_page(await top.http.post("/callback", data={"state": "x" * LARGEST}, headers=PERSON), 413, "too_large")
 
 
-async def test_a_form_with_thousands_of_fields_is_refused(street: Street, ada: Someone) -> None:
+async def test_a_form_with_thousands_of_fields_is_refused(street: RunningServices, ada: User) -> None:
     top = TopPage(street, await ada.session())
     fields = {f"f{number}": "x" for number in range(2000)}
     assert (await top.post("start", fields)).status_code in {413, 415, 422}
@@ -150,7 +152,7 @@ async def test_a_form_with_thousands_of_fields_is_refused(street: Street, ada: S
 
 
 @pytest.mark.parametrize("cookie", ["x", "", "a" * 4000, '"', "%00", "é"])
-async def test_a_cookie_that_is_not_ours_opens_nothing(street: Street, ada: Someone, cookie: str) -> None:
+async def test_a_cookie_that_is_not_ours_opens_nothing(street: RunningServices, ada: User, cookie: str) -> None:
     top = await ada.browser()
     (name,) = top.http.cookies
     other = TopPage(street, top.session)
@@ -163,7 +165,7 @@ async def test_a_cookie_that_is_not_ours_opens_nothing(street: Street, ada: Some
 
 
 async def test_a_page_that_asks_in_a_loop_is_slowed_down_and_nobody_else_is(
-    street: Street, ada: Someone, bob: Someone
+    street: RunningServices, ada: User, bob: User
 ) -> None:
     page, other = await ada.frame(), await bob.frame()
     answers = [await page.post("finished") for _ in range(140)]
@@ -177,7 +179,7 @@ async def test_a_page_that_asks_in_a_loop_is_slowed_down_and_nobody_else_is(
     assert (await page.post("finished")).status_code == 200
 
 
-async def test_every_page_has_its_headers_refusals_included(street: Street, ada: Someone) -> None:
+async def test_every_page_has_its_headers_refusals_included(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     token = tokens(made)
     http = street.web()
@@ -192,7 +194,7 @@ async def test_every_page_has_its_headers_refusals_included(street: Street, ada:
     check_page(await http.get(f"/embed/{token['embed']}", headers=iframe), HOST_URL)
 
 
-async def test_no_page_sets_a_cookie_but_the_started_redirect_flow(street: Street, ada: Someone) -> None:
+async def test_no_page_sets_a_cookie_but_the_started_redirect_flow(street: RunningServices, ada: User) -> None:
     frame = await ada.frame()
     answers: list[httpx.Response] = [
         await frame.http.get(frame.path, headers={"Sec-Fetch-Dest": "iframe"}),
@@ -204,7 +206,7 @@ async def test_no_page_sets_a_cookie_but_the_started_redirect_flow(street: Stree
     assert all("set-cookie" not in answer.headers for answer in answers)
 
 
-async def test_what_a_script_is_answered_is_kept_by_nobody(ada: Someone) -> None:
+async def test_what_a_script_is_answered_is_kept_by_nobody(ada: User) -> None:
     page = await ada.frame()
     for answer in (await page.post("start"), await page.ask(), await page.post("finished")):
         assert answer.headers["content-type"] == "application/json"
@@ -212,7 +214,7 @@ async def test_what_a_script_is_answered_is_kept_by_nobody(ada: Someone) -> None
         assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-async def test_html_in_what_the_host_sends_is_text_on_our_pages(street: Street, ada: Someone) -> None:
+async def test_html_in_what_the_host_sends_is_text_on_our_pages(street: RunningServices, ada: User) -> None:
     hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     made = await ada.session(company={"externalId": "x", "name": hostile}, userLabel=hostile, metadata={"a": hostile})
     for flow, token in tokens(made).items():

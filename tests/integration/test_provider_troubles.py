@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.clock import Clock
-from tests.integration.houses import Street, refused
-from tests.integration.people import FramePage, Someone
+from tests.support.clock import Clock
+from tests.support.people import FramePage, User
+from tests.support.services import RunningServices, refused
 
 Fields = dict[str, Any]
 TROUBLES: list[tuple[str, Fields, int, str]] = [
@@ -25,12 +25,12 @@ every_trouble = pytest.mark.parametrize(("name", "fields", "status", "code"), TR
 PASSING = [one for one in TROUBLES if one[1].get("seconds") != 3600]
 
 
-async def end(street: Street, name: str) -> None:
+async def end(street: RunningServices, name: str) -> None:
     answer = await street.sandbox.plain("DELETE", f"/_control/troubles/{name}")
     assert answer.status_code == 204
 
 
-async def one_of_each(street: Street, session_id: str) -> None:
+async def one_of_each(street: RunningServices, session_id: str) -> None:
     """Whatever went wrong on the way: one company, one site, a link that is ready, and one invitation that works."""
     (company,) = await street.sandbox.get("/company")
     (site,) = company["sites"]
@@ -44,7 +44,7 @@ async def one_of_each(street: Street, session_id: str) -> None:
 
 @every_trouble
 async def test_a_create_that_waits_for_its_link_is_told_what_is_wrong(
-    street: Street, ada: Someone, name: str, fields: Fields, status: int, code: str
+    street: RunningServices, ada: User, name: str, fields: Fields, status: int, code: str
 ) -> None:
     await street.sandbox.trouble(name, **fields)
     answer = await street.host.post("/v1/sessions", json=ada.wants(prepare="now"))
@@ -57,7 +57,7 @@ async def test_a_create_that_waits_for_its_link_is_told_what_is_wrong(
 
 @every_trouble
 async def test_a_create_that_does_not_wait_never_fails(
-    street: Street, ada: Someone, name: str, fields: Fields, status: int, code: str
+    street: RunningServices, ada: User, name: str, fields: Fields, status: int, code: str
 ) -> None:
     await street.sandbox.trouble(name, **fields)
     answer = await street.host.post("/v1/sessions", json=ada.wants())
@@ -70,7 +70,7 @@ async def test_a_create_that_does_not_wait_never_fails(
 @pytest.mark.parametrize(("name", "fields", "status", "code"), PASSING, ids=[f"{one[0]} {one[1]}" for one in PASSING])
 @pytest.mark.parametrize("times", [1, 2, 3])
 async def test_when_the_trouble_is_over_there_is_one_of_each(
-    street: Street, ada: Someone, name: str, fields: Fields, status: int, code: str, times: int
+    street: RunningServices, ada: User, name: str, fields: Fields, status: int, code: str, times: int
 ) -> None:
     await street.sandbox.trouble(name, times=times, **fields)
     made = await ada.session(expiresIn=86400)
@@ -83,7 +83,7 @@ async def test_when_the_trouble_is_over_there_is_one_of_each(
 @pytest.mark.parametrize("minutes", [0, 1, 5])
 @pytest.mark.parametrize("name", ["down", "provider_5xx", "rate_limited"])
 async def test_a_page_waits_truthfully_and_goes_on_within_five_seconds_of_the_recovery(
-    street: Street, ada: Someone, name: str, minutes: int
+    street: RunningServices, ada: User, name: str, minutes: int
 ) -> None:
     await ada.session()
     street.outgoing.is_down = name == "down"
@@ -102,11 +102,11 @@ async def test_a_page_waits_truthfully_and_goes_on_within_five_seconds_of_the_re
     assert (await page.view())["link"]["status"] == "ready"
 
 
-def invited(street: Street) -> int:
+def invited(street: RunningServices) -> int:
     return sum(call.startswith("POST ") and "/invitation/company/" in call for call in street.outgoing.calls)
 
 
-async def test_a_page_goes_on_when_the_provider_said_that_it_may_come_back(street: Street, ada: Someone) -> None:
+async def test_a_page_goes_on_when_the_provider_said_that_it_may_come_back(street: RunningServices, ada: User) -> None:
     await ada.session()
     await street.sandbox.trouble("rate_limited", seconds=40)
     page = FramePage(street, await ada.session())
@@ -122,7 +122,7 @@ async def test_a_page_goes_on_when_the_provider_said_that_it_may_come_back(stree
 
 @every_trouble
 async def test_reading_bills_is_told_what_is_wrong(
-    street: Street, ada: Someone, name: str, fields: Fields, status: int, code: str
+    street: RunningServices, ada: User, name: str, fields: Fields, status: int, code: str
 ) -> None:
     connection = await ada.connected()
     await street.sandbox.trouble(name, **fields)
@@ -134,7 +134,7 @@ async def test_reading_bills_is_told_what_is_wrong(
 
 @every_trouble
 async def test_what_was_finished_during_the_trouble_is_recorded_after_it(
-    street: Street, ada: Someone, name: str, fields: Fields, status: int, code: str
+    street: RunningServices, ada: User, name: str, fields: Fields, status: int, code: str
 ) -> None:
     page = await ada.frame(expiresIn=86400)
     await page.connect()
@@ -151,7 +151,7 @@ async def test_what_was_finished_during_the_trouble_is_recorded_after_it(
 
 @every_trouble
 async def test_a_revocation_is_certain_here_and_reaches_the_provider_after_the_trouble(
-    street: Street, ada: Someone, name: str, fields: Fields, status: int, code: str
+    street: RunningServices, ada: User, name: str, fields: Fields, status: int, code: str
 ) -> None:
     page = await ada.frame()
     url = (await page.view())["link"]["url"]
@@ -164,7 +164,9 @@ async def test_a_revocation_is_certain_here_and_reaches_the_provider_after_the_t
     assert answer.status_code == 410
 
 
-async def test_a_provider_that_is_down_is_a_502_and_a_create_behind_it_goes_on(street: Street, ada: Someone) -> None:
+async def test_a_provider_that_is_down_is_a_502_and_a_create_behind_it_goes_on(
+    street: RunningServices, ada: User
+) -> None:
     street.outgoing.is_down = True
     refused(await street.host.post("/v1/sessions", json=ada.wants(prepare="now")), 502, "provider_error")
     made = await ada.session()
@@ -174,7 +176,7 @@ async def test_a_provider_that_is_down_is_a_502_and_a_create_behind_it_goes_on(s
 
 
 async def test_a_key_that_the_provider_refuses_is_the_operators_matter_and_no_sessions_end(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     async def wrong_key(request: httpx.Request) -> None:
         request.headers["x-api-key"] = "another"
@@ -188,19 +190,21 @@ async def test_a_key_that_the_provider_refuses_is_the_operators_matter_and_no_se
     await one_of_each(street, made["id"])
 
 
-async def test_a_company_that_the_provider_does_not_know_is_a_refusal(street: Street, ada: Someone) -> None:
+async def test_a_company_that_the_provider_does_not_know_is_a_refusal(street: RunningServices, ada: User) -> None:
     body = ada.wants(company={"id": "00000000-0000-4000-8000-000000000000"}, prepare="now")
     refused(await street.host.post("/v1/sessions", json=body), 422, "provider_refused")
 
 
-async def test_a_site_of_another_company_is_a_refusal(street: Street, ada: Someone) -> None:
+async def test_a_site_of_another_company_is_a_refusal(street: RunningServices, ada: User) -> None:
     company, _ = await street.sandbox.company()
     _, foreign = await street.sandbox.company("Another")
     body = ada.wants(company={"id": company}, sites=[{"id": foreign[0]}], prepare="now")
     refused(await street.host.post("/v1/sessions", json=body), 422, "provider_refused")
 
 
-async def test_a_limit_of_rate_is_waited_out_for_as_long_as_the_provider_says(street: Street, ada: Someone) -> None:
+async def test_a_limit_of_rate_is_waited_out_for_as_long_as_the_provider_says(
+    street: RunningServices, ada: User
+) -> None:
     await street.sandbox.trouble("rate_limited", times=1, seconds=7)
     made = await street.post("/v1/sessions", ada.wants(prepare="now"))
     assert made["link"]["status"] == "ready"
@@ -208,16 +212,16 @@ async def test_a_limit_of_rate_is_waited_out_for_as_long_as_the_provider_says(st
 
 
 async def test_a_link_that_points_elsewhere_is_shown_to_nobody(clock: Clock, database_url: str) -> None:
-    street = Street(clock, database_url, sandbox={"public_url": "https://evil.example"})
+    street = RunningServices(clock, database_url, sandbox={"public_url": "https://evil.example"})
     await street.open()
-    ada = Someone(street, "ada")
+    ada = User(street, "ada")
     refused(await street.host.post("/v1/sessions", json=ada.wants(prepare="now")), 502, "provider_error")
     view = await FramePage(street, await ada.session()).start()
     assert (view["link"]["status"], view["link"]["url"]) == ("pending", None)
     await street.close()
 
 
-async def test_ten_calls_at_once_are_the_most(street: Street, ada: Someone) -> None:
+async def test_ten_calls_at_once_are_the_most(street: RunningServices, ada: User) -> None:
     now, most = 0, 0
 
     async def enters(_: httpx.Request) -> None:

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from tests.contract.sandbox_house import Wire
-from tests.integration.houses import Street, refused
-from tests.integration.people import WRONG, Someone
+from tests.support.people import WRONG, User
+from tests.support.services import RunningServices, refused
 
 LISTS = ("/v1/sessions", "/v1/connections")
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-async def pages(street: Street, path: str, **params: Any) -> list[list[Wire]]:
+async def pages(street: RunningServices, path: str, **params: Any) -> list[list[Wire]]:
     """Every page of a list, one after the other."""
     found: list[list[Wire]] = []
     after: dict[str, str] = {}
@@ -56,32 +56,32 @@ def cursor(text: str) -> str:
     ],
 )
 async def test_a_parameter_that_is_unknown_unreadable_or_twice_is_refused_by_name(
-    street: Street, path: str, query: str, pointer: str
+    street: RunningServices, path: str, query: str, pointer: str
 ) -> None:
     refused(await street.host.get(f"{path}?{query}"), 422, "invalid_request", pointer)
 
 
-async def test_a_status_that_no_session_can_have_is_refused(street: Street) -> None:
+async def test_a_status_that_no_session_can_have_is_refused(street: RunningServices) -> None:
     refused(await street.host.get("/v1/sessions?status=done"), 422, "invalid_request", "/status")
 
 
 @pytest.mark.parametrize("value", ["1", "yes", "True"])
-async def test_attributed_is_true_or_false(street: Street, value: str) -> None:
+async def test_attributed_is_true_or_false(street: RunningServices, value: str) -> None:
     refused(await street.host.get(f"/v1/connections?attributed={value}"), 422, "invalid_request", "/attributed")
 
 
 @pytest.mark.parametrize("session_id", ["ses_00000000000000000000", "nonsense", "ses_%00", "SES_0123456789"])
-async def test_an_unknown_session_is_not_found(street: Street, session_id: str) -> None:
+async def test_an_unknown_session_is_not_found(street: RunningServices, session_id: str) -> None:
     for path in (f"/v1/sessions/{session_id}", f"/v1/sessions/{session_id}/events"):
         assert (await street.host.get(path)).json()["code"] == "not_found"
 
 
 @pytest.mark.parametrize("connection_id", [UNKNOWN, "nonsense", "%00", "ses_0123456789"])
-async def test_an_unknown_connection_is_not_found(street: Street, connection_id: str) -> None:
+async def test_an_unknown_connection_is_not_found(street: RunningServices, connection_id: str) -> None:
     refused(await street.host.get(f"/v1/connections/{connection_id}"), 404, "not_found")
 
 
-async def test_another_tenants_rows_are_not_there(street: Street, ada: Someone) -> None:
+async def test_another_tenants_rows_are_not_there(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     other = await street.stranger()
     refused(await other.get(f"/v1/sessions/{connection['sessionId']}"), 404, "not_found")
@@ -92,11 +92,11 @@ async def test_another_tenants_rows_are_not_there(street: Street, ada: Someone) 
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_an_empty_list_is_a_list(street: Street, path: str) -> None:
+async def test_an_empty_list_is_a_list(street: RunningServices, path: str) -> None:
     assert await street.get(path) == {"data": [], "next": None}
 
 
-async def test_sessions_come_newest_first_and_each_once_over_all_pages(street: Street, ada: Someone) -> None:
+async def test_sessions_come_newest_first_and_each_once_over_all_pages(street: RunningServices, ada: User) -> None:
     made = []
     for number in range(12):
         made.append((await street.post("/v1/sessions", ada.wants()))["id"])
@@ -108,14 +108,14 @@ async def test_sessions_come_newest_first_and_each_once_over_all_pages(street: S
     assert [row["createdAt"] for row in rows] == sorted((row["createdAt"] for row in rows), reverse=True)
 
 
-async def test_a_list_has_twenty_five_rows_unless_asked_otherwise(street: Street, ada: Someone) -> None:
+async def test_a_list_has_twenty_five_rows_unless_asked_otherwise(street: RunningServices, ada: User) -> None:
     for _ in range(26):
         await street.post("/v1/sessions", ada.wants())
     assert [len(page) for page in await pages(street, "/v1/sessions")] == [25, 1]
     assert [len(page) for page in await pages(street, "/v1/sessions", limit=26)] == [26]
 
 
-async def test_what_is_made_while_reading_does_not_shift_the_pages(street: Street, ada: Someone) -> None:
+async def test_what_is_made_while_reading_does_not_shift_the_pages(street: RunningServices, ada: User) -> None:
     for _ in range(4):
         await street.post("/v1/sessions", ada.wants())
         street.clock.advance(1)
@@ -127,7 +127,7 @@ async def test_what_is_made_while_reading_does_not_shift_the_pages(street: Stree
 
 
 async def test_sessions_are_filtered_by_user_status_and_company(
-    street: Street, ada: Someone, bob: Someone, mallory: Someone
+    street: RunningServices, ada: User, bob: User, mallory: User
 ) -> None:
     hers, his, theirs = await ada.session(), await bob.session(), await mallory.session()
     await street.post(f"/v1/sessions/{his['id']}/revoke")
@@ -145,13 +145,13 @@ async def test_sessions_are_filtered_by_user_status_and_company(
 
 
 @pytest.mark.parametrize("user", ["' OR 1=1 --", "%", "_da", "Ada", "ada "])
-async def test_a_filter_is_an_equal_and_nothing_cleverer(street: Street, ada: Someone, user: str) -> None:
+async def test_a_filter_is_an_equal_and_nothing_cleverer(street: RunningServices, ada: User, user: str) -> None:
     await ada.session()
     assert await street.rows("/v1/sessions", userId=user) == []
 
 
 async def test_connections_are_filtered_by_user_company_status_and_attribution(
-    street: Street, ada: Someone, bob: Someone
+    street: RunningServices, ada: User, bob: User
 ) -> None:
     hers = await ada.connected()
     page = await bob.frame()
@@ -174,7 +174,7 @@ async def test_connections_are_filtered_by_user_company_status_and_attribution(
     assert [len(rows) for rows in await pages(street, "/v1/connections", limit=2)] == [2, 1]
 
 
-async def test_a_connection_is_told_with_everything_that_is_promised(street: Street, ada: Someone) -> None:
+async def test_a_connection_is_told_with_everything_that_is_promised(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     assert await street.get(f"/v1/connections/{connection['id'].upper()}") == connection
     assert set(connection) == {
@@ -190,6 +190,6 @@ async def test_a_connection_is_told_with_everything_that_is_promised(street: Str
 
 
 @pytest.mark.parametrize("path", [*LISTS, "/v1/events"])
-async def test_head_answers_as_get_does_without_a_body(street: Street, path: str) -> None:
+async def test_head_answers_as_get_does_without_a_body(street: RunningServices, path: str) -> None:
     answer = await street.host.head(path)
     assert (answer.status_code, answer.content, answer.headers["cache-control"]) == (200, b"", "no-store")

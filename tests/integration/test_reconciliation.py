@@ -6,14 +6,14 @@ import httpx
 import pytest
 
 from tests.contract.sandbox_person import Person
-from tests.integration.houses import Street
-from tests.integration.letters import send
-from tests.integration.people import FramePage, Someone
+from tests.support.people import FramePage, User
+from tests.support.services import RunningServices
+from tests.support.webhooks import send
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-async def seconds_until_found(street: Street, person: Someone, at_most: int, step: int, page: FramePage) -> int:
+async def seconds_until_found(street: RunningServices, person: User, at_most: int, step: int, page: FramePage) -> int:
     """Let time pass in steps, with the page's heartbeat where it still has one, until the connection is recorded."""
     for passed in range(step, at_most + step, step):
         street.clock.advance(step)
@@ -25,7 +25,7 @@ async def seconds_until_found(street: Street, person: Someone, at_most: int, ste
     raise AssertionError(f"nothing was found within {at_most} seconds")
 
 
-async def connect_at(street: Street, url: str) -> None:
+async def connect_at(street: RunningServices, url: str) -> None:
     person = Person(street.sandbox)
     await person.open(url)
     await person.choose_provider()
@@ -33,7 +33,7 @@ async def connect_at(street: Street, url: str) -> None:
     await person.connect()
 
 
-async def test_within_a_minute_while_the_page_is_there(street: Street, ada: Someone) -> None:
+async def test_within_a_minute_while_the_page_is_there(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await street.later(30)
     await page.connect()
@@ -41,7 +41,7 @@ async def test_within_a_minute_while_the_page_is_there(street: Street, ada: Some
     assert (await page.view())["status"] == "connected"
 
 
-async def test_within_a_minute_long_after_the_page_was_opened(street: Street, ada: Someone) -> None:
+async def test_within_a_minute_long_after_the_page_was_opened(street: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=4 * HOUR)
     for _ in range(HOUR // 2 // 20):
         street.clock.advance(20)
@@ -51,7 +51,7 @@ async def test_within_a_minute_long_after_the_page_was_opened(street: Street, ad
     assert await seconds_until_found(street, ada, MINUTE, 5, page) <= MINUTE
 
 
-async def test_within_a_minute_for_ten_minutes_after_the_page_has_gone(street: Street, ada: Someone) -> None:
+async def test_within_a_minute_for_ten_minutes_after_the_page_has_gone(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     url = (await page.view())["link"]["url"]
     page.key = None
@@ -60,7 +60,7 @@ async def test_within_a_minute_for_ten_minutes_after_the_page_has_gone(street: S
     assert await seconds_until_found(street, ada, MINUTE, 5, page) <= MINUTE
 
 
-async def test_within_a_quarter_of_an_hour_while_the_session_is_open(street: Street, ada: Someone) -> None:
+async def test_within_a_quarter_of_an_hour_while_the_session_is_open(street: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=6 * HOUR)
     url = (await page.view())["link"]["url"]
     page.key = None
@@ -70,7 +70,7 @@ async def test_within_a_quarter_of_an_hour_while_the_session_is_open(street: Str
     assert await seconds_until_found(street, ada, 15 * MINUTE, MINUTE, page) <= 15 * MINUTE
 
 
-async def test_within_a_day_after_the_session_is_over(street: Street, ada: Someone) -> None:
+async def test_within_a_day_after_the_session_is_over(street: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=MINUTE, link="magic_link")
     url = (await page.view())["link"]["url"]
     page.key = None
@@ -81,7 +81,7 @@ async def test_within_a_day_after_the_session_is_over(street: Street, ada: Someo
     assert await seconds_until_found(street, ada, DAY, HOUR, page) <= DAY
 
 
-async def test_within_a_day_even_weeks_later(street: Street, ada: Someone) -> None:
+async def test_within_a_day_even_weeks_later(street: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=MINUTE, link="magic_link")
     url = (await page.view())["link"]["url"]
     page.key = None
@@ -91,14 +91,14 @@ async def test_within_a_day_even_weeks_later(street: Street, ada: Someone) -> No
     assert await seconds_until_found(street, ada, DAY, HOUR, page) <= DAY
 
 
-async def test_soon_after_somebody_said_finished(street: Street, ada: Someone) -> None:
+async def test_soon_after_somebody_said_finished(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.finish()
     await page.connect()
     assert await seconds_until_found(street, ada, 10, 1, page) <= 5
 
 
-async def test_a_new_session_of_the_company_looks_at_once(street: Street, ada: Someone, bob: Someone) -> None:
+async def test_a_new_session_of_the_company_looks_at_once(street: RunningServices, ada: User, bob: User) -> None:
     page = await ada.frame(expiresIn=MINUTE)
     url = (await page.view())["link"]["url"]
     person = Person(street.sandbox)
@@ -113,7 +113,7 @@ async def test_a_new_session_of_the_company_looks_at_once(street: Street, ada: S
     assert (await ada.newest())["sessionId"] == page.id
 
 
-async def test_a_company_is_asked_about_once_however_many_sessions_it_has(street: Street, ada: Someone) -> None:
+async def test_a_company_is_asked_about_once_however_many_sessions_it_has(street: RunningServices, ada: User) -> None:
     pages = [await ada.frame() for _ in range(10)]
     await street.drain()
     street.outgoing.calls.clear()
@@ -125,7 +125,7 @@ async def test_a_company_is_asked_about_once_however_many_sessions_it_has(street
 
 
 async def test_many_webhooks_of_one_company_are_looked_into_within_its_hourly_budget(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     connection = await ada.connected()
     await street.later(600)
@@ -137,7 +137,9 @@ async def test_many_webhooks_of_one_company_are_looked_into_within_its_hourly_bu
     assert 240 <= street.outgoing.made("GET /connection") <= 301
 
 
-async def test_an_open_session_that_nobody_looks_at_costs_a_few_calls_an_hour(street: Street, ada: Someone) -> None:
+async def test_an_open_session_that_nobody_looks_at_costs_a_few_calls_an_hour(
+    street: RunningServices, ada: User
+) -> None:
     await ada.frame(expiresIn=DAY)
     for _ in range(60):
         await street.later(MINUTE)
@@ -147,7 +149,9 @@ async def test_an_open_session_that_nobody_looks_at_costs_a_few_calls_an_hour(st
     assert 4 <= street.outgoing.made("GET /connection") <= 7
 
 
-async def test_a_company_whose_sessions_are_over_is_asked_about_daily_for_ever(street: Street, ada: Someone) -> None:
+async def test_a_company_whose_sessions_are_over_is_asked_about_daily_for_ever(
+    street: RunningServices, ada: User
+) -> None:
     await ada.frame(expiresIn=MINUTE)
     for _ in range(48):
         await street.later(HOUR)
@@ -157,7 +161,9 @@ async def test_a_company_whose_sessions_are_over_is_asked_about_daily_for_ever(s
     assert 6 <= street.outgoing.made("GET /connection") <= 8
 
 
-async def test_a_session_whose_page_was_never_opened_is_not_asked_about_often(street: Street, ada: Someone) -> None:
+async def test_a_session_whose_page_was_never_opened_is_not_asked_about_often(
+    street: RunningServices, ada: User
+) -> None:
     await ada.session(expiresIn=HOUR)
     street.outgoing.calls.clear()
     for _ in range(60):
@@ -165,7 +171,7 @@ async def test_a_session_whose_page_was_never_opened_is_not_asked_about_often(st
     assert street.outgoing.made("GET /connection") <= 7
 
 
-async def test_an_hour_of_outage_loses_nothing(street: Street, ada: Someone) -> None:
+async def test_an_hour_of_outage_loses_nothing(street: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=4 * HOUR)
     await page.connect()
     page.key = None
@@ -178,7 +184,7 @@ async def test_an_hour_of_outage_loses_nothing(street: Street, ada: Someone) -> 
 
 
 async def test_a_connection_that_the_provider_has_removed_keeps_its_owner_and_says_so(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     connection = await ada.connected()
     answer = await street.sandbox.plain("DELETE", f"/_control/connections/{connection['id']}")
@@ -190,7 +196,7 @@ async def test_a_connection_that_the_provider_has_removed_keeps_its_owner_and_sa
     assert (await street.told()).count("connection.removed") == 1
 
 
-async def test_one_failed_reading_removes_nothing(street: Street, ada: Someone) -> None:
+async def test_one_failed_reading_removes_nothing(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     company = connection["company"]["id"]
     await street.sandbox.trouble("provider_5xx", companyId=company)
@@ -202,7 +208,7 @@ async def test_one_failed_reading_removes_nothing(street: Street, ada: Someone) 
 
 @pytest.mark.parametrize("status", [400, 410, 401, 503, 429])
 async def test_what_is_asked_about_a_missing_connection_keeps_nobody_elses_from_being_found(
-    street: Street, ada: Someone, bob: Someone, status: int
+    street: RunningServices, ada: User, bob: User, status: int
 ) -> None:
     old = await ada.connected()
 
@@ -223,7 +229,7 @@ async def test_what_is_asked_about_a_missing_connection_keeps_nobody_elses_from_
 
 
 async def test_a_list_that_is_refused_once_is_asked_for_again_while_somebody_waits(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = await ada.frame()
     refusals: list[str] = []

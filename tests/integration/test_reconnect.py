@@ -6,13 +6,13 @@ import pytest
 
 from tests.contract.sandbox_house import Wire
 from tests.contract.sandbox_person import Person
-from tests.integration.houses import Street, refused
-from tests.integration.people import WRONG, FramePage, Someone, TopPage, asked_in
+from tests.support.people import WRONG, FramePage, TopPage, User, asked_in
+from tests.support.services import RunningServices, refused
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-async def broken(person: Someone, link: str = "invitation") -> Wire:
+async def broken(person: User, link: str = "invitation") -> Wire:
     """A connection of this person whose password was wrong."""
     page = await person.frame(link=link)
     await page.connect(WRONG)
@@ -21,7 +21,7 @@ async def broken(person: Someone, link: str = "invitation") -> Wire:
     return await person.newest()
 
 
-async def reconnecting(street: Street, connection: Wire, **fields: Any) -> FramePage:
+async def reconnecting(street: RunningServices, connection: Wire, **fields: Any) -> FramePage:
     """The started page of a reconnect session that the host has asked for."""
     body = {"origin": "https://app.example.com", **fields}
     made = await street.post(f"/v1/connections/{connection['id']}/reconnect", body)
@@ -44,17 +44,17 @@ async def repair(page: FramePage | TopPage, *, button: str = "Save changes") -> 
 
 
 @pytest.mark.parametrize("connection_id", [UNKNOWN, "nonsense", "%00", "00000000-0000-4000-8000-00000000000g"])
-async def test_an_unknown_connection_cannot_be_reconnected(street: Street, connection_id: str) -> None:
+async def test_an_unknown_connection_cannot_be_reconnected(street: RunningServices, connection_id: str) -> None:
     refused(await street.host.post(f"/v1/connections/{connection_id}/reconnect", json={}), 404, "not_found")
 
 
-async def test_another_tenants_connection_cannot_be_reconnected(street: Street, ada: Someone) -> None:
+async def test_another_tenants_connection_cannot_be_reconnected(street: RunningServices, ada: User) -> None:
     connection = await broken(ada)
     other = await street.stranger()
     refused(await other.post(f"/v1/connections/{connection['id']}/reconnect", json={}), 404, "not_found")
 
 
-async def test_an_unattributed_connection_must_be_claimed_first(street: Street, ada: Someone) -> None:
+async def test_an_unattributed_connection_must_be_claimed_first(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     stored = await page.stored()
     made = await street.sandbox.connect(stored["company"]["id"], [stored["sites"][0]["id"]])
@@ -76,25 +76,25 @@ async def test_an_unattributed_connection_must_be_claimed_first(street: Street, 
         ("locale", "!"),
     ],
 )
-async def test_a_wrong_field_is_refused_by_name(street: Street, ada: Someone, field: str, value: Any) -> None:
+async def test_a_wrong_field_is_refused_by_name(street: RunningServices, ada: User, field: str, value: Any) -> None:
     connection = await broken(ada)
     answer = await street.host.post(f"/v1/connections/{connection['id']}/reconnect", json={field: value})
     problem = refused(answer, 422, "invalid_request")
     assert any(one["pointer"].startswith(f"/{field}") for one in problem["errors"])
 
 
-async def test_another_users_connection_cannot_be_named_in_a_create(street: Street, ada: Someone) -> None:
+async def test_another_users_connection_cannot_be_named_in_a_create(street: RunningServices, ada: User) -> None:
     connection = await broken(ada)
     body = {"userId": "mallory", "connectionId": connection["id"]}
     refused(await street.host.post("/v1/sessions", json=body), 422, "invalid_request", "/connectionId")
 
 
-async def test_an_unknown_connection_cannot_be_named_in_a_create(street: Street) -> None:
+async def test_an_unknown_connection_cannot_be_named_in_a_create(street: RunningServices) -> None:
     answer = await street.host.post("/v1/sessions", json={"userId": "ada", "connectionId": UNKNOWN})
     refused(answer, 404, "not_found")
 
 
-async def test_the_session_says_that_it_reconnects_and_what(street: Street, ada: Someone) -> None:
+async def test_the_session_says_that_it_reconnects_and_what(street: RunningServices, ada: User) -> None:
     connection = await broken(ada)
     made = await street.post(f"/v1/connections/{connection['id']}/reconnect", {"metadata": {"why": "password"}})
     assert (made["mode"], made["connectionId"], made["userId"]) == ("reconnect", connection["id"], "ada")
@@ -108,7 +108,7 @@ async def test_the_session_says_that_it_reconnects_and_what(street: Street, ada:
 @pytest.mark.parametrize("link", ["invitation", "magic_link"])
 @pytest.mark.parametrize("first", ["invitation", "magic_link"])
 async def test_the_connection_is_mended_and_stays_the_same_one(
-    street: Street, ada: Someone, first: str, link: str
+    street: RunningServices, ada: User, first: str, link: str
 ) -> None:
     connection = await broken(ada, first)
     page = await reconnecting(street, connection, link=link)
@@ -127,7 +127,7 @@ async def test_the_connection_is_mended_and_stays_the_same_one(
     assert "connection.recorded" not in await page.told()
 
 
-async def test_an_edit_link_that_was_only_looked_at_has_mended_nothing(street: Street, ada: Someone) -> None:
+async def test_an_edit_link_that_was_only_looked_at_has_mended_nothing(street: RunningServices, ada: User) -> None:
     connection = await broken(ada)
     page = await reconnecting(street, connection, link="magic_link")
     street.clock.advance(30)
@@ -137,7 +137,7 @@ async def test_an_edit_link_that_was_only_looked_at_has_mended_nothing(street: S
     assert (await ada.newest())["status"] == "PASSWORD_INCORRECT"
 
 
-async def test_a_reconnect_that_fails_again_is_not_connected(street: Street, ada: Someone) -> None:
+async def test_a_reconnect_that_fails_again_is_not_connected(street: RunningServices, ada: User) -> None:
     connection = await broken(ada)
     page = await reconnecting(street, connection)
     person = Person(street.sandbox)
@@ -150,7 +150,7 @@ async def test_a_reconnect_that_fails_again_is_not_connected(street: Street, ada
 
 
 @pytest.mark.parametrize("link", ["invitation", "magic_link"])
-async def test_five_reconnects_in_a_row_keep_the_id(street: Street, ada: Someone, link: str) -> None:
+async def test_five_reconnects_in_a_row_keep_the_id(street: RunningServices, ada: User, link: str) -> None:
     connection = await ada.connected()
     company = connection["company"]["id"]
     for _ in range(5):
@@ -167,7 +167,7 @@ async def test_five_reconnects_in_a_row_keep_the_id(street: Street, ada: Someone
     assert (after["id"], after["status"], after["userId"]) == (connection["id"], "CONNECTED", "ada")
 
 
-async def test_the_redirect_flow_returns_with_the_connection_it_mended(street: Street, ada: Someone) -> None:
+async def test_the_redirect_flow_returns_with_the_connection_it_mended(street: RunningServices, ada: User) -> None:
     connection = await broken(ada)
     body = {"returnUrl": "https://app.example.com/back"}
     made = await street.post(f"/v1/connections/{connection['id']}/reconnect", body)
@@ -181,7 +181,7 @@ async def test_the_redirect_flow_returns_with_the_connection_it_mended(street: S
     assert (told["status"], told["connectionId"], told["sessionId"]) == ("connected", connection["id"], made["id"])
 
 
-async def test_the_webhook_alone_tells_that_a_reconnect_is_done(street: Street, ada: Someone) -> None:
+async def test_the_webhook_alone_tells_that_a_reconnect_is_done(street: RunningServices, ada: User) -> None:
     connection = await broken(ada)
     page = await reconnecting(street, connection, link="invitation")
     await repair(page)
@@ -191,7 +191,7 @@ async def test_the_webhook_alone_tells_that_a_reconnect_is_done(street: Street, 
     assert (await page.stored())["status"] == "connected"
 
 
-async def test_a_revoked_reconnect_session_leaves_the_connection_as_it_was(street: Street, ada: Someone) -> None:
+async def test_a_revoked_reconnect_session_leaves_the_connection_as_it_was(street: RunningServices, ada: User) -> None:
     connection = await broken(ada)
     page = await reconnecting(street, connection)
     await street.post(f"/v1/sessions/{page.id}/revoke")
@@ -202,7 +202,7 @@ async def test_a_revoked_reconnect_session_leaves_the_connection_as_it_was(stree
 
 
 async def test_an_edit_link_makes_nobody_a_candidate_for_new_connections(
-    street: Street, ada: Someone, bob: Someone
+    street: RunningServices, ada: User, bob: User
 ) -> None:
     connection = await broken(ada)
     await reconnecting(street, connection, link="magic_link")

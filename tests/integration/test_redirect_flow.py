@@ -5,12 +5,12 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from tests.clock import Clock
-from tests.integration.houses import HOST_URL, RETURN_URL, SANDBOX_URL, Street
-from tests.integration.people import PERSON, Someone, TopPage, asked_in, check_page, refused_page, screen
+from tests.support.clock import Clock
+from tests.support.people import PERSON, TopPage, User, asked_in, check_page, refused_page, screen
+from tests.support.services import HOST_URL, RETURN_URL, SANDBOX_URL, RunningServices
 
 
-async def test_a_get_shows_one_button_and_starts_spends_and_sets_nothing(street: Street, ada: Someone) -> None:
+async def test_a_get_shows_one_button_and_starts_spends_and_sets_nothing(street: RunningServices, ada: User) -> None:
     page = TopPage(street, await ada.session(userEmail="ada@example.com"))
     for _ in range(3):
         answer = await page.get()
@@ -25,7 +25,9 @@ async def test_a_get_shows_one_button_and_starts_spends_and_sets_nothing(street:
     assert "session.opened" not in await page.told()
 
 
-async def test_the_first_page_names_nothing_that_a_strangers_look_should_learn(street: Street, ada: Someone) -> None:
+async def test_the_first_page_names_nothing_that_a_strangers_look_should_learn(
+    street: RunningServices, ada: User
+) -> None:
     page = TopPage(street, await ada.session())
     answer = await page.get()
     for secret in (page.id, "/p/i/", "ada"):
@@ -42,21 +44,21 @@ async def test_the_first_page_names_nothing_that_a_strangers_look_should_learn(s
 )
 @pytest.mark.parametrize("verb", ["start", "finished", "exit", "heartbeat"])
 async def test_a_form_that_another_site_posts_is_refused(
-    street: Street, ada: Someone, verb: str, headers: dict[str, str]
+    street: RunningServices, ada: User, verb: str, headers: dict[str, str]
 ) -> None:
     page = TopPage(street, await ada.session())
     refused_page(await page.post(verb, **headers), 403, "forbidden")
     assert (await page.stored())["status"] == "created"
 
 
-async def test_a_form_with_a_foreign_origin_and_no_other_word_is_refused(street: Street, ada: Someone) -> None:
+async def test_a_form_with_a_foreign_origin_and_no_other_word_is_refused(street: RunningServices, ada: User) -> None:
     page = TopPage(street, await ada.session())
     refused_page(await page.http.post(f"{page.path}/start", headers={"Origin": HOST_URL}), 403, "forbidden")
 
 
 @pytest.mark.parametrize("verb", ["finished", "exit", "heartbeat"])
 async def test_a_browser_that_did_not_start_the_page_can_do_nothing_with_it(
-    street: Street, ada: Someone, verb: str
+    street: RunningServices, ada: User, verb: str
 ) -> None:
     mine = await ada.browser()
     theirs = TopPage(street, mine.session)
@@ -65,7 +67,7 @@ async def test_a_browser_that_did_not_start_the_page_can_do_nothing_with_it(
 
 
 async def test_starting_answers_303_and_a_first_party_cookie_that_scripts_cannot_read(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = TopPage(street, await ada.session())
     answer = await page.post("start")
@@ -77,7 +79,7 @@ async def test_starting_answers_303_and_a_first_party_cookie_that_scripts_cannot
     assert "Domain" not in cookie
 
 
-async def test_the_started_page_shows_the_provider_and_works_by_forms_alone(ada: Someone) -> None:
+async def test_the_started_page_shows_the_provider_and_works_by_forms_alone(ada: User) -> None:
     page = await ada.browser()
     answer = await page.get()
     check_page(answer)
@@ -92,7 +94,7 @@ async def test_the_started_page_shows_the_provider_and_works_by_forms_alone(ada:
 
 
 async def test_an_account_is_connected_and_the_browser_returns_to_the_host_with_a_result(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = await ada.browser(returnUrl=f"{RETURN_URL}?from=settings&tab=2")
     assert (await page.connect()).screen.step == "done"
@@ -108,7 +110,7 @@ async def test_an_account_is_connected_and_the_browser_returns_to_the_host_with_
     assert (verified["sessionId"], verified["connectionId"]) == (page.id, connection["id"])
 
 
-async def test_a_refresh_of_the_started_page_goes_on_where_it_was(ada: Someone) -> None:
+async def test_a_refresh_of_the_started_page_goes_on_where_it_was(ada: User) -> None:
     page = await ada.browser()
     first, second = await page.get(), await page.get()
     assert first.text == second.text
@@ -116,7 +118,7 @@ async def test_a_refresh_of_the_started_page_goes_on_where_it_was(ada: Someone) 
     assert (await page.told()).count("session.opened") <= 2
 
 
-async def test_without_a_return_address_the_flow_ends_on_our_own_page(ada: Someone) -> None:
+async def test_without_a_return_address_the_flow_ends_on_our_own_page(ada: User) -> None:
     page = await ada.browser(returnUrl=None)
     await page.connect()
     answer = await page.finish()
@@ -126,7 +128,7 @@ async def test_without_a_return_address_the_flow_ends_on_our_own_page(ada: Someo
     assert "location" not in answer.headers
 
 
-async def test_a_return_address_that_is_no_longer_allowed_is_not_used(street: Street, ada: Someone) -> None:
+async def test_a_return_address_that_is_no_longer_allowed_is_not_used(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     await street.close()
     street.settings = replace(street.settings, allowed_origins=("https://new.example.com",))
@@ -137,7 +139,7 @@ async def test_a_return_address_that_is_no_longer_allowed_is_not_used(street: St
     assert "location" not in answer.headers
 
 
-async def test_leaving_answers_the_host_that_the_person_left(street: Street, ada: Someone) -> None:
+async def test_leaving_answers_the_host_that_the_person_left(street: RunningServices, ada: User) -> None:
     page = await ada.browser()
     answer = await page.post("exit")
     assert answer.status_code == 303
@@ -148,7 +150,9 @@ async def test_leaving_answers_the_host_that_the_person_left(street: Street, ada
     assert left["data"] == {"stage": "page", "reason": "left"}
 
 
-async def test_a_second_browser_is_asked_whether_to_take_over_and_says_for_whom(street: Street, ada: Someone) -> None:
+async def test_a_second_browser_is_asked_whether_to_take_over_and_says_for_whom(
+    street: RunningServices, ada: User
+) -> None:
     first = await ada.browser(userLabel="Ada Lovelace")
     second = TopPage(street, first.session)
     asked = await second.post("start")
@@ -164,7 +168,7 @@ async def test_a_second_browser_is_asked_whether_to_take_over_and_says_for_whom(
     refused_page(await first.post("finished"), 409, "taken_over")
 
 
-async def test_two_flows_in_one_browser_have_two_cookies(street: Street, ada: Someone) -> None:
+async def test_two_flows_in_one_browser_have_two_cookies(street: RunningServices, ada: User) -> None:
     first = await ada.browser()
     second = TopPage(street, await ada.session())
     second.http = first.http
@@ -174,7 +178,7 @@ async def test_two_flows_in_one_browser_have_two_cookies(street: Street, ada: So
 
 
 async def test_a_link_that_is_not_there_yet_is_waited_for_on_a_page_that_looks_again_by_itself(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     street.outgoing.is_down = True
     page = await ada.browser()
@@ -187,9 +191,9 @@ async def test_a_link_that_is_not_there_yet_is_waited_for_on_a_page_that_looks_a
 
 
 async def test_http_in_development_has_a_cookie_that_works_without_https(clock: Clock, database_url: str) -> None:
-    street = Street(clock, database_url, public_url="http://localhost:8000")
+    street = RunningServices(clock, database_url, public_url="http://localhost:8000")
     await street.open()
-    made = await Someone(street, "ada").session()
+    made = await User(street, "ada").session()
     async with httpx.AsyncClient(transport=street.door, base_url="http://localhost:8000") as http:
         path = made["redirectUrl"].removeprefix("http://localhost:8000")
         answer = await http.post(f"{path}/start", headers=PERSON | {"Origin": "http://localhost:8000"})
@@ -198,7 +202,7 @@ async def test_http_in_development_has_a_cookie_that_works_without_https(clock: 
     await street.close()
 
 
-async def test_an_embed_token_starts_no_redirect_flow(street: Street, ada: Someone) -> None:
+async def test_an_embed_token_starts_no_redirect_flow(street: RunningServices, ada: User) -> None:
     token = (await ada.session())["embedUrl"].rpartition("/")[2]
     http = street.web()
     refused_page(await http.get(f"/connect/{token}", headers={"Accept": "text/html"}), 404, "not_found")
@@ -206,13 +210,13 @@ async def test_an_embed_token_starts_no_redirect_flow(street: Street, ada: Someo
 
 
 @pytest.mark.parametrize("token", ["x", "ses_x.y", "W10.abc", "%00", "é"])
-async def test_a_token_that_nobody_here_signed_opens_nothing(street: Street, token: str) -> None:
+async def test_a_token_that_nobody_here_signed_opens_nothing(street: RunningServices, token: str) -> None:
     refused_page(await street.web().get(f"/connect/{token}"), 404, "not_found")
     refused_page(await street.web().post(f"/connect/{token}/start", headers=PERSON), 404, "not_found")
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "text/plain", "multipart/form-data; boundary=x"])
-async def test_a_form_of_another_kind_is_refused(street: Street, ada: Someone, kind: str) -> None:
+async def test_a_form_of_another_kind_is_refused(street: RunningServices, ada: User, kind: str) -> None:
     page = TopPage(street, await ada.session())
     headers = PERSON | {"Content-Type": kind}
     answer = await page.http.post(f"{page.path}/start", content=b"takeOver=true", headers=headers)

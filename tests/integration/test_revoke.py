@@ -6,35 +6,35 @@ import pytest
 
 from tests.contract.sandbox_house import GUIDE
 from tests.contract.sandbox_person import Person, connections_of
-from tests.integration.houses import HOST_URL, Street, refused
-from tests.integration.people import FramePage, Someone, TopPage, check_page, refused_page
+from tests.support.people import FramePage, TopPage, User, check_page, refused_page
+from tests.support.services import HOST_URL, RunningServices, refused
 
 FRAMED = {"Sec-Fetch-Dest": "iframe"}
 
 
-async def revoke(street: Street, session_id: str) -> Any:
+async def revoke(street: RunningServices, session_id: str) -> Any:
     return await street.post(f"/v1/sessions/{session_id}/revoke")
 
 
 @pytest.mark.parametrize("session_id", ["ses_00000000000000000000", "nonsense", "ses_", "%00"])
-async def test_an_unknown_session_cannot_be_revoked(street: Street, session_id: str) -> None:
+async def test_an_unknown_session_cannot_be_revoked(street: RunningServices, session_id: str) -> None:
     refused(await street.host.post(f"/v1/sessions/{session_id}/revoke"), 404, "not_found")
 
 
-async def test_another_tenants_session_cannot_be_revoked(street: Street, ada: Someone) -> None:
+async def test_another_tenants_session_cannot_be_revoked(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     other = await street.stranger()
     refused(await other.post(f"/v1/sessions/{made['id']}/revoke"), 404, "not_found")
     assert (await street.get(f"/v1/sessions/{made['id']}"))["status"] == "created"
 
 
-async def test_a_revoked_session_is_not_renewed(street: Street, ada: Someone) -> None:
+async def test_a_revoked_session_is_not_renewed(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     await revoke(street, made["id"])
     refused(await street.host.post(f"/v1/sessions/{made['id']}/renew"), 409, "session_closed")
 
 
-async def test_every_page_of_it_is_gone_and_says_why(street: Street, ada: Someone) -> None:
+async def test_every_page_of_it_is_gone_and_says_why(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     frame, top = FramePage(street, made), TopPage(street, made)
     await frame.start()
@@ -49,7 +49,7 @@ async def test_every_page_of_it_is_gone_and_says_why(street: Street, ada: Someon
     refused(await frame.post("heartbeat"), 410, "revoked")
 
 
-async def test_the_open_page_learns_of_it_and_loses_the_link(street: Street, ada: Someone) -> None:
+async def test_the_open_page_learns_of_it_and_loses_the_link(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     assert (await page.view())["link"]["url"]
     await revoke(street, page.id)
@@ -57,7 +57,7 @@ async def test_the_open_page_learns_of_it_and_loses_the_link(street: Street, ada
     assert (view["status"], view["link"]["url"]) == ("revoked", None)
 
 
-async def test_an_invitation_is_withdrawn_at_the_provider_too(street: Street, ada: Someone) -> None:
+async def test_an_invitation_is_withdrawn_at_the_provider_too(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     url = (await page.view())["link"]["url"]
     await revoke(street, page.id)
@@ -67,7 +67,7 @@ async def test_an_invitation_is_withdrawn_at_the_provider_too(street: Street, ad
     assert person.last.status_code == 410
 
 
-async def test_a_provider_that_is_away_gets_the_withdrawal_when_it_is_back(street: Street, ada: Someone) -> None:
+async def test_a_provider_that_is_away_gets_the_withdrawal_when_it_is_back(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     url = (await page.view())["link"]["url"]
     street.outgoing.is_down = True
@@ -80,7 +80,7 @@ async def test_a_provider_that_is_away_gets_the_withdrawal_when_it_is_back(stree
     assert person.last.status_code == 410
 
 
-async def test_a_link_that_is_made_after_the_revocation_is_withdrawn(street: Street, ada: Someone) -> None:
+async def test_a_link_that_is_made_after_the_revocation_is_withdrawn(street: RunningServices, ada: User) -> None:
     made = await street.post("/v1/sessions", ada.wants())
     street.outgoing.before = None
 
@@ -97,7 +97,7 @@ async def test_a_link_that_is_made_after_the_revocation_is_withdrawn(street: Str
     assert [row["status"] for row in rows] == ["REVOKED"]
 
 
-async def test_a_session_that_waits_for_its_link_is_closed_for_good(street: Street, ada: Someone) -> None:
+async def test_a_session_that_waits_for_its_link_is_closed_for_good(street: RunningServices, ada: User) -> None:
     made = await street.post("/v1/sessions", ada.wants())
     await revoke(street, made["id"])
     await street.later(120)
@@ -105,7 +105,7 @@ async def test_a_session_that_waits_for_its_link_is_closed_for_good(street: Stre
     assert (stored["status"], street.outgoing.calls) == ("revoked", [])
 
 
-async def test_what_a_revoked_magic_link_still_brings_is_nobodys(street: Street, ada: Someone) -> None:
+async def test_what_a_revoked_magic_link_still_brings_is_nobodys(street: RunningServices, ada: User) -> None:
     page = await ada.frame(link="magic_link")
     url = (await page.view())["link"]["url"]
     await revoke(street, page.id)
@@ -123,7 +123,7 @@ async def test_what_a_revoked_magic_link_still_brings_is_nobodys(street: Street,
     assert (await page.stored())["status"] == "revoked"
 
 
-async def test_revoking_again_changes_nothing_more(street: Street, ada: Someone) -> None:
+async def test_revoking_again_changes_nothing_more(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     first = await revoke(street, page.id)
     street.clock.advance(5)
@@ -131,7 +131,7 @@ async def test_revoking_again_changes_nothing_more(street: Street, ada: Someone)
     assert (await page.told()).count("session.revoked") == 1
 
 
-async def test_what_was_connected_before_stays_with_its_user(street: Street, ada: Someone) -> None:
+async def test_what_was_connected_before_stays_with_its_user(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     await revoke(street, connection["sessionId"])
     await street.later(600)

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.contract.sandbox_person import Person
-from tests.integration.houses import HOST_URL, Street, refused
-from tests.integration.people import FramePage, Someone, TopPage, check_page, refused_page
+from tests.support.people import FramePage, TopPage, User, check_page, refused_page
+from tests.support.services import HOST_URL, RunningServices, refused
 
 FRAMED = {"Sec-Fetch-Dest": "iframe"}
 GRACE = 15 * 60
@@ -18,7 +18,7 @@ async def beat(page: FramePage | TopPage, seconds: int, every: int = 20) -> None
         await page.street.drain()
 
 
-async def test_its_end_is_told_once_and_every_page_says_so(street: Street, ada: Someone) -> None:
+async def test_its_end_is_told_once_and_every_page_says_so(street: RunningServices, ada: User) -> None:
     made = await ada.session(expiresIn=60)
     frame, top = FramePage(street, made), TopPage(street, made)
     await street.later(60)
@@ -33,19 +33,19 @@ async def test_its_end_is_told_once_and_every_page_says_so(street: Street, ada: 
     assert (await frame.told()).count("session.expired") == 1
 
 
-async def test_its_end_holds_even_before_the_work_behind_it_was_done(street: Street, ada: Someone) -> None:
+async def test_its_end_holds_even_before_the_work_behind_it_was_done(street: RunningServices, ada: User) -> None:
     page = FramePage(street, await ada.session(expiresIn=60))
     street.clock.advance(60)
     refused(await page.post("start"), 410, "expired")
 
 
-async def test_nothing_ends_a_second_too_early(street: Street, ada: Someone) -> None:
+async def test_nothing_ends_a_second_too_early(street: RunningServices, ada: User) -> None:
     page = FramePage(street, await ada.session(expiresIn=60))
     await street.later(59)
     assert (await page.start())["status"] == "opened"
 
 
-async def test_a_flow_that_is_going_on_is_given_grace_and_can_be_finished(ada: Someone) -> None:
+async def test_a_flow_that_is_going_on_is_given_grace_and_can_be_finished(ada: User) -> None:
     page = await ada.frame(expiresIn=60)
     await beat(page, 60 + 10 * 60)
     assert (await page.stored())["status"] == "opened"
@@ -53,7 +53,7 @@ async def test_a_flow_that_is_going_on_is_given_grace_and_can_be_finished(ada: S
     assert (await page.finish())["status"] == "connected"
 
 
-async def test_the_grace_ends_too(street: Street, ada: Someone) -> None:
+async def test_the_grace_ends_too(street: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=60)
     await beat(page, GRACE)
     await street.later(60)
@@ -61,14 +61,14 @@ async def test_the_grace_ends_too(street: Street, ada: Someone) -> None:
     refused(await page.post("heartbeat"), 410, "expired")
 
 
-async def test_a_page_that_nobody_looks_at_gets_no_grace(street: Street, ada: Someone) -> None:
+async def test_a_page_that_nobody_looks_at_gets_no_grace(street: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=120)
     await street.later(120)
     assert (await page.stored())["status"] == "expired"
 
 
 async def test_what_was_finished_at_the_last_moment_is_found_when_its_session_is_over(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = await ada.frame(expiresIn=60)
     await page.connect()
@@ -77,14 +77,16 @@ async def test_what_was_finished_at_the_last_moment_is_found_when_its_session_is
     assert (connection["sessionId"], connection["evidence"]["kind"]) == (page.id, "invitation")
 
 
-async def test_a_connected_session_does_not_expire(street: Street, ada: Someone) -> None:
+async def test_a_connected_session_does_not_expire(street: RunningServices, ada: User) -> None:
     connection = await ada.connected(expiresIn=60)
     await street.later(86400)
     assert (await street.get(f"/v1/sessions/{connection['sessionId']}"))["status"] == "connected"
     assert "session.expired" not in await street.told(connection["sessionId"])
 
 
-async def test_renewing_gives_new_urls_and_the_old_ones_work_until_their_own_end(street: Street, ada: Someone) -> None:
+async def test_renewing_gives_new_urls_and_the_old_ones_work_until_their_own_end(
+    street: RunningServices, ada: User
+) -> None:
     made = await ada.session(expiresIn=600)
     street.clock.advance(300)
     renewed = await street.post(f"/v1/sessions/{made['id']}/renew")
@@ -99,7 +101,7 @@ async def test_renewing_gives_new_urls_and_the_old_ones_work_until_their_own_end
     assert (await new.get()).status_code == 200
 
 
-async def test_an_expired_session_that_is_renewed_can_be_finished(street: Street, ada: Someone) -> None:
+async def test_an_expired_session_that_is_renewed_can_be_finished(street: RunningServices, ada: User) -> None:
     made = await ada.session(expiresIn=60)
     await street.later(3600)
     renewed = await street.post(f"/v1/sessions/{made['id']}/renew")
@@ -111,7 +113,7 @@ async def test_an_expired_session_that_is_renewed_can_be_finished(street: Street
     assert (await ada.newest())["sessionId"] == made["id"]
 
 
-async def test_renewing_a_flow_that_is_going_on_does_not_break_it(street: Street, ada: Someone) -> None:
+async def test_renewing_a_flow_that_is_going_on_does_not_break_it(street: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=600)
     person = Person(street.sandbox)
     await person.open((await page.view())["link"]["url"])
@@ -124,7 +126,7 @@ async def test_renewing_a_flow_that_is_going_on_does_not_break_it(street: Street
 
 
 async def test_what_the_first_link_made_is_recorded_even_when_it_was_renewed_in_between(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = await ada.frame(expiresIn=600)
     await page.connect()
@@ -133,7 +135,9 @@ async def test_what_the_first_link_made_is_recorded_even_when_it_was_renewed_in_
     assert (await ada.newest())["sessionId"] == page.id
 
 
-async def test_revoking_a_renewed_session_withdraws_every_invitation_it_ever_had(street: Street, ada: Someone) -> None:
+async def test_revoking_a_renewed_session_withdraws_every_invitation_it_ever_had(
+    street: RunningServices, ada: User
+) -> None:
     page = await ada.frame()
     first = (await page.view())["link"]["url"]
     await street.post(f"/v1/sessions/{page.id}/renew")
@@ -148,13 +152,13 @@ async def test_revoking_a_renewed_session_withdraws_every_invitation_it_ever_had
         assert person.last.status_code == 410
 
 
-async def test_renewing_another_tenants_session_is_refused(street: Street, ada: Someone) -> None:
+async def test_renewing_another_tenants_session_is_refused(street: RunningServices, ada: User) -> None:
     made = await ada.session()
     other = await street.stranger()
     refused(await other.post(f"/v1/sessions/{made['id']}/renew"), 404, "not_found")
 
 
-async def test_leaving_is_told_with_where_and_why_and_coming_back_undoes_it(street: Street, ada: Someone) -> None:
+async def test_leaving_is_told_with_where_and_why_and_coming_back_undoes_it(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     answer = await page.post("exit", {"stage": "provider", "reason": "cancelled"})
     assert (answer.status_code, answer.content) == (204, b"")
@@ -179,14 +183,14 @@ async def test_leaving_is_told_with_where_and_why_and_coming_back_undoes_it(stre
         ({"why": "x"}, "/why"),
     ],
 )
-async def test_leaving_in_words_that_are_not_ours_is_refused(ada: Someone, body: object, pointer: str) -> None:
+async def test_leaving_in_words_that_are_not_ours_is_refused(ada: User, body: object, pointer: str) -> None:
     page = await ada.frame()
     refused(await page.post("exit", body), 422, "invalid_request", pointer)
     assert (await page.stored())["status"] == "opened"
 
 
 async def test_a_page_that_falls_silent_for_a_minute_has_left_and_its_heartbeat_brings_it_back(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = await ada.frame()
     await beat(page, 40)
@@ -200,14 +204,14 @@ async def test_a_page_that_falls_silent_for_a_minute_has_left_and_its_heartbeat_
     assert (await page.told()).count("session.exited") == 2
 
 
-async def test_a_page_whose_presence_was_never_known_has_not_left(street: Street, ada: Someone) -> None:
+async def test_a_page_whose_presence_was_never_known_has_not_left(street: RunningServices, ada: User) -> None:
     page = await ada.browser()  # no script, no heartbeat: silence says nothing
     await street.later(600)
     assert (await page.stored())["status"] == "opened"
     assert "session.exited" not in await page.told()
 
 
-async def test_finishing_after_leaving_counts(street: Street, ada: Someone) -> None:
+async def test_finishing_after_leaving_counts(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.connect()
     await street.later(120)
@@ -215,7 +219,7 @@ async def test_finishing_after_leaving_counts(street: Street, ada: Someone) -> N
     assert (await page.finish())["status"] == "connected"
 
 
-async def test_a_connected_page_that_leaves_stays_connected(street: Street, ada: Someone) -> None:
+async def test_a_connected_page_that_leaves_stays_connected(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.connect()
     await page.finish()

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from tests.clock import Clock
-from tests.integration.houses import Street, refused
-from tests.integration.people import Someone
+from tests.support.clock import Clock
+from tests.support.people import User
+from tests.support.services import RunningServices, refused
 
-Opened = Callable[..., AbstractAsyncContextManager[Street]]
+Opened = Callable[..., AbstractAsyncContextManager[RunningServices]]
 
 
 @pytest.fixture
 def opened(clock: Clock, database_url: str) -> Opened:
     @asynccontextmanager
-    async def build(**settings: Any) -> AsyncIterator[Street]:
-        street = Street(clock, database_url, **settings)
+    async def build(**settings: Any) -> AsyncIterator[RunningServices]:
+        street = RunningServices(clock, database_url, **settings)
         await street.open()
         yield street
         await street.close()
@@ -30,7 +30,7 @@ async def test_the_kind_of_link_is_the_operators_unless_the_host_names_one(
     opened: Opened, link: str, kind: str
 ) -> None:
     async with opened(link=link) as street:
-        ada = Someone(street, "ada")
+        ada = User(street, "ada")
         assert (await ada.session())["link"]["kind"] == kind
         assert (await ada.session(link="magic_link"))["link"]["kind"] == "magic_link"
         assert (await ada.session(link="invitation"))["link"]["kind"] == "invitation"
@@ -43,7 +43,7 @@ async def test_both_generations_of_the_providers_paths_lead_to_a_connection_with
 ) -> None:
     url = f"http://127.0.0.1:9000/{version}"
     async with opened(provider_paths=paths, provider_url=url, sandbox={"version": version}) as street:
-        connection = await Someone(street, "ada").connected()
+        connection = await User(street, "ada").connected()
         street.clock.advance(30)
         assert (
             len(
@@ -66,7 +66,7 @@ async def test_the_bootstrap_key_is_one_key_among_those_of_the_database(opened: 
 async def test_two_tenants_that_name_a_company_alike_never_share_it(opened: Opened, first: str) -> None:
     async with opened() as street:
         other = await street.stranger()
-        ada = Someone(street, "ada")
+        ada = User(street, "ada")
         callers = [street.host, other] if first == "host" else [other, street.host]
         made = []
         for caller in callers:
@@ -79,7 +79,7 @@ async def test_two_tenants_that_name_a_company_alike_never_share_it(opened: Open
 
 async def test_another_tenants_company_cannot_be_named_by_the_providers_id(opened: Opened) -> None:
     async with opened() as street:
-        ada = Someone(street, "ada")
+        ada = User(street, "ada")
         connection = await ada.connected()
         other = await street.stranger()
         body = ada.wants(company={"id": connection["company"]["id"]}, sites=[{"id": connection["sites"][0]["id"]}])

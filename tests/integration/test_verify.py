@@ -4,29 +4,29 @@ from typing import Any
 
 import pytest
 
-from tests.integration.houses import Street, refused
-from tests.integration.people import Someone, asked_in
+from tests.support.people import User, asked_in
+from tests.support.services import RunningServices, refused
 
 
-async def result_of(person: Someone) -> str:
+async def result_of(person: User) -> str:
     """What a browser brings back to the host after this person has connected an account."""
     page = await person.browser()
     await page.connect()
     return asked_in(await page.finish())["state"]
 
 
-async def test_adas_result_is_refused_when_mallory_hands_it_in(street: Street, ada: Someone) -> None:
+async def test_adas_result_is_refused_when_mallory_hands_it_in(street: RunningServices, ada: User) -> None:
     answer = await street.host.post("/v1/verify", json={"state": await result_of(ada), "userId": "mallory"})
     refused(answer, 422, "invalid_request", "/state")
 
 
-async def test_another_tenant_cannot_confirm_it(street: Street, ada: Someone) -> None:
+async def test_another_tenant_cannot_confirm_it(street: RunningServices, ada: User) -> None:
     other = await street.stranger()
     answer = await other.post("/v1/verify", json={"state": await result_of(ada), "userId": "ada"})
     refused(answer, 422, "invalid_request", "/state")
 
 
-async def test_every_single_changed_letter_is_refused(street: Street, ada: Someone) -> None:
+async def test_every_single_changed_letter_is_refused(street: RunningServices, ada: User) -> None:
     state = await result_of(ada)
     for i, letter in enumerate(state):
         mutated = state[:i] + ("A" if letter != "A" else "B") + state[i + 1 :]
@@ -35,7 +35,7 @@ async def test_every_single_changed_letter_is_refused(street: Street, ada: Someo
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(600, 200), (601, 422), (86400, 422)])
-async def test_it_holds_for_ten_minutes(street: Street, ada: Someone, seconds: float, status: int) -> None:
+async def test_it_holds_for_ten_minutes(street: RunningServices, ada: User, seconds: float, status: int) -> None:
     state = await result_of(ada)
     street.clock.advance(seconds)
     answer = await street.host.post("/v1/verify", json={"state": state, "userId": "ada"})
@@ -54,11 +54,13 @@ async def test_it_holds_for_ten_minutes(street: Street, ada: Someone, seconds: f
         ({"state": "x", "userId": "ada", "sessionId": "ses_x"}, "/sessionId"),
     ],
 )
-async def test_a_wrong_body_is_refused_by_the_name_of_its_field(street: Street, body: Any, pointer: str) -> None:
+async def test_a_wrong_body_is_refused_by_the_name_of_its_field(
+    street: RunningServices, body: Any, pointer: str
+) -> None:
     refused(await street.host.post("/v1/verify", json=body), 422, "invalid_request", pointer)
 
 
-async def test_it_tells_what_was_signed_and_may_be_asked_again(street: Street, ada: Someone) -> None:
+async def test_it_tells_what_was_signed_and_may_be_asked_again(street: RunningServices, ada: User) -> None:
     state = await result_of(ada)
     connection = await ada.newest()
     for _ in range(2):
@@ -72,6 +74,6 @@ async def test_it_tells_what_was_signed_and_may_be_asked_again(street: Street, a
         }
 
 
-async def test_a_result_names_its_user_in_no_readable_way(ada: Someone) -> None:
+async def test_a_result_names_its_user_in_no_readable_way(ada: User) -> None:
     ada.user_id = "ada.lovelace@example.com"
     assert "lovelace" not in await result_of(ada)

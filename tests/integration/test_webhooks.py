@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook as Standard
 
-from tests.clock import Clock
 from tests.contract.sandbox_house import SECRET
-from tests.integration.houses import Street
-from tests.integration.letters import HOOK, UNKNOWN, created, made_by, send
-from tests.integration.people import WRONG, Someone
+from tests.support.clock import Clock
+from tests.support.people import WRONG, User
+from tests.support.services import RunningServices
+from tests.support.webhooks import HOOK, UNKNOWN, created, made_by, send
 
 OTHER_SECRET = "whsec_b2xkLXNlY3JldC1vZi10aGUtcHJvdmlkZXItMDEyMw=="
 
 
-async def test_a_signed_event_is_taken_and_the_truth_behind_it_fetched(street: Street, ada: Someone) -> None:
+async def test_a_signed_event_is_taken_and_the_truth_behind_it_fetched(street: RunningServices, ada: User) -> None:
     connection_id = await made_by(ada)
     answer = await send(street, created(connection_id, status="SOMETHING_ELSE", company={"id": UNKNOWN}))
     assert (answer.status_code, answer.content) == (204, b"")
@@ -27,7 +27,7 @@ async def test_a_signed_event_is_taken_and_the_truth_behind_it_fetched(street: S
     assert (connection["id"], connection["status"]) == (connection_id, "CONNECTED")
 
 
-async def test_the_standard_webhooks_library_signs_as_well(street: Street, ada: Someone) -> None:
+async def test_the_standard_webhooks_library_signs_as_well(street: RunningServices, ada: User) -> None:
     body = json.dumps(created(await made_by(ada)))
     at = datetime.fromtimestamp(street.clock.now(), UTC)
     headers = {
@@ -41,14 +41,14 @@ async def test_the_standard_webhooks_library_signs_as_well(street: Street, ada: 
 
 
 async def test_two_secrets_are_both_taken_while_they_rotate(clock: Clock, database_url: str) -> None:
-    street = Street(clock, database_url, provider_webhook_secrets=(SECRET, OTHER_SECRET))
+    street = RunningServices(clock, database_url, provider_webhook_secrets=(SECRET, OTHER_SECRET))
     await street.open()
     assert (await send(street, created(UNKNOWN), "m1", secret=SECRET)).status_code == 204
     assert (await send(street, created(UNKNOWN), "m2", secret=OTHER_SECRET)).status_code == 204
     await street.close()
 
 
-async def test_one_message_sent_fifty_times_at_once_is_worked_off_once(street: Street, ada: Someone) -> None:
+async def test_one_message_sent_fifty_times_at_once_is_worked_off_once(street: RunningServices, ada: User) -> None:
     connection_id = await made_by(ada)
     await street.drain()
     street.outgoing.calls.clear()
@@ -59,7 +59,7 @@ async def test_one_message_sent_fifty_times_at_once_is_worked_off_once(street: S
     assert (await street.told()).count("connection.recorded") == 1
 
 
-async def test_a_replay_long_after_changes_nothing(street: Street, ada: Someone) -> None:
+async def test_a_replay_long_after_changes_nothing(street: RunningServices, ada: User) -> None:
     connection_id = await made_by(ada)
     await send(street, created(connection_id))
     await street.drain()
@@ -103,7 +103,7 @@ async def test_a_replay_long_after_changes_nothing(street: Street, ada: Someone)
     ids=["2024", "May 2025", "late 2025", "without a version", "in an envelope"],
 )
 async def test_every_generation_of_payloads_is_understood(
-    street: Street, ada: Someone, payload: dict[str, Any]
+    street: RunningServices, ada: User, payload: dict[str, Any]
 ) -> None:
     connection_id = await made_by(ada)
     company = (await street.rows("/v1/sessions"))[0]["company"]["id"]
@@ -114,7 +114,7 @@ async def test_every_generation_of_payloads_is_understood(
     assert (await ada.newest())["id"] == connection_id
 
 
-async def test_a_type_that_we_do_not_know_is_kept_and_ignored(street: Street, ada: Someone) -> None:
+async def test_a_type_that_we_do_not_know_is_kept_and_ignored(street: RunningServices, ada: User) -> None:
     await ada.session()
     before = await street.told()
     assert (await send(street, {"eventType": "invitation.sent", "id": "x"})).status_code == 204
@@ -122,7 +122,7 @@ async def test_a_type_that_we_do_not_know_is_kept_and_ignored(street: Street, ad
     assert await street.told() == before
 
 
-async def test_an_unknown_companys_event_is_parked_and_shown_to_nobody(street: Street, ada: Someone) -> None:
+async def test_an_unknown_companys_event_is_parked_and_shown_to_nobody(street: RunningServices, ada: User) -> None:
     await ada.session()
     company, sites = await street.sandbox.company("Somebody else's")
     made = await street.sandbox.connect(company, sites)
@@ -131,7 +131,9 @@ async def test_an_unknown_companys_event_is_parked_and_shown_to_nobody(street: S
     assert await street.rows("/v1/connections") == []
 
 
-async def test_an_update_that_comes_before_the_creation_leaves_the_newest_truth(street: Street, ada: Someone) -> None:
+async def test_an_update_that_comes_before_the_creation_leaves_the_newest_truth(
+    street: RunningServices, ada: User
+) -> None:
     page = await ada.frame()
     person = await page.connect(WRONG)
     street.clock.advance(10)
@@ -148,7 +150,7 @@ async def test_an_update_that_comes_before_the_creation_leaves_the_newest_truth(
 
 
 @pytest.mark.parametrize("trouble", ["webhook_thrice", "webhook_shuffled", "webhook_first"])
-async def test_the_sandboxs_own_events_in_trouble_record_once(street: Street, ada: Someone, trouble: str) -> None:
+async def test_the_sandboxs_own_events_in_trouble_record_once(street: RunningServices, ada: User, trouble: str) -> None:
     await street.sandbox.trouble(trouble)
     page = await ada.frame()
     await page.connect()
@@ -160,7 +162,9 @@ async def test_the_sandboxs_own_events_in_trouble_record_once(street: Street, ad
     assert (await page.stored())["status"] == "connected"
 
 
-async def test_a_bad_signature_of_the_sandbox_is_refused_and_its_retry_is_taken(street: Street, ada: Someone) -> None:
+async def test_a_bad_signature_of_the_sandbox_is_refused_and_its_retry_is_taken(
+    street: RunningServices, ada: User
+) -> None:
     await street.sandbox.trouble("webhook_bad_signature", times=1)
     page = await ada.frame()
     await page.connect()
@@ -171,7 +175,7 @@ async def test_a_bad_signature_of_the_sandbox_is_refused_and_its_retry_is_taken(
     assert (await ada.newest())["sessionId"] == page.id
 
 
-async def test_a_status_that_changes_is_told_through_its_webhook_alone(street: Street, ada: Someone) -> None:
+async def test_a_status_that_changes_is_told_through_its_webhook_alone(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     await street.pump()
     street.clock.advance(60)
@@ -184,7 +188,7 @@ async def test_a_status_that_changes_is_told_through_its_webhook_alone(street: S
 
 
 async def test_a_provider_that_is_away_when_the_webhook_comes_is_asked_until_it_answers(
-    street: Street, ada: Someone
+    street: RunningServices, ada: User
 ) -> None:
     page = await ada.frame()
     await page.connect()
@@ -197,7 +201,9 @@ async def test_a_provider_that_is_away_when_the_webhook_comes_is_asked_until_it_
     assert (await ada.newest())["sessionId"] == page.id
 
 
-async def test_a_documents_event_may_come_before_its_connection_was_recorded(street: Street, ada: Someone) -> None:
+async def test_a_documents_event_may_come_before_its_connection_was_recorded(
+    street: RunningServices, ada: User
+) -> None:
     page = await ada.frame()
     company = (await page.stored())["company"]["id"]
     event = {"eventType": "document.created.v2", "id": UNKNOWN, "company": company}
@@ -208,7 +214,7 @@ async def test_a_documents_event_may_come_before_its_connection_was_recorded(str
     assert len(await ada.connections()) == 1
 
 
-async def test_what_was_acknowledged_is_worked_off_by_the_next_process(street: Street, ada: Someone) -> None:
+async def test_what_was_acknowledged_is_worked_off_by_the_next_process(street: RunningServices, ada: User) -> None:
     connection_id = await made_by(ada)
     assert (await send(street, created(connection_id))).status_code == 204
     await street.die()
@@ -216,7 +222,7 @@ async def test_what_was_acknowledged_is_worked_off_by_the_next_process(street: S
     assert (await ada.newest())["id"] == connection_id
 
 
-async def test_a_burst_of_document_events_is_read_into_every_half_minute(street: Street, ada: Someone) -> None:
+async def test_a_burst_of_document_events_is_read_into_every_half_minute(street: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     await street.later(86400 * 5)
     street.outgoing.calls.clear()

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.clock import Clock
 from tests.contract.sandbox_person import Person
-from tests.integration.houses import Street
-from tests.integration.people import WRONG, Someone
+from tests.support.clock import Clock
+from tests.support.people import WRONG, User
+from tests.support.services import RunningServices
 
 
-async def test_a_wrong_password_connects_nothing_and_says_whose_turn_it_is(ada: Someone) -> None:
+async def test_a_wrong_password_connects_nothing_and_says_whose_turn_it_is(ada: User) -> None:
     page = await ada.frame()
     await page.connect(WRONG)
     view = await page.finish()
@@ -23,7 +23,7 @@ async def test_a_wrong_password_connects_nothing_and_says_whose_turn_it_is(ada: 
     assert "session.connected" not in told
 
 
-async def test_the_event_names_the_call_that_mends_it_and_no_address(street: Street, ada: Someone) -> None:
+async def test_the_event_names_the_call_that_mends_it_and_no_address(street: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.connect(WRONG)
     await page.finish()
@@ -35,7 +35,7 @@ async def test_the_event_names_the_call_that_mends_it_and_no_address(street: Str
 
 @pytest.mark.parametrize("link", ["invitation", "magic_link"])
 async def test_corrected_on_the_providers_page_it_is_the_same_connection_and_works(
-    street: Street, ada: Someone, link: str
+    street: RunningServices, ada: User, link: str
 ) -> None:
     page = await ada.frame(link=link)
     person = await page.connect(WRONG)
@@ -55,7 +55,7 @@ async def test_corrected_on_the_providers_page_it_is_the_same_connection_and_wor
     assert told[-2:] == ["connection.updated", "session.connected"]
 
 
-async def test_corrected_before_anybody_looked_nobody_hears_of_it(ada: Someone) -> None:
+async def test_corrected_before_anybody_looked_nobody_hears_of_it(ada: User) -> None:
     page = await ada.frame()
     person = await page.connect(WRONG)
     await person.sign_in()
@@ -64,7 +64,7 @@ async def test_corrected_before_anybody_looked_nobody_hears_of_it(ada: Someone) 
     assert "connection.needs_attention" not in await page.told()
 
 
-async def test_the_redirect_flow_goes_back_with_the_truth(ada: Someone) -> None:
+async def test_the_redirect_flow_goes_back_with_the_truth(ada: User) -> None:
     page = await ada.browser()
     await page.connect(WRONG)
     answer = await page.finish()
@@ -77,9 +77,9 @@ async def test_the_redirect_flow_goes_back_with_the_truth(ada: Someone) -> None:
 async def test_both_spellings_are_one_status_and_the_filter_takes_both(
     clock: Clock, database_url: str, word: str
 ) -> None:
-    street = Street(clock, database_url, sandbox={"wrong_password_status": word})
+    street = RunningServices(clock, database_url, sandbox={"wrong_password_status": word})
     await street.open()
-    ada = Someone(street, "ada")
+    ada = User(street, "ada")
     page = await ada.frame()
     await page.connect(WRONG)
     await page.finish()
@@ -90,7 +90,7 @@ async def test_both_spellings_are_one_status_and_the_filter_takes_both(
     await street.close()
 
 
-async def test_nothing_is_there_before_a_code_that_is_asked_for_was_given(street: Street, ada: Someone) -> None:
+async def test_nothing_is_there_before_a_code_that_is_asked_for_was_given(street: RunningServices, ada: User) -> None:
     await street.sandbox.trouble("mfa")
     page = await ada.frame()
     person = Person(street.sandbox)
@@ -108,7 +108,7 @@ async def test_nothing_is_there_before_a_code_that_is_asked_for_was_given(street
 
 @pytest.mark.parametrize("status", ["NEW_PASSWORD_NEEDED", "ADDITIONAL_CREDENTIALS_NEEDED", "MFA_TOKEN_EXPIRED"])
 async def test_a_status_that_only_the_user_can_mend_raises_attention_later_too(
-    street: Street, ada: Someone, status: str
+    street: RunningServices, ada: User, status: str
 ) -> None:
     connection = await ada.connected()
     street.clock.advance(30)
@@ -122,7 +122,7 @@ async def test_a_status_that_only_the_user_can_mend_raises_attention_later_too(
 
 
 @pytest.mark.parametrize("status", ["PENDING", "URL_INACCESSIBLE", "WEBSITE_DOWN", "UNDER_INVESTIGATION"])
-async def test_a_status_that_is_the_providers_turn_raises_none(street: Street, ada: Someone, status: str) -> None:
+async def test_a_status_that_is_the_providers_turn_raises_none(street: RunningServices, ada: User, status: str) -> None:
     connection = await ada.connected()
     street.clock.advance(30)
     answer = await street.sandbox.plain("PUT", "/_control/troubles/status_change", json={"status": status})

@@ -25,7 +25,7 @@ from tests.load.audit import Findings, audit
 from tests.load.crowd import Crowd
 from tests.load.houses import Street, standing
 from tests.load.watch import Watch
-from tests.postgres import Postgres, running_postgres
+from tests.support.postgres import Postgres, running_postgres
 
 _CALM_SECONDS = 1.0
 _HOLD = """

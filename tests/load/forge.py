@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import cycle, product
 from time import perf_counter
 
-from tests.unit.test_state import READERS
-from tests.unit.test_state_mutations import Readers, mutated, refused
+from tests.test_signing import READERS
+from tests.test_signing_mutations import Readers, mutated, refused
 
 _TOLD_AT_MOST = 10
 

@@ -21,8 +21,8 @@ import httpx
 from service.store import engine_for
 from tests.load.audit import Provided, undecided
 from tests.load.crowd import KEY, ORIGIN
-from tests.postgres import running_postgres
 from tests.simulation.checks import Books, read_books
+from tests.support.postgres import running_postgres
 
 ROOT = Path(__file__).parents[2]
 SECRET = "whsec_a2lsbGluZy1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"

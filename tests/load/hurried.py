@@ -15,12 +15,12 @@ import service.app
 import service.sandbox.app
 import service.sandbox.settings
 import service.settings
-from service.model import Clock
-from service.process import House, listen, run
-from service.provider import Pace
+from service.commands.server import AppServer, listen, run
+from service.domain.model import Clock
+from service.provider import CallLimits
 from service.store import engine_for
+from service.store.engine import Engine
 from service.store.postgres import PostgresEngine
-from service.store.tx import Engine
 
 
 def main() -> None:
@@ -34,21 +34,24 @@ def main() -> None:
     with listen("127.0.0.1", options.port, "--port") as door:
         if options.house == "sandbox":
             theirs = service.sandbox.settings.read(os.environ)
-            run(lambda: [House(service.sandbox.app.create_app(theirs, clock=clock), door, date_header=False)], _ready)
+            run(
+                lambda: [AppServer(service.sandbox.app.create_app(theirs, clock=clock), door, date_header=False)],
+                _ready,
+            )
             return
         ours = service.settings.read(os.environ)
-        run(lambda: [House(service.app.create_app(ours, _world(clock, speed)), door)], _ready)
+        run(lambda: [AppServer(service.app.create_app(ours, _world(clock, speed)), door)], _ready)
 
 
-def _world(clock: Clock, speed: float) -> service.app.World:
+def _world(clock: Clock, speed: float) -> service.app.Environment:
     def hurry() -> float:
         return monotonic() * speed
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds / speed)
 
-    pace = Pace(monotonic=hurry, sleep=sleep)
-    return service.app.World(clock=clock, monotonic=hurry, sleep=sleep, engine=_engine(clock), pace=pace)
+    limits = CallLimits(monotonic=hurry, sleep=sleep)
+    return service.app.Environment(clock=clock, monotonic=hurry, sleep=sleep, engine=_engine(clock), limits=limits)
 
 
 def _engine(clock: Clock) -> Callable[[str, Clock], Engine]:

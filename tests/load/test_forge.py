@@ -4,8 +4,8 @@ import json
 
 from service.errors import BadState
 from tests.load.forge import MANNERS, forge, told
-from tests.unit.test_state import READERS, payload
-from tests.unit.test_state_mutations import Readers
+from tests.test_signing import READERS, payload
+from tests.test_signing_mutations import Readers
 
 
 def believed(text: str) -> object:

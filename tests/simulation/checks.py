@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.statuses import credentials_work
-from service.store.tx import Engine
+from service.domain.statuses import credentials_work
+from service.store.engine import Engine
 from tests.simulation.town import Town
 
 Row = dict[str, Any]
@@ -37,13 +37,13 @@ class Books:
     connections: dict[str, Row] = field(init=False)
     sessions: dict[str, Row] = field(init=False)
     events: list[Row] = field(init=False)
-    joins: dict[tuple[str, str], str] = field(init=False)
+    attachments: dict[tuple[str, str], str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.connections = {row["id"]: row for row in self.tables["connections"]}
         self.sessions = {row["id"]: row for row in self.tables["sessions"]}
         self.events = sorted(self.tables["events"], key=lambda row: row["seq"] or 0)
-        self.joins = {
+        self.attachments = {
             (row["session_id"], row["connection_id"]): row["kind"] for row in self.tables["session_connections"]
         }
 
@@ -128,7 +128,7 @@ def check_sessions(town: Town, books: Books) -> None:
             told[row["session_id"]].append(row["type"])
     for session_id, types in told.items():
         _check_story(town, books.sessions[session_id], types)
-    for session_id, connection_id in books.joins:
+    for session_id, connection_id in books.attachments:
         _check_join(town, books, session_id, connection_id)
 
 
@@ -143,7 +143,7 @@ def _check_story(town: Town, row: Row, types: list[str]) -> None:
 
 def _check_join(town: Town, books: Books, session_id: str, connection_id: str) -> None:
     session, connection = books.sessions[session_id], books.connections[connection_id]
-    kind = books.joins[session_id, connection_id]
+    kind = books.attachments[session_id, connection_id]
     if connection["user_id"] != session["user_id"]:
         town.fault(f"{session_id} of {session['user_id']} lists {connection_id}, {kind}, of {connection['user_id']}")
     if kind != "reconnect" and connection["session_id"] != session_id:

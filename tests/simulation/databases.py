@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from service.model import Clock
+from service.domain.model import Clock
 from service.store import engine_for, migrate
+from service.store.engine import Engine, Transaction
 from service.store.postgres import PostgresEngine
-from service.store.tx import Engine, Tx
 from tests.simulation.engines import Inline, Shared
 
 Open = Callable[[Clock], Engine]
@@ -89,7 +89,7 @@ class Postgres:
         return 0.0 if self._clock is None else self._clock()
 
 
-def _empty(tx: Tx) -> None:
+def _empty(tx: Transaction) -> None:
     tables = ", ".join(row["tablename"] for row in tx.all(_TABLES))
     tx.run(f"TRUNCATE {tables}")
 

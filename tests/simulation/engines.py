@@ -5,9 +5,9 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from service.model import Clock
+from service.domain.model import Clock
+from service.store.engine import Dialect, Engine, T, Transaction, Unit
 from service.store.sqlite import SqliteDialect
-from service.store.tx import Dialect, Engine, T, Tx, Unit
 
 
 class Mortal(Protocol):
@@ -33,10 +33,10 @@ class Inline:
     def dialect(self) -> Dialect:
         return self._dialect
 
-    def on_news(self, listener: Callable[[set[str]], None]) -> None:
+    def on_events(self, listener: Callable[[set[str]], None]) -> None:
         self._news.append(listener)
 
-    def on_work(self, listener: Callable[[], None]) -> None:
+    def on_jobs(self, listener: Callable[[], None]) -> None:
         self._work.append(listener)
 
     async def open(self) -> None:
@@ -46,10 +46,10 @@ class Inline:
         """The history closes it."""
 
     async def read(self, unit: Unit[T]) -> T:
-        return unit(Tx(self._connection.cursor(), self._dialect))
+        return unit(Transaction(self._connection.cursor(), self._dialect))
 
     async def write(self, unit: Unit[T]) -> T:
-        tx = Tx(self._connection.cursor(), self._dialect)
+        tx = Transaction(self._connection.cursor(), self._dialect)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             result = unit(tx)
@@ -57,9 +57,9 @@ class Inline:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
-        for tell in self._news if tx.woken else ():
-            tell(tx.woken)
-        for ask in self._work if tx.work_due else ():
+        for tell in self._news if tx.notified else ():
+            tell(tx.notified)
+        for ask in self._work if tx.jobs_due else ():
             ask()
         return result
 
@@ -75,10 +75,10 @@ class Shared:
     def dialect(self) -> Dialect:
         return self._engine.dialect
 
-    def on_news(self, listener: Callable[[set[str]], None]) -> None:
+    def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """Nobody listens live in a history."""
 
-    def on_work(self, listener: Callable[[], None]) -> None:
+    def on_jobs(self, listener: Callable[[], None]) -> None:
         """A history says when work is done."""
 
     async def open(self) -> None:
@@ -111,11 +111,11 @@ class Fragile:
     def dialect(self) -> Dialect:
         return self._engine.dialect
 
-    def on_news(self, listener: Callable[[set[str]], None]) -> None:
-        self._engine.on_news(listener)
+    def on_events(self, listener: Callable[[set[str]], None]) -> None:
+        self._engine.on_events(listener)
 
-    def on_work(self, listener: Callable[[], None]) -> None:
-        self._engine.on_work(listener)
+    def on_jobs(self, listener: Callable[[], None]) -> None:
+        self._engine.on_jobs(listener)
 
     async def open(self) -> None:
         await self._engine.open()
@@ -139,7 +139,7 @@ class Fragile:
         return written
 
     async def _tear(self, unit: Unit[T]) -> None:
-        def torn(tx: Tx) -> None:
+        def torn(tx: Transaction) -> None:
             unit(tx)
             raise Torn
 

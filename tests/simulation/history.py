@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from service.model import Clock
-from service.store.tx import Engine
+from service.domain.model import Clock
+from service.store.engine import Engine
 from tests.simulation.checks import Tally, check_log, check_provider, check_sessions, read_books
 from tests.simulation.people import People
 from tests.simulation.perils import Crash, Perils, dice

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from starlette.applications import Starlette
 
-from service.app import Wired, World, create_app
-from service.model import Clock
-from service.provider import Pace
+from service.app import Environment, Services, create_app
+from service.domain.model import Clock
+from service.provider import CallLimits
 from service.settings import Settings
-from service.store.tx import Engine
+from service.store.engine import Engine
 from tests.simulation.asgi import LOST, Answer, ask
 from tests.simulation.clocks import Clocks
 from tests.simulation.engines import Fragile
@@ -47,21 +47,21 @@ class Process:
         self._app = self._create()
 
     @property
-    def wired(self) -> Wired:
-        wired: Wired = self._app.state.wired
-        return wired
+    def services(self) -> Services:
+        services: Services = self._app.state.services
+        return services
 
     async def open(self) -> None:
         """What the lifespan does, without a background loop: a history says when work is done."""
-        await self.wired.store.engine.open()
-        self.wired.store.engine.on_work(self.wired.worker.kick)
+        await self.services.store.engine.open()
+        self.services.store.engine.on_jobs(self.services.worker.wake)
 
     async def close(self) -> None:
         """Let what runs come to its end, which for one that has died is its next moment. Only between two deeds."""
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         running = [task for task in tasks if not task.get_name().startswith("store-")]
         await asyncio.gather(*running, return_exceptions=True)
-        await self.wired.store.engine.close()
+        await self.services.store.engine.close()
 
     async def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """One request; LOST where the process ended in it."""
@@ -76,10 +76,10 @@ class Process:
         """Do what is due, and what that makes due, so many times."""
         for _ in range(rounds):
             try:
-                busy = await self.wired.worker.step()
+                busy = await self.services.worker.lease_batch()
             except Crash:
                 busy = False
-            await self.wired.worker.settle()
+            await self.services.worker.wait_for_running()
             if not busy or not self.alive:
                 return
 
@@ -108,8 +108,8 @@ class Process:
 
     def _create(self) -> Starlette:
         around = self._around
-        pace = Pace(monotonic=around.clocks.true, sleep=self._sleep, rng=around.rng)
-        world = World(
+        limits = CallLimits(monotonic=around.clocks.true, sleep=self._sleep, rng=around.rng)
+        world = Environment(
             clock=lambda: around.clocks.ours() + self._skew,
             monotonic=around.clocks.true,
             new_id=around.new_id,
@@ -117,7 +117,7 @@ class Process:
             sleep=self._doze,
             transport=Wire(around.house, self),
             engine=lambda _url, _clock: Fragile(around.open_engine(around.clocks.database), self),
-            pace=pace,
+            limits=limits,
             background=False,
         )
         return create_app(around.settings, world)

@@ -10,10 +10,10 @@ from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.postgres import running_postgres
 from tests.simulation.checks import Tally
 from tests.simulation.databases import File, Memory, Postgres
 from tests.simulation.history import Historian, Outcome
+from tests.support.postgres import running_postgres
 
 DATABASES = ("memory", "sqlite", "postgresql")
 _BATCH = 25

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.settings import Settings
-from service.store.tx import Engine
+from service.store.engine import Engine
 from tests.simulation.asgi import Answer
 from tests.simulation.clocks import Clocks
 from tests.simulation.perils import Perils, dice
@@ -49,7 +49,7 @@ class Town:
     @property
     def engine(self) -> Engine:
         """The database as the first process sees it."""
-        return self.processes[0].wired.store.engine
+        return self.processes[0].services.store.engine
 
     async def open(self, open_engine: OPEN_ENGINE) -> None:
         self._around = Surroundings(

@@ -127,5 +127,5 @@ class Verdicts:
         self.tally.reconnected += 1
         if row is None or connection_id in self._truth.removed or row["user_id"] != session["user_id"]:
             return
-        if session["invitation_id"] is not None and (session_id, connection_id) not in self._books.joins:
+        if session["invitation_id"] is not None and (session_id, connection_id) not in self._books.attachments:
             self._town.fault(f"LOST: {session_id} mended {connection_id} by invitation and does not list it")

@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from service.places import LOST_SECONDS
+from service.domain.timing import LOST_SECONDS
 from service.sandbox.deliveries import sign
 from service.sandbox.troubles import read_trouble
 from tests.simulation.provider import SECRET

@@ -20,8 +20,8 @@ from typing import Any
 import psycopg
 
 from service import __version__
-from tests.clock import Clock
-from tests.integration.houses import Street
+from tests.support.clock import Clock
+from tests.support.services import RunningServices
 from tests.upgrade.town import live
 
 RELEASED = Path(__file__).parent / "released"
@@ -74,7 +74,7 @@ def _run(path: Path, script: str) -> None:
 
 
 async def _live(folder: Path) -> dict[str, Any]:
-    street = Street(Clock(), f"sqlite:///{folder}/magiclink.db", sandbox={"data_dir": folder})
+    street = RunningServices(Clock(), f"sqlite:///{folder}/magiclink.db", sandbox={"data_dir": folder})
     await street.open()
     held = await live(street)
     await street.close()

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from service.store import engine_for, migrate, pending
-from tests.clock import Clock
 from tests.contract.sandbox_house import Wire
-from tests.integration.houses import Street, refused
-from tests.integration.people import FramePage, TopPage, check_page
-from tests.integration.streams import Listening
 from tests.integration.test_claim import claim
 from tests.integration.test_reconnect import reconnecting, repair
+from tests.support.clock import Clock
+from tests.support.people import FramePage, TopPage, check_page
+from tests.support.services import RunningServices, refused
+from tests.support.streams import Listening
 from tests.upgrade.release import RELEASED, Release, digest_of, migrations
 from tests.upgrade.town import HOST_KEY, OTHER_KEY, person
 
@@ -37,10 +37,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, release: Releas
 
 
 @pytest.fixture
-async def street(release: Release, database_url: str, tmp_path: Path) -> AsyncIterator[Street]:
+async def street(release: Release, database_url: str, tmp_path: Path) -> AsyncIterator[RunningServices]:
     """This version, started on what that one left."""
     release.restore_provider(tmp_path)
-    opened = Street(Clock(release.held["at"]), database_url, sandbox={"data_dir": tmp_path})
+    opened = RunningServices(Clock(release.held["at"]), database_url, sandbox={"data_dir": tmp_path})
     await opened.open()
     opened.host = opened.backend(HOST_KEY)
     yield opened
@@ -59,7 +59,7 @@ def unlike(told: Any, before: Any, place: str = "") -> list[str]:
     return [] if told == before else [f"{place}: {told!r} was {before!r}"]
 
 
-def page_of(street: Street, held: Wire) -> FramePage:
+def page_of(street: RunningServices, held: Wire) -> FramePage:
     """A page that was open while the service was replaced."""
     page = FramePage(street, held["session"])
     page.key = held["pageKey"]
@@ -99,18 +99,18 @@ def test_of_processes_that_migrate_at_once_one_does(kind: str, tmp_path: Path, r
 
 @pytest.mark.parametrize(("answers", "key"), [("hostAnswers", HOST_KEY), ("otherAnswers", OTHER_KEY)])
 async def test_every_address_tells_each_tenant_what_it_told(
-    street: Street, release: Release, answers: str, key: str
+    street: RunningServices, release: Release, answers: str, key: str
 ) -> None:
     host = street.backend(key)
     found = {path: unlike((await host.get(path)).json(), told) for path, told in release.held[answers].items()}
     assert {path: differences for path, differences in found.items() if differences} == {}
 
 
-async def test_another_tenants_session_is_still_not_there(street: Street, release: Release) -> None:
+async def test_another_tenants_session_is_still_not_there(street: RunningServices, release: Release) -> None:
     refused(await street.host.get(f"/v1/sessions/{release.held['otherSession']['id']}"), 404, "not_found")
 
 
-async def test_an_equal_call_gets_the_answer_that_it_got(street: Street, release: Release) -> None:
+async def test_an_equal_call_gets_the_answer_that_it_got(street: RunningServices, release: Release) -> None:
     repeated = release.held["repeated"]
     headers = {"Idempotency-Key": repeated["key"]}
     again = await street.host.post("/v1/sessions", json=repeated["body"], headers=headers)
@@ -119,7 +119,7 @@ async def test_an_equal_call_gets_the_answer_that_it_got(street: Street, release
     refused(other, 422, "idempotency_key_reused")
 
 
-async def test_addresses_that_were_given_out_open_their_pages(street: Street, release: Release) -> None:
+async def test_addresses_that_were_given_out_open_their_pages(street: RunningServices, release: Release) -> None:
     made = release.held["repeated"]["answer"]
     check_page(await TopPage(street, made).get())
     frame = FramePage(street, made)
@@ -127,7 +127,7 @@ async def test_addresses_that_were_given_out_open_their_pages(street: Street, re
     assert view["link"]["url"].startswith(street.settings.provider_pages_url)
 
 
-async def test_an_open_page_goes_on_to_its_connection(street: Street, release: Release) -> None:
+async def test_an_open_page_goes_on_to_its_connection(street: RunningServices, release: Release) -> None:
     page = page_of(street, release.held["opened"])
     async with Listening(street, page, release.held["opened"]["lastEventId"]) as stream:
         assert stream.first.type == "view"
@@ -138,7 +138,7 @@ async def test_an_open_page_goes_on_to_its_connection(street: Street, release: R
     assert (await _recorded(street, page))["evidence"]["kind"] == "invitation"
 
 
-async def _recorded(street: Street, page: FramePage) -> Wire:
+async def _recorded(street: RunningServices, page: FramePage) -> Wire:
     """The one connection that the page's session made."""
     (made,) = (await page.stored())["connections"]
     found: Wire = await street.get(f"/v1/connections/{made['id']}")
@@ -146,7 +146,7 @@ async def _recorded(street: Street, page: FramePage) -> Wire:
     return found
 
 
-async def test_the_log_goes_on_where_it_ended(street: Street, release: Release) -> None:
+async def test_the_log_goes_on_where_it_ended(street: RunningServices, release: Release) -> None:
     feed = release.held["hostAnswers"]["/v1/events?limit=100"]
     last = (await street.get("/v1/events", after=feed["next"]))["data"]
     await street.post("/v1/sessions", person(street, "ada", "acme").wants())
@@ -160,20 +160,22 @@ def _feeds(release: Release) -> list[list[Wire]]:
     return [release.held[name]["/v1/events?limit=100"]["data"] for name in ("hostAnswers", "otherAnswers")]
 
 
-async def test_a_letter_that_was_kept_is_opened_and_its_connection_recorded(street: Street, release: Release) -> None:
+async def test_a_letter_that_was_kept_is_opened_and_its_connection_recorded(
+    street: RunningServices, release: Release
+) -> None:
     page = page_of(street, release.held["finished"])
     await street.drain()
     assert (await page.stored())["status"] == "connected"
     assert (await _recorded(street, page))["evidence"]["kind"] == "invitation"
 
 
-async def test_a_link_that_was_still_to_be_made_is_made(street: Street, release: Release) -> None:
+async def test_a_link_that_was_still_to_be_made_is_made(street: RunningServices, release: Release) -> None:
     await street.drain()
     page = FramePage(street, release.held["pending"])
     assert (await page.start())["link"]["url"]
 
 
-async def test_a_call_whose_answer_was_lost_is_not_made_twice(street: Street, release: Release) -> None:
+async def test_a_call_whose_answer_was_lost_is_not_made_twice(street: RunningServices, release: Release) -> None:
     for _ in range(3):
         await street.later(61)
     assert (await street.get(f"/v1/sessions/{release.held['lost']['id']}"))["link"]["status"] == "ready"
@@ -181,7 +183,7 @@ async def test_a_call_whose_answer_was_lost_is_not_made_twice(street: Street, re
     assert names.count("vandelay") == 1
 
 
-async def test_a_claim_is_undone_and_given_to_the_other(street: Street, release: Release) -> None:
+async def test_a_claim_is_undone_and_given_to_the_other(street: RunningServices, release: Release) -> None:
     settled = release.held["settled"]
     undone = await street.host.delete(f"/v1/connections/{settled['claimed']['connection']}/claim")
     assert (undone.status_code, undone.json()["userId"]) == (200, None)
@@ -190,19 +192,19 @@ async def test_a_claim_is_undone_and_given_to_the_other(street: Street, release:
     assert given.json()["userId"] == other["userId"]
 
 
-async def test_what_was_nobodys_is_claimed(street: Street, release: Release) -> None:
+async def test_what_was_nobodys_is_claimed(street: RunningServices, release: Release) -> None:
     nobodys = release.held["settled"]["nobodys"]
     given = await claim(street, {"id": nobodys["connection"]}, nobodys["session"])
     assert (given.json()["sessionId"], given.json()["evidence"]["kind"]) == (nobodys["session"], "claimed")
 
 
-async def test_a_presumed_owner_is_overturned_by_a_claim(street: Street, release: Release) -> None:
+async def test_a_presumed_owner_is_overturned_by_a_claim(street: RunningServices, release: Release) -> None:
     bobs = await person(street, "bob", "globex").session()
     given = await claim(street, {"id": release.held["settled"]["presumed"]}, bobs["id"])
     assert given.json()["userId"] == "bob"
 
 
-async def test_a_connection_is_mended_once_more(street: Street, release: Release) -> None:
+async def test_a_connection_is_mended_once_more(street: RunningServices, release: Release) -> None:
     stored = await street.get(f"/v1/sessions/{release.held['settled']['reconnected']}")
     page = await reconnecting(street, {"id": stored["connectionId"]})
     await repair(page)
@@ -210,10 +212,10 @@ async def test_a_connection_is_mended_once_more(street: Street, release: Release
     assert (await page.finish())["status"] == "connected"
 
 
-async def test_days_later_everything_that_was_due_is_done(street: Street) -> None:
+async def test_days_later_everything_that_was_due_is_done(street: RunningServices) -> None:
     for _ in range(8):
         await street.later(11 * 3600)
-    rows = await street.wired.store.engine.read(lambda tx: tx.all("SELECT kind FROM work WHERE attempts > 0"))
+    rows = await street.services.store.engine.read(lambda tx: tx.all("SELECT kind FROM work WHERE attempts > 0"))
     assert [row["kind"] for row in rows] == []
     open_ones = await street.rows("/v1/sessions", status="created")
     assert open_ones == []

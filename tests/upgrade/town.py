@@ -7,32 +7,32 @@ from typing import Any
 
 import httpx
 
-from service.keys import DEFAULT_TENANT
-from service.ledger import WorkKind
-from service.state import digest
+from service.domain.changes import JobKind
+from service.domain.tokens import digest
+from service.usecases.api_keys import DEFAULT_TENANT
 from tests.contract.sandbox_house import Wire
-from tests.integration.houses import Street
-from tests.integration.people import FramePage, Someone
 from tests.integration.test_claim import ambiguous, claim
 from tests.integration.test_reconnect import broken, reconnecting, repair
+from tests.support.people import FramePage, User
+from tests.support.services import RunningServices
 
 HOST_KEY = "mlk_the-key-that-a-host-holds-0123456789"
 OTHER_KEY = "other-key"  # of the tenant that `Street.stranger` makes
 DAY = 86_400
 
 
-def person(street: Street, user_id: str, company: str) -> Someone:
+def person(street: RunningServices, user_id: str, company: str) -> User:
     """Somebody at this company, who speaks of its one site."""
-    return Someone(street, user_id, {"externalId": company, "name": company.title()}, [_site("hq")])
+    return User(street, user_id, {"externalId": company, "name": company.title()}, [_site("hq")])
 
 
 def _site(name: str) -> Wire:
     return {"externalId": name, "name": "Head quarters", "address": "123 Main St, San Francisco, CA 94105"}
 
 
-async def live(street: Street) -> Wire:
+async def live(street: RunningServices) -> Wire:
     """All the stories, and what the people hold in the end. The last of them are left in the middle."""
-    await street.wired.store.keys.add("key_host", DEFAULT_TENANT, "backend", digest(HOST_KEY))
+    await street.services.store.keys.add("key_host", DEFAULT_TENANT, "backend", digest(HOST_KEY))
     other = await street.stranger()
     theirs = (await other.post("/v1/sessions", json=person(street, "mallory", "evil").wants(expiresIn=DAY))).json()
     settled = await _settled(street)
@@ -50,7 +50,7 @@ async def live(street: Street) -> Wire:
     }
 
 
-async def _settled(street: Street) -> Wire:
+async def _settled(street: RunningServices) -> Wire:
     """A connection for every kind of evidence, one that is nobody's, and sessions that are over."""
     ada, bob = person(street, "ada", "acme"), person(street, "bob", "acme")
     await ada.connected(userLabel="Ada L.", metadata={"plan": "gold; 100 %"}, locale="de")
@@ -78,14 +78,14 @@ async def _settled(street: Street) -> Wire:
     }
 
 
-async def _repeated(street: Street) -> Wire:
+async def _repeated(street: RunningServices) -> Wire:
     body = person(street, "ada", "acme").wants(userEmail="ada@example.com", prefill={"country": "US"}, expiresIn=DAY)
     answer = await street.host.post("/v1/sessions", json=body, headers={"Idempotency-Key": "order-1"})
     await street.drain()
     return {"key": "order-1", "body": body, "answer": answer.json()}
 
 
-async def _in_the_middle(street: Street) -> Wire:
+async def _in_the_middle(street: RunningServices) -> Wire:
     """An open page, a letter that nobody has opened, a link that is still to be made, a call whose answer was lost."""
     page = await person(street, "ada", "acme").frame(expiresIn=DAY)
     finished = await person(street, "bob", "acme").frame(expiresIn=DAY)
@@ -105,7 +105,7 @@ async def _last_event(page: FramePage) -> str:
     return str(rows[-1]["id"])
 
 
-async def _lost(street: Street) -> Wire:
+async def _lost(street: RunningServices) -> Wire:
     """A session whose company was made at the provider, and nobody here heard of it."""
     lost: list[str] = []
 
@@ -117,14 +117,14 @@ async def _lost(street: Street) -> Wire:
     street.outgoing.after = lose
     body = person(street, "ada", "vandelay").wants(expiresIn=DAY)
     made: Wire = await street.post("/v1/sessions", body)
-    due = await street.wired.store.work.claim_one(WorkKind.PREPARE, made["id"], 90.0)
+    due = await street.services.store.queue.lease_now(JobKind.PREPARE, made["id"], 90.0)
     assert due is not None
-    await street.wired.worker.do(due)
+    await street.services.worker.run_job(due)
     assert lost
     return made
 
 
-async def _answers(street: Street, host: httpx.AsyncClient) -> dict[str, Any]:
+async def _answers(street: RunningServices, host: httpx.AsyncClient) -> dict[str, Any]:
     """What the host is told by every address that it may read."""
     await street.settled()
     answers: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import pytest
 from service.sandbox.app import create_app
 from service.sandbox.connections import PASSWORD, PROVIDER_URL, USERNAME, read_submission
 from service.sandbox.settings import Settings
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 SECRET = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"
 

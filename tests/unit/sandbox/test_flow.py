@@ -3,7 +3,7 @@
 import itertools
 
 from service.sandbox.flow import AT_MOST, LASTS_SECONDS, Flows, Opening, Visit
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 OPENING = Opening("link/a", "company", "link", prefill={"url": "https://nectarclimate.com", "country": "GB"})
 

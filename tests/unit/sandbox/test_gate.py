@@ -10,7 +10,7 @@ from service.sandbox.gate import BODY_MOST_BYTES, Gate
 from service.sandbox.journal import Journal
 from service.sandbox.settings import Settings
 from service.sandbox.world import World
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 
 class Behind:

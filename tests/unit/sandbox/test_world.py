@@ -10,7 +10,7 @@ from service.sandbox.errors import Missing
 from service.sandbox.settings import Settings
 from service.sandbox.troubles import read_trouble
 from service.sandbox.world import World
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 ACCOUNT: dict[str, Any] = {"url": PROVIDER_URL, "username": USERNAME, "password": PASSWORD}
 STRANGER = "00000000-0000-4000-8000-000000000000"

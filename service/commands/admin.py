@@ -1,0 +1,161 @@
+"""What an operator does to a deployment from a shell: migrations, API keys, `doctor`."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import itemgetter
+from time import monotonic, time  # noqa: TID251 - a shell's commands are a composition root
+from typing import Literal
+
+import httpx
+
+from service import store
+from service.domain.tokens import digest
+from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderUnauthorized, ProviderUnreachable
+from service.provider import CallLimits, Provider, ProviderAccount
+from service.settings import Settings
+from service.store.engine import Engine
+from service.store.keys import ApiKey, ApiKeyStore
+from service.usecases.api_keys import DEFAULT_TENANT
+
+KEY_PREFIX = "mlk_"
+CLOCKS_APART_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a check-up; `bad` stops a deployment from working, `note` narrows what it can do."""
+
+    level: Literal["good", "note", "bad"]
+    about: str
+    says: str
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Engine]:
+    engine = store.engine_for(settings.database_url, time)
+    await engine.open()
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+async def migrate(settings: Settings) -> Sequence[str]:
+    """The migrations that were applied. Raises Unavailable."""
+    async with _database(settings) as engine:
+        return await store.migrate(engine)
+
+
+async def create_key(settings: Settings, name: str) -> str:
+    """A new API key; only its digest is kept, so this is the one time that it can be read."""
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    async with _keys(settings) as keys:
+        await keys.add(f"key_{secrets.token_hex(12)}", DEFAULT_TENANT, name, digest(key))
+    return key
+
+
+async def all_keys(settings: Settings) -> Sequence[ApiKey]:
+    async with _keys(settings) as keys:
+        return await keys.all()
+
+
+async def revoke_key(settings: Settings, key_id: str) -> None:
+    """Raises NotFound."""
+    async with _keys(settings) as keys:
+        known = await keys.revoke(key_id)
+    if not known:
+        raise NotFound(f"There is no API key {key_id!r}; see magiclink keys list")
+
+
+@asynccontextmanager
+async def _keys(settings: Settings) -> AsyncIterator[ApiKeyStore]:
+    async with _database(settings) as engine:
+        await store.migrate(engine)
+        yield ApiKeyStore(engine, time)
+
+
+async def examine(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None = None, patience_seconds: float = 3.0
+) -> list[Finding]:
+    """Looks at everything that a deployment needs, and says how to mend what is wrong."""
+    limits = CallLimits(monotonic=monotonic, call_seconds=patience_seconds)
+    async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
+        provider = await _provider_findings(settings, http, limits)
+    return [*_settings_findings(settings), await _database_finding(settings), *provider]
+
+
+def _settings_findings(settings: Settings) -> list[Finding]:
+    findings = [Finding("good", "settings", "complete and readable")]
+    if not settings.allowed_origins:
+        says = "MAGICLINK_ALLOWED_ORIGINS is empty: no page can embed the flow, only the redirect flow works"
+        findings.append(Finding("note", "origins", says))
+    if not settings.provider_webhook_secrets:
+        says = "MAGICLINK_PROVIDER_WEBHOOK_SECRETS is empty: news come from asking alone, up to a minute later"
+        findings.append(Finding("note", "webhooks", says))
+    return findings
+
+
+async def _database_finding(settings: Settings) -> Finding:
+    try:
+        async with _database(settings) as engine:
+            pending = await store.pending(engine)
+    except MagiclinkError as exc:
+        return Finding("bad", "database", f"{exc.detail}; look at MAGICLINK_DATABASE_URL")
+    if pending:
+        return Finding("bad", "database", f"{len(pending)} migrations behind; run magiclink migrate")
+    return Finding("good", "database", "reachable and up to date")
+
+
+async def _provider_findings(settings: Settings, http: httpx.AsyncClient, limits: CallLimits) -> list[Finding]:
+    account = ProviderAccount(
+        settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
+    )
+    provider = Provider(http, account, limits)
+    try:
+        await provider.ping()
+        companies = await provider.companies()
+    except ProviderFailure as exc:
+        return [Finding("bad", "provider", _mend(exc))]
+    known = f"accepts the key, which sees {len(companies)} companies"
+    return [Finding("good", "provider", known), *_clocks(provider.provider_now, time)]
+
+
+def _clocks(provider_now: Callable[[], float | None], clock: Callable[[], float]) -> list[Finding]:
+    provider_at = provider_now()
+    apart = abs(clock() - provider_at) if provider_at is not None else 0.0
+    if apart <= CLOCKS_APART_SECONDS:
+        return []
+    says = (
+        f"this machine and the provider are {apart:.0f} seconds apart; signed webhooks fail from 300 on: set the clock"
+    )
+    return [Finding("note", "clock", says)]
+
+
+def _mend(failure: ProviderFailure) -> str:
+    if isinstance(failure, ProviderUnauthorized):
+        return "does not accept MAGICLINK_PROVIDER_API_KEY; make one in its Settings > Organization > API Keys"
+    if isinstance(failure, ProviderUnreachable):
+        return "cannot be reached; look at MAGICLINK_PROVIDER_URL and at this machine's way out"
+    return f"{failure.detail}; is MAGICLINK_PROVIDER_URL right?"
+
+
+def as_row(key: ApiKey) -> dict[str, object]:
+    """A key as it is listed."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "tenant": key.tenant,
+        "createdAt": _iso(key.created_at),
+        "revokedAt": None if key.revoked_at is None else _iso(key.revoked_at),
+    }
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+KEYS = tuple((name.upper(), itemgetter(name)) for name in ("id", "name", "tenant", "createdAt", "revokedAt"))
+FINDINGS = tuple((name.upper(), itemgetter(name)) for name in ("level", "about", "says"))

@@ -1,0 +1,233 @@
+"""A running service over HTTP, for the commands: calls, following, tables. Printing is left to `main`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx
+
+T = TypeVar("T")
+Json = dict[str, Any]
+Query = Mapping[str, str | int | None]
+Column = tuple[str, Callable[[Json], object]]
+
+LOCAL_KEY = "dev-key"
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+TIMEOUT_SECONDS = 40.0
+EVENTS_WAIT_SECONDS = 25
+PAGE_SIZE = 100
+MISSES_BORNE = 60
+ENDED = {"connected", "expired", "revoked", "failed"}
+
+
+class CommandError(Exception):
+    """One line that a person can act on."""
+
+
+class ServiceUnreachable(CommandError):
+    """Nobody answered, or not yet."""
+
+
+class ApiClient:
+    """Raises `Trouble` and nothing else."""
+
+    def __init__(self, url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise CommandError(f"{url!r} is not an address of a service; write it as http://localhost:8000 (--url).")
+        key = key or (LOCAL_KEY if parts.hostname in LOCAL_HOSTS else None)
+        if not key:
+            raise CommandError("An API key is needed: give --key or set MAGICLINK_API_KEY.")
+        if not key.isascii() or not key.isprintable():
+            raise CommandError("The API key has characters that cannot travel in a header; copy it again.")
+        self._url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+        self._http = httpx.Client(transport=transport, timeout=TIMEOUT_SECONDS, headers=headers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, query: Query | None = None) -> Json:
+        params = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        return self._call("GET", path, params=params)
+
+    def post(self, path: str, body: Json) -> Json:
+        return self._call("POST", path, json=body)
+
+    def rows(self, path: str, query: Query, most: int) -> list[Json]:
+        """Up to `most` rows of a list, over as many pages as that takes."""
+        rows: list[Json] = []
+        after: str | None = None
+        while len(rows) < most:
+            page = self.get(path, {**query, "limit": min(PAGE_SIZE, most - len(rows)), "after": after})
+            rows += self._data(page)
+            after = page.get("next")
+            if not after:
+                break
+        return rows
+
+    def events(self, after: str | None, *, wait_seconds: int = 0) -> tuple[list[Json], str | None]:
+        """The events after a cursor, and the cursor after them."""
+        page = self.get("/v1/events", {"after": after, "wait": wait_seconds or None, "limit": PAGE_SIZE})
+        rows = self._data(page)
+        return rows, page.get("next") or (str(rows[-1].get("seq")) if rows else after)
+
+    def _data(self, page: Json) -> list[Json]:
+        data = page.get("data")
+        if not isinstance(data, list):
+            raise self._stranger()
+        return data
+
+    def _stranger(self) -> CommandError:
+        return CommandError(f"{self._url} answered, but not as magiclink does. Is --url right?")
+
+    def _call(self, method: str, path: str, **request: Any) -> Json:
+        try:
+            answer = self._http.request(method, self._url + path, **request)
+        except httpx.HTTPError as exc:
+            raise ServiceUnreachable(
+                f"{self._url} does not answer. Is it running (magiclink dev), and is --url right?"
+            ) from exc
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise self._stranger()
+        if not answer.is_success:
+            raise (ServiceUnreachable if answer.status_code >= 500 else CommandError)(
+                _refusal(answer.status_code, body)
+            )
+        return body
+
+
+def _refusal(status: int, problem: Json) -> str:
+    if status == 401:
+        return "The service does not know this API key; give --key or set MAGICLINK_API_KEY."
+    errors = problem.get("errors") or []
+    details = "; ".join(f"{each.get('pointer')}: {each.get('detail')}" for each in errors)
+    message = details or problem.get("detail") or problem.get("title") or f"status {status}"
+    return f"Refused ({problem.get('code', status)}): {message}"
+
+
+def named(text: str) -> Json:
+    """A company or site from `ID`, `ID=NAME` or `ID=NAME@ADDRESS`; a UUID is the provider's own id."""
+    identity, _, rest = text.partition("=")
+    try:
+        return {"id": str(UUID(identity))}
+    except ValueError:
+        name, _, address = rest.partition("@")
+    entry = {"externalId": identity.strip(), "name": name.strip() or identity.strip()}
+    return entry | ({"address": address.strip()} if address.strip() else {})
+
+
+def session_body(*, user: str, company: str, sites: Sequence[str], link: str, **others: Any) -> Json:
+    """What `POST /v1/sessions` wants, of what was said on the command line."""
+    wanted = {"userEmail": others.get("email"), "expiresIn": others.get("expires_in")}
+    return {
+        "userId": user,
+        "company": named(company),
+        "sites": [named(site) for site in sites],
+        "link": link,
+        **{name: value for name, value in wanted.items() if value is not None},
+    }
+
+
+def watch(service: ApiClient, session: Json, pause: Callable[[], None]) -> Iterator[Json]:
+    """The session after each change, until it has ended."""
+    read = patient(lambda: service.get(f"/v1/sessions/{session['id']}"), pause)
+    seen = session
+    while seen["status"] not in ENDED:
+        pause()
+        now = read()
+        if news(seen, now):
+            yield now
+        seen = now
+
+
+def events(service: ApiClient, after: str | None, pause: Callable[[], None] | None = None) -> Iterator[Json]:
+    """The events after a cursor, oldest first; with `pause` for ever, else as far as the log goes now."""
+
+    def page() -> tuple[list[Json], str | None]:
+        return service.events(after, wait_seconds=EVENTS_WAIT_SECONDS if pause else 0)
+
+    read = patient(page, pause) if pause else page
+    while True:
+        rows, after = read()
+        yield from rows
+        if not pause and len(rows) < PAGE_SIZE:
+            return
+
+
+def patient(read: Callable[[], T], pause: Callable[[], None]) -> Callable[[], T]:
+    """The same, but a service that restarts is waited for, a minute or so."""
+
+    def waiting() -> T:
+        for _ in range(MISSES_BORNE):
+            try:
+                return read()
+            except ServiceUnreachable:
+                pause()
+        return read()
+
+    return waiting
+
+
+def news(before: Json, now: Json) -> list[str]:
+    """What a person who follows a session wants to read about a change."""
+    known = {(row["id"], row.get("status")) for row in before.get("connections") or []}
+    changed = [row for row in now.get("connections") or [] if (row["id"], row.get("status")) not in known]
+    link = now.get("link") or {}
+    lines = [f"link {link.get('kind')} {link.get('status')}"] if before.get("link") != now.get("link") else []
+    lines += [f"connection {row['id']} {row.get('status')}" for row in changed]
+    lines += [f"session {now['status']}"] if before["status"] != now["status"] else []
+    return lines
+
+
+def table(columns: Sequence[Column], rows: Sequence[Json], *, heading: bool = True) -> str:
+    """Plain text in columns; what strangers named cannot steer the terminal."""
+    lines = [[_plain(read(row)) for _, read in columns] for row in rows]
+    if heading:
+        lines.insert(0, [name for name, _ in columns])
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _plain(value: object) -> str:
+    text = "-" if value is None or value == "" else str(value)
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+SESSIONS: Sequence[Column] = (
+    ("SESSION", lambda row: row.get("id")),
+    ("USER", lambda row: row.get("userId")),
+    ("STATUS", lambda row: row.get("status")),
+    ("LINK", lambda row: f"{row['link'].get('kind') or '-'} {row['link'].get('status')}" if row.get("link") else None),
+    ("COMPANY", lambda row: (row.get("company") or {}).get("externalId") or (row.get("company") or {}).get("id")),
+    ("CREATED", lambda row: row.get("createdAt")),
+    ("EXPIRES", lambda row: row.get("expiresAt")),
+)
+CONNECTIONS: Sequence[Column] = (
+    ("CONNECTION", lambda row: row.get("id")),
+    ("USER", lambda row: row.get("userId")),
+    ("STATUS", lambda row: row.get("status")),
+    ("PROVIDER", lambda row: (row.get("provider") or {}).get("name") or (row.get("provider") or {}).get("url")),
+    ("EVIDENCE", lambda row: (row.get("evidence") or {}).get("kind")),
+    ("RECORDED", lambda row: row.get("recordedAt")),
+)
+EVENTS: Sequence[Column] = (
+    ("AT", lambda row: row.get("at")),
+    ("EVENT", lambda row: str(row.get("type")).ljust(26)),
+    ("SESSION", lambda row: row.get("sessionId")),
+    ("CONNECTION", lambda row: row.get("connectionId")),
+    ("USER", lambda row: row.get("userId")),
+)

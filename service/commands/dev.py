@@ -1,0 +1,229 @@
+"""Runs the service, the sandbox and the demo host app, alone or side by side in one process.
+
+`dev` needs no configuration: what the environment lacks is filled in here, and its secrets are kept in the data folder.
+"""
+
+import base64
+import json
+import logging
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import time as clock  # noqa: TID251 - here the clocks are given out
+from typing import Any, Self
+
+import service.app
+import service.demo.app
+import service.sandbox.app
+import service.sandbox.settings
+import service.settings
+from service.commands.server import AppServer, CannotStart, Listener, listen, run
+from service.demo.settings import DemoSettings
+from service.telemetry import logs
+
+Environ = Mapping[str, str]
+Print = Callable[[str], object]
+SERVICE_PORT, SANDBOX_PORT, DEMO_PORT = 8000, 9000, 8080
+
+
+@dataclass(frozen=True)
+class DevOptions:
+    """The options of `magiclink dev`; None where one was not given."""
+
+    port: int | None = None
+    sandbox_port: int | None = None
+    host_port: int | None = None
+    data_dir: Path | None = None
+    data_delay: float | None = None
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports that are listened on."""
+
+    service: int
+    sandbox: int
+    demo: int
+
+
+def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
+    try:
+        return read(environ)
+    except service.sandbox.settings.BadSettings as exc:
+        raise CannotStart(str(exc)) from exc
+
+
+def serve(environ: Environ, host: str | None, port: int, say: Print) -> None:
+    """Run the service alone."""
+    settings = _read(service.settings.read, environ)
+    logs.configure(sys.stderr, _secrets(settings))
+    with listen(_host(environ, host), port, "--port") as listener:
+        greeting = f"magiclink listens on {listener.address}, and is {settings.public_url} to browsers."
+        run(lambda: [AppServer(service.app.create_app(settings), listener)], lambda: say(greeting))
+
+
+def sandbox(environ: Environ, host: str | None, port: int, say: Print) -> None:
+    """Run the sandbox alone."""
+    settings = _read(service.sandbox.settings.read, environ)
+    with listen(_host(environ, host), port, "--port") as listener:
+        greeting = f"The sandbox listens on {listener.address}, and is {settings.public_url} to browsers."
+        run(lambda: [_sandbox(settings, listener)], lambda: say(greeting))
+
+
+def _sandbox(settings: service.sandbox.settings.Settings, listener: Listener) -> AppServer:
+    """The sandbox has a clock of its own, so uvicorn must not write the `Date` header."""
+    try:
+        return AppServer(service.sandbox.app.create_app(settings, clock=clock), listener, date_header=False)
+    except OSError as exc:
+        raise CannotStart(f"SANDBOX_DATA_DIR {settings.data_dir} cannot be used: {exc}.") from exc
+
+
+def _host(environ: Environ, host: str | None) -> str:
+    """A platform that sets PORT reaches the process from outside."""
+    return host or ("0.0.0.0" if environ.get("PORT") else "127.0.0.1")  # noqa: S104
+
+
+def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None) -> None:
+    """Run all three, on three origins, until a signal."""
+    with (
+        listen("localhost", _or(flags.port, SERVICE_PORT), "--port") as on_service,
+        listen("127.0.0.1", _or(flags.sandbox_port, SANDBOX_PORT), "--sandbox-port") as on_sandbox,
+        listen("127.0.0.1", _or(flags.host_port, DEMO_PORT), "--host-port") as on_demo,
+    ):
+        setup = DevSetup.of(flags, environ, Ports(on_service.port, on_sandbox.port, on_demo.port))
+        logs.configure(sys.stderr, _secrets(setup.service_settings), logging.WARNING)
+
+        def servers() -> list[AppServer]:
+            return [
+                _sandbox(setup.sandbox_settings, on_sandbox),
+                AppServer(service.app.create_app(setup.service_settings), on_service),
+                AppServer(service.demo.app.create_app(setup.demo), on_demo),
+            ]
+
+        def started() -> None:
+            say(greeting(setup))
+            if open_page:
+                open_page(setup.demo.own_url)
+
+        run(servers, started)
+
+
+def _secrets(settings: service.settings.Settings) -> list[str]:
+    single = (settings.provider_api_key, settings.api_key, settings.metrics_key)
+    return [*settings.secret_keys, *settings.provider_webhook_secrets, *(each for each in single if each)]
+
+
+def _or(given: int | None, otherwise: int) -> int:
+    return otherwise if given is None else given
+
+
+@dataclass(frozen=True)
+class DevSetup:
+    """The settings of each of the three apps."""
+
+    folder: Path
+    service_settings: service.settings.Settings
+    sandbox_settings: service.sandbox.settings.Settings
+    demo: DemoSettings
+
+    @classmethod
+    def of(cls, flags: DevOptions, environ: Environ, ports: Ports) -> Self:
+        folder = flags.data_dir or Path(".magiclink")
+        kept = stored_secrets(folder)
+        complete = complete_environ(flags, environ, ports, folder, kept)
+        service_settings = _read(service.settings.read, complete)
+        demo = DemoSettings(
+            service_url=f"http://localhost:{ports.service}",
+            public_service_url=service_settings.public_url,
+            api_key=service_settings.api_key or "",
+            own_url=f"http://127.0.0.1:{ports.demo}",
+            secret=kept["demo_secret"],
+        )
+        return cls(folder, service_settings, _read(service.sandbox.settings.read, complete), demo)
+
+
+def greeting(setup: DevSetup) -> str:
+    return (
+        f"\n  Demo host app  {setup.demo.own_url}\n"
+        f"  Service        {setup.service_settings.public_url}   API key: {setup.demo.api_key}\n"
+        f"  Sandbox        {setup.sandbox_settings.public_url}\n\n"
+        f"  Open the demo host app, sign in, and connect a utility account.\n"
+        f"  Data is kept in {setup.folder}. Ctrl-C stops.\n"
+    )
+
+
+def stored_secrets(folder: Path) -> dict[str, str]:
+    """Return the secrets of this folder, created at the first start."""
+    path = folder / "secrets.json"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(_fresh_secrets(), indent=2), encoding="utf-8")
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {name: str(kept[name]) for name in _fresh_secrets()}
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        raise CannotStart(f"Cannot keep secrets in {path}; mend or remove it, or choose another --data-dir.") from exc
+
+
+def _fresh_secrets() -> dict[str, str]:
+    return {
+        "secret_key": secrets.token_urlsafe(32),
+        "webhook_secret": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        "demo_secret": secrets.token_urlsafe(32),
+    }
+
+
+def complete_environ(
+    flags: DevOptions, environ: Environ, ports: Ports, folder: Path, kept: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment of the apps: what is missing is filled in, and flags beat what is there."""
+    complete = {name: value for name, value in environ.items() if value}
+    urls = f"http://localhost:{ports.service}", f"http://127.0.0.1:{ports.sandbox}", f"http://127.0.0.1:{ports.demo}"
+    given = _from_flags(flags, urls, folder)
+    complete |= {name: value for name, value in given.items() if value is not None}
+    for name, value in _defaults(complete, urls, folder, kept).items():
+        if not complete.get(f"{name}_FILE"):
+            complete.setdefault(name, value)
+    origins = (urls[2], *flags.origins, complete.get("MAGICLINK_ALLOWED_ORIGINS", ""))
+    complete["MAGICLINK_ALLOWED_ORIGINS"] = ",".join(origin for origin in origins if origin)
+    return complete
+
+
+def _from_flags(flags: DevOptions, urls: tuple[str, str, str], folder: Path) -> dict[str, str | None]:
+    moved = flags.sandbox_port is not None
+    return {
+        "MAGICLINK_PUBLIC_URL": urls[0] if flags.port is not None else None,
+        "MAGICLINK_PROVIDER_URL": f"{urls[1]}/v2.2" if moved else None,
+        "MAGICLINK_PROVIDER_PAGES_URL": urls[1] if moved else None,
+        "SANDBOX_PUBLIC_URL": urls[1] if moved else None,
+        "MAGICLINK_DATABASE_URL": _database_url(folder) if flags.data_dir else None,
+        "SANDBOX_DATA_DIR": str(folder / "sandbox") if flags.data_dir else None,
+        "SANDBOX_DATA_DELAY": None if flags.data_delay is None else str(flags.data_delay),
+    }
+
+
+def _defaults(complete: Environ, urls: tuple[str, str, str], folder: Path, kept: Mapping[str, str]) -> dict[str, str]:
+    webhook_secret = complete.get("SANDBOX_WEBHOOK_SECRET", kept["webhook_secret"])
+    return {
+        "MAGICLINK_SECRET_KEYS": kept["secret_key"],
+        "MAGICLINK_PUBLIC_URL": urls[0],
+        "MAGICLINK_DATABASE_URL": _database_url(folder),
+        "MAGICLINK_PROVIDER_URL": f"{urls[1]}/v2.2",
+        "MAGICLINK_PROVIDER_PAGES_URL": urls[1],
+        "MAGICLINK_PROVIDER_API_KEY": complete.get("SANDBOX_API_KEY", "sandbox-key"),
+        "MAGICLINK_PROVIDER_WEBHOOK_SECRETS": webhook_secret,
+        "MAGICLINK_API_KEY": "dev-key",
+        "SANDBOX_PUBLIC_URL": urls[1],
+        "SANDBOX_DATA_DIR": str(folder / "sandbox"),
+        "SANDBOX_WEBHOOK_URL": f"{urls[0]}/webhooks/nectar",
+        "SANDBOX_WEBHOOK_SECRET": webhook_secret,
+    }
+
+
+def _database_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'magiclink.db'}"

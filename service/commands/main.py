@@ -1,0 +1,264 @@
+"""The options and the output of every command. What they do is in `dev`, `admin` and `api_client`."""
+
+import asyncio
+import json
+import os
+import time
+import webbrowser
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial, update_wrapper
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import httpx
+
+from service import __version__
+from service.commands import api_client
+from service.errors import MagiclinkError
+from service.settings import Settings, read
+
+
+class OneLine(click.ClickException):
+    """A failure as one line on standard error; exit code 1."""
+
+    def format_message(self) -> str:
+        return self.message
+
+
+class Commands(click.Group):
+    """Shows known errors as one line, and lists the commands in the README's order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (api_client.CommandError, MagiclinkError) as exc:
+            raise OneLine(str(exc)) from exc
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(130) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="magiclink")
+def main() -> None:
+    """Connect utility accounts through Nectar: recorded once, for the right user."""
+
+
+def _dev_module() -> ModuleType:
+    from service.commands import dev  # noqa: PLC0415 - loads all three apps, which most commands do not need
+
+    return dev
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the service.  [default: 8000]")
+@click.option("--sandbox-port", type=click.IntRange(0, 65535), help="Port of the sandbox.  [default: 9000]")
+@click.option("--host-port", type=click.IntRange(0, 65535), help="Port of the demo host app.  [default: 8080]")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="[default: .magiclink]")
+@click.option("--data-delay", type=click.FloatRange(0, 30), help="Seconds that sample bills take.  [default: 5]")
+@click.option("--allow-origin", "origins", multiple=True, help="A further host app's origin; repeatable.")
+@click.option("--open", "open_it", is_flag=True, help="Open the demo host app in a browser.")
+def dev(*, open_it: bool, **flags: Any) -> None:
+    """Run everything side by side; nothing to configure."""
+    module = _dev_module()
+    module.dev(module.DevOptions(**flags), os.environ, click.echo, webbrowser.open if open_it else None)
+
+
+host_option = click.option("--host", help="Address to listen on.  [default: 127.0.0.1, or 0.0.0.0 where PORT is set]")
+
+
+@main.command()
+@host_option
+@click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True)
+def serve(host: str | None, port: int) -> None:
+    """Run the service alone, from the environment."""
+    _dev_module().serve(os.environ, host, port, click.echo)
+
+
+@main.command()
+@host_option
+@click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=9000, show_default=True)
+def sandbox(host: str | None, port: int) -> None:
+    """Run the sandbox alone, from the environment."""
+    _dev_module().sandbox(os.environ, host, port, click.echo)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database up to date."""
+    admin, settings = _deployment()
+    applied = asyncio.run(admin.migrate(settings))
+    click.echo("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
+
+
+def _deployment() -> tuple[ModuleType, Settings]:
+    from service.commands import admin  # noqa: PLC0415 - loads the database and the provider, as above
+
+    return admin, read(os.environ)
+
+
+def over_http(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command a running service: `--url`, `--key` and a client as first argument."""
+
+    @click.option(
+        "--url",
+        "--base-url",
+        "url",
+        envvar="MAGICLINK_PUBLIC_URL",
+        default="http://localhost:8000",
+        show_default=True,
+        show_envvar=True,
+        help="Where the service runs.",
+    )
+    @click.option(
+        "--key",
+        "--api-key",
+        "key",
+        envvar="MAGICLINK_API_KEY",
+        show_envvar=True,
+        help="API key; dev-key where the service is local.",
+    )
+    @click.pass_obj
+    def connected(transport: httpx.BaseTransport | None, /, url: str, key: str | None, **options: Any) -> None:
+        with api_client.ApiClient(url, key, transport) as service:
+            command(service, **options)
+
+    return update_wrapper(connected, command)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+limit = click.option("--limit", type=click.IntRange(1, 10_000), default=25, show_default=True, help="Rows at most.")
+
+
+def show(columns: Any, rows: list[api_client.Json], *, as_json: bool, nothing: str) -> None:
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        click.echo(nothing, err=True)
+        return
+    click.echo(api_client.table(columns, rows))
+
+
+@main.command()
+@click.option("--user", required=True, help="Your own id of the end user.")
+@click.option("--company", required=True, help="ID, ID=NAME, or the provider's UUID.")
+@click.option("--site", "sites", multiple=True, required=True, help="ID, ID=NAME or ID=NAME@ADDRESS; repeatable.")
+@click.option("--link", type=click.Choice(["auto", "magic_link", "invitation"]), default="auto", show_default=True)
+@click.option("--email", help="Becomes the invitation's allowed and owner e-mail.")
+@click.option("--expires-in", type=click.IntRange(60, 2_592_000), help="Seconds; one hour unless told otherwise.")
+@click.option("--open", "open_it", is_flag=True, help="Open the URL in a browser.")
+@click.option("--wait", is_flag=True, help="Follow the session to its end; exit code 1 unless it ends connected.")
+@as_json
+@over_http
+def link(service: api_client.ApiClient, *, open_it: bool, wait: bool, as_json: bool, **wanted: Any) -> None:
+    """Make a session and print its URL."""
+    session = service.post("/v1/sessions", api_client.session_body(**wanted))
+    click.echo(json.dumps(session) if as_json else session["redirectUrl"])
+    click.echo(f"Session {session['id']} for {session['userId']}, open until {session['expiresAt']}.", err=True)
+    if open_it:
+        webbrowser.open(session["redirectUrl"])
+    if wait:
+        _follow(service, session, as_json=as_json)
+
+
+def _follow(service: api_client.ApiClient, session: api_client.Json, *, as_json: bool) -> None:
+    last = session
+    for now in api_client.watch(service, session, partial(time.sleep, 1)):
+        for line in [json.dumps(now)] if as_json else api_client.news(last, now):
+            click.echo(line)
+        last = now
+    if last["status"] != "connected":
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.option("--user", help="Only this user's.")
+@click.option("--status", help="Only those with this status.")
+@click.option("--company", help="Only this company's (the provider's UUID).")
+@limit
+@as_json
+@over_http
+def sessions(service: api_client.ApiClient, *, user: str, status: str, company: str, limit: int, as_json: bool) -> None:
+    """List sessions, newest first."""
+    query = {"userId": user, "status": status, "companyId": company}
+    show(api_client.SESSIONS, service.rows("/v1/sessions", query, limit), as_json=as_json, nothing="No sessions.")
+
+
+@main.command()
+@click.option("--user", help="Only this user's.")
+@click.option("--status", help="Only those with this status.")
+@click.option("--company", help="Only this company's (the provider's UUID).")
+@limit
+@as_json
+@over_http
+def connections(
+    service: api_client.ApiClient, *, user: str, status: str, company: str, limit: int, as_json: bool
+) -> None:
+    """List recorded connections, newest first."""
+    query = {"userId": user, "status": status, "companyId": company}
+    rows = service.rows("/v1/connections", query, limit)
+    show(api_client.CONNECTIONS, rows, as_json=as_json, nothing="No connections.")
+
+
+@main.command()
+@click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--after", help="Begin after this event's cursor.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@over_http
+def events(service: api_client.ApiClient, *, follow: bool, after: str | None, as_json: bool) -> None:
+    """Print everything that happened, oldest first."""
+    for row in api_client.events(service, after, partial(time.sleep, 1) if follow else None):
+        click.echo(json.dumps(row) if as_json else api_client.table(api_client.EVENTS, [row], heading=False))
+
+
+@main.group()
+def keys() -> None:
+    """API keys: shown once, stored hashed."""
+
+
+@keys.command()
+@click.argument("name")
+def create(name: str) -> None:
+    """Make a key and print it, this once."""
+    admin, settings = _deployment()
+    click.echo(asyncio.run(admin.create_key(settings, name)))
+    click.echo("Keep it: it cannot be shown again.", err=True)
+
+
+@keys.command("list")
+@as_json
+def list_keys(*, as_json: bool) -> None:
+    """List the keys, oldest first; never the keys themselves."""
+    admin, settings = _deployment()
+    show(
+        admin.KEYS,
+        [admin.as_row(key) for key in asyncio.run(admin.all_keys(settings))],
+        as_json=as_json,
+        nothing="No keys.",
+    )
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+def revoke(key_id: str) -> None:
+    """End a key, within five seconds everywhere."""
+    admin, settings = _deployment()
+    asyncio.run(admin.revoke_key(settings, key_id))
+    click.echo(f"{key_id} is revoked.")
+
+
+@main.command()
+@as_json
+def doctor(*, as_json: bool) -> None:
+    """Check the configuration against the real provider, and say what is wrong and how to mend it."""
+    admin, settings = _deployment()
+    findings = [asdict(finding) for finding in asyncio.run(admin.examine(settings))]
+    show(admin.FINDINGS, findings, as_json=as_json, nothing="")
+    if "bad" in [finding["level"] for finding in findings]:
+        raise click.exceptions.Exit(1)

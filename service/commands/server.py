@@ -1,0 +1,188 @@
+"""One process and the ASGI apps that it serves: listen, start in order, stop in the opposite order."""
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import Callable, Generator, Sequence
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from starlette.applications import Starlette
+
+from service.errors import BadSettings
+
+_SHUTDOWN_SECONDS = 5
+BACKLOG = 2048
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class CannotStart(BadSettings):
+    """The machine does not allow it: a port is taken, or a folder cannot be written."""
+
+
+class Listener:
+    """Open sockets on one port; closed when the block that holds it ends."""
+
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        self.sockets = sockets
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for each in self.sockets:
+            each.close()
+
+    @property
+    def port(self) -> int:
+        return int(self.sockets[0].getsockname()[1])
+
+    @property
+    def address(self) -> str:
+        return f"{self.sockets[0].getsockname()[0]}:{self.port}"
+
+
+class AppServer(uvicorn.Server):
+    """An app on its own sockets. The process handles signals, and open streams do not delay the shutdown."""
+
+    def __init__(self, app: Starlette, listener: Listener, *, date_header: bool = True) -> None:
+        self.app = app
+        self.listener = listener
+        self.ready = asyncio.Event()
+        # `serve_app` runs the lifespan, so that an error in it is raised and not only logged.
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                access_log=False,
+                log_config=None,  # logging is configured for the whole process
+                log_level="warning",
+                date_header=date_header,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+            )
+        )
+
+    async def serve_app(self) -> None:
+        async with self.app.router.lifespan_context(self.app):
+            await self.serve(self.listener.sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # An event stream has no end of its own: uvicorn would wait its whole grace period for it.
+        if drain := getattr(self.app.state, "drain", None):
+            drain()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def listen(host: str, port: int, option: str) -> Listener:
+    """Bind every address of the host on one port; 0 takes a free one. Raises CannotStart, which names the option."""
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in _addresses(host):
+            bound = bind(family, address, sockets[0].getsockname()[1] if sockets else port)
+            sockets += [bound] if bound else []
+    except OSError as exc:
+        Listener(sockets).close()
+        raise CannotStart(_why_not(exc, host, port, option)) from exc
+    if not sockets:
+        raise CannotStart(f"{host} is not an address of this machine.")
+    return Listener(sockets)
+
+
+def _addresses(host: str) -> list[tuple[int, str]]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((int(each[0]), str(each[4][0])) for each in found))
+
+
+def bind(family: int, address: str, port: int) -> socket.socket | None:
+    """Return a listening socket; None where the machine lacks the address, as `::1` where IPv6 is switched off."""
+    try:
+        bound = socket.socket(family)
+    except OSError:
+        return None
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((address, port))
+        bound.listen(BACKLOG)
+    except OSError as exc:
+        bound.close()
+        if exc.errno == errno.EADDRNOTAVAIL:
+            return None
+        raise
+    return bound
+
+
+def _why_not(exc: OSError, host: str, port: int, option: str) -> str:
+    if exc.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is taken by another program; choose another with {option}."
+    if exc.errno == errno.EACCES:
+        return f"Port {port} needs rights that this user does not have; choose one above 1023 with {option}."
+    return f"Cannot listen on {host}, port {port} ({option}): {exc.strerror or exc}."
+
+
+def run(create_servers: Callable[[], Sequence[AppServer]], started: Callable[[], object]) -> None:
+    """Start the servers in order and serve until SIGINT or SIGTERM; raise the error that one of them ended with.
+
+    They stop in the opposite order, one after the other: an app that calls another finds it there until the end.
+    """
+    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        runner.run(_run(create_servers, started))
+
+
+async def _run(create_servers: Callable[[], Sequence[AppServer]], started: Callable[[], object]) -> None:
+    servers = create_servers()
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    before = {each: signal.signal(each, lambda *_: loop.call_soon_threadsafe(_stop, servers, stop)) for each in SIGNALS}
+    running: list[asyncio.Task[None]] = []
+    try:
+        for server in servers:
+            running.append(asyncio.create_task(server.serve_app()))
+            await _first(running, server.ready, stop)
+        if all(server.ready.is_set() for server in servers) and not stop.is_set():
+            started()
+        await _first(running, stop)
+    finally:
+        for server, task in reversed(list(zip(servers, running, strict=False))):
+            server.should_exit = True
+            await asyncio.wait([task])
+        results = await asyncio.gather(*running, return_exceptions=True)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _first(running: Sequence[asyncio.Task[None]], *events: asyncio.Event) -> None:
+    """Wait until one of the events is set or one of the running tasks has ended."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait([*running, *waits], return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+
+
+def _stop(servers: Sequence[AppServer], stop: asyncio.Event) -> None:
+    """A first signal drains; a second one stops at once."""
+    for server in servers:
+        server.force_exit = stop.is_set()
+    stop.set()

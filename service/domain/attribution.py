@@ -1,0 +1,114 @@
+"""Whose connection is it: facts in, verdict out. Pure; every input is a set, so order cannot matter.
+
+Invitations are exact: the provider lists what each one created. Magic links are not: the provider never reports which
+link created a connection, so its owner is only ever presumed, and only when nobody else could have created it.
+
+Reference: docs/attribution.md states every rule with the scenario that forces it.
+"""
+
+from collections.abc import Iterable
+
+from service.domain.changes import OwnInvitation
+from service.domain.model import (
+    Candidate,
+    Claim,
+    ConnectionFacts,
+    EvidenceKind,
+    ProviderSnapshot,
+    ReportedConnection,
+    ReportedInvitation,
+    Reveal,
+    Verdict,
+)
+from service.domain.timing import SETTLE_SECONDS, UNCERTAINTY_SECONDS, UNDECIDED_SECONDS
+
+
+def judge(facts: ConnectionFacts) -> Verdict:
+    """The verdict that all facts together give."""
+    named = frozenset(naming.candidate for naming in facts.namings)
+    ours = frozenset(candidate for candidate in named if candidate is not None)
+    if len(ours) == len(named) == 1:
+        return Verdict(EvidenceKind.INVITATION, next(iter(ours)))
+    claim = _standing_claim(facts)
+    if claim is not None and ours <= {claim.candidate}:
+        return Verdict(EvidenceKind.CLAIMED, claim.candidate)
+    # An invitation made elsewhere, or two that contradict each other: certainly no magic link, so nobody is presumed.
+    return Verdict(candidates=ours) if named else _sole_candidate(facts)
+
+
+def judge_again(before: Verdict | None, facts: ConnectionFacts) -> Verdict:
+    """Judge, but keep a presumed owner that was announced: only an invitation or a claim overturns it.
+
+    Otherwise a page started within the uncertainty after a connection was recorded would take it from its owner.
+    """
+    now = judge(facts)
+    overturns = bool(facts.namings) or now.kind is EvidenceKind.CLAIMED
+    return now if before is None or not before.presumed or overturns else before
+
+
+def rules_out_invitations(
+    connection: ReportedConnection, snapshot: ProviderSnapshot, unlisted: Iterable[OwnInvitation] = ()
+) -> bool:
+    """Whether this complete snapshot shows that no invitation can still name the connection.
+
+    An invitation is used first and names what it created later. In between, somebody else's magic link would look like
+    the only candidate. So where any invitation (ours or not) could have been used, only a snapshot well after the
+    creation counts, in which every such invitation has named as many connections as it has uses. An invitation of ours
+    that the list leaves out (`unlisted`) proves nothing until it appears, unless it had ended before.
+    """
+    if any(_was_usable(invitation, connection) for invitation in unlisted):
+        return False
+    usable = [invitation for invitation in snapshot.invitations if _could_have_created(invitation, connection)]
+    if not usable:
+        return snapshot.provider_at >= connection.provider_created_at - UNCERTAINTY_SECONDS
+    if snapshot.provider_at < connection.provider_created_at + SETTLE_SECONDS:
+        return False
+    return all(len(i.created) >= i.use_count and connection.id not in i.created for i in usable)
+
+
+def stays_undecided(connection: ReportedConnection, snapshot: ProviderSnapshot) -> bool:
+    """Whether a whole day was waited: nobody is presumed then, and the connection is announced as ambiguous."""
+    return snapshot.provider_at >= connection.provider_created_at + UNDECIDED_SECONDS
+
+
+def claim_refusal(facts: ConnectionFacts, candidate: Candidate) -> str | None:
+    """Why the host may not claim the connection for this session, or None if it may."""
+    verdict = judge(facts)
+    if any(naming.candidate not in {None, candidate} for naming in facts.namings):
+        return "an invitation shows that another session made this connection"
+    if verdict.owner is not None and not verdict.presumed and verdict.owner != candidate:
+        return "this connection is already attributed"
+    return None
+
+
+def _standing_claim(facts: ConnectionFacts) -> Claim | None:
+    standing = [claim for claim in facts.claims if not claim.undone]
+    return min(standing, key=lambda claim: (claim.at, claim.candidate.session_id), default=None)
+
+
+def _sole_candidate(facts: ConnectionFacts) -> Verdict:
+    reveals = [r for r in facts.reveals if r.provider_at <= facts.provider_created_at + UNCERTAINTY_SECONDS]
+    candidates = frozenset(reveal.candidate for reveal in reveals)
+    able = [reveal for reveal in reveals if not _revoked_before(reveal, facts.provider_created_at)]
+    users = {(candidate.tenant, candidate.user_id) for candidate in candidates}
+    # A revoked link still makes its user a candidate: it may have been copied before, and a second user rules out both.
+    if not able or len(users) > 1 or not facts.cleared:
+        return Verdict(candidates=candidates, waiting=not (facts.cleared or facts.unclear))
+    latest = max(able, key=lambda reveal: (reveal.provider_at, reveal.candidate.session_id))
+    return Verdict(EvidenceKind.SOLE_CANDIDATE, latest.candidate, presumed=True, candidates=candidates)
+
+
+def _revoked_before(reveal: Reveal, created_at: float) -> bool:
+    # Within the uncertainty the revocation wins: what a revoked link may have created is nobody's.
+    return reveal.provider_revoked_at is not None and reveal.provider_revoked_at <= created_at + UNCERTAINTY_SECONDS
+
+
+def _was_usable(invitation: OwnInvitation, connection: ReportedConnection) -> bool:
+    from_at = invitation.provider_given_at - UNCERTAINTY_SECONDS
+    return from_at <= connection.provider_created_at <= invitation.provider_ends_at + UNCERTAINTY_SECONDS
+
+
+def _could_have_created(invitation: ReportedInvitation, connection: ReportedConnection) -> bool:
+    if invitation.edits is not None:
+        return False
+    return invitation.provider_created_at <= connection.provider_created_at + UNCERTAINTY_SECONDS

@@ -1,0 +1,167 @@
+"""What a decision reads in one transaction, and what it writes in the same one.
+
+A decision is a pure function from `Session` or `CompanyRecords` to `Changes`. The store reads the first under a row
+lock, calls the function and writes the second, in one transaction. So no event is written for something that did not
+happen, and a decision does no I/O.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service.domain.events import NewEvent
+from service.domain.model import (
+    Company,
+    Connection,
+    ConnectionId,
+    EvidenceKind,
+    InvitationId,
+    Link,
+    Session,
+    SessionId,
+    Tenant,
+    UserId,
+)
+
+
+class FactKind(StrEnum):
+    """What can count for or against an owner of a connection. Facts are appended and never changed or deleted."""
+
+    LISTED = "listed"  # of a company: its connections were listed before it was given its first link
+    PRIOR = "prior"  # of a connection: it was in that list, so it is older than this service
+    REVEALED = "revealed"  # of a session: its magic link was shown to a page
+    REVOKED = "revoked"  # of a session: its magic link was revoked by the host
+    NAMED = "named"  # of a connection: an invitation lists it as created
+    CLEARED = "cleared"  # of a connection: a snapshot shows that no invitation can still name it
+    UNCLEAR = "unclear"  # of a connection: no snapshot of a whole day could show that
+    CLAIMED = "claimed"  # of a connection: the host settled it for a session
+    UNCLAIMED = "unclaimed"  # the claim with the same nonce was undone
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact. The same fact written twice is one row: its identity is everything but its time and its actor.
+
+    `actor` is the id of the API key with which a claim was made or undone.
+    """
+
+    kind: FactKind
+    connection_id: ConnectionId | None = None
+    session_id: SessionId | None = None
+    invitation_id: InvitationId | None = None
+    provider_at: float | None = None
+    nonce: str = ""
+    actor: str | None = None
+
+
+class JobKind(StrEnum):
+    """What a worker can do; a job's `ref` is the id of the row that it is for."""
+
+    PREPARE = "prepare"  # a session: make its link
+    RECONCILE = "reconcile"  # a company: poll the provider and record
+    EXPIRE = "expire"  # a session: expire it when its time is over
+    PRESENCE = "presence"  # a session: notice that its page disappeared
+    WITHDRAW = "withdraw"  # a session: revoke its invitations at the provider
+    SWEEP = "sweep"  # a session: revoke invitations whose answers were lost
+    WEBHOOK = "webhook"  # a stored webhook: process it
+    DOCUMENTS = "documents"  # a connection: count its documents
+    PURGE = "purge"  # delete what is no longer kept
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Run `kind` for `ref` in `in_seconds`. Where the same job is already due earlier, that time stays."""
+
+    kind: JobKind
+    ref: str
+    in_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedJob:
+    """A job that one worker holds until its lease ends; `lease` is the token that finishing it needs."""
+
+    kind: JobKind
+    ref: str
+    attempts: int
+    lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """The connection is attached to the session, for this reason."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+    kind: EvidenceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Detachment:
+    """The connection is no longer attached to the session: its verdict was overturned or undone."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedIntent:
+    """The creating call with the intent `ref` gave the session this invitation, valid for `lifetime_seconds`."""
+
+    ref: str
+    session_id: SessionId
+    link: Link
+    lifetime_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Everything that one transaction writes. Sessions and connections are as they shall be afterwards.
+
+    With `completed_intent`, all of it is written only while that intent may still be answered (ANSWER_SECONDS):
+    an answer that comes later changes nothing.
+    """
+
+    sessions: tuple[Session, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    events: tuple[NewEvent, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    detachments: tuple[Detachment, ...] = ()
+    completed_intent: CompletedIntent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFact:
+    """A fact as read from the database, with the tenant and user of its session."""
+
+    fact: Fact
+    recorded_at: float
+    tenant: Tenant | None
+    user_id: UserId | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnInvitation:
+    """An invitation made by this service and when, by the provider's clock, it could be used."""
+
+    id: InvitationId
+    provider_given_at: float
+    provider_ends_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyRecords:
+    """What is stored about a company, read while its row is locked: enough to judge the connections asked for.
+
+    `unlisted` are this service's invitations of the company that the provider's list lacks and that named nothing yet.
+    """
+
+    company: Company
+    facts: tuple[StoredFact, ...]
+    connections: Mapping[ConnectionId, Connection]
+    sessions: Mapping[SessionId, Session]
+    by_invitation: Mapping[InvitationId, SessionId]
+    attached: frozenset[tuple[SessionId, ConnectionId]]
+    unlisted: tuple[OwnInvitation, ...] = ()

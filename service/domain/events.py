@@ -1,0 +1,204 @@
+"""Every event of the log: one function per type makes it, and `EVENT_TYPES` describes it.
+
+The list feeds the API's description, the reference page, the README's table and the tests. An event is written in the
+transaction that changes the state it reports. The README and `GET /openapi.json` document the types for hosts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.domain.model import Connection, ConnectionId, LinkKind, Session, SessionId, UserId, Verdict
+from service.domain.statuses import canonical_status
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that has no id, position or time yet: the store gives it those when it writes it."""
+
+    type: str
+    session_id: SessionId | None = None
+    connection_id: ConnectionId | None = None
+    user_id: UserId | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """A type as it is documented; `data` maps each field of the event's `data` to its JSON type."""
+
+    name: str
+    description: str
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+EVENT_TYPES = (
+    EventType("session.created", "A session was created."),
+    EventType(
+        "session.opened",
+        "A page was started, or its user came back (`back`).",
+        {"crossDevice": "boolean", "back": "boolean"},
+    ),
+    EventType("session.link_ready", "The provider has given the link.", {"kind": "string"}),
+    EventType("session.submitted", 'The user said "I have finished". That is not evidence.'),
+    EventType("session.connected", "A connection of the session works.", {"status": "string"}),
+    EventType(
+        "session.exited",
+        "The user left, or a page that had reported its presence was gone for a minute. The user may come back.",
+        {"stage": "string", "reason": "string"},
+    ),
+    EventType("session.expired", "Its time is over."),
+    EventType("session.revoked", "You ended it."),
+    EventType("session.failed", "No link could be made.", {"code": "string"}),
+    EventType(
+        "connection.recorded",
+        "A connection was recorded for a user.",
+        {"evidence": "string", "presumed": "boolean", "status": "string"},
+    ),
+    EventType(
+        "connection.updated",
+        "Its status changed, or a claim on it was made or undone.",
+        {"status": "string", "from": "string", "claim": "string", "by": "string"},
+    ),
+    EventType(
+        "connection.needs_attention",
+        "Only the end user can mend it; `reconnect` names the call to make.",
+        {"status": "string", "reconnect": "string"},
+    ),
+    EventType(
+        "connection.ambiguous",
+        "Several users, or none, could have made it; see `candidates`, then claim it.",
+        {"candidates": "array"},
+    ),
+    EventType(
+        "connection.reassigned",
+        "Better evidence named another user than the one presumed.",
+        {"evidence": "string", "presumed": "boolean", "status": "string"},
+    ),
+    EventType("connection.removed", "The provider no longer has it."),
+    EventType("document.available", "Its first bills can be read.", {"documents": "integer"}),
+)
+
+
+def session_created(session: Session) -> NewEvent:
+    """A host created the session."""
+    return _of_session("session.created", session, session.connection_id)
+
+
+def session_opened(session: Session, *, cross_device: bool) -> NewEvent:
+    """A page was started; `cross_device`: it took the session over from another page."""
+    return _of_session("session.opened", session, session.connection_id, crossDevice=cross_device)
+
+
+def session_reopened_by_user(session: Session) -> NewEvent:
+    """A page of an exited session reported its presence again."""
+    return _of_session("session.opened", session, session.connection_id, back=True)
+
+
+def session_link_ready(session: Session, kind: LinkKind) -> NewEvent:
+    """The provider gave the session's link; the link itself is in no event."""
+    return _of_session("session.link_ready", session, session.connection_id, kind=kind.value)
+
+
+def session_submitted(session: Session) -> NewEvent:
+    """The user said "I have finished" for the first time."""
+    return _of_session("session.submitted", session, session.connection_id)
+
+
+def session_connected(session: Session, connection: Connection) -> NewEvent:
+    """A connection of the session works."""
+    status = canonical_status(connection.reported.status)
+    return _of_session("session.connected", session, connection.id, status=status)
+
+
+def session_exited(session: Session, stage: str, reason: str) -> NewEvent:
+    """The user left at `stage`, or the page disappeared (`reason` "gone")."""
+    return _of_session("session.exited", session, None, stage=stage, reason=reason)
+
+
+def session_expired(session: Session) -> NewEvent:
+    """The session's time is over."""
+    return _of_session("session.expired", session, None)
+
+
+def session_revoked(session: Session) -> NewEvent:
+    """The host ended the session."""
+    return _of_session("session.revoked", session, None)
+
+
+def session_failed(session: Session, code: str) -> NewEvent:
+    """No link could be made; `code` is the error's."""
+    return _of_session("session.failed", session, session.connection_id, code=code)
+
+
+def connection_recorded(connection: Connection) -> NewEvent:
+    """The connection got its first owner."""
+    return _owned("connection.recorded", connection, **_evidence_data(connection))
+
+
+def connection_reassigned(connection: Connection) -> NewEvent:
+    """The connection got another owner than before."""
+    return _owned("connection.reassigned", connection, **_evidence_data(connection))
+
+
+def connection_status_changed(connection: Connection, previous: str) -> NewEvent:
+    """The provider reports another status; `previous` is canonical."""
+    status = canonical_status(connection.reported.status)
+    return _owned("connection.updated", connection, **{"status": status, "from": previous})
+
+
+def connection_claimed(connection_id: ConnectionId, session_id: SessionId, user_id: UserId, by: str) -> NewEvent:
+    """The host settled the connection for a session; `by` is the id of the API key, for the audit."""
+    return NewEvent("connection.updated", session_id, connection_id, user_id, {"claim": "made", "by": by})
+
+
+def connection_claim_undone(connection: Connection, by: str) -> NewEvent:
+    """The host undid its claim; `by` is the id of the API key, for the audit."""
+    return _owned("connection.updated", connection, claim="undone", by=by)
+
+
+def connection_needs_attention(connection: Connection) -> NewEvent:
+    """Only the end user can mend it. The event names the reconnect call, never a URL."""
+    call = f"POST /v1/connections/{connection.id}/reconnect"
+    status = canonical_status(connection.reported.status)
+    return _owned("connection.needs_attention", connection, status=status, reconnect=call)
+
+
+def connection_ambiguous(connection: Connection, verdict: Verdict) -> NewEvent:
+    """Nobody can be named. Candidates of other tenants are left out: they are never shown."""
+    own = sorted(one.session_id for one in verdict.candidates if one.tenant == connection.tenant)
+    return NewEvent("connection.ambiguous", None, connection.id, None, {"candidates": own})
+
+
+def connection_removed(connection: Connection) -> NewEvent:
+    """Two reads 60 s apart answered 404."""
+    return _owned("connection.removed", connection)
+
+
+def document_available(connection: Connection, documents: int) -> NewEvent:
+    """The provider lists more documents of the connection than before."""
+    return _owned("document.available", connection, documents=documents)
+
+
+def _of_session(event_type: str, session: Session, connection_id: ConnectionId | None, **data: Any) -> NewEvent:
+    return NewEvent(event_type, session.id, connection_id, session.user_id, data)
+
+
+def _owned(event_type: str, connection: Connection, **data: Any) -> NewEvent:
+    owner = connection.verdict.owner
+    session_id, user_id = (owner.session_id, owner.user_id) if owner else (None, None)
+    return NewEvent(event_type, session_id, connection.id, user_id, data)
+
+
+def _evidence_data(connection: Connection) -> Mapping[str, Any]:
+    verdict = connection.verdict
+    return {
+        "evidence": verdict.kind.value if verdict.kind else None,
+        "presumed": verdict.presumed,
+        "status": canonical_status(connection.reported.status),
+    }
+
+
+def event_names() -> Sequence[str]:
+    """The names of all types, in the order of their documentation."""
+    return [one.name for one in EVENT_TYPES]

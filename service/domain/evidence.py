@@ -1,0 +1,117 @@
+"""From what is stored about a company to the facts by which one connection is judged. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from service.domain.changes import CompanyRecords, Fact, FactKind, StoredFact
+from service.domain.model import (
+    Candidate,
+    Claim,
+    ConnectionFacts,
+    ConnectionId,
+    InvitationId,
+    NamedByInvitation,
+    ReportedConnection,
+    ReportedInvitation,
+    Reveal,
+)
+
+
+class CompanyFacts:
+    """A company's facts, indexed by connection and by invitation; `added` are those about to be written."""
+
+    def __init__(self, records: CompanyRecords, now: float, added: Iterable[Fact] = ()) -> None:
+        self._records = records
+        self._now = now
+        self.added: list[Fact] = []
+        self._about: defaultdict[ConnectionId | None, list[StoredFact]] = defaultdict(list)
+        self._named_by: defaultdict[InvitationId | None, set[ConnectionId]] = defaultdict(set)
+        for stored in records.facts:
+            self._index(stored)
+        self.add(*added)
+        # A reveal is about no connection: it bears on all of the company.
+        self._reveals = frozenset(_reveals(self._about[None]))
+
+    def add(self, *facts: Fact) -> None:
+        """Count these too; each must be about one connection."""
+        for fact in facts:
+            self.added.append(fact)
+            self._index(_as_stored(self._records, fact, self._now))
+
+    def kinds(self, connection_id: ConnectionId) -> set[FactKind]:
+        """The kinds of facts that exist about a connection."""
+        return {stored.fact.kind for stored in self._about.get(connection_id, ())}
+
+    def named_by(self, invitation_id: InvitationId) -> set[ConnectionId]:
+        """Every connection that the invitation has ever named."""
+        return self._named_by.get(invitation_id, set())
+
+    def about(self, reported: ReportedConnection) -> ConnectionFacts:
+        """All facts that bear on one connection."""
+        own = self._about.get(reported.id, [])
+        kinds = self.kinds(reported.id)
+        return ConnectionFacts(
+            connection_id=reported.id,
+            provider_created_at=reported.provider_created_at,
+            reveals=self._reveals,
+            namings=frozenset(_namings(own)),
+            claims=frozenset(_claims(own)),
+            cleared=FactKind.CLEARED in kinds,
+            unclear=FactKind.UNCLEAR in kinds,
+        )
+
+    def _index(self, stored: StoredFact) -> None:
+        self._about[stored.fact.connection_id].append(stored)
+        if stored.fact.connection_id is not None:
+            self._named_by[stored.fact.invitation_id].add(stored.fact.connection_id)
+
+
+def new_namings(records: CompanyRecords, invitations: Iterable[ReportedInvitation]) -> list[Fact]:
+    """The facts that these invitations give and that are not stored yet."""
+    known = {(row.fact.invitation_id, row.fact.connection_id, row.fact.session_id) for row in records.facts}
+    found = (
+        Fact(FactKind.NAMED, connection_id, records.by_invitation.get(invitation.id), invitation.id)
+        for invitation in invitations
+        for connection_id in sorted(invitation.created)
+    )
+    return [fact for fact in found if (fact.invitation_id, fact.connection_id, fact.session_id) not in known]
+
+
+def _as_stored(records: CompanyRecords, fact: Fact, now: float) -> StoredFact:
+    session = records.sessions.get(fact.session_id) if fact.session_id else None
+    return StoredFact(fact, now, session.tenant if session else None, session.user_id if session else None)
+
+
+def _candidate(stored: StoredFact) -> Candidate | None:
+    if stored.fact.session_id is None or stored.tenant is None or stored.user_id is None:
+        return None
+    return Candidate(stored.fact.session_id, stored.tenant, stored.user_id)
+
+
+def _reveals(rows: list[StoredFact]) -> list[Reveal]:
+    revoked = {row.fact.session_id: row.fact.provider_at for row in rows if row.fact.kind is FactKind.REVOKED}
+    return [
+        Reveal(candidate, row.fact.provider_at or 0.0, revoked.get(candidate.session_id))
+        for row in rows
+        if row.fact.kind is FactKind.REVEALED and (candidate := _candidate(row)) is not None
+    ]
+
+
+def _namings(rows: list[StoredFact]) -> list[NamedByInvitation]:
+    named = [row for row in rows if row.fact.kind is FactKind.NAMED and row.fact.invitation_id is not None]
+    # A list may show an invitation before its own row is written: once its session is known, the fact without is void.
+    known = {row.fact.invitation_id for row in named if row.fact.session_id is not None}
+    return [
+        NamedByInvitation(row.fact.invitation_id, _candidate(row))
+        for row in named
+        if row.fact.invitation_id is not None and (row.fact.session_id or row.fact.invitation_id not in known)
+    ]
+
+
+def _claims(rows: list[StoredFact]) -> list[Claim]:
+    undone = {row.fact.nonce for row in rows if row.fact.kind is FactKind.UNCLAIMED}
+    return [
+        Claim(candidate, row.recorded_at, row.fact.nonce in undone)
+        for row in rows
+        if row.fact.kind is FactKind.CLAIMED and (candidate := _candidate(row)) is not None
+    ]

@@ -1,0 +1,361 @@
+"""The values of the product: frozen, without I/O. Times are float seconds since the epoch, UTC.
+
+`*_at` is a time of this service's clock, `provider_*_at` one of the provider's clock. The two are never compared. In
+`ConnectionFacts` and what it holds, all times are the provider's, except when a claim was made.
+
+Ids: `SessionId` is "ses_…", `EventId` "evt_…"; `CompanyRef` and `SiteRef` are rows of this service; `ConnectionId`,
+`InvitationId` and the `Provider…Id`s are the provider's UUIDs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NewType, Protocol
+
+SessionId = NewType("SessionId", str)
+EventId = NewType("EventId", str)
+CompanyRef = NewType("CompanyRef", str)
+SiteRef = NewType("SiteRef", str)
+Tenant = NewType("Tenant", str)
+UserId = NewType("UserId", str)
+ConnectionId = NewType("ConnectionId", str)
+InvitationId = NewType("InvitationId", str)
+ProviderCompanyId = NewType("ProviderCompanyId", str)
+ProviderSiteId = NewType("ProviderSiteId", str)
+
+JsonObject = dict[str, Any]
+
+
+class Clock(Protocol):
+    """Seconds since the epoch, UTC."""
+
+    def __call__(self) -> float:
+        """Return the current time."""
+        ...
+
+
+class SessionStatus(StrEnum):
+    """The `status` of a session, as in the API."""
+
+    CREATED = "created"
+    OPENED = "opened"
+    CONNECTED = "connected"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    EXITED = "exited"
+    FAILED = "failed"
+
+
+class LinkKind(StrEnum):
+    """The two kinds of URL that the provider makes for a session."""
+
+    MAGIC_LINK = "magic_link"
+    INVITATION = "invitation"
+
+
+class LinkChoice(StrEnum):
+    """What the host asked for; `auto` makes an invitation, or a magic link where the provider refuses invitations."""
+
+    AUTO = "auto"
+    MAGIC_LINK = "magic_link"
+    INVITATION = "invitation"
+
+
+class LinkStatus(StrEnum):
+    """Whether the provider has given the session's URL."""
+
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class Mode(StrEnum):
+    """Whether a session makes new connections or mends a recorded one."""
+
+    CONNECT = "connect"
+    RECONNECT = "reconnect"
+
+
+class EvidenceKind(StrEnum):
+    """Why a connection belongs to a session, strongest first."""
+
+    INVITATION = "invitation"
+    CLAIMED = "claimed"
+    RECONNECT = "reconnect"
+    SOLE_CANDIDATE = "sole_candidate"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The provider's URL for a session. Whoever has `url` can use it, so it is in no log, event or API answer."""
+
+    kind: LinkKind
+    url: str
+    provider_given_at: float
+    invitation_id: InvitationId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place whose bills are wanted; `provider_id` is None until the provider has given it."""
+
+    ref: SiteRef
+    external_id: str | None
+    name: str | None
+    address: str | None
+    provider_id: ProviderSiteId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The host's customer at the provider; `provider_since_at` is when its first session found or created it there."""
+
+    ref: CompanyRef
+    tenant: Tenant
+    external_id: str | None
+    name: str | None
+    provider_id: ProviderCompanyId | None
+    provider_since_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One end user's attempt to connect, or to reconnect, utility accounts.
+
+    `serial`, `issued_at` and `key_id` derive its page tokens again; `page_hash` is the digest of the bound page's key.
+    """
+
+    id: SessionId
+    tenant: Tenant
+    user_id: UserId
+    company: Company
+    sites: tuple[Site, ...]
+    mode: Mode
+    status: SessionStatus
+    link_choice: LinkChoice
+    link_kind: LinkKind
+    link_status: LinkStatus
+    created_at: float
+    expires_at: float
+    serial: int
+    issued_at: int
+    key_id: str
+    origin: str | None = None
+    return_url: str | None = None
+    locale: str = "en"
+    user_label: str | None = None
+    user_email: str | None = None
+    support_url: str | None = None
+    prefill: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    connection_id: ConnectionId | None = None
+    failure: str | None = None
+    link: Link | None = None
+    page_hash: str | None = None
+    page_serial: int = 0
+    taken_over: bool = False
+    opened_at: float | None = None
+    revealed_at: float | None = None
+    finished_at: float | None = None
+    seen_at: float | None = None
+    revoked_at: float | None = None
+    invitation_uses: int = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is over for every page."""
+        return self.status in {SessionStatus.EXPIRED, SessionStatus.REVOKED, SessionStatus.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the log; `seq` is its position in the order in which readers see events."""
+
+    id: EventId
+    seq: int
+    tenant: Tenant
+    type: str
+    at: float
+    session_id: SessionId | None
+    connection_id: ConnectionId | None
+    user_id: UserId | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedConnection:
+    """A connection as the provider reports it; `status` is verbatim."""
+
+    id: ConnectionId
+    status: str
+    provider_created_at: float
+    provider_updated_at: float
+    provider_name: str | None = None
+    provider_url: str | None = None
+    sites: tuple[ProviderSiteId, ...] = ()
+    company_id: ProviderCompanyId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedInvitation:
+    """An invitation as the provider reports it, ours or not; a reconnect invitation `edits` a connection."""
+
+    id: InvitationId
+    url: str
+    status: str
+    use_count: int
+    created: frozenset[ConnectionId]
+    provider_created_at: float
+    edits: ConnectionId | None = None
+    lifetime_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSnapshot:
+    """What the provider's lists reported about one company; `provider_at` is the Date of the first answer."""
+
+    provider_at: float
+    connections: tuple[ReportedConnection, ...]
+    invitations: tuple[ReportedInvitation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A session that a connection could belong to, with its tenant and user."""
+
+    session_id: SessionId
+    tenant: Tenant
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """A magic link was shown to a page at `provider_at`, and perhaps revoked later."""
+
+    candidate: Candidate
+    provider_at: float
+    provider_revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedByInvitation:
+    """An invitation lists the connection as created; `candidate` is None where it is no session's of ours."""
+
+    invitation_id: InvitationId
+    candidate: Candidate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The host settled the connection for a session; an `undone` claim is kept and counts for nothing."""
+
+    candidate: Candidate
+    at: float
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """All facts that bear on one connection: sets, because the order in which they were learned must not matter.
+
+    `cleared`: a snapshot ruled out every invitation. `unclear`: none could do so within a day.
+    """
+
+    connection_id: ConnectionId
+    provider_created_at: float
+    reveals: frozenset[Reveal] = frozenset()
+    namings: frozenset[NamedByInvitation] = frozenset()
+    claims: frozenset[Claim] = frozenset()
+    cleared: bool = False
+    unclear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whose connection it is; `waiting`: a later snapshot may still decide, so it is not announced as ambiguous yet."""
+
+    kind: EvidenceKind | None = None
+    owner: Candidate | None = None
+    presumed: bool = False
+    waiting: bool = False
+    candidates: frozenset[Candidate] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A recorded connection: what the provider reports, and our verdict on whose it is."""
+
+    id: ConnectionId
+    company: CompanyRef
+    tenant: Tenant
+    reported: ReportedConnection
+    verdict: Verdict
+    recorded_at: float
+    updated_at: float
+    evidence_at: float | None = None
+    cross_device: bool = False
+    missing_at: float | None = None
+    removed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageSnapshot:
+    """What a page may know, read in one transaction; `seq` is the position of the session's newest event."""
+
+    session: Session
+    connections: Sequence[Connection]
+    seq: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Time and randomness, which every use case takes as arguments."""
+
+    clock: Clock
+    new_id: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyBaseline:
+    """A company as reported before its first link was given; `prior` are the connections that it had then."""
+
+    provider_id: ProviderCompanyId
+    provider_at: float
+    prior: frozenset[ConnectionId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyActivity:
+    """How busy a company is: it decides the poll interval.
+
+    `present`: a page reported its presence, or a user finished, within the last ten minutes. `just_finished`: a user
+    said "I have finished" within the last minute and a half and nothing is recorded yet. `undecided`: the verdict on a
+    connection is waiting. `linked`: a link was given at any time. `outlived`: a link may outlive its expired session.
+    """
+
+    present: bool
+    just_finished: bool
+    open_sessions: bool
+    undecided: bool
+    linked: bool
+    outlived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedSite:
+    """A site as the provider reports it."""
+
+    id: ProviderSiteId
+    external_id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedCompany:
+    """A company as the provider reports it."""
+
+    id: ProviderCompanyId
+    name: str | None
+    external_id: str | None
+    sites: tuple[ReportedSite, ...] = ()

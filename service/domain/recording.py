@@ -1,0 +1,269 @@
+"""What a provider snapshot changes: pure, from the records of one company to the rows to write.
+
+Whatever caused the poll (a webhook, a callback, a timer, a claim), this is the only way in which a connection is
+recorded. Facts are appended and every verdict is judged again from all of them, so the order and the repetition of
+snapshots cannot matter.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+from service.domain import events
+from service.domain.attribution import judge_again, rules_out_invitations, stays_undecided
+from service.domain.changes import Attachment, Changes, CompanyRecords, Detachment, Fact, FactKind, Job, JobKind
+from service.domain.events import NewEvent
+from service.domain.evidence import CompanyFacts, new_namings
+from service.domain.model import (
+    Connection,
+    ConnectionId,
+    EvidenceKind,
+    Mode,
+    ProviderSnapshot,
+    ReportedConnection,
+    ReportedInvitation,
+    Session,
+    SessionId,
+    SessionStatus,
+    Verdict,
+)
+from service.domain.statuses import canonical_status, credentials_work, needs_attention
+from service.domain.timing import UNCERTAINTY_SECONDS
+
+_FIRST_DOCUMENTS_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Changes while they are collected; sessions and connections as they will be written."""
+
+    records: CompanyRecords
+    now: float
+    facts: CompanyFacts
+    connections: dict[ConnectionId, Connection] = field(default_factory=dict)
+    sessions: dict[SessionId, Session] = field(default_factory=dict)
+    events: list[NewEvent] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    detachments: list[Detachment] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    attached: defaultdict[ConnectionId, set[SessionId]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.attached = defaultdict(set)
+        for session_id, connection_id in self.records.attached:
+            self.attached[connection_id].add(session_id)
+
+    def attach(self, session_id: SessionId, connection_id: ConnectionId, kind: EvidenceKind) -> None:
+        self.attachments.append(Attachment(session_id, connection_id, kind))
+        self.attached[connection_id].add(session_id)
+
+    def detach(self, session_id: SessionId, connection_id: ConnectionId) -> None:
+        self.detachments.append(Detachment(session_id, connection_id))
+        self.attached[connection_id].discard(session_id)
+
+    def session(self, session_id: SessionId) -> Session | None:
+        """The session as changed so far."""
+        return self.sessions.get(session_id) or self.records.sessions.get(session_id)
+
+    def connection(self, connection_id: ConnectionId) -> Connection | None:
+        """The connection as changed so far."""
+        return self.connections.get(connection_id) or self.records.connections.get(connection_id)
+
+    def changes(self) -> Changes:
+        return Changes(
+            sessions=tuple(self.sessions.values()),
+            connections=tuple(self.connections.values()),
+            facts=tuple(self.facts.added),
+            events=tuple(self.events),
+            jobs=tuple(self.jobs),
+            attachments=tuple(self.attachments),
+            detachments=tuple(self.detachments),
+        )
+
+
+def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> Changes:
+    """Everything that one snapshot of a company changes. The same snapshot again changes nothing."""
+    draft = _Draft(records, now, CompanyFacts(records, now, new_namings(records, snapshot.invitations)))
+    invitations = tuple(_with_earlier_namings(draft.facts, one) for one in snapshot.invitations)
+    snapshot = replace(snapshot, invitations=invitations)
+    ours = _to_record(records, snapshot)
+    for reported in snapshot.connections:
+        if reported.id in ours:
+            _record_one(draft, reported, snapshot)
+    for invitation in snapshot.invitations:
+        _reconnect_by_invitation(draft, invitation)
+    for session in records.sessions.values():
+        _reconnect_by_edit_link(draft, session)
+    return draft.changes()
+
+
+def judge_with_facts(records: CompanyRecords, connection: Connection, facts: tuple[Fact, ...], now: float) -> Changes:
+    """Add facts (a claim, or its undoing) and judge the connection again, without a snapshot."""
+    draft = _Draft(records, now, CompanyFacts(records, now, facts))
+    _apply_verdict(draft, connection.reported, connection)
+    return draft.changes()
+
+
+def _with_earlier_namings(facts: CompanyFacts, invitation: ReportedInvitation) -> ReportedInvitation:
+    """Add what it named before: a connection deleted at the provider disappears from its invitation too."""
+    return replace(invitation, created=invitation.created | facts.named_by(invitation.id))
+
+
+def _to_record(records: CompanyRecords, snapshot: ProviderSnapshot) -> set[ConnectionId]:
+    """Connections that our invitations named, that were recorded before, or that are newer than the first link.
+
+    What is older was listed before the company's first link was given (PRIOR facts). A creation time cannot tell: the
+    provider's clock may have been set back since. Companies of version 0.1.0 have no such list, so there it must do.
+    """
+    prior = {row.fact.connection_id for row in records.facts if row.fact.kind is FactKind.PRIOR}
+    listed = any(row.fact.kind is FactKind.LISTED for row in records.facts)
+    named = {made for one in snapshot.invitations if one.id in records.by_invitation for made in one.created}
+    since_at = records.company.provider_since_at
+    return {
+        one.id
+        for one in snapshot.connections
+        if one.id in named
+        or one.id in records.connections
+        or (one.id not in prior if listed else _created_since(one, since_at))
+    }
+
+
+def _created_since(reported: ReportedConnection, since_at: float | None) -> bool:
+    return since_at is not None and reported.provider_created_at >= since_at - UNCERTAINTY_SECONDS
+
+
+def _record_one(draft: _Draft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
+    known = draft.records.connections.get(reported.id)
+    if known is not None and reported.provider_updated_at < known.reported.provider_updated_at:
+        reported = known.reported  # an older snapshot read later: the newest `updated` wins
+    _rule_out_invitations(draft, reported, snapshot)
+    _apply_verdict(draft, reported, known)
+
+
+def _rule_out_invitations(draft: _Draft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
+    kinds = draft.facts.kinds(reported.id)
+    if kinds & {FactKind.NAMED, FactKind.CLEARED}:
+        return
+    if rules_out_invitations(reported, snapshot, draft.records.unlisted):
+        draft.facts.add(Fact(FactKind.CLEARED, reported.id))
+    elif FactKind.UNCLEAR not in kinds and stays_undecided(reported, snapshot):
+        draft.facts.add(Fact(FactKind.UNCLEAR, reported.id))
+
+
+def _apply_verdict(draft: _Draft, reported: ReportedConnection, known: Connection | None) -> None:
+    before = known.verdict if known is not None else None
+    verdict = judge_again(before, draft.facts.about(reported))
+    if known is not None and _is_unchanged(known, reported, verdict):
+        _connect_sessions(draft, known)
+        return
+    connection = _connection(draft, reported, known, verdict)
+    draft.connections[reported.id] = connection
+    _change_owner(draft, connection, before)
+    _report_status(draft, connection, known)
+    _connect_sessions(draft, connection)
+
+
+def _is_unchanged(known: Connection, reported: ReportedConnection, verdict: Verdict) -> bool:
+    there = known.missing_at is None and known.removed_at is None
+    return there and verdict == known.verdict and reported == replace(known.reported, company_id=reported.company_id)
+
+
+def _connection(draft: _Draft, reported: ReportedConnection, known: Connection | None, verdict: Verdict) -> Connection:
+    owner = draft.session(verdict.owner.session_id) if verdict.owner else None
+    same_owner = known is not None and known.verdict.owner == verdict.owner and known.verdict.kind == verdict.kind
+    return Connection(
+        id=reported.id,
+        company=draft.records.company.ref,
+        tenant=draft.records.company.tenant,
+        reported=reported,
+        verdict=verdict,
+        recorded_at=known.recorded_at if known else draft.now,
+        updated_at=draft.now,
+        evidence_at=known.evidence_at if known and same_owner else (draft.now if verdict.owner else None),
+        cross_device=known.cross_device if known and same_owner else owner is not None and owner.taken_over,
+    )
+
+
+def _change_owner(draft: _Draft, connection: Connection, before: Verdict | None) -> None:
+    verdict, previous = connection.verdict, before.owner if before else None
+    if verdict.owner == previous and verdict.owner is not None:
+        return
+    if previous is not None:
+        draft.detach(previous.session_id, connection.id)
+    if verdict.owner is None or verdict.kind is None:
+        _report_ambiguous(draft, connection, before)
+        return
+    draft.attach(verdict.owner.session_id, connection.id, verdict.kind)
+    event = events.connection_recorded if previous is None else events.connection_reassigned
+    draft.events.append(event(connection))
+    draft.jobs.append(Job(JobKind.DOCUMENTS, connection.id, _FIRST_DOCUMENTS_SECONDS))
+
+
+def _report_ambiguous(draft: _Draft, connection: Connection, before: Verdict | None) -> None:
+    verdict = connection.verdict
+    announced = before is not None and not before.waiting and before.owner is None
+    if verdict.waiting or (announced and before is not None and before.candidates == verdict.candidates):
+        return
+    draft.events.append(events.connection_ambiguous(connection, verdict))
+
+
+def _report_status(draft: _Draft, connection: Connection, known: Connection | None) -> None:
+    status = canonical_status(connection.reported.status)
+    before = canonical_status(known.reported.status) if known else None
+    owner = connection.verdict.owner
+    if before is not None and before != status:
+        draft.events.append(events.connection_status_changed(connection, before))
+    newly_owned = known is None or known.verdict.owner != owner
+    if owner and needs_attention(status) and (before != status or newly_owned):
+        draft.events.append(events.connection_needs_attention(connection))
+
+
+def _connect_sessions(draft: _Draft, connection: Connection) -> None:
+    """Once its credentials work, every session that the connection is attached to is connected."""
+    if not credentials_work(connection.reported.status):
+        return
+    for session_id in sorted(draft.attached.get(connection.id, ())):
+        _connect(draft, session_id, connection)
+
+
+def _connect(draft: _Draft, session_id: SessionId, connection: Connection) -> None:
+    session = draft.session(session_id)
+    if session is None or session.status in {SessionStatus.CONNECTED, SessionStatus.REVOKED}:
+        return
+    draft.sessions[session_id] = replace(session, status=SessionStatus.CONNECTED)
+    draft.events.append(events.session_connected(session, connection))
+
+
+def _reconnect_by_invitation(draft: _Draft, invitation: ReportedInvitation) -> None:
+    session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
+    if session is None or session.mode is not Mode.RECONNECT or invitation.use_count <= session.invitation_uses:
+        return
+    if session.connection_id is None or draft.connection(session.connection_id) is None:
+        return  # this list skipped the connection: the use is counted when a list shows it
+    draft.sessions[session.id] = replace(session, invitation_uses=invitation.use_count)
+    _reconnect(draft, session)
+
+
+def _reconnect_by_edit_link(draft: _Draft, session: Session) -> None:
+    """An edit link proves nothing by itself: the user must say so, and the provider must report a later change."""
+    if session.mode is not Mode.RECONNECT or session.finished_at is None or session.connection_id is None:
+        return
+    if session.link is None or session.link.invitation_id is not None:
+        return
+    started = [
+        row.fact.provider_at or 0.0
+        for row in draft.records.facts
+        if row.fact.kind is FactKind.REVEALED and row.fact.session_id == session.id
+    ]
+    connection = draft.connection(session.connection_id)
+    if started and connection is not None and connection.reported.provider_updated_at >= min(started):
+        _reconnect(draft, session)
+
+
+def _reconnect(draft: _Draft, session: Session) -> None:
+    connection = draft.connection(session.connection_id) if session.connection_id else None
+    owner = connection.verdict.owner if connection else None
+    if connection is None or owner is None or owner.user_id != session.user_id:
+        return
+    if (session.id, connection.id) not in draft.records.attached:
+        draft.attach(session.id, connection.id, EvidenceKind.RECONNECT)
+    _connect_sessions(draft, connection)

@@ -1,0 +1,306 @@
+"""What happens to a session, decided purely: from a `Session` to the `Changes` that the host, time or a page causes.
+
+A page is opened by its token, but only a started page may act: `page_hash` is the digest of its page key. The key is
+bound when the page starts, replaced when another page takes over (the user must confirm that), and dropped when the
+page leaves.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import replace
+
+from service.domain import events
+from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job, JobKind
+from service.domain.model import (
+    Company,
+    Connection,
+    Link,
+    LinkChoice,
+    LinkKind,
+    LinkStatus,
+    Mode,
+    Session,
+    SessionId,
+    SessionStatus,
+    Site,
+    Tenant,
+)
+from service.domain.requests import SessionRequest
+from service.domain.statuses import credentials_work
+from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
+from service.domain.tokens import PageToken, digest
+from service.errors import AlreadyOpen, Expired, NotFound, Revoked, SessionClosed, TakenOver
+
+_FIRST_POLL_SECONDS = 4.0
+_POLL_AFTER_LINK_SECONDS = 60.0
+
+
+def new_session(
+    session_id: SessionId,
+    tenant: Tenant,
+    request: SessionRequest,
+    places: tuple[Company, tuple[Site, ...]],
+    issued: tuple[float, str],
+) -> Session:
+    """The session that a host asks for; `issued` is the time and the id of the signing key."""
+    now, key_id = issued
+    company, sites = places
+    return Session(
+        id=session_id,
+        tenant=tenant,
+        user_id=request.user_id,
+        company=company,
+        sites=sites,
+        mode=Mode.RECONNECT if request.connection_id else Mode.CONNECT,
+        status=SessionStatus.CREATED,
+        link_choice=request.link,
+        # `auto` tries the exact kind first.
+        link_kind=LinkKind.MAGIC_LINK if request.link is LinkChoice.MAGIC_LINK else LinkKind.INVITATION,
+        link_status=LinkStatus.PENDING,
+        created_at=now,
+        expires_at=now + request.expires_in,
+        serial=1,
+        issued_at=int(now),
+        key_id=key_id,
+        origin=request.origin,
+        return_url=request.return_url,
+        locale=request.locale,
+        user_label=request.user_label,
+        user_email=request.user_email,
+        support_url=request.support_url,
+        prefill=request.prefill,
+        metadata=request.metadata,
+        connection_id=request.connection_id,
+    )
+
+
+def create(session: Session, prepare_in_seconds: float) -> Changes:
+    """Write the new session, its first event and the jobs of its life."""
+    return Changes(
+        sessions=(session,),
+        events=(events.session_created(session),),
+        jobs=(
+            Job(JobKind.PREPARE, session.id, prepare_in_seconds),
+            Job(JobKind.EXPIRE, session.id, session.expires_at - session.created_at),
+        ),
+    )
+
+
+def is_present(session: Session, now: float) -> bool:
+    """Whether a page of the session reported its presence within the last minute."""
+    return session.seen_at is not None and now - session.seen_at < PRESENCE_SECONDS
+
+
+def seconds_left(session: Session, now: float) -> float:
+    """How long until the session expires; a page that is present, or was just finished, has the grace too."""
+    present = is_present(session, now)
+    finishing = session.finished_at is not None and session.status is SessionStatus.OPENED
+    end = session.expires_at + (GRACE_SECONDS if present or finishing else 0.0)
+    left = end - now
+    return min(left, PRESENCE_SECONDS) if now >= session.expires_at else left
+
+
+def expire(session: Session) -> Changes | None:
+    """Close the session, and poll the provider once more: the user may have finished in the last moment."""
+    if session.closed or session.status is SessionStatus.CONNECTED:
+        return None
+    return Changes(
+        sessions=(replace(session, status=SessionStatus.EXPIRED),),
+        events=(events.session_expired(session),),
+        jobs=(Job(JobKind.RECONCILE, session.company.ref),),
+    )
+
+
+def revoke(session: Session, now: float, provider_now: float | None) -> Changes | None:
+    """Close the session for good. Its magic link stays valid at the provider, so a fact limits what it may prove."""
+    if session.status is SessionStatus.REVOKED:
+        return None
+    facts = []
+    if session.link is not None and session.link.invitation_id is None:
+        revoked_at = _revoked_at(session.link, provider_now)
+        facts.append(Fact(FactKind.REVOKED, session_id=session.id, provider_at=revoked_at))
+    return Changes(
+        sessions=(replace(session, status=SessionStatus.REVOKED, revoked_at=now),),
+        facts=tuple(facts),
+        events=(events.session_revoked(session),),
+        jobs=(Job(JobKind.WITHDRAW, session.id),),
+    )
+
+
+def _revoked_at(link: Link, provider_now: float | None) -> float:
+    # Without any provider time since our start: the earliest that it can have been, since a revocation wins in doubt.
+    return max(link.provider_given_at, provider_now) if provider_now is not None else link.provider_given_at
+
+
+def renew(session: Session, now: float, key_id: str) -> Changes:
+    """Give the session a new serial and its full time again; an invitation is made again. Raises SessionClosed."""
+    if session.status in {SessionStatus.REVOKED, SessionStatus.FAILED}:
+        raise SessionClosed(f"This session is {session.status.value}; create a new one")
+    duration = session.expires_at - session.issued_at
+    fresh = replace(
+        session, serial=session.serial + 1, issued_at=int(now), key_id=key_id, expires_at=int(now) + duration
+    )
+    if session.status is SessionStatus.EXPIRED:
+        fresh = replace(fresh, status=SessionStatus.OPENED if session.opened_at else SessionStatus.CREATED)
+    if session.link is not None and session.link.invitation_id is not None:
+        # Its invitation ends soon after the old time, so the session needs another.
+        fresh = replace(fresh, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
+    return Changes(
+        sessions=(fresh,),
+        jobs=(Job(JobKind.PREPARE, session.id), Job(JobKind.EXPIRE, session.id, fresh.expires_at - now)),
+    )
+
+
+def token_expired(session: Session, token: PageToken, now: float) -> bool:
+    """Whether this URL's own time is over; an older URL of a renewed session keeps the end that it had."""
+    if token.serial == session.serial:
+        return False  # the session's own status and time decide
+    return now >= token.issued_at + (session.expires_at - session.issued_at)
+
+
+def holds_page_key(session: Session, page_key: str) -> bool:
+    """Whether this is the key of the page that is bound now."""
+    return session.page_hash is not None and hmac.compare_digest(session.page_hash, digest(page_key))
+
+
+def require_page_key(session: Session, page_key: str | None) -> None:
+    """Raise NotFound without a key, TakenOver with the key of an earlier page."""
+    if not page_key or session.page_hash is None:
+        raise NotFound("Start this page first")
+    if not holds_page_key(session, page_key):
+        raise TakenOver
+
+
+def raise_if_closed(session: Session, now: float) -> None:
+    """Raise what closed the session: Revoked, SessionClosed or Expired. A page that is present has the grace."""
+    if session.status is SessionStatus.REVOKED:
+        raise Revoked
+    if session.status is SessionStatus.FAILED:
+        raise SessionClosed("No link could be made for this session")
+    over = now >= session.expires_at + (GRACE_SECONDS if is_present(session, now) else 0.0)
+    if session.status is SessionStatus.EXPIRED or (over and session.status is not SessionStatus.CONNECTED):
+        raise Expired
+
+
+def start_page(
+    session: Session, page_key: str, now: float, provider_now: float | None, *, take_over: bool, silent: bool
+) -> Changes:
+    """Bind the page. Taking over ends the page that was bound, and is reported as `crossDevice`.
+
+    A `silent` page runs no script and sends no heartbeat, so its absence is never noticed. Raises AlreadyOpen where
+    another page is bound and `take_over` is False; Expired, Revoked, SessionClosed.
+    """
+    raise_if_closed(session, now)
+    same = holds_page_key(session, page_key)
+    taken = session.page_hash is not None and not same
+    if taken and not take_over:
+        raise AlreadyOpen
+    started = replace(
+        session,
+        page_hash=digest(page_key),
+        page_serial=session.page_serial if same else session.page_serial + 1,
+        taken_over=session.taken_over or taken,
+        status=session.status if session.status is SessionStatus.CONNECTED else SessionStatus.OPENED,
+        opened_at=session.opened_at or now,
+        seen_at=now,
+    )
+    opened = events.session_opened(session, cross_device=taken)
+    jobs = [Job(JobKind.RECONCILE, session.company.ref, _FIRST_POLL_SECONDS)]
+    if not silent:
+        jobs.append(Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS))
+    if session.link_status is LinkStatus.PENDING:
+        return Changes(sessions=(started,), events=(opened,), jobs=(*jobs, Job(JobKind.PREPARE, session.id)))
+    revealed = reveal_link(started, now, provider_now)
+    return replace(revealed, events=(opened,), jobs=tuple(jobs))
+
+
+def reveal_link(session: Session, now: float, provider_now: float | None) -> Changes:
+    """Write that the link is about to be shown: from here on its user may have created a connection with it."""
+    facts: tuple[Fact, ...] = ()
+    if session.link is not None and session.link.kind is LinkKind.MAGIC_LINK and session.revealed_at is None:
+        edits = session.connection_id if session.mode is Mode.RECONNECT else None
+        given_at = session.link.provider_given_at
+        at = given_at if provider_now is None else max(given_at, provider_now)
+        facts = (Fact(FactKind.REVEALED, edits, session.id, provider_at=at),)
+    return Changes(sessions=(replace(session, revealed_at=session.revealed_at or now),), facts=facts)
+
+
+def give_link(
+    session: Session, link: Link, completed: CompletedIntent | None, provider_now: float | None
+) -> Changes | None:
+    """The provider gave the link. A page that is open sees it at once; a closed session has it revoked.
+
+    None where another process was first; the caller's link is then nobody's.
+    """
+    if session.link is not None:
+        return None
+    ready = replace(session, link=link, link_kind=link.kind, link_status=LinkStatus.READY)
+    if ready.closed:
+        changes = Changes(sessions=(ready,), jobs=(Job(JobKind.WITHDRAW, ready.id),))
+        return replace(changes, completed_intent=completed)
+    shown = Changes(sessions=(ready,))
+    if ready.page_hash is not None:
+        shown = reveal_link(ready, ready.seen_at or ready.created_at, provider_now)
+    poll = Job(JobKind.RECONCILE, ready.company.ref, _POLL_AFTER_LINK_SECONDS)
+    event = events.session_link_ready(ready, link.kind)
+    return replace(shown, events=(event,), jobs=(poll,), completed_intent=completed)
+
+
+def fail(session: Session, code: str) -> Changes | None:
+    """No link can be made; `code` is the error's. A session that is closed, or has its link, stays as it is."""
+    if session.closed or session.link_status is LinkStatus.READY:
+        return None
+    failed = replace(session, status=SessionStatus.FAILED, link_status=LinkStatus.FAILED, failure=code)
+    return Changes(sessions=(failed,), events=(events.session_failed(session, code),))
+
+
+def finish(session: Session, page_key: str | None, now: float) -> Changes:
+    """The user said "I have finished": reported once, followed by a poll each time. Raises Revoked, TakenOver."""
+    if session.status is SessionStatus.REVOKED:
+        raise Revoked
+    require_page_key(session, page_key)
+    status = SessionStatus.OPENED if session.status is SessionStatus.EXITED else session.status
+    return Changes(
+        sessions=(replace(session, finished_at=now, seen_at=now, status=status),),
+        events=(events.session_submitted(session),) if session.finished_at is None else (),
+        jobs=(Job(JobKind.RECONCILE, session.company.ref),),
+    )
+
+
+def record_presence(session: Session, page_key: str | None, now: float) -> Changes:
+    """A heartbeat; it reopens a session that was taken for left. Raises Revoked, Expired, TakenOver, NotFound."""
+    if session.status is SessionStatus.REVOKED:
+        raise Revoked
+    if session.status is SessionStatus.EXPIRED:
+        raise Expired
+    require_page_key(session, page_key)
+    back = session.status is SessionStatus.EXITED
+    return Changes(
+        sessions=(replace(session, seen_at=now, status=SessionStatus.OPENED if back else session.status),),
+        events=(events.session_reopened_by_user(session),) if back else (),
+        jobs=(Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS),),
+    )
+
+
+def exit_session(session: Session, stage: str, reason: str) -> Changes | None:
+    """Only an open session can be left; a connected one stays connected."""
+    if session.status is not SessionStatus.OPENED:
+        return None
+    return Changes(
+        sessions=(replace(session, status=SessionStatus.EXITED),),
+        events=(events.session_exited(session, stage, reason),),
+        jobs=(Job(JobKind.RECONCILE, session.company.ref),),
+    )
+
+
+def leave_page(session: Session, page_key: str | None, stage: str, reason: str) -> Changes:
+    """The page reports that its user leaves, and is no longer bound: the next page need not take over."""
+    require_page_key(session, page_key)
+    changes = exit_session(session, stage, reason) or Changes(sessions=(session,))
+    return replace(changes, sessions=tuple(replace(one, page_hash=None) for one in changes.sessions))
+
+
+def main_connection(connections: Sequence[Connection]) -> str | None:
+    """The connection that a result names: the newest whose credentials work, otherwise the newest."""
+    ids = [one.id for one in connections if credentials_work(one.reported.status)] or [one.id for one in connections]
+    return ids[-1] if ids else None

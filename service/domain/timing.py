@@ -1,0 +1,71 @@
+"""Durations that depend on each other, in seconds. `tests/domain/test_timing.py` asserts the inequalities.
+
+A duration that only one module uses, and on which no other depends, stands in that module.
+"""
+
+# --- Sessions and their pages
+
+# A flow that is under way when the session's time is over may still be finished.
+GRACE_SECONDS = 900.0
+# A page that has reported nothing for this long is gone.
+PRESENCE_SECONDS = 60.0
+# A signed result is accepted by POST /v1/verify for this long.
+RESULT_SECONDS = 600
+
+# --- One call to the provider
+
+# One HTTP exchange.
+ATTEMPT_SECONDS = 10.0
+# A call with its retries. It ends before its answer counts as lost.
+CALL_SECONDS = 25.0
+# A creating call that was written down before it was sent is answered within this time, or its answer changes nothing.
+ANSWER_SECONDS = 35.0
+# All pages of one list. A poll reads two lists, within one lease.
+LIST_SECONDS = 40.0
+# How long the provider's lists may take to show what a call created whose answer was lost.
+LOST_SECONDS = 120.0
+
+# --- Jobs
+
+# A worker that died holds its jobs for this long.
+LEASE_SECONDS = 90.0
+
+# --- Answers that wait for the provider
+
+# How long POST /v1/sessions waits for the link where the host asks for `prepare: now`.
+PREPARE_NOW_SECONDS = 45.0
+# Meanwhile no worker prepares the session: it takes over only if this process died.
+PREPARE_TAKEOVER_SECONDS = 60.0
+# A call with an Idempotency-Key that has not answered after this long never will: its process died.
+IDEMPOTENCY_IN_FLIGHT_SECONDS = 60.0
+# The callback waits this long for a poll, then it goes on with what is known.
+CALLBACK_POLL_SECONDS = 4.0
+
+# The provider's clocks may disagree by this much. It widens the set of candidates and never narrows it.
+UNCERTAINTY_SECONDS = 5.0
+# How long an invitation may have been used without yet naming what it made.
+SETTLE_SECONDS = 120.0
+# A use that is not explained by then never will be: its connection is gone, and what it leaves open is announced.
+UNDECIDED_SECONDS = 86400.0
+# How far apart the two 404 answers are that prove a connection to be removed.
+REMOVED_SECONDS = 60.0
+
+# --- Polling a company
+
+# After "I have finished", while nothing is recorded.
+POLL_FINISHED_SECONDS = 3.0
+# While a page is present.
+POLL_PRESENT_SECONDS = 20.0
+# While the owner of a connection is undecided.
+POLL_UNDECIDED_SECONDS = 30.0
+# While a session is open, or a link outlives its session.
+POLL_OPEN_SECONDS = 600.0
+# For ever, where a link was given.
+POLL_DAILY_SECONDS = 86400.0
+# How long after "I have finished" the short interval applies.
+FINISHED_SECONDS = 90.0
+# How long after the last word of a page the company counts as present.
+RECENT_SECONDS = 600.0
+# An invitation outlives its session by the grace and by up to an hour that makes its lifetime recognisable.
+OUTLIVED_SECONDS = 2 * 3600.0
+INVITATION_EXTRA_SECONDS = 3600

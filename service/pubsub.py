@@ -1,0 +1,71 @@
+"""Wakes whoever waits for events of a session. A wake-up carries nothing: what happened is read from the event log.
+
+Between processes the database carries the wake-ups (PostgreSQL) or is polled (SQLite). A lost one costs a moment, never
+an event.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+ALL_SESSIONS = ""
+
+
+class PubSub:
+    """Subscriptions of this process; `keep_alive_seconds` is how long a stream may stay silent."""
+
+    def __init__(self, keep_alive_seconds: float = 15.0) -> None:
+        self.keep_alive_seconds = keep_alive_seconds
+        self._subscribers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self.closing = asyncio.Event()
+
+    @asynccontextmanager
+    async def subscribe(self, session_id: str = ALL_SESSIONS) -> AsyncIterator[asyncio.Event]:
+        """Yield a signal that is set at every event of the session, or of any; wait for it with `wait_for`."""
+        signal = asyncio.Event()
+        self._subscribers[session_id].add(signal)
+        try:
+            if self.closing.is_set():
+                signal.set()
+            yield signal
+        finally:
+            self._subscribers[session_id].discard(signal)
+            if not self._subscribers[session_id]:
+                del self._subscribers[session_id]
+
+    def publish(self, session_ids: set[str]) -> None:
+        """These sessions have new events."""
+        for session_id in {*session_ids, ALL_SESSIONS}:
+            for signal in self._subscribers.get(session_id, ()):
+                signal.set()
+
+    def publish_all(self) -> None:
+        """Wake everybody."""
+        for signals in self._subscribers.values():
+            for signal in signals:
+                signal.set()
+
+    def count(self) -> int:
+        """How many subscriptions there are."""
+        return sum(len(signals) for signals in self._subscribers.values())
+
+    def count_for(self, session_id: str) -> int:
+        """How many subscriptions there are to this session."""
+        return len(self._subscribers.get(session_id, ()))
+
+    def close(self) -> None:
+        """End every stream: the process is about to stop."""
+        self.closing.set()
+        self.publish_all()
+
+
+async def wait_for(signal: asyncio.Event, seconds: float) -> bool:
+    """Wait for the signal and clear it; False where it was not set within `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            await signal.wait()
+    except TimeoutError:
+        return False
+    signal.clear()
+    return True

@@ -1,0 +1,51 @@
+"""The log of events as its readers see it: positions only ever grow, and nothing appears behind a reader."""
+
+from collections.abc import Sequence
+
+from service.domain.model import Event, SessionId, Tenant
+from service.store.engine import Engine, Transaction
+from service.store.rows import event_of
+
+
+class EventLog:
+    """See the module."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def after(
+        self, seq: int, limit: int, tenant: Tenant | None = None, session_id: SessionId | None = None
+    ) -> Sequence[Event]:
+        """Events after a position, oldest first, of one tenant or one session or of all."""
+        return await self._engine.read(lambda tx: _after(tx, seq, limit, tenant, session_id))
+
+    async def position(self, event_id: str, session_id: SessionId | None = None) -> int | None:
+        """Where an event stands, or None for one that is not of this log (or session)."""
+        return await self._engine.read(lambda tx: _position(tx, event_id, session_id))
+
+
+def _after(
+    tx: Transaction, seq: int, limit: int, tenant: Tenant | None, session_id: SessionId | None
+) -> Sequence[Event]:
+    where, values = ["seq > :seq"], {}
+    if tenant is not None:
+        where.append("tenant = :tenant")
+        values["tenant"] = str(tenant)
+    if session_id is not None:
+        where.append("session_id = :session")
+        values["session"] = str(session_id)
+    sql = f"SELECT * FROM events WHERE {' AND '.join(where)} ORDER BY seq LIMIT :limit"
+    return [event_of(row) for row in tx.all(sql, seq=seq, limit=limit, **values)]
+
+
+def _position(tx: Transaction, event_id: str, session_id: SessionId | None) -> int | None:
+    row = tx.one("SELECT seq, session_id FROM events WHERE id = :id", id=event_id)
+    if row is None or row["seq"] is None or session_id not in {None, row["session_id"]}:
+        return None
+    return int(row["seq"])
+
+
+def last_position(tx: Transaction, session_id: SessionId) -> int:
+    """The position of the session's newest event that readers can see; 0 before any."""
+    row = tx.one("SELECT MAX(seq) AS seq FROM events WHERE session_id = :session", session=session_id)
+    return int(row["seq"]) if row is not None and row["seq"] is not None else 0

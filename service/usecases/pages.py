@@ -1,0 +1,186 @@
+"""A session's page, in a frame or as a redirect flow: open, start, follow, finish, leave, and come back by callback.
+
+A page is opened by its token, but the provider's link is revealed only to a started page: starting creates a page key
+that this one page holds. So a scanner's GET reveals nothing, and a stolen URL does not join silently.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from service.domain import session_rules
+from service.domain.changes import Changes, Job, JobKind
+from service.domain.model import Clock, Event, LinkStatus, PageSnapshot, Session, SessionId, SessionStatus
+from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
+from service.domain.tokens import CallbackState, PageToken, SessionResult
+from service.errors import BadState, Expired, MagiclinkError, NotFound
+from service.provider import Provider
+from service.signing import Signer
+from service.store import Store
+
+_EVENTS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StartedPage:
+    """A started page: its key is told once, to it alone."""
+
+    page_key: str
+    snapshot: PageSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPage:
+    """The session that a page URL leads to; `closed` is why the page cannot be started, if it cannot."""
+
+    session: Session
+    closed: MagiclinkError | None
+
+
+class Pages:
+    """What pages ask. Methods that take a `page_key` raise NotFound without one and TakenOver for an older page's."""
+
+    def __init__(
+        self, store: Store, signer: Signer, provider: Provider, clock: Clock, new_secret: Callable[[], str]
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._provider = provider
+        self._clock = clock
+        self._new_secret = new_secret
+
+    async def by_embed_token(self, token: str) -> OpenedPage:
+        """The session of an embed URL. Raises NotFound."""
+        return await self._open(self._signer.read_embed_token(token))
+
+    async def by_connect_token(self, token: str) -> OpenedPage:
+        """The session of a redirect URL. Raises NotFound."""
+        return await self._open(self._signer.read_connect_token(token))
+
+    def session_of_token(self, token: str) -> SessionId:
+        """The session that either URL names, open or closed: a live stream reports the end too. Raises NotFound."""
+        try:
+            return self._signer.read_embed_token(token).session_id
+        except NotFound:
+            return self._signer.read_connect_token(token).session_id
+
+    async def start(
+        self, session: Session, page_key: str | None, *, take_over: bool, silent: bool = False
+    ) -> StartedPage:
+        """Bind a new page, or go on with the one that holds `page_key`.
+
+        Raises AlreadyOpen where another page is bound and `take_over` is False; Expired, Revoked, SessionClosed.
+        """
+        key = page_key if page_key and session_rules.holds_page_key(session, page_key) else self._new_secret()
+        now, provider_now = self._clock(), self._provider.provider_now()
+        await self._store.sessions.change(
+            session.id,
+            lambda current: session_rules.start_page(
+                current, key, now, provider_now, take_over=take_over, silent=silent
+            ),
+        )
+        return StartedPage(key, await self.outcome(session.id))
+
+    async def snapshot(self, session_id: SessionId, page_key: str | None) -> PageSnapshot:
+        """What the page that holds the key may see now. The reveal is written before the link is returned."""
+        snapshot = await self.outcome(session_id)
+        session = snapshot.session
+        session_rules.require_page_key(session, page_key)
+        if session.link_status is not LinkStatus.READY or session.revealed_at is not None or session.closed:
+            return snapshot
+        now, provider_now = self._clock(), self._provider.provider_now()
+        await self._store.sessions.change(session_id, lambda current: _reveal_once(current, now, provider_now))
+        return await self.outcome(session_id)
+
+    async def finish(self, session_id: SessionId, page_key: str | None) -> None:
+        """The user said "I have finished": enqueue a poll. The provider decides what is true, not this. Raises Gone."""
+        now = self._clock()
+        await self._store.sessions.change(session_id, lambda current: session_rules.finish(current, page_key, now))
+
+    async def leave(self, session_id: SessionId, page_key: str | None, stage: str, reason: str) -> None:
+        """The user left; they may come back."""
+        await self._store.sessions.change(
+            session_id, lambda current: session_rules.leave_page(current, page_key, stage, reason)
+        )
+
+    async def heartbeat(self, session_id: SessionId, page_key: str | None) -> None:
+        """The page is still there. Raises Expired, Revoked."""
+        now = self._clock()
+        await self._store.sessions.change(
+            session_id, lambda current: session_rules.record_presence(current, page_key, now)
+        )
+
+    async def check_presence(self, session_id: SessionId) -> float | None:
+        """Exit a session whose page disappeared; return in how many seconds to check again."""
+        wait: float | None = None
+
+        def decide(session: Session) -> Changes | None:
+            nonlocal wait
+            left = (session.seen_at or 0.0) + PRESENCE_SECONDS - self._clock()
+            wait = left if session.status is SessionStatus.OPENED and left > 0 else None
+            return session_rules.exit_session(session, "page", "gone") if left <= 0 else None
+
+        await self._store.sessions.change(session_id, decide)
+        return wait
+
+    def holds_page_key(self, session: Session, page_key: str) -> bool:
+        """Whether this is the key of the page that is bound now."""
+        return session_rules.holds_page_key(session, page_key)
+
+    async def stream_position(self, session_id: SessionId, last_event_id: str | None, now: int) -> int:
+        """Where a stream goes on: after the named event, or at `now` without one; a foreign or odd one replays all."""
+        if last_event_id is None:
+            return now
+        return await self._store.events.position(last_event_id, session_id) or 0
+
+    async def events_after(self, session_id: SessionId, seq: int) -> Sequence[Event]:
+        """The session's events after a position, oldest first."""
+        return await self._store.events.after(seq, _EVENTS_AT_ONCE, session_id=session_id)
+
+    def callback_state(self, session: Session) -> str:
+        """The signed state with which the page that is bound now comes back."""
+        return self._signer.sign_state(CallbackState(session.id, session.user_id, session.page_serial))
+
+    async def by_state(self, text: str) -> Session:
+        """The session of a state. Raises BadState for another user's, an earlier page's, a changed or a late one."""
+        state = self._signer.read_state(text)
+        try:
+            session = await self._store.sessions.get(state.session_id)
+        except NotFound as exc:
+            raise BadState from exc
+        if not state.is_for(session.user_id):
+            raise BadState
+        # Serial 0 travels through the provider and is for whichever page is bound when it comes back.
+        if state.page_serial not in {0, session.page_serial}:
+            raise BadState("This was continued in another window")
+        if self._clock() > session.expires_at + GRACE_SECONDS and session.status is not SessionStatus.CONNECTED:
+            raise BadState("This return link is too old")
+        return session
+
+    async def enqueue_poll(self, session: Session) -> None:
+        """Poll the provider soon: what a browser says is a reason to look and never evidence."""
+        await self._store.queue.enqueue(Job(JobKind.RECONCILE, session.company.ref))
+
+    async def outcome(self, session_id: SessionId) -> PageSnapshot:
+        """The session, its connections and its position in the log, as of one moment, without a page key."""
+        return await self._store.sessions.page_snapshot(session_id)
+
+    def sign_result(self, snapshot: PageSnapshot) -> str:
+        """The signed outcome that the host's backend may confirm."""
+        session, connection = snapshot.session, session_rules.main_connection(snapshot.connections)
+        at = int(self._clock())
+        return self._signer.sign_result(
+            SessionResult(session.id, session.tenant, session.user_id, session.status.value, connection, at)
+        )
+
+    async def _open(self, token: PageToken) -> OpenedPage:
+        session = await self._store.sessions.get(token.session_id)
+        try:
+            session_rules.raise_if_closed(session, self._clock())
+        except MagiclinkError as closed:
+            return OpenedPage(session, closed)
+        over = session_rules.token_expired(session, token, self._clock())
+        return OpenedPage(session, Expired() if over else None)
+
+
+def _reveal_once(session: Session, now: float, provider_now: float | None) -> Changes | None:
+    return session_rules.reveal_link(session, now, provider_now) if session.revealed_at is None else None

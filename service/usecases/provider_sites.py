@@ -1,0 +1,190 @@
+"""A session's company and sites at the provider: found there, or created there once.
+
+Every call that creates something has an intent row before it is made. A call whose answer was lost is not repeated
+before the provider's lists have had time to show what it created.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from service.domain.model import (
+    Company,
+    CompanyBaseline,
+    ConnectionId,
+    ProviderCompanyId,
+    ProviderSiteId,
+    ReportedCompany,
+    ReportedSite,
+    Session,
+    SessionId,
+    Site,
+)
+from service.domain.timing import LOST_SECONDS
+from service.errors import NotFound, ProviderBroken, ProviderFailure, ProviderNotFound
+from service.provider import Provider
+from service.store import Store
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSiteIds:
+    """The company and the sites of a session, by the provider's ids."""
+
+    company: ProviderCompanyId
+    sites: Sequence[ProviderSiteId]
+
+
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    """A creating call that is about to be made, written down at `at`; `repeats`: it follows one that was lost.
+
+    The call must be over by `deadline` (monotonic clock), which comes before anybody takes it for lost. So a process
+    that stood still between writing the intent and calling does not create anything.
+    """
+
+    ref: str
+    at: float
+    repeats: bool
+    deadline: float
+
+
+class ProviderSites:
+    """One company is created by one process at a time, whichever of its sessions comes first."""
+
+    def __init__(self, store: Store, provider: Provider) -> None:
+        self._store = store
+        self._provider = provider
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def is_in_progress(self, session: Session) -> bool:
+        """Whether this process is creating the session's company for another session."""
+        lock = self._locks.get(session.company.ref)
+        return lock is not None and lock.locked() and _known(session) is None
+
+    async def ids_for(self, session: Session) -> ProviderSiteIds:
+        """The provider's ids, created where they do not exist. Raises ProviderFailure, Forbidden."""
+        known = _known(session)
+        if known is not None:
+            return known
+        async with self._locks.setdefault(session.company.ref, asyncio.Lock()):
+            try:
+                return await self._find_or_create(session.id)
+            except NotFound:  # another process merged this company's row into another
+                return await self._find_or_create(session.id)
+
+    async def _find_or_create(self, session_id: SessionId) -> ProviderSiteIds:
+        session = await self._store.sessions.get(session_id)  # again: its ids may have been found meanwhile
+        company_id = await self._company(session.company)
+        return ProviderSiteIds(company_id, await self._sites(company_id, session.sites))
+
+    async def _company(self, company: Company) -> ProviderCompanyId:
+        company = await self._store.companies.get(company.ref)
+        if company.provider_id is not None and company.provider_since_at is not None:
+            return company.provider_id
+        baseline = await self._baseline(company)
+        stored = await self._store.companies.set_provider_id(company.ref, baseline)
+        await self._store.intents.complete(company.ref)
+        return stored.provider_id or baseline.provider_id
+
+    async def _baseline(self, company: Company) -> CompanyBaseline:
+        """The company before its first link is given; one that is created here has no connections yet."""
+        found, created = await self._existing_company(company), False
+        if found is None:
+            found, created = await self._create_company(company)
+        prior = frozenset[ConnectionId]() if created else await self._connection_ids(found.id)
+        return CompanyBaseline(found.id, self._provider.provider_now() or 0.0, prior)
+
+    async def _create_company(self, company: Company) -> tuple[ReportedCompany, bool]:
+        """Create it (True), or find it after all: a lost call may show by now, or another process was first."""
+        intent = await self._begin(company.ref)
+        try:
+            now = await self._store.companies.get(company.ref)
+            found = await self._existing_company(now, is_listed=intent.repeats)
+            created = found or await self._provider.create_company(
+                now.name or "", now.external_id or "", intent.deadline
+            )
+        except ProviderFailure as exc:
+            await self._complete_unless_lost(exc, intent)
+            raise
+        return created, found is None
+
+    async def _existing_company(self, company: Company, *, is_listed: bool = True) -> ReportedCompany | None:
+        """Find it by its id, or by `externalId` in the provider's list where it may be on it."""
+        if company.provider_id is not None:
+            return await self._provider.company(company.provider_id)
+        listed = await self._provider.companies() if is_listed else []
+        existing = [one for one in listed if one.external_id == company.external_id]
+        if len(existing) > 1:
+            _log.error("several companies have one externalId; using the first", extra={"ref": company.ref})
+        return existing[0] if existing else None
+
+    async def _connection_ids(self, company_id: ProviderCompanyId) -> frozenset[ConnectionId]:
+        try:
+            return frozenset(one.id for one in await self._provider.connections(company_id))
+        except ProviderNotFound as exc:  # the company was found just now, so its list comes late
+            raise ProviderBroken("The provider does not list this company's connections yet; retry later") from exc
+
+    async def _sites(self, company_id: ProviderCompanyId, sites: Sequence[Site]) -> list[ProviderSiteId]:
+        known: dict[str, ReportedSite] | None = None
+        ids: list[ProviderSiteId] = []
+        for site in sites:
+            if site.provider_id is None and known is None:
+                known = await self._existing_sites(company_id)
+            ids.append(site.provider_id or await self._site(company_id, site, known or {}))
+        return ids
+
+    async def _existing_sites(self, company_id: ProviderCompanyId) -> dict[str, ReportedSite]:
+        """The company's sites by the host's ids; of two with one id the first listed, as with companies."""
+        known: dict[str, ReportedSite] = {}
+        for one in (await self._provider.company(company_id)).sites:
+            if one.external_id and known.setdefault(one.external_id, one) is not one:
+                _log.error("several sites have one externalId; using the first", extra={"company": company_id})
+        return known
+
+    async def _site(self, company_id: ProviderCompanyId, site: Site, known: dict[str, ReportedSite]) -> ProviderSiteId:
+        name = site.external_id or ""
+        ref = f"{company_id}/{name}"  # not the row's: a company named in two ways has two rows for one site
+        found = known.get(name) or await self._create_site(company_id, site, ref)
+        await self._store.companies.set_site_id(site.ref, found.id)
+        await self._store.intents.complete(ref)
+        return found.id
+
+    async def _create_site(self, company_id: ProviderCompanyId, site: Site, ref: str) -> ReportedSite:
+        name = site.external_id or ""
+        intent = await self._begin(ref)
+        try:  # another process may have created it since the company was read
+            named = (await self._store.companies.site(site.ref)).provider_id
+            found = ReportedSite(named, name, None) if named else (await self._existing_sites(company_id)).get(name)
+            create = self._provider.create_site
+            return found or await create(company_id, site.name or "", name, site.address, intent.deadline)
+        except ProviderFailure as exc:
+            await self._complete_unless_lost(exc, intent)
+            raise
+
+    async def _begin(self, ref: str) -> _Intent:
+        """Write the intent of a creating call. Raises ProviderBroken while an earlier one may still show its effect."""
+        deadline = self._provider.call_deadline()
+        turn = await self._store.intents.begin(ref, LOST_SECONDS)
+        if turn is None:
+            raise ProviderBroken("An earlier call to the provider was not answered; waiting for what it did")
+        return _Intent(ref, turn.at, turn.repeats, deadline)
+
+    async def _complete_unless_lost(self, exc: ProviderFailure, intent: _Intent) -> None:
+        if not exc.lost:
+            await self._store.intents.complete(intent.ref, intent.at)
+
+
+def _known(session: Session) -> ProviderSiteIds | None:
+    """The ids, where the provider has given all of them."""
+    sites = [site.provider_id for site in session.sites if site.provider_id is not None]
+    company = session.company
+    ready = company.provider_id is not None and company.provider_since_at is not None
+    return (
+        ProviderSiteIds(company.provider_id, sites)
+        if ready and company.provider_id and len(sites) == len(session.sites)
+        else None
+    )

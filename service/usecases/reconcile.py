@@ -1,0 +1,156 @@
+"""Reconciliation: poll the provider for one company, record what its snapshot shows, and decide when to poll again."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from service.domain import events
+from service.domain.changes import Changes, CompanyRecords
+from service.domain.model import (
+    Clock,
+    Company,
+    CompanyActivity,
+    CompanyRef,
+    Connection,
+    ConnectionId,
+    ProviderSnapshot,
+)
+from service.domain.recording import record
+from service.domain.timing import (
+    POLL_DAILY_SECONDS,
+    POLL_FINISHED_SECONDS,
+    POLL_OPEN_SECONDS,
+    POLL_PRESENT_SECONDS,
+    POLL_UNDECIDED_SECONDS,
+    REMOVED_SECONDS,
+)
+from service.errors import (
+    NotFound,
+    ProviderBusy,
+    ProviderFailure,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnreachable,
+)
+from service.provider import Provider
+from service.store import Store
+
+_log = logging.getLogger(__name__)
+
+_REFUSED_SECONDS = 60.0
+# The second 404 of a removed connection must come after REMOVED_SECONDS.
+_CONFIRM_SECONDS = REMOVED_SECONDS + 5.0
+_CHECKED_AT_ONCE = 5
+
+
+class Reconciliation:
+    """The job of one company. A worker's lease makes sure that one poll of a company runs at a time."""
+
+    def __init__(self, store: Store, provider: Provider, clock: Clock) -> None:
+        self._store = store
+        self._provider = provider
+        self._clock = clock
+
+    async def reconcile(self, ref: CompanyRef) -> float | None:
+        """Poll the company and record what is there; return in how many seconds to poll again.
+
+        Raises ProviderFailure.
+        """
+        try:
+            company, wait = await self._store.companies.take_poll(ref)
+        except NotFound:
+            return None  # merged into another row, which has a job of its own
+        if company.provider_id is None:
+            return None
+        if wait:
+            return wait
+        try:
+            snapshot = await self._provider.snapshot(company.provider_id)
+        except ProviderRefused as exc:
+            _log.warning("the provider refuses to list company %s: %s", ref, exc.detail)
+            _, activity = await self._store.connections.after_poll(ref, ())
+            return max(_REFUSED_SECONDS, poll_interval(activity) or POLL_DAILY_SECONDS)
+        await self._record(company, snapshot)
+        listed = {one.id for one in snapshot.connections}
+        unlisted, activity = await self._store.connections.after_poll(ref, listed)
+        interval = poll_interval(activity)
+        if await self._check_unlisted(unlisted):
+            return min(interval or POLL_DAILY_SECONDS, _CONFIRM_SECONDS)
+        return interval
+
+    async def _record(self, company: Company, snapshot: ProviderSnapshot) -> None:
+        connections = {one.id for one in snapshot.connections}
+        connections |= {one for invitation in snapshot.invitations for one in invitation.created}
+        invitations = {invitation.id for invitation in snapshot.invitations}
+        now = self._clock()
+        await self._store.connections.change(
+            company.ref, connections, invitations, lambda records: record(records, snapshot, now)
+        )
+
+    async def _check_unlisted(self, unlisted: Sequence[Connection]) -> bool:
+        """Ask for connections that the list lacks; return whether one answered 404 and must be asked for once more.
+
+        Absence from a list proves nothing. Only two answers of 404, REMOVED_SECONDS apart, of a provider whose /ping
+        answers, prove that a connection is removed.
+        """
+        to_confirm = False
+        for connection in unlisted[:_CHECKED_AT_ONCE]:
+            try:
+                missing = await self._answers_404(connection.id)
+            except (ProviderBusy, ProviderTimeout, ProviderUnreachable):
+                break  # the provider is in trouble: the next poll asks again
+            except ProviderFailure:
+                continue  # an unreadable answer or a refusal is no 404
+            to_confirm = (missing and await self._note_missing(connection)) or to_confirm
+        return to_confirm
+
+    async def _answers_404(self, connection_id: ConnectionId) -> bool:
+        try:
+            await self._provider.connection(connection_id)
+        except ProviderNotFound:
+            await self._provider.ping()
+            return True
+        return False
+
+    async def _note_missing(self, connection: Connection) -> bool:
+        now = self._clock()
+        if connection.missing_at is not None and now - connection.missing_at < REMOVED_SECONDS:
+            return True
+        await self._store.connections.change(
+            connection.company, [connection.id], [], partial(_missing, connection_id=connection.id, now=now)
+        )
+        return connection.missing_at is None
+
+
+def poll_interval(activity: CompanyActivity) -> float | None:
+    """Seconds until the next poll: short while somebody waits for it, daily where a link was ever given.
+
+    With neither webhook nor callback, a connection is found within 60 s while a page is present, and within ten
+    minutes otherwise.
+    """
+    if activity.just_finished:
+        return POLL_FINISHED_SECONDS
+    if activity.present and (activity.open_sessions or activity.undecided):
+        return POLL_PRESENT_SECONDS
+    if activity.undecided:
+        return POLL_UNDECIDED_SECONDS
+    if activity.open_sessions or activity.outlived:
+        return POLL_OPEN_SECONDS
+    return POLL_DAILY_SECONDS if activity.linked else None
+
+
+def _missing(records: CompanyRecords, connection_id: ConnectionId, now: float) -> Changes:
+    """The first 404 is noted, the second removes the connection; its owner and its facts stay."""
+    known = records.connections[connection_id]
+    if known.removed_at is not None or (known.missing_at is not None and now - known.missing_at < REMOVED_SECONDS):
+        return Changes()  # another process noted it meanwhile
+    if known.missing_at is None:
+        return Changes(connections=(replace(known, missing_at=now),))
+    verdict = replace(known.verdict, waiting=False)
+    removed = replace(known, removed_at=now, updated_at=now, verdict=verdict)
+    written = [events.connection_removed(removed)]
+    if known.verdict.waiting:  # no later snapshot will report anything about it
+        written.insert(0, events.connection_ambiguous(known, known.verdict))
+    return Changes(connections=(removed,), events=tuple(written))

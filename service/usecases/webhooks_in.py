@@ -1,0 +1,73 @@
+"""The provider's webhooks: verified, written before they are acknowledged, and processed by a job afterwards.
+
+A webhook says which company to poll; the poll says what is true. So order, repetition and loss cannot matter.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from service.domain.changes import Job, JobKind
+from service.domain.model import Clock, CompanyRef, ConnectionId, ProviderCompanyId
+from service.errors import BadBody, NotFound, ProviderRefused
+from service.provider import Provider
+from service.provider.webhooks import WebhookEvent, parse_event, verify
+from service.store import Store
+
+_ACCOUNT = "default"  # the provider account that a webhook's secret stands for
+_BURST_SECONDS = 30.0  # document events of this long are gathered into one read
+
+
+class IncomingWebhooks:
+    """`secrets` are the webhook secrets of the provider account; each of them verifies."""
+
+    def __init__(self, store: Store, provider: Provider, clock: Clock, secrets: Sequence[str]) -> None:
+        self._store = store
+        self._provider = provider
+        self._clock = clock
+        self._secrets = secrets
+
+    async def accept(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Verify a webhook and write it, once per message id, before it is acknowledged. Raises BadWebhook."""
+        message_id = verify(self._secrets, headers, body, self._clock())
+        parse_event(body)
+        await self._store.inbox.put(_ACCOUNT, message_id, body.decode())
+
+    async def process(self, webhook_id: str) -> None:
+        """Enqueue what one stored webhook asks for. Raises ProviderFailure, after which it is tried again."""
+        stored = await self._store.inbox.get(webhook_id)
+        try:
+            event = parse_event(stored.body.encode())
+        except BadBody:  # written by an earlier version that read more types
+            await self._store.inbox.complete(webhook_id)
+            return
+        ref = await self._company_of(event)
+        jobs = await self._jobs(event, ref) if ref is not None else []
+        await self._store.inbox.complete(webhook_id, *jobs)
+
+    async def _company_of(self, event: WebhookEvent) -> CompanyRef | None:
+        """The company to poll; None for one that this service does not know, whose webhook is shown to nobody."""
+        if event.company_id:
+            company = await self._store.companies.by_provider_id(ProviderCompanyId(event.company_id))
+            return company.ref if company else None
+        if not event.type.startswith("connection.") or not event.id:
+            return None
+        try:
+            return (await self._store.connections.get(ConnectionId(event.id))).company
+        except NotFound:
+            return await self._company_by_provider(ConnectionId(event.id))
+
+    async def _company_by_provider(self, connection_id: ConnectionId) -> CompanyRef | None:
+        try:
+            reported = await self._provider.connection(connection_id)
+        except ProviderRefused:
+            return None
+        if not reported.company_id:
+            return None
+        company = await self._store.companies.by_provider_id(reported.company_id)
+        return company.ref if company else None
+
+    async def _jobs(self, event: WebhookEvent, ref: CompanyRef) -> list[Job]:
+        if not event.type.startswith("document."):
+            return [Job(JobKind.RECONCILE, ref)]
+        # A document event names no connection, so all of the company's are read; a month's documents come in one burst.
+        connections = await self._store.connections.of_company(ref)
+        return [Job(JobKind.DOCUMENTS, one.id, _BURST_SECONDS) for one in connections]

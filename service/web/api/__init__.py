@@ -1,0 +1,1 @@
+"""Routes for host backends: JSON bodies, queries, answers and problem documents of `/v1`."""

@@ -1,0 +1,141 @@
+"""Domain values as JSON of the API. No token and no provider link is ever in it, except for a started page."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from service.domain.model import Company, Connection, Event, Session, SessionStatus, Site
+from service.domain.statuses import canonical_status, needs_attention
+from service.usecases.connections import ConnectionDetails
+
+
+def iso(at: float) -> str:
+    """RFC 3339 in UTC, milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def session_json(session: Session, connections: Sequence[Connection] = ()) -> dict[str, Any]:
+    """A session, without its URLs: those are only ever in the answer that made them."""
+    body = {
+        "id": session.id,
+        "status": session.status.value,
+        "userId": session.user_id,
+        "mode": session.mode.value,
+        "company": _company(session.company),
+        "sites": [_site(site) for site in session.sites],
+        "link": {"kind": session.link_kind.value, "status": session.link_status.value},
+        "origin": session.origin,
+        "returnUrl": session.return_url,
+        "connections": [session_connection(connection) for connection in connections],
+        "createdAt": iso(session.created_at),
+        "expiresAt": iso(session.expires_at),
+        "metadata": dict(session.metadata),
+    }
+    if session.connection_id is not None:
+        body["connectionId"] = session.connection_id
+    if session.failure is not None:
+        body["failure"] = {"code": session.failure}
+    return body
+
+
+def session_connection(connection: Connection) -> dict[str, Any]:
+    """A connection in its session's list."""
+    status = canonical_status(connection.reported.status)
+    return {
+        "id": connection.id,
+        "status": status,
+        "provider": connection.reported.provider_name,
+        "needsAttention": needs_attention(status),
+        "presumed": connection.verdict.presumed,
+    }
+
+
+def connection_json(details: ConnectionDetails) -> dict[str, Any]:
+    """A recorded connection. Candidates of other tenants are never shown."""
+    connection = details.connection
+    reported, verdict = connection.reported, connection.verdict
+    external_ids = {site.provider_id: site.external_id for site in details.sites}
+    status = "REMOVED" if connection.removed_at is not None else canonical_status(reported.status)
+    body: dict[str, Any] = {
+        "id": connection.id,
+        "userId": verdict.owner.user_id if verdict.owner else None,
+        "sessionId": verdict.owner.session_id if verdict.owner else None,
+        "company": _company(details.company),
+        "sites": [{"id": site, "externalId": external_ids.get(site)} for site in reported.sites],
+        "status": status,
+        "providerStatus": reported.status,
+        "provider": {"name": reported.provider_name, "url": reported.provider_url},
+        "evidence": _evidence(connection),
+        "createdAt": iso(reported.provider_created_at),
+        "recordedAt": iso(connection.recorded_at),
+        "updatedAt": iso(connection.updated_at),
+        "needsAttention": needs_attention(status),
+    }
+    if verdict.owner is None:
+        own = sorted((c.session_id, c.user_id) for c in verdict.candidates if c.tenant == connection.tenant)
+        body["candidates"] = [{"sessionId": session, "userId": user} for session, user in own]
+        body["confirming"] = verdict.waiting
+    return body
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """An event of the log; every view of the log tells it in this shape."""
+    return {
+        "id": event.id,
+        "seq": event.seq,
+        "type": event.type,
+        "at": iso(event.at),
+        "sessionId": event.session_id,
+        "connectionId": event.connection_id,
+        "userId": event.user_id,
+        "data": dict(event.data),
+    }
+
+
+def page_json(
+    session: Session, connections: Sequence[Connection], *, seq: int, at: float, done_url: str | None
+) -> dict[str, Any]:
+    """What a started page may know of its session: the link's URL included, since only a started page asks."""
+    reveal = session.link is not None and session.revealed_at is not None and not session.closed
+    finished = session.finished_at is not None
+    settled = session.closed or session.status is SessionStatus.CONNECTED
+    return {
+        "sessionId": session.id,
+        "seq": seq,
+        "at": iso(at),
+        "status": session.status.value,
+        "mode": session.mode.value,
+        "link": {
+            "status": session.link_status.value,
+            "kind": session.link_kind.value,
+            "url": session.link.url if session.link and reveal else None,
+            "framable": True,
+        },
+        "connections": [
+            {key: value for key, value in session_connection(one).items() if key != "presumed"} for one in connections
+        ],
+        "confirming": finished and not settled,
+        "finished": finished,
+        "failure": {"code": session.failure} if session.failure else None,
+        "expiresAt": iso(session.expires_at),
+        "doneUrl": done_url,
+    }
+
+
+def _evidence(connection: Connection) -> dict[str, Any] | None:
+    if connection.verdict.kind is None or connection.evidence_at is None:
+        return None
+    return {
+        "kind": connection.verdict.kind.value,
+        "at": iso(connection.evidence_at),
+        "presumed": connection.verdict.presumed,
+        "crossDevice": connection.cross_device,
+    }
+
+
+def _company(company: Company) -> dict[str, Any]:
+    return {"id": company.provider_id, "externalId": company.external_id}
+
+
+def _site(site: Site) -> dict[str, Any]:
+    return {"id": site.provider_id, "externalId": site.external_id}

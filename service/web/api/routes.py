@@ -1,0 +1,289 @@
+"""The routes for host backends: `/v1`, JSON, an API key on every call, a problem document for every refusal."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.domain.model import Session, SessionId, SessionStatus, Tenant, UserId
+from service.domain.requests import CreateOptions, IdempotentRequest, SessionRequest
+from service.domain.timing import PREPARE_NOW_SECONDS, PREPARE_TAKEOVER_SECONDS
+from service.errors import BadState, InvalidRequest, MagiclinkError, Problem, ProviderTimeout
+from service.pubsub import PubSub, wait_for
+from service.settings import Settings
+from service.usecases.api_keys import ApiKeys
+from service.usecases.bills import Bills
+from service.usecases.claims import Claims
+from service.usecases.connections import Connections
+from service.usecases.idempotency import IdempotentCalls
+from service.usecases.links import Links
+from service.usecases.sessions import Sessions
+from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect, VerifyResult
+from service.web.api.idempotency import IdempotentRoutes, idempotent_request, stored_answer
+from service.web.api.json import connection_json, event_json, iso, session_json
+from service.web.api.problems import HANDLERS
+from service.web.api.query import (
+    PAGING,
+    connection_id_of,
+    event_page,
+    flag,
+    limit_of,
+    list_page,
+    number,
+    paging_of,
+    position_of,
+    query_of,
+    renamed,
+    session_id_of,
+)
+from service.web.request_body import parse, read_json, read_optional_json
+
+_WAIT_MOST = 30
+
+Handler = Callable[[Request, Tenant], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiUseCases:
+    """The use cases that these routes call, and where they wait for events."""
+
+    sessions: Sessions
+    links: Links
+    connections: Connections
+    claims: Claims
+    bills: Bills
+    keys: ApiKeys
+    idempotent: IdempotentCalls
+    pubsub: PubSub
+
+
+class ApiRoutes:
+    """The handlers; each is one call of the API."""
+
+    def __init__(self, use_cases: ApiUseCases, settings: Settings) -> None:
+        self._sessions = use_cases.sessions
+        self._links = use_cases.links
+        self._connections = use_cases.connections
+        self._claims = use_cases.claims
+        self._bills = use_cases.bills
+        self._keys = use_cases.keys
+        self._idempotent_calls = use_cases.idempotent
+        self._pubsub = use_cases.pubsub
+        self._settings = settings
+        self._idempotent = IdempotentRoutes(use_cases.idempotent, use_cases.sessions)
+
+    def app(self) -> Starlette:
+        """Build the app from the table of routes."""
+        routes = [
+            ("/sessions", "POST", self.create_session),
+            ("/sessions", "GET", self.list_sessions),
+            ("/sessions/{id}", "GET", self.get_session),
+            ("/sessions/{id}/events", "GET", self.session_events),
+            ("/sessions/{id}/revoke", "POST", self.revoke_session),
+            ("/sessions/{id}/renew", "POST", self.renew_session),
+            ("/connections", "GET", self.list_connections),
+            ("/connections/{id}", "GET", self.get_connection),
+            ("/connections/{id}/reconnect", "POST", self.reconnect),
+            ("/connections/{id}/claim", "POST", self.claim),
+            ("/connections/{id}/claim", "DELETE", self.unclaim),
+            ("/connections/{id}/documents", "GET", self.documents),
+            ("/connections/{id}/usage", "GET", self.usage),
+            ("/events", "GET", self.events),
+            ("/verify", "POST", self.verify),
+        ]
+        table: dict[str, dict[str, Handler]] = {}
+        for path, method, handler in routes:
+            table.setdefault(path, {})[method] = handler
+        app = Starlette(
+            routes=[Route(path, self._endpoint(by), methods=list(by)) for path, by in table.items()],
+            exception_handlers=dict(HANDLERS),
+        )
+        app.router.redirect_slashes = False  # an API key must not travel with a redirect
+        return app
+
+    def _endpoint(self, handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            caller = await self._keys.caller_of(request.headers.get("authorization"))
+            request.state.key_id = caller.key_id
+            method = "GET" if request.method == "HEAD" else request.method
+            if method != "GET":
+                query_of(request, set())
+            response = await handlers[method](request, caller.tenant)
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return endpoint
+
+    async def create_session(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/sessions."""
+        raw = await read_json(request)
+        body: CreateSession = parse(CreateSession, raw)
+        wanted = body.to_request(self._settings.link, self._settings.allowed_origins)
+        return await self._create(request, tenant, wanted, raw, now=body.prepare == "now")
+
+    async def reconnect(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/connections/{id}/reconnect."""
+        connection_id = connection_id_of(request)
+        owner = (await self._connections.get(tenant, connection_id)).connection.verdict.owner
+        if owner is None:
+            raise InvalidRequest(detail="This connection is not attributed to a user; claim it first")
+        raw = await read_optional_json(request)
+        body: Reconnect = parse(Reconnect, raw)
+        wanted = body.to_request(connection_id, owner.user_id, self._settings.link, self._settings.allowed_origins)
+        return await self._create(request, tenant, wanted, raw, now=body.prepare == "now")
+
+    async def list_sessions(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/sessions."""
+        query = query_of(request, PAGING | {"userId", "status", "companyId"})
+        if query.get("status", "created") not in set(SessionStatus):
+            raise InvalidRequest([Problem("/status", "is not a session status")])
+        after, limit = paging_of(request)
+        filters = renamed(query, {"userId": "user_id", "status": "status", "companyId": "company"})
+        found = await self._sessions.list_page(tenant, filters, after, limit + 1)
+        rows = [(session_json(*one), one[0].created_at) for one in found]
+        return list_page(rows, limit)
+
+    async def get_session(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/sessions/{id}."""
+        query_of(request, set())
+        return JSONResponse(session_json(*await self._sessions.get(tenant, session_id_of(request))))
+
+    async def session_events(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/sessions/{id}/events."""
+        query_of(request, PAGING)
+        seq, limit = position_of(request), limit_of(request)
+        events = await self._sessions.timeline(tenant, session_id_of(request), seq, limit + 1)
+        return event_page([event_json(event) for event in events], limit, None)
+
+    async def revoke_session(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/sessions/{id}/revoke."""
+        raw = await read_optional_json(request)
+        parse(NoFields, raw)
+
+        async def run() -> dict[str, Any]:
+            session = await self._sessions.revoke(tenant, session_id_of(request))
+            return session_json(*await self._sessions.get(tenant, session.id))
+
+        return await self._idempotent.run(request, tenant, raw, run)
+
+    async def renew_session(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/sessions/{id}/renew."""
+        raw = await read_optional_json(request)
+        parse(NoFields, raw)
+
+        async def run() -> dict[str, Any]:
+            return stored_answer(await self._sessions.renew(tenant, session_id_of(request)))
+
+        return await self._idempotent.run(request, tenant, raw, run)
+
+    async def list_connections(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/connections."""
+        query = query_of(request, PAGING | {"userId", "companyId", "status", "attributed"})
+        names = {"userId": "user_id", "companyId": "company", "status": "status"}
+        filters: dict[str, Any] = dict(renamed(query, names))
+        if "attributed" in query:
+            filters["attributed"] = flag("attributed", query["attributed"])
+        after, limit = paging_of(request)
+        found = await self._connections.list_page(tenant, filters, after, limit + 1)
+        rows = [(connection_json(one), one.connection.recorded_at) for one in found]
+        return list_page(rows, limit)
+
+    async def get_connection(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/connections/{id}."""
+        query_of(request, set())
+        return JSONResponse(connection_json(await self._connections.get(tenant, connection_id_of(request))))
+
+    async def claim(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/connections/{id}/claim."""
+        raw = await read_json(request)
+        body: ClaimConnection = parse(ClaimConnection, raw)
+        connection_id = connection_id_of(request)
+
+        async def run() -> dict[str, Any]:
+            await self._claims.claim(tenant, connection_id, SessionId(body.session_id), request.state.key_id)
+            return connection_json(await self._connections.get(tenant, connection_id))
+
+        return await self._idempotent.run(request, tenant, raw, run)
+
+    async def unclaim(self, request: Request, tenant: Tenant) -> Response:
+        """DELETE /v1/connections/{id}/claim."""
+        connection_id = connection_id_of(request)
+        await self._claims.undo(tenant, connection_id, request.state.key_id)
+        return JSONResponse(connection_json(await self._connections.get(tenant, connection_id)))
+
+    async def documents(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/connections/{id}/documents."""
+        query_of(request, set())
+        return JSONResponse(
+            {"data": list(await self._bills.documents(tenant, connection_id_of(request))), "next": None}
+        )
+
+    async def usage(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/connections/{id}/usage."""
+        filters = query_of(request, {"startDate", "endDate", "dateType", "datasourceType", "identifier"})
+        data = await self._bills.usage(tenant, connection_id_of(request), filters)
+        return JSONResponse({"data": list(data), "next": None})
+
+    async def events(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/events: in order, at least once; waits for the next event if asked to."""
+        query = query_of(request, PAGING | {"wait"})
+        wait = number("wait", query.get("wait", "0"), 0, _WAIT_MOST)
+        seq, limit = position_of(request), limit_of(request)
+        async with self._pubsub.subscribe() as signal:
+            events = await self._sessions.events(tenant, seq, limit + 1)
+            if not events and wait and await wait_for(signal, wait):
+                events = await self._sessions.events(tenant, seq, limit + 1)
+        return event_page([event_json(event) for event in events], limit, str(seq))
+
+    async def verify(self, request: Request, tenant: Tenant) -> Response:
+        """POST /v1/verify: whether this result was signed here, for this user, within the last ten minutes."""
+        body: VerifyResult = parse(VerifyResult, await read_json(request))
+        try:
+            result = self._sessions.verify(body.state, tenant, UserId(body.user_id))
+        except BadState as exc:
+            raise InvalidRequest([Problem("/state", exc.detail)]) from exc
+        return JSONResponse(
+            {
+                "valid": True,
+                "sessionId": result.session_id,
+                "userId": result.user_id,
+                "status": result.status,
+                "connectionId": result.connection_id,
+                "at": iso(result.at),
+            }
+        )
+
+    async def _create(
+        self, request: Request, tenant: Tenant, wanted: SessionRequest, raw: Any, *, now: bool
+    ) -> Response:
+        idempotency = idempotent_request(request, raw)
+        # With `prepare: now` the answer is stored when the link is there, and no worker makes the link meanwhile.
+        options = CreateOptions(idempotency, None if now else stored_answer, PREPARE_TAKEOVER_SECONDS if now else 0.0)
+        created = await self._sessions.create(tenant, wanted, options)
+        if not isinstance(created, Session):
+            return JSONResponse(self._idempotent.with_urls(dict(created)), 201)
+        session = await self._prepared(created, tenant, idempotency) if now else created
+        return JSONResponse(self._idempotent.with_urls(stored_answer(session)), 201)
+
+    async def _prepared(self, session: Session, tenant: Tenant, idempotency: IdempotentRequest | None) -> Session:
+        """Wait for the link. A session whose link is refused or late fails, and its key may be tried again."""
+        try:
+            ready = await self._prepare_in_time(session)
+        except MagiclinkError as exc:
+            await self._links.fail(session.id, exc.code)
+            await self._idempotent_calls.complete(tenant, idempotency, None)
+            raise
+        await self._idempotent_calls.complete(tenant, idempotency, stored_answer(ready))
+        return ready
+
+    async def _prepare_in_time(self, session: Session) -> Session:
+        try:
+            async with asyncio.timeout(PREPARE_NOW_SECONDS):
+                return await self._links.prepare(session.id)
+        except TimeoutError as exc:
+            raise ProviderTimeout from exc

@@ -1,0 +1,1 @@
+"""The API's description for machines (OpenAPI), and the reference page made from it."""

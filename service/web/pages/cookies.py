@@ -1,0 +1,77 @@
+"""What a browser carries in the redirect flow: the page's cookie, its forms, and the URL back to the host."""
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.domain.model import Connection, Session, SessionId
+from service.domain.session_rules import main_connection
+from service.errors import UnsupportedMediaType
+from service.web.request_body import read_raw
+
+KEY_HEADER = "x-page-key"
+_COOKIE_SECONDS = 30 * 86400
+
+
+def page_key_of(request: Request, session_id: SessionId, *, secure: bool) -> str | None:
+    """Return the page key: from the script's header in the frame, from the first-party cookie in the redirect flow."""
+    return request.headers.get(KEY_HEADER) or page_cookie(request, session_id, secure=secure)
+
+
+def page_cookie(request: Request, session_id: SessionId, *, secure: bool) -> str | None:
+    """Return the key in this session's cookie; two flows in one browser have two cookies.
+
+    Over https only the `__Host-` name counts: a sibling domain could set any other, with the key of its own page.
+    """
+    return request.cookies.get(_cookie_name(session_id, secure=secure))
+
+
+def set_page_cookie(response: Response, session: Session, key: str, *, secure: bool) -> None:
+    """`Lax`, so that it comes along when the provider sends the person back; `__Host-` wherever there is https."""
+    response.set_cookie(
+        _cookie_name(session.id, secure=secure),
+        key,
+        max_age=_COOKIE_SECONDS,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """A small form post. Raises UnsupportedMediaType, TooLarge."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    raw = await read_raw(request)
+    if not raw:
+        return {}
+    if kind != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType("Send application/x-www-form-urlencoded")
+    return dict(parse_fields(raw))
+
+
+def parse_fields(raw: bytes) -> list[tuple[str, str]]:
+    """The fields of a urlencoded body; what is not UTF-8 is replaced, since no field of ours has any."""
+    try:
+        return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    except ValueError as exc:
+        raise UnsupportedMediaType("Too many fields") from exc
+
+
+def return_address(session: Session, connections: Sequence[Connection], result: str) -> str:
+    """Return `returnUrl` with sessionId, status, connectionId where there is one, and the signed result as `state`."""
+    parts = urlsplit(session.return_url or "")
+    fields = {"sessionId": str(session.id), "status": session.status.value}
+    connection_id = main_connection(connections)
+    if connection_id is not None:
+        fields["connectionId"] = connection_id
+    fields["state"] = result
+    query = "&".join(one for one in (parts.query, urlencode(fields)) if one)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def _cookie_name(session_id: SessionId, *, secure: bool) -> str:
+    name = f"magiclink-{session_id.removeprefix('ses_')[:16]}"
+    return f"__Host-{name}" if secure else name

@@ -1,0 +1,124 @@
+"""What the page's script asks while a flow goes on: start, finished, exit, heartbeat, live."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from service.domain.model import Event, Session
+from service.errors import RateLimited
+from service.pubsub import PubSub
+from service.usecases.pages import Pages
+from service.web.headers import wants_json
+from service.web.pages.bodies import ExitPage, StartPage
+from service.web.pages.cookies import page_cookie, page_key_of
+from service.web.pages.rate_limit import PageRateLimit
+from service.web.pages.responses import PageResponses, json_answer, require_open
+from service.web.pages.sse import EventStream, StreamSource
+from service.web.request_body import parse, read_json
+
+_STREAMS = 8  # of one session: a page has one, and those whose connections broke unnoticed
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRoutes:
+    """The handlers. All but `start` need the page key."""
+
+    pages: Pages
+    pubsub: PubSub
+    responses: PageResponses
+    limit: PageRateLimit
+
+    def routes(self) -> list[Route]:
+        """Return the table of routes."""
+        both = [(f"/{flow}/{{token}}", flow) for flow in ("embed", "connect")]
+        verbs = (("finished", self.finished), ("exit", self.exit), ("heartbeat", self.heartbeat))
+        return [
+            Route("/embed/{token}/start", self.start, methods=["POST"]),
+            *(Route(f"{path}/{name}", handler, methods=["POST"]) for path, _ in both for name, handler in verbs),
+            Route("/live/{token}", self.follow),
+        ]
+
+    async def start(self, request: Request) -> Response:
+        """POST /embed/{token}/start: the script starts the page and receives the page key, once."""
+        self.responses.refuse_cross_site(request)
+        body: StartPage = parse(StartPage, await read_json(request))
+        session = require_open(await self.pages.by_embed_token(request.path_params["token"]))
+        self.limit.take(session.id)
+        key = page_key_of(request, session.id, secure=self.responses.secure)
+        return self.responses.started(await self.pages.start(session, key, take_over=body.take_over), redirects=False)
+
+    async def finished(self, request: Request) -> Response:
+        """POST …/finished: "I have finished"."""
+        session, key = await self._page_of(request)
+        await self.pages.finish(session.id, key)
+        if not wants_json(request):
+            return RedirectResponse(self.responses.callback_url(session), 303)
+        snapshot = await self.pages.outcome(session.id)
+        return json_answer(self.responses.view(snapshot, redirects=_redirects(request)))
+
+    async def exit(self, request: Request) -> Response:
+        """POST …/exit: the user left."""
+        session, key = await self._page_of(request)
+        if request.headers.get("content-type", "").startswith("application/json"):
+            body: ExitPage = parse(ExitPage, await read_json(request))
+            await self.pages.leave(session.id, key, body.stage, body.reason)
+            return Response(status_code=204)
+        await self.pages.leave(session.id, key, "page", "left")
+        return self.responses.to_host(await self.pages.outcome(session.id))
+
+    async def heartbeat(self, request: Request) -> Response:
+        """POST …/heartbeat: the page is still there."""
+        session, key = await self._page_of(request)
+        await self.pages.heartbeat(session.id, key)
+        return Response(status_code=204)
+
+    async def follow(self, request: Request) -> Response:
+        """GET /live/{token}: the session's events as a stream or, where JSON is asked for, its state as one answer."""
+        session_id = self.pages.session_of_token(request.path_params["token"])
+        key = page_key_of(request, session_id, secure=self.responses.secure)
+        redirects = page_cookie(request, session_id, secure=self.responses.secure) is not None
+
+        async def view() -> dict[str, Any]:
+            return self.responses.view(await self.pages.snapshot(session_id, key), redirects=redirects)
+
+        async def events_after(seq: int) -> list[Event]:
+            return list(await self.pages.events_after(session_id, seq))
+
+        async def heartbeat() -> None:
+            await self.pages.heartbeat(session_id, key)
+
+        first = await view()
+        if wants_json(request):
+            return json_answer(first)
+        if self.pubsub.count_for(session_id) >= _STREAMS:
+            raise RateLimited
+        last_event_id = request.headers.get("last-event-id")
+        position = await self.pages.stream_position(session_id, last_event_id, int(first["seq"]))
+        source = StreamSource(view, events_after, heartbeat)
+        return _StreamResponse(EventStream(session_id, self.pubsub, source, position))
+
+    async def _page_of(self, request: Request) -> tuple[Session, str | None]:
+        self.responses.refuse_cross_site(request)
+        read = self.pages.by_connect_token if _redirects(request) else self.pages.by_embed_token
+        opened = await read(request.path_params["token"])
+        self.limit.take(opened.session.id)
+        return opened.session, page_key_of(request, opened.session.id, secure=self.responses.secure)
+
+
+class _StreamResponse(Response):
+    """A response whose body is an ASGI app of its own."""
+
+    def __init__(self, stream: EventStream) -> None:
+        super().__init__()
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._stream(scope, receive, send)
+
+
+def _redirects(request: Request) -> bool:
+    return request.url.path.startswith("/connect/")

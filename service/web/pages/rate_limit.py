@@ -1,0 +1,32 @@
+"""How often one session's pages may call: a token bucket per session, in the memory of this process.
+
+A page that calls in a loop would make the service poll the provider in a loop; an honest page never reaches the limit.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from service.errors import RateLimited
+
+_BURST = 120.0  # a hundred callbacks at once, as of a host that retries, are answered alike
+_PER_SECOND = 2.0
+_REMEMBERED = 20_000
+
+
+class PageRateLimit:
+    """`monotonic` is a clock of seconds that only rises."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, session_id: str) -> None:
+        """Raise RateLimited when the session's bucket is empty."""
+        now = self._monotonic()
+        left, since = self._buckets.pop(session_id, (_BURST, now))
+        left = min(_BURST, left + (now - since) * _PER_SECOND)
+        self._buckets[session_id] = (max(0.0, left - 1), now)
+        if len(self._buckets) > _REMEMBERED:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            raise RateLimited

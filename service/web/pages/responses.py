@@ -1,0 +1,206 @@
+"""Responses to end users: the page for a session's state, who may frame it, and the redirect back to the host."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from service.domain.model import Connection, Mode, PageSnapshot, Session, SessionStatus
+from service.domain.statuses import canonical_status, needs_attention
+from service.errors import Expired, MagiclinkError
+from service.settings import Settings
+from service.telemetry.logs import request_id
+from service.urls import origin_of, return_url_problem
+from service.usecases.pages import OpenedPage, StartedPage
+from service.web.api.json import page_json
+from service.web.headers import FramePolicy, page_headers, refuse_cross_site, target_of
+from service.web.pages.contexts import (
+    ConfirmPage,
+    ConnectionView,
+    ConnectPage,
+    DonePage,
+    EmbedPage,
+    ErrorPage,
+    FlowView,
+    LinkView,
+    OpenPage,
+    Page,
+    masked,
+)
+from service.web.pages.cookies import return_address
+
+SignState = Callable[[Session], str]
+SignResult = Callable[[PageSnapshot], str]
+
+
+class PageResponses:
+    """Renders pages; `sign_state` signs the callback state of a session's page, `sign_result` its result."""
+
+    def __init__(
+        self, environment: Environment, settings: Settings, sign_state: SignState, sign_result: SignResult
+    ) -> None:
+        self._environment = environment
+        self._settings = settings
+        self._sign_state = sign_state
+        self._sign_result = sign_result
+        self._public_origin = origin_of(settings.public_url) or settings.public_url
+        self._provider_origin = origin_of(settings.provider_pages_url) or ""
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the service over https."""
+        return self._public_origin.startswith("https:")
+
+    def refuse_cross_site(self, request: Request) -> None:
+        """Raise Forbidden for a POST that another site made."""
+        refuse_cross_site(request, self._public_origin)
+
+    def render(self, page: Page, frame: FramePolicy, status: int = 200) -> Response:
+        """A page with its headers. Only the fields of its context reach the template."""
+        fields = {name: getattr(page, name) for name in type(page).__dataclass_fields__}
+        html = self._environment.get_template(page.template).render(fields)
+        return HTMLResponse(html, status, page_headers(frame))
+
+    def embed(self, request: Request, session: Session, status: int) -> Response:
+        """The embeddable page; only the session's origin may frame it."""
+        page = EmbedPage(**self._flow(request, session), host_origin=session.origin or "")
+        frame = FramePolicy((session.origin,) if session.origin else (), (self._provider_origin, "'self'"))
+        return self.render(page, frame, status)
+
+    def open(self, request: Request, snapshot: PageSnapshot) -> Response:
+        """The started redirect flow."""
+        session = snapshot.session
+        page = OpenPage(**self._flow(request, session), view=self._flow_view(snapshot))
+        return self.render(page, FramePolicy((), (self._provider_origin, "'self'"), target_of(session.return_url)))
+
+    def connect(self, request: Request, session: Session) -> Response:
+        """The redirect flow's button."""
+        page = ConnectPage(
+            **_named(session),
+            action=f"{request.url.path}/start",
+            mode="reconnect" if session.mode is Mode.RECONNECT else "connect",
+        )
+        return self.render(page, FramePolicy())
+
+    def confirm(
+        self,
+        session: Session,
+        reason: Literal["callback", "takeover"],
+        action: str,
+        hidden: dict[str, str],
+        status: int,
+    ) -> Response:
+        """A question with one button; it names for whom the account is connected."""
+        page = ConfirmPage(**_named(session), reason=reason, action=action, hidden=hidden)
+        return self.render(page, FramePolicy(targets=target_of(session.return_url)), status)
+
+    def error(self, error: MagiclinkError) -> Response:
+        """An error page that says what to do."""
+        return self.render(ErrorPage(code=error.code, request_id=request_id()), FramePolicy(), error.status)
+
+    def started(self, started: StartedPage, *, redirects: bool) -> Response:
+        """The answer to a start by script: the page key, this once, and the page's view."""
+        return json_answer({"pageKey": started.page_key, "view": self.view(started.snapshot, redirects=redirects)})
+
+    def view(self, snapshot: PageSnapshot, *, redirects: bool) -> dict[str, Any]:
+        """What a started page may know, as JSON; one of the redirect flow (`redirects`) also gets its callback URL."""
+        done_url = self.callback_url(snapshot.session) if redirects else None
+        return page_json(snapshot.session, snapshot.connections, seq=snapshot.seq, at=snapshot.at, done_url=done_url)
+
+    def callback_url(self, session: Session) -> str:
+        """The callback of the page that is bound now; its state is signed."""
+        return f"/callback?state={self._sign_state(session)}"
+
+    def to_host(self, snapshot: PageSnapshot) -> Response:
+        """Redirect to the host with a signed result. `returnUrl` is checked again: what is allowed may have changed."""
+        session = snapshot.session
+        address = self._return_address(snapshot)
+        if address is None:
+            page = DonePage(**_named(session), outcome=_outcome(snapshot), connections=_connections(snapshot))
+            return self.render(page, FramePolicy())
+        return RedirectResponse(address, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+    def closed(self, snapshot: PageSnapshot, closed: MagiclinkError) -> Response:
+        """A closed link of the redirect flow: one button takes the user to the host, with the outcome."""
+        session = snapshot.session
+        if isinstance(closed, Expired):
+            snapshot = replace(snapshot, session=replace(session, status=SessionStatus.EXPIRED))
+        page = ErrorPage(
+            code=closed.code,
+            request_id=request_id(),
+            onward_url=self._return_address(snapshot),
+            support_url=session.support_url,
+        )
+        return self.render(page, FramePolicy(), closed.status)
+
+    def _return_address(self, snapshot: PageSnapshot) -> str | None:
+        session = snapshot.session
+        if session.return_url is None or return_url_problem(session.return_url, self._settings.allowed_origins):
+            return None
+        return return_address(session, snapshot.connections, self._sign_result(snapshot))
+
+    def _flow(self, request: Request, session: Session) -> dict[str, Any]:
+        return _named(session) | {
+            "session_id": session.id,
+            "token_path": request.url.path,
+            "live_path": f"/live/{request.path_params['token']}",
+            "provider_origin": self._provider_origin,
+        }
+
+    def _flow_view(self, snapshot: PageSnapshot) -> FlowView:
+        view = self.view(snapshot, redirects=True)
+        link = view["link"]
+        # Framed only if it has the configured pages' origin: anything else in a link is not the provider's.
+        url = link["url"] if link["url"] and origin_of(link["url"]) == self._provider_origin else None
+        return FlowView(
+            status=view["status"],
+            link=LinkView(status=link["status"], url=url, framable=link["framable"]),
+            connections=_connections(snapshot),
+            confirming=view["confirming"],
+            finished=view["finished"],
+            failure_code=snapshot.session.failure,
+            done_url=view["doneUrl"],
+        )
+
+
+def json_answer(body: dict[str, Any]) -> Response:
+    """JSON for our own script, which nothing may store."""
+    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+    return JSONResponse(body, headers=headers)
+
+
+def require_open(opened: OpenedPage) -> Session:
+    """Return the session, or raise what closed it."""
+    if opened.closed is not None:
+        raise opened.closed
+    return opened.session
+
+
+def _named(session: Session) -> dict[str, Any]:
+    return {
+        "company": session.company.name or session.company.external_id or "your organisation",
+        "user_label": masked(session.user_label or session.user_email or "") or None,
+        "support_url": session.support_url,
+    }
+
+
+def _connections(snapshot: PageSnapshot) -> tuple[ConnectionView, ...]:
+    return tuple(_connection(connection) for connection in snapshot.connections)
+
+
+def _connection(connection: Connection) -> ConnectionView:
+    status = canonical_status(connection.reported.status)
+    return ConnectionView(
+        status=status, provider=connection.reported.provider_name, needs_attention=needs_attention(status)
+    )
+
+
+def _outcome(snapshot: PageSnapshot) -> Any:
+    status = snapshot.session.status.value
+    if status in {"connected", "exited", "expired", "revoked", "failed"}:
+        return status
+    attention = any(needs_attention(connection.reported.status) for connection in snapshot.connections)
+    return "attention" if attention else "confirming"

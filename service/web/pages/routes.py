@@ -1,0 +1,165 @@
+"""The routes for end users: the embeddable page, the redirect flow, and the callback that both end with.
+
+What both flows share while they go on is in `flow_routes`. In the frame the page key is in the page's memory; in the
+redirect flow a first-party cookie carries it. A GET never starts, spends or reveals anything.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from service.domain.model import CompanyRef, Session, SessionStatus
+from service.domain.timing import CALLBACK_POLL_SECONDS
+from service.errors import AlreadyOpen, MagiclinkError, MethodNotAllowed, NotFound
+from service.usecases.pages import Pages
+from service.web.api.problems import problem
+from service.web.headers import FramePolicy, is_framed, is_top_level, wants_json
+from service.web.pages.bodies import StartPage
+from service.web.pages.contexts import ElsewherePage, HandoverPage
+from service.web.pages.cookies import page_cookie, page_key_of, read_form, set_page_cookie
+from service.web.pages.flow_routes import FlowRoutes
+from service.web.pages.responses import PageResponses, require_open
+from service.web.request_body import parse, read_json
+
+PollNow = Callable[[CompanyRef, float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageUseCases:
+    """What these routes call; `poll_now` polls a company at once and waits at most so many seconds."""
+
+    pages: Pages
+    poll_now: PollNow
+
+
+class PageRoutes:
+    """The handlers."""
+
+    def __init__(self, use_cases: PageUseCases, responses: PageResponses, flow: FlowRoutes) -> None:
+        self._pages = use_cases.pages
+        self._poll_now = use_cases.poll_now
+        self._responses = responses
+        self._flow = flow
+
+    def app(self) -> Starlette:
+        """The routes, as a table."""
+        routes = [
+            Route("/embed/{token}", self.embed),
+            Route("/connect/{token}", self.connect),
+            Route("/connect/{token}/start", self.start, methods=["POST"]),
+            Route("/callback", self.callback_route, methods=["GET", "POST"]),
+            *self._flow.routes(),
+        ]
+        handlers: Mapping[Any, Any] = {
+            MagiclinkError: self._on_error,
+            HTTPException: self._on_http_error,
+            Exception: self._on_error,
+        }
+        app = Starlette(routes=routes, exception_handlers=dict(handlers))
+        app.router.redirect_slashes = False  # a token must not travel with a redirect
+        return app
+
+    async def embed(self, request: Request) -> Response:
+        """GET /embed/{token}: the page for a frame. At top level it reveals nothing and says where to go."""
+        if is_top_level(request):
+            return self._responses.render(ElsewherePage(), FramePolicy())
+        opened = await self._pages.by_embed_token(request.path_params["token"])
+        return self._responses.embed(request, opened.session, opened.closed.status if opened.closed else 200)
+
+    async def connect(self, request: Request) -> Response:
+        """GET /connect/{token}: one button, or the flow for the browser that pressed it."""
+        opened = await self._pages.by_connect_token(request.path_params["token"])
+        session = opened.session
+        if opened.closed is not None:
+            return self._responses.closed(await self._pages.outcome(session.id), opened.closed)
+        key = page_cookie(request, session.id, secure=self._responses.secure)
+        if key is None or not self._pages.holds_page_key(session, key):
+            return self._responses.connect(request, session)
+        return self._responses.open(request, await self._pages.snapshot(session.id, key))
+
+    async def start(self, request: Request) -> Response:
+        """POST /connect/{token}/start: the button. Where another page is bound, the user must confirm taking over."""
+        self._responses.refuse_cross_site(request)
+        opened = await self._pages.by_connect_token(request.path_params["token"])
+        json, session = wants_json(request), opened.session
+        self._flow.limit.take(session.id)
+        if opened.closed is not None and not json:
+            return self._responses.closed(await self._pages.outcome(session.id), opened.closed)
+        require_open(opened)
+        form = {} if json else await read_form(request)
+        take_over = parse(StartPage, await read_json(request)).take_over if json else form.get("takeOver") == "true"
+        try:
+            key = page_cookie(request, session.id, secure=self._responses.secure)
+            started = await self._pages.start(session, key, take_over=take_over, silent=not json)
+        except AlreadyOpen:
+            if json:
+                raise
+            return self._responses.confirm(session, "takeover", request.url.path, {"takeOver": "true"}, 409)
+        response: Response = RedirectResponse(request.url.path.removesuffix("/start"), 303)
+        if json:
+            response = self._responses.started(started, redirects=True)
+        return self._with_cookie(response, session, started.page_key)
+
+    async def callback_route(self, request: Request) -> Response:
+        """One route for both methods, so that a 405 names both in `Allow`."""
+        return await (self.confirmed if request.method == "POST" else self.callback)(request)
+
+    async def callback(self, request: Request) -> Response:
+        """GET /callback: the user comes back. What a browser brings is a reason to poll, and never evidence."""
+        state = request.query_params.get("state", "")
+        session = await self._pages.by_state(state)
+        self._flow.limit.take(session.id)  # every callback polls the provider
+        if is_framed(request):
+            await self._pages.enqueue_poll(session)
+            ancestors = ("'self'", session.origin) if session.origin else ("'self'",)
+            return self._responses.render(HandoverPage(session_id=session.id), FramePolicy(ancestors))
+        key = page_key_of(request, session.id, secure=self._responses.secure)
+        if key is None or not self._pages.holds_page_key(session, key):
+            await self._pages.enqueue_poll(session)
+            return self._responses.confirm(session, "callback", "/callback", {"state": state}, 200)
+        return await self._returned(session, key)
+
+    async def confirmed(self, request: Request) -> Response:
+        """POST /callback: the user confirmed, in a browser without the page's cookie."""
+        self._responses.refuse_cross_site(request)
+        session = await self._pages.by_state((await read_form(request)).get("state", ""))
+        self._flow.limit.take(session.id)
+        if session.closed or session.status is SessionStatus.CONNECTED:
+            return self._responses.to_host(await self._pages.outcome(session.id))
+        started = await self._pages.start(session, None, take_over=True, silent=True)
+        return self._with_cookie(await self._returned(session, started.page_key), session, started.page_key)
+
+    async def _returned(self, session: Session, key: str) -> Response:
+        if not session.closed:
+            await self._pages.finish(session.id, key)
+        await self._poll_now(session.company.ref, CALLBACK_POLL_SECONDS)
+        return self._responses.to_host(await self._pages.outcome(session.id))
+
+    def _with_cookie(self, response: Response, session: Session, key: str) -> Response:
+        set_page_cookie(response, session, key, secure=self._responses.secure)
+        return response
+
+    async def _on_error(self, request: Request, exc: Exception) -> Response:
+        error = exc if isinstance(exc, MagiclinkError) else MagiclinkError()
+        if _by_script(request) or (request.url.path.startswith("/embed/") and request.method == "POST"):
+            return problem(error)
+        return self._responses.error(error)
+
+    async def _on_http_error(self, request: Request, exc: Exception) -> Response:
+        known = isinstance(exc, HTTPException) and exc.status_code == 405
+        response = await self._on_error(request, MethodNotAllowed() if known else NotFound())
+        for name, value in (getattr(exc, "headers", None) or {}).items():
+            response.headers[name] = value
+        return response
+
+
+def _by_script(request: Request) -> bool:
+    """Whether our script asks: it asks for JSON or sends it. A form or an address of the browser gets a page."""
+    sends = request.headers.get("content-type", "").startswith("application/json")
+    return sends or wants_json(request) or request.url.path.startswith("/live/")

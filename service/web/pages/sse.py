@@ -1,0 +1,124 @@
+"""One session's events as server-sent events: raw ASGI, one task per stream, the event log as the only source.
+
+Reference: html.spec.whatwg.org/multipage/server-sent-events.html. A foreign, future or malformed `Last-Event-ID`
+replays the session from its start; the first frame is always the page's whole view.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from service.domain.model import Event, SessionId
+from service.errors import MagiclinkError
+from service.pubsub import PubSub, wait_for
+from service.web.api.json import iso
+
+View = Callable[[], Awaitable[dict[str, Any]]]
+EventsAfter = Callable[[int], Awaitable[list[Event]]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSource:
+    """Where a stream reads from: `view` is what the page may see now, `events_after` the events after a position.
+
+    `heartbeat` records that the page is present: an open stream counts, since browsers slow the timers of hidden pages.
+    All raise when the page is no longer bound to the session.
+    """
+
+    view: View
+    events_after: EventsAfter
+    heartbeat: Callable[[], Awaitable[None]]
+
+
+class EventStream:
+    """An ASGI response; `last` is the position after which its events begin."""
+
+    def __init__(self, session_id: SessionId, pubsub: PubSub, source: StreamSource, last: int) -> None:
+        self._session_id = session_id
+        self._pubsub = pubsub
+        self._source = source
+        self._last = last
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream until the browser disconnects, another page takes over, or the process stops."""
+        headers = [
+            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        disconnected = asyncio.create_task(_disconnected(receive))
+        try:
+            await self._follow(send, disconnected)
+        finally:
+            disconnected.cancel()
+        with suppress(OSError):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _follow(self, send: Send, disconnected: "asyncio.Task[None]") -> None:
+        async with self._pubsub.subscribe(self._session_id) as signal:
+            view = await self._view(send)
+            if view is not None:
+                await _write(send, "view", None, self._frame("view", view["seq"], view["at"], view))
+            while view is not None and not disconnected.done() and not self._pubsub.closing.is_set():
+                view = await self._send_events(send, view)
+                if view is not None and not await wait_for(signal, self._pubsub.keep_alive_seconds):
+                    await _send(send, b": \n\n")
+                    view = await self._keep_alive(send)
+
+    async def _send_events(self, send: Send, view: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            events = await self._source.events_after(self._last)
+        except MagiclinkError as exc:
+            await self._refuse(send, exc)
+            return None
+        if not events:
+            return view
+        now = await self._view(send)
+        if now is None:
+            return None
+        for event in events:
+            await _write(send, event.type, event.id, self._frame(event.type, event.seq, iso(event.at), now))
+            self._last = event.seq
+        return now
+
+    async def _keep_alive(self, send: Send) -> dict[str, Any] | None:
+        with suppress(MagiclinkError):  # `_view` reports what ended the page
+            await self._source.heartbeat()
+        return await self._view(send)
+
+    async def _view(self, send: Send) -> dict[str, Any] | None:
+        try:
+            return await self._source.view()
+        except MagiclinkError as exc:
+            await self._refuse(send, exc)
+            return None
+
+    async def _refuse(self, send: Send, why: MagiclinkError) -> None:
+        """The last frame of a stream whose page may see nothing more, or whose database is unavailable."""
+        await _write(send, why.code, None, {"type": why.code, "sessionId": self._session_id})
+
+    def _frame(self, kind: str, seq: int, at: str, view: dict[str, Any]) -> dict[str, Any]:
+        return {"type": kind, "sessionId": self._session_id, "seq": seq, "at": at, "view": view}
+
+
+async def _write(send: Send, kind: str, event_id: str | None, data: dict[str, Any]) -> None:
+    lines = [f"id: {event_id}"] if event_id else []
+    lines += [f"event: {kind}", f"data: {json.dumps(data, separators=(',', ':'))}", "", ""]
+    await _send(send, "\n".join(lines).encode())
+
+
+async def _send(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while True:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            return

@@ -1,0 +1,86 @@
+"""Reads and validates request bodies, within limits. Everything in them is hostile until it is validated."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+from starlette.requests import ClientDisconnect, Request
+
+from service.errors import InvalidJson, InvalidRequest, Problem, TooLarge, UnsupportedMediaType
+
+MAX_BODY_BYTES = 256 * 1024
+
+
+class Body(BaseModel):
+    """A body in camelCase: strict types, unknown fields refused, values never repeated in errors."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", alias_generator=to_camel, frozen=True, hide_input_in_errors=True
+    )
+
+
+async def read_optional_json(request: Request) -> Any:
+    """Read it as `read_json` does; no body at all is an empty object."""
+    if request.headers.get("content-type") is None:
+        raw = await read_raw(request)
+        if raw:
+            raise UnsupportedMediaType
+        return {}
+    return await read_json(request)
+
+
+async def read_json(request: Request) -> Any:
+    """Return the body as JSON. Raises UnsupportedMediaType, TooLarge, InvalidJson."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMediaType
+    raw = await read_raw(request)
+    try:
+        return json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as exc:
+        raise InvalidJson from exc
+
+
+async def read_raw(request: Request) -> bytes:
+    """Return the body's bytes, at most 256 KiB. Raises TooLarge."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise TooLarge
+    except ClientDisconnect as exc:
+        raise InvalidJson("The body ended early") from exc
+    return bytes(body)
+
+
+def parse(shape: type[Any], body: Any) -> Any:
+    """Return the body as this shape. Raises InvalidRequest, which names every wrong field and repeats no value."""
+    try:
+        return shape.model_validate(body)
+    except ValidationError as exc:
+        raise InvalidRequest(
+            [_problem(error) for error in exc.errors(include_url=False, include_input=False)]
+        ) from None
+
+
+def _problem(error: Mapping[str, Any]) -> Problem:
+    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return Problem(pointer, "is not a known field")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return Problem(pointer, message[:1].lower() + message[1:])
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)  # NaN and Infinity are not JSON
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse two fields of one name: one reader takes the first and another the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidJson("The body has a field twice")
+    return found

@@ -1,0 +1,40 @@
+"""The provider's webhooks: verified, written before they are acknowledged, processed by a job afterwards."""
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service.errors import MagiclinkError, NotFound
+from service.usecases.webhooks_in import IncomingWebhooks
+from service.web.api.problems import HANDLERS
+from service.web.request_body import read_raw
+
+
+class WebhookRoutes:
+    """`enabled` is whether a secret is set: without one nothing could be verified, so the route answers 404."""
+
+    def __init__(self, webhooks: IncomingWebhooks, count: Callable[[str], None], *, enabled: bool) -> None:
+        self._count = count
+        self._webhooks = webhooks
+        self._enabled = enabled
+
+    def app(self) -> Starlette:
+        """The route."""
+        app = Starlette(routes=[Route("/nectar", self.receive, methods=["POST"])], exception_handlers=dict(HANDLERS))
+        app.router.redirect_slashes = False
+        return app
+
+    async def receive(self, request: Request) -> Response:
+        """POST /webhooks/nectar: 204 once it is written; 401, 400 or 413 where it is refused; 404 where disabled."""
+        if not self._enabled:
+            raise NotFound
+        try:
+            await self._webhooks.accept(dict(request.headers), await read_raw(request))
+        except MagiclinkError as exc:
+            self._count(exc.code)
+            raise
+        self._count("kept")
+        return Response(status_code=204)

@@ -1,0 +1,183 @@
+"""The background loop of every process: leases jobs that are due and runs their use cases.
+
+A dead worker's jobs are leased again when its leases end; running a job twice has the effect of running it once. A call
+to the provider ends within half a lease, so a worker that woke up late finds its lease gone and changes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from service.domain.changes import JobKind, LeasedJob
+from service.domain.timing import LEASE_SECONDS
+from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderRefused, Unavailable
+from service.store import Store
+
+_log = logging.getLogger(__name__)
+
+_BATCH = 16  # more than the provider takes at once, so that jobs without calls go on while the provider is slow
+_IDLE_SECONDS = 1.0  # how long a job that another process enqueued may wait
+_LONGEST_PAUSE_SECONDS = 60.0
+_FAULT_SECONDS = 60.0
+_HELD_SECONDS = 0.05  # until `run_now` asks again for a job that another worker holds
+_RETRY_SECONDS = (1.0, 2.0, 4.0, 4.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+
+Count = Callable[[str, str], None]
+Handler = Callable[[Any], Awaitable[object]]
+
+
+class Worker:
+    """A handler takes the job's `ref` and returns in how many seconds it is due again; anything but a float ends it."""
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Mapping[JobKind, Handler],
+        count: Count = lambda _kind, _outcome: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store = store
+        self._count = count
+        self._handlers = handlers
+        self._sleep = sleep
+        self._awake = asyncio.Event()
+        self._stopped_at: float | None = None  # by the loop's clock
+        self._running: set[asyncio.Task[None]] = set()
+        self._now: dict[tuple[JobKind, str], asyncio.Task[None]] = {}
+        self._unwritten: list[tuple[LeasedJob, float | None]] = []
+
+    def wake(self) -> None:
+        """A job is due now."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Run jobs until `stop`; a database that is unavailable is tried again, for ever."""
+        while self._stopped_at is None:
+            self._awake.clear()
+            try:
+                await self._write_unwritten()
+                busy = await self.lease_batch()
+                wait = 0.0 if busy else min(_IDLE_SECONDS, await self._store.queue.next_in_seconds() or _IDLE_SECONDS)
+            except Unavailable:
+                _log.warning("the database is unavailable; jobs wait")
+                wait = _IDLE_SECONDS
+            except Exception:  # noqa: BLE001 - without this loop nothing is recorded any more; the error is logged
+                _log.exception("the worker's loop failed")
+                wait = _IDLE_SECONDS
+            if wait:
+                await self._wait(wait)
+
+    async def lease_batch(self) -> bool:
+        """Lease and start what is due, up to the batch; False where nothing was. Waits while the batch is full."""
+        while len(self._running) >= _BATCH:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        if self._stopped_at is not None:
+            return False
+        leased = await self._store.queue.lease(_BATCH - len(self._running), LEASE_SECONDS)
+        for job in leased:
+            self._start(self.run_job(job), f"{job.kind}:{job.ref}")
+        return bool(leased)
+
+    async def run_now(self, kind: JobKind, ref: str, seconds: float) -> None:
+        """Run a job at once, whether due or not, and wait for it at most `seconds`; it goes on afterwards.
+
+        Everybody who asks for the same job at the same time waits for one run of it, in all processes: its lease
+        decides who runs it.
+        """
+        task = self._now.get((kind, ref))
+        if task is None:
+            task = self._now[kind, ref] = self._start(self._run_now(kind, ref), f"now:{kind}:{ref}")
+            task.add_done_callback(lambda _: self._now.pop((kind, ref), None))
+        await asyncio.wait([task], timeout=seconds)
+
+    async def _run_now(self, kind: JobKind, ref: str) -> None:
+        try:
+            while (job := await self._store.queue.lease_now(kind, ref, LEASE_SECONDS)) is None:
+                await self._sleep(_HELD_SECONDS)
+        except Unavailable:
+            _log.warning("the database is unavailable; %s %s did not run at once", kind, ref)
+            return
+        await self.run_job(job)
+
+    def _start(self, run: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(run, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def run_until_idle(self) -> None:
+        """Run everything that is due now, and what that makes due."""
+        while await self.lease_batch():
+            await self.wait_for_running()
+
+    async def wait_for_running(self) -> None:
+        """Wait for the jobs that are running."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def stop_leasing(self) -> None:
+        """Lease no more jobs; those that are running go on."""
+        if self._stopped_at is None:
+            self._stopped_at = asyncio.get_running_loop().time()
+        self.wake()
+
+    async def stop(self, seconds: float) -> None:
+        """Stop leasing, wait for running jobs until so long after that, and leave the rest to their leases."""
+        self.stop_leasing()
+        if self._running:
+            since_then = asyncio.get_running_loop().time() - (self._stopped_at or 0.0)
+            _, late = await asyncio.wait(self._running, timeout=max(0.0, seconds - since_then))
+            for task in late:
+                task.cancel()
+
+    async def run_job(self, job: LeasedJob) -> None:
+        """Run one leased job and write when it is due again."""
+        try:
+            again = await self._handlers[job.kind](job.ref)
+            await self._store.queue.complete(job, again if isinstance(again, float) else None)
+            self._count(job.kind, "done")
+        except (NotFound, ProviderRefused) as exc:
+            _log.warning("job dropped: %s %s: %s", job.kind, job.ref, exc.code)
+            await self._end(job, None)
+        except MagiclinkError as exc:
+            _log.warning("job put off: %s %s: %s %s", job.kind, job.ref, exc.code, exc.detail)
+            await self._end(job, max(retry_seconds(job.attempts), _asked_seconds(exc)))
+        except Exception:  # noqa: BLE001 - an error in one job must not end the loop; it is logged
+            _log.exception("job failed: %s %s", job.kind, job.ref)
+            await self._end(job, _FAULT_SECONDS)
+
+    async def _end(self, job: LeasedJob, again: float | None) -> None:
+        self._count(job.kind, "dropped" if again is None else "put_off")
+        try:
+            await self._write(job, again)
+        except Unavailable:
+            _log.warning("the database is unavailable; the end of %s %s is written later", job.kind, job.ref)
+            self._unwritten.append((job, again))
+
+    async def _write_unwritten(self) -> None:
+        """Write what the database did not take before; a job whose lease ended meanwhile is another worker's."""
+        while self._unwritten:
+            await self._write(*self._unwritten[-1])
+            self._unwritten.pop()
+
+    async def _write(self, job: LeasedJob, again: float | None) -> None:
+        await (self._store.queue.complete(job) if again is None else self._store.queue.retry(job, again))
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()
+        except TimeoutError:
+            return
+
+
+def _asked_seconds(exc: MagiclinkError) -> float:
+    """How long the provider asked to be left alone, if it did; at most the longest pause."""
+    asked = exc.after_seconds if isinstance(exc, ProviderFailure) else None
+    return min(asked or 0.0, _LONGEST_PAUSE_SECONDS)
+
+
+def retry_seconds(attempts: int) -> float:
+    """Short at first, so that a page goes on within seconds of the provider's recovery; a minute at most."""
+    return _RETRY_SECONDS[min(attempts, len(_RETRY_SECONDS) - 1)]

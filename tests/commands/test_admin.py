@@ -1,0 +1,141 @@
+import sqlite3
+from contextlib import closing
+from email.utils import formatdate
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.commands import admin
+from service.commands.admin import Finding
+from service.domain.tokens import digest
+from service.errors import NotFound, Unavailable
+from service.settings import Settings
+
+FAR_FROM_NOW = formatdate(4_000_000_000, usegmt=True)
+
+
+def settings(folder: Path, **others: object) -> Settings:
+    known: dict[str, object] = {
+        "secret_keys": ("k" * 32,),
+        "public_url": "http://localhost:8000",
+        "provider_api_key": "provider-key",
+        "provider_url": "http://provider.test/v2.2",
+        "database_url": f"sqlite:///{folder / 'magiclink.db'}",
+        "allowed_origins": ("http://127.0.0.1:8080",),
+        "provider_webhook_secrets": ("whsec_x",),
+    }
+    return Settings(**(known | others))  # type: ignore[arg-type]
+
+
+def provider(status: int = 200, date: str | None = None) -> httpx.MockTransport:
+    def answer(request: httpx.Request) -> httpx.Response:
+        body: object = [] if request.url.path.endswith("/company") else {"version": "2.2"}
+        return httpx.Response(status, json=body, headers={"date": date} if date else {})
+
+    return httpx.MockTransport(answer)
+
+
+def refused(_request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("no")
+
+
+async def found(known: Settings, transport: httpx.AsyncBaseTransport) -> dict[str, Finding]:
+    return {finding.about: finding for finding in await admin.examine(known, transport, patience_seconds=0.2)}
+
+
+async def test_migrating_twice_has_nothing_to_do_the_second_time(tmp_path: Path) -> None:
+    assert await admin.migrate(settings(tmp_path))
+    assert await admin.migrate(settings(tmp_path)) == []
+
+
+async def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        await admin.migrate(settings(tmp_path / "nowhere"))
+
+
+def _on_disk(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+async def test_a_key_is_shown_once_and_kept_as_a_digest(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    key = await admin.create_key(known, "backend")
+    (kept,) = await admin.all_keys(known)
+    assert key.startswith("mlk_")
+    assert len(key) > 40
+    assert (kept.name, kept.tenant, kept.revoked_at) == ("backend", "default", None)
+    assert key not in repr(admin.as_row(kept))
+    assert key.encode() not in _on_disk(tmp_path)
+    assert digest(key).encode() in _on_disk(tmp_path)
+
+
+async def test_a_revoked_key_stays_listed_with_its_end(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    await admin.create_key(known, "backend")
+    (kept,) = await admin.all_keys(known)
+    await admin.revoke_key(known, kept.id)
+    (row,) = map(admin.as_row, await admin.all_keys(known))
+    assert str(row["revokedAt"]).endswith("Z")
+
+
+async def test_revoking_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="key_x"):
+        await admin.revoke_key(settings(tmp_path), "key_x")
+
+
+async def test_a_sound_deployment_has_nothing_to_mend(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    await admin.migrate(known)
+    findings = await found(known, provider())
+    assert {finding.level for finding in findings.values()} == {"good"}
+    assert findings.keys() == {"settings", "database", "provider"}
+
+
+async def test_a_database_behind_asks_for_migrations(tmp_path: Path) -> None:
+    finding = (await found(settings(tmp_path), provider()))["database"]
+    assert finding.level == "bad"
+    assert "magiclink migrate" in finding.says
+
+
+async def test_a_database_of_a_newer_version_is_a_finding(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    await admin.migrate(known)
+    with closing(sqlite3.connect(tmp_path / "magiclink.db", isolation_level=None)) as file:
+        file.execute("INSERT INTO schema_version VALUES (9999, 1)")
+    finding = (await found(known, provider()))["database"]
+    assert finding.level == "bad"
+    assert "of a newer magiclink" in finding.says
+
+
+async def test_a_database_that_is_away_names_its_setting(tmp_path: Path) -> None:
+    finding = (await found(settings(tmp_path / "nowhere"), provider()))["database"]
+    assert finding.level == "bad"
+    assert "MAGICLINK_DATABASE_URL" in finding.says
+
+
+@pytest.mark.parametrize(
+    ("transport", "says"),
+    [
+        (provider(401), "MAGICLINK_PROVIDER_API_KEY"),
+        (provider(404), "MAGICLINK_PROVIDER_URL"),
+        (httpx.MockTransport(refused), "cannot be reached"),
+    ],
+)
+async def test_a_provider_that_refuses_says_what_to_mend(
+    tmp_path: Path, transport: httpx.AsyncBaseTransport, says: str
+) -> None:
+    finding = (await found(settings(tmp_path), transport))["provider"]
+    assert finding.level == "bad"
+    assert says in finding.says
+    assert "provider-key" not in finding.says
+
+
+async def test_clocks_that_are_apart_are_noted(tmp_path: Path) -> None:
+    finding = (await found(settings(tmp_path), provider(date=FAR_FROM_NOW)))["clock"]
+    assert finding.level == "note"
+
+
+async def test_what_is_switched_off_is_noted(tmp_path: Path) -> None:
+    findings = await found(settings(tmp_path, allowed_origins=(), provider_webhook_secrets=()), provider())
+    assert (findings["origins"].level, findings["webhooks"].level) == ("note", "note")

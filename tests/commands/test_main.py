@@ -1,0 +1,180 @@
+import json
+import time
+import webbrowser
+from typing import Literal
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from service import __version__
+from service.commands import admin, main
+from service.settings import Settings
+
+SESSION = {
+    "id": "ses_1",
+    "status": "created",
+    "userId": "ada",
+    "link": {"kind": "invitation", "status": "pending"},
+    "connections": [],
+    "redirectUrl": "http://localhost:8000/connect/token",
+    "createdAt": "2026-01-01T00:00:00Z",
+    "expiresAt": "2026-01-01T01:00:00Z",
+}
+LINK = ["link", "--user", "ada", "--company", "acme=Acme Ltd", "--site", "hq=Headquarters"]
+
+
+class Asked(list[httpx.Request]):
+    """One answer for everything, and what was asked for it."""
+
+    def __init__(self, body: object = None, status: int = 200) -> None:
+        super().__init__()
+        self.answer = httpx.Response(status, json=body)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.append(request)
+        return self.answer
+
+
+def magiclink(*arguments: str, asked: Asked | None = None, env: dict[str, str | None] | None = None) -> Result:
+    cleared = {"MAGICLINK_PUBLIC_URL": None, "MAGICLINK_API_KEY": None, **(env or {})}
+    return CliRunner(env=cleared).invoke(
+        main.main, arguments, obj=httpx.MockTransport(Asked({}) if asked is None else asked)
+    )
+
+
+def test_help_names_the_commands() -> None:
+    said = magiclink("--help").output
+    assert [line.split()[0] for line in said.split("Commands:")[1].splitlines() if line.strip()] == list(
+        main.main.commands
+    )
+
+
+def test_the_version_is_told() -> None:
+    assert __version__ in magiclink("--version").output
+
+
+def test_link_prints_the_url_alone_on_standard_output() -> None:
+    asked = Asked(SESSION, 201)
+    result = magiclink(*LINK, asked=asked)
+    assert (result.exit_code, result.stdout) == (0, "http://localhost:8000/connect/token\n")
+    assert "ses_1" in result.stderr
+    assert json.loads(asked[0].content) == {
+        "userId": "ada",
+        "company": {"externalId": "acme", "name": "Acme Ltd"},
+        "sites": [{"externalId": "hq", "name": "Headquarters"}],
+        "link": "auto",
+    }
+
+
+@pytest.mark.parametrize(("level", "code"), [("good", 0), ("note", 0), ("bad", 1)])
+def test_the_doctor_fails_only_for_what_stops_a_deployment(
+    monkeypatch: pytest.MonkeyPatch, level: Literal["good", "note", "bad"], code: int
+) -> None:
+    async def examine(_settings: Settings) -> list[admin.Finding]:
+        return [admin.Finding(level, "clock", "is a clock")]
+
+    monkeypatch.setattr(admin, "examine", examine)
+    env: dict[str, str | None] = {
+        "MAGICLINK_SECRET_KEYS": "k" * 32,
+        "MAGICLINK_PUBLIC_URL": "http://localhost:8000",
+        "MAGICLINK_PROVIDER_API_KEY": "k",
+    }
+    result = magiclink("doctor", env=env)
+    assert (result.exit_code, result.stdout.splitlines()[1].split()) == (code, [level, "clock", "is", "a", "clock"])
+
+
+def test_link_opens_a_browser_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert magiclink(*LINK, "--open", asked=Asked(SESSION, 201)).exit_code == 0
+    assert opened == ["http://localhost:8000/connect/token"]
+
+
+@pytest.mark.parametrize(("option", "line"), [([], "session connected"), (["--json"], '"status": "connected"')])
+def test_waiting_tells_what_changes(monkeypatch: pytest.MonkeyPatch, option: list[str], line: str) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    answers = [Asked({**SESSION, "status": "connected"}).answer, Asked(SESSION, 201).answer]
+    transport = httpx.MockTransport(lambda _: answers.pop())
+    result = CliRunner().invoke(main.main, [*LINK, "--wait", *option], obj=transport)
+    assert result.exit_code == 0
+    assert line in result.stdout.splitlines()[-1]
+
+
+def test_link_for_machines_is_the_session() -> None:
+    assert json.loads(magiclink(*LINK, "--json", asked=Asked(SESSION, 201)).stdout) == SESSION
+
+
+@pytest.mark.parametrize(("status", "code"), [("connected", 0), ("expired", 1), ("failed", 1)])
+def test_waiting_ends_with_the_session_and_says_how(status: str, code: int) -> None:
+    assert magiclink(*LINK, "--wait", asked=Asked({**SESSION, "status": status}, 201)).exit_code == code
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["link", "--user", "ada"],
+        ["link", "--link", "carrier-pigeon"],
+        ["sessions", "--limit", "0"],
+        ["dev", "--port", "70000"],
+        ["dev", "--data-delay", "soon"],
+        ["teleport"],
+    ],
+)
+def test_wrong_usage_is_explained_with_code_2(arguments: list[str]) -> None:
+    result = magiclink(*arguments)
+    assert result.exit_code == 2
+    assert "Usage:" in result.stderr
+
+
+def test_a_refusal_is_one_line_with_code_1() -> None:
+    result = magiclink("sessions", asked=Asked({"code": "rate_limited", "detail": "Slow down"}, 429))
+    assert (result.exit_code, result.stderr) == (1, "Error: Refused (rate_limited): Slow down\n")
+
+
+def test_address_and_key_come_from_the_environment() -> None:
+    asked = Asked({"data": [], "next": None})
+    env: dict[str, str | None] = {"MAGICLINK_PUBLIC_URL": "https://link.example.com", "MAGICLINK_API_KEY": "k1"}
+    magiclink("sessions", asked=asked, env=env)
+    assert str(asked[0].url).startswith("https://link.example.com/v1/sessions")
+    assert asked[0].headers["authorization"] == "Bearer k1"
+
+
+def test_options_beat_the_environment() -> None:
+    asked = Asked({"data": [], "next": None})
+    env: dict[str, str | None] = {"MAGICLINK_PUBLIC_URL": "https://link.example.com", "MAGICLINK_API_KEY": "k1"}
+    magiclink("sessions", "--base-url", "http://localhost:1", "--api-key", "k2", asked=asked, env=env)
+    assert str(asked[0].url).startswith("http://localhost:1/")
+    assert asked[0].headers["authorization"] == "Bearer k2"
+
+
+def test_sessions_are_a_table() -> None:
+    result = magiclink("sessions", "--user", "ada", asked=Asked({"data": [SESSION], "next": None}))
+    assert result.stdout.splitlines()[0].startswith("SESSION")
+    assert "ses_1" in result.stdout
+
+
+def test_nothing_found_is_said_beside_the_output() -> None:
+    result = magiclink("connections", asked=Asked({"data": [], "next": None}))
+    assert (result.stdout, result.stderr) == ("", "No connections.\n")
+
+
+@pytest.mark.parametrize("command", ["sessions", "connections"])
+def test_lists_for_machines_are_json(command: str) -> None:
+    result = magiclink(command, "--json", asked=Asked({"data": [SESSION], "next": None}))
+    assert json.loads(result.stdout) == [SESSION]
+
+
+def test_events_are_lines_and_objects_for_machines() -> None:
+    event = {"id": "evt_1", "type": "session.created", "at": "2026-01-01T00:00:00Z", "sessionId": "ses_1"}
+    asked = Asked({"data": [event], "next": None})
+    assert "session.created" in magiclink("events", asked=asked).stdout
+    assert json.loads(magiclink("events", "--json", asked=asked).stdout) == event
+
+
+def test_an_interrupted_command_ends_quietly() -> None:
+    def interrupt(_request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    result = CliRunner().invoke(main.main, ["events", "--follow"], obj=httpx.MockTransport(interrupt))
+    assert (result.exit_code, result.output) == (130, "")

@@ -1,0 +1,187 @@
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from service.commands import server
+from service.commands.server import AppServer, CannotStart, listen
+
+
+class Diary:
+    """What an app went through."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def app(self, name: str, failure: Exception | None = None) -> Starlette:
+        end = asyncio.Event()
+
+        @asynccontextmanager
+        async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+            if failure:
+                raise failure
+            self.lines.append(f"{name} opens")
+            yield
+            self.lines.append(f"{name} closes")
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield b"begun\n"
+            await end.wait()
+            self.lines.append(f"{name} ends its stream")
+
+        async def endless(_request: Request) -> Response:
+            return StreamingResponse(stream())
+
+        async def hello(_request: Request) -> Response:
+            return PlainTextResponse(name)
+
+        app = Starlette(routes=[Route("/", hello), Route("/stream", endless)], lifespan=lifespan)
+        app.state.drain = end.set
+        return app
+
+
+def run(houses: Callable[[], list[AppServer]], visit: Callable[[], object]) -> None:
+    """Serves until `visit`, a coroutine function, is done and has asked for the end as a person would."""
+    visits = []
+
+    def started() -> None:
+        visits.append(asyncio.ensure_future(visit()))  # type: ignore[call-overload]
+
+    server.run(houses, started)
+    for each in visits:
+        each.result()
+
+
+def test_a_port_that_is_taken_is_said_with_the_option_that_changes_it() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotStart, match=rf"Port {port} on 127\.0\.0\.1 is taken .* with --host-port"):
+            listen("127.0.0.1", port, "--host-port")
+
+
+def test_a_name_that_is_no_host_is_said() -> None:
+    with pytest.raises(CannotStart, match=r"Cannot listen on nowhere\.invalid"):
+        listen("nowhere.invalid", 0, "--port")
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(CannotStart, match="not an address of this machine"):
+        listen("192.0.2.1", 0, "--port")
+
+
+def test_every_address_of_localhost_has_the_same_port() -> None:
+    with listen("localhost", 0, "--port") as door:
+        assert {each.getsockname()[1] for each in door.sockets} == {door.port}
+        assert door.address.endswith(f":{door.port}")
+
+
+def test_a_kind_of_address_that_this_machine_does_not_know_is_passed_over() -> None:
+    assert server.bind(socket.AF_APPLETALK, "::1", 0) is None
+
+
+def test_addresses_of_the_newer_kind_do_not_take_the_older_ones_port() -> None:
+    newer = server.bind(socket.AF_INET6, "::1", 0)
+    if newer is None:
+        pytest.skip("this machine has no IPv6")
+    with newer, listen("127.0.0.1", newer.getsockname()[1], "--port") as door:
+        assert door.port == newer.getsockname()[1]
+
+
+def test_an_open_stream_does_not_delay_the_end() -> None:
+    diary = Diary()
+    with listen("127.0.0.1", 0, "--port") as door:
+
+        async def visit() -> None:
+            async with httpx.AsyncClient() as client, client.stream("GET", f"http://{door.address}/stream") as answer:
+                lines = answer.aiter_lines()
+                assert await anext(lines) == "begun"
+                os.kill(os.getpid(), signal.SIGINT)
+                assert [line async for line in lines] == []
+
+        run(lambda: [AppServer(diary.app("a"), door)], visit)
+    assert diary.lines == ["a opens", "a ends its stream", "a closes"]
+
+
+def test_houses_close_in_the_opposite_order_and_whom_one_still_asks_is_there() -> None:
+    diary = Diary()
+    houses: list[AppServer] = []
+    with listen("127.0.0.1", 0, "--port") as one, listen("127.0.0.1", 0, "--port") as two:
+
+        async def relay(_request: Request) -> Response:
+            os.kill(os.getpid(), signal.SIGINT)
+            async with httpx.AsyncClient() as client:
+                while not houses[1].should_exit:
+                    await client.get(f"http://{one.address}/")
+                return PlainTextResponse((await client.get(f"http://{one.address}/")).text)
+
+        async def visit() -> None:
+            async with httpx.AsyncClient() as client:
+                assert (await client.get(f"http://{two.address}/relay")).text == "a"
+
+        def open_houses() -> list[AppServer]:
+            asking = diary.app("b")
+            asking.router.routes.append(Route("/relay", relay))
+            houses.extend([AppServer(diary.app("a"), one), AppServer(asking, two)])
+            return houses
+
+        run(open_houses, visit)
+    assert diary.lines == ["a opens", "b opens", "b closes", "a closes"]
+
+
+def test_houses_open_in_order_and_all_close() -> None:
+    diary = Diary()
+    before = signal.getsignal(signal.SIGTERM)
+    with listen("127.0.0.1", 0, "--port") as one, listen("127.0.0.1", 0, "--port") as two:
+
+        async def visit() -> None:
+            async with httpx.AsyncClient() as client:
+                assert [(await client.get(f"http://{door.address}/")).text for door in (one, two)] == ["a", "b"]
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        run(lambda: [AppServer(diary.app("a"), one), AppServer(diary.app("b"), two)], visit)
+    assert diary.lines[:2] == ["a opens", "b opens"]
+    assert sorted(diary.lines[2:]) == ["a closes", "b closes"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_house_that_cannot_open_closes_the_others_and_says_why() -> None:
+    diary = Diary()
+    refusal = CannotStart("no room")
+    with listen("127.0.0.1", 0, "--port") as one, listen("127.0.0.1", 0, "--port") as two:
+
+        def houses() -> list[AppServer]:
+            return [AppServer(diary.app("a"), one), AppServer(diary.app("b", refusal), two)]
+
+        with pytest.raises(CannotStart, match="no room"):
+            server.run(houses, lambda: diary.lines.append("started"))
+    assert diary.lines == ["a opens", "a closes"]
+
+
+def test_a_second_interrupt_waits_for_nobody() -> None:
+    diary = Diary()
+    houses: list[AppServer] = []
+    with listen("127.0.0.1", 0, "--port") as door:
+
+        async def visit() -> None:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(0)
+
+        def open_houses() -> list[AppServer]:
+            houses.append(AppServer(diary.app("a"), door))
+            return houses
+
+        run(open_houses, visit)
+    assert houses[0].force_exit
+    assert diary.lines == ["a opens", "a closes"]

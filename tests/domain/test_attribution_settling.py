@@ -1,0 +1,161 @@
+"""Can an invitation still claim the connection; and what was announced stays, but for better evidence."""
+
+from dataclasses import replace
+
+from service.domain.attribution import claim_refusal, judge, judge_again, rules_out_invitations, stays_undecided
+from service.domain.changes import OwnInvitation
+from service.domain.model import Claim, ConnectionId, EvidenceKind, InvitationId, Verdict
+from tests.support.domain_values import (
+    ADA,
+    BOB,
+    CONNECTION,
+    CREATED_AT,
+    NOW,
+    history,
+    invitation,
+    named,
+    reading,
+    revealed,
+    seen,
+    who,
+)
+
+ADA_AGAIN = who("ada", "ses_ada_again")
+PRESUMED_ADA = Verdict(EvidenceKind.SOLE_CANDIDATE, ADA, presumed=True, candidates=frozenset({ADA}))
+
+
+# clearing: can an invitation still claim it?
+
+
+def test_without_any_invitation_the_verdict_is_immediate() -> None:
+    assert rules_out_invitations(seen(), reading(after=0.5))
+
+
+def test_a_reading_older_than_the_connection_clears_nothing() -> None:
+    assert not rules_out_invitations(seen(), reading(after=-5.1))
+    assert rules_out_invitations(seen(), reading(after=-5.0))
+
+
+def test_with_an_unused_invitation_nothing_is_cleared_for_two_minutes() -> None:
+    assert not rules_out_invitations(seen(), reading(invitation(), after=119.9))
+    assert rules_out_invitations(seen(), reading(invitation(), after=120.0))
+
+
+def test_an_invitation_used_oftener_than_it_names_connections_still_may_claim_it() -> None:
+    pending = invitation("inv_1", uses=1)
+    assert not rules_out_invitations(seen(), reading(pending, after=86400))
+
+
+def test_an_invitation_whose_every_use_is_named_clears_it() -> None:
+    assert rules_out_invitations(seen(), reading(invitation("inv_1", "another"), after=120))
+
+
+def test_one_pending_invitation_among_many_is_enough_to_wait() -> None:
+    both = invitation("inv_1", "another"), invitation("inv_2", uses=1)
+    assert not rules_out_invitations(seen(), reading(*both, after=600))
+
+
+def test_an_invitation_that_names_it_does_not_clear_it() -> None:
+    assert not rules_out_invitations(seen(), reading(invitation("inv_1", CONNECTION), after=600))
+
+
+def test_an_invitation_made_after_the_connection_cannot_have_made_it() -> None:
+    assert not rules_out_invitations(seen(), reading(invitation(after=5.0), after=1))
+    assert rules_out_invitations(seen(), reading(invitation(after=5.1), after=1))
+
+
+def test_a_reconnect_invitation_makes_no_connection() -> None:
+    edit = replace(invitation(uses=3), edits=ConnectionId("another"))
+    assert rules_out_invitations(seen(), reading(edit, after=1))
+
+
+def ours(given: float = -60.0, ends: float = 3600.0) -> OwnInvitation:
+    """An invitation of ours, by seconds after the connection was created."""
+    return OwnInvitation(InvitationId("inv_ours"), CREATED_AT + given, CREATED_AT + ends)
+
+
+def test_an_invitation_of_ours_that_the_list_leaves_out_may_have_made_it() -> None:
+    assert not rules_out_invitations(seen(), reading(after=86400), [ours()])
+    assert not rules_out_invitations(seen(), reading(invitation("inv_1", "another"), after=86400), [ours()])
+
+
+def test_one_of_ours_whose_time_was_over_before_or_began_after_cannot_have_made_it() -> None:
+    for usable in (ours(given=5.0), ours(ends=-5.0)):
+        assert not rules_out_invitations(seen(), reading(after=600), [usable])
+    for over in (ours(given=5.1), ours(ends=-5.1)):
+        assert rules_out_invitations(seen(), reading(after=600), [over])
+
+
+# what stays unclear
+
+
+def test_a_day_after_the_creation_it_is_waited_for_no_longer() -> None:
+    assert not stays_undecided(seen(), reading(after=86399.9))
+    assert stays_undecided(seen(), reading(after=86400))
+
+
+def test_what_stays_unclear_is_nobodys_and_is_told_with_its_candidates() -> None:
+    facts = history(reveals=[revealed(ADA, -60)], unclear=True)
+    assert judge(facts) == Verdict(candidates=frozenset({ADA}))
+    assert judge(history(unclear=True)) == Verdict()
+
+
+def test_what_was_unclear_and_is_cleared_after_all_is_presumed() -> None:
+    assert judge(history(reveals=[revealed(ADA, -60)], unclear=True, cleared=True)) == PRESUMED_ADA
+
+
+# settling: what was announced stays, but for better evidence
+
+
+def test_a_first_verdict_is_what_the_facts_say() -> None:
+    assert judge_again(None, history(claims=[Claim(ADA, NOW)])) == Verdict(EvidenceKind.CLAIMED, ADA)
+
+
+def test_a_presumed_owner_stays_when_a_page_started_just_after_the_creation() -> None:
+    facts = history(reveals=[revealed(ADA, -60), revealed(BOB, 3)], cleared=True)
+    assert judge(facts).owner is None
+    assert judge_again(PRESUMED_ADA, facts) == PRESUMED_ADA
+
+
+def test_a_presumed_session_stays_when_the_same_user_started_another_just_after_the_creation() -> None:
+    facts = history(reveals=[revealed(ADA, -60), revealed(ADA_AGAIN, 3)], cleared=True)
+    assert judge(facts).owner == ADA_AGAIN
+    assert judge_again(PRESUMED_ADA, facts) == PRESUMED_ADA
+
+
+def test_a_presumed_owner_is_overturned_by_an_invitation() -> None:
+    facts = history(reveals=[revealed(ADA, -60)], namings=[named(BOB)], cleared=True)
+    assert judge_again(PRESUMED_ADA, facts).owner == BOB
+
+
+def test_a_presumed_owner_is_overturned_by_an_invitation_made_elsewhere() -> None:
+    facts = history(reveals=[revealed(ADA, -60)], namings=[named(None)], cleared=True)
+    assert judge_again(PRESUMED_ADA, facts) == Verdict()
+
+
+def test_a_presumed_owner_is_overturned_by_a_claim() -> None:
+    facts = history(reveals=[revealed(ADA, -60)], claims=[Claim(BOB, NOW)], cleared=True)
+    assert judge_again(PRESUMED_ADA, facts) == Verdict(EvidenceKind.CLAIMED, BOB)
+
+
+def test_an_owner_by_invitation_is_lost_when_another_invitation_contradicts() -> None:
+    facts = history(namings=[named(ADA, "inv_1"), named(BOB, "inv_2")])
+    assert judge_again(Verdict(EvidenceKind.INVITATION, ADA), facts).owner is None
+
+
+# claims, at the edges
+
+
+def test_a_claim_for_the_session_that_its_own_invitation_shows_is_not_refused() -> None:
+    assert claim_refusal(history(namings=[named(ADA)]), ADA) is None
+
+
+def test_a_refused_claim_is_told_why() -> None:
+    shown = "an invitation shows that another session made this connection"
+    assert claim_refusal(history(namings=[named(BOB)]), ADA) == shown
+    assert claim_refusal(history(claims=[Claim(BOB, NOW)]), ADA) == "this connection is already attributed"
+
+
+def test_a_claim_does_not_settle_what_another_sessions_invitation_names_too() -> None:
+    facts = history(claims=[Claim(ADA, NOW)], namings=[named(ADA, "inv_1"), named(BOB, "inv_2")])
+    assert judge(facts) == Verdict(candidates=frozenset({ADA, BOB}))

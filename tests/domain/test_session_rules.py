@@ -1,0 +1,198 @@
+"""What the host and time do to a session: it expires, is revoked, is renewed."""
+
+from dataclasses import replace
+
+import pytest
+
+from service.domain.changes import Fact, FactKind, Job, JobKind
+from service.domain.model import LinkStatus, Session, SessionId, SessionStatus
+from service.domain.session_rules import (
+    expire,
+    is_present,
+    main_connection,
+    renew,
+    revoke,
+    seconds_left,
+    token_expired,
+)
+from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
+from service.domain.tokens import PageToken
+from service.errors import SessionClosed
+from tests.support.domain_values import COMPANY, CREATED_AT, MAGIC, NOW, connection, link, seen, session, with_link
+
+ENDS = NOW + 3600
+OVER = {SessionStatus.EXPIRED, SessionStatus.REVOKED, SessionStatus.FAILED}
+OPEN = session()
+INVITED = with_link(OPEN, link())
+MAGICAL = with_link(OPEN, MAGIC)
+
+
+# time
+
+
+@pytest.mark.parametrize(("age", "there"), [(0.0, True), (PRESENCE_SECONDS - 0.1, True), (PRESENCE_SECONDS, False)])
+def test_a_page_is_present_for_a_minute_after_its_last_word(age: float, there: bool) -> None:  # noqa: FBT001
+    assert is_present(replace(OPEN, seen_at=NOW), NOW + age) == there
+
+
+def test_a_page_that_never_said_a_word_is_not_present() -> None:
+    assert not is_present(OPEN, NOW)
+
+
+def test_before_its_end_a_session_has_the_time_up_to_it() -> None:
+    assert seconds_left(OPEN, ENDS - 10) == 10
+
+
+def test_at_its_end_a_session_that_nobody_uses_has_no_time_left() -> None:
+    assert seconds_left(OPEN, ENDS) <= 0
+
+
+def test_a_present_page_has_the_grace_and_is_asked_about_every_minute() -> None:
+    assert seconds_left(replace(OPEN, seen_at=ENDS - 1), ENDS) == PRESENCE_SECONDS
+    late = ENDS + GRACE_SECONDS - 5
+    assert seconds_left(replace(OPEN, seen_at=late), late) == 5
+
+
+def test_who_said_to_be_finished_has_the_grace_while_it_is_not_recorded() -> None:
+    finished = replace(OPEN, finished_at=NOW)
+    assert seconds_left(finished, ENDS) == PRESENCE_SECONDS
+    assert seconds_left(replace(finished, status=SessionStatus.EXITED), ENDS) <= 0
+
+
+def test_the_grace_ends() -> None:
+    busy = replace(OPEN, seen_at=ENDS + GRACE_SECONDS, finished_at=NOW)
+    assert seconds_left(busy, ENDS + GRACE_SECONDS) <= 0
+
+
+@pytest.mark.parametrize("status", sorted(set(SessionStatus) - OVER - {SessionStatus.CONNECTED}))
+def test_a_session_whose_time_is_over_is_closed_told_of_and_looked_at_once_more(status: SessionStatus) -> None:
+    changes = expire(replace(OPEN, status=status))
+    assert changes is not None
+    assert changes.sessions[0].status is SessionStatus.EXPIRED
+    assert [news.type for news in changes.events] == ["session.expired"]
+    assert Job(JobKind.RECONCILE, COMPANY.ref) in changes.jobs
+
+
+@pytest.mark.parametrize("status", sorted({*OVER, SessionStatus.CONNECTED}))
+def test_what_is_closed_or_connected_does_not_expire(status: SessionStatus) -> None:
+    assert expire(replace(OPEN, status=status)) is None
+
+
+# revoke
+
+
+@pytest.mark.parametrize("status", sorted(set(SessionStatus) - {SessionStatus.REVOKED}))
+def test_a_session_is_revoked_at_once_whatever_it_was(status: SessionStatus) -> None:
+    changes = revoke(replace(OPEN, status=status), NOW, None)
+    assert changes is not None
+    assert (changes.sessions[0].status, changes.sessions[0].revoked_at) == (SessionStatus.REVOKED, NOW)
+    assert [news.type for news in changes.events] == ["session.revoked"]
+
+
+def test_revoking_again_changes_nothing() -> None:
+    assert revoke(replace(OPEN, status=SessionStatus.REVOKED), NOW, None) is None
+
+
+def test_an_invitation_is_to_be_withdrawn_at_the_provider_and_needs_no_fact() -> None:
+    changes = revoke(INVITED, NOW, CREATED_AT)
+    assert changes is not None
+    assert changes.facts == ()
+    assert Job(JobKind.WITHDRAW, OPEN.id) in changes.jobs
+
+
+def test_a_renewed_sessions_older_invitations_are_to_be_withdrawn_too() -> None:
+    changes = revoke(replace(INVITED, link=None), NOW, None)
+    assert changes is not None
+    assert Job(JobKind.WITHDRAW, OPEN.id) in changes.jobs
+
+
+@pytest.mark.parametrize(
+    ("provider_now", "revoked_at"),
+    [(None, MAGIC.provider_given_at), (CREATED_AT, CREATED_AT), (0.0, MAGIC.provider_given_at)],
+)
+def test_a_magic_link_cannot_be_withdrawn_so_the_providers_time_of_it_is_kept(
+    provider_now: float | None, revoked_at: float
+) -> None:
+    changes = revoke(MAGICAL, NOW, provider_now)
+    assert changes is not None
+    assert changes.facts == (Fact(FactKind.REVOKED, session_id=OPEN.id, provider_at=revoked_at),)
+
+
+def test_a_session_without_a_link_leaves_no_fact_when_it_is_revoked() -> None:
+    changes = revoke(OPEN, NOW, None)
+    assert changes is not None
+    assert changes.facts == ()
+
+
+# renew
+
+
+def renewed(one: Session) -> Session:
+    return renew(one, NOW + 600.7, "k9").sessions[0]
+
+
+@pytest.mark.parametrize("status", [SessionStatus.REVOKED, SessionStatus.FAILED])
+def test_what_is_revoked_or_failed_cannot_be_renewed(status: SessionStatus) -> None:
+    with pytest.raises(SessionClosed, match=status.value):
+        renew(replace(OPEN, status=status), NOW, "k1")
+
+
+def test_a_renewed_session_has_a_new_url_and_its_full_time_again() -> None:
+    fresh = renewed(OPEN)
+    assert (fresh.serial, fresh.issued_at, fresh.key_id) == (2, int(NOW) + 600, "k9")
+    assert fresh.expires_at == int(NOW) + 600 + 3600
+
+
+def test_five_renewals_keep_the_duration() -> None:
+    one = OPEN
+    for _ in range(5):
+        one = renewed(one)
+    assert one.expires_at - one.issued_at == 3600
+
+
+@pytest.mark.parametrize(("opened_at", "status"), [(None, SessionStatus.CREATED), (NOW, SessionStatus.OPENED)])
+def test_an_expired_session_is_open_again(opened_at: float | None, status: SessionStatus) -> None:
+    assert renewed(replace(OPEN, status=SessionStatus.EXPIRED, opened_at=opened_at)).status is status
+
+
+@pytest.mark.parametrize("status", [SessionStatus.OPENED, SessionStatus.EXITED, SessionStatus.CONNECTED])
+def test_otherwise_a_renewal_does_not_change_where_the_session_stands(status: SessionStatus) -> None:
+    assert renewed(replace(OPEN, status=status)).status is status
+
+
+def test_an_invitation_ends_with_its_url_so_that_another_is_made() -> None:
+    fresh = renewed(replace(INVITED, revealed_at=NOW, finished_at=NOW))
+    assert (fresh.link, fresh.link_status) == (None, LinkStatus.PENDING)
+    assert (fresh.revealed_at, fresh.finished_at) == (None, None)
+
+
+def test_a_magic_link_does_not_end_so_it_stays() -> None:
+    fresh = renewed(replace(MAGICAL, revealed_at=NOW))
+    assert (fresh.link, fresh.revealed_at) == (MAGIC, NOW)
+
+
+def test_a_renewed_session_is_prepared_at_once_and_expires_at_its_new_end() -> None:
+    work = renew(OPEN, NOW + 0.5, "k1").jobs
+    assert Job(JobKind.PREPARE, OPEN.id) in work
+    assert Job(JobKind.EXPIRE, OPEN.id, 3599.5) in work
+
+
+def test_the_newest_url_ends_with_its_session() -> None:
+    assert not token_expired(OPEN, PageToken(OPEN.id, 1, int(NOW)), NOW + 99999)
+
+
+def test_an_older_url_keeps_the_end_it_had() -> None:
+    fresh, older = renewed(OPEN), PageToken(SessionId(OPEN.id), 1, int(NOW))
+    assert not token_expired(fresh, older, NOW + 3599)
+    assert token_expired(fresh, older, NOW + 3600)
+
+
+# what a result names
+
+
+def test_a_result_names_the_newest_connection_that_works() -> None:
+    broken = connection(reported=seen("broken", "PASSWORD_INCORRECT"))
+    works = [connection(reported=seen(name)) for name in ("older", "newer")]
+    assert main_connection([*works, broken]) == "newer"
+    assert main_connection([broken]) == "broken"
+    assert main_connection([]) is None

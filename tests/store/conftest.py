@@ -1,0 +1,55 @@
+"""The store on a database of the test's own: each test of a store runs on SQLite and on PostgreSQL."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from service.store import Store
+from service.store.engine import Engine
+from service.store.postgres import PostgresEngine
+from service.store.sqlite import SqliteEngine
+from tests.support.clock import Clock
+from tests.support.postgres import Postgres
+
+KEYS = ("k" * 32,)
+
+
+@pytest.fixture(scope="session")
+def shared_url(postgres: Postgres) -> Iterator[str]:
+    """One database for all tests of the store, since making one takes longer than a test."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def emptied_url(shared_url: str) -> str:
+    with psycopg.connect(shared_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return shared_url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Engine:
+    """Not opened yet. Leases and due times follow the test's clock on both."""
+    if request.param == "sqlite":
+        return SqliteEngine(str(tmp_path / "store.db"), clock.now)
+    return PostgresEngine(request.getfixturevalue("emptied_url"), clock.now)
+
+
+@pytest.fixture
+def new_id() -> Callable[[str], str]:
+    numbers = count(1)
+    return lambda prefix: f"{prefix}_{next(numbers):08}"
+
+
+@pytest.fixture
+async def store(engine: Engine, clock: Clock, new_id: Callable[[str], str]) -> AsyncIterator[Store]:
+    """Open and migrated."""
+    found = Store(engine, clock=clock.now, new_id=new_id, keys=KEYS)
+    await found.open()
+    yield found
+    await found.close()

@@ -1,0 +1,248 @@
+"""PostgreSQL's own ways to fail: lost races are run again, lost connections are replaced, and nothing is half done."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import psycopg
+import pytest
+
+from service.errors import NotFound, Unavailable
+from service.store import migrate
+from service.store.engine import Transaction, Unit
+from service.store.postgres import PostgresEngine
+
+SOCKET = ".s.PGSQL.5432"
+DEAD_END = "postgresql://postgres@/nothing?host=/nowhere"
+PATIENCE_SECONDS = 10.0
+
+
+@pytest.fixture
+async def engine(emptied_url: str) -> AsyncIterator[PostgresEngine]:
+    found = PostgresEngine(emptied_url)
+    await found.open()
+    await migrate(found)
+    await found.write(lambda tx: tx.run("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)"))
+    await found.write(lambda tx: tx.run("INSERT INTO t VALUES (1, 0), (2, 0)"))
+    yield found
+    await found.close()
+
+
+def add(tx: Transaction, row: int) -> None:
+    tx.run("UPDATE t SET n = n + 1 WHERE id = :id", id=row)
+
+
+def end_others(url: str) -> None:
+    """As a restart of the server does: every connection ends, and waits until it has."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"SELECT pg_terminate_backend(pid, 5000) {others}")
+
+
+async def values(engine: PostgresEngine) -> list[int]:
+    return [row["n"] for row in await engine.read(lambda tx: tx.all("SELECT n FROM t ORDER BY id"))]
+
+
+async def test_a_unit_that_raises_leaves_nothing(engine: PostgresEngine) -> None:
+    def fail(tx: Transaction) -> None:
+        add(tx, 1)
+        raise NotFound
+
+    with pytest.raises(NotFound):
+        await engine.write(fail)
+    assert await values(engine) == [0, 0]
+
+
+async def test_a_unique_violation_is_a_lost_race_that_is_run_again_and_then_given_up(engine: PostgresEngine) -> None:
+    tried: list[int] = []
+
+    def twice(tx: Transaction) -> None:
+        tried.append(1)
+        add(tx, 1)
+        tx.run("INSERT INTO t VALUES (2, 5)")
+
+    with pytest.raises(Unavailable):
+        await engine.write(twice)
+    assert len(tried) > 1
+    assert await values(engine) == [0, 0]
+
+
+async def test_two_units_that_wait_for_each_other_are_both_done(engine: PostgresEngine) -> None:
+    met = threading.Barrier(2)
+
+    def cross(first: int, second: int) -> Unit[None]:
+        tried: list[int] = []
+
+        def unit(tx: Transaction) -> None:
+            tried.append(1)
+            add(tx, first)
+            if len(tried) == 1:
+                met.wait(PATIENCE_SECONDS)
+            add(tx, second)
+
+        return unit
+
+    await asyncio.gather(engine.write(cross(1, 2)), engine.write(cross(2, 1)))
+    assert await values(engine) == [2, 2]
+
+
+def losing(times: int) -> Unit[None]:
+    """A unit that loses so many races before it wins."""
+    left = [times]
+
+    def lose(tx: Transaction) -> None:
+        add(tx, 1)
+        left[0] -= 1
+        if left[0] >= 0:
+            raise psycopg.errors.SerializationFailure
+
+    return lose
+
+
+async def test_a_transaction_that_loses_a_race_is_run_again(engine: PostgresEngine) -> None:
+    await engine.write(losing(3))
+    assert await values(engine) == [1, 0]
+
+
+async def test_a_transaction_that_loses_every_race_is_given_up(engine: PostgresEngine) -> None:
+    with pytest.raises(Unavailable):
+        await engine.write(losing(4))
+    assert await values(engine) == [0, 0]
+
+
+async def test_a_table_that_a_newer_version_changes_meanwhile_disturbs_nobody(engine: PostgresEngine) -> None:
+    for _ in range(40):  # often enough to be prepared on every connection
+        await engine.read(lambda tx: tx.all("SELECT * FROM t"))
+    await engine.write(lambda tx: tx.run("ALTER TABLE t ADD COLUMN more TEXT"))
+    for _ in range(40):
+        assert len(await engine.read(lambda tx: tx.all("SELECT * FROM t"))) == 2
+
+
+async def test_what_the_database_never_supports_is_given_up(engine: PostgresEngine) -> None:
+    def never(_: Transaction) -> None:
+        raise psycopg.errors.FeatureNotSupported
+
+    with pytest.raises(Unavailable):
+        await engine.read(never)
+
+
+async def test_a_connection_that_ends_in_the_middle_leaves_nothing_and_is_replaced(engine: PostgresEngine) -> None:
+    def end(tx: Transaction) -> None:
+        add(tx, 1)
+        tx.run("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(Unavailable):
+        await engine.write(end)
+    await engine.write(lambda tx: add(tx, 2))
+    assert await values(engine) == [0, 1]
+
+
+async def test_connections_that_were_ended_while_they_lay_idle_are_replaced_unseen(
+    engine: PostgresEngine, emptied_url: str
+) -> None:
+    await asyncio.gather(*(engine.write(lambda tx: add(tx, 1)) for _ in range(20)))
+    end_others(emptied_url)
+    await asyncio.gather(*(engine.write(lambda tx: add(tx, 2)) for _ in range(20)))
+    assert await values(engine) == [20, 20]
+
+
+async def test_a_database_that_only_reads_is_unavailable_for_writes(engine: PostgresEngine) -> None:
+    def only_read(tx: Transaction) -> None:
+        tx.run("SET TRANSACTION READ ONLY")
+        add(tx, 1)
+
+    with pytest.raises(Unavailable):
+        await engine.write(only_read)
+    assert await values(engine) == [0, 0]
+
+
+async def test_a_server_that_is_not_there_is_unavailable() -> None:
+    engine = PostgresEngine(DEAD_END)
+    with pytest.raises(Unavailable):
+        await engine.open()
+    await engine.close()
+
+
+async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_first(emptied_url: str) -> None:
+    """Something takes their connections and never says a word: a network that fails looks like that."""
+    address, _, home = emptied_url.partition("?host=")
+    with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as silent:
+        door = Path(folder) / SOCKET
+        door.symlink_to(Path(home) / SOCKET)
+        engine = PostgresEngine(f"{address}?host={folder}")
+        await engine.open()
+        door.unlink()
+        silent.bind(str(door))
+        silent.listen(200)
+        end_others(emptied_url)
+        began = perf_counter()
+        waiting = [engine.read(lambda tx: tx.one("SELECT 1")) for _ in range(100)]
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        took = perf_counter() - began
+        await engine.close()
+    assert {type(one) for one in outcomes} == {Unavailable}
+    assert took < PATIENCE_SECONDS
+
+
+async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(emptied_url: str) -> None:
+    engine = PostgresEngine(emptied_url)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await engine.read(lambda tx: tx.one("SELECT 1"))
+        with pytest.raises(Unavailable):
+            await engine.write(lambda tx: tx.one("SELECT 1"))
+        await engine.open()
+        await engine.close()
+
+
+async def test_closing_does_not_wait_for_news_that_nobody_will_hear(emptied_url: str) -> None:
+    took: list[float] = []
+    for _ in range(3):  # a busy machine may be slow once
+        engine = PostgresEngine(emptied_url)
+        await engine.open()
+        await migrate(engine)
+        began = perf_counter()
+        await engine.close()
+        took.append(perf_counter() - began)
+    assert min(took) < 0.5
+
+
+async def test_the_clock_is_the_servers(engine: PostgresEngine) -> None:
+    def both(tx: Transaction) -> tuple[float, float]:
+        row = tx.one("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION) AS at")
+        return (row["at"] if row else 0.0), tx.now()
+
+    told, now = await engine.read(both)
+    assert told <= now < told + PATIENCE_SECONDS
+
+
+def telling(session_id: str) -> Unit[None]:
+    def unit(tx: Transaction) -> None:
+        tx.run(
+            "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, data) VALUES "
+            "(gen_random_uuid()::text, NULL, nextval('event_draws'), 'default', 'x', 0, :session_id, '{}')",
+            session_id=session_id,
+        )
+        tx.notify(session_id)
+
+    return unit
+
+
+async def test_news_of_the_moment_in_which_nobody_listened_are_heard_once_somebody_does(
+    engine: PostgresEngine, emptied_url: str
+) -> None:
+    heard: set[str] = set()
+    engine.on_events(heard.update)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not heard:  # listening begins where it first looks, so it is told again until it has begun
+            await engine.write(telling("ses_1"))
+            await asyncio.sleep(0.05)
+        end_others(emptied_url)
+        await engine.write(telling("ses_2"))
+        await engine.number()  # before the listener is back, a second later
+        while "ses_2" not in heard:  # noqa: ASYNC110 - the listener is another thread
+            await asyncio.sleep(0.05)

@@ -1,0 +1,184 @@
+"""Work: claimed with a lease, picked up when the lease ends, asked for again while it runs."""
+
+import asyncio
+
+import pytest
+
+from service.domain.changes import Job, JobKind, LeasedJob
+from service.store import Store
+from tests.support.clock import Clock
+
+LEASE = 90.0
+RECONCILE = JobKind.RECONCILE
+
+
+async def claim(store: Store, limit: int = 10) -> list[LeasedJob]:
+    return list(await store.queue.lease(limit, LEASE))
+
+
+async def only(store: Store) -> LeasedJob:
+    (work,) = await claim(store)
+    return work
+
+
+async def test_what_is_due_is_claimed_once(store: Store) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    work = await only(store)
+    assert (work.kind, work.ref, work.attempts) == (RECONCILE, "cmp_1", 0)
+    assert await claim(store) == []
+
+
+async def test_what_is_due_later_waits_for_its_time(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", 10))
+    assert await claim(store) == []
+    clock.advance(11)
+    assert (await only(store)).ref == "cmp_1"
+
+
+async def test_the_earlier_of_two_times_asked_for_stays(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", 10), Job(RECONCILE, "cmp_1", 100))
+    await store.queue.enqueue(Job(RECONCILE, "cmp_2", 100), Job(RECONCILE, "cmp_2", 10))
+    clock.advance(11)
+    assert {work.ref for work in await claim(store)} == {"cmp_1", "cmp_2"}
+
+
+async def test_the_most_overdue_is_claimed_first_and_no_more_than_asked_for(store: Store, clock: Clock) -> None:
+    for number in (3, 1, 2):
+        await store.queue.enqueue(Job(RECONCILE, f"cmp_{number}", number))
+    clock.advance(10)
+    assert [work.ref for work in await claim(store, 2)] == ["cmp_1", "cmp_2"]
+    assert [work.ref for work in await claim(store, 2)] == ["cmp_3"]
+
+
+async def test_a_hundred_claimers_at_once_share_the_work_without_overlap(store: Store) -> None:
+    await store.queue.enqueue(*(Job(RECONCILE, f"cmp_{number}") for number in range(50)))
+    batches = await asyncio.gather(*(store.queue.lease(3, LEASE) for _ in range(100)))
+    refs = [work.ref for batch in batches for work in batch]
+    assert len(refs) == len(set(refs))
+    rest = [work.ref for work in await claim(store, 100)]
+    assert sorted([*refs, *rest]) == sorted(f"cmp_{number}" for number in range(50))
+
+
+async def test_what_is_done_is_gone(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    await store.queue.complete(await only(store))
+    clock.advance(1000)
+    assert await claim(store) == []
+    assert await store.queue.next_in_seconds() is None
+
+
+async def test_a_dead_workers_work_is_picked_up_when_its_lease_ends(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    await only(store)
+    clock.advance(LEASE - 2)
+    assert await claim(store) == []
+    clock.advance(3)
+    assert (await only(store)).ref == "cmp_1"
+
+
+async def test_a_worker_that_woke_up_late_changes_nothing(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    late = await only(store)
+    clock.advance(LEASE + 1)
+    current = await only(store)
+    await store.queue.complete(late)
+    await store.queue.retry(late, 0)
+    clock.advance(LEASE - 2)
+    assert await claim(store) == []
+    await store.queue.complete(current)
+    clock.advance(LEASE)
+    assert await claim(store) == []
+
+
+async def test_what_is_due_again_waits_for_that_time(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    await store.queue.complete(await only(store), 20)
+    clock.advance(18)
+    assert await claim(store) == []
+    clock.advance(3)
+    assert (await only(store)).attempts == 0
+
+
+async def test_what_was_asked_for_while_it_ran_runs_once_more(store: Store) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    running = await only(store)
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    assert await claim(store) == []
+    await store.queue.complete(running)
+    assert (await only(store)).ref == "cmp_1"
+
+
+async def test_of_what_was_asked_for_while_it_ran_the_earliest_time_holds(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    running = await only(store)
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", 50), Job(RECONCILE, "cmp_1", 10), Job(RECONCILE, "cmp_1", 30))
+    await store.queue.complete(running, 600)
+    clock.advance(11)
+    assert (await only(store)).ref == "cmp_1"
+
+
+async def test_failures_are_counted_until_a_success(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    for attempts in range(3):
+        work = await only(store)
+        assert work.attempts == attempts
+        await store.queue.retry(work, 5)
+        clock.advance(6)
+    await store.queue.complete(await only(store), 5)
+    clock.advance(6)
+    assert (await only(store)).attempts == 0
+
+
+async def test_asking_for_what_failed_makes_it_due_at_once(store: Store) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    await store.queue.retry(await only(store), 600)
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    assert (await only(store)).attempts == 1
+
+
+async def test_one_piece_of_work_is_claimed_before_it_is_due(store: Store) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", 600))
+    work = await store.queue.lease_now(RECONCILE, "cmp_1", LEASE)
+    assert work is not None
+    assert await store.queue.lease_now(RECONCILE, "cmp_1", LEASE) is None
+
+
+@pytest.mark.parametrize(("kind", "ref"), [(RECONCILE, "cmp_2"), (JobKind.DOCUMENTS, "cmp_1")])
+async def test_a_job_that_is_not_there_is_enqueued_and_leased(store: Store, kind: JobKind, ref: str) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    leased = await store.queue.lease_now(kind, ref, LEASE)
+    assert leased is not None
+    assert (leased.kind, leased.ref) == (kind, ref)
+
+
+async def test_one_piece_of_work_is_claimed_again_after_its_lease(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    await store.queue.lease_now(RECONCILE, "cmp_1", LEASE)
+    clock.advance(LEASE + 1)
+    assert await store.queue.lease_now(RECONCILE, "cmp_1", LEASE) is not None
+
+
+async def test_the_next_time_is_known_with_leases_in_mind(store: Store, clock: Clock) -> None:
+    assert await store.queue.next_in_seconds() is None
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", 30))
+    assert await store.queue.next_in_seconds() == pytest.approx(30, abs=2)
+    clock.advance(60)
+    assert await store.queue.next_in_seconds() == 0
+    await only(store)
+    assert await store.queue.next_in_seconds() == pytest.approx(LEASE, abs=2)
+
+
+async def test_who_waits_for_work_is_told_of_what_is_due_now_and_only_of_that(store: Store, clock: Clock) -> None:
+    told: list[str] = []
+    store.engine.on_jobs(lambda: told.append("due"))
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", 60))
+    assert told == []
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    assert told == ["due"]
+    running = await only(store)
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    await store.queue.complete(running, 60)
+    assert told == ["due"] * 3
+    clock.advance(1)
+    await store.queue.complete(await only(store))
+    assert told == ["due"] * 3

@@ -1,0 +1,44 @@
+"""Nouns and their columns: nothing is forgotten on the way there."""
+
+from dataclasses import fields
+
+from service.domain.model import Connection, Session
+from service.store.encryption import Cipher
+from service.store.rows import SESSION_NAMES, assignments, connection_values, session_values
+from tests.support.domain_values import CONNECTION, MAGIC, connection, link, session, with_link
+
+SEAL = Cipher(["k" * 32])
+ELSEWHERE = {"company", "sites", "link"}  # a reference, a list of references, several columns
+
+
+def test_every_column_of_a_session_has_a_value() -> None:
+    assert set(session_values(session(), SEAL)) == set(SESSION_NAMES)
+
+
+def test_every_field_of_a_session_has_a_column() -> None:
+    assert {each.name for each in fields(Session)} - ELSEWHERE - set(SESSION_NAMES) == set()
+
+
+def test_every_field_of_a_connection_has_a_column() -> None:
+    columns = connection_values(connection())
+    named = {"company": "company_ref", "seen": "provider_status", "verdict": "evidence_kind"}
+    assert {named.get(each.name, each.name) for each in fields(Connection)} - set(columns) == set()
+
+
+def test_a_status_is_kept_in_one_word_and_as_the_provider_says_it() -> None:
+    values = connection_values(connection(reported=connection().reported))
+    assert (values["status"], values["provider_status"], values["id"]) == ("CONNECTED", "CONNECTED", CONNECTION)
+
+
+def test_a_session_without_a_link_has_no_columns_of_one() -> None:
+    values = session_values(session(), SEAL)
+    assert values["link_url"] is values["link_given_at"] is values["invitation_id"] is None
+
+
+def test_a_magic_link_has_no_invitation_and_an_invitation_has() -> None:
+    assert session_values(with_link(session(), MAGIC), SEAL)["invitation_id"] is None
+    assert session_values(with_link(session(), link()), SEAL)["invitation_id"] == "inv_1"
+
+
+def test_an_update_names_each_column_once() -> None:
+    assert assignments(["a", "b"]) == "a = :a, b = :b"

@@ -1,0 +1,291 @@
+import asyncio
+from dataclasses import fields, replace
+
+import pytest
+
+from service.domain import session_rules
+from service.domain.changes import Changes, Job, JobKind
+from service.domain.events import NewEvent
+from service.domain.model import (
+    CompanyBaseline,
+    CompanyRef,
+    Mode,
+    ProviderCompanyId,
+    Session,
+    SessionId,
+    SessionStatus,
+    SiteRef,
+    Tenant,
+)
+from service.errors import Forbidden, NotFound
+from service.store import Store
+from tests.support.clock import Clock
+from tests.support.domain_values import CONNECTION, MAGIC, NOW, SITE, TENANT, link
+from tests.support.store_cases import UNNAMED, change, connections_of, count, create, created, fresh, give, numbered
+
+ELSEWHERE = Tenant("elsewhere")
+
+
+async def test_a_session_comes_back_as_it_was_written(store: Store) -> None:
+    given = fresh(
+        mode=Mode.RECONNECT,
+        origin="https://app.example.com",
+        return_url="https://app.example.com/done",
+        locale="de",
+        user_label="Ada L.",
+        user_email="ada@example.com",
+        support_url="https://help.example.com",
+        prefill={"url": "https://utility.example", "country": "US"},
+        metadata={"plan": "pro", "é": "\U0001f600"},
+        connection_id=CONNECTION,
+    )
+    made = await create(store, given)
+    assert await store.sessions.get(given.id) == made == replace(given, company=made.company, sites=made.sites)
+
+
+async def test_every_field_that_may_change_is_written(store: Store) -> None:
+    made = await create(store, fresh())
+    changed = replace(
+        made,
+        status=SessionStatus.EXITED,
+        serial=7,
+        issued_at=5,
+        key_id="k2",
+        expires_at=NOW + 5,
+        failure="provider_refused",
+        link=MAGIC,
+        link_kind=MAGIC.kind,
+        page_hash="hash",
+        page_serial=3,
+        taken_over=True,
+        opened_at=1.5,
+        revealed_at=2.5,
+        finished_at=3.5,
+        seen_at=4.5,
+        revoked_at=5.5,
+        invitation_uses=2,
+    )
+    await store.sessions.change(made.id, lambda _: Changes(sessions=(changed,)))
+    found = await store.sessions.get(made.id)
+    assert {each.name for each in fields(Session) if getattr(found, each.name) != getattr(changed, each.name)} == set()
+
+
+async def test_a_links_address_cannot_be_read_in_the_database(store: Store) -> None:
+    await create(store, fresh(), link())
+    (row,) = await store.engine.read(lambda tx: tx.all("SELECT * FROM sessions"))
+    assert "pages.example.com" not in str(dict(row))
+
+
+async def test_an_unknown_session_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.sessions.get(SessionId("ses_nowhere"))
+    with pytest.raises(NotFound):
+        await store.sessions.change(SessionId("ses_nowhere"), lambda _: None)
+
+
+async def test_another_tenants_session_is_not_found(store: Store) -> None:
+    made = await create(store, fresh())
+    assert (await store.sessions.get(made.id, TENANT)).id == made.id
+    with pytest.raises(NotFound):
+        await store.sessions.get(made.id, ELSEWHERE)
+
+
+async def test_a_create_writes_its_event_and_its_work(store: Store, clock: Clock) -> None:
+    made = await create(store, fresh())
+    await numbered(store)
+    (event,) = await store.events.after(0, 10)
+    assert (event.type, event.session_id, event.user_id, event.at) == (
+        "session.created",
+        made.id,
+        "ada",
+        clock.now(),
+    )
+    (work,) = await store.queue.lease(10, 60)
+    assert (work.kind, work.ref) == (JobKind.PREPARE, made.id)
+    clock.advance(3601)
+    assert JobKind.EXPIRE in {one.kind for one in await store.queue.lease(10, 60)}
+
+
+async def test_a_create_may_leave_its_link_to_who_waits_for_it(store: Store) -> None:
+    await store.sessions.create(fresh(), lambda session: session_rules.create(session, 30))
+    assert await store.queue.lease(10, 60) == []
+
+
+# one company and one site, however many calls race
+
+
+async def test_a_hundred_concurrent_creates_make_one_company_and_one_site(store: Store) -> None:
+    async def one(number: int) -> object:
+        company = replace(UNNAMED, ref=CompanyRef(f"cmp_{number}"))
+        sites = (replace(SITE, ref=SiteRef(f"sit_{number}"), provider_id=None),)
+        return await store.sessions.create(fresh(name=f"ses_{number}", company=company, sites=sites), created)
+
+    made = await asyncio.gather(*map(one, range(100)))
+    assert await count(store, "companies") == await count(store, "sites") == 1
+    assert await count(store, "sessions") == 100
+    assert len({one.company.ref for one in made if isinstance(one, Session)}) == 1
+    assert len({one.sites[0].ref for one in made if isinstance(one, Session)}) == 1
+
+
+async def test_a_hundred_concurrent_creates_by_the_providers_ids_make_one_company_and_one_site(store: Store) -> None:
+    async def one(number: int) -> object:
+        provider_id = ProviderCompanyId("company-1")
+        company = replace(UNNAMED, ref=CompanyRef(f"cmp_{number}"), external_id=None, provider_id=provider_id)
+        sites = (replace(SITE, ref=SiteRef(f"sit_{number}"), external_id=None),)
+        return await store.sessions.create(fresh(name=f"ses_{number}", company=company, sites=sites), created)
+
+    await asyncio.gather(*map(one, range(100)))
+    assert await count(store, "companies") == await count(store, "sites") == 1
+
+
+async def test_a_hundred_concurrent_creates_add_one_site_to_a_company_that_is_there(store: Store) -> None:
+    company = replace(UNNAMED, provider_id=ProviderCompanyId("company-1"))
+    await create(store, fresh(name="ses_first", company=company, sites=()))
+
+    async def one(number: int) -> object:
+        sites = (replace(SITE, ref=SiteRef(f"sit_{number}"), external_id=None),)
+        return await store.sessions.create(fresh(name=f"ses_{number}", company=company, sites=sites), created)
+
+    await asyncio.gather(*map(one, range(100)))
+    assert await count(store, "sites") == 1
+
+
+async def test_the_same_name_of_another_tenant_is_another_company(store: Store) -> None:
+    await create(store, fresh(name="ses_1"))
+    theirs = replace(UNNAMED, ref=CompanyRef("cmp_2"), tenant=ELSEWHERE)
+    await create(store, fresh(name="ses_2", tenant=ELSEWHERE, company=theirs))
+    assert await count(store, "companies") == 2
+
+
+async def test_a_provider_company_belongs_to_one_tenant(store: Store) -> None:
+    ours = replace(UNNAMED, provider_id=ProviderCompanyId("company-1"))
+    await create(store, fresh(name="ses_1", company=ours))
+    theirs = replace(ours, ref=CompanyRef("cmp_2"), tenant=ELSEWHERE)
+    with pytest.raises(Forbidden):
+        await create(store, fresh(name="ses_2", tenant=ELSEWHERE, company=theirs))
+    assert await count(store, "sessions") == 1
+
+
+# changes
+
+
+async def test_a_decision_sees_the_session_and_what_it_says_is_written_whole(store: Store) -> None:
+    made = await create(store, fresh())
+
+    def decide(now: Session) -> Changes:
+        assert now == made
+        return Changes(
+            sessions=(replace(now, status=SessionStatus.OPENED),),
+            events=(NewEvent("session.opened", now.id, None, now.user_id, {"é": [1]}),),
+            jobs=(Job(JobKind.PRESENCE, now.id),),
+        )
+
+    assert (await store.sessions.change(made.id, decide)).status is SessionStatus.OPENED
+    await numbered(store)
+    assert (await store.events.after(0, 10))[-1].data == {"é": [1]}
+    assert JobKind.PRESENCE in {one.kind for one in await store.queue.lease(10, 60)}
+
+
+async def test_a_decision_for_nothing_writes_nothing(store: Store) -> None:
+    made = await create(store, fresh())
+    assert await store.sessions.change(made.id, lambda _: None) == made
+    assert await store.sessions.change(made.id, lambda _: Changes()) == made
+
+
+async def test_a_decision_that_refuses_writes_nothing(store: Store) -> None:
+    made = await create(store, fresh())
+
+    def refuse(_now: Session) -> Changes:
+        raise Forbidden
+
+    with pytest.raises(Forbidden):
+        await store.sessions.change(made.id, refuse)
+    assert await store.sessions.get(made.id) == made
+
+
+async def test_a_hundred_concurrent_changes_follow_each_other(store: Store) -> None:
+    made = await create(store, fresh())
+
+    def one_more(now: Session) -> Changes:
+        return Changes(sessions=(replace(now, serial=now.serial + 1),))
+
+    await asyncio.gather(*(store.sessions.change(made.id, one_more) for _ in range(100)))
+    assert (await store.sessions.get(made.id)).serial == made.serial + 100
+
+
+async def test_who_and_what_a_session_is_for_never_changes(store: Store) -> None:
+    made = await create(store, fresh())
+    await change(store, made, user_id="mallory", tenant=ELSEWHERE, mode=Mode.RECONNECT, created_at=0.0)
+    assert await store.sessions.get(made.id) == made
+
+
+async def test_every_invitation_that_was_made_for_a_session_is_remembered(store: Store) -> None:
+    made = await create(store, fresh(), link(invitation_id="inv_1"))
+    await change(store, made, link=None)
+    await give(store, made, link(invitation_id="inv_2"))
+    assert await store.sessions.invitations(made.id) == {"inv_1", "inv_2"}
+    assert await store.sessions.invitations(SessionId("ses_other")) == frozenset()
+
+
+async def test_which_invitations_are_any_sessions_of_ours_is_known(store: Store) -> None:
+    await create(store, fresh(), link(invitation_id="inv_1"))
+    assert await store.sessions.known_invitations(["inv_1", "inv_elsewhere"]) == {"inv_1"}
+    assert await store.sessions.known_invitations([]) == frozenset()
+
+
+async def test_a_session_comes_with_its_connections_to_its_own_tenant_only(store: Store) -> None:
+    made = await create(store, fresh())
+    assert await store.sessions.with_connections(made.id, TENANT) == (made, [])
+    with pytest.raises(NotFound):
+        await store.sessions.with_connections(made.id, ELSEWHERE)
+
+
+# lists
+
+
+async def many(store: Store, clock: Clock, number: int = 5) -> list[str]:
+    """Newest first; the last two were made at one moment."""
+    for each in range(number):
+        user = "ada" if each % 2 else "bob"
+        await create(store, fresh(user, f"ses_{each}", created_at=clock.now()))
+        clock.advance(1 if each < number - 2 else 0)
+    return [f"ses_{each}" for each in reversed(range(number))]
+
+
+async def test_pages_are_newest_first_and_follow_each_other_without_gap_or_overlap(store: Store, clock: Clock) -> None:
+    expected = await many(store, clock)
+    found: list[str] = []
+    after: tuple[float, str] | None = None
+    while page := await store.sessions.list_page(TENANT, {}, after, 2):
+        found += [one.id for one, _ in page]
+        after = page[-1][0].created_at, page[-1][0].id
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("filters", "number"),
+    [
+        ({"user_id": "ada"}, 2),
+        ({"status": "created"}, 5),
+        ({"status": "opened"}, 0),
+        ({"company": "acme"}, 5),
+        ({"company": "company-1"}, 5),
+        ({"company": "another"}, 0),
+        ({"user_id": "bob", "company": "acme", "status": "created"}, 3),
+    ],
+)
+async def test_lists_are_filtered(store: Store, clock: Clock, filters: dict[str, str], number: int) -> None:
+    await many(store, clock)
+    await store.companies.set_provider_id(UNNAMED.ref, CompanyBaseline(ProviderCompanyId("company-1"), 0.0))
+    assert len(await store.sessions.list_page(TENANT, filters, None, 10)) == number
+
+
+async def test_another_tenants_sessions_are_not_listed(store: Store, clock: Clock) -> None:
+    await many(store, clock)
+    assert await store.sessions.list_page(ELSEWHERE, {}, None, 10) == []
+
+
+async def test_sessions_without_connections_have_empty_lists(store: Store) -> None:
+    made = await create(store, fresh())
+    assert await connections_of(store, made.id) == []
+    assert [list(found) for _, found in await store.sessions.list_page(TENANT, {}, None, 10)] == [[]]

@@ -1,0 +1,288 @@
+"""Grouped commits keep stories whole: what fails leaves nothing, what ends the transaction fails the whole group."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from service.errors import NotFound, Unavailable
+from service.store.engine import Transaction
+from service.store.sqlite import SqliteEngine
+from tests.support.clock import Clock
+from tests.support.grouped_commits import PATIENCE_SECONDS, files_no_larger_than, ids, in_one_group, insert, opened
+
+PAGES = 4096 * 40
+
+
+def failing(tx: Transaction) -> None:
+    insert(99)(tx)
+    raise NotFound
+
+
+def ended_beneath(tx: Transaction) -> None:
+    """What a full disk or an I/O error does: the transaction ends, and each further statement commits by itself."""
+    insert(99)(tx)
+    tx.run("ROLLBACK")
+    raise NotFound
+
+
+async def test_units_that_wait_together_are_committed_together(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        assert await in_one_group(engine, insert(1), insert(2), insert(3)) == [1, 1, 1]
+        assert await ids(engine) == [1, 2, 3]
+
+
+async def test_a_unit_that_raises_leaves_nothing_while_its_neighbours_commit(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        first, middle, last = await in_one_group(engine, insert(1), failing, insert(2))
+        assert (first, type(middle), last) == (1, NotFound, 1)
+        assert await ids(engine) == [1, 2]
+
+
+async def test_a_unique_violation_leaves_nothing_while_its_neighbours_commit(tmp_path: Path, clock: Clock) -> None:
+    def twice(tx: Transaction) -> None:
+        insert(7)(tx)
+        insert(1)(tx)
+
+    async with opened(tmp_path / "t.db", clock) as engine:
+        outcomes = await in_one_group(engine, insert(1), twice, insert(2))
+        assert isinstance(outcomes[1], sqlite3.IntegrityError)
+        assert await ids(engine) == [1, 2]
+
+
+async def test_a_statement_the_database_refuses_fails_its_unit_alone(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        outcomes = await in_one_group(engine, insert(1), lambda tx: tx.run("SELECT * FROM nowhere"), insert(2))
+        assert isinstance(outcomes[1], Unavailable)
+        assert await ids(engine) == [1, 2]
+
+
+async def test_when_the_transaction_ends_under_a_group_the_whole_group_fails(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        outcomes = await in_one_group(engine, insert(1), ended_beneath, insert(2))
+        assert [type(one) for one in outcomes] == [Unavailable] * 3
+        assert await ids(engine) == []
+        assert await engine.write(insert(3)) == 1
+        assert await ids(engine) == [3]
+
+
+async def test_a_transaction_that_ends_unnoticed_by_its_unit_fails_the_group(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        outcomes = await in_one_group(engine, insert(1), lambda tx: tx.run("ROLLBACK"), insert(2))
+        assert [type(one) for one in outcomes] == [Unavailable] * 3
+        assert await ids(engine) == []
+
+
+async def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, clock: Clock) -> None:
+    def fill(tx: Transaction) -> None:
+        insert(7)(tx)
+        insert(8, size=PAGES * 10)(tx)
+
+    async with opened(tmp_path / "t.db", clock) as engine:
+        await engine.write(lambda tx: tx.run("PRAGMA max_page_count = 60"))
+        outcomes = await in_one_group(engine, insert(1), fill, insert(2))
+        assert isinstance(outcomes[1], Unavailable)
+        told = [number for number, outcome in ((1, outcomes[0]), (2, outcomes[2])) if outcome == 1]
+        assert await ids(engine) == told
+        await engine.write(lambda tx: tx.run("PRAGMA max_page_count = 100000"))
+        await engine.write(fill)
+        assert await ids(engine) == sorted([*told, 7, 8])
+
+
+async def test_an_io_error_at_the_commit_fails_the_whole_group_and_later_work_succeeds(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        with files_no_larger_than(PAGES):
+            outcomes = await in_one_group(engine, insert(1), insert(2, size=PAGES * 2), insert(3))
+        assert [type(one) for one in outcomes] == [Unavailable] * 3
+        assert await ids(engine) == []
+        assert await engine.write(insert(4)) == 1
+        assert await ids(engine) == [4]
+
+
+async def test_an_io_error_in_the_middle_of_a_group_fails_the_whole_group(tmp_path: Path, clock: Clock) -> None:
+    def spill(tx: Transaction) -> None:
+        tx.run("PRAGMA cache_size = 5")
+        for number in range(10, 40):
+            insert(number, size=PAGES // 4)(tx)
+
+    async with opened(tmp_path / "t.db", clock) as engine:
+        with files_no_larger_than(PAGES):
+            outcomes = await in_one_group(engine, insert(1), spill, insert(2))
+        assert Unavailable in map(type, outcomes)
+        told = [number for number, outcome in ((1, outcomes[0]), (2, outcomes[2])) if outcome == 1]
+        assert await ids(engine) == told
+        assert await engine.write(insert(4)) == 1
+        assert await ids(engine) == [*told, 4]
+
+
+async def test_a_commit_that_fails_fails_the_whole_group_and_later_work_succeeds(tmp_path: Path, clock: Clock) -> None:
+    def orphan(tx: Transaction) -> None:
+        tx.run("INSERT INTO child (parent) VALUES (999)")
+
+    async with opened(tmp_path / "t.db", clock) as engine:
+        reference = "REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED"
+        await engine.write(lambda tx: tx.run(f"CREATE TABLE child (parent INTEGER {reference})"))
+        outcomes = await in_one_group(engine, insert(1), orphan, insert(2))
+        assert [type(one) for one in outcomes] == [Unavailable] * 3
+        assert await ids(engine) == []
+        assert await engine.write(insert(3)) == 1
+
+
+async def test_a_failed_group_says_why_to_the_log_and_not_to_strangers(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        (outcome,) = await in_one_group(engine, ended_beneath)
+        assert isinstance(outcome.__cause__, sqlite3.OperationalError)
+        assert "transaction" not in outcome.detail
+
+
+async def test_while_another_process_holds_the_file_nothing_is_half_done(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        await engine.write(lambda tx: tx.run("PRAGMA busy_timeout = 1"))
+        other = sqlite3.connect(tmp_path / "t.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable):
+            await engine.write(insert(1))
+        other.execute("ROLLBACK")
+        other.close()
+        assert await engine.write(insert(2)) == 1
+        assert await ids(engine) == [2]
+
+
+async def test_whoever_comes_while_another_process_holds_the_file_waits_no_longer_than_the_first(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        await engine.write(lambda tx: tx.run("PRAGMA busy_timeout = 400"))
+        with closing(sqlite3.connect(tmp_path / "t.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            began = perf_counter()
+            waiting = [engine.write(insert(number)) for number in range(600)]  # more than two groups
+            outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+            took = perf_counter() - began
+            other.execute("ROLLBACK")
+        assert {type(one) for one in outcomes} == {Unavailable}
+        assert took < 1.2
+        assert await ids(engine) == []
+
+
+async def test_a_result_is_durable_before_it_is_given(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        await engine.write(insert(1))
+        other = sqlite3.connect(tmp_path / "t.db")
+        assert other.execute("SELECT COUNT(*) FROM t").fetchone() == (1,)
+        other.close()
+        modes = await engine.write(lambda tx: (tx.one("PRAGMA synchronous"), tx.one("PRAGMA journal_mode")))
+        assert [next(iter(dict(mode or {}).values())) for mode in modes] == [2, "wal"]
+
+
+async def test_a_caller_that_went_away_does_not_take_its_neighbours_along(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        gone = asyncio.create_task(engine.write(insert(1)))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await engine.write(insert(2)) == 1
+        assert await ids(engine) == [1, 2]
+
+
+async def test_many_more_units_than_a_group_holds_are_all_committed(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        await in_one_group(engine, *(insert(number) for number in range(600)))
+        assert len(await ids(engine)) == 600
+
+
+async def test_closing_finishes_what_was_accepted(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        accepted = [asyncio.ensure_future(engine.write(insert(number))) for number in range(20)]
+        await asyncio.sleep(0)
+        await engine.close()
+        await asyncio.gather(*accepted)
+    async with opened(tmp_path / "t.db", clock) as engine:
+        assert len(await ids(engine)) == 20
+
+
+async def test_a_folder_that_is_not_there_is_told_as_unavailable(tmp_path: Path, clock: Clock) -> None:
+    engine = SqliteEngine(str(tmp_path / "nowhere" / "t.db"), clock.now)
+    with pytest.raises(Unavailable):
+        await engine.open()
+    await engine.close()
+
+
+async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(tmp_path: Path, clock: Clock) -> None:
+    engine = SqliteEngine(str(tmp_path / "t.db"), clock.now)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await engine.read(lambda tx: tx.one("SELECT 1"))
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(engine.write(lambda tx: tx.one("SELECT 1")), PATIENCE_SECONDS)
+        await engine.open()
+        await engine.close()
+
+
+async def test_a_read_that_the_database_refuses_is_unavailable(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        with pytest.raises(Unavailable):
+            await engine.read(lambda tx: tx.all("SELECT * FROM nowhere"))
+
+
+async def test_a_damaged_file_is_unavailable(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "t.db").write_bytes(b"no database at all" * 1000)
+    engine = SqliteEngine(str(tmp_path / "t.db"), clock.now)
+    with pytest.raises(Unavailable):
+        await engine.open()
+    await engine.close()
+    async with opened(tmp_path / "other.db", clock) as other:
+
+        def damaged(_: Transaction) -> None:
+            raise sqlite3.DatabaseError("database disk image is malformed")
+
+        with pytest.raises(Unavailable):
+            await other.read(damaged)
+
+
+async def test_a_read_writes_nothing(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path / "t.db", clock) as engine:
+        await engine.read(insert(1))
+        assert await ids(engine) == []
+
+
+# who is told
+
+
+def telling(session_id: str | None, *, work: bool = False) -> Any:
+    def unit(tx: Transaction) -> None:
+        tx.notify(session_id)
+        tx.jobs_due = work
+
+    return unit
+
+
+async def test_listeners_hear_of_a_group_once_after_its_commit(tmp_path: Path, clock: Clock) -> None:
+    heard: list[set[str]] = []
+    asked: list[int] = []
+    async with opened(tmp_path / "t.db", clock) as engine:
+        engine.on_events(heard.append)
+        engine.on_jobs(lambda: asked.append(1))
+        await in_one_group(engine, telling("ses_1", work=True), telling("ses_2"), telling(None, work=True))
+        assert heard == [{"ses_1", "ses_2", ""}]
+        assert asked == [1]
+
+
+async def test_nobody_hears_of_what_did_not_happen(tmp_path: Path, clock: Clock) -> None:
+    def loud(tx: Transaction) -> None:
+        telling("ses_1", work=True)(tx)
+        raise NotFound
+
+    heard: list[object] = []
+    async with opened(tmp_path / "t.db", clock) as engine:
+        engine.on_events(heard.append)
+        engine.on_jobs(lambda: heard.append("work"))
+        await in_one_group(engine, loud)
+        await in_one_group(engine, telling("ses_2", work=True), ended_beneath)
+        await engine.write(insert(1))
+        assert heard == []

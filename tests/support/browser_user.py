@@ -1,0 +1,140 @@
+"""People in front of a browser: what they do on the demo host app's pages, on ours and on the provider's."""
+
+from typing import Any
+
+from playwright.async_api import FrameLocator, Locator, Page, expect
+
+from tests.support.browser_services import GUIDE, BrowserServices
+
+Surroundings = Page | FrameLocator
+
+
+class ProviderPages:
+    """The provider's connection flow, in a frame or at top level."""
+
+    def __init__(self, where: Surroundings) -> None:
+        self.where = where
+
+    def step(self, name: str) -> Locator:
+        return self.where.locator(f"main[data-step={name}]")
+
+    async def press(self, button: str) -> None:
+        await self.where.get_by_role("button", name=button, exact=True).click()
+
+    async def choose_provider(self, url: str = GUIDE[0]) -> None:
+        await self.where.get_by_label("Utility provider").fill(url)
+        await self.where.get_by_label("Country").fill("US")
+        await self.press("Continue")
+
+    async def sign_in(self, password: str = GUIDE[2]) -> None:
+        await self.where.get_by_label("User name").fill(GUIDE[1])
+        await self.where.get_by_label("Password").fill(password)
+        await self.press("Sign in")
+
+    async def choose_sites(self, *names: str) -> None:
+        """These sites and no others."""
+        await self.step("settings").wait_for()
+        for box in await self.where.get_by_role("group", name="Sites").get_by_role("checkbox").all():
+            await box.uncheck()
+        for name in names:
+            await self.where.get_by_label(name).check()
+
+    async def connect(self, *sites: str) -> None:
+        """Every step, one after the other."""
+        await self.choose_provider()
+        await self.sign_in()
+        await self.choose_sites(*(sites or ("Headquarters",)))
+        await self.press("Connect")
+
+
+class FlowPage:
+    """Our page, in a frame or at top level."""
+
+    def __init__(self, where: Surroundings) -> None:
+        self.where = where
+        self.provider = ProviderPages(where.frame_locator(".slot iframe"))
+
+    def heading(self, words: str) -> Locator:
+        return self.where.get_by_role("heading", name=words)
+
+    async def shows(self, words: str, seconds: float = 20) -> None:
+        await expect(self.heading(words)).to_be_visible(timeout=seconds * 1000)
+
+    async def opens(self) -> None:
+        """The provider's first page is there, and our page knows."""
+        await self.provider.step("provider").wait_for()
+        await self.where.locator("#flow[data-opened]").wait_for()
+
+    def words(self, words: str) -> Locator:
+        """As they stand on the page; a screen reader is told them once more, elsewhere."""
+        return self.where.locator(".stage").get_by_text(words)
+
+    async def press(self, button: str) -> None:
+        await self.where.get_by_role("button", name=button, exact=True).click()
+
+    async def session_id(self) -> str:
+        return str(await self.where.locator("#flow").get_attribute("data-session-id"))
+
+
+class BrowserUser:
+    """Somebody with a browser of their own."""
+
+    def __init__(self, page: Page, street: BrowserServices) -> None:
+        """`embedded` and `redirected` are our page in its two places."""
+        self.page = page
+        self.street = street
+        self.embedded = FlowPage(page.frame_locator("iframe[title='Connect a utility account']"))
+        self.redirected = FlowPage(page)
+
+    async def sign_in(self, name: str = "Ada Byron") -> "BrowserUser":
+        """To the demo host app."""
+        await self.page.goto(self.street.demo)
+        await self.page.get_by_role("button", name=name).click()
+        await self.at_home()
+        return self
+
+    async def at_home(self) -> None:
+        """Signed in, and the page's scripts are there: a button pressed before would go its way without them."""
+        await expect(self.page.get_by_role("heading", name="Utilities")).to_be_visible()
+        await self.page.wait_for_load_state("load")
+
+    async def press(self, button: str) -> None:
+        await self.page.get_by_role("button", name=button, exact=True).click()
+
+    async def choose(self, *options: str) -> None:
+        for option in options:
+            if not await self.page.get_by_label(option, exact=True).is_visible():
+                await self.page.get_by_text("Options", exact=True).click()
+            await self.page.get_by_label(option, exact=True).check()
+
+    async def connect(self, *options: str) -> FlowPage:
+        """Presses the demo host app's main button."""
+        if options:
+            await self.choose(*options)
+        await self.press("Connect a utility account")
+        return self.embedded
+
+    async def open(self, session: dict[str, Any], *, inline: bool = False) -> FlowPage:
+        """Has the page at hand open a session with our script, and write down all that it is told."""
+        await self.page.evaluate(
+            """([url, inline]) => {
+                const place = document.getElementById("inline");
+                place.hidden = !inline;
+                window.told = [];
+                const tell = (payload) => window.told.push(payload);
+                const names = ["onReady", "onOpen", "onConnected", "onExit", "onExpired", "onError", "onEvent"];
+                const handlers = Object.fromEntries(names.map((name) => [name, tell]));
+                window.flow = MagicLink.open({url, ...(inline ? {container: place} : {}), ...handlers});
+            }""",
+            [session["embedUrl"], inline],
+        )
+        return self.embedded
+
+    async def told(self) -> list[dict[str, Any]]:
+        """What our script told the host's page."""
+        told: list[dict[str, Any]] = await self.page.evaluate("window.told")
+        return told
+
+    async def told_types(self) -> list[str]:
+        """The same by type, without the live events, whose number is a matter of timing."""
+        return [payload["type"] for payload in await self.told() if payload["type"] != "event"]

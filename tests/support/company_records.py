@@ -1,0 +1,86 @@
+"""A company's books in memory: writes down what `record` decides, so that its decisions can follow each other."""
+
+from dataclasses import replace
+
+from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, StoredFact
+from service.domain.events import NewEvent
+from service.domain.model import (
+    Connection,
+    ConnectionId,
+    ProviderSnapshot,
+    ReportedConnection,
+    ReportedInvitation,
+    Session,
+    SessionId,
+    Verdict,
+)
+from service.domain.recording import judge_with_facts, record
+from tests.support.domain_values import COMPANY, CONNECTION, CREATED_AT, NOW, TENANT, reading, reveal_row
+
+
+class RecordedCompany:
+    """Takes readings one after the other; facts are kept once, as the database does."""
+
+    def __init__(self, *sessions: Session, facts: tuple[StoredFact, ...] = ()) -> None:
+        self.sessions = {one.id: one for one in sessions}
+        self.facts = list(facts)
+        self.connections: dict[ConnectionId, Connection] = {}
+        self.attached: set[tuple[SessionId, ConnectionId]] = set()
+        self.events: list[NewEvent] = []
+        self.now = NOW
+
+    def reveal(self, owner: Session, after: float, edits: ConnectionId | None = None) -> None:
+        self.facts.append(reveal_row(owner, after, edits))
+
+    def revoke(self, owner: Session, after: float) -> None:
+        fact = Fact(FactKind.REVOKED, session_id=owner.id, provider_at=CREATED_AT + after)
+        self.facts.append(StoredFact(fact, NOW, TENANT, owner.user_id))
+
+    def take(self, *things: ReportedConnection | ReportedInvitation, after: float = 1.0) -> Changes:
+        return self.read(reading(*things, after=after))
+
+    def read(self, news: ProviderSnapshot) -> Changes:
+        return self.write(record(self.records(), news, self.now))
+
+    def claim(self, owner: Session, nonce: str = "clm_1", *, undo: bool = False) -> Changes:
+        kind = FactKind.UNCLAIMED if undo else FactKind.CLAIMED
+        fact = Fact(kind, CONNECTION, owner.id, nonce=nonce)
+        return self.write(judge_with_facts(self.records(), self.connections[CONNECTION], (fact,), self.now))
+
+    def records(self) -> CompanyRecords:
+        return CompanyRecords(
+            company=COMPANY,
+            facts=tuple(self.facts),
+            connections=dict(self.connections),
+            sessions=dict(self.sessions),
+            by_invitation={
+                one.link.invitation_id: one.id
+                for one in self.sessions.values()
+                if one.link and one.link.invitation_id is not None
+            },
+            attached=frozenset(self.attached),
+        )
+
+    def write(self, changes: Changes) -> Changes:
+        self.now += 1
+        for fact in changes.facts:
+            self._keep(fact)
+        self.connections |= {one.id: one for one in changes.connections}
+        self.sessions |= {one.id: one for one in changes.sessions}
+        self.attached -= {(part.session_id, part.connection_id) for part in changes.detachments}
+        self.attached |= {(join.session_id, join.connection_id) for join in changes.attachments}
+        self.events += changes.events
+        return changes
+
+    def verdict(self, connection: ConnectionId = CONNECTION) -> Verdict:
+        return self.connections[connection].verdict
+
+    def told(self) -> list[str]:
+        return [news.type for news in self.events]
+
+    def _keep(self, fact: Fact) -> None:
+        known = {replace(row.fact, provider_at=None) for row in self.facts}
+        if replace(fact, provider_at=None) not in known:
+            owner = self.sessions.get(fact.session_id) if fact.session_id else None
+            who = (owner.tenant, owner.user_id) if owner else (None, None)
+            self.facts.append(StoredFact(fact, self.now, *who))

@@ -1,0 +1,65 @@
+"""Pictures of every page in four dresses, and what axe, and a ruler, have to say about each."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # brings no types
+from playwright.async_api import Error, Frame, Page
+
+WIDTHS = (1280, 320)
+SCHEMES = ("light", "dark")
+# A frame that is hidden paints nothing, and is not waited for.
+PAINTED = """() => new Promise((done) => {
+    requestAnimationFrame(() => requestAnimationFrame(done));
+    setTimeout(done, 100);
+})"""
+TOO_WIDE = "() => document.scrollingElement.scrollWidth > innerWidth"
+# The dress changes colours and nothing else, so that in the dark only what depends on them is asked again.
+RULES: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
+AXE = "(options) => axe.run(document, {resultTypes: ['violations'], iframes: false, ...options})"
+
+
+class Screenshots:
+    """Keeps pictures in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    async def show(self, page: Page, name: str, frames: Sequence[Frame] = (), widths: Sequence[int] = WIDTHS) -> None:
+        """One page as it stands, in each dress; `frames`: what is looked at of it, if not the page itself."""
+        looked_at, before = frames or [page.main_frame], page.viewport_size
+        found: list[str] = []
+        for width in widths:
+            await page.set_viewport_size({"width": width, "height": 900 if width > 600 else 700})
+            for scheme in SCHEMES:
+                await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+                await _painted(page)
+                picture = self._folder / f"{name}-{width}-{scheme}.png"
+                await page.screenshot(path=picture, full_page=not frames, animations="disabled")
+                for frame in looked_at:
+                    found += [f"{picture.stem}: {fault}" for fault in await _faults(frame, scheme)]
+        if before:
+            await page.set_viewport_size(before)
+            await _painted(
+                page
+            )  # a frame within a frame learns of it a moment later, and what is pressed next may depend on it
+        assert found == []
+
+
+async def _painted(page: Page) -> None:
+    for frame in page.frames:
+        with suppress(Error):  # a frame may go when the window changes
+            await frame.evaluate(PAINTED)
+
+
+async def _faults(frame: Frame, scheme: str) -> list[str]:
+    if not await frame.evaluate("() => 'axe' in window"):
+        await frame.evaluate(AXE_SCRIPT)
+    results = await frame.evaluate(AXE, RULES[scheme])
+    faults = [
+        f"{violation['id']}: {node['html'][:200]}" for violation in results["violations"] for node in violation["nodes"]
+    ]
+    return [*faults, *(["wider than the window"] if await frame.evaluate(TOO_WIDE) else [])]

@@ -1,0 +1,249 @@
+"""Service and sandbox in one process, on two origins, with one clock that only the test moves; nothing sleeps.
+
+The service's calls to the provider, and the sandbox's webhooks, go from application to application. Background work is
+done when a test says `drain`, webhooks are sent when it says `pump`.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+
+from service.app import Environment, Services, create_app
+from service.domain.model import Tenant
+from service.domain.tokens import digest
+from service.provider import CallLimits
+from service.settings import Settings
+from service.store import engine_for
+from service.store.engine import Engine
+from service.store.postgres import PostgresEngine
+from tests.contract.sandbox_house import SECRET, Received, Sandbox, Wire
+from tests.support.clock import Clock
+
+SERVICE_URL = "https://link.example.com"
+SANDBOX_URL = "http://127.0.0.1:9000"
+HOST_URL = "https://app.example.com"
+RETURN_URL = f"{HOST_URL}/utilities/done"
+API_KEY = "host-key"
+SECRET_KEY = "the-only-key-of-these-tests-0123456789"
+PROBLEM = "application/problem+json"
+
+Hook = Callable[[httpx.Request], Awaitable[None]]
+
+
+class ProviderHouse(Sandbox):
+    """The sandbox, whose webhooks reach the service unless the test lets them fall on the floor."""
+
+    def __init__(self, clock: Clock, door: httpx.AsyncBaseTransport, **settings: Any) -> None:
+        super().__init__(clock, webhook_url=f"{SERVICE_URL}/webhooks/nectar", webhook_secret=SECRET, **settings)
+        self._door = door
+        self.delivered: list[int] = []
+
+    async def _receive(self, request: httpx.Request) -> httpx.Response:
+        self.received.append(Received(request.headers, request.content, json.loads(request.content)))
+        answer = await self._door.handle_async_request(request)
+        self.delivered.append(answer.status_code)
+        return answer
+
+
+class Door(httpx.AsyncBaseTransport):
+    """The service as others reach it, whichever process of it is running now."""
+
+    def __init__(self) -> None:
+        self.app: Starlette | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert self.app is not None
+        return await httpx.ASGITransport(self.app, client=("203.0.113.7", 50000)).handle_async_request(request)
+
+
+class Outgoing(httpx.AsyncBaseTransport):
+    """The service's way to the provider: can be cut, watched, and gives up on a sandbox that is slower than allowed."""
+
+    def __init__(self, clock: Clock, sandbox: Sandbox) -> None:
+        self._clock = clock
+        self._sandbox = sandbox
+        self.calls: list[str] = []
+        self.is_down = False
+        self.instead: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
+        self.before: Hook | None = None
+        self.after: Hook | None = None
+        self.hides_seconds = 0.0  # how late the provider's lists show an invitation
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.calls.append(f"{request.method} {request.url.path}")
+        if self.is_down:
+            raise httpx.ConnectError("refused", request=request)
+        if self.before is not None:
+            await self.before(request)
+        if (other := self.instead(request)) is not None:
+            return other
+        already = len(self._sandbox.slept)
+        path = request.url.raw_path.decode()
+        body = await request.aread()
+        answer = await self._sandbox.plain(request.method, path, headers=request.headers, content=body)
+        self._wait(request, sum(self._sandbox.slept[already:]))
+        if self.after is not None:
+            await self.after(request)
+        if self.hides_seconds and request.method == "GET" and "/invitation/company/" in path:
+            return httpx.Response(200, headers={"date": answer.headers["date"]}, json=self._late(answer.json()))
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+    def _late(self, listed: Wire) -> Wire:
+        horizon = self._clock.now() - self.hides_seconds
+        shown = [one for one in listed["invitations"] if datetime.fromisoformat(one["createdAt"]).timestamp() < horizon]
+        return listed | {"invitations": shown}
+
+    def made(self, call: str) -> int:
+        """How often a call was made whose method and end of path are these."""
+        method, _, end = call.partition(" ")
+        return sum(one.startswith(f"{method} ") and one.endswith(end) for one in self.calls)
+
+    def _wait(self, request: httpx.Request, seconds: float) -> None:
+        allowed = request.extensions["timeout"]["read"]
+        self._clock.advance(min(seconds, allowed))
+        if seconds >= allowed:
+            raise httpx.ReadTimeout("slow", request=request)
+
+
+class RunningServices:
+    """Both houses, and the host's backend that calls the service with its key."""
+
+    def __init__(self, clock: Clock, database_url: str, *, sandbox: Wire | None = None, **settings: Any) -> None:
+        self.clock = clock
+        self.door = Door()
+        self.sandbox = ProviderHouse(clock, self.door, **(sandbox or {}))
+        self.outgoing = Outgoing(clock, self.sandbox)
+        known = {
+            "secret_keys": (SECRET_KEY,),
+            "public_url": SERVICE_URL,
+            "provider_api_key": self.sandbox.key,
+            "provider_url": f"{SANDBOX_URL}/v2.2",
+            "provider_pages_url": SANDBOX_URL,
+            "provider_webhook_secrets": (SECRET,),
+            "database_url": database_url,
+            "allowed_origins": (HOST_URL,),
+            "api_key": API_KEY,
+        }
+        self.settings = Settings(**(known | settings))
+        self.slept: list[float] = []
+        self.host = self.backend(API_KEY)
+        self._running = AsyncExitStack()
+
+    @property
+    def services(self) -> Services:
+        """The running service's parts."""
+        assert self.door.app is not None
+        services: Services = self.door.app.state.services
+        return services
+
+    async def open(self) -> None:
+        pace = CallLimits(monotonic=self.clock.now, sleep=self._sleep)
+        world = Environment(
+            clock=self.clock.now,
+            monotonic=self.clock.now,
+            transport=self.outgoing,
+            limits=pace,
+            background=False,
+            engine=_engine,
+        )
+        app = create_app(self.settings, world)
+        await self._running.enter_async_context(app.router.lifespan_context(app))
+        self.door.app = app
+
+    async def close(self) -> None:
+        await self._running.aclose()
+
+    async def die(self) -> None:
+        """End the process in the middle of whatever it does, and start another on the same database."""
+        await self.services.worker.stop(0)
+        await self._running.aclose()
+        self.outgoing.before = self.outgoing.after = None
+        await self.open()
+
+    def backend(self, key: str | None) -> httpx.AsyncClient:
+        """A caller of the API."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.AsyncClient(transport=self.door, base_url=SERVICE_URL, headers=headers)
+
+    def web(self) -> httpx.AsyncClient:
+        """Anybody's browser: cookies, no key, redirects shown instead of followed."""
+        return self.backend(None)
+
+    async def stranger(self, tenant: str = "other") -> httpx.AsyncClient:
+        """The backend of another tenant of the same service."""
+        await self.services.store.keys.add(f"key_{tenant}", Tenant(tenant), tenant, digest(f"{tenant}-key"))
+        return self.backend(f"{tenant}-key")
+
+    async def drain(self) -> None:
+        """Do everything that is due by now."""
+        await self.services.worker.run_until_idle()
+        await self.settled()
+
+    async def settled(self) -> None:
+        """All that is written is told: on PostgreSQL events get their positions a moment after the commit."""
+        engine = self.services.store.engine
+        if isinstance(engine, PostgresEngine):
+            await engine.number()
+
+    async def later(self, seconds: float) -> None:
+        """Time passes, and what comes due in it is done."""
+        self.clock.advance(seconds)
+        await self.drain()
+
+    async def pump(self) -> None:
+        """The sandbox's webhooks arrive, and what they ask for is done."""
+        await self.sandbox.pump()
+        await self.drain()
+
+    async def get(self, path: str, **params: Any) -> Any:
+        await self.settled()
+        answer = await self.host.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def post(self, path: str, body: Any = None) -> Any:
+        answer = await self.host.post(path, json={} if body is None else body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def rows(self, path: str, **params: Any) -> list[Wire]:
+        """The first page of a list."""
+        data: list[Wire] = (await self.get(path, **params))["data"]
+        return data
+
+    async def told(self, session_id: str | None = None) -> list[str]:
+        """The types of all events so far, of one session or of all."""
+        path = f"/v1/sessions/{session_id}/events" if session_id else "/v1/events"
+        return [event["type"] for event in await self.rows(path, limit=100)]
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.advance(seconds)
+
+
+def _engine(url: str, clock: Callable[[], float]) -> Engine:
+    """The database's clock is the test's too."""
+    if url.startswith("sqlite:"):
+        return engine_for(url, clock)
+    return PostgresEngine(url, clock)
+
+
+def refused(answer: httpx.Response, status: int, code: str, pointer: str | None = None) -> Wire:
+    """Check a refusal of the API: its status, its code and the shape that every refusal has."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
+    body: Wire = answer.json()
+    assert {"type", "title", "status", "detail", "code", "requestId"} <= set(body)
+    assert (body["status"], body["code"], body["requestId"]) == (status, code, answer.headers["x-request-id"])
+    assert body["title"]
+    assert body["detail"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert "Traceback" not in answer.text
+    if pointer is not None:
+        assert pointer in [one["pointer"] for one in body["errors"]], body
+        assert all(one["detail"] for one in body["errors"])
+    return body

@@ -1,0 +1,69 @@
+"""Ways into a store that several of its tests share."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from service.domain import session_rules
+from service.domain.changes import Changes, CompletedIntent
+from service.domain.model import Company, CompanyRef, Connection, Link, LinkStatus, Session, SessionId, SessionStatus
+from service.store import Store
+from service.store.engine import Transaction
+from tests.support.domain_values import SITE, TENANT, session
+
+UNNAMED = Company(CompanyRef("cmp_new"), TENANT, "acme", "Acme Ltd", None, None)
+PATIENCE_SECONDS = 5.0
+
+
+def fresh(user: str = "ada", name: str | None = None, **fields: Any) -> Session:
+    """A session as a host asks for it: of a company and a site that the provider has not named yet."""
+    new = {"status": SessionStatus.CREATED, "link_status": LinkStatus.PENDING, "company": UNNAMED}
+    plain = {**new, "sites": (replace(SITE, provider_id=None),)}
+    return session(user, name, **(plain | fields))
+
+
+def created(session: Session) -> Changes:
+    """The decision on a new session whose link is made at once."""
+    return session_rules.create(session, 0.0)
+
+
+async def connections_of(store: Store, session_id: str) -> list[Connection]:
+    return list((await store.sessions.page_snapshot(SessionId(session_id))).connections)
+
+
+async def create(store: Store, one: Session, link: Link | None = None) -> Session:
+    """Write the session; with a link, also what making it writes."""
+    made = await store.sessions.create(one, created)
+    assert isinstance(made, Session)
+    return made if link is None else await give(store, made, link)
+
+
+async def give(store: Store, one: Session, link: Link) -> Session:
+    """Write the link that the provider has given, an invitation by a call that was noted."""
+    ready = replace(one, link=link, link_kind=link.kind, link_status=LinkStatus.READY)
+    completed = None
+    if link.invitation_id is not None:
+        completed = CompletedIntent(await store.intents.begin_invitation(one.id, one.serial), one.id, link, 3600.0)
+    return await store.sessions.change(one.id, lambda _: Changes(sessions=(ready,), completed_intent=completed))
+
+
+async def change(store: Store, one: Session, **fields: Any) -> Session:
+    return await store.sessions.change(one.id, lambda now: Changes(sessions=(replace(now, **fields),)))
+
+
+async def count(store: Store, table: str, where: str = "1 = 1", **values: Any) -> int:
+    def unit(tx: Transaction) -> int:
+        row = tx.one(f"SELECT COUNT(*) AS n FROM {table} WHERE {where}", **values)  # noqa: S608 - the test's own words
+        return int(row["n"]) if row else 0
+
+    return await store.engine.read(unit)
+
+
+async def numbered(store: Store) -> None:
+    """Wait until every event has its position, which PostgreSQL gives after the commit."""
+    signal = asyncio.Event()
+    store.engine.on_events(lambda _: signal.set())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await count(store, "events", "seq IS NULL"):
+            await asyncio.wait([asyncio.ensure_future(signal.wait())], timeout=0.05)
+            signal.clear()

@@ -1,0 +1,70 @@
+"""Bells: who is told, who is not, and how waiting ends."""
+
+import asyncio
+
+import pytest
+
+from service.pubsub import ALL_SESSIONS, PubSub, wait_for
+
+
+async def test_only_those_who_listen_to_the_session_and_those_who_listen_to_all_are_told() -> None:
+    live = PubSub()
+    async with live.subscribe("ses_1") as one, live.subscribe("ses_2") as other, live.subscribe() as everybody:
+        live.publish({"ses_1"})
+        assert (one.is_set(), other.is_set(), everybody.is_set()) == (True, False, True)
+
+
+async def test_all_pages_of_a_session_are_told() -> None:
+    live = PubSub()
+    async with live.subscribe("ses_1") as one, live.subscribe("ses_1") as same:
+        live.publish({"ses_1"})
+        assert one.is_set()
+        assert same.is_set()
+
+
+async def test_where_nobody_knows_what_happened_everybody_looks() -> None:
+    live = PubSub()
+    async with live.subscribe("ses_1") as one, live.subscribe(ALL_SESSIONS) as everybody:
+        live.publish_all()
+        assert one.is_set()
+        assert everybody.is_set()
+
+
+async def _breaks_off(live: PubSub) -> None:
+    async with live.subscribe("ses_1"), live.subscribe("ses_1"):
+        assert live.count() == 2
+        raise ConnectionResetError
+
+
+async def test_who_left_is_forgotten_even_by_an_error() -> None:
+    live = PubSub()
+    with pytest.raises(ConnectionResetError):
+        await _breaks_off(live)
+    assert live.count() == 0
+    live.publish({"ses_1"})
+
+
+async def test_a_bell_that_rang_before_anybody_waited_is_heard_once() -> None:
+    live = PubSub()
+    async with live.subscribe("ses_1") as signal:
+        live.publish({"ses_1"})
+        assert await wait_for(signal, 5)
+        assert not await wait_for(signal, 0)
+
+
+async def test_who_waits_is_woken_by_the_news() -> None:
+    live = PubSub()
+    async with live.subscribe("ses_1") as signal:
+        waiting = asyncio.create_task(wait_for(signal, 5))
+        live.publish({"ses_1"})
+        assert await waiting
+
+
+async def test_closing_wakes_everybody_and_whoever_comes_later() -> None:
+    live = PubSub()
+    async with live.subscribe("ses_1") as signal:
+        live.close()
+        assert signal.is_set()
+    async with live.subscribe("ses_2") as late:
+        assert late.is_set()
+    assert live.closing.is_set()

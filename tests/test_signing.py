@@ -1,0 +1,243 @@
+"""What we sign: every refusal by name, purposes that do not mix, keys that rotate, URLs that are derived again."""
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from service.domain.model import SessionId, Tenant, UserId
+from service.domain.tokens import CallbackState, PageToken, SessionResult, digest, key_id
+from service.errors import BadState, NotFound
+from service.signing import Signer
+
+OLD, NEW, FOREIGN = "o" * 32, "n" * 32, "f" * 32
+SIGNER = Signer([NEW, OLD])
+ADA, TENANT = UserId("ada"), Tenant("default")
+TOKEN = PageToken(SessionId("ses_0123456789abcdef"), 1, 1_800_000_000)
+STATE = CallbackState(TOKEN.session_id, ADA, 2)
+AT = 1_800_000_000
+RESULT = SessionResult(TOKEN.session_id, TENANT, ADA, "connected", "connection-1", AT)
+KID = SIGNER.newest_key_id
+
+EMBED = SIGNER.embed_token(TOKEN, KID)
+CONNECT = SIGNER.connect_token(TOKEN, KID)
+WAY_BACK = SIGNER.sign_state(STATE)
+READ = SIGNER.read_state(WAY_BACK)
+OUTCOME = SIGNER.sign_result(RESULT)
+
+Read = Callable[[str], object]
+
+
+def read_result(text: str, signer: Signer = SIGNER) -> SessionResult:
+    return signer.read_result(text, TENANT, ADA, AT)
+
+
+READERS: dict[str, tuple[Read, str, type[Exception]]] = {
+    "embed": (SIGNER.read_embed_token, EMBED, NotFound),
+    "connect": (SIGNER.read_connect_token, CONNECT, NotFound),
+    "state": (SIGNER.read_state, WAY_BACK, BadState),
+    "result": (read_result, OUTCOME, BadState),
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("other", READERS)
+def test_what_was_signed_for_one_purpose_is_refused_for_every_other(kind: str, other: str) -> None:
+    read, _, refusal = READERS[kind]
+    text = READERS[other][1]
+    if kind == other:
+        assert read(text)
+        return
+    with pytest.raises(refusal):
+        read(text)
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", "a.b", "a" * 2049, "é.é", "\x00", "\ud800", "W10.\ud800", "\ud800.W10", "=", "W10.W10"]
+)
+def test_what_nobody_signed_is_refused(kind: str, text: str) -> None:
+    read, _, refusal = READERS[kind]
+    with pytest.raises(refusal):
+        read(text)
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_strangers_signature_is_refused(kind: str) -> None:
+    stranger = Signer([FOREIGN])
+    forged = {
+        "embed": stranger.embed_token(TOKEN, KID),
+        "connect": stranger.connect_token(TOKEN, KID),
+        "state": stranger.sign_state(STATE),
+        "result": stranger.sign_result(RESULT),
+    }
+    read, _, refusal = READERS[kind]
+    with pytest.raises(refusal):
+        read(forged[kind])
+
+
+def test_a_signature_spelled_with_other_spare_bits_is_refused() -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    last = alphabet.index(WAY_BACK[-1])
+    with pytest.raises(BadState):
+        SIGNER.read_state(WAY_BACK[:-1] + alphabet[last ^ 1])
+
+
+def test_what_is_longer_than_anything_we_sign_is_refused_even_if_it_is_signed() -> None:
+    longest, longer = (SIGNER.sign_state(CallbackState(SessionId("s" * size), ADA, 1)) for size in (1462, 1463))
+    assert (len(longest), len(longer)) == (2048, 2050)
+    assert SIGNER.read_state(longest).is_for(ADA)
+    with pytest.raises(BadState):
+        SIGNER.read_state(longer)
+
+
+@pytest.mark.parametrize("user_id", ["\U0001f600" * 255, "\u4e00" * 255, "u" * 255])
+def test_a_user_id_of_any_length_fits_and_does_not_show(user_id: str) -> None:
+    state = SIGNER.sign_state(CallbackState(TOKEN.session_id, UserId(user_id), 1))
+    read = SIGNER.read_state(state)
+    assert len(state) < 300
+    assert read.is_for(UserId(user_id))
+    assert not read.is_for(UserId(user_id[:-1]))
+    assert user_id not in str(read)
+
+
+# page tokens
+
+
+def test_a_page_token_is_read_as_it_was_signed() -> None:
+    assert SIGNER.read_embed_token(EMBED) == SIGNER.read_connect_token(CONNECT) == TOKEN
+
+
+def test_the_same_url_is_derived_again() -> None:
+    assert SIGNER.embed_token(TOKEN, KID) == EMBED
+    assert Signer([NEW, OLD]).connect_token(TOKEN, KID) == CONNECT
+
+
+@pytest.mark.parametrize("changed", [PageToken(TOKEN.session_id, 2, AT), PageToken(TOKEN.session_id, 1, AT + 1)])
+def test_another_serial_or_time_gives_another_url(changed: PageToken) -> None:
+    assert SIGNER.embed_token(changed, KID) != EMBED
+
+
+# rotation
+
+
+def test_after_a_rotation_what_the_old_key_signed_still_verifies() -> None:
+    before = Signer([OLD])
+    assert SIGNER.read_embed_token(before.embed_token(TOKEN, before.newest_key_id)) == TOKEN
+    assert SIGNER.read_state(before.sign_state(STATE)) == READ
+    assert read_result(before.sign_result(RESULT)) == RESULT
+
+
+def test_the_newest_key_signs() -> None:
+    assert Signer([NEW]).read_state(WAY_BACK) == READ
+    with pytest.raises(BadState):
+        Signer([OLD]).read_state(WAY_BACK)
+
+
+def test_a_new_key_is_accepted_before_it_signs() -> None:
+    announced = Signer([OLD, NEW])
+    assert announced.read_state(WAY_BACK) == READ
+    assert Signer([OLD]).read_state(announced.sign_state(STATE)) == READ
+
+
+def test_a_url_made_before_the_rotation_is_derived_again_with_its_own_key() -> None:
+    before = Signer([OLD])
+    kid = before.newest_key_id
+    assert SIGNER.embed_token(TOKEN, kid) == before.embed_token(TOKEN, kid) != EMBED
+
+
+def test_a_redirect_url_made_before_the_rotation_is_derived_again_with_its_own_key() -> None:
+    before = Signer([OLD])
+    kid = before.newest_key_id
+    assert SIGNER.connect_token(TOKEN, kid) == before.connect_token(TOKEN, kid) != CONNECT
+
+
+def test_a_url_whose_key_is_gone_is_derived_with_the_newest() -> None:
+    assert Signer([NEW]).embed_token(TOKEN, key_id(OLD)) == EMBED
+
+
+def test_what_a_dropped_key_signed_is_refused() -> None:
+    with pytest.raises(NotFound):
+        Signer([NEW]).read_embed_token(Signer([OLD]).embed_token(TOKEN, key_id(OLD)))
+
+
+def test_key_ids_name_keys_and_tell_nothing_of_them() -> None:
+    assert key_id(OLD) != key_id(NEW) == KID
+    assert key_id(OLD) not in digest(OLD)
+    assert len(KID) == 8
+
+
+# the way back
+
+
+def test_a_state_is_read_as_it_was_signed() -> None:
+    assert (READ.session_id, READ.page_serial) == (STATE.session_id, STATE.page_serial)
+    assert READ.is_for(ADA)
+    assert not READ.is_for(UserId("mallory"))
+
+
+# results
+
+
+def test_a_result_is_read_as_it_was_signed() -> None:
+    assert read_result(OUTCOME) == RESULT
+
+
+def test_a_result_without_a_connection_says_so() -> None:
+    empty = SessionResult(TOKEN.session_id, TENANT, ADA, "exited", None, AT)
+    assert read_result(SIGNER.sign_result(empty)) == empty
+
+
+def test_mallory_submits_adas_result_and_is_refused() -> None:
+    with pytest.raises(BadState, match="another user"):
+        SIGNER.read_result(OUTCOME, TENANT, UserId("mallory"), AT)
+
+
+def test_a_result_of_another_tenant_is_refused() -> None:
+    with pytest.raises(BadState, match="another user"):
+        SIGNER.read_result(OUTCOME, Tenant("elsewhere"), ADA, AT)
+
+
+@pytest.mark.parametrize("now", [AT + 600.1, AT - 60.1])
+def test_a_result_out_of_its_ten_minutes_is_refused(now: float) -> None:
+    with pytest.raises(BadState, match="too old"):
+        SIGNER.read_result(OUTCOME, TENANT, ADA, now)
+
+
+@pytest.mark.parametrize("now", [AT + 600, AT - 60])
+def test_a_result_within_its_ten_minutes_holds(now: float) -> None:
+    assert SIGNER.read_result(OUTCOME, TENANT, ADA, now) == RESULT
+
+
+@pytest.mark.parametrize("user", ["\ud800", "a\x00b", "\U0001f600" * 60])
+def test_a_result_asked_for_by_an_odd_user_is_refused_and_breaks_nothing(user: str) -> None:
+    with pytest.raises(BadState):
+        SIGNER.read_result(OUTCOME, TENANT, UserId(user), AT)
+
+
+def payload(text: str) -> bytes:
+    """What anybody who sees the text can read in it."""
+    packed = text.startswith(".")
+    letters = text.lstrip(".").partition(".")[0]
+    raw = base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4))
+    return zlib.decompress(raw) if packed else raw
+
+
+def test_the_users_id_does_not_travel_in_the_result() -> None:
+    text = SIGNER.sign_result(SessionResult(TOKEN.session_id, TENANT, UserId("ada@example.com"), "connected", None, AT))
+    assert TOKEN.session_id.encode() in payload(text)
+    assert b"ada" not in payload(text)
+
+
+# digests
+
+
+def test_digests_of_different_secrets_differ_and_are_not_their_plain_hash() -> None:
+    assert digest("a") != digest("b")
+    assert digest("a") != hashlib.sha256(b"a").hexdigest()
+
+
+def test_a_digest_of_any_text_can_be_taken() -> None:
+    assert digest("\ud800") != digest("\ud801")

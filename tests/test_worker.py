@@ -1,0 +1,296 @@
+"""The loop behind every process, on a real work list: what is done, put off, dropped, or left to another."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from service.domain.changes import Job, JobKind
+from service.domain.timing import LEASE_SECONDS
+from service.errors import NotFound, ProviderBusy, ProviderRefused, ProviderTimeout
+from service.store import Store
+from service.store.sqlite import SqliteEngine
+from service.worker import Handler, Worker, retry_seconds
+from tests.support.clock import Clock
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
+    numbers = count(1)
+    engine = SqliteEngine(str(tmp_path / "work.db"), clock.now)
+    opened = Store(engine, clock=clock.now, new_id=lambda prefix: f"{prefix}_{next(numbers)}", keys=("k" * 32,))
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+class Desk:
+    """A worker whose handler notes what it was asked, and then does what the test says."""
+
+    def __init__(self, store: Store, outcome: object = None) -> None:
+        self.asked: list[str] = []
+        self.counted: list[tuple[str, str]] = []
+        self.outcome = outcome
+        self.worker = Worker(store, {JobKind.PREPARE: self.handle}, lambda *how: self.counted.append(how))
+
+    async def handle(self, ref: str) -> object:
+        self.asked.append(ref)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+def due(ref: str = "ses_1", in_seconds: float = 0.0) -> Job:
+    return Job(JobKind.PREPARE, ref, in_seconds)
+
+
+async def test_what_is_due_is_done_once_and_gone(store: Store) -> None:
+    desk = Desk(store)
+    await store.queue.enqueue(due(), due("ses_2", 10.0))
+    await desk.worker.run_until_idle()
+    await desk.worker.run_until_idle()
+    assert desk.asked == ["ses_1"]
+    assert await store.queue.next_in_seconds() == 10.0
+
+
+async def test_more_than_one_batch_is_all_done(store: Store) -> None:
+    desk = Desk(store)
+    await store.queue.enqueue(*(due(f"ses_{number}") for number in range(30)))
+    await desk.worker.run_until_idle()
+    assert sorted(desk.asked) == sorted(f"ses_{number}" for number in range(30))
+    assert desk.counted == [("prepare", "done")] * 30
+
+
+async def test_a_handler_that_answers_in_seconds_is_asked_again_after_them(store: Store, clock: Clock) -> None:
+    desk = Desk(store, 20.0)
+    await store.queue.enqueue(due())
+    await desk.worker.run_until_idle()
+    clock.advance(19)
+    await desk.worker.run_until_idle()
+    assert desk.asked == ["ses_1"]
+    clock.advance(1)
+    await desk.worker.run_until_idle()
+    assert desk.asked == ["ses_1", "ses_1"]
+
+
+@pytest.mark.parametrize("refusal", [NotFound(), ProviderRefused()])
+async def test_what_will_never_succeed_is_dropped(store: Store, refusal: Exception) -> None:
+    desk = Desk(store, refusal)
+    await store.queue.enqueue(due())
+    await desk.worker.run_until_idle()
+    assert await store.queue.next_in_seconds() is None
+    assert desk.counted == [("prepare", "dropped")]
+
+
+async def test_a_failure_is_tried_again_and_less_often_each_time(store: Store, clock: Clock) -> None:
+    desk = Desk(store, ProviderTimeout())
+    await store.queue.enqueue(due())
+    waits = []
+    for _ in range(11):
+        await desk.worker.run_until_idle()
+        waits.append(await store.queue.next_in_seconds() or 0.0)
+        clock.advance(waits[-1])
+    assert waits == [retry_seconds(attempt) for attempt in range(11)]
+    assert waits[0] <= 5
+    assert waits == sorted(waits)
+    assert waits[-1] == 60.0
+
+
+async def test_a_fault_of_ours_is_logged_whole_and_stops_nothing(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(store, ZeroDivisionError("of ours"))
+    await store.queue.enqueue(due(), due("ses_2"))
+    await desk.worker.run_until_idle()
+    assert sorted(desk.asked) == ["ses_1", "ses_2"]
+    assert await store.queue.next_in_seconds() == 60.0
+    assert "of ours" in caplog.text
+
+
+async def test_work_that_a_dead_worker_held_is_done_by_another_when_its_lease_ends(store: Store, clock: Clock) -> None:
+    reached = asyncio.Event()
+
+    async def never(_ref: str) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    dying, heir = Worker(store, {JobKind.PREPARE: never}), Desk(store)
+    await store.queue.enqueue(due())
+    await dying.lease_batch()
+    await reached.wait()
+    await dying.stop(0)
+    clock.advance(LEASE_SECONDS - 1)
+    await heir.worker.run_until_idle()
+    assert heir.asked == []
+    clock.advance(1)
+    await heir.worker.run_until_idle()
+    assert heir.asked == ["ses_1"]
+
+
+async def test_stopping_waits_for_what_is_running(store: Store) -> None:
+    reached, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow(_ref: str) -> None:
+        reached.set()
+        await leave.wait()
+
+    worker = Worker(store, {JobKind.PREPARE: slow})
+    await store.queue.enqueue(due())
+    await worker.lease_batch()
+    await reached.wait()
+    stopping = asyncio.create_task(worker.stop(5))
+    leave.set()
+    await stopping
+    assert await store.queue.next_in_seconds() is None
+
+
+async def test_a_worker_that_retires_claims_nothing_more_and_what_is_running_goes_on(store: Store) -> None:
+    reached, leave = asyncio.Event(), asyncio.Event()
+    asked: list[str] = []
+
+    async def slow(ref: str) -> None:
+        asked.append(ref)
+        reached.set()
+        await leave.wait()
+
+    worker = Worker(store, {JobKind.PREPARE: slow})
+    await store.queue.enqueue(*(due(f"ses_{number}") for number in range(20)))
+    loop = asyncio.create_task(worker.run())
+    await reached.wait()
+    worker.stop_leasing()
+    leave.set()
+    await worker.stop(5)
+    await loop
+    assert len(asked) < 20
+    assert len(await store.queue.lease(100, 90)) == 20 - len(asked)
+
+
+async def test_the_time_to_finish_runs_from_the_moment_of_retiring(store: Store) -> None:
+    reached = asyncio.Event()
+
+    async def never(_ref: str) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    worker = Worker(store, {JobKind.PREPARE: never})
+    await store.queue.enqueue(due())
+    await worker.lease_batch()
+    await reached.wait()
+    worker.stop_leasing()
+    await asyncio.sleep(1)  # requests are being answered
+    began = perf_counter()
+    await worker.stop(1)
+    assert perf_counter() - began < 0.5
+
+
+async def test_the_loop_does_what_it_is_told_of_until_it_is_stopped(store: Store) -> None:
+    done = asyncio.Event()
+
+    async def handle(_ref: str) -> None:
+        done.set()
+
+    worker = Worker(store, {JobKind.PREPARE: handle})
+    store.engine.on_jobs(worker.wake)
+    loop = asyncio.create_task(worker.run())
+    await store.queue.enqueue(due())
+    await done.wait()
+    await worker.stop(5)
+    await loop
+
+
+class Heard(logging.Handler):
+    """Tells the test that the loop has noticed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.event = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "does not answer" in record.getMessage():
+            self.event.set()
+
+
+@pytest.fixture
+async def heard() -> AsyncIterator[asyncio.Event]:
+    handler = Heard()
+    logging.getLogger("service.worker").addHandler(handler)
+    yield handler.event
+    logging.getLogger("service.worker").removeHandler(handler)
+
+
+async def test_a_database_that_is_away_is_asked_until_it_is_back(store: Store, heard: asyncio.Event) -> None:
+    desk = Desk(store)
+    await store.queue.enqueue(due())
+    await store.close()
+    loop = asyncio.create_task(desk.worker.run())
+    await heard.wait()
+    await store.open()
+    while not desk.counted:
+        desk.worker.wake()
+        await asyncio.sleep(0)
+    await desk.worker.stop(5)
+    await loop
+    assert desk.asked == ["ses_1"]
+
+
+@pytest.mark.parametrize("outcome", [None, ProviderTimeout(), NotFound()])
+async def test_what_cannot_be_written_down_as_done_is_left_to_the_lease(
+    store: Store, clock: Clock, outcome: Exception | None, heard: asyncio.Event
+) -> None:
+    async def handle(_ref: str) -> None:
+        await store.close()
+        if outcome is not None:
+            raise outcome
+
+    handlers: dict[JobKind, Handler] = {JobKind.PREPARE: handle}
+    await store.queue.enqueue(due())
+    worker = Worker(store, handlers)
+    await worker.lease_batch()
+    await worker.wait_for_running()
+    assert heard.is_set()
+    await store.open()
+    clock.advance(LEASE_SECONDS)
+    heir = Desk(store)
+    await heir.worker.run_until_idle()
+    assert heir.asked == ["ses_1"]
+
+
+async def test_what_could_not_be_written_down_is_so_once_the_database_is_back(
+    store: Store, heard: asyncio.Event
+) -> None:
+    asked = asyncio.Event()
+
+    async def handle(_ref: str) -> None:
+        await store.close()
+        asked.set()
+        raise ProviderTimeout
+
+    await store.queue.enqueue(due())
+    worker = Worker(store, {JobKind.PREPARE: handle})
+    loop = asyncio.create_task(worker.run())
+    await asked.wait()
+    await heard.wait()
+    await store.open()
+    async with asyncio.timeout(30):
+        while await store.queue.next_in_seconds() == LEASE_SECONDS:
+            worker.wake()
+            await asyncio.sleep(0)
+    assert await store.queue.next_in_seconds() == retry_seconds(0)
+    await worker.stop(5)
+    await loop
+
+
+@pytest.mark.parametrize(("asked", "again"), [(None, 1.0), (0.5, 1.0), (20.0, 20.0), (1e9, 60.0)])
+async def test_work_comes_back_no_sooner_than_the_provider_asked_for_within_reason(
+    store: Store, asked: float | None, again: float
+) -> None:
+    busy = ProviderBusy()
+    busy.after_seconds = asked
+    desk = Desk(store, busy)
+    await store.queue.enqueue(due())
+    await desk.worker.run_until_idle()
+    assert await store.queue.next_in_seconds() == again

@@ -1,0 +1,213 @@
+"""The way back: every state that is refused, and what a page's key is good for. Whole stories are in integration/."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from service.domain.changes import Changes
+from service.domain.model import Session, SessionId, SessionStatus, UserId
+from service.domain.timing import GRACE_SECONDS
+from service.domain.tokens import CallbackState, PageToken
+from service.errors import BadState, Expired, NotFound, Revoked, TakenOver
+from service.signing import Signer
+from service.store import Store
+from service.store.sqlite import SqliteEngine
+from service.usecases.pages import Pages
+from tests.support.clock import Clock
+from tests.support.domain_values import CREATED_AT, MAGIC, NOW, link, session
+from tests.support.provider_double import ProviderDouble
+from tests.support.store_cases import connections_of, created
+
+SIGNER = Signer(["k" * 32])
+KEPT = session(status=SessionStatus.CREATED)
+TOKEN = PageToken(KEPT.id, 1, int(NOW))
+
+
+@dataclass
+class House:
+    """The stories of pages over a file of the test's own; the provider is never asked."""
+
+    handoff: Pages
+    store: Store
+    clock: Clock
+
+    async def change(self, **fields: object) -> Session:
+        return await self.store.sessions.change(KEPT.id, lambda now: Changes(sessions=(replace(now, **fields),)))  # type: ignore[arg-type]
+
+    async def started(self) -> tuple[str, Session]:
+        found = await self.handoff.start(await self.store.sessions.get(KEPT.id), None, take_over=True)
+        return found.page_key, found.snapshot.session
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    clock, numbers = Clock(NOW), count(1)
+    engine = SqliteEngine(str(tmp_path / "handoff.db"), clock.now)
+    store = Store(engine, clock=clock.now, new_id=lambda prefix: f"{prefix}_{next(numbers)}", keys=("k" * 32,))
+    await store.open()
+    await store.sessions.create(KEPT, created)
+    handoff = Pages(store, SIGNER, ProviderDouble().provider(), clock.now, lambda: f"secret-{next(numbers)}")
+    found = House(handoff, store, clock)
+    await found.change(link=MAGIC, link_kind=MAGIC.kind)
+    yield found
+    await store.close()
+
+
+def state(**fields: object) -> str:
+    known = {"session_id": KEPT.id, "user_id": KEPT.user_id, "page_serial": 1}
+    return SIGNER.sign_state(CallbackState(**(known | fields)))  # type: ignore[arg-type]
+
+
+async def test_a_state_of_the_bound_page_leads_to_its_session(house: House) -> None:
+    _, bound = await house.started()
+    assert (await house.handoff.by_state(house.handoff.callback_state(bound))).id == KEPT.id
+
+
+async def test_a_state_that_travels_through_the_provider_is_for_whichever_page_is_bound(house: House) -> None:
+    await house.started()
+    assert (await house.handoff.by_state(state(page_serial=0))).id == KEPT.id
+
+
+async def test_a_tampered_state_is_refused(house: House) -> None:
+    with pytest.raises(BadState):
+        await house.handoff.by_state(state()[:-1])
+
+
+async def test_a_state_of_a_session_that_is_not_here_is_refused(house: House) -> None:
+    with pytest.raises(BadState):
+        await house.handoff.by_state(state(session_id=SessionId("ses_elsewhere")))
+
+
+async def test_a_state_of_another_user_is_refused(house: House) -> None:
+    await house.started()
+    with pytest.raises(BadState):
+        await house.handoff.by_state(state(user_id=UserId("mallory")))
+
+
+async def test_a_state_of_a_page_that_was_taken_over_is_refused(house: House) -> None:
+    _, first = await house.started()
+    await house.started()
+    with pytest.raises(BadState, match="another window"):
+        await house.handoff.by_state(house.handoff.callback_state(first))
+
+
+async def test_a_state_is_refused_when_it_is_too_old_unless_the_session_is_connected(house: House) -> None:
+    await house.started()
+    house.clock.advance(3600 + GRACE_SECONDS)
+    assert (await house.handoff.by_state(state())).id == KEPT.id
+    house.clock.advance(1)
+    with pytest.raises(BadState, match="too old"):
+        await house.handoff.by_state(state())
+    await house.change(status=SessionStatus.CONNECTED)
+    assert (await house.handoff.by_state(state())).id == KEPT.id
+
+
+async def test_mallory_comes_back_with_her_own_state_and_adas_connection_and_no_fact_is_written(house: House) -> None:
+    """A connection id from a browser is a hint to look now: the way back asks for a look, and for nothing else."""
+    await house.started()
+    before = await house.store.engine.read(lambda tx: [dict(row) for row in tx.all("SELECT * FROM facts")])
+    await house.handoff.enqueue_poll(await house.handoff.by_state(state()))
+    assert await house.store.engine.read(lambda tx: [dict(row) for row in tx.all("SELECT * FROM facts")]) == before
+    assert await connections_of(house.store, KEPT.id) == []
+
+
+# pages
+
+
+async def test_a_get_reveals_nothing_and_a_start_reveals_before_the_link_leaves_us(house: House) -> None:
+    opening = await house.handoff.by_embed_token(SIGNER.embed_token(TOKEN, SIGNER.newest_key_id))
+    assert opening.closed is None
+    assert (await house.store.sessions.get(KEPT.id)).revealed_at is None
+    await house.started()
+    rows = await house.store.engine.read(lambda tx: tx.all("SELECT * FROM facts WHERE kind = 'revealed'"))
+    assert [row["provider_at"] for row in rows] == [CREATED_AT - 120]
+
+
+async def test_either_url_opens_its_own_route_only(house: House) -> None:
+    embed, connect = (make(TOKEN, SIGNER.newest_key_id) for make in (SIGNER.embed_token, SIGNER.connect_token))
+    assert (await house.handoff.by_connect_token(connect)).session.id == KEPT.id
+    for read, token in ((house.handoff.by_embed_token, connect), (house.handoff.by_connect_token, embed)):
+        with pytest.raises(NotFound):
+            await read(token)
+    for token in (embed, connect):
+        assert house.handoff.session_of_token(token) == KEPT.id
+    with pytest.raises(NotFound):
+        house.handoff.session_of_token("neither")
+
+
+async def test_a_closed_session_opens_with_the_reason(house: House) -> None:
+    await house.change(status=SessionStatus.REVOKED)
+    token = SIGNER.embed_token(TOKEN, SIGNER.newest_key_id)
+    assert isinstance((await house.handoff.by_embed_token(token)).closed, Revoked)
+
+
+async def test_an_older_url_opens_with_its_own_end_as_the_reason(house: House) -> None:
+    await house.change(serial=2, issued_at=int(NOW) + 3000, expires_at=NOW + 6600)
+    house.clock.advance(3600)
+    token = SIGNER.embed_token(TOKEN, SIGNER.newest_key_id)
+    assert isinstance((await house.handoff.by_embed_token(token)).closed, Expired)
+
+
+async def test_only_the_bound_pages_key_sees_the_link_and_acts(house: House) -> None:
+    first, _ = await house.started()
+    second, _ = await house.started()
+    assert (await house.handoff.snapshot(KEPT.id, second)).session.link == MAGIC
+    for key, refusal in ((first, TakenOver), (None, NotFound)):
+        with pytest.raises(refusal):
+            await house.handoff.snapshot(KEPT.id, key)
+        with pytest.raises(refusal):
+            await house.handoff.finish(KEPT.id, key)
+
+
+async def test_a_link_that_came_after_the_page_is_revealed_when_the_page_asks(house: House) -> None:
+    key, _ = await house.started()
+    await house.change(link=link(), revealed_at=None)
+    assert (await house.handoff.snapshot(KEPT.id, key)).session.revealed_at == NOW
+
+
+async def test_a_vanished_page_is_left_after_a_minute_and_asked_about_until_then(house: House) -> None:
+    await house.started()
+    house.clock.advance(20)
+    assert await house.handoff.check_presence(KEPT.id) == 40
+    house.clock.advance(40)
+    assert await house.handoff.check_presence(KEPT.id) is None
+    assert (await house.store.sessions.get(KEPT.id)).status is SessionStatus.EXITED
+
+
+async def test_a_foreign_future_or_odd_event_id_replays_the_session_from_its_start(house: House) -> None:
+    await house.started()
+    (first, *_) = await house.handoff.events_after(KEPT.id, 0)
+    assert await house.handoff.stream_position(KEPT.id, first.id, 99) == first.seq
+    assert await house.handoff.stream_position(KEPT.id, None, 99) == 99
+    for odd in ("evt_future", "", "'; --"):
+        assert await house.handoff.stream_position(KEPT.id, odd, 99) == 0
+    assert await house.handoff.stream_position(SessionId("ses_other"), first.id, 99) == 0
+
+
+async def test_a_result_says_what_stands_and_only_its_user_may_confirm_it(house: House) -> None:
+    text = house.handoff.sign_result(await house.handoff.outcome(KEPT.id))
+    told = SIGNER.read_result(text, KEPT.tenant, KEPT.user_id, NOW)
+    assert (told.status, told.connection_id) == ("created", None)
+    with pytest.raises(BadState):
+        SIGNER.read_result(text, KEPT.tenant, UserId("mallory"), NOW)
+
+
+async def test_a_page_that_stays_and_leaves_is_believed_by_its_key(house: House) -> None:
+    key, bound = await house.started()
+    assert house.handoff.holds_page_key(bound, key)
+    house.clock.advance(30)
+    await house.handoff.heartbeat(KEPT.id, key)
+    await house.handoff.finish(KEPT.id, key)
+    assert (await house.store.sessions.get(KEPT.id)).seen_at == NOW + 30
+    await house.handoff.leave(KEPT.id, key, "provider", "closed")
+    gone = await house.store.sessions.get(KEPT.id)
+    assert (gone.status, gone.page_hash) == (SessionStatus.EXITED, None)
+
+
+async def test_a_page_that_starts_again_with_its_key_stays_the_same_page(house: House) -> None:
+    key, bound = await house.started()
+    again = await house.handoff.start(bound, key, take_over=False)
+    assert (again.page_key, again.snapshot.session.page_serial) == (key, 1)
