@@ -12,16 +12,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from service.sandbox import dashboard, pages
-from service.sandbox.answers import add_errors
-from service.sandbox.api import VERSIONS, create_api
+from service.sandbox.api.documents import file_routes
+from service.sandbox.api.operations import VERSIONS, create_api
 from service.sandbox.control import create_control
-from service.sandbox.data import file_routes
+from service.sandbox.dashboard import pages as dashboard
 from service.sandbox.deliveries import TIMEOUT_SECONDS, Deliveries, Sleep
 from service.sandbox.gate import Gate, Keeper
+from service.sandbox.hosted import pages
 from service.sandbox.journal import Journal
 from service.sandbox.settings import Settings
-from service.sandbox.world import World
+from service.sandbox.wire.answers import add_errors
+from service.sandbox.world.world import World
 
 
 def create_app(

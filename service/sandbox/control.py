@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.sandbox import fields
-from service.sandbox.answers import add_errors, parse_object
-from service.sandbox.errors import Invalid, Missing
 from service.sandbox.journal import Journal
-from service.sandbox.troubles import Trouble, read_trouble
-from service.sandbox.world import World
+from service.sandbox.wire import fields
+from service.sandbox.wire.answers import add_errors, parse_object
+from service.sandbox.wire.errors import Invalid, Missing
+from service.sandbox.world.troubles import Trouble, read_trouble
+from service.sandbox.world.world import World
 
 ADVANCE_MOST_SECONDS = 315_360_000
 

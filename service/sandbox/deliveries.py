@@ -13,9 +13,9 @@ from dataclasses import replace
 import anyio
 import httpx
 
-from service.sandbox.messages import Message
 from service.sandbox.settings import SECRET_PREFIX
-from service.sandbox.world import World
+from service.sandbox.world.messages import Message
+from service.sandbox.world.world import World
 
 RETRY_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 TIMEOUT_SECONDS = 15.0

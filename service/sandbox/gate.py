@@ -12,12 +12,12 @@ import httpx
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.sandbox.answers import detail
 from service.sandbox.deliveries import Deliveries
 from service.sandbox.journal import Journal, readable, without_secrets
-from service.sandbox.troubles import NAMES, forced
-from service.sandbox.wire import rest_time
-from service.sandbox.world import World
+from service.sandbox.wire.answers import detail
+from service.sandbox.wire.times import rest_time
+from service.sandbox.world.troubles import NAMES, forced
+from service.sandbox.world.world import World
 
 BODY_MOST_BYTES = 256 * 1024
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 
-from service.sandbox.answers import parse
+from service.sandbox.wire.answers import parse
 
 KEPT = 2_000
 BODY_MOST = 20_000

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.sandbox.connections import WRONG_PASSWORD_SPELLINGS
+from service.sandbox.wire.enums import WRONG_PASSWORD_SPELLINGS
 
 PUBLIC_URL = "http://127.0.0.1:9000"
 DELAY_MOST_SECONDS = 30.0

@@ -21,8 +21,8 @@ from service.provider import Account, Pace, Provider, Redirect, Terms
 from service.settings import PathGeneration
 from service.statuses import credentials_work
 from tests.clock import Clock
-from tests.contract.sandbox_house import GUIDE, Sandbox
-from tests.contract.sandbox_person import Person
+from tests.support.sandbox_client import GUIDE, Sandbox
+from tests.support.sandbox_person import Person
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PAGES_URL = "http://127.0.0.1:9000"

@@ -16,8 +16,8 @@ import pytest
 from service.sandbox.app import create_app
 from service.sandbox.settings import Settings
 from tests.clock import Clock
-from tests.contract.provider_schema import faults_of_answer
-from tests.contract.sandbox_house import GUIDE
+from tests.support.provider_schema import faults_of_answer
+from tests.support.sandbox_client import GUIDE
 
 KEY = os.environ.get("PROVIDER_CONTRACT_KEY", "")
 URL = os.environ.get("PROVIDER_CONTRACT_URL", "https://external.nectarclimate.com/v2.2")

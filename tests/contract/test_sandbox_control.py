@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from service.sandbox.troubles import NAMES
+from service.sandbox.world.troubles import NAMES
 from tests.clock import Clock
-from tests.contract.sandbox_house import GUIDE, Sandbox, with_webhooks
+from tests.support.sandbox_client import GUIDE, Sandbox, with_webhooks
 
 
 @pytest.fixture

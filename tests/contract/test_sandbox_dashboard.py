@@ -3,8 +3,8 @@
 import pytest
 
 from tests.clock import Clock
-from tests.contract.sandbox_house import GUIDE, Sandbox
-from tests.contract.sandbox_person import Person, connections_of
+from tests.support.sandbox_client import GUIDE, Sandbox
+from tests.support.sandbox_person import Person, connections_of
 
 
 @pytest.fixture

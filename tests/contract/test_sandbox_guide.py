@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.clock import Clock
-from tests.contract.sandbox_house import GENERATIONS, GUIDE, VERSIONS, Sandbox
+from tests.support.sandbox_client import GENERATIONS, GUIDE, VERSIONS, Sandbox
 
 PATHS = {
     "company": {

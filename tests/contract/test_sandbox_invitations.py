@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from service.sandbox.connections import read_edit, read_submission
-from service.sandbox.errors import ClosedLink, EmailNotVerified, Missing
-from service.sandbox.world import Via
+from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, Missing
+from service.sandbox.world.connections import read_edit, read_submission
+from service.sandbox.world.world import Via
 from tests.clock import Clock
-from tests.contract.sandbox_house import GUIDE, Sandbox, Wire
+from tests.support.sandbox_client import GUIDE, Sandbox, Wire
 
 
 @pytest.fixture

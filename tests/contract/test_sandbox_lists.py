@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.clock import Clock
-from tests.contract.sandbox_house import Sandbox, Wire
+from tests.support.sandbox_client import Sandbox, Wire
 
 
 @pytest.fixture

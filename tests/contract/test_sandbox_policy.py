@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.clock import Clock
-from tests.contract.sandbox_house import GUIDE, Sandbox, with_webhooks
-from tests.contract.sandbox_person import Person, connections_of, invitation_of, link_of
+from tests.support.sandbox_client import GUIDE, Sandbox, with_webhooks
+from tests.support.sandbox_person import Person, connections_of, invitation_of, link_of
 
 
 @pytest.fixture

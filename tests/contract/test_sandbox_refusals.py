@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.clock import Clock
-from tests.contract.provider_schema import faults
-from tests.contract.sandbox_house import GUIDE, VERSIONS, Sandbox
+from tests.support.provider_schema import faults
+from tests.support.sandbox_client import GUIDE, VERSIONS, Sandbox
 
 STRANGER = "00000000-0000-4000-8000-000000000000"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from service.sandbox.rows import FILE_NAME
+from service.sandbox.world.rows import FILE_NAME
 from tests.clock import Clock
-from tests.contract.sandbox_house import SECRET, Sandbox, on_disk
+from tests.support.sandbox_client import SECRET, Sandbox, on_disk
 
 RECEIVER = {"webhook_url": "http://receiver.test/hook", "webhook_secret": SECRET}
 

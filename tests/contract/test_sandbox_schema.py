@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tests.clock import Clock
-from tests.contract.provider_schema import faults, faults_of_answer, operations
-from tests.contract.sandbox_house import GUIDE, Sandbox
+from tests.support.provider_schema import faults, faults_of_answer, operations
+from tests.support.sandbox_client import GUIDE, Sandbox
 
 NOT_BUILT = {
     ("GET", "/interval/connection/{connection_id}"),

@@ -5,10 +5,10 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pytest
 
-from service.sandbox.connections import read_edit
-from service.sandbox.errors import ClosedLink
+from service.sandbox.wire.errors import ClosedLink
+from service.sandbox.world.connections import read_edit
 from tests.clock import Clock
-from tests.contract.sandbox_house import GUIDE, Sandbox
+from tests.support.sandbox_client import GUIDE, Sandbox
 
 
 @pytest.fixture

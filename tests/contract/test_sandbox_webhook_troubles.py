@@ -7,7 +7,7 @@ import pytest
 from svix.webhooks import Webhook
 
 from tests.clock import Clock
-from tests.contract.sandbox_house import SECRET, Received, Sandbox, with_webhooks
+from tests.support.sandbox_client import SECRET, Received, Sandbox, with_webhooks
 
 CREATED, UPDATED, VALIDATED = "connection.created.v2", "connection.updated.v2", "connection.validated.v2"
 FIRST = [CREATED, UPDATED, VALIDATED]

@@ -7,11 +7,11 @@ import httpx
 import pytest
 from svix.webhooks import Webhook
 
-from service.sandbox.connections import read_edit
 from service.sandbox.deliveries import DOCUMENTS_AT_ONCE
+from service.sandbox.world.connections import read_edit
 from tests.clock import Clock
-from tests.contract.provider_schema import faults_of_event
-from tests.contract.sandbox_house import GUIDE, SECRET, Received, Sandbox, with_webhooks
+from tests.support.provider_schema import faults_of_event
+from tests.support.sandbox_client import GUIDE, SECRET, Received, Sandbox, with_webhooks
 
 CREATED, UPDATED, VALIDATED = "connection.created.v2", "connection.updated.v2", "connection.validated.v2"
 DOCUMENT = "document.created.v2"

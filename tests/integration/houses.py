@@ -22,7 +22,7 @@ from service.store import engine_for
 from service.store.postgres import PostgresEngine
 from service.store.tx import Engine
 from tests.clock import Clock
-from tests.contract.sandbox_house import SECRET, Received, Sandbox, Wire
+from tests.support.sandbox_client import SECRET, Received, Sandbox, Wire
 
 SERVICE_URL = "https://link.example.com"
 SANDBOX_URL = "http://127.0.0.1:9000"

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 from svix.webhooks import Webhook as Svix
 
-from tests.contract.sandbox_house import SECRET
 from tests.integration.houses import Street
 from tests.integration.people import Someone
+from tests.support.sandbox_client import SECRET
 
 HOOK = "/webhooks/nectar"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.contract.sandbox_house import GUIDE, Wire
-from tests.contract.sandbox_person import Person, Screen
 from tests.integration.houses import HOST_URL, RETURN_URL, SERVICE_URL, Street
+from tests.support.sandbox_client import GUIDE, Wire
+from tests.support.sandbox_person import Person, Screen
 
 WRONG = "not-the-password"
 SCRIPT = {"Accept": "application/json", "Origin": SERVICE_URL, "Sec-Fetch-Site": "same-origin"}

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.contract.sandbox_house import GUIDE, Wire
 from tests.integration.houses import Street
 from tests.integration.people import Someone
+from tests.support.sandbox_client import GUIDE, Wire
 
 
 async def known_company(street: Street) -> Wire:

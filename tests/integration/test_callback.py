@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 
 from service.state import CallbackState, Signer
-from tests.contract.sandbox_person import Person
 from tests.integration.houses import HOST_URL, RETURN_URL, SECRET_KEY, SERVICE_URL, Street, refused
 from tests.integration.people import PERSON, FramePage, Someone, TopPage, asked_in, check_page, refused_page, screen
+from tests.support.sandbox_person import Person
 
 IFRAME = {"Sec-Fetch-Dest": "iframe", "Accept": "text/html"}
 SIGNER = Signer([SECRET_KEY])

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.sandbox_house import Wire
 from tests.integration.houses import Hook, Street
 from tests.integration.people import FramePage, Someone
+from tests.support.sandbox_client import Wire
 
 LEASE = 91
 CREATIONS = ["/company", "/site", "/invitation/company/"]

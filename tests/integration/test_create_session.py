@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.sandbox_house import GUIDE
 from tests.integration.houses import HOST_URL, RETURN_URL, SERVICE_URL, Street, refused
 from tests.integration.people import FramePage, Someone
+from tests.support.sandbox_client import GUIDE
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

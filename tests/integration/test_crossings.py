@@ -26,10 +26,10 @@ from service.provider import Pace
 from service.sessions import Outside
 from service.store.companies import Begun
 from tests.clock import Clock
-from tests.contract.sandbox_house import Wire
-from tests.contract.sandbox_person import Person
 from tests.integration.houses import Street
 from tests.integration.people import FramePage, Someone
+from tests.support.sandbox_client import Wire
+from tests.support.sandbox_person import Person
 
 _MEANWHILE_SECONDS = 0.5  # long enough for a write that nothing holds up
 

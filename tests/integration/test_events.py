@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from tests.contract.sandbox_house import Wire
 from tests.integration.houses import Street, refused
 from tests.integration.people import Someone
+from tests.support.sandbox_client import Wire
 
 FULL_STORY = [
     *("session.created", "session.link_ready", "session.opened", "session.submitted"),

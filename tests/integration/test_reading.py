@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox_house import Wire
 from tests.integration.houses import Street, refused
 from tests.integration.people import WRONG, Someone
+from tests.support.sandbox_client import Wire
 
 LISTS = ("/v1/sessions", "/v1/connections")
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

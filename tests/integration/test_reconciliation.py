@@ -5,10 +5,10 @@ import asyncio
 import httpx
 import pytest
 
-from tests.contract.sandbox_person import Person
 from tests.integration.houses import Street
 from tests.integration.letters import send
 from tests.integration.people import FramePage, Someone
+from tests.support.sandbox_person import Person
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

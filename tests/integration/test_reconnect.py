@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox_house import Wire
-from tests.contract.sandbox_person import Person
 from tests.integration.houses import Street, refused
 from tests.integration.people import WRONG, FramePage, Someone, TopPage, asked_in
+from tests.support.sandbox_client import Wire
+from tests.support.sandbox_person import Person
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox_house import GUIDE
-from tests.contract.sandbox_person import Person, connections_of
 from tests.integration.houses import HOST_URL, Street, refused
 from tests.integration.people import FramePage, Someone, TopPage, check_page, refused_page
+from tests.support.sandbox_client import GUIDE
+from tests.support.sandbox_person import Person, connections_of
 
 FRAMED = {"Sec-Fetch-Dest": "iframe"}
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.contract.sandbox_person import Person
 from tests.integration.houses import HOST_URL, Street, refused
 from tests.integration.people import FramePage, Someone, TopPage, check_page, refused_page
+from tests.support.sandbox_person import Person
 
 FRAMED = {"Sec-Fetch-Dest": "iframe"}
 GRACE = 15 * 60

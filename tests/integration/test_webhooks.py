@@ -9,10 +9,10 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Standard
 
 from tests.clock import Clock
-from tests.contract.sandbox_house import SECRET
 from tests.integration.houses import Street
 from tests.integration.letters import HOOK, UNKNOWN, created, made_by, send
 from tests.integration.people import WRONG, Someone
+from tests.support.sandbox_client import SECRET
 
 OTHER_SECRET = "whsec_b2xkLXNlY3JldC1vZi10aGUtcHJvdmlkZXItMDEyMw=="
 

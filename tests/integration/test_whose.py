@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.contract.sandbox_house import Wire
-from tests.contract.sandbox_person import Person, invitation_of
 from tests.integration.houses import Street
 from tests.integration.people import WRONG, Someone
+from tests.support.sandbox_client import Wire
+from tests.support.sandbox_person import Person, invitation_of
 
 LONG_ENOUGH = 150  # seconds after which a complete reading may rule invitations out
 

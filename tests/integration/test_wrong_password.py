@@ -3,9 +3,9 @@
 import pytest
 
 from tests.clock import Clock
-from tests.contract.sandbox_person import Person
 from tests.integration.houses import Street
 from tests.integration.people import WRONG, Someone
+from tests.support.sandbox_person import Person
 
 
 async def test_a_wrong_password_connects_nothing_and_says_whose_turn_it_is(ada: Someone) -> None:

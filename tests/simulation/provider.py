@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import httpx
 
-from service.sandbox.api import create_api
+from service.sandbox.api.operations import create_api
 from service.sandbox.gate import DroppedConnection, Keeper
 from service.sandbox.settings import Settings
-from service.sandbox.wire import rest_time
-from service.sandbox.world import World
+from service.sandbox.wire.times import rest_time
+from service.sandbox.world.world import World
 from tests.simulation.asgi import Answer, ask
 from tests.simulation.clocks import Clocks
 

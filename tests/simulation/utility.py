@@ -3,20 +3,18 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.sandbox.connections import (
+from service.sandbox.wire.enums import MFA_TOKEN_EXPIRED, STATUSES, is_wrong_password
+from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, Invalid, Missing
+from service.sandbox.world.connections import (
     MFA_CODE,
-    MFA_TOKEN_EXPIRED,
     PASSWORD,
     PROVIDER_URL,
-    STATUSES,
     USERNAME,
     Connection,
-    is_wrong_password,
     read_edit,
     read_submission,
 )
-from service.sandbox.errors import ClosedLink, EmailNotVerified, Invalid, Missing
-from service.sandbox.world import Via
+from service.sandbox.world.world import Via
 from tests.simulation.town import Town
 from tests.simulation.truth import Door, Handed, Made
 

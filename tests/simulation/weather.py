@@ -6,7 +6,7 @@ from typing import Any
 
 from service.places import LOST_SECONDS
 from service.sandbox.deliveries import sign
-from service.sandbox.troubles import read_trouble
+from service.sandbox.world.troubles import read_trouble
 from tests.simulation.provider import SECRET
 from tests.simulation.town import Town
 

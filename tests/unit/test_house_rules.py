@@ -21,6 +21,8 @@ COVERED_ELSEWHERE = dict.fromkeys(STORIES, "stories: told whole, on two database
     "__main__": "one call; the wheel's test runs it",
     "app": "composition: every integration test builds it",
     "cli": "commands are run whole in integration/",
+    "sandbox": "a program of its own: tests/sandbox/ and contract/",
+    "demo": "a program of its own: tests/demo/",
     "street": "composition of three apps: integration/ and browser/ run it",
     "web": "doors: a file for each of their stories in integration/",
 }

@@ -11,12 +11,12 @@ import pytest
 
 from service.store import engine_for, migrate, pending
 from tests.clock import Clock
-from tests.contract.sandbox_house import Wire
 from tests.integration.houses import Street, refused
 from tests.integration.people import FramePage, TopPage, check_page
 from tests.integration.streams import Listening
 from tests.integration.test_claim import claim
 from tests.integration.test_reconnect import reconnecting, repair
+from tests.support.sandbox_client import Wire
 from tests.upgrade.release import RELEASED, Release, digest_of, migrations
 from tests.upgrade.town import HOST_KEY, OTHER_KEY, person
 

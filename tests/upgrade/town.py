@@ -10,11 +10,11 @@ import httpx
 from service.keys import DEFAULT_TENANT
 from service.ledger import WorkKind
 from service.state import digest
-from tests.contract.sandbox_house import Wire
 from tests.integration.houses import Street
 from tests.integration.people import FramePage, Someone
 from tests.integration.test_claim import ambiguous, claim
 from tests.integration.test_reconnect import broken, reconnecting, repair
+from tests.support.sandbox_client import Wire
 
 HOST_KEY = "mlk_the-key-that-a-host-holds-0123456789"
 OTHER_KEY = "other-key"  # of the tenant that `Street.stranger` makes

@@ -1,0 +1,202 @@
+"""The API's door for companies, sites, connections and hand-offs, in both path generations.
+
+Documents, usage and meters are in `data.py`; the key and the troubles that strike any call are in `gate.py`.
+"""
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.sandbox.api.documents import Data
+from service.sandbox.api.paging import page_of, read_connection_filter
+from service.sandbox.wire.answers import add_errors, read_json
+from service.sandbox.world.connections import read_submission
+from service.sandbox.world.links import MagicLink
+from service.sandbox.world.world import World
+
+VERSIONS = ("v2.2", "v2.1", "v2")
+
+
+def create_api(world: World, version: str) -> Starlette:
+    """One version of the API, to be mounted at its name."""
+    api = Starlette(routes=[*Api(world, version).routes(), *Data(world, version).routes()])
+    api.router.redirect_slashes = False
+    add_errors(api)
+    return api
+
+
+class Api:
+    """One method for each operation."""
+
+    def __init__(self, world: World, version: str) -> None:
+        self._world = world
+        self._version = version
+
+    def routes(self) -> list[Route]:
+        """Every path, the guide's company-scoped generation first."""
+        return [
+            Route("/ping", self.ping),
+            Route("/company", self.list_companies),
+            Route("/company", self.create_company, methods=["POST"]),
+            *self._company_routes("/company/{company_id}"),
+            *self._site_routes(),
+            *self._connection_routes(),
+            *self._invitation_routes(),
+        ]
+
+    def _company_routes(self, path: str) -> list[Route]:
+        return [
+            Route(path, self.get_company),
+            Route(path, self.update_company, methods=["PATCH"]),
+            Route(path, self.delete_company, methods=["DELETE"]),
+        ]
+
+    def _site_routes(self) -> list[Route]:
+        creates = ("/company/{company_id}/site", "/site/company/{company_id}")
+        sites = ("/company/{company_id}/site/{site_id}", "/site/{site_id}")
+        return [
+            *(Route(path, self.create_site, methods=["POST"]) for path in creates),
+            *(Route(path, self.get_site) for path in sites),
+            *(Route(path, self.update_site, methods=["PATCH"]) for path in sites),
+        ]
+
+    def _connection_routes(self) -> list[Route]:
+        lists = ("/company/{company_id}/connection", "/connection/company/{company_id}")
+        links = ("/company/{company_id}/connection/link", "/connection/company/{company_id}/link")
+        edits = (
+            "/company/{company_id}/connection/{connection_id}",
+            "/company/{company_id}/connection/{connection_id}/link",
+            "/connection/{connection_id}",
+        )
+        details = (
+            "/company/{company_id}/connection/{connection_id}/details",
+            "/connection/{connection_id}/details",
+        )
+        return [
+            *(Route(path, self.list_connections) for path in lists),
+            *(Route(path, self.create_connection, methods=["POST"]) for path in lists),
+            *(Route(path, self.get_link) for path in links),
+            *(Route(path, self.create_link, methods=["POST"]) for path in links),
+            *(Route(path, self.edit_link, methods=["GET", "POST"]) for path in edits),
+            *(Route(path, self.get_connection) for path in details),
+        ]
+
+    def _invitation_routes(self) -> list[Route]:
+        lists = ("/company/{company_id}/invitation", "/invitation/company/{company_id}")
+        return [
+            *(Route(path, self.list_invitations) for path in lists),
+            *(Route(path, self.invite, methods=["POST"]) for path in lists),
+            Route("/invitation/connection/{connection_id}", self.invite_again, methods=["POST"]),
+            Route("/invitation/{invitation_id}", self.get_invitation),
+            Route("/invitation/{invitation_id}/revoke", self.revoke, methods=["POST"]),
+        ]
+
+    async def ping(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok", "version": self._version.removeprefix("v")})
+
+    async def list_companies(self, _: Request) -> Response:
+        return JSONResponse([self._world.company_as_wire(company) for company in self._world.companies()])
+
+    async def create_company(self, request: Request) -> Response:
+        company = self._world.create_company(await read_json(request))
+        return JSONResponse(self._world.company_as_wire(company), 201)
+
+    async def get_company(self, request: Request) -> Response:
+        return JSONResponse(self._world.company_as_wire(self._world.company(_id(request, "company"))))
+
+    async def update_company(self, request: Request) -> Response:
+        company = self._world.update_company(_id(request, "company"), await read_json(request))
+        return JSONResponse(self._world.company_as_wire(company))
+
+    async def delete_company(self, request: Request) -> Response:
+        self._world.delete_company(_id(request, "company"))
+        return Response(status_code=204)
+
+    async def create_site(self, request: Request) -> Response:
+        site = self._world.create_site(_id(request, "company"), await read_json(request))
+        return JSONResponse(site.as_wire(), 201)
+
+    async def get_site(self, request: Request) -> Response:
+        return JSONResponse(self._world.site(_id(request, "site"), _scope(request)).as_wire())
+
+    async def update_site(self, request: Request) -> Response:
+        site = self._world.update_site(_id(request, "site"), await read_json(request), _scope(request))
+        return JSONResponse(site.as_wire())
+
+    async def list_connections(self, request: Request) -> Response:
+        """Newest first; the provider's order is not documented."""
+        company = self._world.company(_id(request, "company"))
+        keeps = read_connection_filter(request.query_params)
+        found = [one for one in self._world.connections_of(company.id) if self._world.is_shown(one) and keeps(one)]
+        page = page_of(request.query_params, "connections", found[::-1], limited=True)
+        page["connections"] = [self._world.connection_as_wire(one) for one in page["connections"]]
+        return JSONResponse(page)
+
+    async def create_connection(self, request: Request) -> Response:
+        company = self._world.company(_id(request, "company"))
+        connection = self._world.connect(company.id, read_submission(await read_json(request)))
+        return JSONResponse(self._world.connection_as_wire(connection), 201)
+
+    async def get_connection(self, request: Request) -> Response:
+        connection = self._world.shown_connection(_id(request, "connection"), _scope(request))
+        return JSONResponse(self._world.connection_as_wire(connection))
+
+    async def get_link(self, request: Request) -> Response:
+        return self._link(self._world.plain_link(_id(request, "company")), 200)
+
+    async def create_link(self, request: Request) -> Response:
+        return self._link(self._world.create_link(_id(request, "company"), await read_json(request)), 201)
+
+    async def edit_link(self, request: Request) -> Response:
+        """The connection with an edit secret; a POST may prefill the page."""
+        body = await read_json(request) if request.method == "POST" else {}
+        link = self._world.create_edit_link(_id(request, "connection"), body, _scope(request))
+        connection = self._world.connection(_id(request, "connection"))
+        shown = self._world.connection_as_wire(connection)
+        shown |= {"connectionMagicLinkSecret": link.secret, "magicLinkUrl": self._world.link_url(link)}
+        return JSONResponse(shown, 201 if request.method == "POST" else 200)
+
+    async def list_invitations(self, request: Request) -> Response:
+        """Newest first, in the envelope of the other lists; the provider's is not documented."""
+        company = self._world.company(_id(request, "company"))
+        found = self._world.invitations_of(company.id)
+        page = page_of(request.query_params, "invitations", found)
+        page["invitations"] = [self._world.invitation_as_wire(one) for one in page["invitations"]]
+        return JSONResponse(page)
+
+    async def invite(self, request: Request) -> Response:
+        invitation = self._world.invite(_id(request, "company"), await read_json(request))
+        return JSONResponse(self._world.invitation_as_wire(invitation), 201)
+
+    async def invite_again(self, request: Request) -> Response:
+        invitation = self._world.invite_again(_id(request, "connection"), await read_json(request))
+        return JSONResponse(self._world.invitation_as_wire(invitation), 201)
+
+    async def get_invitation(self, request: Request) -> Response:
+        invitation = self._world.invitation(_id(request, "invitation"))
+        return JSONResponse(self._world.invitation_as_wire(invitation) | {"events": invitation.log_as_wire()})
+
+    async def revoke(self, request: Request) -> Response:
+        """Answers the invitation; the provider's answer is not documented."""
+        return JSONResponse(self._world.invitation_as_wire(self._world.revoke(_id(request, "invitation"))))
+
+    def _link(self, link: MagicLink, status: int) -> Response:
+        shown: dict[str, Any] = {
+            "companyMagicLinkSecret": link.secret,
+            "publicCompanyId": self._world.company(link.company_id).public_id,
+            "magicLinkUrl": self._world.link_url(link),
+        }
+        return JSONResponse(shown, status)
+
+
+def _id(request: Request, noun: str) -> str:
+    return str(request.path_params[f"{noun}_id"])
+
+
+def _scope(request: Request) -> str | None:
+    """The company that a company-scoped path names; the reference generation names none."""
+    scope: str | None = request.path_params.get("company_id")
+    return scope

@@ -1,0 +1,294 @@
+"""Sample documents, usage entries, meters and accounts in the provider's wire shapes, one set per API version.
+
+Deterministic: the same connection always answers the same ids and figures. The sums are in `metering.py`.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid5
+
+from service.sandbox.bills.bill import Bill, ConnectionLike, Line, Meter, Reading
+from service.sandbox.bills.metering import bills_for, last_service_on, meters_of
+
+Wire = dict[str, Any]
+VERSIONS = ("v2", "v2.1", "v2.2")
+
+
+def documents_for(connection: ConnectionLike, *, version: str, files_url: str) -> list[Wire]:
+    """Return the connection's documents, newest first; `files_url` is where the sandbox's own pages stand."""
+    return [document(bill, version=version, files_url=files_url) for bill in bills_for(connection)]
+
+
+def usage_for(connection: ConnectionLike, *, version: str, files_url: str) -> list[Wire]:
+    """Return the connection's usage entries, newest first, each with a summary of its document."""
+    return [
+        entry | {"document": summary(bill, files_url=files_url)}
+        for bill in bills_for(connection)
+        for entry in usage_of(bill, version=version)
+    ]
+
+
+def meters_for(connection: ConnectionLike) -> list[Wire]:
+    """Return the connection's meters, one per site and utility type."""
+    return [meter_shape(meter) for meter in meters_of(connection)]
+
+
+def accounts_for(connection: ConnectionLike) -> list[Wire]:
+    """Return the connection's utility accounts, one per type, naming their meters."""
+    meters = meters_of(connection)
+    last_on = last_service_on(connection)
+    return [
+        {
+            "id": account_id,
+            "accountNumber": number,
+            "meters": [meter.id for meter in meters if meter.account_id == account_id],
+            "isTracked": True,
+            "trackingStatus": "UNSET",
+            "isDuplicated": "false",  # a string in the reference, not a boolean
+            "dataCollectionStartDate": None,
+            "isCollectingInvoiceData": True,
+            "isCollectingSmartMeterData": False,
+            "datasourceTypes": [kind],
+            "lastServiceDate": last_on and last_on.isoformat(),
+        }
+        for account_id, number, kind in dict.fromkeys((m.account_id, m.account_number, m.kind) for m in meters)
+    ]
+
+
+def document(bill: Bill, *, version: str, files_url: str) -> Wire:
+    """Return one document as the given API version shows it, usage and line items included."""
+    shape = summary(bill, files_url=files_url) | _money(bill)
+    shape["company"] = bill.company_id
+    shape["isFlagged"] = False
+    shape["invoiceId"] = bill.invoice_id
+    shape["startDate"] = bill.reading.start.isoformat()
+    shape["usageData"] = list(usage_of(bill, version=version))
+    shape["lineItems"] = [_line_item(bill, line) for line in bill.lines]
+    if version == "v2.2":
+        shape["demandMeters"] = list(_demand_meters(bill))
+    return shape
+
+
+def summary(bill: Bill, *, files_url: str) -> Wire:
+    """Return the part of a document that a usage entry repeats."""
+    made = datetime.fromtimestamp(bill.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        "id": bill.id,
+        "created": made,
+        "updated": made,
+        "url": f"{files_url}/files/{bill.connection_id}/{bill.id}.pdf",
+        "auditTrailUrl": f"{files_url}/dashboard/connections/{bill.connection_id}/bills/{bill.id}",
+        "billDate": bill.reading.end.isoformat(),
+        "dueDate": bill.due_on.isoformat(),
+        "chargesUnits": bill.currency,
+        "utilityCompany": bill.tariff.company,
+        "status": "PROCESSED",
+        "flaggedStatus": None,
+        "revisedDocumentId": None,
+        "fileName": bill.file_name,
+        "email": None,
+        "jobId": None,
+        "notes": None,
+        "totalCharges": str(bill.total),
+        "sourceType": "INVOICE",
+    }
+
+
+def usage_of(bill: Bill, *, version: str) -> Iterator[Wire]:
+    """Yield a bill's usage entries: one per meter and period in v2.2, one per time of use before it.
+
+    Reference: contract section 9.4, changelog/releasing-nectar-v22 (which applies to usage endpoints too).
+    """
+    reading = bill.reading
+    if bill.meter.kind != "ELECTRICITY":
+        yield _shaped(_entry(bill, bill.id, reading.usage), version, None, [])
+        return
+    if version == "v2.2":
+        yield _shaped(_entry(bill, bill.id, reading.usage), version, None, list(_breakdown(reading, bill.meter.unit)))
+        return
+    for name, usage in (("PEAK", reading.peak), ("OFF_PEAK", reading.off_peak)):
+        yield _shaped(_entry(bill, f"{bill.id}/{name}", usage), version, name, [])
+
+
+def meter_shape(meter: Meter) -> Wire:
+    """Return one meter in the provider's shape."""
+    return {
+        "id": meter.id,
+        "site": meter.place.id,
+        "identifiers": _identifiers(meter),
+        "account": meter.account_id,
+        "address": meter.place.address or None,
+        "isTracked": True,
+        "timeOfUse": None,
+        **_kinds(meter.kind),
+    }
+
+
+def _money(bill: Bill) -> Wire:
+    """Last month's bill was paid in full, so that the charges of this one are all that is owed."""
+    nothing = str(bill.total - bill.total)
+    return {
+        "previousCloseBalance": str(bill.previous_total),
+        "afterPreviousTotalPayment": str(-bill.previous_total),
+        "afterPreviousCharges": nothing,
+        "afterPreviousCredits": nothing,
+        "currentOpenBalance": nothing,
+        "currentCharges": str(bill.total),
+        "credits": str(bill.credits),
+        "taxCharges": str(bill.taxes),
+        "interestCharges": nothing,
+    }
+
+
+def _line_item(bill: Bill, line: Line) -> Wire:
+    electricity = bill.meter.kind in ("ELECTRICITY", "SOLAR")
+    return {
+        "description": line.description,
+        "quantity": str(line.quantity),
+        "quantityUnits": line.unit,
+        "rate": str(line.rate),
+        "totalCharge": str(line.total),
+        "multipliers": [],
+        "accountIds": [bill.meter.account_id],
+        "chargeType": line.charge.charge_type,
+        "electricityChargeType": line.charge.component if electricity else None,
+        "electricityIsDemand": line.charge.basis == "demand" if electricity else None,
+        "electricityTimeOfUse": line.charge.time_of_use,
+        "gasChargeType": line.charge.component if bill.meter.kind == "GAS" else None,
+        "billingPeriod": "CURRENT",
+    }
+
+
+def _demand_meters(bill: Bill) -> Iterator[Wire]:
+    if bill.meter.kind != "ELECTRICITY":
+        return
+    yield {
+        "startDate": bill.reading.start.isoformat(),
+        "endDate": bill.reading.end.isoformat(),
+        "isEstimated": bill.reading.is_estimated,
+        "demandUsage": str(bill.reading.demand),
+        "demandUsageUnits": "kW",
+        "description": "Highest 15-minute demand",
+        "demandType": "PEAK",
+        "usageDataIds": [_usage_id(bill.id)],
+    }
+
+
+def _usage_id(seed: str) -> str:
+    """Return a usage entry's id, another UUID than its document's; both follow from the bill."""
+    return str(uuid5(UUID(seed[:36]), f"usage{seed[36:]}"))
+
+
+def _entry(bill: Bill, seed: str, usage: Decimal) -> Wire:
+    reading, meter = bill.reading, bill.meter
+    made = datetime.fromtimestamp(bill.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        "id": _usage_id(seed),
+        "created": made,
+        "updated": made,
+        "startDate": reading.start.isoformat(),
+        "endDate": reading.end.isoformat(),
+        "usage": str(usage),
+        "usageUnits": meter.unit,
+        "meter": meter.id,
+        "meterAddress": meter.place.address or None,
+        "serviceAddress": meter.place.address or None,
+        "meterIsTracked": True,
+        "site": _site(meter),
+        "identifiers": _identifiers(meter),
+        "additionalFields": {},
+        "isEstimated": reading.is_estimated,
+        "isImplied": False,
+        "exclusion": False,
+        "tariff": bill.tariff.plan,
+        "utilityName": bill.tariff.company,
+        "country": bill.country,
+        **_kinds(meter.kind),
+        **_kind_figures(bill),
+    }
+
+
+def _kind_figures(bill: Bill) -> Wire:
+    """Return the figures that only some types have; the register's readings are the meter's, not a part's."""
+    reading = bill.reading
+    solar = bill.meter.kind == "SOLAR"
+    figures: Wire = {
+        "netMeteringGeneratedKwh": str(reading.usage) if solar else None,
+        "netMeteringGridExportKwh": str(reading.export) if solar else None,
+        "netMeteringGridImportKwh": None,
+    }
+    if bill.meter.kind == "ELECTRICITY":
+        figures["electricityType"] = "USAGE"
+        figures["billedDemand"] = str(reading.demand)
+    if bill.meter.kind != "FUEL":  # a delivery is metered on the lorry
+        figures["previousReading"] = str(reading.opening)
+        figures["currentReading"] = str(reading.opening + reading.usage)
+    return figures
+
+
+def _kinds(kind: str) -> Wire:
+    """Return the type fields; the values beyond the documented examples are inferred."""
+    return {
+        "datasourceType": kind,
+        "netMeteringType": "EXPORT" if kind == "SOLAR" else None,
+        "waterType": "POTABLE_WATER" if kind == "WATER" else None,
+        "meterHighLow": None,
+        "gasType": "NATURAL_GAS" if kind == "GAS" else None,
+        "fuelType": "DIESEL" if kind == "FUEL" else None,
+        "districtType": None,
+        "districtMediumType": None,
+        "wasteDescription": None,
+        "wasteType": None,
+        "wasteStream": None,
+        "refrigerantType": None,
+    }
+
+
+def _breakdown(reading: Reading, unit: str) -> Iterator[Wire]:
+    for name, usage in (("PEAK", reading.peak), ("OFF_PEAK", reading.off_peak)):
+        yield {
+            "timeOfUse": name,
+            "usage": str(usage),
+            "usageUnits": unit,
+            "description": f"{name.replace('_', '-').capitalize()} hours",
+            "startDate": reading.start.isoformat(),
+            "endDate": reading.end.isoformat(),
+        }
+
+
+_SINCE_V21 = (
+    "updated",
+    "isEstimated",
+    "netMeteringGeneratedKwh",
+    "netMeteringGridImportKwh",
+    "netMeteringGridExportKwh",
+    "exclusion",
+    "electricityType",
+)
+
+
+def _shaped(entry: Wire, version: str, time_of_use: str | None, breakdown: list[Wire]) -> Wire:
+    """Cut an entry to its version. Reference: the table of contract section 9.4."""
+    if version == "v2.2":
+        return entry | {"timeOfUseBreakdown": breakdown}
+    entry["timeOfUse"] = time_of_use
+    if version == "v2.1":
+        del entry["serviceAddress"]
+        return entry
+    for name in _SINCE_V21:
+        entry.pop(name, None)
+    return entry | {"timeOfUseBreakdown": breakdown}
+
+
+def _identifiers(meter: Meter) -> list[Wire]:
+    return [
+        {"rawName": "Meter number", "name": "METER", "value": meter.number},
+        {"rawName": "Account number", "name": "ACCOUNT", "value": meter.account_number},
+    ]
+
+
+def _site(meter: Meter) -> Wire:
+    place = meter.place
+    return {"id": place.id, "name": place.name, "address": place.address, "dataCollectionStopDate": None}

@@ -1,0 +1,165 @@
+"""The steps of the connection flow as pages: one typed context per template, and what they offer to choose from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from service.sandbox.wire.html import Frame, Mark
+from service.sandbox.world.connections import PASSWORD, PROVIDER_NAME, PROVIDER_URL, USERNAME
+
+TITLES = {
+    "email": "Confirm your e-mail address",
+    "provider": "Choose your utility provider",
+    "credentials": "Sign in to your provider",
+    "mfa": "Enter your code",
+    "settings": "Sites and utility types",
+    "done": "All done",
+}
+NAMES = {
+    "email": "E-mail",
+    "provider": "Provider",
+    "credentials": "Sign in",
+    "mfa": "Code",
+    "settings": "Sites and types",
+    "done": "Done",
+}
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A utility of the short list."""
+
+    name: str
+    url: str
+    note: str
+
+
+PROVIDERS = (
+    Provider(PROVIDER_NAME, PROVIDER_URL, "Sample bills within seconds"),
+    Provider("Silent Valley Electric", "https://silent-valley.example", "Cannot be reached"),
+)
+COUNTRIES = {
+    "US": "United States",
+    "CA": "Canada",
+    "GB": "United Kingdom",
+    "IE": "Ireland",
+    "DE": "Germany",
+    "FR": "France",
+    "ES": "Spain",
+    "IT": "Italy",
+    "NL": "Netherlands",
+    "SE": "Sweden",
+    "AU": "Australia",
+    "NZ": "New Zealand",
+    "JP": "Japan",
+    "MX": "Mexico",
+    "BR": "Brazil",
+    "IN": "India",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One box to tick."""
+
+    value: str
+    name: str
+    note: str
+    checked: bool
+
+
+@dataclass(frozen=True)
+class ProviderView:
+    """Step `provider`."""
+
+    template: ClassVar[str] = "sandbox/provider.html"
+    frame: Frame
+    url: str
+    country: str
+    providers: tuple[Provider, ...] = PROVIDERS
+    countries: Mapping[str, str] = field(default_factory=lambda: COUNTRIES)
+
+
+@dataclass(frozen=True)
+class EmailView:
+    """Step `email`, of invitations that are for certain people only."""
+
+    template: ClassVar[str] = "sandbox/email.html"
+    frame: Frame
+    email: str
+
+
+@dataclass(frozen=True)
+class CredentialsView:
+    """Step `credentials`; there is no field for a password, so that none can be echoed."""
+
+    template: ClassVar[str] = "sandbox/credentials.html"
+    frame: Frame
+    provider_name: str
+    url: str
+    country: str
+    username: str
+    editing: bool
+    can_change: bool
+    can_keep: bool
+    sandbox_username: str = USERNAME
+    sandbox_password: str = PASSWORD
+
+
+@dataclass(frozen=True)
+class MfaView:
+    """Step `mfa`."""
+
+    template: ClassVar[str] = "sandbox/mfa.html"
+    frame: Frame
+    provider_name: str
+
+
+@dataclass(frozen=True)
+class SettingsView:
+    """Step `settings`."""
+
+    template: ClassVar[str] = "sandbox/settings.html"
+    frame: Frame
+    sites: tuple[Choice, ...]
+    types: tuple[Choice, ...]
+    start_date: str
+    owner_email: str
+    editing: bool
+
+
+@dataclass(frozen=True)
+class DoneView:
+    """Step `done`: nothing leaves the page. Only the dashboard has somewhere to go `onward` to."""
+
+    template: ClassVar[str] = "sandbox/done.html"
+    frame: Frame
+    provider_name: str
+    site_names: tuple[str, ...]
+    status: str
+    status_text: str
+    works: bool
+    editing: bool
+    onward: str
+
+
+Step = ProviderView | EmailView | CredentialsView | MfaView | SettingsView | DoneView
+
+
+def marks(names: tuple[str, ...], current: str) -> tuple[Mark, ...]:
+    """Return the progress list of a flow that has these steps."""
+    place = names.index(current)
+    states = ("past" if index < place else "now" if index == place else "next" for index in range(len(names)))
+    return tuple(Mark(NAMES[name], state) for name, state in zip(names, states, strict=True))
+
+
+def resolve_provider(words: str) -> str:
+    """Turn a provider's name from the list into its address; anything else is taken as an address itself.
+
+    A bare host gets `https://`, as a browser's address bar would have it.
+    """
+    known = {provider.name.casefold(): provider.url for provider in PROVIDERS}
+    text = words.strip()
+    if text.casefold() in known:
+        return known[text.casefold()]
+    return text if "://" in text or " " in text or "." not in text else f"https://{text}"

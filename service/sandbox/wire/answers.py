@@ -1,0 +1,72 @@
+"""JSON in and out: reading a request's body, and errors in the provider's words."""
+
+import json
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.sandbox.wire.errors import Invalid, Missing
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as an object; an empty body is an empty one. Raises `HTTPException` 400 or 415."""
+    raw = await request.body()
+    if not raw.strip():
+        return {}
+    kind = request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, f'Unsupported media type "{kind[:100]}" in request.')
+    return parse_object(raw)
+
+
+def parse(raw: bytes) -> Any:
+    """JSON that can be written again: no NaN, nothing beyond a float, no half characters. Raises `ValueError`."""
+    value = json.loads(raw)
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    return value
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Raises `HTTPException` 400 for anything but a JSON object."""
+    try:
+        body = parse(raw)
+    except (ValueError, RecursionError) as wrong:
+        raise HTTPException(400, f"JSON parse error - {_printable(wrong)}") from None
+    if not isinstance(body, dict):
+        raise HTTPException(400, f"Invalid data. Expected a dictionary, but got {type(body).__name__}.")
+    return body
+
+
+def add_errors(app: Starlette) -> None:
+    """Lets an app answer every refusal as the provider does."""
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Invalid, _invalid)
+    app.add_exception_handler(Missing, _missing)
+
+
+def detail(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    """The documented error body."""
+    return JSONResponse({"detail": text}, status, headers)
+
+
+def _printable(wrong: Exception) -> str:
+    return str(wrong).encode("ascii", "backslashreplace").decode()[:200]
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    texts = {404: "Not found.", 405: f'Method "{request.method}" not allowed.'}
+    headers = dict(error.headers) if error.headers else None
+    return detail(error.status_code, texts.get(error.status_code, error.detail), headers)
+
+
+def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Invalid)  # noqa: S101 - registered for this class only
+    return JSONResponse(error.errors, 400)
+
+
+def _missing(_: Request, __: Exception) -> Response:
+    return detail(404, "Not found.")

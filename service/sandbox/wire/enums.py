@@ -1,0 +1,34 @@
+"""The provider's enumerated values: connection statuses and utility types. Reference: its OpenAPI."""
+
+CONNECTED = "CONNECTED"
+PENDING = "PENDING"
+URL_INACCESSIBLE = "URL_INACCESSIBLE"
+MFA_TOKEN_EXPIRED = "MFA_TOKEN_EXPIRED"  # noqa: S105 - a status
+WRONG_PASSWORD_SPELLINGS = ("INCORRECT_PASSWORD", "PASSWORD_INCORRECT")
+STATUSES = (
+    PENDING,
+    "UNDER_INVESTIGATION",
+    CONNECTED,
+    MFA_TOKEN_EXPIRED,
+    "PASSWORD_INCORRECT",
+    "NEW_PASSWORD_NEEDED",
+    "ADDITIONAL_CREDENTIALS_NEEDED",
+    "WEBSITE_DOWN",
+    "NO_ACCOUNTS_FOUND",
+    "OTHER_ERROR",
+    "COMPANY_INACTIVE",
+    URL_INACCESSIBLE,
+    "INCORRECT_PASSWORD",
+)
+UTILITY_TYPES = ("ELECTRICITY", "GAS", "WATER", "DISTRICT", "WASTE", "FUEL", "MISC", "REFRIGERANT", "SOLAR", "TELECOM")
+SAMPLE_TYPES = ("ELECTRICITY", "GAS", "WATER", "SOLAR", "FUEL")
+
+
+def is_wrong_password(status: str) -> bool:
+    """Both spellings of the provider mean one thing."""
+    return status in WRONG_PASSWORD_SPELLINGS
+
+
+def status_detail(status: str) -> str | None:
+    """A sentence beside a status that needs someone."""
+    return None if status in {CONNECTED, PENDING} else status.replace("_", " ").capitalize() + "."

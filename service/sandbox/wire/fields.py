@@ -1,0 +1,162 @@
+"""Reading a stranger's JSON field by field, with messages in the provider's style.
+
+Unknown fields are ignored, as the provider's framework does. Every check raises `ValueError`, whatever is wrong.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from service.sandbox.wire.errors import Invalid
+
+Check = Callable[[Any], Any]
+
+EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+")
+
+
+def read(body: Mapping[str, Any], checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
+    """The checked values of the fields that are present; raises `Invalid` naming every wrong one."""
+    errors: dict[str, list[str]] = {}
+    values: dict[str, Any] = {}
+    for name, check in checks.items():
+        if name not in body:
+            if name in required:
+                errors[name] = ["This field is required."]
+            continue
+        try:
+            values[name] = check(body[name])
+        except ValueError as wrong:
+            errors[name] = [str(wrong)]
+    if errors:
+        raise Invalid(errors)
+    return values
+
+
+def nullable(check: Check) -> Check:
+    """The same check, with null allowed."""
+    return lambda value: None if value is None else check(value)
+
+
+def text(least: int = 0, most: int = 1000) -> Check:
+    """A string, trimmed, with its length limits."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError("Not a valid string.")  # noqa: TRY004 - one class for every wrong value
+        trimmed = value.strip()
+        if len(trimmed) < least:
+            raise ValueError("This field may not be blank.")
+        if len(trimmed) > most:
+            raise ValueError(f"Ensure this field has no more than {most} characters.")
+        if "\x00" in trimmed or any("\ud800" <= letter <= "\udfff" for letter in trimmed):
+            raise ValueError("Null characters and lone surrogates are not allowed.")
+        return trimmed
+
+    return check
+
+
+def secret(value: object) -> str:
+    """A string kept exactly as it came: passwords may begin or end with a space."""
+    if not isinstance(value, str) or not 1 <= len(value) <= 1000:
+        raise ValueError("This field may not be blank.")
+    return value
+
+
+def boolean(value: object) -> bool:
+    """A JSON boolean."""
+    if not isinstance(value, bool):
+        raise ValueError("Must be a valid boolean.")  # noqa: TRY004 - one class for every wrong value
+    return value
+
+
+def whole(least: int, most: int) -> Check:
+    """A JSON integer within limits; a boolean is not one."""
+
+    def check(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError("A valid integer is required.")  # noqa: TRY004 - one class for every wrong value
+        if not least <= value <= most:
+            raise ValueError(f"Ensure this value is between {least} and {most}.")
+        return value
+
+    return check
+
+
+def pattern(expression: str, message: str) -> Check:
+    """A string that matches the whole expression."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(expression, value, re.ASCII):
+            raise ValueError(message)
+        return value
+
+    return check
+
+
+def email(value: object) -> str:
+    """An address that looks like one."""
+    if not isinstance(value, str) or len(value) > 254 or not EMAIL.fullmatch(value):
+        raise ValueError("Enter a valid email address.")
+    return value
+
+
+def iso_day(value: object) -> str:
+    """A date `YYYY-MM-DD`, as written."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        return date.fromisoformat(value).isoformat()
+    raise ValueError("Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
+
+
+def uuid(value: object) -> str:
+    """A UUID, in its usual spelling."""
+    try:
+        return str(UUID(value if isinstance(value, str) else ""))
+    except ValueError:
+        raise ValueError("Must be a valid UUID.") from None
+
+
+def web_url(value: object) -> str:
+    """An http or https address with a host."""
+    if isinstance(value, str) and len(value) <= 2000 and not re.search(r"[\s\\\x00-\x1f]", value):
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return value
+    raise ValueError("Enter a valid URL.")
+
+
+def country(value: object) -> str:
+    """Any two letters, in capitals."""
+    if isinstance(value, str) and re.fullmatch("[A-Za-z]{2}", value):
+        return value.upper()
+    raise ValueError("Must be a two-letter country code.")
+
+
+def choice(options: Collection[str]) -> Check:
+    """One of the named words."""
+
+    def check(value: object) -> str:
+        if isinstance(value, str) and value in options:
+            return value
+        raise ValueError(f'"{value}" is not a valid choice.')
+
+    return check
+
+
+def listing(item: Check, most: int, *, once: bool = True) -> Check:
+    """A list of checked items in the order given, with repetitions taken out unless they are allowed."""
+
+    def check(value: object) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValueError("Expected a list of items.")  # noqa: TRY004 - one class for every wrong value
+        if len(value) > most:
+            raise ValueError(f"Ensure this field has no more than {most} elements.")
+        checked = [item(entry) for entry in value]
+        return list(dict.fromkeys(checked)) if once else checked
+
+    return check

@@ -1,0 +1,97 @@
+"""How the sandbox's pages leave it: templates, headers and the strict policy that they keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+SANDBOX = Path(__file__).parents[1]
+ASSETS = SANDBOX / "static"
+TEMPLATES = (SANDBOX.parent / "templates", SANDBOX.parents[1] / "templates")
+"""Inside an installed package, and beside it in a checkout."""
+
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
+
+
+class View(Protocol):
+    """A template's typed context: a dataclass whose fields are the names that the template uses."""
+
+    template: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def frame(self) -> "Frame": ...
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One entry of the progress list; `state` is past, now or next."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What surrounds every page: its title, and for a step its form's address, flow and errors by field."""
+
+    title: str
+    step: str = ""
+    company: str = ""
+    action: str = ""
+    flow: str = ""
+    marks: tuple[Mark, ...] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ErrorView:
+    """A dead end, said clearly."""
+
+    template: ClassVar[str] = "sandbox/error.html"
+    frame: Frame
+    text: str
+    advice: str
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Return the templates' environment: everything escaped, an unknown name an error."""
+    loader = FileSystemLoader([str(folder) for folder in TEMPLATES])
+    return Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def page(view: View, status: int = 200, *, frameable: bool, form_targets: tuple[str, ...] = ()) -> HTMLResponse:
+    """Answer with a page; `form_targets` are the origins, besides its own, that its forms may end at."""
+    context = {each.name: getattr(view, each.name) for each in fields(view)}
+    return HTMLResponse(
+        environment().get_template(view.template).render(context),
+        status,
+        headers=_headers(frameable=frameable, form_targets=form_targets),
+    )
+
+
+def _headers(*, frameable: bool, form_targets: tuple[str, ...]) -> dict[str, str]:
+    policy = f"{POLICY}; form-action {' '.join((chr(39) + 'self' + chr(39), *form_targets))}"
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex, nofollow",
+    }
+    if not frameable:
+        headers["Content-Security-Policy"] = f"{policy}; frame-ancestors 'none'"
+        headers["X-Frame-Options"] = "DENY"
+    return headers

@@ -1,0 +1,66 @@
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from jinja2 import meta
+
+from service.demo import views
+from service.demo.pages import environment
+from service.demo.people import ACME
+from tests.demo.fake_service import connection
+
+
+def account(**changes: Any) -> views.Account:
+    return views.utilities([connection(**changes)], [], ACME).accounts[0]
+
+
+@pytest.mark.parametrize(
+    ("template", "context"),
+    [
+        ("sign_in.html", views.SignInPage),
+        ("home.html", views.HomePage),
+        ("utilities.html", views.Utilities),
+        ("done.html", views.DonePage),
+        ("trouble.html", views.TroublePage),
+    ],
+)
+def test_a_template_uses_exactly_the_fields_of_its_context(template: str, context: type[Any]) -> None:
+    used: set[str] = set()
+    for name in {template, "layout.html"} if template != "utilities.html" else {template}:
+        source = environment().loader.get_source(environment(), name)[0]  # type: ignore[union-attr]
+        used |= meta.find_undeclared_variables(environment().parse(source))
+    assert used == {field.name for field in fields(context)}
+
+
+def test_an_unknown_status_asks_for_a_look() -> None:
+    assert (account(status="BRAND_NEW").status, account(status="BRAND_NEW").tone) == ("Needs a look", "bad")
+
+
+def test_a_connection_that_needs_attention_is_never_shown_as_good() -> None:
+    assert account(needsAttention=True).tone == "bad"
+
+
+def test_a_utility_without_a_name_is_called_by_its_address() -> None:
+    assert account(provider={"name": None, "url": "https://northwind.example/"}).name == "northwind.example"
+    assert account(provider=None).name == "Utility account"
+
+
+@pytest.mark.parametrize(
+    ("sites", "words"),
+    [
+        ([{"id": "1", "externalId": "hq"}, {"id": "2", "externalId": "warehouse"}], "Headquarters, Warehouse"),
+        ([{"id": "1", "externalId": "hq"}, {"id": "9", "externalId": "annex"}], "2 buildings"),
+        (["9"], "1 building"),
+        ([], ""),
+    ],
+)
+def test_buildings_are_named_where_they_are_ours_and_counted_otherwise(sites: list[Any], words: str) -> None:
+    assert account(sites=sites).sites == words
+
+
+def test_an_unreadable_date_is_left_out() -> None:
+    assert account(createdAt="yesterday").since == ""
+
+
+def test_an_account_that_is_broken_is_not_waited_for() -> None:
+    assert not views.utilities([connection(status="PASSWORD_INCORRECT")], [], ACME).waiting
