@@ -52,7 +52,7 @@ class Ports:
 def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
     try:
         return read(environ)
-    except service.sandbox.settings.BadSettings as exc:
+    except service.sandbox.settings.BadSandboxSettings as exc:
         raise CannotStart(str(exc)) from exc
 
 
@@ -73,7 +73,7 @@ def sandbox(environ: Environ, host: str | None, port: int, say: Say) -> None:
         run(lambda: [_sandbox(settings, door)], lambda: say(greeting))
 
 
-def _sandbox(settings: service.sandbox.settings.Settings, door: Listener) -> House:
+def _sandbox(settings: service.sandbox.settings.SandboxSettings, door: Listener) -> House:
     """It tells its own time, so uvicorn writes no `Date`."""
     try:
         return House(service.sandbox.app.create_app(settings, clock=clock), door, date_header=False)
@@ -126,7 +126,7 @@ class Plan:
 
     folder: Path
     ours: service.settings.Settings
-    theirs: service.sandbox.settings.Settings
+    theirs: service.sandbox.settings.SandboxSettings
     demo: DemoSettings
 
     @classmethod

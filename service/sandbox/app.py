@@ -16,17 +16,17 @@ from service.sandbox.api.documents import file_routes
 from service.sandbox.api.operations import VERSIONS, create_api
 from service.sandbox.control import create_control
 from service.sandbox.dashboard import pages as dashboard
-from service.sandbox.deliveries import TIMEOUT_SECONDS, Deliveries, Sleep
-from service.sandbox.gate import Gate, Keeper
+from service.sandbox.deliveries import TIMEOUT_SECONDS, SandboxDeliveries, Sleep
+from service.sandbox.gate import ApiGate, SandboxGate
 from service.sandbox.hosted import pages
-from service.sandbox.journal import Journal
-from service.sandbox.settings import Settings
+from service.sandbox.journal import RequestJournal
+from service.sandbox.settings import SandboxSettings
 from service.sandbox.wire.answers import add_errors
-from service.sandbox.world.world import World
+from service.sandbox.world.world import SandboxWorld
 
 
 def create_app(
-    settings: Settings,
+    settings: SandboxSettings,
     *,
     clock: Callable[[], float] = time.time,  # noqa: TID251 - where the sandbox is composed
     http: httpx.AsyncClient | None = None,
@@ -36,10 +36,10 @@ def create_app(
 
     `state.world` and `state.deliveries` are for those who run it in their own process; its lifespan sends the webhooks.
     """
-    world = World(settings, clock)
+    world = SandboxWorld(settings, clock)
     client = http or httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
-    deliveries = Deliveries(world, client)
-    journal = Journal()
+    deliveries = SandboxDeliveries(world, client)
+    journal = RequestJournal()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -52,7 +52,7 @@ def create_app(
 
     app = Starlette(
         routes=_routes(world, journal, sleep),
-        middleware=[Middleware(Gate, world, deliveries, journal)],
+        middleware=[Middleware(SandboxGate, world, deliveries, journal)],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -61,9 +61,9 @@ def create_app(
     return app
 
 
-def _routes(world: World, journal: Journal, sleep: Sleep) -> list[BaseRoute]:
+def _routes(world: SandboxWorld, journal: RequestJournal, sleep: Sleep) -> list[BaseRoute]:
     return [
-        *(Mount(f"/{version}", Keeper(create_api(world, version), world, sleep)) for version in VERSIONS),
+        *(Mount(f"/{version}", ApiGate(create_api(world, version), world, sleep)) for version in VERSIONS),
         Mount("/_control", create_control(world, journal)),
         *file_routes(world),
         *pages.routes(world),

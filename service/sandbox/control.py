@@ -11,19 +11,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.sandbox.journal import Journal
+from service.sandbox.journal import RequestJournal
 from service.sandbox.wire import fields
 from service.sandbox.wire.answers import add_errors, parse_object
 from service.sandbox.wire.errors import Invalid, Missing
-from service.sandbox.world.troubles import Trouble, read_trouble
-from service.sandbox.world.world import World
+from service.sandbox.world.troubles import SandboxTrouble, read_trouble
+from service.sandbox.world.world import SandboxWorld
 
 ADVANCE_MOST_SECONDS = 315_360_000
 
 
-def create_control(world: World, journal: Journal) -> Starlette:
+def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:
     """To be mounted at `/_control`."""
-    door = Control(world, journal)
+    door = ControlApi(world, journal)
     control = Starlette(
         routes=[
             Route("/reset", door.reset, methods=["POST"]),
@@ -39,10 +39,10 @@ def create_control(world: World, journal: Journal) -> Starlette:
     return control
 
 
-class Control:
+class ControlApi:
     """One method for each operation."""
 
-    def __init__(self, world: World, journal: Journal) -> None:
+    def __init__(self, world: SandboxWorld, journal: RequestJournal) -> None:
         self._world = world
         self._journal = journal
 
@@ -56,8 +56,8 @@ class Control:
 
     async def advance(self, request: Request) -> Response:
         values = fields.read(await _body(request), {"advanceSeconds": _advance}, required=("advanceSeconds",))
-        self._world.advance(values["advanceSeconds"])
-        return JSONResponse({"now": self._world.time()})
+        self._world.clock.advance(values["advanceSeconds"])
+        return JSONResponse({"now": self._world.clock.time()})
 
     async def list_troubles(self, _: Request) -> Response:
         return JSONResponse({"troubles": [trouble.as_wire() for trouble in self._world.troubles]})
@@ -66,23 +66,23 @@ class Control:
         trouble = await self._read_trouble(request)
         self._world.troubles.put(trouble)
         if trouble.name == "status_change":
-            self._world.trouble_statuses(trouble.company_id)
+            self._world.connections.apply_status_trouble(trouble.company_id)
         return JSONResponse(trouble.as_wire())
 
     async def end_trouble(self, request: Request) -> Response:
-        trouble = read_trouble(request.path_params["name"], await _body(request), begins=False)
+        trouble = read_trouble(request.path_params["name"], await _body(request), starts=False)
         self._world.troubles.remove(trouble.name, trouble.company_id)
         return Response(status_code=204)
 
     async def remove_connection(self, request: Request) -> Response:
-        self._world.remove_connection(request.path_params["connection_id"])
+        self._world.connections.remove(request.path_params["connection_id"])
         return Response(status_code=204)
 
-    async def _read_trouble(self, request: Request) -> Trouble:
+    async def _read_trouble(self, request: Request) -> SandboxTrouble:
         trouble = read_trouble(request.path_params["name"], await _body(request))
         if trouble.company_id is not None:
             try:
-                self._world.company(trouble.company_id)
+                self._world.companies.get(trouble.company_id)
             except Missing:
                 raise Invalid({"companyId": ["Unknown company."]}) from None
         return trouble

@@ -1,6 +1,6 @@
 """Before every door: the limit on bodies, the clock on every answer, the journal, and webhooks that go first.
 
-`Keeper` stands before the API alone: its key, and the troubles that strike any call.
+`ApiGate` stands before the API alone: its key, and the troubles that strike any call.
 """
 
 import hmac
@@ -12,12 +12,12 @@ import httpx
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.sandbox.deliveries import Deliveries
-from service.sandbox.journal import Journal, readable, without_secrets
+from service.sandbox.deliveries import SandboxDeliveries
+from service.sandbox.journal import RequestJournal, readable, without_secrets
 from service.sandbox.wire.answers import detail
 from service.sandbox.wire.times import rest_time
-from service.sandbox.world.troubles import NAMES, forced
-from service.sandbox.world.world import World
+from service.sandbox.world.troubles import NAMES, forced_names
+from service.sandbox.world.world import SandboxWorld
 
 BODY_MOST_BYTES = 256 * 1024
 
@@ -28,10 +28,12 @@ class DroppedConnection(httpx.RemoteProtocolError):
     """The answer that the trouble swallowed; what a client in the same process sees is what one across a wire would."""
 
 
-class Gate:
+class SandboxGate:
     """Around the whole sandbox."""
 
-    def __init__(self, app: ASGIApp, world: World, deliveries: Deliveries, journal: Journal) -> None:
+    def __init__(
+        self, app: ASGIApp, world: SandboxWorld, deliveries: SandboxDeliveries, journal: RequestJournal
+    ) -> None:
         self._app = app
         self._world = world
         self._deliveries = deliveries
@@ -41,7 +43,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        company_id = self._world.owner_of(scope["path"])
+        company_id = self._world.company_of(scope["path"])
         raw = await _read(receive, scope)
         status = 0
 
@@ -50,16 +52,16 @@ class Gate:
             if message["type"] == "http.response.start":
                 await self._deliveries.send_first()
                 status = message["status"]
-                MutableHeaders(scope=message)["date"] = formatdate(self._world.now(company_id), usegmt=True)
+                MutableHeaders(scope=message)["date"] = formatdate(self._world.clock.now(company_id), usegmt=True)
             await send(message)
 
         asked = QueryParams(scope["query_string"]).getlist("trouble")
-        before = forced.set(frozenset(asked) & frozenset(NAMES))
+        before = forced_names.set(frozenset(asked) & frozenset(NAMES))
         try:
             inner = self._app if raw is not None else detail(413, "Request body is larger than 256 KiB.")
             await inner(scope, _replay(raw or b"", receive), answer)
         finally:
-            forced.reset(before)
+            forced_names.reset(before)
             self._note(scope, company_id, raw, status)
 
     def _note(self, scope: Scope, company_id: str | None, raw: bytes | None, status: int) -> None:
@@ -67,7 +69,7 @@ class Gate:
             return
         headers = Headers(scope=scope)
         entry: dict[str, Any] = {
-            "at": rest_time(self._world.time()),
+            "at": rest_time(self._world.clock.time()),
             "method": scope["method"],
             "path": scope["path"],
             "query": scope["query_string"].decode("latin-1"),
@@ -79,10 +81,10 @@ class Gate:
         self._journal.add(entry)
 
 
-class Keeper:
+class ApiGate:
     """Around one version of the API: first the key, then the troubles."""
 
-    def __init__(self, app: ASGIApp, world: World, sleep: Sleep) -> None:
+    def __init__(self, app: ASGIApp, world: SandboxWorld, sleep: Sleep) -> None:
         self._app = app
         self._world = world
         self._sleep = sleep
@@ -94,20 +96,20 @@ class Keeper:
         elif not hmac.compare_digest(given.encode(), self._world.settings.api_key.encode()):
             await detail(401, "Invalid API key.")(scope, receive, send)
         else:
-            await self._troubled(scope, receive, send, self._world.owner_of(scope["path"]))
+            await self._troubled(scope, receive, send, self._world.company_of(scope["path"]))
 
     async def _troubled(self, scope: Scope, receive: Receive, send: Send, company_id: str | None) -> None:
         troubles = self._world.troubles
-        if slow := troubles.strike("slow", company_id):
+        if slow := troubles.use("slow", company_id):
             await self._sleep(slow.size)
-        if failing := troubles.strike("provider_5xx", company_id):
+        if failing := troubles.use("provider_5xx", company_id):
             await detail(int(failing.status or 500), "A server error occurred.")(scope, receive, send)
-        elif limited := troubles.strike("rate_limited", company_id):
+        elif limited := troubles.use("rate_limited", company_id):
             headers = {"retry-after": str(int(limited.size))}
             await detail(429, "Request was throttled.", headers)(scope, receive, send)
-        elif troubles.strike("drop_connection", company_id):
+        elif troubles.use("drop_connection", company_id):
             await self._drop(scope, receive, send)
-        elif troubles.strike("invalid_json", company_id):
+        elif troubles.use("invalid_json", company_id):
             await self._garble(scope, receive, send)
         else:
             await self._app(scope, receive, send)

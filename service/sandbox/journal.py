@@ -16,7 +16,7 @@ SECRET_HEADERS = {"x-api-key", "authorization", "cookie"}
 SECRET_FIELDS = {"password"}
 
 
-class Journal:
+class RequestJournal:
     """The newest requests, oldest first."""
 
     def __init__(self) -> None:

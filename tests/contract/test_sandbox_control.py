@@ -127,7 +127,7 @@ async def test_a_reset_empties_the_world_and_ends_every_trouble(clock: Clock) ->
     assert (await sandbox.plain("POST", "/_control/reset")).status_code == 204
     assert await sandbox.get("/company") == []
     await sandbox.pump()
-    assert (sandbox.received, sandbox.slept, sandbox.world.time()) == ([], [], clock.now())
+    assert (sandbox.received, sandbox.slept, sandbox.world.clock.time()) == ([], [], clock.now())
 
 
 async def test_time_is_moved_forward(sandbox: Sandbox) -> None:

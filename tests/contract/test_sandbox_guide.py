@@ -172,7 +172,7 @@ async def test_a_company_link_leads_to_its_page(walk: Walk) -> None:
     body = {"sites": [site], "url": GUIDE["url"], "country": "US", "dataCollectionStartDate": "2025-01-01"}
     link = await walk.sandbox.post(walk.path("link"), body)
     assert link["magicLinkUrl"].endswith(f"/p/connect/{link['publicCompanyId']}/{link['companyMagicLinkSecret']}")
-    known = walk.sandbox.world.find_magic_link(link["publicCompanyId"], link["companyMagicLinkSecret"])
+    known = walk.sandbox.world.links.find(link["publicCompanyId"], link["companyMagicLinkSecret"])
     assert known.prefill == body
 
 
@@ -188,7 +188,7 @@ async def test_an_edit_link_leads_to_the_page_of_its_connection(walk: Walk) -> N
         secret = shown["connectionMagicLinkSecret"]
         assert shown["id"] == walk.ids["k"]
         assert shown["magicLinkUrl"].endswith(f"/p/connect/{shown['publicCompanyId']}/workflow/{secret}")
-        assert walk.sandbox.world.find_edit_link(shown["publicCompanyId"], secret).connection_id == walk.ids["k"]
+        assert walk.sandbox.world.links.find_edit(shown["publicCompanyId"], secret).connection_id == walk.ids["k"]
 
 
 async def test_the_key_is_confirmed_by_ping(walk: Walk) -> None:

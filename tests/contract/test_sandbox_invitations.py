@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, Missing
-from service.sandbox.world.connections import read_edit, read_submission
-from service.sandbox.world.world import Via
+from service.sandbox.world.invitations import Via
+from service.sandbox.world.submission import read_edit, read_submission
 from tests.clock import Clock
 from tests.support.sandbox_client import GUIDE, Sandbox, Wire
 
@@ -32,12 +32,12 @@ class House:
 
     def use(self, invitation: Wire, proof: str | None = None, **fields: Any) -> str:
         submission = read_submission({**GUIDE, "sites": self.sites, **fields})
-        return self.world.connect(self.company, submission, Via("invitation", invitation["id"], proof)).id
+        return self.world.submissions.create(self.company, submission, Via("invitation", invitation["id"], proof)).id
 
     def edit(self, invitation: Wire, connection: str, **fields: Any) -> str:
-        before = self.world.connection(connection)
+        before = self.world.connections.get(connection)
         via = Via("invitation", invitation["id"])
-        return self.world.edit_connection(before.id, read_edit(before, fields), via).status
+        return self.world.submissions.edit(before.id, read_edit(before, fields), via).status
 
 
 @pytest.fixture
@@ -109,9 +109,9 @@ async def test_a_revoked_invitation_is_dead_at_once_and_revoking_again_changes_n
 
 async def test_the_log_tells_views_verifications_uses_and_revocation_in_order(house: House) -> None:
     made = await house.invite(allowedEmails=["ada@example.com"])
-    house.world.find_invitation(made["token"])
+    house.world.invitations.open(made["token"])
     house.sandbox.clock.advance(1)
-    proof = house.world.verify_email(made["token"], "Ada@Example.com")
+    proof = house.world.invitations.verify_email(made["token"], "Ada@Example.com")
     house.sandbox.clock.advance(1)
     connection = house.use(made, proof)
     house.sandbox.clock.advance(1)
@@ -125,7 +125,7 @@ async def test_the_log_tells_views_verifications_uses_and_revocation_in_order(ho
 async def test_only_an_allowed_and_verified_address_may_use_it(house: House) -> None:
     made = await house.invite(allowedEmails=["ada@example.com"])
     with pytest.raises(EmailNotVerified):
-        house.world.verify_email(made["token"], "mallory@example.com")
+        house.world.invitations.verify_email(made["token"], "mallory@example.com")
     for proof in (None, "", "ada@example.com", "made up"):
         with pytest.raises(EmailNotVerified):
             house.use(made, proof)
@@ -152,7 +152,7 @@ async def test_an_invitation_of_one_company_makes_nothing_in_another(house: Hous
     made = await house.invite()
     other, sites = await house.sandbox.company("Other")
     with pytest.raises(Missing):
-        house.world.connect(other, read_submission({**GUIDE, "sites": sites}), Via("invitation", made["id"]))
+        house.world.submissions.create(other, read_submission({**GUIDE, "sites": sites}), Via("invitation", made["id"]))
 
 
 async def test_a_reconnect_invitation_is_used_when_the_credentials_work(house: House) -> None:
@@ -190,8 +190,8 @@ async def test_a_return_address_is_kept_only_behind_the_switch(clock: Clock, *, 
     extra = {"redirect_uri": "https://host.example/done", "state": "s1"}
     invitation = await sandbox.post(f"/invitation/company/{company}", extra)
     link = await sandbox.post(f"/company/{company}/connection/link", {**extra, "sites": sites})
-    kept = sandbox.world.invitation(invitation["id"])
-    known = sandbox.world.find_magic_link(link["publicCompanyId"], link["companyMagicLinkSecret"])
+    kept = sandbox.world.invitations.get(invitation["id"])
+    known = sandbox.world.links.find(link["publicCompanyId"], link["companyMagicLinkSecret"])
     expected = (extra["redirect_uri"], extra["state"]) if switch else (None, None)
     assert (kept.redirect_uri, kept.state) == (known.redirect_uri, known.state) == expected
     refused = await sandbox.call("POST", f"/invitation/company/{company}", {"redirect_uri": "javascript:alert(1)"})

@@ -27,12 +27,12 @@ async def test_everything_is_there_after_a_restart(clock: Clock, tmp_path: Path)
     made = await first.connect(company, sites)
     invitation = await first.post(f"/invitation/company/{company}", {"maxUses": 2, "allowedEmails": ["a@example.com"]})
     link = await first.post(f"/company/{company}/connection/link", {"sites": sites})
-    first.world.find_invitation(invitation["token"])
+    first.world.invitations.open(invitation["token"])
     clock.advance(6)
     second = on_disk(clock, tmp_path)
     assert await everything(second, company) == await everything(first, company)
     assert (await second.get(f"/invitation/{invitation['id']}"))["events"][0]["type"] == "VIEWED"
-    known = second.world.find_magic_link(made["publicCompanyId"], link["companyMagicLinkSecret"])
+    known = second.world.links.find(made["publicCompanyId"], link["companyMagicLinkSecret"])
     assert known.prefill == {"sites": sites}
 
 
@@ -50,7 +50,7 @@ async def test_troubles_and_a_moved_clock_survive(clock: Clock, tmp_path: Path) 
     await first.plain("POST", "/_control/time", json={"advanceSeconds": 100})
     second = on_disk(clock, tmp_path)
     assert (await second.call("GET", "/ping")).status_code == 429
-    assert second.world.time() == clock.now() + 100
+    assert second.world.clock.time() == clock.now() + 100
 
 
 async def test_webhooks_that_were_not_taken_are_sent_after_a_restart_as_the_same_messages(

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from service.sandbox.wire.errors import ClosedLink
-from service.sandbox.world.connections import read_edit
+from service.sandbox.world.submission import read_edit
 from tests.clock import Clock
 from tests.support.sandbox_client import GUIDE, Sandbox
 
@@ -86,8 +86,8 @@ async def test_mfa_leaves_a_connection_waiting_for_its_code(sandbox: Sandbox) ->
     await sandbox.trouble("mfa", companyId=company)
     made = await sandbox.connect(company, sites)
     assert made["status"] == "MFA_TOKEN_EXPIRED"
-    assert sandbox.world.answer_mfa(made["id"], "000000").status == "MFA_TOKEN_EXPIRED"
-    assert sandbox.world.answer_mfa(made["id"], "123 456").status == "CONNECTED"
+    assert sandbox.world.submissions.answer_mfa(made["id"], "000000").status == "MFA_TOKEN_EXPIRED"
+    assert sandbox.world.submissions.answer_mfa(made["id"], "123 456").status == "CONNECTED"
 
 
 async def test_mfa_does_not_hide_a_wrong_password(sandbox: Sandbox) -> None:
@@ -114,9 +114,9 @@ async def test_status_change_yields_to_new_credentials(sandbox: Sandbox) -> None
     company, sites = await sandbox.company()
     made = await sandbox.connect(company, sites)
     await sandbox.trouble("status_change", status="NEW_PASSWORD_NEEDED", times=1)
-    before = sandbox.world.connection(made["id"])
+    before = sandbox.world.connections.get(made["id"])
     assert before.status == "NEW_PASSWORD_NEEDED"
-    after = sandbox.world.edit_connection(before.id, read_edit(before, {"password": GUIDE["password"]}))
+    after = sandbox.world.submissions.edit(before.id, read_edit(before, {"password": GUIDE["password"]}))
     assert after.status == "CONNECTED"
 
 
@@ -128,11 +128,11 @@ async def test_link_expired_closes_links_and_invitations(sandbox: Sandbox) -> No
     await sandbox.trouble("link_expired", companyId=company)
     public = link["publicCompanyId"]
     with pytest.raises(ClosedLink, match="expired"):
-        sandbox.world.find_magic_link(public, link["companyMagicLinkSecret"])
+        sandbox.world.links.find(public, link["companyMagicLinkSecret"])
     with pytest.raises(ClosedLink, match="expired"):
-        sandbox.world.find_edit_link(public, connection["connectionMagicLinkSecret"])
+        sandbox.world.links.find_edit(public, connection["connectionMagicLinkSecret"])
     with pytest.raises(ClosedLink, match="expired"):
-        sandbox.world.find_invitation(invitation["token"])
+        sandbox.world.invitations.open(invitation["token"])
     assert (await sandbox.get(f"/invitation/{invitation['id']}"))["status"] == "EXPIRED"
 
 

@@ -8,7 +8,7 @@ import pytest
 from svix.webhooks import Webhook
 
 from service.sandbox.deliveries import DOCUMENTS_AT_ONCE
-from service.sandbox.world.connections import read_edit
+from service.sandbox.world.submission import read_edit
 from tests.clock import Clock
 from tests.support.provider_schema import faults_of_event
 from tests.support.sandbox_client import GUIDE, SECRET, Received, Sandbox, with_webhooks
@@ -111,8 +111,8 @@ async def test_an_edit_tells_what_changed_and_never_a_password(sandbox: Sandbox)
     await sandbox.pump()
     sandbox.received.clear()
     sandbox.clock.advance(10)
-    before = sandbox.world.connection(made["id"])
-    sandbox.world.edit_connection(before.id, read_edit(before, {"password": GUIDE["password"], "sites": [south]}))
+    before = sandbox.world.connections.get(made["id"])
+    sandbox.world.submissions.edit(before.id, read_edit(before, {"password": GUIDE["password"], "sites": [south]}))
     await sandbox.pump()
     assert sandbox.events() == [UPDATED, VALIDATED]
     body = sandbox.received[0].body
@@ -125,8 +125,8 @@ async def test_an_edit_without_a_change_tells_nothing(sandbox: Sandbox) -> None:
     made = await connected(sandbox)
     await sandbox.pump()
     sandbox.received.clear()
-    before = sandbox.world.connection(made["id"])
-    sandbox.world.edit_connection(before.id, read_edit(before, {"sites": made["initialSites"]}))
+    before = sandbox.world.connections.get(made["id"])
+    sandbox.world.submissions.edit(before.id, read_edit(before, {"sites": made["initialSites"]}))
     await sandbox.pump()
     assert sandbox.received == []
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from service.sandbox.world.connections import PASSWORD, PROVIDER_URL, USERNAME
+from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_URL, USERNAME
 from tests.support.sandbox_person import Person
 
 ORIGIN = "https://app.example.com"

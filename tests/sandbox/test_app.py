@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from service.sandbox.app import create_app
-from service.sandbox.settings import Settings
-from service.sandbox.world.connections import PASSWORD, PROVIDER_URL, USERNAME, read_submission
+from service.sandbox.settings import SandboxSettings
+from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_URL, USERNAME
+from service.sandbox.world.submission import read_submission
 from tests.clock import Clock
 
 SECRET = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"
@@ -26,25 +27,25 @@ async def test_its_background_loop_sends_what_is_due_until_it_is_stopped(clock: 
         turns.set()
         await anyio.lowlevel.checkpoint()
 
-    settings = Settings(data_dir=tmp_path, webhook_url="http://receiver.test", webhook_secret=SECRET)
+    settings = SandboxSettings(data_dir=tmp_path, webhook_url="http://receiver.test", webhook_secret=SECRET)
     http = httpx.AsyncClient(transport=httpx.MockTransport(receive))
     app = create_app(settings, clock=clock.now, http=http, sleep=sleep)
     world = app.state.world
     async with app.router.lifespan_context(app):
         with anyio.fail_after(5):
             await turns.wait()
-            company = world.create_company({"name": "Acme"})
-            site = world.create_site(company.id, {"name": "Site"})
+            company = world.companies.create({"name": "Acme"})
+            site = world.companies.create_site(company.id, {"name": "Site"})
             account = {"url": PROVIDER_URL, "username": USERNAME, "password": PASSWORD, "sites": [site.id]}
-            world.connect(company.id, read_submission(account))
+            world.submissions.create(company.id, read_submission(account))
             await told.wait()
     assert http.is_closed
     with pytest.raises(Exception, match="closed"):
-        world.create_company({"name": "Too late"})
+        world.companies.create({"name": "Too late"})
 
 
 async def test_it_needs_nothing_but_settings() -> None:
-    app = create_app(Settings())
+    app = create_app(SandboxSettings())
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox.test")
     async with app.router.lifespan_context(app), client:
         assert (await client.get("/readyz")).status_code == 200

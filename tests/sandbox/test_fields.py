@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.sandbox.settings import SandboxSettings
 from service.sandbox.wire import fields
 from service.sandbox.wire.errors import Invalid
-from service.sandbox.world import companies, connections, invitations, links
+from service.sandbox.world import companies, invitations, links, submission
 from service.sandbox.world.troubles import NAMES, read_trouble
 
 ANYTHING = st.recursive(
@@ -19,11 +20,11 @@ ANYTHING = st.recursive(
 CHECKS = (
     companies.COMPANY_CHECKS,
     companies.SITE_CHECKS,
-    connections.CHECKS,
+    submission.CHECKS,
     invitations.CHECKS,
     invitations.PREFILL_CHECKS,
     links.CHECKS,
-    links.REDIRECT_CHECKS,
+    links.redirect_checks(SandboxSettings(redirects=True)),
 )
 TROUBLE_FIELDS = ("companyId", "times", "seconds", "status", "other")
 KNOWN = {name: check for checks in CHECKS for name, check in checks.items()}

@@ -2,15 +2,15 @@
 
 import itertools
 
-from service.sandbox.hosted.flows import AT_MOST, LASTS_SECONDS, Flows, Opening, Visit
+from service.sandbox.hosted.flows import AT_MOST, LASTS_SECONDS, FlowEntry, FlowRequest, HostedFlows
 from tests.clock import Clock
 
-OPENING = Opening("link/a", "company", "link", prefill={"url": "https://nectarclimate.com", "country": "GB"})
+OPENING = FlowEntry("link/a", "company", "link", prefill={"url": "https://nectarclimate.com", "country": "GB"})
 
 
-def flows_with(clock: Clock) -> Flows:
+def flows_with(clock: Clock) -> HostedFlows:
     numbers = itertools.count()
-    return Flows(clock.now, lambda: f"flow-{next(numbers)}")
+    return HostedFlows(clock.now, lambda: f"flow-{next(numbers)}")
 
 
 def test_a_flow_is_not_found_through_another_link(clock: Clock) -> None:
@@ -18,7 +18,7 @@ def test_a_flow_is_not_found_through_another_link(clock: Clock) -> None:
     flow = flows.draft(OPENING)
     flows.keep(flow)
     assert flows.find(flow.id, OPENING) is flow
-    assert flows.find(flow.id, Opening("link/b", "company", "link")) is None
+    assert flows.find(flow.id, FlowEntry("link/b", "company", "link")) is None
     assert flows.find("", OPENING) is None
 
 
@@ -46,7 +46,7 @@ def test_the_oldest_flow_makes_room_for_a_new_one(clock: Clock) -> None:
 def test_a_draft_has_what_the_link_brings_and_is_not_remembered(clock: Clock) -> None:
     flow = flows_with(clock).draft(OPENING)
     assert (flow.id, flow.url, flow.country, flow.is_chosen) == ("", "https://nectarclimate.com", "GB", True)
-    bare = flows_with(clock).draft(Opening("link/b", "company", "link"))
+    bare = flows_with(clock).draft(FlowEntry("link/b", "company", "link"))
     assert (bare.url, bare.country, bare.is_chosen) == ("", "US", False)
 
 
@@ -57,5 +57,5 @@ def test_a_flow_does_not_show_its_password_when_printed(clock: Clock) -> None:
 
 
 def test_an_absent_field_reads_as_empty(clock: Clock) -> None:
-    visit = Visit(OPENING, "/p", flows_with(clock).draft(OPENING), {"url": ["a", "b"], "none": []})
+    visit = FlowRequest(OPENING, "/p", flows_with(clock).draft(OPENING), {"url": ["a", "b"], "none": []})
     assert (visit.entered("url"), visit.entered("none"), visit.entered("other")) == ("a", "", "")

@@ -5,11 +5,11 @@ from typing import Any
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from service.sandbox.deliveries import Deliveries
-from service.sandbox.gate import BODY_MOST_BYTES, Gate
-from service.sandbox.journal import Journal
-from service.sandbox.settings import Settings
-from service.sandbox.world.world import World
+from service.sandbox.deliveries import SandboxDeliveries
+from service.sandbox.gate import BODY_MOST_BYTES, SandboxGate
+from service.sandbox.journal import RequestJournal
+from service.sandbox.settings import SandboxSettings
+from service.sandbox.world.world import SandboxWorld
 from tests.clock import Clock
 
 
@@ -27,12 +27,12 @@ class Behind:
             await send({"type": "http.response.body"})
 
 
-def gate_before(behind: Behind, clock: Clock) -> Gate:
-    world = World(Settings(), clock.now)
-    return Gate(behind, world, Deliveries(world, httpx.AsyncClient()), Journal())
+def gate_before(behind: Behind, clock: Clock) -> SandboxGate:
+    world = SandboxWorld(SandboxSettings(), clock.now)
+    return SandboxGate(behind, world, SandboxDeliveries(world, httpx.AsyncClient()), RequestJournal())
 
 
-async def drive(gate: Gate, scope: Scope, *messages: Any) -> list[Any]:
+async def drive(gate: SandboxGate, scope: Scope, *messages: Any) -> list[Any]:
     coming, sent = list(messages), []
 
     async def receive() -> Any:

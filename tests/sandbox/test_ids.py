@@ -3,12 +3,12 @@
 from itertools import count
 from uuid import UUID
 
-from service.sandbox.world.ids import Ids
+from service.sandbox.world.ids import SandboxIds
 
 
-def _ids(seed: str | None) -> Ids:
+def _ids(seed: str | None) -> SandboxIds:
     numbers = count()
-    return Ids(seed, lambda: next(numbers))
+    return SandboxIds(seed, lambda: next(numbers))
 
 
 def test_ids_are_uuids_and_secrets_fit_a_path() -> None:

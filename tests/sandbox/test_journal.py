@@ -3,11 +3,11 @@
 import pytest
 from starlette.datastructures import Headers
 
-from service.sandbox.journal import KEPT, REDACTED, Journal, readable, without_secrets
+from service.sandbox.journal import KEPT, REDACTED, RequestJournal, readable, without_secrets
 
 
 def test_it_forgets_the_oldest() -> None:
-    journal = Journal()
+    journal = RequestJournal()
     for number in range(KEPT + 1):
         journal.add({"number": number})
     assert [journal.entries()[place]["number"] for place in (0, -1)] == [1, KEPT]

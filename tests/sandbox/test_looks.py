@@ -7,16 +7,16 @@ from jinja2 import UndefinedError, meta, nodes
 
 from service.sandbox.dashboard import views as boards
 from service.sandbox.hosted import steps
-from service.sandbox.wire.html import ErrorView, Frame, View, environment, page
+from service.sandbox.wire.html import SandboxErrorView, SandboxFrame, SandboxView, environment, page
 
-VIEWS: list[type[View]] = [
-    ErrorView,
-    steps.ProviderView,
-    steps.EmailView,
-    steps.CredentialsView,
-    steps.MfaView,
-    steps.SettingsView,
-    steps.DoneView,
+VIEWS: list[type[SandboxView]] = [
+    SandboxErrorView,
+    steps.ProviderStep,
+    steps.EmailStep,
+    steps.CredentialsStep,
+    steps.MfaStep,
+    steps.SettingsStep,
+    steps.DoneStep,
     boards.CompaniesBoard,
     boards.CompanyBoard,
     boards.ConnectionBoard,
@@ -36,7 +36,7 @@ def names_in(template: str) -> set[str]:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_context_has_the_very_names_that_its_template_uses(view: type[View]) -> None:
+def test_a_context_has_the_very_names_that_its_template_uses(view: type[SandboxView]) -> None:
     assert names_in(view.template) == {each.name for each in fields(view)}
 
 
@@ -54,7 +54,7 @@ def test_an_unknown_name_is_an_error_and_everything_is_escaped() -> None:
 
 @pytest.mark.parametrize("frameable", [True, False])
 def test_a_page_says_who_may_frame_it_and_where_its_forms_may_end(*, frameable: bool) -> None:
-    view = ErrorView(Frame("Title"), "Text", "Advice")
+    view = SandboxErrorView(SandboxFrame("Title"), "Text", "Advice")
     answer = page(view, 410, frameable=frameable, form_targets=("https://app.example",))
     policy = answer.headers["content-security-policy"]
     assert answer.status_code == 410

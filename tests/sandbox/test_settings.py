@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.sandbox.settings import VARIABLES, BadSettings, Settings, read
+from service.sandbox.settings import VARIABLES, BadSandboxSettings, SandboxSettings, read
 
 SECRET = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"
 
 
 def test_nothing_needs_to_be_set() -> None:
     settings = read({})
-    assert settings == Settings()
+    assert settings == SandboxSettings()
     assert (settings.api_key, settings.public_url) == ("sandbox-key", "http://127.0.0.1:9000")
     assert (settings.data_dir, settings.data_delay_seconds, settings.redirects) == (None, 5.0, False)
 
@@ -31,7 +31,7 @@ def test_every_variable_is_read() -> None:
         "SANDBOX_WRONG_PASSWORD_STATUS": "PASSWORD_INCORRECT",
     }
     assert set(environ) == set(VARIABLES)
-    assert read(environ) == Settings(
+    assert read(environ) == SandboxSettings(
         api_key="another-key",
         public_url="https://sandbox.example.com:8443",
         data_dir=Path("data/sandbox"),
@@ -45,7 +45,7 @@ def test_every_variable_is_read() -> None:
 
 
 def test_an_empty_variable_counts_as_absent() -> None:
-    assert read(dict.fromkeys(VARIABLES, "")) == Settings()
+    assert read(dict.fromkeys(VARIABLES, "")) == SandboxSettings()
 
 
 @pytest.mark.parametrize(
@@ -74,20 +74,20 @@ def test_an_empty_variable_counts_as_absent() -> None:
     ],
 )
 def test_a_wrong_value_stops_the_start_naming_the_variable_and_not_the_value(variable: str, value: str) -> None:
-    with pytest.raises(BadSettings) as refused:
+    with pytest.raises(BadSandboxSettings) as refused:
         read({variable: value})
     assert variable in str(refused.value)
     assert value not in str(refused.value)
 
 
 def test_everything_wrong_is_said_at_once() -> None:
-    with pytest.raises(BadSettings) as refused:
+    with pytest.raises(BadSandboxSettings) as refused:
         read({"SANDBOX_DATA_DELAY": "x", "SANDBOX_REDIRECTS": "x"})
     assert all(name in str(refused.value) for name in ("SANDBOX_DATA_DELAY", "SANDBOX_REDIRECTS"))
 
 
 def test_a_receiver_needs_a_secret_to_verify_with() -> None:
-    with pytest.raises(BadSettings, match="SANDBOX_WEBHOOK_SECRET"):
+    with pytest.raises(BadSandboxSettings, match="SANDBOX_WEBHOOK_SECRET"):
         read({"SANDBOX_WEBHOOK_URL": "http://localhost:8000/webhooks/nectar"})
 
 
@@ -100,6 +100,6 @@ def test_secrets_are_not_shown() -> None:
 @given(st.dictionaries(st.sampled_from(sorted(VARIABLES)), st.text()))
 def test_no_environment_breaks_the_reading_in_another_way(environ: dict[str, str]) -> None:
     try:
-        assert isinstance(read(environ), Settings)
-    except BadSettings as refused:
+        assert isinstance(read(environ), SandboxSettings)
+    except BadSandboxSettings as refused:
         assert str(refused)  # noqa: PT017 - either outcome is right

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from service.sandbox.settings import Settings
+from service.sandbox.settings import SandboxSettings
 from service.sandbox.wire.errors import Missing
 from service.sandbox.world.companies import USER
-from service.sandbox.world.connections import PASSWORD, PROVIDER_URL, USERNAME, Connection, read_edit, read_submission
+from service.sandbox.world.records import SandboxConnection
+from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_URL, USERNAME
+from service.sandbox.world.submission import read_edit, read_submission
 from service.sandbox.world.troubles import read_trouble
-from service.sandbox.world.world import World
+from service.sandbox.world.world import SandboxWorld
 from tests.clock import Clock
 
 ACCOUNT: dict[str, Any] = {"url": PROVIDER_URL, "username": USERNAME, "password": PASSWORD}
@@ -17,124 +19,124 @@ STRANGER = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def world(clock: Clock) -> World:
-    return World(Settings(webhook_url="http://receiver.test", webhook_secret="whsec_c2VjcmV0"), clock.now)
+def world(clock: Clock) -> SandboxWorld:
+    return SandboxWorld(SandboxSettings(webhook_url="http://receiver.test", webhook_secret="whsec_c2VjcmV0"), clock.now)
 
 
-def connected(world: World, **fields: Any) -> Connection:
-    company = world.create_company({"name": "Acme"})
-    site = world.create_site(company.id, {"name": "Site"})
-    return world.connect(company.id, read_submission({**ACCOUNT, "sites": [site.id], **fields}))
+def connected(world: SandboxWorld, **fields: Any) -> SandboxConnection:
+    company = world.companies.create({"name": "Acme"})
+    site = world.companies.create_site(company.id, {"name": "Site"})
+    return world.submissions.create(company.id, read_submission({**ACCOUNT, "sites": [site.id], **fields}))
 
 
-def test_the_caller_stays_among_a_companys_users(world: World) -> None:
-    made = world.create_company({"name": "Acme", "users": ["bob@example.com"]})
+def test_the_caller_stays_among_a_companys_users(world: SandboxWorld) -> None:
+    made = world.companies.create({"name": "Acme", "users": ["bob@example.com"]})
     assert made.values["users"] == [USER, "bob@example.com"]
-    assert world.update_company(made.id, {"users": []}).values["users"] == [USER]
+    assert world.companies.update(made.id, {"users": []}).values["users"] == [USER]
 
 
-def test_a_companys_fields_keep_the_defaults_that_are_documented(clock: Clock, world: World) -> None:
-    values = world.create_company({"name": "Acme", "impliedMeteringFraction": "0.5"}).values
+def test_a_companys_fields_keep_the_defaults_that_are_documented(clock: Clock, world: SandboxWorld) -> None:
+    values = world.companies.create({"name": "Acme", "impliedMeteringFraction": "0.5"}).values
     assert values["dataCollectionStartDate"] == "2026-01-01"  # 1 January of the year before the clock's
     assert (values["impliedMeteringFraction"], values["isDemandEnabled"], values["externalId"]) == ("0.5", False, None)
     clock.advance(366 * 86_400)
-    assert world.create_company({"name": "Next year"}).values["dataCollectionStartDate"] == "2027-01-01"
+    assert world.companies.create({"name": "Next year"}).values["dataCollectionStartDate"] == "2027-01-01"
 
 
-def test_deleting_a_company_leaves_the_others_alone(world: World) -> None:
+def test_deleting_a_company_leaves_the_others_alone(world: SandboxWorld) -> None:
     gone, kept = connected(world), connected(world)
-    world.delete_company(gone.company_id)
-    assert [company.id for company in world.companies()] == [kept.company_id]
-    assert world.connection(kept.id) == kept
+    world.companies.delete(gone.company_id)
+    assert [company.id for company in world.companies] == [kept.company_id]
+    assert world.connections.get(kept.id) == kept
     assert {message.company_id for message in world.outbox} == {kept.company_id}
     with pytest.raises(Missing):
-        world.connection(gone.id)
+        world.connections.get(gone.id)
 
 
-def test_a_status_change_stops_when_its_times_are_used_up(world: World) -> None:
+def test_a_status_change_stops_when_its_times_are_used_up(world: SandboxWorld) -> None:
     older, newer = connected(world), connected(world)
     world.troubles.put(read_trouble("status_change", {"status": "WEBSITE_DOWN", "times": 1}))
-    world.trouble_statuses(None)
-    assert [world.connection(one.id).status for one in (older, newer)] == ["WEBSITE_DOWN", "CONNECTED"]
+    world.connections.apply_status_trouble(None)
+    assert [world.connections.get(one.id).status for one in (older, newer)] == ["WEBSITE_DOWN", "CONNECTED"]
 
 
-def test_a_bill_that_is_not_there_has_no_file(clock: Clock, world: World) -> None:
+def test_a_bill_that_is_not_there_has_no_file(clock: Clock, world: SandboxWorld) -> None:
     made = connected(world)
     document_id = "0" * 36
     with pytest.raises(Missing):
-        world.pdf(made.id, document_id)
+        world.data.pdf(made.id, document_id)
     clock.advance(6)
     with pytest.raises(Missing):
-        world.pdf(made.id, document_id)
+        world.data.pdf(made.id, document_id)
     with pytest.raises(Missing):
-        world.pdf(STRANGER, document_id)
+        world.data.pdf(STRANGER, document_id)
 
 
-def test_a_connection_that_is_taken_away_takes_its_untold_documents_along(clock: Clock, world: World) -> None:
+def test_a_connection_that_is_taken_away_takes_its_untold_documents_along(clock: Clock, world: SandboxWorld) -> None:
     made = connected(world)
     clock.advance(6)
-    world.queue_documents()
+    world.data.queue_documents()
     message = next(message for message in world.outbox if message.document_id)
-    assert (world.message_body(message) or {})["id"] == message.document_id
-    world.remove_connection(made.id)
-    assert world.message_body(message) is None
+    assert (world.data.webhook_body(message) or {})["id"] == message.document_id
+    world.connections.remove(made.id)
+    assert world.data.webhook_body(message) is None
 
 
-def test_sample_data_waits_for_sites_that_are_chosen_later(clock: Clock, world: World) -> None:
-    company = world.create_company({"name": "Acme"})
-    site = world.create_site(company.id, {"name": "Site"})
-    made = world.connect(company.id, read_submission(ACCOUNT, sites_later=True))
+def test_sample_data_waits_for_sites_that_are_chosen_later(clock: Clock, world: SandboxWorld) -> None:
+    company = world.companies.create({"name": "Acme"})
+    site = world.companies.create_site(company.id, {"name": "Site"})
+    made = world.submissions.create(company.id, read_submission(ACCOUNT, sites_later=True))
     clock.advance(6)
-    world.queue_documents()
-    assert world.documents_of(world.connection(made.id)) == []
-    chosen = world.edit_connection(made.id, read_edit(made, {"sites": [site.id]}))
-    world.queue_documents()
+    world.data.queue_documents()
+    assert world.data.documents_of(world.connections.get(made.id)) == []
+    chosen = world.submissions.edit(made.id, read_edit(made, {"sites": [site.id]}))
+    world.data.queue_documents()
     told = [message for message in world.outbox if message.document_id]
-    assert len(told) == len(world.documents_of(chosen)) == 120
+    assert len(told) == len(world.data.documents_of(chosen)) == 120
 
 
-def test_sample_data_stays_when_the_credentials_stop_working(clock: Clock, world: World) -> None:
+def test_sample_data_stays_when_the_credentials_stop_working(clock: Clock, world: SandboxWorld) -> None:
     made = connected(world)
     clock.advance(6)
-    before = world.documents_of(made)
-    broken = world.set_status(made.id, "PASSWORD_INCORRECT")
-    assert world.documents_of(broken) == before != []
+    before = world.data.documents_of(made)
+    broken = world.connections.set_status(made.id, "PASSWORD_INCORRECT")
+    assert world.data.documents_of(broken) == before != []
 
 
-def test_sample_data_begins_with_the_first_credentials_that_work(clock: Clock, world: World) -> None:
+def test_sample_data_begins_with_the_first_credentials_that_work(clock: Clock, world: SandboxWorld) -> None:
     made = connected(world, password="wrong")
     clock.advance(100)
-    mended = world.edit_connection(made.id, read_edit(made, {"password": PASSWORD}))
-    assert (world.has_data(mended), world.documents_of(mended)) == (False, [])
+    mended = world.submissions.edit(made.id, read_edit(made, {"password": PASSWORD}))
+    assert (world.data.has_data(mended), world.data.documents_of(mended)) == (False, [])
     clock.advance(6)
-    assert world.has_data(mended)
+    assert world.data.has_data(mended)
 
 
-def test_a_link_is_no_edit_link_and_an_edit_link_no_link(world: World) -> None:
+def test_a_link_is_no_edit_link_and_an_edit_link_no_link(world: SandboxWorld) -> None:
     made = connected(world)
-    public_id = world.company(made.company_id).public_id
-    link = world.create_link(made.company_id, {})
-    for find, secret in ((world.find_edit_link, link.secret), (world.find_magic_link, made.secret)):
+    public_id = world.companies.get(made.company_id).public_id
+    link = world.links.create(made.company_id, {})
+    for find, secret in ((world.links.find_edit, link.secret), (world.links.find, made.secret)):
         with pytest.raises(Missing):
             find(public_id, secret)
 
 
-def test_a_link_opens_below_its_own_company_only(world: World) -> None:
+def test_a_link_opens_below_its_own_company_only(world: SandboxWorld) -> None:
     made, other = connected(world), connected(world)
-    link = world.create_link(made.company_id, {})
+    link = world.links.create(made.company_id, {})
     with pytest.raises(Missing):
-        world.find_magic_link(world.company(other.company_id).public_id, link.secret)
+        world.links.find(world.companies.get(other.company_id).public_id, link.secret)
 
 
-def test_an_edit_link_with_prefill_has_a_secret_of_its_own(world: World) -> None:
+def test_an_edit_link_with_prefill_has_a_secret_of_its_own(world: SandboxWorld) -> None:
     made = connected(world)
-    plain = world.create_edit_link(made.id, {})
-    filled = world.create_edit_link(made.id, {"sites": list(made.sites)})
+    plain = world.links.create_edit(made.id, {})
+    filled = world.links.create_edit(made.id, {"sites": list(made.sites)})
     assert (plain.secret, filled.secret == made.secret) == (made.secret, False)
     assert filled.connection_id == made.id
     assert filled.prefill == {"sites": list(made.sites)}
 
 
-def test_a_code_that_nobody_asked_for_changes_nothing(world: World) -> None:
+def test_a_code_that_nobody_asked_for_changes_nothing(world: SandboxWorld) -> None:
     made = connected(world)
-    assert world.answer_mfa(made.id, "123456") == made
+    assert world.submissions.answer_mfa(made.id, "123456") == made

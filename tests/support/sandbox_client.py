@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from service.sandbox.app import create_app
-from service.sandbox.deliveries import Deliveries
-from service.sandbox.settings import Settings
-from service.sandbox.world.world import World
+from service.sandbox.deliveries import SandboxDeliveries
+from service.sandbox.settings import SandboxSettings
+from service.sandbox.world.world import SandboxWorld
 from tests.clock import Clock
 
 GUIDE = {
@@ -48,9 +48,9 @@ class Sandbox:
         self.on_webhook: Callable[[], Any] | None = None
         self.slept: list[float] = []
         http = httpx.AsyncClient(transport=httpx.MockTransport(self._receive))
-        app = create_app(Settings(**settings), clock=clock.now, http=http, sleep=self._sleep)
-        self.world: World = app.state.world
-        self.deliveries: Deliveries = app.state.deliveries
+        app = create_app(SandboxSettings(**settings), clock=clock.now, http=http, sleep=self._sleep)
+        self.world: SandboxWorld = app.state.world
+        self.deliveries: SandboxDeliveries = app.state.deliveries
         self.key = self.world.settings.api_key
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox.test")
         self.version = version

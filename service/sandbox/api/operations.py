@@ -10,28 +10,28 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.sandbox.api.documents import Data
+from service.sandbox.api.documents import DataApi
 from service.sandbox.api.paging import page_of, read_connection_filter
 from service.sandbox.wire.answers import add_errors, read_json
-from service.sandbox.world.connections import read_submission
-from service.sandbox.world.links import MagicLink
-from service.sandbox.world.world import World
+from service.sandbox.world.records import SandboxMagicLink
+from service.sandbox.world.submission import read_submission
+from service.sandbox.world.world import SandboxWorld
 
 VERSIONS = ("v2.2", "v2.1", "v2")
 
 
-def create_api(world: World, version: str) -> Starlette:
+def create_api(world: SandboxWorld, version: str) -> Starlette:
     """One version of the API, to be mounted at its name."""
-    api = Starlette(routes=[*Api(world, version).routes(), *Data(world, version).routes()])
+    api = Starlette(routes=[*ProviderApi(world, version).routes(), *DataApi(world, version).routes()])
     api.router.redirect_slashes = False
     add_errors(api)
     return api
 
 
-class Api:
+class ProviderApi:
     """One method for each operation."""
 
-    def __init__(self, world: World, version: str) -> None:
+    def __init__(self, world: SandboxWorld, version: str) -> None:
         self._world = world
         self._version = version
 
@@ -98,96 +98,100 @@ class Api:
         return JSONResponse({"status": "ok", "version": self._version.removeprefix("v")})
 
     async def list_companies(self, _: Request) -> Response:
-        return JSONResponse([self._world.company_as_wire(company) for company in self._world.companies()])
+        return JSONResponse([self._world.companies.as_wire(company) for company in self._world.companies])
 
     async def create_company(self, request: Request) -> Response:
-        company = self._world.create_company(await read_json(request))
-        return JSONResponse(self._world.company_as_wire(company), 201)
+        company = self._world.companies.create(await read_json(request))
+        return JSONResponse(self._world.companies.as_wire(company), 201)
 
     async def get_company(self, request: Request) -> Response:
-        return JSONResponse(self._world.company_as_wire(self._world.company(_id(request, "company"))))
+        return JSONResponse(self._world.companies.as_wire(self._world.companies.get(_id(request, "company"))))
 
     async def update_company(self, request: Request) -> Response:
-        company = self._world.update_company(_id(request, "company"), await read_json(request))
-        return JSONResponse(self._world.company_as_wire(company))
+        company = self._world.companies.update(_id(request, "company"), await read_json(request))
+        return JSONResponse(self._world.companies.as_wire(company))
 
     async def delete_company(self, request: Request) -> Response:
-        self._world.delete_company(_id(request, "company"))
+        self._world.companies.delete(_id(request, "company"))
         return Response(status_code=204)
 
     async def create_site(self, request: Request) -> Response:
-        site = self._world.create_site(_id(request, "company"), await read_json(request))
+        site = self._world.companies.create_site(_id(request, "company"), await read_json(request))
         return JSONResponse(site.as_wire(), 201)
 
     async def get_site(self, request: Request) -> Response:
-        return JSONResponse(self._world.site(_id(request, "site"), _scope(request)).as_wire())
+        return JSONResponse(self._world.companies.site(_id(request, "site"), _scope(request)).as_wire())
 
     async def update_site(self, request: Request) -> Response:
-        site = self._world.update_site(_id(request, "site"), await read_json(request), _scope(request))
+        site = self._world.companies.update_site(_id(request, "site"), await read_json(request), _scope(request))
         return JSONResponse(site.as_wire())
 
     async def list_connections(self, request: Request) -> Response:
         """Newest first; the provider's order is not documented."""
-        company = self._world.company(_id(request, "company"))
+        company = self._world.companies.get(_id(request, "company"))
         keeps = read_connection_filter(request.query_params)
-        found = [one for one in self._world.connections_of(company.id) if self._world.is_shown(one) and keeps(one)]
+        found = [
+            one
+            for one in self._world.connections.of(company.id)
+            if self._world.connections.is_shown(one) and keeps(one)
+        ]
         page = page_of(request.query_params, "connections", found[::-1], limited=True)
-        page["connections"] = [self._world.connection_as_wire(one) for one in page["connections"]]
+        page["connections"] = [self._world.data.connection_as_wire(one) for one in page["connections"]]
         return JSONResponse(page)
 
     async def create_connection(self, request: Request) -> Response:
-        company = self._world.company(_id(request, "company"))
-        connection = self._world.connect(company.id, read_submission(await read_json(request)))
-        return JSONResponse(self._world.connection_as_wire(connection), 201)
+        company = self._world.companies.get(_id(request, "company"))
+        connection = self._world.submissions.create(company.id, read_submission(await read_json(request)))
+        return JSONResponse(self._world.data.connection_as_wire(connection), 201)
 
     async def get_connection(self, request: Request) -> Response:
-        connection = self._world.shown_connection(_id(request, "connection"), _scope(request))
-        return JSONResponse(self._world.connection_as_wire(connection))
+        connection = self._world.connections.get_shown(_id(request, "connection"), _scope(request))
+        return JSONResponse(self._world.data.connection_as_wire(connection))
 
     async def get_link(self, request: Request) -> Response:
-        return self._link(self._world.plain_link(_id(request, "company")), 200)
+        return self._link(self._world.links.plain(_id(request, "company")), 200)
 
     async def create_link(self, request: Request) -> Response:
-        return self._link(self._world.create_link(_id(request, "company"), await read_json(request)), 201)
+        return self._link(self._world.links.create(_id(request, "company"), await read_json(request)), 201)
 
     async def edit_link(self, request: Request) -> Response:
         """The connection with an edit secret; a POST may prefill the page."""
         body = await read_json(request) if request.method == "POST" else {}
-        link = self._world.create_edit_link(_id(request, "connection"), body, _scope(request))
-        connection = self._world.connection(_id(request, "connection"))
-        shown = self._world.connection_as_wire(connection)
-        shown |= {"connectionMagicLinkSecret": link.secret, "magicLinkUrl": self._world.link_url(link)}
+        link = self._world.links.create_edit(_id(request, "connection"), body, _scope(request))
+        connection = self._world.connections.get(_id(request, "connection"))
+        shown = self._world.data.connection_as_wire(connection)
+        shown |= {"connectionMagicLinkSecret": link.secret, "magicLinkUrl": self._world.links.url(link)}
         return JSONResponse(shown, 201 if request.method == "POST" else 200)
 
     async def list_invitations(self, request: Request) -> Response:
         """Newest first, in the envelope of the other lists; the provider's is not documented."""
-        company = self._world.company(_id(request, "company"))
-        found = self._world.invitations_of(company.id)
+        company = self._world.companies.get(_id(request, "company"))
+        found = self._world.invitations.of(company.id)
         page = page_of(request.query_params, "invitations", found)
-        page["invitations"] = [self._world.invitation_as_wire(one) for one in page["invitations"]]
+        page["invitations"] = [self._world.invitations.as_wire(one) for one in page["invitations"]]
         return JSONResponse(page)
 
     async def invite(self, request: Request) -> Response:
-        invitation = self._world.invite(_id(request, "company"), await read_json(request))
-        return JSONResponse(self._world.invitation_as_wire(invitation), 201)
+        invitation = self._world.invitations.create(_id(request, "company"), await read_json(request))
+        return JSONResponse(self._world.invitations.as_wire(invitation), 201)
 
     async def invite_again(self, request: Request) -> Response:
-        invitation = self._world.invite_again(_id(request, "connection"), await read_json(request))
-        return JSONResponse(self._world.invitation_as_wire(invitation), 201)
+        invitation = self._world.invitations.create_edit(_id(request, "connection"), await read_json(request))
+        return JSONResponse(self._world.invitations.as_wire(invitation), 201)
 
     async def get_invitation(self, request: Request) -> Response:
-        invitation = self._world.invitation(_id(request, "invitation"))
-        return JSONResponse(self._world.invitation_as_wire(invitation) | {"events": invitation.log_as_wire()})
+        invitation = self._world.invitations.get(_id(request, "invitation"))
+        return JSONResponse(self._world.invitations.as_wire(invitation) | {"events": invitation.log_as_wire()})
 
     async def revoke(self, request: Request) -> Response:
         """Answers the invitation; the provider's answer is not documented."""
-        return JSONResponse(self._world.invitation_as_wire(self._world.revoke(_id(request, "invitation"))))
+        return JSONResponse(self._world.invitations.as_wire(self._world.invitations.revoke(_id(request, "invitation"))))
 
-    def _link(self, link: MagicLink, status: int) -> Response:
+    def _link(self, link: SandboxMagicLink, status: int) -> Response:
         shown: dict[str, Any] = {
             "companyMagicLinkSecret": link.secret,
-            "publicCompanyId": self._world.company(link.company_id).public_id,
-            "magicLinkUrl": self._world.link_url(link),
+            "publicCompanyId": self._world.companies.get(link.company_id).public_id,
+            "magicLinkUrl": self._world.links.url(link),
         }
         return JSONResponse(shown, status)
 

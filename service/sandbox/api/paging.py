@@ -9,8 +9,8 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from service.sandbox.wire import fields
-from service.sandbox.wire.enums import STATUSES, UTILITY_TYPES, WRONG_PASSWORD_SPELLINGS
-from service.sandbox.world.connections import Connection
+from service.sandbox.wire.enums import STATUSES, UTILITY_TYPES, WRONG_PASSWORD_STATUSES
+from service.sandbox.world.records import SandboxConnection
 
 PER_PAGE = 100
 LIMIT_MOST = 500
@@ -20,7 +20,7 @@ Wire = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Span:
+class DaySpan:
     """The days a record stands for, both inclusive, as ISO dates."""
 
     first: str
@@ -32,7 +32,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Filters:
+class RecordFilter:
     """What document and usage lists can be narrowed by."""
 
     start: str | None
@@ -49,17 +49,17 @@ class Filters:
             return False
         return self._span(record, entries, document).overlaps(self.start, self.end)
 
-    def _span(self, record: Wire, entries: Sequence[Wire], document: Wire) -> Span:
+    def _span(self, record: Wire, entries: Sequence[Wire], document: Wire) -> DaySpan:
         if self.date_type == "USAGE_PERIOD":
-            return Span(min(entry["startDate"] for entry in entries), max(entry["endDate"] for entry in entries))
+            return DaySpan(min(entry["startDate"] for entry in entries), max(entry["endDate"] for entry in entries))
         if self.date_type == "BILL_DATE":
-            return Span(document["billDate"], document["billDate"])
+            return DaySpan(document["billDate"], document["billDate"])
         name = "created" if self.date_type == "CREATED_DATE" else "updated"
         at = str(record.get(name) or document[name])[:10]
-        return Span(at, at)
+        return DaySpan(at, at)
 
 
-def read_filters(query: QueryParams, date_type: str = "BILL_DATE") -> Filters:
+def read_filters(query: QueryParams, date_type: str = "BILL_DATE") -> RecordFilter:
     """Raises `Invalid` naming each wrong parameter."""
     checks: dict[str, fields.Check] = {
         "startDate": fields.iso_day,
@@ -70,7 +70,7 @@ def read_filters(query: QueryParams, date_type: str = "BILL_DATE") -> Filters:
         "isDeleted": fields.choice(("true", "false", "True", "False", "1", "0")),
     }
     values = fields.read(_repeated(query, "datasourceType"), checks)
-    return Filters(
+    return RecordFilter(
         values.get("startDate"),
         values.get("endDate"),
         values.get("dateType", date_type),
@@ -79,7 +79,7 @@ def read_filters(query: QueryParams, date_type: str = "BILL_DATE") -> Filters:
     )
 
 
-def read_connection_filter(query: QueryParams) -> Callable[[Connection], bool]:
+def read_connection_filter(query: QueryParams) -> Callable[[SandboxConnection], bool]:
     """Raises `Invalid` naming each wrong parameter."""
     checks: dict[str, fields.Check] = {
         "connectionOwnerEmail": fields.email,
@@ -88,9 +88,9 @@ def read_connection_filter(query: QueryParams) -> Callable[[Connection], bool]:
     }
     values = fields.read(_repeated(query, "sites"), checks)
     email, sites, status = values.get("connectionOwnerEmail"), set(values.get("sites", ())), values.get("status")
-    statuses = set(WRONG_PASSWORD_SPELLINGS) if status in WRONG_PASSWORD_SPELLINGS else {status}
+    statuses = set(WRONG_PASSWORD_STATUSES) if status in WRONG_PASSWORD_STATUSES else {status}
 
-    def keeps(connection: Connection) -> bool:
+    def keeps(connection: SandboxConnection) -> bool:
         return (
             (email is None or connection.owner_email == email)
             and (status is None or connection.status in statuses)

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from service.sandbox.bills.tariffs import Charge, Tariff
+from service.sandbox.bills.tariffs import Tariff, TariffCharge
 
 
-class SiteLike(Protocol):
+class BillSourceSite(Protocol):
     """What a bill says of a site."""
 
     @property
@@ -20,7 +20,7 @@ class SiteLike(Protocol):
     def address(self) -> str | None: ...
 
 
-class ConnectionLike(Protocol):
+class BillSource(Protocol):
     """What the sample data of a connection depends on; equal values give equal data."""
 
     @property
@@ -28,7 +28,7 @@ class ConnectionLike(Protocol):
     @property
     def company_id(self) -> str: ...
     @property
-    def sites(self) -> Sequence[SiteLike]: ...
+    def sites(self) -> Sequence[BillSourceSite]: ...
     @property
     def types(self) -> Sequence[str]: ...
     @property
@@ -38,7 +38,7 @@ class ConnectionLike(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BilledSite:
     """A site as printed on a bill."""
 
     id: str
@@ -47,11 +47,11 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
+class SampleMeter:
     """One meter at one site, measuring one utility type, billed to one account."""
 
     id: str
-    place: Place
+    place: BilledSite
     kind: str
     number: str
     account_id: str
@@ -60,10 +60,10 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BillLine:
     """One charged row: `total` is `quantity` times `rate`, rounded to the currency."""
 
-    charge: Charge
+    charge: TariffCharge
     description: str
     quantity: Decimal
     unit: str
@@ -72,7 +72,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MeterReading:
     """What a meter measured in one month, split the ways that charges need."""
 
     start: date
@@ -91,7 +91,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class SampleBill:
     """One month of one meter. The lines, taxes and credits included, add up to `total` exactly."""
 
     id: str
@@ -99,11 +99,11 @@ class Bill:
     connection_id: str
     country: str
     created_at: float
-    meter: Meter
+    meter: SampleMeter
     tariff: Tariff
-    reading: Reading
+    reading: MeterReading
     currency: str
-    lines: tuple[Line, ...]
+    lines: tuple[BillLine, ...]
     total: Decimal
     taxes: Decimal
     credits: Decimal

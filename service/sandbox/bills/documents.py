@@ -9,19 +9,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
-from service.sandbox.bills.bill import Bill, ConnectionLike, Line, Meter, Reading
+from service.sandbox.bills.bill import BillLine, BillSource, MeterReading, SampleBill, SampleMeter
 from service.sandbox.bills.metering import bills_for, last_service_on, meters_of
 
 Wire = dict[str, Any]
 VERSIONS = ("v2", "v2.1", "v2.2")
 
 
-def documents_for(connection: ConnectionLike, *, version: str, files_url: str) -> list[Wire]:
+def documents_for(connection: BillSource, *, version: str, files_url: str) -> list[Wire]:
     """Return the connection's documents, newest first; `files_url` is where the sandbox's own pages stand."""
     return [document(bill, version=version, files_url=files_url) for bill in bills_for(connection)]
 
 
-def usage_for(connection: ConnectionLike, *, version: str, files_url: str) -> list[Wire]:
+def usage_for(connection: BillSource, *, version: str, files_url: str) -> list[Wire]:
     """Return the connection's usage entries, newest first, each with a summary of its document."""
     return [
         entry | {"document": summary(bill, files_url=files_url)}
@@ -30,12 +30,12 @@ def usage_for(connection: ConnectionLike, *, version: str, files_url: str) -> li
     ]
 
 
-def meters_for(connection: ConnectionLike) -> list[Wire]:
+def meters_for(connection: BillSource) -> list[Wire]:
     """Return the connection's meters, one per site and utility type."""
     return [meter_shape(meter) for meter in meters_of(connection)]
 
 
-def accounts_for(connection: ConnectionLike) -> list[Wire]:
+def accounts_for(connection: BillSource) -> list[Wire]:
     """Return the connection's utility accounts, one per type, naming their meters."""
     meters = meters_of(connection)
     last_on = last_service_on(connection)
@@ -57,7 +57,7 @@ def accounts_for(connection: ConnectionLike) -> list[Wire]:
     ]
 
 
-def document(bill: Bill, *, version: str, files_url: str) -> Wire:
+def document(bill: SampleBill, *, version: str, files_url: str) -> Wire:
     """Return one document as the given API version shows it, usage and line items included."""
     shape = summary(bill, files_url=files_url) | _money(bill)
     shape["company"] = bill.company_id
@@ -71,7 +71,7 @@ def document(bill: Bill, *, version: str, files_url: str) -> Wire:
     return shape
 
 
-def summary(bill: Bill, *, files_url: str) -> Wire:
+def summary(bill: SampleBill, *, files_url: str) -> Wire:
     """Return the part of a document that a usage entry repeats."""
     made = datetime.fromtimestamp(bill.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {
@@ -96,7 +96,7 @@ def summary(bill: Bill, *, files_url: str) -> Wire:
     }
 
 
-def usage_of(bill: Bill, *, version: str) -> Iterator[Wire]:
+def usage_of(bill: SampleBill, *, version: str) -> Iterator[Wire]:
     """Yield a bill's usage entries: one per meter and period in v2.2, one per time of use before it.
 
     Reference: contract section 9.4, changelog/releasing-nectar-v22 (which applies to usage endpoints too).
@@ -112,7 +112,7 @@ def usage_of(bill: Bill, *, version: str) -> Iterator[Wire]:
         yield _shaped(_entry(bill, f"{bill.id}/{name}", usage), version, name, [])
 
 
-def meter_shape(meter: Meter) -> Wire:
+def meter_shape(meter: SampleMeter) -> Wire:
     """Return one meter in the provider's shape."""
     return {
         "id": meter.id,
@@ -126,7 +126,7 @@ def meter_shape(meter: Meter) -> Wire:
     }
 
 
-def _money(bill: Bill) -> Wire:
+def _money(bill: SampleBill) -> Wire:
     """Last month's bill was paid in full, so that the charges of this one are all that is owed."""
     nothing = str(bill.total - bill.total)
     return {
@@ -142,7 +142,7 @@ def _money(bill: Bill) -> Wire:
     }
 
 
-def _line_item(bill: Bill, line: Line) -> Wire:
+def _line_item(bill: SampleBill, line: BillLine) -> Wire:
     electricity = bill.meter.kind in ("ELECTRICITY", "SOLAR")
     return {
         "description": line.description,
@@ -161,7 +161,7 @@ def _line_item(bill: Bill, line: Line) -> Wire:
     }
 
 
-def _demand_meters(bill: Bill) -> Iterator[Wire]:
+def _demand_meters(bill: SampleBill) -> Iterator[Wire]:
     if bill.meter.kind != "ELECTRICITY":
         return
     yield {
@@ -181,7 +181,7 @@ def _usage_id(seed: str) -> str:
     return str(uuid5(UUID(seed[:36]), f"usage{seed[36:]}"))
 
 
-def _entry(bill: Bill, seed: str, usage: Decimal) -> Wire:
+def _entry(bill: SampleBill, seed: str, usage: Decimal) -> Wire:
     reading, meter = bill.reading, bill.meter
     made = datetime.fromtimestamp(bill.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {
@@ -210,7 +210,7 @@ def _entry(bill: Bill, seed: str, usage: Decimal) -> Wire:
     }
 
 
-def _kind_figures(bill: Bill) -> Wire:
+def _kind_figures(bill: SampleBill) -> Wire:
     """Return the figures that only some types have; the register's readings are the meter's, not a part's."""
     reading = bill.reading
     solar = bill.meter.kind == "SOLAR"
@@ -246,7 +246,7 @@ def _kinds(kind: str) -> Wire:
     }
 
 
-def _breakdown(reading: Reading, unit: str) -> Iterator[Wire]:
+def _breakdown(reading: MeterReading, unit: str) -> Iterator[Wire]:
     for name, usage in (("PEAK", reading.peak), ("OFF_PEAK", reading.off_peak)):
         yield {
             "timeOfUse": name,
@@ -282,13 +282,13 @@ def _shaped(entry: Wire, version: str, time_of_use: str | None, breakdown: list[
     return entry | {"timeOfUseBreakdown": breakdown}
 
 
-def _identifiers(meter: Meter) -> list[Wire]:
+def _identifiers(meter: SampleMeter) -> list[Wire]:
     return [
         {"rawName": "Meter number", "name": "METER", "value": meter.number},
         {"rawName": "Account number", "name": "ACCOUNT", "value": meter.account_number},
     ]
 
 
-def _site(meter: Meter) -> Wire:
+def _site(meter: SampleMeter) -> Wire:
     place = meter.place
     return {"id": place.id, "name": place.name, "address": place.address, "dataCollectionStopDate": None}

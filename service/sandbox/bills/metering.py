@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-from service.sandbox.bills.bill import Bill, ConnectionLike, Line, Meter, Place, Reading
-from service.sandbox.bills.tariffs import KINDS, TARIFFS, Charge, Market, Tariff, market
+from service.sandbox.bills.bill import BilledSite, BillLine, BillSource, MeterReading, SampleBill, SampleMeter
+from service.sandbox.bills.tariffs import KINDS, TARIFFS, CountryMarket, Tariff, TariffCharge, market
 
 MONTHS = 24
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://nectarclimate.com/sandbox/sample-data")
@@ -27,38 +27,38 @@ class _Subject:
 
     id: str
     company_id: str
-    places: tuple[Place, ...]
+    places: tuple[BilledSite, ...]
     kinds: tuple[str, ...]
     country: str
     created_at: float
 
 
-def bills_for(connection: ConnectionLike) -> tuple[Bill, ...]:
+def bills_for(connection: BillSource) -> tuple[SampleBill, ...]:
     """Return every sample bill, newest first: 24 months up to the month before the connection's creation (UTC)."""
     return _bills(_subject(connection))
 
 
-def last_service_on(connection: ConnectionLike) -> date | None:
+def last_service_on(connection: BillSource) -> date | None:
     """Return the last day that the bills are for; None without bills."""
     return _last_service_on(_subject(connection))
 
 
-def meters_of(connection: ConnectionLike) -> tuple[Meter, ...]:
+def meters_of(connection: BillSource) -> tuple[SampleMeter, ...]:
     """Return the meters behind the bills, one per site and type."""
     return _meters(_subject(connection))
 
 
-def find_bill(connection: ConnectionLike, document_id: str) -> Bill | None:
+def find_bill(connection: BillSource, document_id: str) -> SampleBill | None:
     """Return the connection's bill with this id, if it has one."""
     return _by_id(_subject(connection)).get(document_id)
 
 
-def _subject(connection: ConnectionLike) -> _Subject:
+def _subject(connection: BillSource) -> _Subject:
     chosen = set(connection.types) or set(KINDS)
     return _Subject(
         connection.id,
         connection.company_id,
-        tuple(Place(site.id, site.name, site.address or "") for site in connection.sites),
+        tuple(BilledSite(site.id, site.name, site.address or "") for site in connection.sites),
         tuple(kind for kind in KINDS if kind in chosen),
         connection.country.upper(),
         connection.created_at,
@@ -66,12 +66,12 @@ def _subject(connection: ConnectionLike) -> _Subject:
 
 
 @lru_cache(maxsize=128)
-def _by_id(subject: _Subject) -> dict[str, Bill]:
+def _by_id(subject: _Subject) -> dict[str, SampleBill]:
     return {bill.id: bill for bill in _bills(subject)}
 
 
 @lru_cache(maxsize=128)
-def _bills(subject: _Subject) -> tuple[Bill, ...]:
+def _bills(subject: _Subject) -> tuple[SampleBill, ...]:
     bills = [bill for meter in _meters(subject) for bill in _series(subject, meter)]
     return tuple(sorted(bills, key=lambda bill: bill.reading.end, reverse=True))
 
@@ -84,7 +84,7 @@ def _last_service_on(subject: _Subject) -> date | None:
 
 
 @lru_cache(maxsize=8192)
-def _meters(subject: _Subject) -> tuple[Meter, ...]:
+def _meters(subject: _Subject) -> tuple[SampleMeter, ...]:
     return tuple(_meter(subject, place, kind) for kind in subject.kinds for place in subject.places)
 
 
@@ -96,12 +96,12 @@ def _dice(seed: str) -> random.Random:
     return random.Random(seed)  # noqa: S311 - repeatable sample data, nothing secret
 
 
-def _meter(subject: _Subject, place: Place, kind: str) -> Meter:
+def _meter(subject: _Subject, place: BilledSite, kind: str) -> SampleMeter:
     meter_id = _stable_id(subject.id, place.id, kind)
     account_id = _stable_id(subject.id, "account", kind)
     dice = _dice(meter_id)
     tariff = TARIFFS[kind]
-    return Meter(
+    return SampleMeter(
         id=meter_id,
         place=place,
         kind=kind,
@@ -112,7 +112,7 @@ def _meter(subject: _Subject, place: Place, kind: str) -> Meter:
     )
 
 
-def _series(subject: _Subject, meter: Meter) -> Iterator[Bill]:
+def _series(subject: _Subject, meter: SampleMeter) -> Iterator[SampleBill]:
     tariff, place = TARIFFS[meter.kind], market(subject.country)
     previous = _ZERO
     for reading in _readings(subject, meter, tariff, place):
@@ -120,7 +120,7 @@ def _series(subject: _Subject, meter: Meter) -> Iterator[Bill]:
         net = sum((line.total for line in lines), _ZERO)
         tax = _tax(net, place)
         total = net + tax.total
-        yield Bill(
+        yield SampleBill(
             id=_stable_id(meter.id, reading.start.isoformat()),
             company_id=subject.company_id,
             connection_id=subject.id,
@@ -147,7 +147,7 @@ def _months(created_at: float) -> Iterator[tuple[date, date]]:
         yield date(year, month + 1, 1), date(year, month + 1, calendar.monthrange(year, month + 1)[1])
 
 
-def _readings(subject: _Subject, meter: Meter, tariff: Tariff, place: Market) -> Iterator[Reading]:
+def _readings(subject: _Subject, meter: SampleMeter, tariff: Tariff, place: CountryMarket) -> Iterator[MeterReading]:
     dice = _dice(f"{meter.id}/readings")
     size = dice.uniform(0.6, 1.7) * tariff.monthly_usage / 30.4
     if place.metric:
@@ -158,7 +158,7 @@ def _readings(subject: _Subject, meter: Meter, tariff: Tariff, place: Market) ->
         season = tariff.season[(start.month + (5 if place.southern else -1)) % 12]
         usage = _rounded(size * season * end.day * dice.uniform(0.94, 1.06), whole=whole)
         hours = 24 * end.day * dice.uniform(0.44, 0.52)
-        yield Reading(
+        yield MeterReading(
             start=start,
             end=end,
             usage=usage,
@@ -175,7 +175,7 @@ def _rounded(value: float, *, whole: bool) -> Decimal:
     return Decimal(round(value)) if whole else Decimal(round(value * 10)).scaleb(-1)
 
 
-def _quantities(reading: Reading, tier: Decimal) -> dict[str, Decimal]:
+def _quantities(reading: MeterReading, tier: Decimal) -> dict[str, Decimal]:
     return {
         "month": Decimal(1),
         "usage": reading.usage,
@@ -188,7 +188,7 @@ def _quantities(reading: Reading, tier: Decimal) -> dict[str, Decimal]:
     }
 
 
-def _lines(reading: Reading, meter: Meter, tariff: Tariff, place: Market) -> Iterator[Line]:
+def _lines(reading: MeterReading, meter: SampleMeter, tariff: Tariff, place: CountryMarket) -> Iterator[BillLine]:
     factor = Decimal(tariff.metric_factor) if place.metric else Decimal(1)
     tier = (tariff.monthly_usage * factor * Decimal("0.8")).quantize(Decimal(1))
     quantities = _quantities(reading, tier)
@@ -200,10 +200,12 @@ def _lines(reading: Reading, meter: Meter, tariff: Tariff, place: Market) -> Ite
         scale = Decimal(1) if charge.basis in units else factor
         rate = (Decimal(charge.rate) * place.price_level / scale).quantize(_FINE, ROUND_HALF_UP)
         total = (quantity * rate).quantize(Decimal(1).scaleb(-place.places), ROUND_HALF_UP)
-        yield Line(charge, charge.description, quantity, units.get(charge.basis, meter.unit), rate, total)
+        yield BillLine(charge, charge.description, quantity, units.get(charge.basis, meter.unit), rate, total)
 
 
-def _tax(net: Decimal, place: Market) -> Line:
+def _tax(net: Decimal, place: CountryMarket) -> BillLine:
     total = (net * place.tax_rate).quantize(Decimal(1).scaleb(-place.places), ROUND_HALF_UP)
     name = f"{place.tax_name} ({(place.tax_rate * 100).normalize():f}%)"
-    return Line(Charge(name, "net", str(place.tax_rate), "TAX"), name, net, place.currency, place.tax_rate, total)
+    return BillLine(
+        TariffCharge(name, "net", str(place.tax_rate), "TAX"), name, net, place.currency, place.tax_rate, total
+    )

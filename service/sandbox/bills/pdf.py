@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from service.sandbox.bills.bill import Bill, ConnectionLike
+from service.sandbox.bills.bill import BillSource, SampleBill
 from service.sandbox.bills.metering import bills_for, find_bill
 from service.sandbox.bills.pdf_page import BLACK, WHITE, Colour, Pen, Sheet
 
@@ -30,7 +30,7 @@ class _Layout:
     """What each part of the page needs to draw itself."""
 
     sheet: Sheet
-    bill: Bill
+    bill: SampleBill
     brand: Colour
 
     @property
@@ -56,7 +56,7 @@ def money_text(amount: str, currency: str) -> str:
     return money(Decimal(amount), currency)
 
 
-def pdf_for(connection: ConnectionLike, document_id: str) -> bytes | None:
+def pdf_for(connection: BillSource, document_id: str) -> bytes | None:
     """Return the PDF of one of the connection's bills, or None for an unknown document."""
     bill = find_bill(connection, document_id)
     if bill is None:
@@ -65,7 +65,7 @@ def pdf_for(connection: ConnectionLike, document_id: str) -> bytes | None:
     return render(bill, [past for past in history if past.reading.end <= bill.reading.end][:13])
 
 
-def render(bill: Bill, history: Sequence[Bill]) -> bytes:
+def render(bill: SampleBill, history: Sequence[SampleBill]) -> bytes:
     """Print a bill; `history` is its meter's bills, newest first, for the chart."""
     letter = bill.country in {"US", "CA", "MX"}
     sheet = Sheet(612, 792) if letter else Sheet(595, 842)
@@ -167,7 +167,7 @@ def _charges(page: _Layout, y: float) -> float:
     return y
 
 
-def _chart(page: _Layout, y: float, history: Sequence[Bill]) -> None:
+def _chart(page: _Layout, y: float, history: Sequence[SampleBill]) -> None:
     sheet, unit, height = page.sheet, page.bill.meter.unit, 74.0
     sheet.text(_MARGIN, y, f"USAGE BY MONTH ({unit})", _LABEL)
     top = max(float(past.reading.usage) for past in history) or 1

@@ -8,7 +8,7 @@ KINDS = ("ELECTRICITY", "GAS", "WATER", "SOLAR", "FUEL")
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class TariffCharge:
     """One row of a bill: a rate in US dollars per US unit of `basis`, a quantity that the bill knows by name."""
 
     description: str
@@ -31,7 +31,7 @@ class Tariff:
     metric_unit: str
     metric_factor: str
     season: tuple[float, ...]
-    charges: tuple[Charge, ...]
+    charges: tuple[TariffCharge, ...]
 
 
 _GAS_SEASON = (1.95, 1.8, 1.45, 0.95, 0.55, 0.32, 0.26, 0.27, 0.4, 0.8, 1.3, 1.8)
@@ -48,11 +48,11 @@ TARIFFS = {
         "1",
         (1.04, 0.98, 0.92, 0.86, 0.9, 1.12, 1.3, 1.32, 1.1, 0.9, 0.93, 1.02),
         (
-            Charge("Customer charge", "month", "38.50", "FIXED", "DELIVERY"),
-            Charge("Energy, peak", "peak", "0.17420", "USAGE", "SUPPLY", "PEAK"),
-            Charge("Energy, off-peak", "off_peak", "0.09860", "USAGE", "SUPPLY", "OFF_PEAK"),
-            Charge("Distribution", "usage", "0.03175", "USAGE", "DELIVERY"),
-            Charge("Demand", "demand", "9.85000", "DEMAND", "DELIVERY"),
+            TariffCharge("Customer charge", "month", "38.50", "FIXED", "DELIVERY"),
+            TariffCharge("Energy, peak", "peak", "0.17420", "USAGE", "SUPPLY", "PEAK"),
+            TariffCharge("Energy, off-peak", "off_peak", "0.09860", "USAGE", "SUPPLY", "OFF_PEAK"),
+            TariffCharge("Distribution", "usage", "0.03175", "USAGE", "DELIVERY"),
+            TariffCharge("Demand", "demand", "9.85000", "DEMAND", "DELIVERY"),
         ),
     ),
     "GAS": Tariff(
@@ -65,9 +65,9 @@ TARIFFS = {
         "29.3",
         _GAS_SEASON,
         (
-            Charge("Customer charge", "month", "24.00", "FIXED", "DELIVERY"),
-            Charge("Gas supply", "usage", "0.84100", "USAGE", "SUPPLY"),
-            Charge("Gas distribution", "usage", "0.41200", "USAGE", "DELIVERY"),
+            TariffCharge("Customer charge", "month", "24.00", "FIXED", "DELIVERY"),
+            TariffCharge("Gas supply", "usage", "0.84100", "USAGE", "SUPPLY"),
+            TariffCharge("Gas distribution", "usage", "0.41200", "USAGE", "DELIVERY"),
         ),
     ),
     "WATER": Tariff(
@@ -80,10 +80,10 @@ TARIFFS = {
         "2.83",
         (0.86, 0.85, 0.88, 0.95, 1.08, 1.22, 1.34, 1.33, 1.15, 0.98, 0.88, 0.86),
         (
-            Charge("Service charge, 1.5 in meter", "month", "31.20", "FIXED"),
-            Charge("Water, first tier", "tier_one", "4.18000"),
-            Charge("Water, second tier", "tier_two", "5.46000"),
-            Charge("Sewer", "usage", "3.27000"),
+            TariffCharge("Service charge, 1.5 in meter", "month", "31.20", "FIXED"),
+            TariffCharge("Water, first tier", "tier_one", "4.18000"),
+            TariffCharge("Water, second tier", "tier_two", "5.46000"),
+            TariffCharge("Sewer", "usage", "3.27000"),
         ),
     ),
     "SOLAR": Tariff(
@@ -96,9 +96,9 @@ TARIFFS = {
         "1",
         _SUN_SEASON,
         (
-            Charge("Solar energy generated", "usage", "0.08900", "USAGE", "SUPPLY"),
-            Charge("Monitoring and upkeep", "month", "19.00", "FIXED"),
-            Charge("Net metering export credit", "export", "-0.05400", "CREDIT"),
+            TariffCharge("Solar energy generated", "usage", "0.08900", "USAGE", "SUPPLY"),
+            TariffCharge("Monitoring and upkeep", "month", "19.00", "FIXED"),
+            TariffCharge("Net metering export credit", "export", "-0.05400", "CREDIT"),
         ),
     ),
     "FUEL": Tariff(
@@ -111,16 +111,16 @@ TARIFFS = {
         "3.785",
         (1.75, 1.65, 1.35, 0.9, 0.55, 0.38, 0.32, 0.33, 0.5, 0.85, 1.3, 1.7),
         (
-            Charge("Diesel fuel delivered", "usage", "3.64000", "USAGE", "SUPPLY"),
-            Charge("Delivery fee", "month", "45.00", "FIXED"),
-            Charge("Environmental fee", "usage", "0.03500", "USAGE"),
+            TariffCharge("Diesel fuel delivered", "usage", "3.64000", "USAGE", "SUPPLY"),
+            TariffCharge("Delivery fee", "month", "45.00", "FIXED"),
+            TariffCharge("Environmental fee", "usage", "0.03500", "USAGE"),
         ),
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class CountryMarket:
     """What a country changes: money, tax, units and the half of the year that is warm."""
 
     currency: str
@@ -186,11 +186,11 @@ _COUNTRIES = {  # code: (currency, tax on the bill, its percentage); any other t
 _SOUTHERN = frozenset({"AR", "AU", "BO", "BR", "BW", "CL", "MZ", "NA", "NZ", "PE", "PY", "UY", "ZA", "ZM", "ZW"})
 
 
-def market(country: str) -> Market:
+def market(country: str) -> CountryMarket:
     """Return the market of a two-letter country code; a code without a row of its own is billed in US dollars."""
     currency, tax_name, percent = _COUNTRIES.get(country.upper(), _COUNTRIES[""])
     level, places = _CURRENCIES[currency]
     rate = Decimal(percent) / 100
-    return Market(
+    return CountryMarket(
         currency, places, Decimal(level), tax_name, rate, metric=country != "US", southern=country in _SOUTHERN
     )

@@ -12,19 +12,19 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.sandbox.dashboard.views import bill_board, companies_board, company_board, connection_board
-from service.sandbox.hosted.flows import Flows, Opening
+from service.sandbox.hosted.flows import FlowEntry, HostedFlows
 from service.sandbox.hosted.pages import read_form
-from service.sandbox.hosted.wizard import Wizard
+from service.sandbox.hosted.wizard import ConnectionWizard
 from service.sandbox.wire.errors import Invalid, Missing
-from service.sandbox.wire.html import ErrorView, Frame, View, page
-from service.sandbox.world.world import World
+from service.sandbox.wire.html import SandboxErrorView, SandboxFrame, SandboxView, page
+from service.sandbox.world.world import SandboxWorld
 
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-def routes(world: World, token: Callable[[], str] = secrets.token_urlsafe) -> list[BaseRoute]:
+def routes(world: SandboxWorld, token: Callable[[], str] = secrets.token_urlsafe) -> list[BaseRoute]:
     """Return the platform users' routes; the style sheet comes with those of `pages`."""
-    board = Dashboard(world, Wizard(world, Flows(world.real_clock, token)))
+    board = Dashboard(world, ConnectionWizard(world, HostedFlows(world.clock.real, token)))
     return [
         Route("/", board.home),
         Route("/dashboard", board.companies),
@@ -40,7 +40,7 @@ def routes(world: World, token: Callable[[], str] = secrets.token_urlsafe) -> li
 class Dashboard:
     """One method per page."""
 
-    def __init__(self, world: World, wizard: Wizard) -> None:
+    def __init__(self, world: SandboxWorld, wizard: ConnectionWizard) -> None:
         self._world = world
         self._wizard = wizard
 
@@ -56,7 +56,7 @@ class Dashboard:
         """Make a company and go to it."""
         entered = await _entered(request)
         try:
-            made = self._world.create_company({"name": entered.get("name", "")})
+            made = self._world.companies.create({"name": entered.get("name", "")})
         except Invalid:
             errors = {"name": "Enter a name of up to 200 characters."}
             return _page(companies_board(self._world, errors, entered.get("name", "")), 422)
@@ -64,14 +64,14 @@ class Dashboard:
 
     async def company(self, request: Request) -> Response:
         """One company."""
-        return _page(company_board(self._world, self._world.company(request.path_params["company"]), {}, {}))
+        return _page(company_board(self._world, self._world.companies.get(request.path_params["company"]), {}, {}))
 
     async def add_site(self, request: Request) -> Response:
         """Make a site and show its company again."""
-        company = self._world.company(request.path_params["company"])
+        company = self._world.companies.get(request.path_params["company"])
         entered = await _entered(request)
         try:
-            self._world.create_site(company.id, {name: entered.get(name, "") for name in ("name", "address")})
+            self._world.companies.create_site(company.id, {name: entered.get(name, "") for name in ("name", "address")})
         except Invalid as wrong:
             texts = {"name": "Enter a name of up to 255 characters.", "address": "Enter at most 255 characters."}
             errors = {name: texts[name] for name in wrong.errors}
@@ -80,8 +80,8 @@ class Dashboard:
 
     async def connect(self, request: Request) -> Response:
         """The wizard: the same steps as on the hosted pages."""
-        company = self._world.company(request.path_params["company"])
-        opening = Opening(f"dashboard/{company.id}", company.id, "dashboard")
+        company = self._world.companies.get(request.path_params["company"])
+        opening = FlowEntry(f"dashboard/{company.id}", company.id, "dashboard")
         if request.method == "POST":
             outcome = self._wizard.take(opening, request.url.path, read_form(await request.form()))
         else:
@@ -90,14 +90,14 @@ class Dashboard:
 
     async def connection(self, request: Request) -> Response:
         """One connection with its bills."""
-        connection = self._world.connection(request.path_params["connection"])
+        connection = self._world.connections.get(request.path_params["connection"])
         asked = request.query_params.get("page", "1")
         number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 9 else 1
         return _page(connection_board(self._world, connection, max(1, number)))
 
     async def bill(self, request: Request) -> Response:
         """One bill in figures."""
-        connection = self._world.connection(request.path_params["connection"])
+        connection = self._world.connections.get(request.path_params["connection"])
         return _page(bill_board(self._world, connection, request.path_params["bill"]))
 
 
@@ -107,12 +107,16 @@ def _guarded(answer: Answer) -> Answer:
     async def guarded(request: Request) -> Response:
         if request.method == "POST" and not _is_own(request):
             text = "This form was sent from another site's page."
-            return _page(ErrorView(Frame("Refused"), text, "Open the dashboard itself and try again."), 403)
+            return _page(
+                SandboxErrorView(SandboxFrame("Refused"), text, "Open the dashboard itself and try again."), 403
+            )
         try:
             return await answer(request)
         except Missing:
             text = "It may have been removed, or the address is incomplete."
-            return _page(ErrorView(Frame("Nothing here"), text, "The dashboard lists what there is."), 404)
+            return _page(
+                SandboxErrorView(SandboxFrame("Nothing here"), text, "The dashboard lists what there is."), 404
+            )
 
     return guarded
 
@@ -133,5 +137,5 @@ async def _entered(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in read_form(await request.form()).items() if values}
 
 
-def _page(view: View, status: int = 200) -> Response:
+def _page(view: SandboxView, status: int = 200) -> Response:
     return page(view, status, frameable=False)

@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 from service.sandbox.bills.pdf import money_text
 from service.sandbox.wire.enums import CONNECTED, PENDING
 from service.sandbox.wire.errors import Missing
-from service.sandbox.wire.html import Frame
+from service.sandbox.wire.html import SandboxFrame
 from service.sandbox.wire.times import naive_time
-from service.sandbox.world.companies import Company
-from service.sandbox.world.connections import PASSWORD, USERNAME, Connection
-from service.sandbox.world.world import World
+from service.sandbox.world.records import SandboxCompany, SandboxConnection
+from service.sandbox.world.sample_utility import PASSWORD, USERNAME
+from service.sandbox.world.world import SandboxWorld
 
 BILLS_A_PAGE = 50
-_DOORS = {"api": "API", "link": "magic link", "invitation": "invitation", "dashboard": "dashboard"}
+CHANNEL_NAMES = {"api": "API", "link": "magic link", "invitation": "invitation", "dashboard": "dashboard"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ConnectionRow:
     tone: str
     site_names: tuple[str, ...]
     made: str
-    door: str
+    channel: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class CompaniesBoard:
     """Everything there is, and a form for one more."""
 
     template: ClassVar[str] = "sandbox/companies.html"
-    frame: Frame
+    frame: SandboxFrame
     companies: tuple[CompanyRow, ...]
     name: str
     crumbs: tuple[Crumb, ...] = ()
@@ -99,7 +99,7 @@ class CompanyBoard:
     """One company: its connections, its sites, and a form for one more site."""
 
     template: ClassVar[str] = "sandbox/company.html"
-    frame: Frame
+    frame: SandboxFrame
     crumbs: tuple[Crumb, ...]
     id: str
     connections: tuple[ConnectionRow, ...]
@@ -115,7 +115,7 @@ class ConnectionBoard:
     """One connection with a page of its bills."""
 
     template: ClassVar[str] = "sandbox/connection.html"
-    frame: Frame
+    frame: SandboxFrame
     crumbs: tuple[Crumb, ...]
     connection: ConnectionRow
     url: str
@@ -137,7 +137,7 @@ class BillBoard:
     """One bill: what its audit trail shows."""
 
     template: ClassVar[str] = "sandbox/bill.html"
-    frame: Frame
+    frame: SandboxFrame
     crumbs: tuple[Crumb, ...]
     utility: str
     site: str
@@ -155,23 +155,31 @@ class BillBoard:
 HOME = Crumb("Companies", "/dashboard")
 
 
-def companies_board(world: World, errors: dict[str, str], name: str) -> CompaniesBoard:
+def companies_board(world: SandboxWorld, errors: dict[str, str], name: str) -> CompaniesBoard:
     """List the companies; `name` is what was entered and refused."""
     rows = (
         CompanyRow(
-            each.id, each.name, each.external_id, len(world.sites_of(each.id)), len(world.connections_of(each.id))
+            each.id,
+            each.name,
+            each.external_id,
+            len(world.companies.sites_of(each.id)),
+            len(world.connections.of(each.id)),
         )
-        for each in world.companies()
+        for each in world.companies
     )
-    return CompaniesBoard(Frame("Companies", errors=errors), tuple(rows), name)
+    return CompaniesBoard(SandboxFrame("Companies", errors=errors), tuple(rows), name)
 
 
-def company_board(world: World, company: Company, errors: dict[str, str], entered: dict[str, str]) -> CompanyBoard:
+def company_board(
+    world: SandboxWorld, company: SandboxCompany, errors: dict[str, str], entered: dict[str, str]
+) -> CompanyBoard:
     """Show a company; `entered` is a refused site."""
-    sites = (SiteRow(each.name, each.address, each.values["externalId"]) for each in world.sites_of(company.id))
-    rows = (_connection_row(world, each) for each in reversed(world.connections_of(company.id)))
+    sites = (
+        SiteRow(each.name, each.address, each.values["externalId"]) for each in world.companies.sites_of(company.id)
+    )
+    rows = (_connection_row(world, each) for each in reversed(world.connections.of(company.id)))
     return CompanyBoard(
-        frame=Frame(company.name, errors=errors),
+        frame=SandboxFrame(company.name, errors=errors),
         crumbs=(HOME,),
         id=company.id,
         connections=tuple(rows),
@@ -181,15 +189,15 @@ def company_board(world: World, company: Company, errors: dict[str, str], entere
     )
 
 
-def connection_board(world: World, connection: Connection, number: int) -> ConnectionBoard:
+def connection_board(world: SandboxWorld, connection: SandboxConnection, number: int) -> ConnectionBoard:
     """Show a connection and the page of that number of its bills, or the last one."""
-    company = world.company(connection.company_id)
-    documents = world.documents_of(connection)
+    company = world.companies.get(connection.company_id)
+    documents = world.data.documents_of(connection)
     pages = max(1, -(-len(documents) // BILLS_A_PAGE))
     number = min(number, pages)
     shown = documents[(number - 1) * BILLS_A_PAGE : number * BILLS_A_PAGE]
     return ConnectionBoard(
-        frame=Frame(connection.provider_name),
+        frame=SandboxFrame(connection.provider_name),
         crumbs=(HOME, Crumb(company.name, f"/dashboard/companies/{company.id}")),
         connection=_connection_row(world, connection),
         url=connection.url,
@@ -202,19 +210,19 @@ def connection_board(world: World, connection: Connection, number: int) -> Conne
         total=len(documents),
         number=number,
         pages=pages,
-        is_coming=connection.collecting_since_at is not None and not world.has_data(connection),
+        is_coming=connection.collecting_since_at is not None and not world.data.has_data(connection),
         delay=f"{world.settings.data_delay_seconds:g}",
     )
 
 
-def bill_board(world: World, connection: Connection, document_id: str) -> BillBoard:
+def bill_board(world: SandboxWorld, connection: SandboxConnection, document_id: str) -> BillBoard:
     """Show one bill; raises `Missing`."""
-    found = next((one for one in world.documents_of(connection) if one["id"] == document_id), None)
+    found = next((one for one in world.data.documents_of(connection) if one["id"] == document_id), None)
     if found is None:
         raise Missing
-    company, row = world.company(connection.company_id), _bill_row(found)
+    company, row = world.companies.get(connection.company_id), _bill_row(found)
     return BillBoard(
-        frame=Frame(f"{row.kind} bill, {row.month}"),
+        frame=SandboxFrame(f"{row.kind} bill, {row.month}"),
         crumbs=(
             HOME,
             Crumb(company.name, f"/dashboard/companies/{company.id}"),
@@ -234,16 +242,16 @@ def bill_board(world: World, connection: Connection, document_id: str) -> BillBo
     )
 
 
-def _connection_row(world: World, connection: Connection) -> ConnectionRow:
+def _connection_row(world: SandboxWorld, connection: SandboxConnection) -> ConnectionRow:
     tones = {CONNECTED: "fine", PENDING: ""}
     return ConnectionRow(
         id=connection.id,
         provider_name=connection.provider_name,
         status=connection.status,
         tone=tones.get(connection.status, "poor"),
-        site_names=tuple(world.site(site_id).name for site_id in connection.sites),
+        site_names=tuple(world.companies.site(site_id).name for site_id in connection.sites),
         made=naive_time(connection.created_at)[:16].replace("T", " ") + " UTC",
-        door=_DOORS[connection.door],
+        channel=CHANNEL_NAMES[connection.channel],
     )
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.sandbox.world.accounts import Door
+from service.sandbox.world.records import Channel
 
 LASTS_SECONDS = 3600.0
 AT_MOST = 10_000
 
 
 @dataclass(frozen=True)
-class Opening:
+class FlowEntry:
     """Which hand-off a flow goes through, and what it brings along. `key` is unique to the hand-off.
 
     `prefill` has the wire names of a connection: url, country, sites, initialDatasourceTypes and so on.
@@ -22,7 +22,7 @@ class Opening:
 
     key: str
     company_id: str
-    door: Door
+    channel: Channel
     invitation_id: str | None = None
     token: str = ""
     connection_id: str | None = None
@@ -33,7 +33,7 @@ class Opening:
 
 
 @dataclass(slots=True)
-class Flow:
+class HostedFlow:
     """One person's way through the steps."""
 
     id: str
@@ -53,12 +53,12 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class FlowRequest:
     """One request of a flow: through which hand-off, to which address, with what was entered."""
 
-    opening: Opening
+    opening: FlowEntry
     action: str
-    flow: Flow
+    flow: HostedFlow
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def entered(self, name: str) -> str:
@@ -71,21 +71,21 @@ class Visit:
         return self.opening.connection_id is not None
 
 
-class Flows:
+class HostedFlows:
     """All flows on their way."""
 
     def __init__(self, clock: Callable[[], float], token: Callable[[], str]) -> None:
         self._clock = clock
         self._token = token
-        self._flows: dict[str, Flow] = {}
+        self._flows: dict[str, HostedFlow] = {}
 
-    def draft(self, opening: Opening) -> Flow:
+    def draft(self, opening: FlowEntry) -> HostedFlow:
         """Return a flow that is not kept yet: what a page shows before its first post."""
         url, country = opening.prefill.get("url") or "", opening.prefill.get("country") or "US"
         expires_at = self._clock() + LASTS_SECONDS
-        return Flow("", opening.key, expires_at, url, country, bool(url), connection_id=opening.connection_id)
+        return HostedFlow("", opening.key, expires_at, url, country, bool(url), connection_id=opening.connection_id)
 
-    def keep(self, flow: Flow) -> None:
+    def keep(self, flow: HostedFlow) -> None:
         """Remember it under a new id, and forget those that are over or too many."""
         flow.id = self._token()
         self._flows = {key: each for key, each in self._flows.items() if each.expires_at > self._clock()}
@@ -93,7 +93,7 @@ class Flows:
             del self._flows[next(iter(self._flows))]
         self._flows[flow.id] = flow
 
-    def find(self, flow_id: str, opening: Opening) -> Flow | None:
+    def find(self, flow_id: str, opening: FlowEntry) -> HostedFlow | None:
         """Return the flow, if it goes through that very hand-off and is not over."""
         flow = self._flows.get(flow_id)
         if flow is None or flow.key != opening.key or flow.expires_at <= self._clock():

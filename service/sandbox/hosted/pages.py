@@ -16,17 +16,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from service.sandbox.hosted.flows import Flows, Opening
-from service.sandbox.hosted.wizard import Form, Outcome, Wizard
+from service.sandbox.hosted.flows import FlowEntry, HostedFlows
+from service.sandbox.hosted.wizard import ConnectionWizard, Form, WizardOutcome
 from service.sandbox.wire import fields
-from service.sandbox.wire.errors import ClosedLink, Closing, Missing
-from service.sandbox.wire.html import ASSETS, ErrorView, Frame, page
-from service.sandbox.world.handoffs import CLOSED as CLOSED_BY
-from service.sandbox.world.invitations import Invitation
-from service.sandbox.world.links import MagicLink
-from service.sandbox.world.world import World
+from service.sandbox.wire.errors import ClosedLink, ClosedReason, Missing
+from service.sandbox.wire.html import ASSETS, SandboxErrorView, SandboxFrame, page
+from service.sandbox.world.invitations import CLOSED as CLOSED_BY
+from service.sandbox.world.records import SandboxInvitation, SandboxMagicLink
+from service.sandbox.world.world import SandboxWorld
 
-CLOSED: dict[Closing, tuple[str, str]] = {
+CLOSED: dict[ClosedReason, tuple[str, str]] = {
     "expired": ("This link has expired", "Links stop working after a while, so that an old e-mail opens nothing."),
     "revoked": ("This link was withdrawn", "Whoever sent it has ended it."),
     "fulfilled": ("This link was already used", "It was good for a limited number of uses, and they are spent."),
@@ -34,9 +33,9 @@ CLOSED: dict[Closing, tuple[str, str]] = {
 ASK = "Ask the person or the app that sent you here for a new link."
 
 
-def routes(world: World, token: Callable[[], str] = secrets.token_urlsafe) -> list[BaseRoute]:
+def routes(world: SandboxWorld, token: Callable[[], str] = secrets.token_urlsafe) -> list[BaseRoute]:
     """Return the end users' routes, the pages' style sheet included."""
-    pages = Pages(world, Wizard(world, Flows(world.real_clock, token)))
+    pages = HostedPages(world, ConnectionWizard(world, HostedFlows(world.clock.real, token)))
     both = ["GET", "POST"]
     return [
         Route("/p/connect/{company}/workflow/{secret}", pages.edit_link, methods=both),
@@ -48,22 +47,22 @@ def routes(world: World, token: Callable[[], str] = secrets.token_urlsafe) -> li
     ]
 
 
-class Pages:
+class HostedPages:
     """One method per address; what they share is the walk through the wizard."""
 
-    def __init__(self, world: World, wizard: Wizard) -> None:
+    def __init__(self, world: SandboxWorld, wizard: ConnectionWizard) -> None:
         self._world = world
         self._wizard = wizard
 
     async def magic_link(self, request: Request) -> Response:
         """A link for a new connection."""
         path = request.path_params
-        return await self._visit(request, lambda _: self._link(path, self._world.find_magic_link))
+        return await self._visit(request, lambda _: self._link(path, self._world.links.find))
 
     async def edit_link(self, request: Request) -> Response:
         """A link for changing a connection, which keeps its id."""
         path = request.path_params
-        return await self._visit(request, lambda _: self._link(path, self._world.find_edit_link))
+        return await self._visit(request, lambda _: self._link(path, self._world.links.find_edit))
 
     async def invitation(self, request: Request) -> Response:
         """An invitation to make a connection, or to sign in again to one."""
@@ -74,12 +73,12 @@ class Pages:
         """Send an older address on to the newer one. Reference: cookbooks/magic-link-integration."""
         known = (request.path_params["company"], request.path_params["secret"])
         try:
-            company = self._world.company(known[0])
+            company = self._world.companies.get(known[0])
         except Missing:
             return RedirectResponse(f"/p/connect/{known[0]}/{known[1]}", 302)
         return RedirectResponse(f"/p/connect/{company.public_id}/{known[1]}", 302)
 
-    async def _visit(self, request: Request, open_door: Callable[[Form | None], Opening]) -> Response:
+    async def _visit(self, request: Request, open_door: Callable[[Form | None], FlowEntry]) -> Response:
         form = read_form(await request.form()) if request.method == "POST" else None
         try:
             opening = self._with_return(request, open_door(form))
@@ -93,9 +92,9 @@ class Pages:
             return _dead_end(*CLOSED[closed.reason], 410)
         return self._answer(request, opening, outcome)
 
-    def _link(self, path: dict[str, str], find: Callable[[str, str], MagicLink]) -> Opening:
+    def _link(self, path: dict[str, str], find: Callable[[str, str], SandboxMagicLink]) -> FlowEntry:
         link = find(path["company"], path["secret"])
-        return Opening(
+        return FlowEntry(
             f"link/{link.id}",
             link.company_id,
             "link",
@@ -105,23 +104,23 @@ class Pages:
             state=link.state,
         )
 
-    def _invitation(self, token: str, form: Form | None) -> Opening:
-        invitation = self._world.find_invitation(token) if form is None else self._world.peek_invitation(token)
+    def _invitation(self, token: str, form: Form | None) -> FlowEntry:
+        invitation = self._world.invitations.open(token) if form is None else self._world.invitations.by_token(token)
         opening = _opening(invitation)
         if form is not None:
             self._require_open(invitation, opening, form)
         return opening
 
-    def _require_open(self, invitation: Invitation, opening: Opening, form: Form) -> None:
+    def _require_open(self, invitation: SandboxInvitation, opening: FlowEntry, form: Form) -> None:
         """Let a flow finish what it began: the use that fulfilled the invitation may be its own."""
-        status = self._world.invitation_status(invitation)
+        status = self._world.invitations.status(invitation)
         flow = self._wizard.flow_of(opening, form)
         if flow and (flow.submitted or (status == "FULFILLED" and flow.connection_id in invitation.created)):
             return
         if status != "ACTIVE":
             raise ClosedLink(CLOSED_BY[status])
 
-    def _with_return(self, request: Request, opening: Opening) -> Opening:
+    def _with_return(self, request: Request, opening: FlowEntry) -> FlowEntry:
         """Take `redirect_uri` and `state` from the address too, where that addition of the sandbox is switched on."""
         if not self._world.settings.redirects:
             return replace(opening, redirect_uri=None)
@@ -131,11 +130,11 @@ class Pages:
         except ValueError:
             return opening
 
-    def _answer(self, request: Request, opening: Opening, outcome: Outcome) -> Response:
+    def _answer(self, request: Request, opening: FlowEntry, outcome: WizardOutcome) -> Response:
         if outcome.connection_id and opening.redirect_uri:
             return RedirectResponse(_return_url(opening, outcome.connection_id), 303)
         troubles = self._world.troubles
-        use = troubles.strike if request.method == "GET" else troubles.look
+        use = troubles.use if request.method == "GET" else troubles.active
         refused = use("framing_refused", opening.company_id) is not None
         return page(
             outcome.view,
@@ -156,13 +155,13 @@ def action_of(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
-def _opening(invitation: Invitation) -> Opening:
+def _opening(invitation: SandboxInvitation) -> FlowEntry:
     renamed = {
         "initialSites": "sites",
         "utilityTypes": "initialDatasourceTypes",
         "connectionOwnerEmail": "workflowOwnerEmail",
     }
-    return Opening(
+    return FlowEntry(
         f"invitation/{invitation.id}",
         invitation.company_id,
         "invitation",
@@ -177,7 +176,7 @@ def _opening(invitation: Invitation) -> Opening:
 
 
 def _dead_end(title: str, text: str, status: int) -> Response:
-    return page(ErrorView(Frame(title), text, ASK), status, frameable=True)
+    return page(SandboxErrorView(SandboxFrame(title), text, ASK), status, frameable=True)
 
 
 def _targets(redirect_uri: str | None) -> tuple[str, ...]:
@@ -187,7 +186,7 @@ def _targets(redirect_uri: str | None) -> tuple[str, ...]:
     return (f"{parts.scheme}://{parts.netloc}",) if safe else ()
 
 
-def _return_url(opening: Opening, connection_id: str) -> str:
+def _return_url(opening: FlowEntry, connection_id: str) -> str:
     parts = urlsplit(opening.redirect_uri or "")
     added = {"state": opening.state, "connectionId": connection_id}
     query = [*parse_qsl(parts.query, keep_blank_values=True), *((k, v) for k, v in added.items() if v is not None)]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from service.sandbox.wire.html import Frame, Mark
-from service.sandbox.world.connections import PASSWORD, PROVIDER_NAME, PROVIDER_URL, USERNAME
+from service.sandbox.wire.html import ProgressMark, SandboxFrame
+from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_NAME, PROVIDER_URL, USERNAME
 
 TITLES = {
     "email": "Confirm your e-mail address",
@@ -26,7 +26,7 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class Provider:
+class ListedProvider:
     """A utility of the short list."""
 
     name: str
@@ -35,8 +35,8 @@ class Provider:
 
 
 PROVIDERS = (
-    Provider(PROVIDER_NAME, PROVIDER_URL, "Sample bills within seconds"),
-    Provider("Silent Valley Electric", "https://silent-valley.example", "Cannot be reached"),
+    ListedProvider(PROVIDER_NAME, PROVIDER_URL, "Sample bills within seconds"),
+    ListedProvider("Silent Valley Electric", "https://silent-valley.example", "Cannot be reached"),
 )
 COUNTRIES = {
     "US": "United States",
@@ -59,7 +59,7 @@ COUNTRIES = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class CheckBox:
     """One box to tick."""
 
     value: str
@@ -69,32 +69,32 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class ProviderView:
+class ProviderStep:
     """Step `provider`."""
 
     template: ClassVar[str] = "sandbox/provider.html"
-    frame: Frame
+    frame: SandboxFrame
     url: str
     country: str
-    providers: tuple[Provider, ...] = PROVIDERS
+    providers: tuple[ListedProvider, ...] = PROVIDERS
     countries: Mapping[str, str] = field(default_factory=lambda: COUNTRIES)
 
 
 @dataclass(frozen=True)
-class EmailView:
+class EmailStep:
     """Step `email`, of invitations that are for certain people only."""
 
     template: ClassVar[str] = "sandbox/email.html"
-    frame: Frame
+    frame: SandboxFrame
     email: str
 
 
 @dataclass(frozen=True)
-class CredentialsView:
+class CredentialsStep:
     """Step `credentials`; there is no field for a password, so that none can be echoed."""
 
     template: ClassVar[str] = "sandbox/credentials.html"
-    frame: Frame
+    frame: SandboxFrame
     provider_name: str
     url: str
     country: str
@@ -107,33 +107,33 @@ class CredentialsView:
 
 
 @dataclass(frozen=True)
-class MfaView:
+class MfaStep:
     """Step `mfa`."""
 
     template: ClassVar[str] = "sandbox/mfa.html"
-    frame: Frame
+    frame: SandboxFrame
     provider_name: str
 
 
 @dataclass(frozen=True)
-class SettingsView:
+class SettingsStep:
     """Step `settings`."""
 
     template: ClassVar[str] = "sandbox/settings.html"
-    frame: Frame
-    sites: tuple[Choice, ...]
-    types: tuple[Choice, ...]
+    frame: SandboxFrame
+    sites: tuple[CheckBox, ...]
+    types: tuple[CheckBox, ...]
     start_date: str
     owner_email: str
     editing: bool
 
 
 @dataclass(frozen=True)
-class DoneView:
+class DoneStep:
     """Step `done`: nothing leaves the page. Only the dashboard has somewhere to go `onward` to."""
 
     template: ClassVar[str] = "sandbox/done.html"
-    frame: Frame
+    frame: SandboxFrame
     provider_name: str
     site_names: tuple[str, ...]
     status: str
@@ -143,14 +143,14 @@ class DoneView:
     onward: str
 
 
-Step = ProviderView | EmailView | CredentialsView | MfaView | SettingsView | DoneView
+Step = ProviderStep | EmailStep | CredentialsStep | MfaStep | SettingsStep | DoneStep
 
 
-def marks(names: tuple[str, ...], current: str) -> tuple[Mark, ...]:
+def marks(names: tuple[str, ...], current: str) -> tuple[ProgressMark, ...]:
     """Return the progress list of a flow that has these steps."""
     place = names.index(current)
     states = ("past" if index < place else "now" if index == place else "next" for index in range(len(names)))
-    return tuple(Mark(NAMES[name], state) for name, state in zip(names, states, strict=True))
+    return tuple(ProgressMark(NAMES[name], state) for name, state in zip(names, states, strict=True))
 
 
 def resolve_provider(words: str) -> str:

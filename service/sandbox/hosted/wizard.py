@@ -8,23 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.sandbox.hosted.flows import Flow, Flows, Opening, Visit
+from service.sandbox.hosted.flows import FlowEntry, FlowRequest, HostedFlow, HostedFlows
 from service.sandbox.hosted.step_views import Errors, view_of
 from service.sandbox.hosted.steps import Step, resolve_provider
 from service.sandbox.wire import fields
 from service.sandbox.wire.enums import MFA_TOKEN_EXPIRED, is_wrong_password
 from service.sandbox.wire.errors import EmailNotVerified, Invalid
-from service.sandbox.world.connections import (
-    MFA_CODE,
-    PASSWORD,
-    SITES_MOST,
-    USERNAME,
-    Connection,
-    is_sandbox_url,
-    read_edit,
-    read_submission,
-)
-from service.sandbox.world.world import Via, World
+from service.sandbox.world.invitations import Via
+from service.sandbox.world.records import SandboxConnection
+from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, SITES_MOST, USERNAME, is_sandbox_url
+from service.sandbox.world.submission import read_edit, read_submission
+from service.sandbox.world.world import SandboxWorld
 
 Form = Mapping[str, Sequence[str]]
 ORDER = ("email", "provider", "credentials", "mfa", "settings", "done")
@@ -41,7 +35,7 @@ _TEXTS = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class WizardOutcome:
     """The page to show, its status, and once the flow is done the connection that it made or changed."""
 
     view: Step
@@ -49,13 +43,13 @@ class Outcome:
     connection_id: str | None = None
 
 
-class Wizard:
+class ConnectionWizard:
     """Leads people through the steps."""
 
-    def __init__(self, world: World, flows: Flows) -> None:
+    def __init__(self, world: SandboxWorld, flows: HostedFlows) -> None:
         self._world = world
         self._flows = flows
-        self._takers: dict[str, Callable[[Visit], Errors]] = {
+        self._takers: dict[str, Callable[[FlowRequest], Errors]] = {
             "email": self._take_email,
             "provider": self._take_provider,
             "change": self._take_change,
@@ -65,22 +59,22 @@ class Wizard:
             "settings": self._take_settings,
         }
 
-    def show(self, opening: Opening, action: str) -> Outcome:
+    def show(self, opening: FlowEntry, action: str) -> WizardOutcome:
         """Return the first page; nothing is remembered yet."""
-        return self._page(Visit(opening, action, self._arrive(opening)), {})
+        return self._page(FlowRequest(opening, action, self._arrive(opening)), {})
 
-    def flow_of(self, opening: Opening, form: Form) -> Flow | None:
+    def flow_of(self, opening: FlowEntry, form: Form) -> HostedFlow | None:
         """Return the flow that a form belongs to, so that a page can tell its own use of a link from another's."""
         return self._flows.find(next(iter(form.get("flow", ())), ""), opening)
 
-    def take(self, opening: Opening, action: str, form: Form) -> Outcome:
+    def take(self, opening: FlowEntry, action: str, form: Form) -> WizardOutcome:
         """Do what a form asks for and return the next page.
 
         A form of a step that is not yet due does nothing, nor does one of a finished flow: posted twice is posted once.
         Raises `ClosedLink` or `Missing` when the hand-off ended meanwhile.
         """
         flow = self.flow_of(opening, form)
-        visit = Visit(opening, action, flow or self._arrive(opening), form)
+        visit = FlowRequest(opening, action, flow or self._arrive(opening), form)
         if flow is None:
             self._flows.keep(visit.flow)
         step, due = visit.entered("step"), self._due(visit)
@@ -91,25 +85,25 @@ class Wizard:
         errors = self._takers[step](visit)
         return self._page(visit, errors, step if errors else None)
 
-    def _page(self, visit: Visit, errors: Errors, step: str | None = None) -> Outcome:
+    def _page(self, visit: FlowRequest, errors: Errors, step: str | None = None) -> WizardOutcome:
         due = self._due(visit)
         if step in ORDER and RANKS[step] < RANKS[due]:
             due = step
         status = 422 if set(errors) - {"form"} else 200
         made = visit.flow.connection_id if due == "done" else None
-        return Outcome(view_of(self._world, visit, due, errors), status, made)
+        return WizardOutcome(view_of(self._world, visit, due, errors), status, made)
 
-    def _arrive(self, opening: Opening) -> Flow:
+    def _arrive(self, opening: FlowEntry) -> HostedFlow:
         flow = self._flows.draft(opening)
         if opening.connection_id:
-            before = self._world.connection(opening.connection_id)
+            before = self._world.connections.get(opening.connection_id)
             flow.url, flow.country, flow.username = before.url, before.country, before.username
             flow.is_chosen = True
             # Reference: platform/data-input/reconnecting: after an MFA error comes the code, not the password screen.
             flow.signed_in = flow.wants_code = before.status == MFA_TOKEN_EXPIRED
         return flow
 
-    def _due(self, visit: Visit) -> str:
+    def _due(self, visit: FlowRequest) -> str:
         flow = visit.flow
         steps = (
             ("email", visit.opening.needs_email and flow.proof is None),
@@ -120,14 +114,14 @@ class Wizard:
         )
         return next((name for name, is_due in steps if is_due), "settings")
 
-    def _take_email(self, visit: Visit) -> Errors:
+    def _take_email(self, visit: FlowRequest) -> Errors:
         try:
-            visit.flow.proof = self._world.verify_email(visit.opening.token, visit.entered("email"))
+            visit.flow.proof = self._world.invitations.verify_email(visit.opening.token, visit.entered("email"))
         except EmailNotVerified:
             return {"email": "This invitation is not for that address. Enter the address that it was sent to."}
         return {}
 
-    def _take_provider(self, visit: Visit) -> Errors:
+    def _take_provider(self, visit: FlowRequest) -> Errors:
         words = visit.entered("pick") or resolve_provider(visit.entered("url"))
         url = _checked(fields.web_url, words)
         country = _checked(fields.country, visit.entered("country").strip())
@@ -140,16 +134,16 @@ class Wizard:
             visit.flow.is_chosen, visit.flow.signed_in = True, False
         return {name: text for name, text in errors.items() if text}
 
-    def _take_change(self, visit: Visit) -> Errors:
+    def _take_change(self, visit: FlowRequest) -> Errors:
         visit.flow.is_chosen = visit.is_edit
         return {}
 
-    def _take_keep(self, visit: Visit) -> Errors:
+    def _take_keep(self, visit: FlowRequest) -> Errors:
         """Change only sites and types: the credentials that the provider has stay. For a known connection only."""
         visit.flow.signed_in = visit.is_edit
         return {}
 
-    def _take_credentials(self, visit: Visit) -> Errors:
+    def _take_credentials(self, visit: FlowRequest) -> Errors:
         flow = visit.flow
         username = _checked(fields.text(1, 255), visit.entered("username"))
         password = _checked(fields.secret, visit.entered("password"))
@@ -168,13 +162,13 @@ class Wizard:
         flow.code_given = False
         return {}
 
-    def _take_code(self, visit: Visit) -> Errors:
+    def _take_code(self, visit: FlowRequest) -> Errors:
         if not re.fullmatch(r"[0-9]{6}", visit.entered("code").replace(" ", "")):
             return {"code": "Enter the six digits of the code."}
         visit.flow.code_given = True
         return {}
 
-    def _take_settings(self, visit: Visit) -> Errors:
+    def _take_settings(self, visit: FlowRequest) -> Errors:
         body = {
             "sites": list(visit.form.get("sites", ())),
             "initialDatasourceTypes": list(visit.form.get("types", ())),
@@ -189,11 +183,11 @@ class Wizard:
             return dict(_TEXTS.get(name, ("form", text[0])) for name, text in wrong.errors.items())
         return self._settle(visit, made)
 
-    def _settle(self, visit: Visit, made: Connection) -> Errors:
+    def _settle(self, visit: FlowRequest, made: SandboxConnection) -> Errors:
         """Go on by what the connection's status says; it may differ from what the sign-in foretold."""
         flow = visit.flow
         if made.status == MFA_TOKEN_EXPIRED and flow.code_given:
-            made = self._world.answer_mfa(made.id, MFA_CODE, _via(visit))
+            made = self._world.submissions.answer_mfa(made.id, MFA_CODE, _via(visit))
         if is_wrong_password(made.status):
             flow.signed_in = False
             return {"form": REFUSED}
@@ -202,13 +196,13 @@ class Wizard:
             flow.submitted, flow.password = True, ""
         return {}
 
-    def _is_refused(self, visit: Visit) -> bool:
+    def _is_refused(self, visit: FlowRequest) -> bool:
         flow = visit.flow
         if not is_sandbox_url(flow.url):
             return False
         return (flow.username, flow.password) != (USERNAME, PASSWORD) or self._trouble("wrong_password", visit)
 
-    def _record_refusal(self, visit: Visit) -> None:
+    def _record_refusal(self, visit: FlowRequest) -> None:
         """Make the connection, or change it, with the status that tells of the wrong password.
 
         Its sites are chosen later; until then a new one has those of the link, if any.
@@ -217,23 +211,25 @@ class Wizard:
         is_new = visit.flow.connection_id is None
         self._send(visit, {"sites": list(known)[:SITES_MOST]} if is_new else {})
 
-    def _send(self, visit: Visit, body: dict[str, Any]) -> Connection:
+    def _send(self, visit: FlowRequest, body: dict[str, Any]) -> SandboxConnection:
         """Make the flow's connection, or change the one that it has: one flow never makes two."""
         flow, via = visit.flow, _via(visit)
         account = {"url": flow.url, "country": flow.country, "username": flow.username, "password": flow.password}
         if flow.connection_id is None:
-            made = self._world.connect(visit.opening.company_id, read_submission(account | body, sites_later=True), via)
+            made = self._world.submissions.create(
+                visit.opening.company_id, read_submission(account | body, sites_later=True), via
+            )
             flow.connection_id = made.id
             return made
-        before = self._world.connection(flow.connection_id)
-        return self._world.edit_connection(before.id, read_edit(before, account | body), via)
+        before = self._world.connections.get(flow.connection_id)
+        return self._world.submissions.edit(before.id, read_edit(before, account | body), via)
 
-    def _trouble(self, name: str, visit: Visit) -> bool:
-        return self._world.troubles.look(name, visit.opening.company_id) is not None
+    def _trouble(self, name: str, visit: FlowRequest) -> bool:
+        return self._world.troubles.active(name, visit.opening.company_id) is not None
 
 
-def _via(visit: Visit) -> Via:
-    return Via(visit.opening.door, visit.opening.invitation_id, visit.flow.proof)
+def _via(visit: FlowRequest) -> Via:
+    return Via(visit.opening.channel, visit.opening.invitation_id, visit.flow.proof)
 
 
 def _checked(check: fields.Check, value: str) -> str:

@@ -4,7 +4,7 @@ CONNECTED = "CONNECTED"
 PENDING = "PENDING"
 URL_INACCESSIBLE = "URL_INACCESSIBLE"
 MFA_TOKEN_EXPIRED = "MFA_TOKEN_EXPIRED"  # noqa: S105 - a status
-WRONG_PASSWORD_SPELLINGS = ("INCORRECT_PASSWORD", "PASSWORD_INCORRECT")
+WRONG_PASSWORD_STATUSES = ("INCORRECT_PASSWORD", "PASSWORD_INCORRECT")
 STATUSES = (
     PENDING,
     "UNDER_INVESTIGATION",
@@ -26,7 +26,7 @@ SAMPLE_TYPES = ("ELECTRICITY", "GAS", "WATER", "SOLAR", "FUEL")
 
 def is_wrong_password(status: str) -> bool:
     """Both spellings of the provider mean one thing."""
-    return status in WRONG_PASSWORD_SPELLINGS
+    return status in WRONG_PASSWORD_STATUSES
 
 
 def status_detail(status: str) -> str | None:

@@ -1,21 +1,22 @@
-"""What can go wrong in the sandbox's world, before any door has chosen how to say it."""
+"""What can go wrong in the sandbox; each entry point turns it into its own answer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
-Closing = Literal["expired", "revoked", "fulfilled"]
+ClosedReason = Literal["expired", "revoked", "fulfilled"]
+T = TypeVar("T")
 
 
 class SandboxError(Exception):
-    """The root, so that a door can catch all of them at once."""
+    """The root, so that an entry point can catch all of them at once."""
 
 
 class Missing(SandboxError):
-    """No such object, or not below the company that was asked."""
+    """No such object, or not one of the company in the path."""
 
 
 class Invalid(SandboxError):
-    """Refused input: wire field names with their messages, in the style of Django REST framework."""
+    """Refused input: JSON field names with their messages, in the style of Django REST framework."""
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items()))
@@ -25,10 +26,17 @@ class Invalid(SandboxError):
 class ClosedLink(SandboxError):
     """The link or invitation is known and no longer usable; `reason` says why."""
 
-    def __init__(self, reason: Closing) -> None:
+    def __init__(self, reason: ClosedReason) -> None:
         super().__init__(reason)
-        self.reason: Closing = reason
+        self.reason: ClosedReason = reason
 
 
 class EmailNotVerified(SandboxError):
-    """The invitation is for some e-mail addresses only, and none of them has been verified on this page."""
+    """The invitation is for certain e-mail addresses only, and this page has not verified one of them."""
+
+
+def found(value: T | None) -> T:
+    """Return the value itself; raises `Missing` for None."""
+    if value is None:
+        raise Missing
+    return value

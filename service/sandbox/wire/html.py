@@ -17,18 +17,18 @@ TEMPLATES = (SANDBOX.parent / "templates", SANDBOX.parents[1] / "templates")
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 
 
-class View(Protocol):
+class SandboxView(Protocol):
     """A template's typed context: a dataclass whose fields are the names that the template uses."""
 
     template: ClassVar[str]
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def frame(self) -> "Frame": ...
+    def frame(self) -> "SandboxFrame": ...
 
 
 @dataclass(frozen=True)
-class Mark:
+class ProgressMark:
     """One entry of the progress list; `state` is past, now or next."""
 
     name: str
@@ -36,7 +36,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Frame:
+class SandboxFrame:
     """What surrounds every page: its title, and for a step its form's address, flow and errors by field."""
 
     title: str
@@ -44,16 +44,16 @@ class Frame:
     company: str = ""
     action: str = ""
     flow: str = ""
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[ProgressMark, ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class ErrorView:
+class SandboxErrorView:
     """A dead end, said clearly."""
 
     template: ClassVar[str] = "sandbox/error.html"
-    frame: Frame
+    frame: SandboxFrame
     text: str
     advice: str
 
@@ -72,7 +72,7 @@ def environment() -> Environment:
     )
 
 
-def page(view: View, status: int = 200, *, frameable: bool, form_targets: tuple[str, ...] = ()) -> HTMLResponse:
+def page(view: SandboxView, status: int = 200, *, frameable: bool, form_targets: tuple[str, ...] = ()) -> HTMLResponse:
     """Answer with a page; `form_targets` are the origins, besides its own, that its forms may end at."""
     context = {each.name: getattr(view, each.name) for each in fields(view)}
     return HTMLResponse(

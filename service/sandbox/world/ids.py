@@ -1,4 +1,4 @@
-"""Identifiers and secrets: random, or with a seed the same at every run."""
+"""Identifiers and secrets: random, or with a seed the same in every run."""
 
 import hashlib
 import secrets
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from uuid import UUID
 
 
-class Ids:
-    """`serial` must never give the same number twice, also after a restart."""
+class SandboxIds:
+    """Creates identifiers; with a seed, `serial` must never return the same number twice, also after a restart."""
 
     def __init__(self, seed: str | None, serial: Callable[[], int]) -> None:
         self._seed = seed
         self._serial = serial
 
     def uuid(self) -> str:
-        """A new UUID of version 4."""
+        """Return a new UUID of version 4."""
         return str(UUID(bytes=self._bytes()[:16], version=4))
 
     def token(self) -> str:
-        """A new secret of 192 bits, safe in a path."""
+        """Return a new secret of 192 bits, safe in a path."""
         return urlsafe_b64encode(self._bytes()[:24]).decode()
 
     def _bytes(self) -> bytes:

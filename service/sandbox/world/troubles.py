@@ -1,4 +1,4 @@
-"""Troubles by name: what can be made to go wrong, for whom, how often and how long."""
+"""Troubles: what can be made to go wrong in the sandbox, for whom, how often and for how long."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -8,10 +8,10 @@ from typing import Any
 from service.sandbox.wire import fields
 from service.sandbox.wire.enums import STATUSES
 from service.sandbox.wire.errors import Invalid
-from service.sandbox.world.rows import Noun, Shelf
+from service.sandbox.world.rows import SandboxRecord, SandboxTable
 
 SIZED = {"slow": 3.0, "rate_limited": 1.0, "webhook_first": 0.0, "webhook_late": 30.0, "clock_skew": 600.0}
-"""Troubles whose `seconds` is their size, with the default; for the others it is how long they last."""
+"""Troubles whose `seconds` is their size, with its default; for the others `seconds` is how long they last."""
 NAMES = (
     "slow",
     "provider_5xx",
@@ -31,15 +31,15 @@ NAMES = (
     "status_change",
     "clock_skew",
 )
-EVERYBODY = "*"
+ALL_COMPANIES = "*"
 
-forced: ContextVar[frozenset[str]] = ContextVar("forced", default=frozenset())
-"""Troubles that the address of the request being answered asked for, in its `trouble` parameters."""
+forced_names: ContextVar[frozenset[str]] = ContextVar("forced_names", default=frozenset())
+"""Troubles that the current request asks for in its `trouble` query parameters."""
 
 
 @dataclass(frozen=True)
-class Trouble(Noun):
-    """One trouble, for one company or, without `company_id`, for all."""
+class SandboxTrouble(SandboxRecord):
+    """One thing that is made to go wrong, for one company or, without `company_id`, for all."""
 
     name: str
     company_id: str | None = None
@@ -50,65 +50,65 @@ class Trouble(Noun):
 
     @property
     def size(self) -> float:
-        """Its `seconds`, or the default of its name."""
+        """Its `seconds`, or the default for its name."""
         return SIZED.get(self.name, 0.0) if self.seconds is None else self.seconds
 
     def as_wire(self) -> dict[str, Any]:
-        """How the control door shows it; `times` is what is left."""
+        """Return what the control API shows; `times` is what is left."""
         shown = {"companyId": self.company_id, "times": self.times, "seconds": self.seconds, "status": self.status}
         return {"name": self.name, **{name: value for name, value in shown.items() if value is not None}}
 
 
-class Troubles:
-    """Those that stand. Their own clock takes no skew, since skew is one of them."""
+class SandboxTroubles:
+    """The troubles that are active. `clock` is the time without skew, since skew is one of them."""
 
-    def __init__(self, shelf: Shelf[Trouble], clock: Callable[[], float]) -> None:
-        self._shelf = shelf
+    def __init__(self, table: SandboxTable[SandboxTrouble], clock: Callable[[], float]) -> None:
+        self._table = table
         self._clock = clock
 
-    def __iter__(self) -> Iterator[Trouble]:
-        return (trouble for trouble in self._shelf if not self._is_over(trouble))
+    def __iter__(self) -> Iterator[SandboxTrouble]:
+        return (trouble for trouble in self._table if not self._has_expired(trouble))
 
-    def put(self, trouble: Trouble) -> Trouble:
-        """Begins it, in place of one of the same name for the same company."""
+    def put(self, trouble: SandboxTrouble) -> SandboxTrouble:
+        """Start a trouble; it replaces the one with the same name and company."""
         lasts = trouble.seconds if trouble.name not in SIZED else None
-        return self._shelf.put(replace(trouble, until_at=None if lasts is None else self._clock() + lasts))
+        return self._table.put(replace(trouble, until_at=None if lasts is None else self._clock() + lasts))
 
     def remove(self, name: str, company_id: str | None) -> None:
-        """Ends it for that company, or without one for all, those that were named included."""
-        for trouble in self._shelf:
+        """Stop a trouble for that company; without one, for all and for every single company."""
+        for trouble in self._table:
             if trouble.name == name and company_id in {None, trouble.company_id}:
-                self._shelf.remove(trouble.id)
+                self._table.remove(trouble.id)
 
-    def look(self, name: str, company_id: str | None) -> Trouble | None:
-        """The trouble that stands for that company, its own before everybody's; using none of its times."""
-        if name in forced.get():
-            return Trouble(_key(name, company_id), name, company_id)
+    def active(self, name: str, company_id: str | None) -> SandboxTrouble | None:
+        """Return the active trouble for that company without using it; the company's own beats that for all."""
+        if name in forced_names.get():
+            return SandboxTrouble(_key(name, company_id), name, company_id)
         for owner in (company_id, None):
-            trouble = self._shelf.get(_key(name, owner))
-            if trouble and not self._is_over(trouble):
+            trouble = self._table.get(_key(name, owner))
+            if trouble and not self._has_expired(trouble):
                 return trouble
         return None
 
-    def strike(self, name: str, company_id: str | None) -> Trouble | None:
-        """The same, using one of its times; the last one ends it."""
-        trouble = self.look(name, company_id)
+    def use(self, name: str, company_id: str | None) -> SandboxTrouble | None:
+        """Return the active trouble and use one of its times; the last one stops it."""
+        trouble = self.active(name, company_id)
         if trouble and trouble.times is not None:
             self._use_one(trouble, trouble.times - 1)
         return trouble
 
-    def _use_one(self, trouble: Trouble, left: int) -> None:
+    def _use_one(self, trouble: SandboxTrouble, left: int) -> None:
         if left:
-            self._shelf.put(replace(trouble, times=left))
+            self._table.put(replace(trouble, times=left))
         else:
-            self._shelf.remove(trouble.id)
+            self._table.remove(trouble.id)
 
-    def _is_over(self, trouble: Trouble) -> bool:
+    def _has_expired(self, trouble: SandboxTrouble) -> bool:
         return trouble.until_at is not None and trouble.until_at <= self._clock()
 
 
-def read_trouble(name: str, body: Mapping[str, Any], *, begins: bool = True) -> Trouble:
-    """Checks a name and its fields; raises `Invalid` naming what is unknown or wrong."""
+def read_trouble(name: str, body: Mapping[str, Any], *, starts: bool = True) -> SandboxTrouble:
+    """Check a trouble's name and fields; raises `Invalid` naming what is unknown or wrong."""
     if name not in NAMES:
         raise Invalid({name[:60]: [f"Unknown trouble. Known: {', '.join(NAMES)}."]})
     unknown = sorted(set(body) - {"companyId", "times", "seconds", "status"})
@@ -120,17 +120,18 @@ def read_trouble(name: str, body: Mapping[str, Any], *, begins: bool = True) -> 
         "seconds": fields.nullable(_seconds(name)),
         "status": fields.nullable(_status(name)),
     }
-    values = fields.read(body, checks, required=("status",) if begins and name == "status_change" else ())
+    values = fields.read(body, checks, required=("status",) if starts and name == "status_change" else ())
     company_id = values.get("companyId")
-    found = Trouble(_key(name, company_id), name, company_id)
+    found = SandboxTrouble(_key(name, company_id), name, company_id)
     return replace(found, times=values.get("times"), seconds=values.get("seconds"), status=values.get("status"))
 
 
 def _key(name: str, company_id: str | None) -> str:
-    return f"{name}:{company_id or EVERYBODY}"
+    return f"{name}:{company_id or ALL_COMPANIES}"
 
 
 def _seconds(name: str) -> fields.Check:
+    # A clock may be wrong in either direction.
     least = -315_360_000 if name == "clock_skew" else 0
 
     def check(value: object) -> float:
