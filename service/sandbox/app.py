@@ -1,4 +1,4 @@
-"""Puts the sandbox together. Run it with `date_header=False`: its answers carry the date of its own clock."""
+"""The sandbox as one application. Run it with `date_header=False`: its answers carry the date of its own clock."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from service.sandbox.api.documents import file_routes
 from service.sandbox.api.operations import VERSIONS, create_api
 from service.sandbox.control import create_control
-from service.sandbox.dashboard import pages as dashboard
+from service.sandbox.dashboard.pages import dashboard_routes
 from service.sandbox.deliveries import TIMEOUT_SECONDS, SandboxDeliveries, Sleep
 from service.sandbox.gate import ApiGate, SandboxGate
-from service.sandbox.hosted import pages
+from service.sandbox.hosted.pages import hosted_routes
 from service.sandbox.journal import RequestJournal
 from service.sandbox.settings import SandboxSettings
 from service.sandbox.wire.answers import add_errors
@@ -32,9 +32,9 @@ def create_app(
     http: httpx.AsyncClient | None = None,
     sleep: Sleep = anyio.sleep,
 ) -> Starlette:
-    """The sandbox as one application; `http` sends its webhooks, and is closed with it.
+    """Create the application; `http` sends its webhooks, and is closed with it.
 
-    `state.world` and `state.deliveries` are for those who run it in their own process; its lifespan sends the webhooks.
+    Its lifespan sends the webhooks. `state.world` and `state.deliveries` are for callers in the same process.
     """
     world = SandboxWorld(settings, clock)
     client = http or httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
@@ -66,8 +66,8 @@ def _routes(world: SandboxWorld, journal: RequestJournal, sleep: Sleep) -> list[
         *(Mount(f"/{version}", ApiGate(create_api(world, version), world, sleep)) for version in VERSIONS),
         Mount("/_control", create_control(world, journal)),
         *file_routes(world),
-        *pages.routes(world),
-        *dashboard.routes(world),
+        *hosted_routes(world),
+        *dashboard_routes(world),
         Route("/healthz", _healthy),
         Route("/readyz", _healthy),
     ]

@@ -1,6 +1,6 @@
-"""The control door: troubles, time, the log of requests, and a fresh start.
+"""The control API: troubles, time, the log of requests, and a reset.
 
-Not the provider's: for tests, and for trying things out.
+It is not part of the provider's API: it is for tests and for trying things out.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,17 +22,17 @@ ADVANCE_MOST_SECONDS = 315_360_000
 
 
 def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:
-    """To be mounted at `/_control`."""
-    door = ControlApi(world, journal)
+    """Create the control API, to be mounted at `/_control`."""
+    operations = ControlApi(world, journal)
     control = Starlette(
         routes=[
-            Route("/reset", door.reset, methods=["POST"]),
-            Route("/requests", door.requests),
-            Route("/time", door.advance, methods=["POST"]),
-            Route("/troubles", door.list_troubles),
-            Route("/troubles/{name}", door.put_trouble, methods=["PUT"]),
-            Route("/troubles/{name}", door.end_trouble, methods=["DELETE"]),
-            Route("/connections/{connection_id}", door.remove_connection, methods=["DELETE"]),
+            Route("/reset", operations.reset, methods=["POST"]),
+            Route("/requests", operations.requests),
+            Route("/time", operations.advance, methods=["POST"]),
+            Route("/troubles", operations.list_troubles),
+            Route("/troubles/{name}", operations.put_trouble, methods=["PUT"]),
+            Route("/troubles/{name}", operations.stop_trouble, methods=["DELETE"]),
+            Route("/connections/{connection_id}", operations.remove_connection, methods=["DELETE"]),
         ]
     )
     add_errors(control)
@@ -40,7 +40,7 @@ def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:
 
 
 class ControlApi:
-    """One method for each operation."""
+    """The control API's operations, one method each."""
 
     def __init__(self, world: SandboxWorld, journal: RequestJournal) -> None:
         self._world = world
@@ -69,7 +69,7 @@ class ControlApi:
             self._world.connections.apply_status_trouble(trouble.company_id)
         return JSONResponse(trouble.as_wire())
 
-    async def end_trouble(self, request: Request) -> Response:
+    async def stop_trouble(self, request: Request) -> Response:
         trouble = read_trouble(request.path_params["name"], await _body(request), starts=False)
         self._world.troubles.remove(trouble.name, trouble.company_id)
         return Response(status_code=204)
@@ -89,7 +89,7 @@ class ControlApi:
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
-    """Fields from the body, and from the address where a number is written as one."""
+    """Return the fields of the body and of the query string; the body wins, and numbers in the query are numbers."""
     raw = await request.body()
     query = {name: _number(value) for name, value in request.query_params.items()}
     return {**query, **(parse_object(raw) if raw.strip() else {})}

@@ -1,4 +1,4 @@
-"""The log of requests that the control door shows: what came and what was answered, without keys and passwords."""
+"""The log of requests that the control API shows: each with its answer's status, without keys and passwords."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -17,31 +17,31 @@ SECRET_FIELDS = {"password"}
 
 
 class RequestJournal:
-    """The newest requests, oldest first."""
+    """The last requests, oldest first; the oldest is dropped when there are too many."""
 
     def __init__(self) -> None:
         self._entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
     def entries(self) -> list[dict[str, Any]]:
-        """All that is kept."""
+        """Return the kept requests."""
         return list(self._entries)
 
     def add(self, entry: Mapping[str, Any]) -> None:
-        """Keeps one more, and forgets the oldest when there are too many."""
+        """Add a request."""
         self._entries.append(dict(entry))
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Remove all requests."""
         self._entries.clear()
 
 
 def without_secrets(headers: Headers) -> dict[str, str]:
-    """The headers, with the value of every secret one taken out."""
+    """Return the headers with the values of the secret ones redacted."""
     return {name: REDACTED if name in SECRET_HEADERS else value for name, value in headers.items()}
 
 
 def readable(headers: Headers, raw: bytes) -> Any:
-    """A JSON or form body without its passwords; None for any other, or a very long one."""
+    """Return a JSON or form body without its passwords; None for any other body, or a very long one."""
     kind = headers.get("content-type", "").partition(";")[0]
     if not raw or len(raw) > BODY_MOST:
         return None

@@ -1,4 +1,4 @@
-"""The sandbox's settings: read once from the environment, checked whole, wrong ones named without their values."""
+"""The sandbox's settings: read once from the environment; every wrong variable is named, without its value."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 - Svix's prefix, no secret
 
 
 class BadSandboxSettings(Exception):
-    """Environment variables that cannot be used, by name."""
+    """The environment has variables that cannot be used; the text names them."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import itertools
 
-from service.sandbox.hosted.flows import AT_MOST, LASTS_SECONDS, FlowEntry, FlowRequest, HostedFlows
+from service.sandbox.hosted.flows import FLOWS_MOST, LIFETIME_SECONDS, FlowEntry, FlowVisit, HostedFlows
 from tests.clock import Clock
 
 OPENING = FlowEntry("link/a", "company", "link", prefill={"url": "https://nectarclimate.com", "country": "GB"})
@@ -26,7 +26,7 @@ def test_a_flow_is_over_after_an_hour(clock: Clock) -> None:
     flows = flows_with(clock)
     flow = flows.draft(OPENING)
     flows.keep(flow)
-    clock.advance(LASTS_SECONDS - 1)
+    clock.advance(LIFETIME_SECONDS - 1)
     assert flows.find(flow.id, OPENING) is flow
     clock.advance(1)
     assert flows.find(flow.id, OPENING) is None
@@ -36,7 +36,7 @@ def test_the_oldest_flow_makes_room_for_a_new_one(clock: Clock) -> None:
     flows = flows_with(clock)
     kept = [flows.draft(OPENING) for _ in range(3)]
     flows.keep(kept[0])
-    flows._flows |= {f"filler-{number}": kept[0] for number in range(AT_MOST - 1)}  # noqa: SLF001 - filling by hand
+    flows._flows |= {f"filler-{number}": kept[0] for number in range(FLOWS_MOST - 1)}  # noqa: SLF001 - filling by hand
     flows.keep(kept[1])
     flows.keep(kept[2])
     assert flows.find("flow-0", OPENING) is None
@@ -57,5 +57,5 @@ def test_a_flow_does_not_show_its_password_when_printed(clock: Clock) -> None:
 
 
 def test_an_absent_field_reads_as_empty(clock: Clock) -> None:
-    visit = FlowRequest(OPENING, "/p", flows_with(clock).draft(OPENING), {"url": ["a", "b"], "none": []})
+    visit = FlowVisit(OPENING, "/p", flows_with(clock).draft(OPENING), {"url": ["a", "b"], "none": []})
     assert (visit.entered("url"), visit.entered("none"), visit.entered("other")) == ("a", "", "")

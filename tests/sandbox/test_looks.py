@@ -17,10 +17,10 @@ VIEWS: list[type[SandboxView]] = [
     steps.MfaStep,
     steps.SettingsStep,
     steps.DoneStep,
-    boards.CompaniesBoard,
-    boards.CompanyBoard,
-    boards.ConnectionBoard,
-    boards.BillBoard,
+    boards.SandboxCompaniesPage,
+    boards.SandboxCompanyPage,
+    boards.SandboxConnectionPage,
+    boards.SandboxBillPage,
 ]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.sandbox.hosted.steps import marks, resolve_provider
+from service.sandbox.hosted.steps import progress_marks, resolve_provider
 
 
 @pytest.mark.parametrize(
@@ -29,5 +29,5 @@ def test_resolving_never_fails_and_does_nothing_the_second_time(words: str) -> N
 
 
 def test_the_progress_list_tells_past_now_and_next() -> None:
-    states = [mark.state for mark in marks(("provider", "credentials", "settings", "done"), "credentials")]
+    states = [mark.state for mark in progress_marks(("provider", "credentials", "settings", "done"), "credentials")]
     assert states == ["past", "now", "next", "next"]

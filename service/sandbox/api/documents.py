@@ -1,30 +1,29 @@
-"""The API's door for what a connection brings: documents, usage data, meters, and the bills' files."""
+"""The API's operations on sample data: documents, usage, meters, and the files of bills."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.sandbox.api.paging import RecordFilter, page_of, read_filters
-from service.sandbox.wire.errors import Missing
+from service.sandbox.api.paging import RecordFilter, page_of, read_record_filter
+from service.sandbox.wire.errors import found
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.world import SandboxWorld
 
 Wire = dict[str, Any]
-Scope = Callable[[Request], tuple[list[SandboxConnection], str | None]]
 
 
 class DataApi:
-    """Lists of a company, a site or a connection, newest first, and single entries."""
+    """Lists for a company, a site or a connection, newest first, and single records."""
 
     def __init__(self, world: SandboxWorld, version: str) -> None:
         self._world = world
         self._version = version
 
     def routes(self) -> list[Route]:
-        """Both path generations."""
+        """Return the routes; a list has a path for each kind of owner, and company-scoped ones."""
         return [
             *self._lists("document", self.documents, ("company", "site", "connection")),
             *self._lists("usage", self.usage, ("company", "site", "connection")),
@@ -35,38 +34,38 @@ class DataApi:
             Route("/meter/{meter_id}", self.meter),
         ]
 
-    def _lists(self, resource: str, answer: Any, owners: tuple[str, ...]) -> list[Route]:
+    def _lists(self, resource: str, endpoint: Any, owners: tuple[str, ...]) -> list[Route]:
         scoped = (
             f"/company/{{company_id}}/{resource}",
             f"/company/{{company_id}}/connection/{{connection_id}}/{resource}",
         )
         reference = (f"/{resource}/{owner}/{{{owner}_id}}" for owner in owners)
-        return [Route(path, answer) for path in (*scoped, *reference)]
+        return [Route(path, endpoint) for path in (*scoped, *reference)]
 
     async def documents(self, request: Request) -> Response:
-        """`isDeleted` is read and changes nothing, since nothing here is ever deleted."""
-        filters = read_filters(request.query_params)
-        found = [document for document in self._documents(request) if _keeps_document(filters, document)]
-        found.sort(key=lambda document: str(document["billDate"]), reverse=True)
-        return JSONResponse(page_of(request.query_params, "documents", found))
+        """List documents; `isDeleted` is checked and changes nothing, since no document is ever deleted."""
+        filters = read_record_filter(request.query_params)
+        documents = [document for document in self._documents(request) if _keeps_document(filters, document)]
+        documents.sort(key=lambda document: str(document["billDate"]), reverse=True)
+        return JSONResponse(page_of(request.query_params, "documents", documents))
 
     async def usage(self, request: Request) -> Response:
-        filters = read_filters(request.query_params)
-        found = [entry for entry in self._usage(request) if filters.keeps(entry, [entry], entry["document"])]
-        found.sort(key=lambda entry: str(entry["endDate"]), reverse=True)
-        return JSONResponse(page_of(request.query_params, "usageData", found))
+        filters = read_record_filter(request.query_params)
+        entries = [entry for entry in self._usage(request) if filters.keeps(entry, [entry], entry["document"])]
+        entries.sort(key=lambda entry: str(entry["endDate"]), reverse=True)
+        return JSONResponse(page_of(request.query_params, "usageData", entries))
 
     async def document_usage(self, request: Request) -> Response:
-        filters = read_filters(request.query_params, "USAGE_PERIOD")
+        filters = read_record_filter(request.query_params, "USAGE_PERIOD")
         document = self._world.data.find_document(request.path_params["document_id"], self._version)
-        found = [entry for entry in document["usageData"] if filters.keeps(entry, [entry], document)]
-        return JSONResponse(page_of(request.query_params, "usageData", found))
+        entries = [entry for entry in document["usageData"] if filters.keeps(entry, [entry], document)]
+        return JSONResponse(page_of(request.query_params, "usageData", entries))
 
     async def meters(self, request: Request) -> Response:
-        connections, site_id = self._scope(request)
-        found = [meter for one in connections for meter in self._world.data.meters_of(one)]
+        connections, site_id = self._owned(request)
+        meters = [meter for one in connections for meter in self._world.data.meters_of(one)]
         return JSONResponse(
-            page_of(request.query_params, "meters", [one for one in found if site_id in {None, one["site"]}])
+            page_of(request.query_params, "meters", [one for one in meters if site_id in {None, one["site"]}])
         )
 
     async def document(self, request: Request) -> Response:
@@ -84,40 +83,39 @@ class DataApi:
         )
 
     def _documents(self, request: Request) -> Iterator[Wire]:
-        connections, site_id = self._scope(request)
+        connections, site_id = self._owned(request)
         for connection in connections:
             for document in self._world.data.documents_of(connection, self._version):
                 if site_id is None or any(entry["site"]["id"] == site_id for entry in document["usageData"]):
                     yield document
 
     def _usage(self, request: Request) -> Iterator[Wire]:
-        connections, site_id = self._scope(request)
+        connections, site_id = self._owned(request)
         for connection in connections:
             for entry in self._world.data.usage_of(connection, self._version):
                 if site_id in {None, entry["site"]["id"]}:
                     yield entry
 
-    def _scope(self, request: Request) -> tuple[list[SandboxConnection], str | None]:
-        """The connections that the path speaks of, and the site if it names one; raises `Missing`."""
-        named = request.path_params
-        if "connection_id" in named:
-            return [self._world.connections.get_shown(named["connection_id"], named.get("company_id"))], None
-        site = self._world.companies.site(named["site_id"]) if "site_id" in named else None
-        company_id = site.company_id if site else self._world.companies.get(named["company_id"]).id
-        shown = [one for one in self._world.connections.of(company_id) if self._world.connections.is_shown(one)]
-        return shown, site.id if site else None
+    def _owned(self, request: Request) -> tuple[list[SandboxConnection], str | None]:
+        """Return the connections that the path is about, and its site if it has one; raises `Missing`."""
+        ids = request.path_params
+        if "connection_id" in ids:
+            return [self._world.connections.get_shown(ids["connection_id"], ids.get("company_id"))], None
+        site = self._world.companies.site(ids["site_id"]) if "site_id" in ids else None
+        company_id = site.company_id if site else self._world.companies.get(ids["company_id"]).id
+        return self._world.connections.shown_of(company_id), site.id if site else None
 
     def _shown(self) -> Iterator[SandboxConnection]:
         for company in self._world.companies:
-            yield from (one for one in self._world.connections.of(company.id) if self._world.connections.is_shown(one))
+            yield from self._world.connections.shown_of(company.id)
 
 
 def file_routes(world: SandboxWorld) -> list[Route]:
-    """The bills themselves; their addresses are in the documents and need no key."""
+    """Return the routes of the bills' files; the documents have their addresses, and they need no key."""
 
     async def bill(request: Request) -> Response:
-        page = world.data.pdf(request.path_params["connection_id"], request.path_params["document_id"])
-        return Response(page, media_type="application/pdf", headers={"content-disposition": "inline"})
+        content = world.data.pdf(request.path_params["connection_id"], request.path_params["document_id"])
+        return Response(content, media_type="application/pdf", headers={"content-disposition": "inline"})
 
     return [Route("/files/{connection_id}/{document_id}.pdf", bill)]
 
@@ -126,8 +124,5 @@ def _keeps_document(filters: RecordFilter, document: Wire) -> bool:
     return filters.keeps(document, document["usageData"], document)
 
 
-def _first(things: Iterator[Wire], wanted: str) -> Wire:
-    thing = next((thing for thing in things if thing["id"] == wanted), None)
-    if thing is None:
-        raise Missing
-    return thing
+def _first(records: Iterator[Wire], wanted: str) -> Wire:
+    return found(next((record for record in records if record["id"] == wanted), None))

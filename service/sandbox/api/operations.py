@@ -1,6 +1,6 @@
-"""The API's door for companies, sites, connections and hand-offs, in both path generations.
+"""The API's operations on companies, sites, connections, links and invitations.
 
-Documents, usage and meters are in `data.py`; the key and the troubles that strike any call are in `gate.py`.
+Most have two paths: the company-scoped one of the guide, and the one of the API reference.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ VERSIONS = ("v2.2", "v2.1", "v2")
 
 
 def create_api(world: SandboxWorld, version: str) -> Starlette:
-    """One version of the API, to be mounted at its name."""
+    """Create one version of the API, to be mounted at its name."""
     api = Starlette(routes=[*ProviderApi(world, version).routes(), *DataApi(world, version).routes()])
     api.router.redirect_slashes = False
     add_errors(api)
@@ -29,14 +29,14 @@ def create_api(world: SandboxWorld, version: str) -> Starlette:
 
 
 class ProviderApi:
-    """One method for each operation."""
+    """The operations on what the world stores, one method each."""
 
     def __init__(self, world: SandboxWorld, version: str) -> None:
         self._world = world
         self._version = version
 
     def routes(self) -> list[Route]:
-        """Every path, the guide's company-scoped generation first."""
+        """Return the routes, the company-scoped path first."""
         return [
             Route("/ping", self.ping),
             Route("/company", self.list_companies),
@@ -88,8 +88,8 @@ class ProviderApi:
         lists = ("/company/{company_id}/invitation", "/invitation/company/{company_id}")
         return [
             *(Route(path, self.list_invitations) for path in lists),
-            *(Route(path, self.invite, methods=["POST"]) for path in lists),
-            Route("/invitation/connection/{connection_id}", self.invite_again, methods=["POST"]),
+            *(Route(path, self.create_invitation, methods=["POST"]) for path in lists),
+            Route("/invitation/connection/{connection_id}", self.create_edit_invitation, methods=["POST"]),
             Route("/invitation/{invitation_id}", self.get_invitation),
             Route("/invitation/{invitation_id}/revoke", self.revoke, methods=["POST"]),
         ]
@@ -127,14 +127,10 @@ class ProviderApi:
         return JSONResponse(site.as_wire())
 
     async def list_connections(self, request: Request) -> Response:
-        """Newest first; the provider's order is not documented."""
+        """List newest first; the provider does not document an order."""
         company = self._world.companies.get(_id(request, "company"))
         keeps = read_connection_filter(request.query_params)
-        found = [
-            one
-            for one in self._world.connections.of(company.id)
-            if self._world.connections.is_shown(one) and keeps(one)
-        ]
+        found = [each for each in self._world.connections.shown_of(company.id) if keeps(each)]
         page = page_of(request.query_params, "connections", found[::-1], limited=True)
         page["connections"] = [self._world.data.connection_as_wire(one) for one in page["connections"]]
         return JSONResponse(page)
@@ -155,7 +151,7 @@ class ProviderApi:
         return self._link(self._world.links.create(_id(request, "company"), await read_json(request)), 201)
 
     async def edit_link(self, request: Request) -> Response:
-        """The connection with an edit secret; a POST may prefill the page."""
+        """Answer the connection with the secret of an edit link; a POST may prefill the link's page."""
         body = await read_json(request) if request.method == "POST" else {}
         link = self._world.links.create_edit(_id(request, "connection"), body, _scope(request))
         connection = self._world.connections.get(_id(request, "connection"))
@@ -164,18 +160,18 @@ class ProviderApi:
         return JSONResponse(shown, 201 if request.method == "POST" else 200)
 
     async def list_invitations(self, request: Request) -> Response:
-        """Newest first, in the envelope of the other lists; the provider's is not documented."""
+        """List newest first, in the envelope of the other lists; the provider does not document either."""
         company = self._world.companies.get(_id(request, "company"))
         found = self._world.invitations.of(company.id)
         page = page_of(request.query_params, "invitations", found)
         page["invitations"] = [self._world.invitations.as_wire(one) for one in page["invitations"]]
         return JSONResponse(page)
 
-    async def invite(self, request: Request) -> Response:
+    async def create_invitation(self, request: Request) -> Response:
         invitation = self._world.invitations.create(_id(request, "company"), await read_json(request))
         return JSONResponse(self._world.invitations.as_wire(invitation), 201)
 
-    async def invite_again(self, request: Request) -> Response:
+    async def create_edit_invitation(self, request: Request) -> Response:
         invitation = self._world.invitations.create_edit(_id(request, "connection"), await read_json(request))
         return JSONResponse(self._world.invitations.as_wire(invitation), 201)
 
@@ -184,7 +180,7 @@ class ProviderApi:
         return JSONResponse(self._world.invitations.as_wire(invitation) | {"events": invitation.log_as_wire()})
 
     async def revoke(self, request: Request) -> Response:
-        """Answers the invitation; the provider's answer is not documented."""
+        """Revoke, and answer the invitation; the provider does not document the answer."""
         return JSONResponse(self._world.invitations.as_wire(self._world.invitations.revoke(_id(request, "invitation"))))
 
     def _link(self, link: SandboxMagicLink, status: int) -> Response:
@@ -196,11 +192,11 @@ class ProviderApi:
         return JSONResponse(shown, status)
 
 
-def _id(request: Request, noun: str) -> str:
-    return str(request.path_params[f"{noun}_id"])
+def _id(request: Request, resource: str) -> str:
+    return str(request.path_params[f"{resource}_id"])
 
 
 def _scope(request: Request) -> str | None:
-    """The company that a company-scoped path names; the reference generation names none."""
+    """Return the company of a company-scoped path; the API reference's paths have none."""
     scope: str | None = request.path_params.get("company_id")
     return scope

@@ -1,4 +1,4 @@
-"""Query parameters: pages and filters. Reference: the provider's pagination and filtering pages."""
+"""Query parameters: list pages and filters. Reference: the provider's pagination and filtering pages."""
 
 import math
 import re
@@ -21,19 +21,19 @@ Wire = dict[str, Any]
 
 @dataclass(frozen=True)
 class DaySpan:
-    """The days a record stands for, both inclusive, as ISO dates."""
+    """The days that a record covers, both inclusive, as ISO dates."""
 
     first: str
     last: str
 
     def overlaps(self, start: str | None, end: str | None) -> bool:
-        """Each limit is applied on its own; one that is absent limits nothing."""
+        """Tell whether it overlaps the period from `start` to `end`; an absent limit limits nothing."""
         return (start is None or self.last >= start) and (end is None or self.first <= end)
 
 
 @dataclass(frozen=True)
 class RecordFilter:
-    """What document and usage lists can be narrowed by."""
+    """The filters of document and usage lists."""
 
     start: str | None
     end: str | None
@@ -42,7 +42,7 @@ class RecordFilter:
     identifier: str
 
     def keeps(self, record: Wire, entries: Sequence[Wire], document: Wire) -> bool:
-        """Whether a record stays, given the usage entries it stands for and its document."""
+        """Tell whether a record passes, given its usage entries and its document."""
         if self.kinds and not any(entry["datasourceType"] in self.kinds for entry in entries):
             return False
         if self.identifier and not any(self.identifier in _identifiers(entry) for entry in entries):
@@ -59,8 +59,8 @@ class RecordFilter:
         return DaySpan(at, at)
 
 
-def read_filters(query: QueryParams, date_type: str = "BILL_DATE") -> RecordFilter:
-    """Raises `Invalid` naming each wrong parameter."""
+def read_record_filter(query: QueryParams, date_type: str = "BILL_DATE") -> RecordFilter:
+    """Check the filters of a document or usage list; raises `Invalid` naming each wrong parameter."""
     checks: dict[str, fields.Check] = {
         "startDate": fields.iso_day,
         "endDate": fields.iso_day,
@@ -80,7 +80,7 @@ def read_filters(query: QueryParams, date_type: str = "BILL_DATE") -> RecordFilt
 
 
 def read_connection_filter(query: QueryParams) -> Callable[[SandboxConnection], bool]:
-    """Raises `Invalid` naming each wrong parameter."""
+    """Check the filters of a connection list; raises `Invalid` naming each wrong parameter."""
     checks: dict[str, fields.Check] = {
         "connectionOwnerEmail": fields.email,
         "status": fields.choice(STATUSES),
@@ -88,6 +88,7 @@ def read_connection_filter(query: QueryParams) -> Callable[[SandboxConnection], 
     }
     values = fields.read(_repeated(query, "sites"), checks)
     email, sites, status = values.get("connectionOwnerEmail"), set(values.get("sites", ())), values.get("status")
+    # The provider's two spellings of a wrong password are one status to its clients.
     statuses = set(WRONG_PASSWORD_STATUSES) if status in WRONG_PASSWORD_STATUSES else {status}
 
     def keeps(connection: SandboxConnection) -> bool:
@@ -101,7 +102,10 @@ def read_connection_filter(query: QueryParams) -> Callable[[SandboxConnection], 
 
 
 def page_of(query: QueryParams, name: str, items: Iterable[Any], *, limited: bool = False) -> Wire:
-    """The provider's envelope. A page past the end is the last one; `limited` lists take `limit`."""
+    """Return one list page in the provider's envelope; a page past the end is the last one.
+
+    `limited` lists accept `limit`.
+    """
     found = list(items)
     checks: dict[str, fields.Check] = {"page": _whole(10**9)} | ({"limit": _whole(LIMIT_MOST)} if limited else {})
     values = fields.read(query, checks)
@@ -120,7 +124,7 @@ def page_of(query: QueryParams, name: str, items: Iterable[Any], *, limited: boo
 
 
 def normalise(identifier: str) -> str:
-    """As the provider compares identifiers: without separators and leading zeros, in capitals."""
+    """Return an identifier as the provider compares it: without separators and leading zeros, in capitals."""
     return re.sub(r"[-\s_,/]", "", identifier).lstrip("0").upper()
 
 

@@ -1,4 +1,4 @@
-"""The dashboard's pages as typed contexts, filled from the world."""
+"""The contexts of the dashboard's pages, filled from the world."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,21 +13,21 @@ from service.sandbox.world.records import SandboxCompany, SandboxConnection
 from service.sandbox.world.sample_utility import PASSWORD, USERNAME
 from service.sandbox.world.world import SandboxWorld
 
-BILLS_A_PAGE = 50
+BILLS_PER_PAGE = 50
 CHANNEL_NAMES = {"api": "API", "link": "magic link", "invitation": "invitation", "dashboard": "dashboard"}
 
 
 @dataclass(frozen=True)
-class Crumb:
-    """A way back up."""
+class Breadcrumb:
+    """A link to a page above this one."""
 
     name: str
     url: str
 
 
 @dataclass(frozen=True)
-class CompanyRow:
-    """A company of the list."""
+class SandboxCompanyRow:
+    """A company in a list."""
 
     id: str
     name: str
@@ -37,8 +37,8 @@ class CompanyRow:
 
 
 @dataclass(frozen=True)
-class SiteRow:
-    """A site of a company."""
+class SandboxSiteRow:
+    """A site in a list."""
 
     name: str
     address: str
@@ -46,7 +46,7 @@ class SiteRow:
 
 
 @dataclass(frozen=True)
-class ConnectionRow:
+class SandboxConnectionRow:
     """A connection in a list, or at the head of its own page; `tone` is fine, poor or neither."""
 
     id: str
@@ -59,8 +59,8 @@ class ConnectionRow:
 
 
 @dataclass(frozen=True)
-class BillRow:
-    """A bill of a connection."""
+class SandboxBillRow:
+    """A bill in a list."""
 
     id: str
     month: str
@@ -72,8 +72,8 @@ class BillRow:
 
 
 @dataclass(frozen=True)
-class LineRow:
-    """A charge of a bill."""
+class BillLineRow:
+    """A charge in a list."""
 
     name: str
     quantity: str
@@ -82,28 +82,28 @@ class LineRow:
 
 
 @dataclass(frozen=True)
-class CompaniesBoard:
-    """Everything there is, and a form for one more."""
+class SandboxCompaniesPage:
+    """All companies, and a form for a new one."""
 
     template: ClassVar[str] = "sandbox/companies.html"
     frame: SandboxFrame
-    companies: tuple[CompanyRow, ...]
+    companies: tuple[SandboxCompanyRow, ...]
     name: str
-    crumbs: tuple[Crumb, ...] = ()
+    crumbs: tuple[Breadcrumb, ...] = ()
     sandbox_username: str = USERNAME
     sandbox_password: str = PASSWORD
 
 
 @dataclass(frozen=True)
-class CompanyBoard:
-    """One company: its connections, its sites, and a form for one more site."""
+class SandboxCompanyPage:
+    """One company: its connections, its sites, and a form for a new site."""
 
     template: ClassVar[str] = "sandbox/company.html"
     frame: SandboxFrame
-    crumbs: tuple[Crumb, ...]
+    crumbs: tuple[Breadcrumb, ...]
     id: str
-    connections: tuple[ConnectionRow, ...]
-    sites: tuple[SiteRow, ...]
+    connections: tuple[SandboxConnectionRow, ...]
+    sites: tuple[SandboxSiteRow, ...]
     name: str
     address: str
     sandbox_username: str = USERNAME
@@ -111,20 +111,20 @@ class CompanyBoard:
 
 
 @dataclass(frozen=True)
-class ConnectionBoard:
-    """One connection with a page of its bills."""
+class SandboxConnectionPage:
+    """One connection with one list page of its bills."""
 
     template: ClassVar[str] = "sandbox/connection.html"
     frame: SandboxFrame
-    crumbs: tuple[Crumb, ...]
-    connection: ConnectionRow
+    crumbs: tuple[Breadcrumb, ...]
+    connection: SandboxConnectionRow
     url: str
     username: str
     country: str
     types: tuple[str, ...]
     owner_email: str | None
     edit_url: str
-    bills: tuple[BillRow, ...]
+    bills: tuple[SandboxBillRow, ...]
     total: int
     number: int
     pages: int
@@ -133,12 +133,12 @@ class ConnectionBoard:
 
 
 @dataclass(frozen=True)
-class BillBoard:
-    """One bill: what its audit trail shows."""
+class SandboxBillPage:
+    """One bill; the page that `auditTrailUrl` is the address of."""
 
     template: ClassVar[str] = "sandbox/bill.html"
     frame: SandboxFrame
-    crumbs: tuple[Crumb, ...]
+    crumbs: tuple[Breadcrumb, ...]
     utility: str
     site: str
     invoice: str
@@ -147,18 +147,18 @@ class BillBoard:
     end: str
     usage: str
     due: str
-    lines: tuple[LineRow, ...]
+    lines: tuple[BillLineRow, ...]
     total: str
     url: str
 
 
-HOME = Crumb("Companies", "/dashboard")
+HOME = Breadcrumb("Companies", "/dashboard")
 
 
-def companies_board(world: SandboxWorld, errors: dict[str, str], name: str) -> CompaniesBoard:
-    """List the companies; `name` is what was entered and refused."""
+def companies_page(world: SandboxWorld, errors: dict[str, str], name: str) -> SandboxCompaniesPage:
+    """Return the page of all companies; `name` is what was entered and refused."""
     rows = (
-        CompanyRow(
+        SandboxCompanyRow(
             each.id,
             each.name,
             each.external_id,
@@ -167,18 +167,19 @@ def companies_board(world: SandboxWorld, errors: dict[str, str], name: str) -> C
         )
         for each in world.companies
     )
-    return CompaniesBoard(SandboxFrame("Companies", errors=errors), tuple(rows), name)
+    return SandboxCompaniesPage(SandboxFrame("Companies", errors=errors), tuple(rows), name)
 
 
-def company_board(
+def company_page(
     world: SandboxWorld, company: SandboxCompany, errors: dict[str, str], entered: dict[str, str]
-) -> CompanyBoard:
-    """Show a company; `entered` is a refused site."""
+) -> SandboxCompanyPage:
+    """Return the page of a company; `entered` is a refused site."""
     sites = (
-        SiteRow(each.name, each.address, each.values["externalId"]) for each in world.companies.sites_of(company.id)
+        SandboxSiteRow(each.name, each.address, each.values["externalId"])
+        for each in world.companies.sites_of(company.id)
     )
     rows = (_connection_row(world, each) for each in reversed(world.connections.of(company.id)))
-    return CompanyBoard(
+    return SandboxCompanyPage(
         frame=SandboxFrame(company.name, errors=errors),
         crumbs=(HOME,),
         id=company.id,
@@ -189,16 +190,16 @@ def company_board(
     )
 
 
-def connection_board(world: SandboxWorld, connection: SandboxConnection, number: int) -> ConnectionBoard:
-    """Show a connection and the page of that number of its bills, or the last one."""
+def connection_page(world: SandboxWorld, connection: SandboxConnection, number: int) -> SandboxConnectionPage:
+    """Return the page of a connection with that list page of its bills, or the last one."""
     company = world.companies.get(connection.company_id)
     documents = world.data.documents_of(connection)
-    pages = max(1, -(-len(documents) // BILLS_A_PAGE))
+    pages = max(1, -(-len(documents) // BILLS_PER_PAGE))
     number = min(number, pages)
-    shown = documents[(number - 1) * BILLS_A_PAGE : number * BILLS_A_PAGE]
-    return ConnectionBoard(
+    shown = documents[(number - 1) * BILLS_PER_PAGE : number * BILLS_PER_PAGE]
+    return SandboxConnectionPage(
         frame=SandboxFrame(connection.provider_name),
-        crumbs=(HOME, Crumb(company.name, f"/dashboard/companies/{company.id}")),
+        crumbs=(HOME, Breadcrumb(company.name, f"/dashboard/companies/{company.id}")),
         connection=_connection_row(world, connection),
         url=connection.url,
         username=connection.username,
@@ -215,18 +216,18 @@ def connection_board(world: SandboxWorld, connection: SandboxConnection, number:
     )
 
 
-def bill_board(world: SandboxWorld, connection: SandboxConnection, document_id: str) -> BillBoard:
-    """Show one bill; raises `Missing`."""
+def bill_page(world: SandboxWorld, connection: SandboxConnection, document_id: str) -> SandboxBillPage:
+    """Return the page of a bill; raises `Missing`."""
     found = next((one for one in world.data.documents_of(connection) if one["id"] == document_id), None)
     if found is None:
         raise Missing
     company, row = world.companies.get(connection.company_id), _bill_row(found)
-    return BillBoard(
+    return SandboxBillPage(
         frame=SandboxFrame(f"{row.kind} bill, {row.month}"),
         crumbs=(
             HOME,
-            Crumb(company.name, f"/dashboard/companies/{company.id}"),
-            Crumb(connection.provider_name, f"/dashboard/connections/{connection.id}"),
+            Breadcrumb(company.name, f"/dashboard/companies/{company.id}"),
+            Breadcrumb(connection.provider_name, f"/dashboard/connections/{connection.id}"),
         ),
         utility=found["utilityCompany"],
         site=row.site,
@@ -242,9 +243,9 @@ def bill_board(world: SandboxWorld, connection: SandboxConnection, document_id: 
     )
 
 
-def _connection_row(world: SandboxWorld, connection: SandboxConnection) -> ConnectionRow:
+def _connection_row(world: SandboxWorld, connection: SandboxConnection) -> SandboxConnectionRow:
     tones = {CONNECTED: "fine", PENDING: ""}
-    return ConnectionRow(
+    return SandboxConnectionRow(
         id=connection.id,
         provider_name=connection.provider_name,
         status=connection.status,
@@ -255,9 +256,9 @@ def _connection_row(world: SandboxWorld, connection: SandboxConnection) -> Conne
     )
 
 
-def _bill_row(document: dict[str, Any]) -> BillRow:
+def _bill_row(document: dict[str, Any]) -> SandboxBillRow:
     entry = document["usageData"][0]
-    return BillRow(
+    return SandboxBillRow(
         id=document["id"],
         month=document["billDate"][:7],
         kind=entry["datasourceType"].capitalize(),
@@ -268,6 +269,6 @@ def _bill_row(document: dict[str, Any]) -> BillRow:
     )
 
 
-def _line_row(line: dict[str, Any], currency: str) -> LineRow:
+def _line_row(line: dict[str, Any], currency: str) -> BillLineRow:
     quantity = f"{line['quantity']} {line['quantityUnits']}"
-    return LineRow(line["description"], quantity, line["rate"], money_text(line["totalCharge"], currency))
+    return BillLineRow(line["description"], quantity, line["rate"], money_text(line["totalCharge"], currency))

@@ -1,6 +1,6 @@
-"""What the server remembers of a flow between two posts of its forms: no cookie, no password in a page.
+"""The state of a connection flow between two posts of its forms: no cookie, and no password in a page.
 
-Kept in memory only; a flow that outlives the process, its hour or ten thousand younger ones starts again.
+It is in memory only: after a restart, an hour, or ten thousand newer flows, a flow starts again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,15 +9,15 @@ from typing import Any
 
 from service.sandbox.world.records import Channel
 
-LASTS_SECONDS = 3600.0
-AT_MOST = 10_000
+LIFETIME_SECONDS = 3600.0
+FLOWS_MOST = 10_000
 
 
 @dataclass(frozen=True)
 class FlowEntry:
-    """Which hand-off a flow goes through, and what it brings along. `key` is unique to the hand-off.
+    """The link, invitation or dashboard page that a flow is entered through, and its prefill. `key` identifies it.
 
-    `prefill` has the wire names of a connection: url, country, sites, initialDatasourceTypes and so on.
+    `prefill` has a connection's JSON names: url, country, sites, initialDatasourceTypes and so on.
     """
 
     key: str
@@ -34,7 +34,7 @@ class FlowEntry:
 
 @dataclass(slots=True)
 class HostedFlow:
-    """One person's way through the steps."""
+    """One person's progress through the steps."""
 
     id: str
     key: str
@@ -53,49 +53,49 @@ class HostedFlow:
 
 
 @dataclass(frozen=True, slots=True)
-class FlowRequest:
-    """One request of a flow: through which hand-off, to which address, with what was entered."""
+class FlowVisit:
+    """One request of a flow: its entry, the address of its forms, and what was entered."""
 
-    opening: FlowEntry
+    entry: FlowEntry
     action: str
     flow: HostedFlow
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def entered(self, name: str) -> str:
-        """Return what a field of the form says; nothing reads as empty."""
+        """Return the value of a form field; empty for one that is absent."""
         return next(iter(self.form.get(name, ())), "")
 
     @property
     def is_edit(self) -> bool:
-        """Whether this hand-off is for a connection that was there before."""
-        return self.opening.connection_id is not None
+        """Tell whether the flow edits a connection that existed before it."""
+        return self.entry.connection_id is not None
 
 
 class HostedFlows:
-    """All flows on their way."""
+    """The flows that have not expired."""
 
     def __init__(self, clock: Callable[[], float], token: Callable[[], str]) -> None:
         self._clock = clock
         self._token = token
         self._flows: dict[str, HostedFlow] = {}
 
-    def draft(self, opening: FlowEntry) -> HostedFlow:
-        """Return a flow that is not kept yet: what a page shows before its first post."""
-        url, country = opening.prefill.get("url") or "", opening.prefill.get("country") or "US"
-        expires_at = self._clock() + LASTS_SECONDS
-        return HostedFlow("", opening.key, expires_at, url, country, bool(url), connection_id=opening.connection_id)
+    def draft(self, entry: FlowEntry) -> HostedFlow:
+        """Return a flow that is not stored yet: the state of a page before its first post."""
+        url, country = entry.prefill.get("url") or "", entry.prefill.get("country") or "US"
+        expires_at = self._clock() + LIFETIME_SECONDS
+        return HostedFlow("", entry.key, expires_at, url, country, bool(url), connection_id=entry.connection_id)
 
     def keep(self, flow: HostedFlow) -> None:
-        """Remember it under a new id, and forget those that are over or too many."""
+        """Store a flow under a new id; drop the expired ones, and the oldest when there are too many."""
         flow.id = self._token()
         self._flows = {key: each for key, each in self._flows.items() if each.expires_at > self._clock()}
-        while len(self._flows) >= AT_MOST:
+        while len(self._flows) >= FLOWS_MOST:
             del self._flows[next(iter(self._flows))]
         self._flows[flow.id] = flow
 
-    def find(self, flow_id: str, opening: FlowEntry) -> HostedFlow | None:
-        """Return the flow, if it goes through that very hand-off and is not over."""
+    def find(self, flow_id: str, entry: FlowEntry) -> HostedFlow | None:
+        """Return the flow with that id, if it has that entry and has not expired."""
         flow = self._flows.get(flow_id)
-        if flow is None or flow.key != opening.key or flow.expires_at <= self._clock():
+        if flow is None or flow.key != entry.key or flow.expires_at <= self._clock():
             return None
         return flow

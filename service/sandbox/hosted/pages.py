@@ -1,7 +1,6 @@
-"""The hosted pages that end users see: magic links, edit links and invitations.
+"""The pages behind magic links, edit links and invitations.
 
-Faithful to the provider: no cookie, no message, and at the end no way on, unless `SANDBOX_REDIRECTS` is on.
-Reference: contract sections 6, 7.4 and 7.5.
+They set no cookie and post no message, like the provider's; at the end they redirect only with `SANDBOX_REDIRECTS`.
 """
 
 import re
@@ -33,7 +32,7 @@ CLOSED: dict[ClosedReason, tuple[str, str]] = {
 ASK = "Ask the person or the app that sent you here for a new link."
 
 
-def routes(world: SandboxWorld, token: Callable[[], str] = secrets.token_urlsafe) -> list[BaseRoute]:
+def hosted_routes(world: SandboxWorld, token: Callable[[], str] = secrets.token_urlsafe) -> list[BaseRoute]:
     """Return the end users' routes, the pages' style sheet included."""
     pages = HostedPages(world, ConnectionWizard(world, HostedFlows(world.clock.real, token)))
     both = ["GET", "POST"]
@@ -48,49 +47,49 @@ def routes(world: SandboxWorld, token: Callable[[], str] = secrets.token_urlsafe
 
 
 class HostedPages:
-    """One method per address; what they share is the walk through the wizard."""
+    """The pages, one method per kind of address; all of them show the wizard."""
 
     def __init__(self, world: SandboxWorld, wizard: ConnectionWizard) -> None:
         self._world = world
         self._wizard = wizard
 
     async def magic_link(self, request: Request) -> Response:
-        """A link for a new connection."""
+        """Show a link for a new connection."""
         path = request.path_params
         return await self._visit(request, lambda _: self._link(path, self._world.links.find))
 
     async def edit_link(self, request: Request) -> Response:
-        """A link for changing a connection, which keeps its id."""
+        """Show a link for editing a connection, which keeps its id."""
         path = request.path_params
         return await self._visit(request, lambda _: self._link(path, self._world.links.find_edit))
 
     async def invitation(self, request: Request) -> Response:
-        """An invitation to make a connection, or to sign in again to one."""
+        """Show an invitation to create a connection, or to sign in to one again."""
         token = request.path_params["token"]
         return await self._visit(request, lambda form: self._invitation(token, form))
 
     async def older_link(self, request: Request) -> Response:
-        """Send an older address on to the newer one. Reference: cookbooks/magic-link-integration."""
-        known = (request.path_params["company"], request.path_params["secret"])
+        """Redirect an older address to the newer one. Reference: the provider's cookbook of magic links."""
+        company_id, secret = (request.path_params["company"], request.path_params["secret"])
         try:
-            company = self._world.companies.get(known[0])
+            company = self._world.companies.get(company_id)
         except Missing:
-            return RedirectResponse(f"/p/connect/{known[0]}/{known[1]}", 302)
-        return RedirectResponse(f"/p/connect/{company.public_id}/{known[1]}", 302)
+            return RedirectResponse(f"/p/connect/{company_id}/{secret}", 302)
+        return RedirectResponse(f"/p/connect/{company.public_id}/{secret}", 302)
 
-    async def _visit(self, request: Request, open_door: Callable[[Form | None], FlowEntry]) -> Response:
+    async def _visit(self, request: Request, open_entry: Callable[[Form | None], FlowEntry]) -> Response:
         form = read_form(await request.form()) if request.method == "POST" else None
         try:
-            opening = self._with_return(request, open_door(form))
+            entry = self._with_return(request, open_entry(form))
             action = action_of(request)
-            outcome = self._wizard.take(opening, action, form) if form else self._wizard.show(opening, action)
+            outcome = self._wizard.submit(entry, action, form) if form else self._wizard.show(entry, action)
         except Missing:
-            return _dead_end(
+            return _error_page(
                 "We do not know this link", "The address may be incomplete, or its connection is gone.", 404
             )
         except ClosedLink as closed:
-            return _dead_end(*CLOSED[closed.reason], 410)
-        return self._answer(request, opening, outcome)
+            return _error_page(*CLOSED[closed.reason], 410)
+        return self._answer(request, entry, outcome)
 
     def _link(self, path: dict[str, str], find: Callable[[str, str], SandboxMagicLink]) -> FlowEntry:
         link = find(path["company"], path["secret"])
@@ -106,56 +105,57 @@ class HostedPages:
 
     def _invitation(self, token: str, form: Form | None) -> FlowEntry:
         invitation = self._world.invitations.open(token) if form is None else self._world.invitations.by_token(token)
-        opening = _opening(invitation)
+        entry = _entry_of(invitation)
         if form is not None:
-            self._require_open(invitation, opening, form)
-        return opening
+            self._require_open(invitation, entry, form)
+        return entry
 
-    def _require_open(self, invitation: SandboxInvitation, opening: FlowEntry, form: Form) -> None:
-        """Let a flow finish what it began: the use that fulfilled the invitation may be its own."""
+    def _require_open(self, invitation: SandboxInvitation, entry: FlowEntry, form: Form) -> None:
+        """Raise `ClosedLink`, but let a flow finish: the use that fulfilled the invitation may be its own."""
         status = self._world.invitations.status(invitation)
-        flow = self._wizard.flow_of(opening, form)
+        flow = self._wizard.flow_of(entry, form)
         if flow and (flow.submitted or (status == "FULFILLED" and flow.connection_id in invitation.created)):
             return
         if status != "ACTIVE":
             raise ClosedLink(CLOSED_BY[status])
 
-    def _with_return(self, request: Request, opening: FlowEntry) -> FlowEntry:
-        """Take `redirect_uri` and `state` from the address too, where that addition of the sandbox is switched on."""
+    def _with_return(self, request: Request, entry: FlowEntry) -> FlowEntry:
+        """Take `redirect_uri` and `state` from the address too, if redirects are switched on."""
         if not self._world.settings.redirects:
-            return replace(opening, redirect_uri=None)
+            return replace(entry, redirect_uri=None)
         target, state = request.query_params.get("redirect_uri"), request.query_params.get("state")
         try:
-            return replace(opening, redirect_uri=fields.web_url(target), state=state) if target else opening
+            return replace(entry, redirect_uri=fields.web_url(target), state=state) if target else entry
         except ValueError:
-            return opening
+            return entry
 
-    def _answer(self, request: Request, opening: FlowEntry, outcome: WizardOutcome) -> Response:
-        if outcome.connection_id and opening.redirect_uri:
-            return RedirectResponse(_return_url(opening, outcome.connection_id), 303)
+    def _answer(self, request: Request, entry: FlowEntry, outcome: WizardOutcome) -> Response:
+        if outcome.connection_id and entry.redirect_uri:
+            return RedirectResponse(_return_url(entry, outcome.connection_id), 303)
         troubles = self._world.troubles
-        use = troubles.use if request.method == "GET" else troubles.active
-        refused = use("framing_refused", opening.company_id) is not None
+        # Only opening a page uses the trouble; the posts that follow are shown under the same policy.
+        find = troubles.use if request.method == "GET" else troubles.active
+        refused = find("framing_refused", entry.company_id) is not None
         return page(
             outcome.view,
             outcome.status,
             frameable=not refused,
-            form_targets=_targets(opening.redirect_uri),
+            form_targets=_targets(entry.redirect_uri),
         )
 
 
 def read_form(data: FormData) -> dict[str, Sequence[str]]:
-    """Return the text fields of a form; files are not looked at."""
+    """Return the text fields of a form; files are ignored."""
     names = dict.fromkeys(data.keys())
     return {name: [value for value in data.getlist(name) if isinstance(value, str)] for name in names}
 
 
 def action_of(request: Request) -> str:
-    """Return the address that a form goes back to: this one, what was asked of it included."""
+    """Return the address that a page's forms post to: its own, with the query string."""
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
-def _opening(invitation: SandboxInvitation) -> FlowEntry:
+def _entry_of(invitation: SandboxInvitation) -> FlowEntry:
     renamed = {
         "initialSites": "sites",
         "utilityTypes": "initialDatasourceTypes",
@@ -175,19 +175,20 @@ def _opening(invitation: SandboxInvitation) -> FlowEntry:
     )
 
 
-def _dead_end(title: str, text: str, status: int) -> Response:
+def _error_page(title: str, text: str, status: int) -> Response:
     return page(SandboxErrorView(SandboxFrame(title), text, ASK), status, frameable=True)
 
 
 def _targets(redirect_uri: str | None) -> tuple[str, ...]:
-    """Return the origin that the last form may lead to; one that could break out of the policy is left out."""
+    """Return the origin that the last form may redirect to, for the page's policy."""
     parts = urlsplit(redirect_uri or "")
+    # A `;` or a space in the host would add directives to the policy.
     safe = re.fullmatch(r"[\w.:\[\]-]+", parts.netloc, re.ASCII)
     return (f"{parts.scheme}://{parts.netloc}",) if safe else ()
 
 
-def _return_url(opening: FlowEntry, connection_id: str) -> str:
-    parts = urlsplit(opening.redirect_uri or "")
-    added = {"state": opening.state, "connectionId": connection_id}
+def _return_url(entry: FlowEntry, connection_id: str) -> str:
+    parts = urlsplit(entry.redirect_uri or "")
+    added = {"state": entry.state, "connectionId": connection_id}
     query = [*parse_qsl(parts.query, keep_blank_values=True), *((k, v) for k, v in added.items() if v is not None)]
     return urlunsplit(parts._replace(query=urlencode(query)))

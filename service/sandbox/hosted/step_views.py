@@ -1,8 +1,8 @@
-"""From a visit to the page that it sees: the typed context of each step, filled from the world."""
+"""Fills the context of each step's page from the flow and from the world."""
 
 from collections.abc import Callable, Mapping
 
-from service.sandbox.hosted.flows import FlowRequest
+from service.sandbox.hosted.flows import FlowVisit
 from service.sandbox.hosted.steps import (
     TITLES,
     CheckBox,
@@ -13,7 +13,7 @@ from service.sandbox.hosted.steps import (
     ProviderStep,
     SettingsStep,
     Step,
-    marks,
+    progress_marks,
 )
 from service.sandbox.wire.enums import CONNECTED, SAMPLE_TYPES
 from service.sandbox.wire.html import SandboxFrame
@@ -29,23 +29,23 @@ STATUS_TEXTS = {
 Errors = Mapping[str, str]
 
 
-def view_of(world: SandboxWorld, visit: FlowRequest, step: str, errors: Errors) -> Step:
-    """Return the context of that step's page, what was entered kept (but never a password)."""
+def view_of(world: SandboxWorld, visit: FlowVisit, step: str, errors: Errors) -> Step:
+    """Return the context of a step's page, with what was entered, but never with a password."""
     frame = SandboxFrame(
         title=TITLES[step],
         step=step,
-        company=world.companies.get(visit.opening.company_id).name,
+        company=world.companies.get(visit.entry.company_id).name,
         action=visit.action,
         flow=visit.flow.id,
-        marks=marks(_names(visit), step),
+        marks=progress_marks(_names(visit), step),
         errors=errors,
     )
     return _BUILDERS[step](world, visit, frame)
 
 
-def _names(visit: FlowRequest) -> tuple[str, ...]:
+def _names(visit: FlowVisit) -> tuple[str, ...]:
     names = (
-        ("email", visit.opening.needs_email),
+        ("email", visit.entry.needs_email),
         ("provider", not visit.is_edit),
         ("credentials", True),
         ("mfa", visit.flow.wants_code),
@@ -55,7 +55,7 @@ def _names(visit: FlowRequest) -> tuple[str, ...]:
     return tuple(name for name, is_due in names if is_due)
 
 
-def _provider(_: SandboxWorld, visit: FlowRequest, frame: SandboxFrame) -> ProviderStep:
+def _provider(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> ProviderStep:
     return ProviderStep(
         frame,
         visit.entered("url") if frame.errors else visit.flow.url,
@@ -63,11 +63,11 @@ def _provider(_: SandboxWorld, visit: FlowRequest, frame: SandboxFrame) -> Provi
     )
 
 
-def _email(_: SandboxWorld, visit: FlowRequest, frame: SandboxFrame) -> EmailStep:
+def _email(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> EmailStep:
     return EmailStep(frame, visit.entered("email"))
 
 
-def _credentials(_: SandboxWorld, visit: FlowRequest, frame: SandboxFrame) -> CredentialsStep:
+def _credentials(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> CredentialsStep:
     flow = visit.flow
     return CredentialsStep(
         frame=frame,
@@ -81,76 +81,76 @@ def _credentials(_: SandboxWorld, visit: FlowRequest, frame: SandboxFrame) -> Cr
     )
 
 
-def _mfa(_: SandboxWorld, visit: FlowRequest, frame: SandboxFrame) -> MfaStep:
+def _mfa(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> MfaStep:
     return MfaStep(frame, _provider_name(visit.flow.url))
 
 
-def _settings(world: SandboxWorld, visit: FlowRequest, frame: SandboxFrame) -> SettingsStep:
+def _settings(world: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> SettingsStep:
     entered = frame.errors and visit.entered("step") == "settings"
-    wanted = _entered(visit) if entered else _wanted(world, visit)
-    sites = world.companies.sites_of(visit.opening.company_id)
+    values = _entered(visit) if entered else _initial(world, visit)
+    sites = world.companies.sites_of(visit.entry.company_id)
     only = len(sites) == 1 and not entered
     return SettingsStep(
         frame=frame,
-        sites=tuple(CheckBox(each.id, each.name, each.address, only or each.id in wanted["sites"]) for each in sites),
-        types=tuple(CheckBox(kind, kind.capitalize(), "", kind in wanted["types"]) for kind in SAMPLE_TYPES),
-        start_date="".join(wanted["startDate"]),
-        owner_email="".join(wanted["ownerEmail"]),
+        sites=tuple(CheckBox(each.id, each.name, each.address, only or each.id in values["sites"]) for each in sites),
+        types=tuple(CheckBox(kind, kind.capitalize(), "", kind in values["types"]) for kind in SAMPLE_TYPES),
+        start_date="".join(values["startDate"]),
+        owner_email="".join(values["ownerEmail"]),
         editing=visit.is_edit,
     )
 
 
-def _entered(visit: FlowRequest) -> dict[str, tuple[str, ...]]:
+def _entered(visit: FlowVisit) -> dict[str, tuple[str, ...]]:
     return {name: tuple(visit.form.get(name, ())) for name in ("sites", "types", "startDate", "ownerEmail")}
 
 
-def _wanted(world: SandboxWorld, visit: FlowRequest) -> dict[str, tuple[str, ...]]:
-    """Return what the boxes show first: what the connection has, else what the link brings, else every type."""
-    prefill = visit.opening.prefill
+def _initial(world: SandboxWorld, visit: FlowVisit) -> dict[str, tuple[str, ...]]:
+    """Return the first values of the form: the connection's, else the link's prefill, else every type."""
+    prefill = visit.entry.prefill
     if visit.flow.connection_id is None:
-        had = {}
+        current = {}
     else:
-        made = world.connections.get(visit.flow.connection_id)
-        had = {
-            "sites": made.sites,
-            "initialDatasourceTypes": made.types,
-            "dataCollectionStartDate": made.start_date,
-            "workflowOwnerEmail": made.owner_email,
+        connection = world.connections.get(visit.flow.connection_id)
+        current = {
+            "sites": connection.sites,
+            "initialDatasourceTypes": connection.types,
+            "dataCollectionStartDate": connection.start_date,
+            "workflowOwnerEmail": connection.owner_email,
         }
-    best = {name: had.get(name) or prefill.get(name) for name in {*had, *prefill}}
+    first = {name: current.get(name) or prefill.get(name) for name in {*current, *prefill}}
     return {
-        "sites": tuple(best.get("sites") or ()),
-        "types": tuple(best.get("initialDatasourceTypes") or SAMPLE_TYPES),
-        "startDate": (best.get("dataCollectionStartDate") or "",),
-        "ownerEmail": (best.get("workflowOwnerEmail") or "",),
+        "sites": tuple(first.get("sites") or ()),
+        "types": tuple(first.get("initialDatasourceTypes") or SAMPLE_TYPES),
+        "startDate": (first.get("dataCollectionStartDate") or "",),
+        "ownerEmail": (first.get("workflowOwnerEmail") or "",),
     }
 
 
-def _done(world: SandboxWorld, visit: FlowRequest, frame: SandboxFrame) -> DoneStep:
-    made = world.connections.get(visit.flow.connection_id or "")
-    works = made.status == CONNECTED
+def _done(world: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> DoneStep:
+    connection = world.connections.get(visit.flow.connection_id or "")
+    works = connection.status == CONNECTED
     return DoneStep(
         frame=frame,
-        provider_name=made.provider_name,
-        site_names=tuple(world.companies.site(site_id).name for site_id in made.sites),
-        status=made.status,
-        status_text=STATUS_TEXTS.get(made.status, "it will be looked at."),
+        provider_name=connection.provider_name,
+        site_names=tuple(world.companies.site(site_id).name for site_id in connection.sites),
+        status=connection.status,
+        status_text=STATUS_TEXTS.get(connection.status, "it will be looked at."),
         works=works,
         editing=visit.is_edit,
-        onward=_onward(visit, made),
+        next_url=_next_url(visit, connection),
     )
 
 
-def _onward(visit: FlowRequest, made: SandboxConnection) -> str:
-    """Return where the dashboard's own flow goes on to; the hosted pages end here, as the provider's do."""
-    return f"/dashboard/connections/{made.id}" if visit.opening.channel == "dashboard" else ""
+def _next_url(visit: FlowVisit, connection: SandboxConnection) -> str:
+    """Return the address after the last page: none on the hosted pages, which end there, as the provider's do."""
+    return f"/dashboard/connections/{connection.id}" if visit.entry.channel == "dashboard" else ""
 
 
 def _provider_name(url: str) -> str:
     return PROVIDER_NAME if is_sandbox_url(url) else "Your provider"
 
 
-_BUILDERS: dict[str, Callable[[SandboxWorld, FlowRequest, SandboxFrame], Step]] = {
+_BUILDERS: dict[str, Callable[[SandboxWorld, FlowVisit, SandboxFrame], Step]] = {
     "provider": _provider,
     "email": _email,
     "credentials": _credentials,

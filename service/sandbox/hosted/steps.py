@@ -1,4 +1,4 @@
-"""The steps of the connection flow as pages: one typed context per template, and what they offer to choose from."""
+"""The pages of the wizard's steps: one typed context per template, and the lists that they offer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class ListedProvider:
-    """A utility of the short list."""
+    """A utility that the page offers."""
 
     name: str
     url: str
@@ -60,7 +60,7 @@ COUNTRIES = {
 
 @dataclass(frozen=True)
 class CheckBox:
-    """One box to tick."""
+    """One check box."""
 
     value: str
     name: str
@@ -70,7 +70,7 @@ class CheckBox:
 
 @dataclass(frozen=True)
 class ProviderStep:
-    """Step `provider`."""
+    """The page that asks for the utility."""
 
     template: ClassVar[str] = "sandbox/provider.html"
     frame: SandboxFrame
@@ -82,7 +82,7 @@ class ProviderStep:
 
 @dataclass(frozen=True)
 class EmailStep:
-    """Step `email`, of invitations that are for certain people only."""
+    """The page that verifies an e-mail address, for invitations that have allowed ones."""
 
     template: ClassVar[str] = "sandbox/email.html"
     frame: SandboxFrame
@@ -91,7 +91,7 @@ class EmailStep:
 
 @dataclass(frozen=True)
 class CredentialsStep:
-    """Step `credentials`; there is no field for a password, so that none can be echoed."""
+    """The page that asks for the credentials; it has no field for a password, so that none can be echoed."""
 
     template: ClassVar[str] = "sandbox/credentials.html"
     frame: SandboxFrame
@@ -108,7 +108,7 @@ class CredentialsStep:
 
 @dataclass(frozen=True)
 class MfaStep:
-    """Step `mfa`."""
+    """The page that asks for the code."""
 
     template: ClassVar[str] = "sandbox/mfa.html"
     frame: SandboxFrame
@@ -117,7 +117,7 @@ class MfaStep:
 
 @dataclass(frozen=True)
 class SettingsStep:
-    """Step `settings`."""
+    """The page that asks for sites and utility types."""
 
     template: ClassVar[str] = "sandbox/settings.html"
     frame: SandboxFrame
@@ -130,7 +130,7 @@ class SettingsStep:
 
 @dataclass(frozen=True)
 class DoneStep:
-    """Step `done`: nothing leaves the page. Only the dashboard has somewhere to go `onward` to."""
+    """The last page; only the dashboard's has a `next_url`."""
 
     template: ClassVar[str] = "sandbox/done.html"
     frame: SandboxFrame
@@ -140,26 +140,26 @@ class DoneStep:
     status_text: str
     works: bool
     editing: bool
-    onward: str
+    next_url: str
 
 
 Step = ProviderStep | EmailStep | CredentialsStep | MfaStep | SettingsStep | DoneStep
 
 
-def marks(names: tuple[str, ...], current: str) -> tuple[ProgressMark, ...]:
-    """Return the progress list of a flow that has these steps."""
-    place = names.index(current)
-    states = ("past" if index < place else "now" if index == place else "next" for index in range(len(names)))
+def progress_marks(names: tuple[str, ...], current: str) -> tuple[ProgressMark, ...]:
+    """Return the progress list of a flow with these steps."""
+    position = names.index(current)
+    states = ("past" if index < position else "now" if index == position else "next" for index in range(len(names)))
     return tuple(ProgressMark(NAMES[name], state) for name, state in zip(names, states, strict=True))
 
 
-def resolve_provider(words: str) -> str:
-    """Turn a provider's name from the list into its address; anything else is taken as an address itself.
+def resolve_provider(entered: str) -> str:
+    """Return the address of a provider on the list, by its name; anything else is an address itself.
 
-    A bare host gets `https://`, as a browser's address bar would have it.
+    A bare host gets `https://`, as in a browser's address bar.
     """
     known = {provider.name.casefold(): provider.url for provider in PROVIDERS}
-    text = words.strip()
+    text = entered.strip()
     if text.casefold() in known:
         return known[text.casefold()]
     return text if "://" in text or " " in text or "." not in text else f"https://{text}"

@@ -1,6 +1,6 @@
-"""The connection flow itself: which step is due, what each form means to the world, and the page that comes next.
+"""The connection flow: which step is next, what each form changes, and the page that follows. No HTTP.
 
-The links' pages and the dashboard share it. Nothing here speaks HTTP. Reference: contract sections 7.4 and 12.
+The hosted pages and the dashboard share it. Reference: the provider's pages on connecting and reconnecting.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.sandbox.hosted.flows import FlowEntry, FlowRequest, HostedFlow, HostedFlows
+from service.sandbox.hosted.flows import FlowEntry, FlowVisit, HostedFlow, HostedFlows
 from service.sandbox.hosted.step_views import Errors, view_of
 from service.sandbox.hosted.steps import Step, resolve_provider
 from service.sandbox.wire import fields
@@ -26,7 +26,7 @@ RANKS = {name: rank for rank, name in enumerate(ORDER)} | {"change": 2, "keep": 
 
 STALE = "This page was open for too long. Please start again."
 REFUSED = "The provider did not accept this user name and password. Check them and try again."
-_TEXTS = {
+FIELD_ERRORS = {
     "sites": ("sites", "Choose one to three sites."),
     "initialDatasourceTypes": ("types", "Choose utility types from the list."),
     "dataCollectionStartDate": ("startDate", "Enter the start date as year, month and day."),
@@ -36,7 +36,7 @@ _TEXTS = {
 
 @dataclass(frozen=True)
 class WizardOutcome:
-    """The page to show, its status, and once the flow is done the connection that it made or changed."""
+    """The page to show, its HTTP status, and at the end the connection that the flow created or changed."""
 
     view: Step
     status: int
@@ -44,69 +44,68 @@ class WizardOutcome:
 
 
 class ConnectionWizard:
-    """Leads people through the steps."""
+    """Shows the steps and handles their forms."""
 
     def __init__(self, world: SandboxWorld, flows: HostedFlows) -> None:
         self._world = world
         self._flows = flows
-        self._takers: dict[str, Callable[[FlowRequest], Errors]] = {
-            "email": self._take_email,
-            "provider": self._take_provider,
-            "change": self._take_change,
-            "credentials": self._take_credentials,
-            "keep": self._take_keep,
-            "mfa": self._take_code,
-            "settings": self._take_settings,
+        self._handlers: dict[str, Callable[[FlowVisit], Errors]] = {
+            "email": self._handle_email,
+            "provider": self._handle_provider,
+            "change": self._handle_change,
+            "credentials": self._handle_credentials,
+            "keep": self._handle_keep,
+            "mfa": self._handle_code,
+            "settings": self._handle_settings,
         }
 
-    def show(self, opening: FlowEntry, action: str) -> WizardOutcome:
-        """Return the first page; nothing is remembered yet."""
-        return self._page(FlowRequest(opening, action, self._arrive(opening)), {})
+    def show(self, entry: FlowEntry, action: str) -> WizardOutcome:
+        """Return the first page; no flow is stored yet."""
+        return self._page(FlowVisit(entry, action, self._new_flow(entry)), {})
 
-    def flow_of(self, opening: FlowEntry, form: Form) -> HostedFlow | None:
-        """Return the flow that a form belongs to, so that a page can tell its own use of a link from another's."""
-        return self._flows.find(next(iter(form.get("flow", ())), ""), opening)
+    def flow_of(self, entry: FlowEntry, form: Form) -> HostedFlow | None:
+        """Return the flow that a form belongs to; a page can so tell its own use of a link from another's."""
+        return self._flows.find(next(iter(form.get("flow", ())), ""), entry)
 
-    def take(self, opening: FlowEntry, action: str, form: Form) -> WizardOutcome:
-        """Do what a form asks for and return the next page.
+    def submit(self, entry: FlowEntry, action: str, form: Form) -> WizardOutcome:
+        """Handle a form and return the next page; raises `ClosedLink` or `Missing` when the link was closed meanwhile.
 
-        A form of a step that is not yet due does nothing, nor does one of a finished flow: posted twice is posted once.
-        Raises `ClosedLink` or `Missing` when the hand-off ended meanwhile.
+        The form of a later step changes nothing, nor does one of a finished flow: a second post has no effect.
         """
-        flow = self.flow_of(opening, form)
-        visit = FlowRequest(opening, action, flow or self._arrive(opening), form)
+        flow = self.flow_of(entry, form)
+        visit = FlowVisit(entry, action, flow or self._new_flow(entry), form)
         if flow is None:
             self._flows.keep(visit.flow)
-        step, due = visit.entered("step"), self._due(visit)
-        if due == "done":
+        step, current = visit.entered("step"), self._next_step(visit)
+        if current == "done":
             return self._page(visit, {})
-        if step not in self._takers or RANKS[step] > RANKS[due]:
+        if step not in self._handlers or RANKS[step] > RANKS[current]:
             return self._page(visit, {} if flow else {"form": STALE})
-        errors = self._takers[step](visit)
+        errors = self._handlers[step](visit)
         return self._page(visit, errors, step if errors else None)
 
-    def _page(self, visit: FlowRequest, errors: Errors, step: str | None = None) -> WizardOutcome:
-        due = self._due(visit)
-        if step in ORDER and RANKS[step] < RANKS[due]:
-            due = step
+    def _page(self, visit: FlowVisit, errors: Errors, step: str | None = None) -> WizardOutcome:
+        current = self._next_step(visit)
+        if step in ORDER and RANKS[step] < RANKS[current]:
+            current = step
         status = 422 if set(errors) - {"form"} else 200
-        made = visit.flow.connection_id if due == "done" else None
-        return WizardOutcome(view_of(self._world, visit, due, errors), status, made)
+        connection = visit.flow.connection_id if current == "done" else None
+        return WizardOutcome(view_of(self._world, visit, current, errors), status, connection)
 
-    def _arrive(self, opening: FlowEntry) -> HostedFlow:
-        flow = self._flows.draft(opening)
-        if opening.connection_id:
-            before = self._world.connections.get(opening.connection_id)
+    def _new_flow(self, entry: FlowEntry) -> HostedFlow:
+        flow = self._flows.draft(entry)
+        if entry.connection_id:
+            before = self._world.connections.get(entry.connection_id)
             flow.url, flow.country, flow.username = before.url, before.country, before.username
             flow.is_chosen = True
             # Reference: platform/data-input/reconnecting: after an MFA error comes the code, not the password screen.
             flow.signed_in = flow.wants_code = before.status == MFA_TOKEN_EXPIRED
         return flow
 
-    def _due(self, visit: FlowRequest) -> str:
+    def _next_step(self, visit: FlowVisit) -> str:
         flow = visit.flow
         steps = (
-            ("email", visit.opening.needs_email and flow.proof is None),
+            ("email", visit.entry.needs_email and flow.proof is None),
             ("done", flow.submitted),
             ("provider", not flow.is_chosen),
             ("credentials", not flow.signed_in),
@@ -114,16 +113,16 @@ class ConnectionWizard:
         )
         return next((name for name, is_due in steps if is_due), "settings")
 
-    def _take_email(self, visit: FlowRequest) -> Errors:
+    def _handle_email(self, visit: FlowVisit) -> Errors:
         try:
-            visit.flow.proof = self._world.invitations.verify_email(visit.opening.token, visit.entered("email"))
+            visit.flow.proof = self._world.invitations.verify_email(visit.entry.token, visit.entered("email"))
         except EmailNotVerified:
             return {"email": "This invitation is not for that address. Enter the address that it was sent to."}
         return {}
 
-    def _take_provider(self, visit: FlowRequest) -> Errors:
-        words = visit.entered("pick") or resolve_provider(visit.entered("url"))
-        url = _checked(fields.web_url, words)
+    def _handle_provider(self, visit: FlowVisit) -> Errors:
+        provider = visit.entered("pick") or resolve_provider(visit.entered("url"))
+        url = _checked(fields.web_url, provider)
         country = _checked(fields.country, visit.entered("country").strip())
         errors = {
             "url": "" if url else "Enter a website such as https://nectarclimate.com, or a name from the list.",
@@ -134,16 +133,16 @@ class ConnectionWizard:
             visit.flow.is_chosen, visit.flow.signed_in = True, False
         return {name: text for name, text in errors.items() if text}
 
-    def _take_change(self, visit: FlowRequest) -> Errors:
+    def _handle_change(self, visit: FlowVisit) -> Errors:
         visit.flow.is_chosen = visit.is_edit
         return {}
 
-    def _take_keep(self, visit: FlowRequest) -> Errors:
-        """Change only sites and types: the credentials that the provider has stay. For a known connection only."""
+    def _handle_keep(self, visit: FlowVisit) -> Errors:
+        """Keep the credentials and change only sites and types; for an existing connection only."""
         visit.flow.signed_in = visit.is_edit
         return {}
 
-    def _take_credentials(self, visit: FlowRequest) -> Errors:
+    def _handle_credentials(self, visit: FlowVisit) -> Errors:
         flow = visit.flow
         username = _checked(fields.text(1, 255), visit.entered("username"))
         password = _checked(fields.secret, visit.entered("password"))
@@ -158,17 +157,17 @@ class ConnectionWizard:
         if not flow.signed_in:
             self._record_refusal(visit)
             return {"form": REFUSED}
-        flow.wants_code = is_sandbox_url(flow.url) and bool(self._trouble("mfa", visit))
+        flow.wants_code = is_sandbox_url(flow.url) and self._has_trouble("mfa", visit)
         flow.code_given = False
         return {}
 
-    def _take_code(self, visit: FlowRequest) -> Errors:
+    def _handle_code(self, visit: FlowVisit) -> Errors:
         if not re.fullmatch(r"[0-9]{6}", visit.entered("code").replace(" ", "")):
             return {"code": "Enter the six digits of the code."}
         visit.flow.code_given = True
         return {}
 
-    def _take_settings(self, visit: FlowRequest) -> Errors:
+    def _handle_settings(self, visit: FlowVisit) -> Errors:
         body = {
             "sites": list(visit.form.get("sites", ())),
             "initialDatasourceTypes": list(visit.form.get("types", ())),
@@ -176,64 +175,64 @@ class ConnectionWizard:
             "workflowOwnerEmail": visit.entered("ownerEmail").strip() or None,
         }
         if not body["sites"]:
-            return dict([_TEXTS["sites"]])
+            return dict([FIELD_ERRORS["sites"]])
         try:
-            made = self._send(visit, body)
+            connection = self._save(visit, body)
         except Invalid as wrong:
-            return dict(_TEXTS.get(name, ("form", text[0])) for name, text in wrong.errors.items())
-        return self._settle(visit, made)
+            return dict(FIELD_ERRORS.get(name, ("form", text[0])) for name, text in wrong.errors.items())
+        return self._finish(visit, connection)
 
-    def _settle(self, visit: FlowRequest, made: SandboxConnection) -> Errors:
-        """Go on by what the connection's status says; it may differ from what the sign-in foretold."""
+    def _finish(self, visit: FlowVisit, connection: SandboxConnection) -> Errors:
+        """Choose the next step by the connection's status; a trouble may have changed it since the sign-in."""
         flow = visit.flow
-        if made.status == MFA_TOKEN_EXPIRED and flow.code_given:
-            made = self._world.submissions.answer_mfa(made.id, MFA_CODE, _via(visit))
-        if is_wrong_password(made.status):
+        if connection.status == MFA_TOKEN_EXPIRED and flow.code_given:
+            connection = self._world.submissions.answer_mfa(connection.id, MFA_CODE, _via(visit))
+        if is_wrong_password(connection.status):
             flow.signed_in = False
             return {"form": REFUSED}
-        flow.wants_code = made.status == MFA_TOKEN_EXPIRED
+        flow.wants_code = connection.status == MFA_TOKEN_EXPIRED
         if not flow.wants_code:
             flow.submitted, flow.password = True, ""
         return {}
 
-    def _is_refused(self, visit: FlowRequest) -> bool:
+    def _is_refused(self, visit: FlowVisit) -> bool:
         flow = visit.flow
         if not is_sandbox_url(flow.url):
             return False
-        return (flow.username, flow.password) != (USERNAME, PASSWORD) or self._trouble("wrong_password", visit)
+        return (flow.username, flow.password) != (USERNAME, PASSWORD) or self._has_trouble("wrong_password", visit)
 
-    def _record_refusal(self, visit: FlowRequest) -> None:
-        """Make the connection, or change it, with the status that tells of the wrong password.
+    def _record_refusal(self, visit: FlowVisit) -> None:
+        """Create or change the connection with the status of a wrong password, as the provider does.
 
         Its sites are chosen later; until then a new one has those of the link, if any.
         """
-        known = visit.opening.prefill.get("sites") or []
+        known = visit.entry.prefill.get("sites") or []
         is_new = visit.flow.connection_id is None
-        self._send(visit, {"sites": list(known)[:SITES_MOST]} if is_new else {})
+        self._save(visit, {"sites": list(known)[:SITES_MOST]} if is_new else {})
 
-    def _send(self, visit: FlowRequest, body: dict[str, Any]) -> SandboxConnection:
-        """Make the flow's connection, or change the one that it has: one flow never makes two."""
+    def _save(self, visit: FlowVisit, body: dict[str, Any]) -> SandboxConnection:
+        """Create the flow's connection, or change the one that it has: one flow never creates two."""
         flow, via = visit.flow, _via(visit)
         account = {"url": flow.url, "country": flow.country, "username": flow.username, "password": flow.password}
         if flow.connection_id is None:
-            made = self._world.submissions.create(
-                visit.opening.company_id, read_submission(account | body, sites_later=True), via
+            connection = self._world.submissions.create(
+                visit.entry.company_id, read_submission(account | body, sites_later=True), via
             )
-            flow.connection_id = made.id
-            return made
+            flow.connection_id = connection.id
+            return connection
         before = self._world.connections.get(flow.connection_id)
         return self._world.submissions.edit(before.id, read_edit(before, account | body), via)
 
-    def _trouble(self, name: str, visit: FlowRequest) -> bool:
-        return self._world.troubles.active(name, visit.opening.company_id) is not None
+    def _has_trouble(self, name: str, visit: FlowVisit) -> bool:
+        return self._world.troubles.active(name, visit.entry.company_id) is not None
 
 
-def _via(visit: FlowRequest) -> Via:
-    return Via(visit.opening.channel, visit.opening.invitation_id, visit.flow.proof)
+def _via(visit: FlowVisit) -> Via:
+    return Via(visit.entry.channel, visit.entry.invitation_id, visit.flow.proof)
 
 
 def _checked(check: fields.Check, value: str) -> str:
-    """Return the checked value, or nothing for one that is refused."""
+    """Return the checked value; empty for one that is refused."""
     try:
         return str(check(value))
     except ValueError:

@@ -1,4 +1,4 @@
-"""JSON in and out: reading a request's body, and errors in the provider's words."""
+"""JSON bodies of requests, and error answers in the provider's format."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from service.sandbox.wire.errors import Invalid, Missing
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The body as an object; an empty body is an empty one. Raises `HTTPException` 400 or 415."""
+    """Return the body as an object, empty for an empty body; raises `HTTPException` 400 or 415."""
     raw = await request.body()
     if not raw.strip():
         return {}
@@ -23,14 +23,14 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def parse(raw: bytes) -> Any:
-    """JSON that can be written again: no NaN, nothing beyond a float, no half characters. Raises `ValueError`."""
+    """Parse JSON that can be written again: no NaN, no infinity, no lone surrogates. Raises `ValueError`."""
     value = json.loads(raw)
     json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     return value
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """Raises `HTTPException` 400 for anything but a JSON object."""
+    """Parse a JSON object; raises `HTTPException` 400 for anything else."""
     try:
         body = parse(raw)
     except (ValueError, RecursionError) as wrong:
@@ -41,14 +41,14 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def add_errors(app: Starlette) -> None:
-    """Lets an app answer every refusal as the provider does."""
+    """Make an app answer every error as the provider does."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(Missing, _missing)
 
 
 def detail(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
-    """The documented error body."""
+    """Return an error answer with the documented body."""
     return JSONResponse({"detail": text}, status, headers)
 
 

@@ -25,10 +25,10 @@ SAMPLE_TYPES = ("ELECTRICITY", "GAS", "WATER", "SOLAR", "FUEL")
 
 
 def is_wrong_password(status: str) -> bool:
-    """Both spellings of the provider mean one thing."""
+    """Tell whether it is one of the two spellings: the guide and the enum of the provider differ."""
     return status in WRONG_PASSWORD_STATUSES
 
 
 def status_detail(status: str) -> str | None:
-    """A sentence beside a status that needs someone."""
+    """Return a sentence for a status that somebody has to act on."""
     return None if status in {CONNECTED, PENDING} else status.replace("_", " ").capitalize() + "."

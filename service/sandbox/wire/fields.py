@@ -1,4 +1,4 @@
-"""Reading a stranger's JSON field by field, with messages in the provider's style.
+"""Checks of single JSON fields, with messages in the provider's style.
 
 Unknown fields are ignored, as the provider's framework does. Every check raises `ValueError`, whatever is wrong.
 """
@@ -18,7 +18,7 @@ EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+")
 
 
 def read(body: Mapping[str, Any], checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
-    """The checked values of the fields that are present; raises `Invalid` naming every wrong one."""
+    """Return the checked values of the fields that are present; raises `Invalid` naming every wrong one."""
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
     for name, check in checks.items():
@@ -36,22 +36,22 @@ def read(body: Mapping[str, Any], checks: Mapping[str, Check], required: Collect
 
 
 def nullable(check: Check) -> Check:
-    """The same check, with null allowed."""
+    """Return the same check with null allowed."""
     return lambda value: None if value is None else check(value)
 
 
 def text(least: int = 0, most: int = 1000) -> Check:
-    """A string, trimmed, with its length limits."""
+    """Return a check of a string, which is trimmed, and of its length."""
 
     def check(value: object) -> str:
         if not isinstance(value, str):
-            raise ValueError("Not a valid string.")  # noqa: TRY004 - one class for every wrong value
+            raise ValueError("Not a valid string.")  # noqa: TRY004 - one exception for every wrong value
         trimmed = value.strip()
         if len(trimmed) < least:
             raise ValueError("This field may not be blank.")
         if len(trimmed) > most:
             raise ValueError(f"Ensure this field has no more than {most} characters.")
-        if "\x00" in trimmed or any("\ud800" <= letter <= "\udfff" for letter in trimmed):
+        if "\x00" in trimmed or any("\ud800" <= each <= "\udfff" for each in trimmed):
             raise ValueError("Null characters and lone surrogates are not allowed.")
         return trimmed
 
@@ -59,25 +59,25 @@ def text(least: int = 0, most: int = 1000) -> Check:
 
 
 def secret(value: object) -> str:
-    """A string kept exactly as it came: passwords may begin or end with a space."""
+    """Check a string and keep its spaces: a password may begin or end with one."""
     if not isinstance(value, str) or not 1 <= len(value) <= 1000:
         raise ValueError("This field may not be blank.")
     return value
 
 
 def boolean(value: object) -> bool:
-    """A JSON boolean."""
+    """Check a JSON boolean."""
     if not isinstance(value, bool):
-        raise ValueError("Must be a valid boolean.")  # noqa: TRY004 - one class for every wrong value
+        raise ValueError("Must be a valid boolean.")  # noqa: TRY004 - one exception for every wrong value
     return value
 
 
 def whole(least: int, most: int) -> Check:
-    """A JSON integer within limits; a boolean is not one."""
+    """Return a check of a JSON integer within limits; a boolean is not one."""
 
     def check(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError("A valid integer is required.")  # noqa: TRY004 - one class for every wrong value
+            raise ValueError("A valid integer is required.")  # noqa: TRY004 - one exception for every wrong value
         if not least <= value <= most:
             raise ValueError(f"Ensure this value is between {least} and {most}.")
         return value
@@ -86,7 +86,7 @@ def whole(least: int, most: int) -> Check:
 
 
 def pattern(expression: str, message: str) -> Check:
-    """A string that matches the whole expression."""
+    """Return a check of a string that matches the whole expression."""
 
     def check(value: object) -> str:
         if not isinstance(value, str) or not re.fullmatch(expression, value, re.ASCII):
@@ -97,21 +97,21 @@ def pattern(expression: str, message: str) -> Check:
 
 
 def email(value: object) -> str:
-    """An address that looks like one."""
+    """Check an e-mail address: one @, a dot in the domain, no separators."""
     if not isinstance(value, str) or len(value) > 254 or not EMAIL.fullmatch(value):
         raise ValueError("Enter a valid email address.")
     return value
 
 
 def iso_day(value: object) -> str:
-    """A date `YYYY-MM-DD`, as written."""
+    """Check a date `YYYY-MM-DD`."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
         return date.fromisoformat(value).isoformat()
     raise ValueError("Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
 
 
 def uuid(value: object) -> str:
-    """A UUID, in its usual spelling."""
+    """Check a UUID, and write it in lower case with hyphens."""
     try:
         return str(UUID(value if isinstance(value, str) else ""))
     except ValueError:
@@ -119,7 +119,7 @@ def uuid(value: object) -> str:
 
 
 def web_url(value: object) -> str:
-    """An http or https address with a host."""
+    """Check an http or https address with a host."""
     if isinstance(value, str) and len(value) <= 2000 and not re.search(r"[\s\\\x00-\x1f]", value):
         try:
             parts = urlsplit(value)
@@ -131,14 +131,14 @@ def web_url(value: object) -> str:
 
 
 def country(value: object) -> str:
-    """Any two letters, in capitals."""
+    """Check any two letters, and write them in capitals."""
     if isinstance(value, str) and re.fullmatch("[A-Za-z]{2}", value):
         return value.upper()
     raise ValueError("Must be a two-letter country code.")
 
 
 def choice(options: Collection[str]) -> Check:
-    """One of the named words."""
+    """Return a check of one of the options."""
 
     def check(value: object) -> str:
         if isinstance(value, str) and value in options:
@@ -149,11 +149,11 @@ def choice(options: Collection[str]) -> Check:
 
 
 def listing(item: Check, most: int, *, once: bool = True) -> Check:
-    """A list of checked items in the order given, with repetitions taken out unless they are allowed."""
+    """Return a check of a list, in its order; repeated items are removed, unless `once` is off."""
 
     def check(value: object) -> list[Any]:
         if not isinstance(value, list):
-            raise ValueError("Expected a list of items.")  # noqa: TRY004 - one class for every wrong value
+            raise ValueError("Expected a list of items.")  # noqa: TRY004 - one exception for every wrong value
         if len(value) > most:
             raise ValueError(f"Ensure this field has no more than {most} elements.")
         checked = [item(entry) for entry in value]

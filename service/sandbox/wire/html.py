@@ -1,4 +1,4 @@
-"""How the sandbox's pages leave it: templates, headers and the strict policy that they keep."""
+"""HTML answers: the templates, the context that all of them share, and the security headers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 SANDBOX = Path(__file__).parents[1]
 ASSETS = SANDBOX / "static"
 TEMPLATES = (SANDBOX.parent / "templates", SANDBOX.parents[1] / "templates")
-"""Inside an installed package, and beside it in a checkout."""
+"""In an installed package, and in a checkout."""
 
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 
@@ -37,7 +37,7 @@ class ProgressMark:
 
 @dataclass(frozen=True)
 class SandboxFrame:
-    """What surrounds every page: its title, and for a step its form's address, flow and errors by field."""
+    """The context that every page has: its title, and for a step its form's address, flow id and errors by field."""
 
     title: str
     step: str = ""
@@ -50,7 +50,7 @@ class SandboxFrame:
 
 @dataclass(frozen=True)
 class SandboxErrorView:
-    """A dead end, said clearly."""
+    """A page that says why there is nothing to do here."""
 
     template: ClassVar[str] = "sandbox/error.html"
     frame: SandboxFrame
@@ -60,7 +60,7 @@ class SandboxErrorView:
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    """Return the templates' environment: everything escaped, an unknown name an error."""
+    """Return the template environment: everything is escaped, an unknown name is an error."""
     loader = FileSystemLoader([str(folder) for folder in TEMPLATES])
     return Environment(
         loader=loader,
@@ -73,7 +73,7 @@ def environment() -> Environment:
 
 
 def page(view: SandboxView, status: int = 200, *, frameable: bool, form_targets: tuple[str, ...] = ()) -> HTMLResponse:
-    """Answer with a page; `form_targets` are the origins, besides its own, that its forms may end at."""
+    """Render a page; `form_targets` are the origins, besides its own, that its forms may lead to."""
     context = {each.name: getattr(view, each.name) for each in fields(view)}
     return HTMLResponse(
         environment().get_template(view.template).render(context),
