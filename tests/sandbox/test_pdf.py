@@ -2,28 +2,29 @@
 
 import pytest
 
+from service.sandbox.bills.bill import BilledSite, BillSource, format_money
 from service.sandbox.bills.metering import bills_for
-from service.sandbox.bills.pdf import money, pdf_for
-from service.sandbox.bills.tariffs import KINDS
-from tests.sandbox.connection_samples import SampleConnection, SampleSite
+from service.sandbox.bills.pdf import pdf_for
+from service.sandbox.wire.enums import SAMPLE_TYPES
+from tests.sandbox.bill_sources import HEADQUARTERS, source
 
 
-def printed(connection: SampleConnection) -> bytes:
+def printed(connection: BillSource) -> bytes:
     data = pdf_for(connection, bills_for(connection)[0].id)
     assert data is not None
     return data
 
 
 def test_an_unknown_document_has_no_pdf() -> None:
-    assert pdf_for(SampleConnection(), "no-such-document") is None
+    assert pdf_for(source(), "no-such-document") is None
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SAMPLE_TYPES)
 def test_a_bill_prints_what_a_person_looks_for(kind: str) -> None:
-    connection = SampleConnection(types=(kind,))
+    connection = source(types=(kind,))
     bill = bills_for(connection)[0]
     data = printed(connection)
-    amount = money(bill.total, "USD")
+    amount = format_money(bill.total, "USD")
     for words in (bill.tariff.company, "Headquarters", bill.meter.number, bill.invoice_id, amount, "Amount due"):
         assert f"({words})".encode("cp1252") in data
     for line in bill.lines:
@@ -32,26 +33,26 @@ def test_a_bill_prints_what_a_person_looks_for(kind: str) -> None:
 
 
 def test_the_same_bill_prints_the_same_bytes() -> None:
-    assert printed(SampleConnection()) == printed(SampleConnection())
+    assert printed(source()) == printed(source())
 
 
 def test_long_and_foreign_names_stay_on_the_page() -> None:
-    site = SampleSite(name="\u6771\u4eac " * 40, address="a" * 200 + " (second) line " + "word " * 60)
-    data = printed(SampleConnection(sites=(site,)))
+    site = BilledSite(HEADQUARTERS.id, "\u6771\u4eac " * 40, "W" * 58 + " (second) line " + "word " * 60)
+    data = printed(source(sites=(site,)))
     assert b"..." in data
     assert b"\\(second\\)" in data
 
 
 def test_a_site_without_an_address_still_has_a_bill() -> None:
-    assert printed(SampleConnection(sites=(SampleSite(address=None),))).startswith(b"%PDF-1.4")
+    assert printed(source(sites=(BilledSite(HEADQUARTERS.id, "Headquarters", ""),))).startswith(b"%PDF-1.4")
 
 
 def test_the_paper_size_follows_the_country() -> None:
-    assert b"/MediaBox [0 0 612 792]" in printed(SampleConnection(country="US"))
-    assert b"/MediaBox [0 0 595 842]" in printed(SampleConnection(country="DE"))
+    assert b"/MediaBox [0 0 612 792]" in printed(source(country="US"))
+    assert b"/MediaBox [0 0 595 842]" in printed(source(country="DE"))
 
 
 def test_money_has_its_sign_before_its_currency() -> None:
-    bill = bills_for(SampleConnection(types=("SOLAR",)))[0]
-    assert money(bill.credits, "USD").startswith("-$")
-    assert money(bill.total, "SEK").startswith("SEK ")
+    bill = bills_for(source(types=("SOLAR",)))[0]
+    assert format_money(bill.credits, "USD").startswith("-$")
+    assert format_money(bill.total, "SEK").startswith("SEK ")

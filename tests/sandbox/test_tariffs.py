@@ -4,14 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from service.sandbox.bills.tariffs import KINDS, TARIFFS, market
+from service.sandbox.bills.tariffs import TARIFFS, market
+from service.sandbox.wire.enums import SAMPLE_TYPES
 
 UNITS = {"kWh", "thm (US)", "HCF", "gal (US)", "cubic m", "L"}
 BASES = {"month", "usage", "peak", "off_peak", "demand", "export", "tier_one", "tier_two"}
 
 
 def test_every_type_has_a_tariff_with_units_of_the_providers_list() -> None:
-    assert set(TARIFFS) == set(KINDS)
+    assert set(TARIFFS) == set(SAMPLE_TYPES)
     for tariff in TARIFFS.values():
         assert {tariff.us_unit, tariff.metric_unit} <= UNITS
         assert len(tariff.season) == 12

@@ -82,6 +82,19 @@ def test_a_connection_that_is_taken_away_takes_its_untold_documents_along(clock:
     assert world.data.webhook_body(message) is None
 
 
+def test_a_connection_limited_to_types_the_sandbox_lacks_has_no_data(clock: Clock, world: SandboxWorld) -> None:
+    made = connected(world, initialDatasourceTypes=["WASTE"])
+    clock.advance(6)
+    assert world.data.documents_of(made) == []
+    assert world.data.accounts_of(made) == []
+
+
+def test_sample_data_is_limited_to_the_chosen_types(clock: Clock, world: SandboxWorld) -> None:
+    made = connected(world, initialDatasourceTypes=["SOLAR", "WASTE", "GAS"])
+    clock.advance(6)
+    assert [meter["datasourceType"] for meter in world.data.meters_of(made)] == ["GAS", "SOLAR"]
+
+
 def test_sample_data_waits_for_sites_that_are_chosen_later(clock: Clock, world: SandboxWorld) -> None:
     company = world.companies.create({"name": "Acme"})
     site = world.companies.create_site(company.id, {"name": "Site"})

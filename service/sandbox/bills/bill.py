@@ -1,45 +1,31 @@
-"""The nouns of the sample data: what a connection must tell, and what a meter, a reading and a bill are."""
+"""The parts of a sample bill, and what it is computed from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Protocol
 
 from service.sandbox.bills.tariffs import Tariff, TariffCharge
 
+CURRENCY_SIGNS = {
+    "USD": "$",
+    "EUR": "\u20ac",
+    "GBP": "\u00a3",
+    "JPY": "\u00a5",
+    "CAD": "C$",
+    "AUD": "A$",
+    "NZD": "NZ$",
+}
 
-class BillSourceSite(Protocol):
-    """What a bill says of a site."""
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def address(self) -> str | None: ...
-
-
-class BillSource(Protocol):
-    """What the sample data of a connection depends on; equal values give equal data."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def company_id(self) -> str: ...
-    @property
-    def sites(self) -> Sequence[BillSourceSite]: ...
-    @property
-    def types(self) -> Sequence[str]: ...
-    @property
-    def country(self) -> str: ...
-    @property
-    def created_at(self) -> float: ...
+def format_money(amount: Decimal, currency: str) -> str:
+    """Return an amount with its currency sign, or with the currency's code where there is no common sign."""
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{CURRENCY_SIGNS.get(currency, currency + ' ')}{abs(amount):,f}"
 
 
 @dataclass(frozen=True, slots=True)
 class BilledSite:
-    """A site as printed on a bill."""
+    """A site as a bill shows it."""
 
     id: str
     name: str
@@ -47,11 +33,23 @@ class BilledSite:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleMeter:
-    """One meter at one site, measuring one utility type, billed to one account."""
+class BillSource:
+    """All that the bills of a connection are computed from; equal sources have equal bills."""
 
     id: str
-    place: BilledSite
+    company_id: str
+    sites: tuple[BilledSite, ...]
+    types: tuple[str, ...]
+    country: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SampleMeter:
+    """A meter at one site, for one utility type, billed to one account."""
+
+    id: str
+    site: BilledSite
     kind: str
     number: str
     account_id: str
@@ -61,7 +59,7 @@ class SampleMeter:
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """One charged row: `total` is `quantity` times `rate`, rounded to the currency."""
+    """A line of a bill: `total` is `quantity` times `rate`, rounded to the currency."""
 
     charge: TariffCharge
     description: str
@@ -73,7 +71,7 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True)
 class MeterReading:
-    """What a meter measured in one month, split the ways that charges need."""
+    """What a meter measured in one month, with the parts that some charges are for."""
 
     start: date
     end: date
@@ -86,13 +84,13 @@ class MeterReading:
 
     @property
     def off_peak(self) -> Decimal:
-        """Usage outside the peak hours; with `peak` it is exactly `usage`."""
+        """The usage outside the peak hours; with `peak` it is exactly `usage`."""
         return self.usage - self.peak
 
 
 @dataclass(frozen=True, slots=True)
 class SampleBill:
-    """One month of one meter. The lines, taxes and credits included, add up to `total` exactly."""
+    """A month of one meter; the lines, taxes and credits included, add up to `total` exactly."""
 
     id: str
     company_id: str
@@ -111,7 +109,7 @@ class SampleBill:
 
     @property
     def due_on(self) -> date:
-        """Three weeks after the period's end."""
+        """The date of payment, three weeks after the period's end."""
         return self.reading.end + timedelta(days=21)
 
     @property
@@ -121,5 +119,5 @@ class SampleBill:
 
     @property
     def file_name(self) -> str:
-        """A name for the saved PDF: month, type and invoice."""
+        """A name for the saved PDF: month, type and id."""
         return f"{self.reading.end:%Y-%m}-{self.meter.kind.lower()}-{self.id[:6]}.pdf"

@@ -1,44 +1,41 @@
-"""Sample documents, usage entries, meters and accounts in the provider's wire shapes, one set per API version.
-
-Deterministic: the same connection always answers the same ids and figures. The sums are in `metering.py`.
-"""
+"""The sample data in the provider's JSON: documents, usage entries, meters and accounts, for each API version."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
 from service.sandbox.bills.bill import BillLine, BillSource, MeterReading, SampleBill, SampleMeter
 from service.sandbox.bills.metering import bills_for, last_service_on, meters_of
+from service.sandbox.wire.times import rest_time
 
 Wire = dict[str, Any]
 VERSIONS = ("v2", "v2.1", "v2.2")
 
 
-def documents_for(connection: BillSource, *, version: str, files_url: str) -> list[Wire]:
-    """Return the connection's documents, newest first; `files_url` is where the sandbox's own pages stand."""
-    return [document(bill, version=version, files_url=files_url) for bill in bills_for(connection)]
+def documents_for(source: BillSource, *, version: str, files_url: str) -> list[Wire]:
+    """Return the documents, newest first; `files_url` is the address of the sandbox."""
+    return [document(bill, version=version, files_url=files_url) for bill in bills_for(source)]
 
 
-def usage_for(connection: BillSource, *, version: str, files_url: str) -> list[Wire]:
-    """Return the connection's usage entries, newest first, each with a summary of its document."""
+def usage_for(source: BillSource, *, version: str, files_url: str) -> list[Wire]:
+    """Return the usage entries, newest first, each with a summary of its document."""
     return [
         entry | {"document": summary(bill, files_url=files_url)}
-        for bill in bills_for(connection)
+        for bill in bills_for(source)
         for entry in usage_of(bill, version=version)
     ]
 
 
-def meters_for(connection: BillSource) -> list[Wire]:
-    """Return the connection's meters, one per site and utility type."""
-    return [meter_shape(meter) for meter in meters_of(connection)]
+def meters_for(source: BillSource) -> list[Wire]:
+    """Return the meters, one per site and utility type."""
+    return [_meter(meter) for meter in meters_of(source)]
 
 
-def accounts_for(connection: BillSource) -> list[Wire]:
-    """Return the connection's utility accounts, one per type, naming their meters."""
-    meters = meters_of(connection)
-    last_on = last_service_on(connection)
+def accounts_for(source: BillSource) -> list[Wire]:
+    """Return the utility accounts, one per type, with the ids of their meters."""
+    meters = meters_of(source)
+    last_on = last_service_on(source)
     return [
         {
             "id": account_id,
@@ -58,8 +55,8 @@ def accounts_for(connection: BillSource) -> list[Wire]:
 
 
 def document(bill: SampleBill, *, version: str, files_url: str) -> Wire:
-    """Return one document as the given API version shows it, usage and line items included."""
-    shape = summary(bill, files_url=files_url) | _money(bill)
+    """Return a document as that API version shows it, with its usage and line items."""
+    shape = summary(bill, files_url=files_url) | _balances(bill)
     shape["company"] = bill.company_id
     shape["isFlagged"] = False
     shape["invoiceId"] = bill.invoice_id
@@ -73,11 +70,11 @@ def document(bill: SampleBill, *, version: str, files_url: str) -> Wire:
 
 def summary(bill: SampleBill, *, files_url: str) -> Wire:
     """Return the part of a document that a usage entry repeats."""
-    made = datetime.fromtimestamp(bill.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    created = rest_time(bill.created_at)
     return {
         "id": bill.id,
-        "created": made,
-        "updated": made,
+        "created": created,
+        "updated": created,
         "url": f"{files_url}/files/{bill.connection_id}/{bill.id}.pdf",
         "auditTrailUrl": f"{files_url}/dashboard/connections/{bill.connection_id}/bills/{bill.id}",
         "billDate": bill.reading.end.isoformat(),
@@ -99,35 +96,37 @@ def summary(bill: SampleBill, *, files_url: str) -> Wire:
 def usage_of(bill: SampleBill, *, version: str) -> Iterator[Wire]:
     """Yield a bill's usage entries: one per meter and period in v2.2, one per time of use before it.
 
-    Reference: contract section 9.4, changelog/releasing-nectar-v22 (which applies to usage endpoints too).
+    Reference: the provider's changelog, v2.2; it applies to the usage endpoints too.
     """
     reading = bill.reading
     if bill.meter.kind != "ELECTRICITY":
-        yield _shaped(_entry(bill, bill.id, reading.usage), version, None, [])
+        yield _for_version(_entry(bill, bill.id, reading.usage), version, None, [])
         return
     if version == "v2.2":
-        yield _shaped(_entry(bill, bill.id, reading.usage), version, None, list(_breakdown(reading, bill.meter.unit)))
+        yield _for_version(
+            _entry(bill, bill.id, reading.usage), version, None, list(_breakdown(reading, bill.meter.unit))
+        )
         return
     for name, usage in (("PEAK", reading.peak), ("OFF_PEAK", reading.off_peak)):
-        yield _shaped(_entry(bill, f"{bill.id}/{name}", usage), version, name, [])
+        yield _for_version(_entry(bill, f"{bill.id}/{name}", usage), version, name, [])
 
 
-def meter_shape(meter: SampleMeter) -> Wire:
-    """Return one meter in the provider's shape."""
+def _meter(meter: SampleMeter) -> Wire:
+    """Return the provider's Meter."""
     return {
         "id": meter.id,
-        "site": meter.place.id,
+        "site": meter.site.id,
         "identifiers": _identifiers(meter),
         "account": meter.account_id,
-        "address": meter.place.address or None,
+        "address": meter.site.address or None,
         "isTracked": True,
         "timeOfUse": None,
         **_kinds(meter.kind),
     }
 
 
-def _money(bill: SampleBill) -> Wire:
-    """Last month's bill was paid in full, so that the charges of this one are all that is owed."""
+def _balances(bill: SampleBill) -> Wire:
+    """Return the balances: the previous bill was paid in full, so only this bill's charges are due."""
     nothing = str(bill.total - bill.total)
     return {
         "previousCloseBalance": str(bill.previous_total),
@@ -177,24 +176,24 @@ def _demand_meters(bill: SampleBill) -> Iterator[Wire]:
 
 
 def _usage_id(seed: str) -> str:
-    """Return a usage entry's id, another UUID than its document's; both follow from the bill."""
+    """Return a usage entry's id, derived from the bill's id and different from it."""
     return str(uuid5(UUID(seed[:36]), f"usage{seed[36:]}"))
 
 
 def _entry(bill: SampleBill, seed: str, usage: Decimal) -> Wire:
     reading, meter = bill.reading, bill.meter
-    made = datetime.fromtimestamp(bill.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    created = rest_time(bill.created_at)
     return {
         "id": _usage_id(seed),
-        "created": made,
-        "updated": made,
+        "created": created,
+        "updated": created,
         "startDate": reading.start.isoformat(),
         "endDate": reading.end.isoformat(),
         "usage": str(usage),
         "usageUnits": meter.unit,
         "meter": meter.id,
-        "meterAddress": meter.place.address or None,
-        "serviceAddress": meter.place.address or None,
+        "meterAddress": meter.site.address or None,
+        "serviceAddress": meter.site.address or None,
         "meterIsTracked": True,
         "site": _site(meter),
         "identifiers": _identifiers(meter),
@@ -206,12 +205,12 @@ def _entry(bill: SampleBill, seed: str, usage: Decimal) -> Wire:
         "utilityName": bill.tariff.company,
         "country": bill.country,
         **_kinds(meter.kind),
-        **_kind_figures(bill),
+        **_kind_fields(bill),
     }
 
 
-def _kind_figures(bill: SampleBill) -> Wire:
-    """Return the figures that only some types have; the register's readings are the meter's, not a part's."""
+def _kind_fields(bill: SampleBill) -> Wire:
+    """Return the fields that only some types have; the meter's readings are those of the whole month."""
     reading = bill.reading
     solar = bill.meter.kind == "SOLAR"
     figures: Wire = {
@@ -222,14 +221,14 @@ def _kind_figures(bill: SampleBill) -> Wire:
     if bill.meter.kind == "ELECTRICITY":
         figures["electricityType"] = "USAGE"
         figures["billedDemand"] = str(reading.demand)
-    if bill.meter.kind != "FUEL":  # a delivery is metered on the lorry
+    if bill.meter.kind != "FUEL":  # a delivery is measured by the truck, not by a meter
         figures["previousReading"] = str(reading.opening)
         figures["currentReading"] = str(reading.opening + reading.usage)
     return figures
 
 
 def _kinds(kind: str) -> Wire:
-    """Return the type fields; the values beyond the documented examples are inferred."""
+    """Return the fields that say what type it is; values that the provider documents no example of are guesses."""
     return {
         "datasourceType": kind,
         "netMeteringType": "EXPORT" if kind == "SOLAR" else None,
@@ -269,8 +268,8 @@ _SINCE_V21 = (
 )
 
 
-def _shaped(entry: Wire, version: str, time_of_use: str | None, breakdown: list[Wire]) -> Wire:
-    """Cut an entry to its version. Reference: the table of contract section 9.4."""
+def _for_version(entry: Wire, version: str, time_of_use: str | None, breakdown: list[Wire]) -> Wire:
+    """Return an entry with the fields of its version. Reference: the provider's changelog, v2.1 and v2.2."""
     if version == "v2.2":
         return entry | {"timeOfUseBreakdown": breakdown}
     entry["timeOfUse"] = time_of_use
@@ -290,5 +289,5 @@ def _identifiers(meter: SampleMeter) -> list[Wire]:
 
 
 def _site(meter: SampleMeter) -> Wire:
-    place = meter.place
-    return {"id": place.id, "name": place.name, "address": place.address, "dataCollectionStopDate": None}
+    site = meter.site
+    return {"id": site.id, "name": site.name, "address": site.address, "dataCollectionStopDate": None}

@@ -1,103 +1,75 @@
-"""The bill as a person knows it: one printed page per document."""
+"""The PDF of a bill: one page with what a person looks for on it."""
 
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
 
-from service.sandbox.bills.bill import BillSource, SampleBill
+from service.sandbox.bills.bill import BillSource, SampleBill, format_money
 from service.sandbox.bills.metering import bills_for, find_bill
-from service.sandbox.bills.pdf_page import BLACK, WHITE, Colour, Pen, Sheet
+from service.sandbox.bills.pdf_page import BLACK, Colour, PdfFont, PdfPage
 
-_BRANDS: dict[str, Colour] = {
+LETTER_COUNTRIES = {"US", "CA", "MX"}  # everyone else prints on A4
+HISTORY_MONTHS = 13
+MARGIN = 46.0
+WHITE: Colour = (1, 1, 1)
+GREY: Colour = (0.38, 0.41, 0.46)
+PALE: Colour = (0.945, 0.95, 0.96)
+RULE: Colour = (0.8, 0.82, 0.85)
+BAR: Colour = (0.72, 0.76, 0.82)
+BRANDS: dict[str, Colour] = {
     "ELECTRICITY": (0.09, 0.25, 0.55),
     "GAS": (0.62, 0.24, 0.1),
     "WATER": (0.02, 0.39, 0.5),
     "SOLAR": (0.55, 0.37, 0.0),
     "FUEL": (0.27, 0.27, 0.33),
 }
-_GREY: Colour = (0.38, 0.41, 0.46)
-_PALE: Colour = (0.945, 0.95, 0.96)
-_RULE: Colour = (0.8, 0.82, 0.85)
-_SYMBOLS = {"USD": "$", "EUR": "\u20ac", "GBP": "\u00a3", "JPY": "\u00a5", "CAD": "C$", "AUD": "A$", "NZD": "NZ$"}
-_LABEL = Pen(7.5, colour=_GREY)
-_BODY = Pen(9)
-_STRONG = Pen(9, bold=True)
-_MARGIN = 46.0
+LABEL = PdfFont(7.5, colour=GREY)
+BODY = PdfFont(9)
+STRONG = PdfFont(9, bold=True)
+NAME = PdfFont(12, bold=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """What each part of the page needs to draw itself."""
-
-    sheet: Sheet
-    bill: SampleBill
-    brand: Colour
-
-    @property
-    def right(self) -> float:
-        return self.sheet.width - _MARGIN
-
-    @property
-    def span(self) -> float:
-        return self.sheet.width - 2 * _MARGIN
-
-    def money(self, amount: Decimal) -> str:
-        return money(amount, self.bill.currency)
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """Format an amount with its currency sign, or its code where there is no common sign."""
-    sign = "-" if amount < 0 else ""
-    return f"{sign}{_SYMBOLS.get(currency, currency + ' ')}{abs(amount):,f}"
-
-
-def money_text(amount: str, currency: str) -> str:
-    """Format an amount as the wire has it."""
-    return money(Decimal(amount), currency)
-
-
-def pdf_for(connection: BillSource, document_id: str) -> bytes | None:
-    """Return the PDF of one of the connection's bills, or None for an unknown document."""
-    bill = find_bill(connection, document_id)
+def pdf_for(source: BillSource, document_id: str) -> bytes | None:
+    """Return the PDF of a bill; None for an unknown document."""
+    bill = find_bill(source, document_id)
     if bill is None:
         return None
-    history = [past for past in bills_for(connection) if past.meter.id == bill.meter.id]
-    return render(bill, [past for past in history if past.reading.end <= bill.reading.end][:13])
+    same_meter = (each for each in bills_for(source) if each.meter.id == bill.meter.id)
+    history = [each for each in same_meter if each.reading.end <= bill.reading.end][:HISTORY_MONTHS]
+    return render(bill, history[::-1])
 
 
 def render(bill: SampleBill, history: Sequence[SampleBill]) -> bytes:
-    """Print a bill; `history` is its meter's bills, newest first, for the chart."""
-    letter = bill.country in {"US", "CA", "MX"}
-    sheet = Sheet(612, 792) if letter else Sheet(595, 842)
-    page = _Layout(sheet, bill, _BRANDS[bill.meter.kind])
-    _letterhead(page)
-    _addresses(page, 112)
-    _balances(page, 214)
-    _meter(page, 300)
-    below = _charges(page, 362)
-    _chart(page, below + 26, history)
-    _stub(page, sheet.height - 112)
-    return sheet.to_bytes(f"{bill.tariff.company}: {bill.meter.kind.lower()} bill {bill.invoice_id}")
+    """Draw a bill; `history` is its meter's last bills, oldest first, itself included."""
+    page = PdfPage(612, 792) if bill.country in LETTER_COUNTRIES else PdfPage(595, 842)
+    _header(page, bill)
+    _addresses(page, 112, bill)
+    _amounts(page, 200, bill)
+    _meter(page, 300, bill)
+    below = _charges(page, 362, bill)
+    _chart(page, below + 34, bill, history)
+    notice = "Sample bill from the Nectar sandbox. The utility, the meter and the amounts are made up."
+    page.text(page.width / 2, page.height - 24, notice, LABEL, align=0.5)
+    return page.to_bytes(f"{bill.tariff.company}: {bill.meter.kind.lower()} bill {bill.invoice_id}")
 
 
-def _letterhead(page: _Layout) -> None:
-    sheet, bill = page.sheet, page.bill
-    sheet.box(0, 0, (sheet.width, 78), page.brand)
-    sheet.box(_MARGIN, 22, (34, 34), WHITE)
-    initials = "".join(word[0] for word in bill.tariff.company.split() if word[0].isalpha())[:2]
-    sheet.text_centre(_MARGIN + 17, 45, initials, Pen(17, bold=True, colour=page.brand))
-    sheet.text(_MARGIN + 46, 39, bill.tariff.company, Pen(17, bold=True, colour=WHITE))
-    sheet.text(_MARGIN + 46, 54, bill.tariff.plan, Pen(9, colour=WHITE))
-    sheet.text_right(page.right, 37, f"{bill.meter.kind.capitalize()} bill", Pen(13, bold=True, colour=WHITE))
-    sheet.text_right(page.right, 54, "SAMPLE - NOT A DEMAND FOR PAYMENT", Pen(7.5, bold=True, colour=WHITE))
+def _header(page: PdfPage, bill: SampleBill) -> None:
+    company, brand, right = bill.tariff.company, BRANDS[bill.meter.kind], page.width - MARGIN
+    initials = "".join(word[0] for word in company.split() if word[0].isalpha())[:2]
+    page.box(0, 0, (page.width, 78), brand)
+    page.box(MARGIN, 22, (34, 34), WHITE)
+    page.text(MARGIN + 17, 45, initials, PdfFont(17, bold=True, colour=brand), align=0.5)
+    page.text(MARGIN + 46, 39, company, PdfFont(17, bold=True, colour=WHITE))
+    page.text(MARGIN + 46, 54, bill.tariff.plan, PdfFont(9, colour=WHITE))
+    page.text(right, 37, f"{bill.meter.kind.capitalize()} bill", PdfFont(13, bold=True, colour=WHITE), align=1)
+    page.text(right, 54, "SAMPLE - NOT A DEMAND FOR PAYMENT", PdfFont(7.5, bold=True, colour=WHITE), align=1)
 
 
-def _addresses(page: _Layout, y: float) -> None:
-    sheet, bill = page.sheet, page.bill
-    sheet.text(_MARGIN, y, "SERVICE AT", _LABEL)
-    sheet.text(_MARGIN, y + 16, _fitted(bill.meter.place.name, Pen(12, bold=True), 270), Pen(12, bold=True))
-    for index, part in enumerate(_wrapped(bill.meter.place.address, _BODY, 270)[:3]):
-        sheet.text(_MARGIN, y + 31 + 12 * index, part, _BODY)
+def _addresses(page: PdfPage, y: float, bill: SampleBill) -> None:
+    site, right = bill.meter.site, page.width - MARGIN
+    page.text(MARGIN, y, "SERVICE AT", LABEL)
+    page.text(MARGIN, y + 16, NAME.fitted(site.name, 270), NAME)
+    for index, line in enumerate(textwrap.wrap(site.address, 58)[:3]):
+        page.text(MARGIN, y + 31 + 12 * index, BODY.fitted(line, 270), BODY)
     facts = (
         ("Account number", bill.meter.account_number),
         ("Invoice", bill.invoice_id),
@@ -106,113 +78,74 @@ def _addresses(page: _Layout, y: float) -> None:
         ("Payment due", f"{bill.due_on:%d %b %Y}"),
     )
     for index, (name, value) in enumerate(facts):
-        sheet.text(page.right - 222, y + 15 * index, name, Pen(9, colour=_GREY))
-        sheet.text_right(page.right, y + 15 * index, value, _STRONG)
+        page.text(right - 222, y + 15 * index, name, PdfFont(9, colour=GREY))
+        page.text(right, y + 15 * index, value, STRONG, align=1)
 
 
-def _balances(page: _Layout, y: float) -> None:
-    sheet, bill = page.sheet, page.bill
-    sheet.box(_MARGIN, y - 14, (page.span, 60), _PALE)
-    sheet.box(page.right - 160, y - 14, (160, 60), page.brand)
+def _amounts(page: PdfPage, y: float, bill: SampleBill) -> None:
+    right, brand = page.width - MARGIN, BRANDS[bill.meter.kind]
     amounts = (
-        ("Previous balance", page.money(bill.previous_total)),
-        ("Payment received", page.money(-bill.previous_total)),
-        ("Current charges", page.money(bill.total)),
+        ("Previous balance", bill.previous_total),
+        ("Payment received", -bill.previous_total),
+        ("Current charges", bill.total),
     )
-    width = (page.span - 160) / 3
-    for index, (name, value) in enumerate(amounts):
-        x = _MARGIN + 14 + width * index
-        sheet.text(x, y + 8, name, Pen(8, colour=_GREY))
-        sheet.text(x, y + 26, value, Pen(11, bold=True))
-    sheet.text(page.right - 146, y + 6, "Amount due", Pen(8, colour=WHITE))
-    sheet.text(page.right - 146, y + 28, page.money(bill.total), Pen(17, bold=True, colour=WHITE))
+    page.box(MARGIN, y, (right - MARGIN, 60), PALE)
+    page.box(right - 160, y, (160, 60), brand)
+    for index, (name, amount) in enumerate(amounts):
+        x = MARGIN + 14 + (right - MARGIN - 160) / 3 * index
+        page.text(x, y + 22, name, PdfFont(8, colour=GREY))
+        page.text(x, y + 40, format_money(amount, bill.currency), PdfFont(11, bold=True))
+    page.text(right - 146, y + 20, "Amount due", PdfFont(8, colour=WHITE))
+    page.text(right - 146, y + 42, format_money(bill.total, bill.currency), PdfFont(17, bold=True, colour=WHITE))
 
 
-def _meter(page: _Layout, y: float) -> None:
-    sheet, bill, reading = page.sheet, page.bill, page.bill.reading
-    metered = bill.meter.kind != "FUEL"
+def _meter(page: PdfPage, y: float, bill: SampleBill) -> None:
+    reading, width = bill.reading, page.width - 2 * MARGIN
+    is_delivery = bill.meter.kind == "FUEL"
     columns = (
-        ("Meter", bill.meter.number),
-        ("Days", str((reading.end - reading.start).days + 1)),
-        ("Previous reading", f"{reading.opening:,f}" if metered else "delivery"),
-        ("Current reading", f"{reading.opening + reading.usage:,f}" if metered else "delivery"),
-        ("Usage", f"{reading.usage:,f} {bill.meter.unit}"),
-        ("Read", "Estimated" if reading.is_estimated else "Actual"),
+        (0, "METER", bill.meter.number),
+        (0.19, "DAYS", str((reading.end - reading.start).days + 1)),
+        (0.28, "PREVIOUS READING", "delivery" if is_delivery else f"{reading.opening:,f}"),
+        (0.47, "CURRENT READING", "delivery" if is_delivery else f"{reading.opening + reading.usage:,f}"),
+        (0.65, "USAGE", f"{reading.usage:,f} {bill.meter.unit}"),
+        (0.87, "READ", "Estimated" if reading.is_estimated else "Actual"),
     )
-    for (name, value), share in zip(columns, (0, 0.19, 0.28, 0.47, 0.65, 0.87), strict=True):
-        x = _MARGIN + page.span * share
-        sheet.text(x, y, name.upper(), _LABEL)
-        sheet.text(x, y + 14, value, _STRONG)
-    sheet.rule(_MARGIN, y + 26, page.span, _RULE)
+    for part, name, value in columns:
+        page.text(MARGIN + width * part, y, name, LABEL)
+        page.text(MARGIN + width * part, y + 14, value, STRONG)
+    page.box(MARGIN, y + 26, (width, 0.6), RULE)
 
 
-def _charges(page: _Layout, y: float) -> float:
-    """Print the table of charges and return where it ends."""
-    sheet, bill = page.sheet, page.bill
-    ends = (page.right - 195, page.right - 95, page.right)
-    sheet.text(_MARGIN, y, "CHARGES", _LABEL)
+def _charges(page: PdfPage, y: float, bill: SampleBill) -> float:
+    """Draw the table of charges and return where it ends."""
+    right = page.width - MARGIN
+    ends = (right - 195, right - 95, right)
+    page.text(MARGIN, y, "CHARGES", LABEL)
     for x, name in zip(ends, ("QUANTITY", "RATE", "AMOUNT"), strict=True):
-        sheet.text_right(x, y, name, _LABEL)
+        page.text(x, y, name, LABEL, align=1)
     for line in bill.lines:
         y += 17
-        taxed = line.charge.charge_type == "TAX"
-        cells = ("", "") if taxed else (f"{line.quantity:,f} {line.unit}", f"{line.rate:,.5f}")
-        sheet.text(_MARGIN, y, line.description, _BODY)
-        for x, value in zip(ends, (*cells, page.money(line.total)), strict=True):
-            sheet.text_right(x, y, value, _BODY)
-        sheet.rule(_MARGIN, y + 5.5, page.span, _RULE)
+        is_tax = line.charge.charge_type == "TAX"
+        cells = ("", "") if is_tax else (f"{line.quantity:,f} {line.unit}", f"{line.rate:,.5f}")
+        page.text(MARGIN, y, line.description, BODY)
+        for x, value in zip(ends, (*cells, format_money(line.total, bill.currency)), strict=True):
+            page.text(x, y, value, BODY, align=1)
+        page.box(MARGIN, y + 5, (right - MARGIN, 0.6), RULE)
     y += 21
-    sheet.text(_MARGIN, y, "Total current charges", _STRONG)
-    sheet.text_right(page.right, y, page.money(bill.total), Pen(11, bold=True))
+    page.text(MARGIN, y, "Total current charges", STRONG)
+    page.text(right, y, format_money(bill.total, bill.currency), PdfFont(11, bold=True), align=1)
     return y
 
 
-def _chart(page: _Layout, y: float, history: Sequence[SampleBill]) -> None:
-    sheet, unit, height = page.sheet, page.bill.meter.unit, 74.0
-    sheet.text(_MARGIN, y, f"USAGE BY MONTH ({unit})", _LABEL)
-    top = max(float(past.reading.usage) for past in history) or 1
-    step = page.span / 13
-    for index, past in enumerate(reversed(history)):
-        x = _MARGIN + step * index
-        tall = height * float(past.reading.usage) / top
-        colour = page.brand if past.id == page.bill.id else (0.72, 0.76, 0.82)
-        sheet.box(x + 5, y + 24 + height - tall, (step - 10, tall), colour)
-        sheet.text_centre(x + step / 2, y + 20 + height - tall, f"{past.reading.usage:,.0f}", Pen(6.5, colour=_GREY))
-        sheet.text_centre(x + step / 2, y + 36 + height, f"{past.reading.end:%b %y}", Pen(7, colour=BLACK))
-    sheet.rule(_MARGIN, y + 24 + height, page.span, _RULE)
-
-
-def _stub(page: _Layout, y: float) -> None:
-    sheet, bill = page.sheet, page.bill
-    sheet.rule(_MARGIN, y, page.span, _GREY, dashed=True)
-    sheet.text(_MARGIN, y + 18, f"Payment slip: {bill.tariff.company}", _STRONG)
-    facts = (
-        ("Account", bill.meter.account_number),
-        ("Invoice", bill.invoice_id),
-        ("Due", f"{bill.due_on:%d %b %Y}"),
-        ("Amount due", page.money(bill.total)),
-    )
-    for index, (name, value) in enumerate(facts):
-        x = _MARGIN + page.span / 4 * index
-        sheet.text(x, y + 40, name.upper(), _LABEL)
-        sheet.text(x, y + 55, value, Pen(11, bold=True))
-    notice = "Sample bill from the Nectar sandbox. The utility, the meter and the amounts are made up."
-    sheet.text_centre(sheet.width / 2, y + 88, notice, Pen(7.5, colour=_GREY))
-
-
-def _fitted(text: str, pen: Pen, width: float) -> str:
-    while pen.width(text) > width:
-        text = text[:-4] + "..."
-    return text
-
-
-def _wrapped(text: str, pen: Pen, width: float) -> list[str]:
-    """Break a text into lines of whole words; one overlong word is cut."""
-    lines: list[str] = []
-    for word in text.split():
-        joined = f"{lines[-1]} {word}" if lines else word
-        if lines and pen.width(joined) <= width:
-            lines[-1] = joined
-        else:
-            lines.append(_fitted(word, pen, width))
-    return lines
+def _chart(page: PdfPage, y: float, bill: SampleBill, history: Sequence[SampleBill]) -> None:
+    page.text(MARGIN, y, f"USAGE BY MONTH ({bill.meter.unit})", LABEL)
+    highest = max(each.reading.usage for each in history) or 1
+    step, base = (page.width - 2 * MARGIN) / HISTORY_MONTHS, y + 110
+    for index, each in enumerate(history):
+        middle = MARGIN + step * (index + 0.5)
+        height = 80 * float(each.reading.usage / highest)
+        colour = BRANDS[bill.meter.kind] if each is bill else BAR
+        page.box(middle - step / 2 + 5, base - height, (step - 10, height), colour)
+        page.text(middle, base - height - 4, f"{each.reading.usage:,.0f}", PdfFont(6.5, colour=GREY), align=0.5)
+        page.text(middle, base + 12, f"{each.reading.end:%b %y}", PdfFont(7, colour=BLACK), align=0.5)
+    page.box(MARGIN, base, (page.width - 2 * MARGIN, 0.6), RULE)

@@ -1,15 +1,14 @@
-"""One printed page as PDF 1.4: text in Helvetica, filled boxes and rules. The same strokes give the same bytes.
+"""A writer of one-page PDF 1.4 files: text in Helvetica and filled boxes. The same content gives the same bytes.
 
-Only the standard fonts and their Windows-1252 letters; any other letter prints as a question mark.
+Only the standard fonts and the Windows-1252 characters; any other character prints as a question mark.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 Colour = tuple[float, float, float]
 BLACK: Colour = (0.1, 0.12, 0.16)
-WHITE: Colour = (1, 1, 1)
 
-# Reference: the Helvetica and Helvetica-Bold font metrics of the PDF standard fonts, code points 32 to 126.
+# Reference: Adobe's font metrics of Helvetica and Helvetica-Bold, code points 32 to 126, in thousandths of the size.
 _REGULAR = (
     "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 278 "
     "584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833 722 778 667 778 722 667 611 722 667 944 "
@@ -22,15 +21,12 @@ _BOLD = (
     "667 667 611 333 278 333 584 556 333 556 611 556 611 556 333 611 611 278 278 556 278 889 611 611 611 611 389 556 "
     "333 611 556 778 556 556 500 389 280 389 584"
 )
-_WIDTHS = {
-    bold: {chr(32 + index): int(width) for index, width in enumerate(table.split())}
-    for bold, table in ((False, _REGULAR), (True, _BOLD))
-}
+_WIDTHS = [{chr(32 + i): int(width) for i, width in enumerate(table.split())} for table in (_REGULAR, _BOLD)]
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
-    """How text looks: size in points, weight and colour."""
+class PdfFont:
+    """A size in points, a weight and a colour."""
 
     size: float = 9
     bold: bool = False
@@ -38,65 +34,50 @@ class Pen:
 
     def width(self, text: str) -> float:
         """Return the width of a text in points."""
-        table = _WIDTHS[self.bold]
-        return sum(table.get(letter, 556) for letter in text) * self.size / 1000
+        return sum(_WIDTHS[self.bold].get(character, 556) for character in text) * self.size / 1000
+
+    def fitted(self, text: str, width: float) -> str:
+        """Return the text, shortened with dots where it is wider than that."""
+        while self.width(text) > width:
+            text = text[:-4] + "..."
+        return text
 
 
-@dataclass(slots=True)
-class Sheet:
-    """A page under the pen; `y` is measured in points from the top edge, downwards."""
+class PdfPage:
+    """A page to draw on; `x` and `y` are points from the left and the top edge."""
 
-    width: float
-    height: float
-    _strokes: list[bytes] = field(default_factory=list)
+    def __init__(self, width: int, height: int) -> None:
+        self.width = width
+        self.height = height
+        self._content: list[bytes] = []
 
-    def text(self, x: float, y: float, text: str, pen: Pen) -> None:
-        """Write from `x` rightwards, `y` being the baseline."""
-        letters = text.encode("cp1252", "replace")
-        for byte in (b"\\", b"(", b")"):
-            letters = letters.replace(byte, b"\\" + byte)
-        font = 2 if pen.bold else 1
-        start = f"BT {_rgb(pen.colour)} rg /F{font} {pen.size:g} Tf {x:.2f} {self.height - y:.2f} Td ("
-        self._strokes.append(start.encode() + letters + b") Tj ET")
-
-    def text_right(self, x: float, y: float, text: str, pen: Pen) -> None:
-        """Write so that the text ends at `x`."""
-        self.text(x - pen.width(text), y, text, pen)
-
-    def text_centre(self, x: float, y: float, text: str, pen: Pen) -> None:
-        """Write with the text's middle at `x`."""
-        self.text(x - pen.width(text) / 2, y, text, pen)
+    def text(self, x: float, y: float, text: str, font: PdfFont, *, align: float = 0) -> None:
+        """Write a line with its baseline at `y`; `align` is the part of it left of `x`: 0, 0.5 or 1."""
+        # Unescaped brackets would end the string, and the rest would be read as drawing operators.
+        escaped = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)").encode("cp1252", "replace")
+        left = x - font.width(text) * align
+        style = f"{_rgb(font.colour)} rg /F{1 + font.bold} {font.size:g} Tf"
+        self._content.append(b"BT %b %.2f %.2f Td (%b) Tj ET" % (style.encode(), left, self.height - y, escaped))
 
     def box(self, x: float, y: float, size: tuple[float, float], colour: Colour) -> None:
-        """Fill a rectangle whose top left corner is (x, y)."""
-        width, height = size
-        self._strokes.append(
-            f"{_rgb(colour)} rg {x:.2f} {self.height - y - height:.2f} {width:.2f} {height:.2f} re f".encode()
-        )
-
-    def rule(self, x: float, y: float, length: float, colour: Colour, *, dashed: bool = False) -> None:
-        """Draw a thin horizontal line."""
-        dash = "[4 3] 0 d" if dashed else "[] 0 d"
-        level = self.height - y
-        self._strokes.append(
-            f"{_rgb(colour)} RG 0.6 w {dash} {x:.2f} {level:.2f} m {x + length:.2f} {level:.2f} l S".encode()
-        )
+        """Fill a rectangle; `x` and `y` are its top left corner. A line is a thin one."""
+        bottom = self.height - y - size[1]
+        self._content.append(f"{_rgb(colour)} rg {x:.2f} {bottom:.2f} {size[0]:.2f} {size[1]:.2f} re f".encode())
 
     def to_bytes(self, title: str) -> bytes:
-        """Return the finished file."""
-        drawing = b"\n".join(self._strokes)
-        name = b"<FEFF" + title.encode("utf-16-be").hex().upper().encode() + b">"
-        font = "<< /Type /Font /Subtype /Type1 /BaseFont /{} /Encoding /WinAnsiEncoding >>"
+        """Return the file; the title is Latin-1."""
+        content = b"\n".join(self._content)
+        font = b"<< /Type /Font /Subtype /Type1 /BaseFont /%b /Encoding /WinAnsiEncoding >>"
         return _file(
             [
                 b"<< /Type /Catalog /Pages 2 0 R /Lang (en) /ViewerPreferences << /DisplayDocTitle true >> >>",
                 b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
                 b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents 6 0 R "
                 b"/Resources << /Font << /F1 4 0 R /F2 5 0 R >> >> >>" % (self.width, self.height),
-                font.format("Helvetica").encode(),
-                font.format("Helvetica-Bold").encode(),
-                b"<< /Length %d >>\nstream\n%b\nendstream" % (len(drawing), drawing),
-                b"<< /Title %b /Producer (Nectar sandbox) >>" % name,
+                font % b"Helvetica",
+                font % b"Helvetica-Bold",
+                b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content),
+                b"<< /Title (%b) /Producer (Nectar sandbox) >>" % title.encode("latin-1"),
             ]
         )
 
@@ -108,15 +89,10 @@ def _rgb(colour: Colour) -> str:
 def _file(objects: list[bytes]) -> bytes:
     """Join numbered objects, the cross-reference table and the trailer. Reference: PDF 1.4, section 3.4."""
     body = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
-    offsets = []
+    table = b"0000000000 65535 f \n"
     for number, content in enumerate(objects, 1):
-        offsets.append(len(body))
+        table += b"%010d 00000 n \n" % len(body)
         body += b"%d 0 obj\n%b\nendobj\n" % (number, content)
     count = len(objects) + 1
-    table = b"0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    trailer = b"trailer\n<< /Size %d /Root 1 0 R /Info %d 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
-        count,
-        count - 1,
-        len(body),
-    )
-    return body + b"xref\n0 %d\n" % count + table + trailer
+    trailer = b"<< /Size %d /Root 1 0 R /Info %d 0 R >>" % (count, count - 1)
+    return b"%bxref\n0 %d\n%btrailer\n%b\nstartxref\n%d\n%%%%EOF\n" % (body, count, table, trailer, len(body))

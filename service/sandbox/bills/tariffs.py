@@ -1,15 +1,12 @@
-"""What the sample utilities sell: tariffs, seasons, units, currencies, taxes. Tables; `metering.py` does the sums."""
+"""The tables behind the sample bills: tariffs, seasons, units, currencies and taxes."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-KINDS = ("ELECTRICITY", "GAS", "WATER", "SOLAR", "FUEL")
-"""The types that the sandbox provider has data for. Reference: contract section 12, docs/sandboxed-utility-accounts."""
-
 
 @dataclass(frozen=True, slots=True)
 class TariffCharge:
-    """One row of a bill: a rate in US dollars per US unit of `basis`, a quantity that the bill knows by name."""
+    """A charge: its rate in US dollars per US unit of `basis`, which names a quantity of the bill."""
 
     description: str
     basis: str
@@ -21,7 +18,7 @@ class TariffCharge:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """How one utility type is measured and charged; `season` holds January to December of the northern half."""
+    """How a utility type is measured and charged; `season` is January to December of the northern hemisphere."""
 
     company: str
     plan: str
@@ -121,7 +118,7 @@ TARIFFS = {
 
 @dataclass(frozen=True, slots=True)
 class CountryMarket:
-    """What a country changes: money, tax, units and the half of the year that is warm."""
+    """What depends on the country: currency, tax, units, and in which months it is warm."""
 
     currency: str
     places: int
@@ -152,7 +149,7 @@ _CURRENCIES = {  # code: (price level against the US dollar, decimal places)
     "PLN": ("4.4", 2),
 }
 
-_COUNTRIES = {  # code: (currency, tax on the bill, its percentage); any other two letters read as the last row
+_COUNTRIES = {  # code: (currency, tax on the bill, its percentage); the last row is for all other codes
     "US": ("USD", "State and local sales tax", "7.25"),
     "CA": ("CAD", "HST", "13"),
     "GB": ("GBP", "VAT", "20"),
@@ -187,7 +184,7 @@ _SOUTHERN = frozenset({"AR", "AU", "BO", "BR", "BW", "CL", "MZ", "NA", "NZ", "PE
 
 
 def market(country: str) -> CountryMarket:
-    """Return the market of a two-letter country code; a code without a row of its own is billed in US dollars."""
+    """Return the market of a two-letter country code; a code without a row is billed in US dollars."""
     currency, tax_name, percent = _COUNTRIES.get(country.upper(), _COUNTRIES[""])
     level, places = _CURRENCIES[currency]
     rate = Decimal(percent) / 100

@@ -1,10 +1,11 @@
 """The contexts of the dashboard's pages, filled from the world."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from service.sandbox.bills.pdf import money_text
+from service.sandbox.bills.bill import format_money
 from service.sandbox.wire.enums import CONNECTED, PENDING
 from service.sandbox.wire.errors import Missing
 from service.sandbox.wire.html import SandboxFrame
@@ -264,11 +265,13 @@ def _bill_row(document: dict[str, Any]) -> SandboxBillRow:
         kind=entry["datasourceType"].capitalize(),
         site=entry["site"]["name"],
         usage=f"{entry['usage']} {entry['usageUnits']}",
-        charges=money_text(document["totalCharges"], document["chargesUnits"]),
+        charges=format_money(Decimal(document["totalCharges"]), document["chargesUnits"]),
         url=urlsplit(document["url"]).path,
     )
 
 
 def _line_row(line: dict[str, Any], currency: str) -> BillLineRow:
     quantity = f"{line['quantity']} {line['quantityUnits']}"
-    return BillLineRow(line["description"], quantity, line["rate"], money_text(line["totalCharge"], currency))
+    return BillLineRow(
+        line["description"], quantity, line["rate"], format_money(Decimal(line["totalCharge"]), currency)
+    )

@@ -1,32 +1,20 @@
 """The sample data of connections: when it is there, and its documents, usage, meters, accounts and PDFs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from service.sandbox.bills import documents as shapes
 from service.sandbox.bills import metering, pdf
-from service.sandbox.wire.enums import SAMPLE_TYPES
+from service.sandbox.bills.bill import BilledSite, BillSource
 from service.sandbox.wire.errors import Missing, found
 from service.sandbox.wire.events import DOCUMENT_CREATED, document_event
 from service.sandbox.world.companies import SandboxCompanies
 from service.sandbox.world.connections import SandboxConnections
 from service.sandbox.world.context import SandboxContext
 from service.sandbox.world.outbox import OutboxMessage, SandboxOutbox
-from service.sandbox.world.records import SandboxConnection, SandboxSite
+from service.sandbox.world.records import SandboxConnection
 
 VERSION = "v2.2"
-
-
-@dataclass(frozen=True)
-class SampleSource:
-    """What the sample data of a connection is computed from."""
-
-    id: str
-    company_id: str
-    sites: tuple[SandboxSite, ...]
-    types: tuple[str, ...]
-    country: str
-    created_at: float
 
 
 class SandboxData:
@@ -120,10 +108,11 @@ class SandboxData:
         bill = metering.find_bill(source, document_id) if source else None
         return shapes.document(bill, version=version, files_url=self._settings.public_url) if bill else None
 
-    def _source(self, connection: SandboxConnection) -> SampleSource | None:
+    def _source(self, connection: SandboxConnection) -> BillSource | None:
         ready = self.collected_at(connection)
         if ready is None or not self.has_data(connection):
             return None
-        sites = tuple(site for site in map(self._companies.find_site, connection.sites) if site)
-        types = connection.types or SAMPLE_TYPES
-        return SampleSource(connection.id, connection.company_id, sites, types, connection.country, ready)
+        found = [site for site in map(self._companies.find_site, connection.sites) if site]
+        sites = tuple(BilledSite(site.id, site.name, site.address) for site in found)
+        types, country = connection.sample_types, connection.country
+        return BillSource(connection.id, connection.company_id, sites, types, country, ready)
