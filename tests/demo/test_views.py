@@ -10,18 +10,18 @@ from service.demo.people import ACME
 from tests.demo.fake_service import connection
 
 
-def account(**changes: Any) -> views.Account:
+def account(**changes: Any) -> views.UtilityAccount:
     return views.utilities([connection(**changes)], [], ACME).accounts[0]
 
 
 @pytest.mark.parametrize(
     ("template", "context"),
     [
-        ("sign_in.html", views.SignInPage),
-        ("home.html", views.HomePage),
-        ("utilities.html", views.Utilities),
-        ("done.html", views.DonePage),
-        ("trouble.html", views.TroublePage),
+        ("sign_in.html", views.DemoSignInPage),
+        ("home.html", views.DemoHomePage),
+        ("utilities.html", views.UtilitiesView),
+        ("done.html", views.DemoDonePage),
+        ("error.html", views.DemoErrorPage),
     ],
 )
 def test_a_template_uses_exactly_the_fields_of_its_context(template: str, context: type[Any]) -> None:
