@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from service.demo.client import MagiclinkClient, ServiceCallFailed
+from service.demo.client import DemoServiceClient, ServiceCallFailed
 from service.demo.guard import DemoSameOriginWrites, DemoSecurityHeaders, origin_of
 from service.demo.pages import DemoPages, error_answer, ready
 from service.demo.settings import DemoSettings
@@ -33,7 +33,7 @@ def create_app(settings: DemoSettings, *, http: httpx.AsyncClient | None = None)
             await client.aclose()
 
     return Starlette(
-        routes=_routes(DemoPages(settings, MagiclinkClient(client, settings.service_url, settings.api_key))),
+        routes=_routes(DemoPages(settings, DemoServiceClient(client, settings.service_url, settings.api_key))),
         middleware=[
             Middleware(DemoSecurityHeaders, service_origin=origin_of(settings.public_service_url)),
             Middleware(DemoSameOriginWrites, own_origin=origin_of(settings.own_url)),

@@ -30,7 +30,7 @@ MESSAGES = {
 }
 
 
-class MagiclinkClient:
+class DemoServiceClient:
     """magiclink's HTTP API; every method raises `ServiceCallFailed` and nothing else."""
 
     def __init__(self, http: httpx.AsyncClient, service_url: str, api_key: str) -> None:

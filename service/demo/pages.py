@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from service.demo import views
-from service.demo.client import Json, MagiclinkClient, ServiceCallFailed
+from service.demo.client import DemoServiceClient, Json, ServiceCallFailed
 from service.demo.guard import origin_of
 from service.demo.people import PEOPLE, DemoPerson
 from service.demo.settings import DemoSettings
@@ -62,7 +62,7 @@ def signed_in(
 class DemoPages:
     """The pages; all they know of magiclink is its client and the address of its script."""
 
-    def __init__(self, settings: DemoSettings, client: MagiclinkClient) -> None:
+    def __init__(self, settings: DemoSettings, client: DemoServiceClient) -> None:
         self._own_url = settings.own_url.rstrip("/")
         self._script_url = settings.public_service_url.rstrip("/") + "/embed.js"
         self._client = client

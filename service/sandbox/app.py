@@ -17,7 +17,7 @@ from service.sandbox.api.operations import VERSIONS, create_api
 from service.sandbox.control import create_control
 from service.sandbox.dashboard.pages import dashboard_routes
 from service.sandbox.deliveries import TIMEOUT_SECONDS, SandboxDeliveries, Sleep
-from service.sandbox.gate import ApiGate, SandboxGate
+from service.sandbox.gate import SandboxApiGate, SandboxGate
 from service.sandbox.hosted.pages import hosted_routes
 from service.sandbox.journal import RequestJournal
 from service.sandbox.settings import SandboxSettings
@@ -63,7 +63,7 @@ def create_app(
 
 def _routes(world: SandboxWorld, journal: RequestJournal, sleep: Sleep) -> list[BaseRoute]:
     return [
-        *(Mount(f"/{version}", ApiGate(create_api(world, version), world, sleep)) for version in VERSIONS),
+        *(Mount(f"/{version}", SandboxApiGate(create_api(world, version), world, sleep)) for version in VERSIONS),
         Mount("/_control", create_control(world, journal)),
         *file_routes(world),
         *hosted_routes(world),

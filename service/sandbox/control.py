@@ -14,7 +14,7 @@ from starlette.routing import Route
 from service.sandbox.journal import RequestJournal
 from service.sandbox.wire import fields
 from service.sandbox.wire.answers import add_errors, parse_object
-from service.sandbox.wire.errors import Invalid, Missing
+from service.sandbox.wire.errors import InvalidFields, RecordMissing
 from service.sandbox.world.troubles import SandboxTrouble, read_trouble
 from service.sandbox.world.world import SandboxWorld
 
@@ -23,7 +23,7 @@ ADVANCE_MOST_SECONDS = 315_360_000
 
 def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:
     """Create the control API, to be mounted at `/_control`."""
-    operations = ControlApi(world, journal)
+    operations = SandboxControlApi(world, journal)
     control = Starlette(
         routes=[
             Route("/reset", operations.reset, methods=["POST"]),
@@ -39,7 +39,7 @@ def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:
     return control
 
 
-class ControlApi:
+class SandboxControlApi:
     """The control API's operations, one method each."""
 
     def __init__(self, world: SandboxWorld, journal: RequestJournal) -> None:
@@ -83,8 +83,8 @@ class ControlApi:
         if trouble.company_id is not None:
             try:
                 self._world.companies.get(trouble.company_id)
-            except Missing:
-                raise Invalid({"companyId": ["Unknown company."]}) from None
+            except RecordMissing:
+                raise InvalidFields({"companyId": ["Unknown company."]}) from None
         return trouble
 
 

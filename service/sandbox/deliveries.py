@@ -14,7 +14,7 @@ import anyio
 import httpx
 
 from service.sandbox.settings import SECRET_PREFIX
-from service.sandbox.world.outbox import OutboxMessage
+from service.sandbox.world.outbox import SandboxMessage
 from service.sandbox.world.world import SandboxWorld
 
 RETRY_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
@@ -61,12 +61,12 @@ class SandboxDeliveries:
         if self._world.outbox.first():
             await self._send_all([message for message in self._due() if message.is_first])
 
-    def _due(self) -> list[OutboxMessage]:
+    def _due(self) -> list[SandboxMessage]:
         now = self._world.clock.time()
         return [one for one in self._world.outbox if one.due_at <= now and one.id not in self._sending]
 
-    async def _send_all(self, messages: Sequence[OutboxMessage]) -> None:
-        sequences: dict[str, list[OutboxMessage]] = {}
+    async def _send_all(self, messages: Sequence[SandboxMessage]) -> None:
+        sequences: dict[str, list[SandboxMessage]] = {}
         for message in messages:
             sequences.setdefault(message.document_id or message.connection_id, []).append(message)
         self._sending.update(message.id for message in messages)
@@ -77,14 +77,14 @@ class SandboxDeliveries:
         finally:
             self._sending.difference_update(message.id for message in messages)
 
-    async def _send_sequence(self, sequence: list[OutboxMessage]) -> None:
+    async def _send_sequence(self, sequence: list[SandboxMessage]) -> None:
         shuffled = any(message.is_shuffled for message in sequence)
         for message in reversed(sequence) if shuffled else sequence:
             await self._send(message)
         for connection_id in {message.connection_id for message in sequence if message.is_first}:
             self._world.connections.reveal(connection_id)
 
-    async def _send(self, message: OutboxMessage) -> None:
+    async def _send(self, message: SandboxMessage) -> None:
         body = self._world.data.webhook_body(message)
         accepted = body is None  # a document that is gone needs no webhook
         if body is not None:
@@ -93,14 +93,14 @@ class SandboxDeliveries:
             accepted = all(answers)
         self._world.outbox.settle(message, None if accepted else self._retry(message))
 
-    def _retry(self, message: OutboxMessage) -> OutboxMessage | None:
+    def _retry(self, message: SandboxMessage) -> SandboxMessage | None:
         """Return the message for its next attempt; None after the last one."""
         if message.attempt >= len(RETRY_SECONDS):
             return None
         due_at = self._world.clock.time() + RETRY_SECONDS[message.attempt]
         return replace(message, attempt=message.attempt + 1, due_at=due_at, is_first=False)
 
-    async def _post(self, message: OutboxMessage, raw: bytes) -> bool:
+    async def _post(self, message: SandboxMessage, raw: bytes) -> bool:
         """Tell whether the receiver accepted it: anything but a 2xx in time is a failure, a redirect included."""
         settings = self._world.settings
         secret = settings.webhook_secret or ""

@@ -80,7 +80,7 @@ class SandboxGate:
         self._journal.add(entry)
 
 
-class ApiGate:
+class SandboxApiGate:
     """Middleware of one version of the API: first the key, then the troubles that any call may meet."""
 
     def __init__(self, app: ASGIApp, world: SandboxWorld, sleep: Sleep) -> None:

@@ -21,7 +21,34 @@ async def everything(sandbox: Sandbox, company: str) -> list[object]:
     return [await sandbox.get(path) for path in paths]
 
 
-async def test_everything_is_there_after_a_restart(clock: Clock, tmp_path: Path) -> None:
+async def test_refused_webhooks_are_retried_after_a_restart_as_the_same_messages(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path, **RECEIVER)
+    first.answers = [500] * 3
+    company, sites = await first.company()
+    await first.connect(company, sites)
+    await first.pump()
+    second = on_disk(clock, tmp_path, **RECEIVER)
+    await second.pump()
+    assert second.received == []
+    clock.advance(5)
+    await second.pump()
+    ids = [[received.headers["svix-id"] for received in sandbox.received[:3]] for sandbox in (first, second)]
+    assert ids[0] == ids[1]
+
+
+async def test_documents_announced_before_a_restart_are_not_announced_again(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path, **RECEIVER)
+    company, sites = await first.company()
+    await first.connect(company, sites, initialDatasourceTypes=["GAS"])
+    clock.advance(6)
+    await first.pump(3)
+    assert len(first.received) == 3 + 24
+    second = on_disk(clock, tmp_path, **RECEIVER)
+    await second.pump(3)
+    assert second.received == []
+
+
+async def test_all_data_survives_a_restart(clock: Clock, tmp_path: Path) -> None:
     first = on_disk(clock, tmp_path)
     company, sites = await first.company(sites=2)
     made = await first.connect(company, sites)
@@ -44,7 +71,7 @@ async def test_a_change_is_on_the_disk_before_its_answer(clock: Clock, tmp_path:
     assert [one["name"] for one in await on_disk(clock, tmp_path).get("/company")] == ["Acme"]
 
 
-async def test_troubles_and_a_moved_clock_survive(clock: Clock, tmp_path: Path) -> None:
+async def test_troubles_and_an_advanced_clock_survive(clock: Clock, tmp_path: Path) -> None:
     first = on_disk(clock, tmp_path)
     await first.trouble("rate_limited", times=2)
     await first.plain("POST", "/_control/time", json={"advanceSeconds": 100})
@@ -53,43 +80,14 @@ async def test_troubles_and_a_moved_clock_survive(clock: Clock, tmp_path: Path) 
     assert second.world.clock.time() == clock.now() + 100
 
 
-async def test_webhooks_that_were_not_taken_are_sent_after_a_restart_as_the_same_messages(
-    clock: Clock, tmp_path: Path
-) -> None:
-    first = on_disk(clock, tmp_path, **RECEIVER)
-    first.answers = [500] * 3
-    company, sites = await first.company()
-    await first.connect(company, sites)
-    await first.pump()
-    second = on_disk(clock, tmp_path, **RECEIVER)
-    await second.pump()
-    assert second.received == []
-    clock.advance(5)
-    await second.pump()
-    ids = [[received.headers["svix-id"] for received in sandbox.received[:3]] for sandbox in (first, second)]
-    assert ids[0] == ids[1]
-
-
-async def test_documents_told_of_before_a_restart_are_not_told_again(clock: Clock, tmp_path: Path) -> None:
-    first = on_disk(clock, tmp_path, **RECEIVER)
-    company, sites = await first.company()
-    await first.connect(company, sites, initialDatasourceTypes=["GAS"])
-    clock.advance(6)
-    await first.pump(3)
-    assert len(first.received) == 3 + 24
-    second = on_disk(clock, tmp_path, **RECEIVER)
-    await second.pump(3)
-    assert second.received == []
-
-
-async def test_a_reset_reaches_the_disk(clock: Clock, tmp_path: Path) -> None:
+async def test_a_reset_clears_the_disk(clock: Clock, tmp_path: Path) -> None:
     first = on_disk(clock, tmp_path)
     await first.company()
     await first.plain("POST", "/_control/reset")
     assert await on_disk(clock, tmp_path).get("/company") == []
 
 
-async def test_one_file_holds_it_all_in_a_folder_made_when_needed(clock: Clock, tmp_path: Path) -> None:
+async def test_one_file_has_all_data_in_a_folder_created_when_needed(clock: Clock, tmp_path: Path) -> None:
     sandbox = on_disk(clock, tmp_path / "new" / "folder")
     await sandbox.company()
     sandbox.world.close()
@@ -108,7 +106,7 @@ async def test_a_seed_makes_every_run_the_same(clock: Clock) -> None:
     assert (await run(None))[0] != (await run(None))[0]
 
 
-async def test_a_seed_gives_no_id_twice_after_a_restart_and_begins_anew_after_a_reset(
+async def test_a_seed_gives_no_id_twice_after_a_restart_and_starts_over_after_a_reset(
     clock: Clock, tmp_path: Path
 ) -> None:
     first = on_disk(clock, tmp_path, seed="one")

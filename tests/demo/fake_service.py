@@ -1,4 +1,4 @@
-"""The public face of magiclink as the demo's backend sees it, in memory."""
+"""A double of magiclink's HTTP API, in memory."""
 
 import json
 from typing import Any
@@ -41,7 +41,7 @@ def reading(start: str, end: str, usage: object, **changes: Any) -> dict[str, An
 
 
 class FakeService:
-    """Answers what it is told to, and keeps what it was asked."""
+    """Gives prepared answers, and records the requests."""
 
     def __init__(self) -> None:
         self.requests: list[httpx.Request] = []
@@ -69,7 +69,7 @@ class FakeService:
             rows = [row for row in self.connections if row["userId"] == request.url.params["userId"]]
             return httpx.Response(200, json={"data": rows, "next": None})
         if path.endswith("/usage"):
-            if request.url.query:  # it is told whole, and knows no pages
+            if request.url.query:  # this list has no pages
                 return problem(422, "invalid_request")
             return httpx.Response(200, json={"data": self.usage, "next": None})
         return httpx.Response(

@@ -20,6 +20,25 @@ def two_years(amount: int = 1000) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        {"startDate": None, "endDate": None},
+        {"startDate": "soon"},
+        {"usage": None},
+        {"usage": "many"},
+        {"usage": "NaN"},
+        {"usage": "Infinity"},
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_left_out(unreadable: dict[str, Any]) -> None:
+    assert usage_charts([reading("2025-01-01", "2025-01-31", "1") | unreadable]) == []
+
+
+def test_carbon_is_not_claimed_where_no_factor_is_known() -> None:
+    assert tonnes(usage_charts([reading("2025-01-01", "2025-01-31", "1", datasourceType="WATER")])) is None
+
+
 def test_no_usage_gives_no_chart() -> None:
     assert usage_charts([]) == []
 
@@ -31,7 +50,7 @@ def test_two_years_of_bills_give_twenty_four_bars_with_the_last_twelve_marked() 
     assert [bar.year for bar in chart.bars if bar.year] == ["2024", "2025"]
 
 
-def test_a_bill_counts_in_the_month_that_holds_its_middle() -> None:
+def test_a_bill_counts_in_the_month_of_its_middle() -> None:
     (chart,) = usage_charts([reading("2025-01-20", "2025-02-19", "10")])
     assert [bar.month for bar in chart.bars] == ["February 2025"]
 
@@ -70,21 +89,6 @@ def test_kinds_and_units_get_a_chart_each_in_a_fixed_order() -> None:
     assert len({chart.key for chart in charts}) == 4
 
 
-@pytest.mark.parametrize(
-    "unreadable",
-    [
-        {"startDate": None, "endDate": None},
-        {"startDate": "soon"},
-        {"usage": None},
-        {"usage": "many"},
-        {"usage": "NaN"},
-        {"usage": "Infinity"},
-    ],
-)
-def test_an_entry_that_cannot_be_read_is_left_out(unreadable: dict[str, Any]) -> None:
-    assert usage_charts([reading("2025-01-01", "2025-01-31", "1") | unreadable]) == []
-
-
 def test_an_open_period_counts_from_its_start() -> None:
     (chart,) = usage_charts([reading("2025-01-05", "", "3", endDate=None)])
     assert chart.bars[0].month == "January 2025"
@@ -94,10 +98,6 @@ def test_carbon_is_counted_for_the_last_twelve_months_only() -> None:
     charts = usage_charts(two_years())
     assert charts[0].kg_co2 == Decimal(12210) * Decimal("0.373")
     assert tonnes(charts) == "4.6"
-
-
-def test_carbon_is_not_claimed_where_no_factor_is_known() -> None:
-    assert tonnes(usage_charts([reading("2025-01-01", "2025-01-31", "1", datasourceType="WATER")])) is None
 
 
 def test_large_amounts_are_shortened_on_the_axis() -> None:

@@ -14,6 +14,22 @@ def account(**changes: Any) -> views.UtilityAccount:
     return views.utilities([connection(**changes)], [], ACME).accounts[0]
 
 
+def test_an_unknown_status_needs_a_look() -> None:
+    assert (account(status="BRAND_NEW").status, account(status="BRAND_NEW").tone) == ("Needs a look", "bad")
+
+
+def test_a_connection_that_needs_attention_is_never_shown_as_good() -> None:
+    assert account(needsAttention=True).tone == "bad"
+
+
+def test_an_unreadable_date_is_left_out() -> None:
+    assert account(createdAt="yesterday").since == ""
+
+
+def test_a_broken_account_is_not_waited_for() -> None:
+    assert not views.utilities([connection(status="PASSWORD_INCORRECT")], [], ACME).waiting
+
+
 @pytest.mark.parametrize(
     ("template", "context"),
     [
@@ -32,14 +48,6 @@ def test_a_template_uses_exactly_the_fields_of_its_context(template: str, contex
     assert used == {field.name for field in fields(context)}
 
 
-def test_an_unknown_status_asks_for_a_look() -> None:
-    assert (account(status="BRAND_NEW").status, account(status="BRAND_NEW").tone) == ("Needs a look", "bad")
-
-
-def test_a_connection_that_needs_attention_is_never_shown_as_good() -> None:
-    assert account(needsAttention=True).tone == "bad"
-
-
 def test_a_utility_without_a_name_is_called_by_its_address() -> None:
     assert account(provider={"name": None, "url": "https://northwind.example/"}).name == "northwind.example"
     assert account(provider=None).name == "Utility account"
@@ -54,13 +62,5 @@ def test_a_utility_without_a_name_is_called_by_its_address() -> None:
         ([], ""),
     ],
 )
-def test_buildings_are_named_where_they_are_ours_and_counted_otherwise(sites: list[Any], words: str) -> None:
+def test_buildings_are_named_if_all_are_known_and_counted_otherwise(sites: list[Any], words: str) -> None:
     assert account(sites=sites).sites == words
-
-
-def test_an_unreadable_date_is_left_out() -> None:
-    assert account(createdAt="yesterday").since == ""
-
-
-def test_an_account_that_is_broken_is_not_waited_for() -> None:
-    assert not views.utilities([connection(status="PASSWORD_INCORRECT")], [], ACME).waiting

@@ -1,4 +1,4 @@
-"""Whatever a body holds, it is an object or one refusal."""
+"""Any body is an object or one refusal."""
 
 import json
 
@@ -11,7 +11,7 @@ from service.sandbox.wire.answers import parse_object
 
 
 @given(st.binary() | st.text().map(lambda text: json.dumps({"name": text}).encode()))
-def test_a_body_is_read_or_refused_and_both_can_be_written_down(raw: bytes) -> None:
+def test_a_body_is_read_or_refused_and_both_can_be_stored(raw: bytes) -> None:
     try:
         assert JSONResponse(parse_object(raw)).body
     except HTTPException as refused:

@@ -15,12 +15,19 @@ from tests.clock import Clock
 SECRET = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"
 
 
-async def test_its_background_loop_sends_what_is_due_until_it_is_stopped(clock: Clock, tmp_path: Path) -> None:
-    told = anyio.Event()
+async def test_it_needs_nothing_but_settings() -> None:
+    app = create_app(SandboxSettings())
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox.test")
+    async with app.router.lifespan_context(app), client:
+        assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_its_background_loop_sends_what_is_due_until_it_stops(clock: Clock, tmp_path: Path) -> None:
+    sent = anyio.Event()
     turns = anyio.Event()
 
     def receive(_: httpx.Request) -> httpx.Response:
-        told.set()
+        sent.set()
         return httpx.Response(204)
 
     async def sleep(_: float) -> None:
@@ -38,14 +45,7 @@ async def test_its_background_loop_sends_what_is_due_until_it_is_stopped(clock: 
             site = world.companies.create_site(company.id, {"name": "Site"})
             account = {"url": PROVIDER_URL, "username": USERNAME, "password": PASSWORD, "sites": [site.id]}
             world.submissions.create(company.id, read_submission(account))
-            await told.wait()
+            await sent.wait()
     assert http.is_closed
     with pytest.raises(Exception, match="closed"):
         world.companies.create({"name": "Too late"})
-
-
-async def test_it_needs_nothing_but_settings() -> None:
-    app = create_app(SandboxSettings())
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox.test")
-    async with app.router.lifespan_context(app), client:
-        assert (await client.get("/readyz")).status_code == 200

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.sandbox.wire.errors import Invalid
+from service.sandbox.wire.errors import InvalidFields
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import is_sandbox_url
 from service.sandbox.world.submission import read_edit, read_submission
@@ -30,6 +30,11 @@ KNOWN = SandboxConnection(
 )
 
 
+def test_what_is_not_said_has_its_default() -> None:
+    submission = read_submission(BODY)
+    assert (submission.country, submission.types, submission.owner_email) == ("US", (), None)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -51,15 +56,10 @@ def test_another_address_is_another_provider(url: str) -> None:
     assert not is_sandbox_url(url)
 
 
-def test_what_is_not_said_has_its_default() -> None:
-    submission = read_submission(BODY)
-    assert (submission.country, submission.types, submission.owner_email) == ("US", (), None)
-
-
 def test_a_page_may_ask_for_the_sites_later() -> None:
     body = {name: value for name, value in BODY.items() if name != "sites"}
     assert read_submission(body, sites_later=True).sites == ()
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidFields) as refused:
         read_submission(body)
     assert set(refused.value.errors) == {"sites"}
 
@@ -72,7 +72,7 @@ def test_an_edit_keeps_what_is_absent_or_empty() -> None:
 
 @pytest.mark.parametrize("change", [{"username": "bob"}, {"url": "https://utility.example"}])
 def test_other_credentials_need_their_password(change: dict[str, str]) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidFields) as refused:
         read_edit(KNOWN, change)
     assert set(refused.value.errors) == {"password"}
     assert read_edit(KNOWN, {**change, "password": "p"}).password == "p"
@@ -81,7 +81,7 @@ def test_other_credentials_need_their_password(change: dict[str, str]) -> None:
 def test_an_edit_may_choose_up_to_three_sites() -> None:
     others = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(4)]
     assert len(read_edit(KNOWN, {"sites": others[:3]}).sites) == 3
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidFields) as refused:
         read_edit(KNOWN, {"sites": others})
     assert set(refused.value.errors) == {"sites"}
 

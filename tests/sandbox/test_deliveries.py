@@ -18,6 +18,6 @@ def test_it_signs_as_svix_does(body: str, timestamp: int) -> None:
     assert sign(SECRET, "msg_1", timestamp, raw) == theirs
 
 
-def test_it_tries_again_at_the_times_that_svix_publishes() -> None:
+def test_its_retry_schedule_is_the_one_that_svix_publishes() -> None:
     minute, hour = 60, 3600
     assert (5, 5 * minute, 30 * minute, 2 * hour, 5 * hour, 10 * hour, 10 * hour) == RETRY_SECONDS

@@ -22,6 +22,11 @@ def usage(connection: BillSource, version: str = "v2.2") -> list[dict[str, Any]]
     return usage_for(connection, version=version, files_url=FILES)
 
 
+def test_a_source_without_types_has_no_data() -> None:
+    assert documents(source(types=())) == []
+    assert accounts_for(source(types=())) == []
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_site_and_type_has_two_years_of_monthly_documents_ending_before_the_creation(version: str) -> None:
     found = documents(source(sites=(HEADQUARTERS, OTHER_SITE)), version)
@@ -35,7 +40,7 @@ def test_every_site_and_type_has_two_years_of_monthly_documents_ending_before_th
     assert len(found) == 2 * 5 * 24
 
 
-def test_the_same_connection_always_answers_the_same_documents_and_another_one_others() -> None:
+def test_equal_sources_have_equal_documents_and_another_source_has_others() -> None:
     first, again = documents(source()), documents(source())
     other = documents(source("55555555-5555-4555-8555-555555555555"))
     assert first == again
@@ -62,7 +67,7 @@ def test_the_line_items_add_up_exactly_to_the_charges(version: str, country: str
         assert Decimal(bill["totalCharges"]) == Decimal(bill["currentOpenBalance"]) + Decimal(bill["currentCharges"])
 
 
-def test_v2_2_tells_time_of_use_as_a_breakdown_of_one_entry_and_the_demand_beside_it() -> None:
+def test_v2_2_has_time_of_use_as_a_breakdown_of_one_entry_and_the_demand_separately() -> None:
     bill = documents(source(types=("ELECTRICITY",)))[0]
     (entry,) = bill["usageData"]
     assert "timeOfUse" not in entry
@@ -125,8 +130,3 @@ def test_a_site_without_an_address_reads_as_no_address() -> None:
     connection = source(sites=(OTHER_SITE,))
     assert {meter["address"] for meter in meters_for(connection)} == {None}
     assert {entry["meterAddress"] for entry in usage(connection)} == {None}
-
-
-def test_a_source_without_types_has_no_data() -> None:
-    assert documents(source(types=())) == []
-    assert accounts_for(source(types=())) == []

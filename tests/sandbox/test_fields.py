@@ -1,4 +1,4 @@
-"""Reading strangers' JSON: one class of error, whatever comes."""
+"""The checks of fields: one exception for any value."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.sandbox.settings import SandboxSettings
 from service.sandbox.wire import fields
-from service.sandbox.wire.errors import Invalid
+from service.sandbox.wire.errors import InvalidFields
 from service.sandbox.world import companies, invitations, links, submission
 from service.sandbox.world.troubles import NAMES, read_trouble
 
@@ -31,36 +31,36 @@ KNOWN = {name: check for checks in CHECKS for name, check in checks.items()}
 
 
 @given(st.dictionaries(st.sampled_from(sorted(KNOWN)), ANYTHING))
-def test_whatever_is_sent_is_taken_or_refused_by_name(body: dict[str, Any]) -> None:
+def test_any_value_is_accepted_or_refused_by_name(body: dict[str, Any]) -> None:
     try:
         assert set(fields.read(body, KNOWN)) == set(body)
-    except Invalid as refused:
+    except InvalidFields as refused:
         assert set(refused.errors) <= set(body)  # noqa: PT017 - either outcome is right
 
 
 @given(st.sampled_from([*NAMES, "other"]), st.dictionaries(st.sampled_from(TROUBLE_FIELDS), ANYTHING))
-def test_whatever_trouble_is_asked_for_is_read_or_refused(name: str, body: dict[str, Any]) -> None:
+def test_any_trouble_is_read_or_refused(name: str, body: dict[str, Any]) -> None:
     try:
         assert read_trouble(name, body).name == name
-    except Invalid as refused:
+    except InvalidFields as refused:
         assert refused.errors  # noqa: PT017 - either outcome is right
 
 
-def test_what_is_required_is_named_when_it_is_missing() -> None:
-    with pytest.raises(Invalid) as refused:
+def test_a_missing_required_field_is_named() -> None:
+    with pytest.raises(InvalidFields) as refused:
         fields.read({}, {"name": fields.text(1)}, required=("name",))
     assert refused.value.errors == {"name": ["This field is required."]}
+
+
+@pytest.mark.parametrize("value", ["\x00", "a\x00b", "\ud800"])
+def test_a_text_that_no_database_stores_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="not allowed"):
+        fields.text()(value)
 
 
 def test_a_text_is_trimmed_and_a_password_is_not() -> None:
     assert fields.text()("  a b ") == "a b"
     assert fields.secret(" pass ") == " pass "
-
-
-@pytest.mark.parametrize("value", ["\x00", "a\x00b", "\ud800"])
-def test_a_text_that_no_database_would_keep_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match="not allowed"):
-        fields.text()(value)
 
 
 @pytest.mark.parametrize("value", ["https://utility.example", "http://localhost:8000/a?b=c#d"])
@@ -78,7 +78,7 @@ def test_a_uuid_may_be_written_in_capitals() -> None:
     assert fields.uuid("0000000A-0000-4000-8000-00000000000B") == "0000000a-0000-4000-8000-00000000000b"
 
 
-def test_a_list_keeps_its_order_and_takes_repetitions_out_unless_told() -> None:
+def test_a_list_keeps_its_order_and_drops_repetitions_unless_allowed() -> None:
     assert fields.listing(fields.text(), 5)(["b", "a", "b"]) == ["b", "a"]
     assert fields.listing(fields.text(), 5, once=False)(["b", "a", "b"]) == ["b", "a", "b"]
     with pytest.raises(ValueError, match="no more than 1"):

@@ -1,4 +1,4 @@
-"""What the server remembers of a flow."""
+"""The stored state of a flow."""
 
 import itertools
 
@@ -22,7 +22,7 @@ def test_a_flow_is_not_found_through_another_link(clock: Clock) -> None:
     assert flows.find("", OPENING) is None
 
 
-def test_a_flow_is_over_after_an_hour(clock: Clock) -> None:
+def test_a_flow_expires_after_an_hour(clock: Clock) -> None:
     flows = flows_with(clock)
     flow = flows.draft(OPENING)
     flows.keep(flow)
@@ -32,7 +32,7 @@ def test_a_flow_is_over_after_an_hour(clock: Clock) -> None:
     assert flows.find(flow.id, OPENING) is None
 
 
-def test_the_oldest_flow_makes_room_for_a_new_one(clock: Clock) -> None:
+def test_the_oldest_flow_is_dropped_for_a_new_one(clock: Clock) -> None:
     flows = flows_with(clock)
     kept = [flows.draft(OPENING) for _ in range(3)]
     flows.keep(kept[0])
@@ -43,7 +43,7 @@ def test_the_oldest_flow_makes_room_for_a_new_one(clock: Clock) -> None:
     assert flows.find("flow-2", OPENING) is kept[2]
 
 
-def test_a_draft_has_what_the_link_brings_and_is_not_remembered(clock: Clock) -> None:
+def test_a_draft_has_the_links_prefill_and_is_not_stored(clock: Clock) -> None:
     flow = flows_with(clock).draft(OPENING)
     assert (flow.id, flow.url, flow.country, flow.is_chosen) == ("", "https://nectarclimate.com", "GB", True)
     bare = flows_with(clock).draft(FlowEntry("link/b", "company", "link"))

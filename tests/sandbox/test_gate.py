@@ -1,4 +1,4 @@
-"""The gate, with an app behind it that reads more than it should."""
+"""The middleware, with an app behind it that reads more than it should."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.clock import Clock
 
 
 class Behind:
-    """Notes what it is given, and answers 204."""
+    """Records what it receives, and answers 204."""
 
     def __init__(self) -> None:
         self.given: list[Any] = []
@@ -48,7 +48,14 @@ async def drive(gate: SandboxGate, scope: Scope, *messages: Any) -> list[Any]:
 SCOPE = {"type": "http", "method": "POST", "path": "/v2.2/ping", "query_string": b"", "headers": []}
 
 
-async def test_a_body_in_parts_is_handed_on_whole_and_then_what_else_comes(clock: Clock) -> None:
+async def test_a_body_with_a_too_large_declared_length_is_not_read(clock: Clock) -> None:
+    behind = Behind()
+    headers = [(b"content-length", str(BODY_MOST_BYTES + 1).encode())]
+    sent = await drive(gate_before(behind, clock), {**SCOPE, "headers": headers})
+    assert (sent[0]["status"], behind.given) == (413, [])
+
+
+async def test_a_body_in_parts_is_passed_on_whole_and_then_later_messages(clock: Clock) -> None:
     behind = Behind()
     part = {"type": "http.request", "body": b"x", "more_body": True}
     end = {"type": "http.disconnect"}
@@ -56,7 +63,7 @@ async def test_a_body_in_parts_is_handed_on_whole_and_then_what_else_comes(clock
     assert behind.given == ["http", {"type": "http.request", "body": b"xx", "more_body": False}, end]
 
 
-async def test_a_caller_that_leaves_in_the_middle_of_its_body_ends_the_reading(clock: Clock) -> None:
+async def test_a_caller_that_disconnects_in_the_middle_of_its_body_stops_the_reading(clock: Clock) -> None:
     behind = Behind()
     part = {"type": "http.request", "body": b"x", "more_body": True}
     end = {"type": "http.disconnect"}
@@ -64,14 +71,7 @@ async def test_a_caller_that_leaves_in_the_middle_of_its_body_ends_the_reading(c
     assert behind.given[1]["body"] == b"x"
 
 
-async def test_a_body_that_says_it_is_too_long_is_not_read(clock: Clock) -> None:
-    behind = Behind()
-    headers = [(b"content-length", str(BODY_MOST_BYTES + 1).encode())]
-    sent = await drive(gate_before(behind, clock), {**SCOPE, "headers": headers})
-    assert (sent[0]["status"], behind.given) == (413, [])
-
-
-async def test_what_is_no_request_passes_untouched(clock: Clock) -> None:
+async def test_a_scope_that_is_no_request_is_passed_on_unchanged(clock: Clock) -> None:
     behind = Behind()
     assert await drive(gate_before(behind, clock), {"type": "lifespan"}) == []
     assert behind.given == ["lifespan"]

@@ -1,4 +1,4 @@
-"""What every page of the sandbox carries, and the agreement between contexts and templates."""
+"""The headers of every page, and the agreement between contexts and templates."""
 
 from dataclasses import fields
 
@@ -35,8 +35,14 @@ def names_in(template: str) -> set[str]:
     return (meta.find_undeclared_variables(tree) - macros).union(*(names_in(parent) for parent in parents))
 
 
+def test_an_unknown_name_is_an_error_and_everything_is_escaped() -> None:
+    assert environment().from_string("{{ text }}").render(text="<b>") == "&lt;b&gt;"
+    with pytest.raises(UndefinedError):
+        environment().from_string("{{ nothing }}").render()
+
+
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_context_has_the_very_names_that_its_template_uses(view: type[SandboxView]) -> None:
+def test_a_context_has_exactly_the_names_that_its_template_uses(view: type[SandboxView]) -> None:
     assert names_in(view.template) == {each.name for each in fields(view)}
 
 
@@ -44,12 +50,6 @@ def test_every_page_template_has_a_context() -> None:
     whole = {name for name in environment().list_templates() if name.startswith("sandbox/")}
     parts = {"sandbox/frame.html", "sandbox/step.html", "sandbox/board.html", "sandbox/fields.html"}
     assert whole - parts == {view.template for view in VIEWS}
-
-
-def test_an_unknown_name_is_an_error_and_everything_is_escaped() -> None:
-    assert environment().from_string("{{ text }}").render(text="<b>") == "&lt;b&gt;"
-    with pytest.raises(UndefinedError):
-        environment().from_string("{{ nothing }}").render()
 
 
 @pytest.mark.parametrize("frameable", [True, False])

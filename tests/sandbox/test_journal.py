@@ -1,4 +1,4 @@
-"""The log of requests keeps no secrets and does not grow for ever."""
+"""The log of requests has no secrets and a limit."""
 
 import pytest
 from starlette.datastructures import Headers
@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from service.sandbox.journal import KEPT, REDACTED, RequestJournal, readable, without_secrets
 
 
-def test_it_forgets_the_oldest() -> None:
+def test_the_oldest_request_is_dropped() -> None:
     journal = RequestJournal()
     for number in range(KEPT + 1):
         journal.add({"number": number})
@@ -15,7 +15,7 @@ def test_it_forgets_the_oldest() -> None:
     assert journal.entries() == []
 
 
-def test_secret_headers_are_taken_out_whatever_their_case() -> None:
+def test_secret_headers_are_redacted_whatever_their_case() -> None:
     headers = Headers({"X-API-Key": "k", "Authorization": "b", "Cookie": "c", "Accept": "*/*"})
     assert without_secrets(headers) == {
         "x-api-key": REDACTED,

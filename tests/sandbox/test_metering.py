@@ -1,4 +1,4 @@
-"""The sums behind the sample bills."""
+"""The computation of the sample bills."""
 
 import itertools
 import statistics
@@ -38,19 +38,19 @@ def test_usage_follows_the_northern_seasons(kind: str, high: int, low: int) -> N
     assert usage[high] > usage[low]
 
 
-def test_the_southern_half_heats_in_july() -> None:
+def test_the_southern_hemisphere_heats_in_july() -> None:
     usage = usage_by_month("GAS", "AU")
     assert usage[7] > usage[1]
 
 
-def test_a_months_reading_starts_where_the_last_one_ended() -> None:
+def test_a_meter_reading_starts_where_the_last_one_ended() -> None:
     bills = [bill.reading for bill in reversed(bills_for(source(types=("WATER",))))]
     for earlier, later in itertools.pairwise(bills):
         assert later.opening == earlier.opening + earlier.usage
         assert (later.start - earlier.end).days == 1
 
 
-def test_the_balance_carried_over_is_the_last_bills_total() -> None:
+def test_the_previous_balance_is_the_last_bills_total() -> None:
     bills = list(reversed(bills_for(source(types=("GAS",)))))
     for earlier, later in itertools.pairwise(bills):
         assert later.previous_total == earlier.total

@@ -1,4 +1,4 @@
-"""The printed bill."""
+"""The PDF of a bill."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_an_unknown_document_has_no_pdf() -> None:
 
 
 @pytest.mark.parametrize("kind", SAMPLE_TYPES)
-def test_a_bill_prints_what_a_person_looks_for(kind: str) -> None:
+def test_a_bill_shows_what_a_person_looks_for(kind: str) -> None:
     connection = source(types=(kind,))
     bill = bills_for(connection)[0]
     data = printed(connection)

@@ -44,17 +44,17 @@ def test_a_transaction_that_fails_writes_nothing(tmp_path: Path) -> None:
     assert [record.id for record in labelled(SandboxDatabase(tmp_path))] == ["b", "c"]
 
 
+def test_without_a_directory_nothing_is_shared() -> None:
+    labelled(SandboxDatabase()).put(Labelled("a"))
+    assert len(labelled(SandboxDatabase())) == 0
+
+
 def test_a_removed_record_is_gone_from_the_disk(tmp_path: Path) -> None:
     table = labelled(SandboxDatabase(tmp_path))
     table.put(Labelled("a"))
     table.remove("a")
     table.remove("a")
     assert (table.get("a"), len(labelled(SandboxDatabase(tmp_path)))) == (None, 0)
-
-
-def test_without_a_directory_nothing_is_shared() -> None:
-    labelled(SandboxDatabase()).put(Labelled("a"))
-    assert len(labelled(SandboxDatabase())) == 0
 
 
 def test_records_keep_their_order_through_changes(tmp_path: Path) -> None:

@@ -34,6 +34,6 @@ def test_only_the_united_states_measure_in_their_own_units() -> None:
     assert market("GB").metric
 
 
-def test_the_southern_half_has_its_seasons_turned() -> None:
+def test_the_southern_hemisphere_has_reversed_seasons() -> None:
     assert market("AU").southern
     assert not market("SE").southern

@@ -1,11 +1,11 @@
-"""The world's corners that no guide speaks of."""
+"""Rules of the sandbox's state that the provider's guide does not mention."""
 
 from typing import Any
 
 import pytest
 
 from service.sandbox.settings import SandboxSettings
-from service.sandbox.wire.errors import Missing
+from service.sandbox.wire.errors import RecordMissing
 from service.sandbox.world.companies import USER
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_URL, USERNAME
@@ -15,7 +15,7 @@ from service.sandbox.world.world import SandboxWorld
 from tests.clock import Clock
 
 ACCOUNT: dict[str, Any] = {"url": PROVIDER_URL, "username": USERNAME, "password": PASSWORD}
-STRANGER = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
@@ -27,6 +27,39 @@ def connected(world: SandboxWorld, **fields: Any) -> SandboxConnection:
     company = world.companies.create({"name": "Acme"})
     site = world.companies.create_site(company.id, {"name": "Site"})
     return world.submissions.create(company.id, read_submission({**ACCOUNT, "sites": [site.id], **fields}))
+
+
+def test_an_unknown_bill_has_no_file(clock: Clock, world: SandboxWorld) -> None:
+    made = connected(world)
+    document_id = "0" * 36
+    with pytest.raises(RecordMissing):
+        world.data.pdf(made.id, document_id)
+    clock.advance(6)
+    with pytest.raises(RecordMissing):
+        world.data.pdf(made.id, document_id)
+    with pytest.raises(RecordMissing):
+        world.data.pdf(UNKNOWN_ID, document_id)
+
+
+def test_a_connection_limited_to_types_the_sandbox_lacks_has_no_data(clock: Clock, world: SandboxWorld) -> None:
+    made = connected(world, initialDatasourceTypes=["WASTE"])
+    clock.advance(6)
+    assert world.data.documents_of(made) == []
+    assert world.data.accounts_of(made) == []
+
+
+def test_a_link_does_not_open_as_an_edit_link_nor_the_reverse(world: SandboxWorld) -> None:
+    made = connected(world)
+    public_id = world.companies.get(made.company_id).public_id
+    link = world.links.create(made.company_id, {})
+    for find, secret in ((world.links.find_edit, link.secret), (world.links.find, made.secret)):
+        with pytest.raises(RecordMissing):
+            find(public_id, secret)
+
+
+def test_a_code_that_was_not_requested_changes_nothing(world: SandboxWorld) -> None:
+    made = connected(world)
+    assert world.submissions.answer_mfa(made.id, "123456") == made
 
 
 def test_the_caller_stays_among_a_companys_users(world: SandboxWorld) -> None:
@@ -49,7 +82,7 @@ def test_deleting_a_company_leaves_the_others_alone(world: SandboxWorld) -> None
     assert [company.id for company in world.companies] == [kept.company_id]
     assert world.connections.get(kept.id) == kept
     assert {message.company_id for message in world.outbox} == {kept.company_id}
-    with pytest.raises(Missing):
+    with pytest.raises(RecordMissing):
         world.connections.get(gone.id)
 
 
@@ -60,19 +93,7 @@ def test_a_status_change_stops_when_its_times_are_used_up(world: SandboxWorld) -
     assert [world.connections.get(one.id).status for one in (older, newer)] == ["WEBSITE_DOWN", "CONNECTED"]
 
 
-def test_a_bill_that_is_not_there_has_no_file(clock: Clock, world: SandboxWorld) -> None:
-    made = connected(world)
-    document_id = "0" * 36
-    with pytest.raises(Missing):
-        world.data.pdf(made.id, document_id)
-    clock.advance(6)
-    with pytest.raises(Missing):
-        world.data.pdf(made.id, document_id)
-    with pytest.raises(Missing):
-        world.data.pdf(STRANGER, document_id)
-
-
-def test_a_connection_that_is_taken_away_takes_its_untold_documents_along(clock: Clock, world: SandboxWorld) -> None:
+def test_removing_a_connection_cancels_its_queued_document_webhooks(clock: Clock, world: SandboxWorld) -> None:
     made = connected(world)
     clock.advance(6)
     world.data.queue_documents()
@@ -80,13 +101,6 @@ def test_a_connection_that_is_taken_away_takes_its_untold_documents_along(clock:
     assert (world.data.webhook_body(message) or {})["id"] == message.document_id
     world.connections.remove(made.id)
     assert world.data.webhook_body(message) is None
-
-
-def test_a_connection_limited_to_types_the_sandbox_lacks_has_no_data(clock: Clock, world: SandboxWorld) -> None:
-    made = connected(world, initialDatasourceTypes=["WASTE"])
-    clock.advance(6)
-    assert world.data.documents_of(made) == []
-    assert world.data.accounts_of(made) == []
 
 
 def test_sample_data_is_limited_to_the_chosen_types(clock: Clock, world: SandboxWorld) -> None:
@@ -104,8 +118,8 @@ def test_sample_data_waits_for_sites_that_are_chosen_later(clock: Clock, world: 
     assert world.data.documents_of(world.connections.get(made.id)) == []
     chosen = world.submissions.edit(made.id, read_edit(made, {"sites": [site.id]}))
     world.data.queue_documents()
-    told = [message for message in world.outbox if message.document_id]
-    assert len(told) == len(world.data.documents_of(chosen)) == 120
+    sent = [message for message in world.outbox if message.document_id]
+    assert len(sent) == len(world.data.documents_of(chosen)) == 120
 
 
 def test_sample_data_stays_when_the_credentials_stop_working(clock: Clock, world: SandboxWorld) -> None:
@@ -125,19 +139,10 @@ def test_sample_data_begins_with_the_first_credentials_that_work(clock: Clock, w
     assert world.data.has_data(mended)
 
 
-def test_a_link_is_no_edit_link_and_an_edit_link_no_link(world: SandboxWorld) -> None:
-    made = connected(world)
-    public_id = world.companies.get(made.company_id).public_id
-    link = world.links.create(made.company_id, {})
-    for find, secret in ((world.links.find_edit, link.secret), (world.links.find, made.secret)):
-        with pytest.raises(Missing):
-            find(public_id, secret)
-
-
-def test_a_link_opens_below_its_own_company_only(world: SandboxWorld) -> None:
+def test_a_link_opens_under_its_own_company_only(world: SandboxWorld) -> None:
     made, other = connected(world), connected(world)
     link = world.links.create(made.company_id, {})
-    with pytest.raises(Missing):
+    with pytest.raises(RecordMissing):
         world.links.find(world.companies.get(other.company_id).public_id, link.secret)
 
 
@@ -148,8 +153,3 @@ def test_an_edit_link_with_prefill_has_a_secret_of_its_own(world: SandboxWorld) 
     assert (plain.secret, filled.secret == made.secret) == (made.secret, False)
     assert filled.connection_id == made.id
     assert filled.prefill == {"sites": list(made.sites)}
-
-
-def test_a_code_that_nobody_asked_for_changes_nothing(world: SandboxWorld) -> None:
-    made = connected(world)
-    assert world.submissions.answer_mfa(made.id, "123456") == made

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import httpx
 
 from service.sandbox.api.operations import create_api
-from service.sandbox.gate import ApiGate, DroppedConnection
+from service.sandbox.gate import DroppedConnection, SandboxApiGate
 from service.sandbox.settings import SandboxSettings
 from service.sandbox.wire.times import rest_time
 from service.sandbox.world.world import SandboxWorld
@@ -75,7 +75,7 @@ class ProviderSide:
 
     def _start(self, settings: SandboxSettings) -> None:
         self.world = SandboxWorld(settings, lambda: self.clocks.at)
-        self._api = ApiGate(create_api(self.world, "v2.2"), self.world, self._sleep)
+        self._api = SandboxApiGate(create_api(self.world, "v2.2"), self.world, self._sleep)
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         """What came back over the wire; raises as httpx does."""

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service.sandbox.wire.enums import MFA_TOKEN_EXPIRED, STATUSES, is_wrong_password
-from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, Invalid, Missing
+from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, InvalidFields, RecordMissing
 from service.sandbox.world.invitations import Via
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, PROVIDER_URL, USERNAME
@@ -12,7 +12,7 @@ from service.sandbox.world.submission import read_edit, read_submission
 from tests.simulation.town import Town
 from tests.simulation.truth import Door, Handed, Made
 
-_REFUSED = (ClosedLink, EmailNotVerified, Invalid, Missing)
+_REFUSED = (ClosedLink, EmailNotVerified, InvalidFields, RecordMissing)
 
 
 class Utility:

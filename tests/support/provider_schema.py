@@ -1,4 +1,4 @@
-"""Holds an answer against the provider's description of its API."""
+"""Checks an answer against the provider's OpenAPI."""
 
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ REGISTRY: Registry[Any] = Registry().with_resource(NAME, DRAFT202012.create_reso
 
 
 def operations() -> set[tuple[str, str]]:
-    """Every (method, path template) that is described."""
+    """Return every (method, path template) that is described."""
     methods = {"get", "post", "patch", "delete", "put"}
     return {(verb.upper(), path) for path, verbs in DESCRIPTION["paths"].items() for verb in verbs if verb in methods}
 
 
 def faults_of_answer(method: str, template: str, answer: httpx.Response) -> list[str]:
-    """What is wrong with an answer, an undescribed status included."""
+    """Return what is wrong with an answer; a status that is not described is a fault."""
     responses = DESCRIPTION["paths"][template][method.lower()]["responses"]
     status = next(
         (key for key in (str(answer.status_code), f"{answer.status_code // 100}XX") if key in responses), None
@@ -40,12 +40,12 @@ def faults_of_answer(method: str, template: str, answer: httpx.Response) -> list
 
 
 def faults_of_event(event: str, body: Any) -> list[str]:
-    """What is wrong with a webhook's body."""
+    """Return what is wrong with a webhook's body."""
     return faults(f"#/webhooks/{event}/post/requestBody/content/application~1json/schema", body)
 
 
 def faults(pointer: str, value: Any) -> list[str]:
-    """What the schema at that place of the description has against the value."""
+    """Return the faults of a value under the schema at that JSON pointer."""
     schema = {"$ref": NAME + pointer.replace("{", "%7B").replace("}", "%7D")}
     found = Draft202012Validator(schema, registry=REGISTRY, format_checker=FORMATS).iter_errors(value)
     return [f"{error.json_path}: {error.message[:200]}" for error in found]

@@ -1,4 +1,4 @@
-"""A sandbox in this process, with a receiver for its webhooks: what the sandbox's suites talk to."""
+"""A sandbox in this process, with a receiver for its webhooks."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ GUIDE = {
 }
 SECRET = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"
 VERSIONS = ("v2.2", "v2.1", "v2")
-GENERATIONS = ("company", "reference")
+PATH_STYLES = ("company", "reference")
 Wire = dict[str, Any]
 
 
@@ -39,7 +39,7 @@ class Received:
 
 
 class Sandbox:
-    """The sandbox over HTTP, as `curl` would see it; `pump` stands in for its background loop."""
+    """The sandbox over HTTP; `pump` replaces its background loop."""
 
     def __init__(self, clock: Clock, *, version: str = "v2.2", **settings: Any) -> None:
         self.clock = clock

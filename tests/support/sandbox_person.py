@@ -1,4 +1,4 @@
-"""A person whose browser runs no scripts and keeps no cookies: reads the sandbox's pages and fills in their forms."""
+"""A person whose browser runs no scripts and stores no cookies: reads pages and fills in forms."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from tests.support.sandbox_client import GUIDE, Sandbox, Wire
 
 @dataclass
 class Form:
-    """What a form would send as it stands; `boxes` are its check boxes, ticked or not."""
+    """What a form would send; `boxes` are its check boxes, checked or not."""
 
     action: str
     values: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -85,7 +85,7 @@ class Screen(HTMLParser):
 
 
 class Person:
-    """Walks through the pages; `screen` is what is before their eyes."""
+    """Opens pages and posts forms; `screen` is the current page."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -93,7 +93,7 @@ class Person:
         self.last: httpx.Response
 
     async def open(self, url: str) -> Screen:
-        """Go to an address, following where it leads within the sandbox."""
+        """Open an address, following redirects within the sandbox."""
         return await self._go("GET", _path(url))
 
     async def press(self, button: str, **entered: Any) -> Screen:

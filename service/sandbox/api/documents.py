@@ -15,7 +15,7 @@ from service.sandbox.world.world import SandboxWorld
 Wire = dict[str, Any]
 
 
-class DataApi:
+class SandboxDataApi:
     """Lists for a company, a site or a connection, newest first, and single records."""
 
     def __init__(self, world: SandboxWorld, version: str) -> None:
@@ -97,7 +97,7 @@ class DataApi:
                     yield entry
 
     def _owned(self, request: Request) -> tuple[list[SandboxConnection], str | None]:
-        """Return the connections that the path is about, and its site if it has one; raises `Missing`."""
+        """Return the connections that the path is about, and its site if it has one; raises `RecordMissing`."""
         ids = request.path_params
         if "connection_id" in ids:
             return [self._world.connections.get_shown(ids["connection_id"], ids.get("company_id"))], None

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.sandbox.api.documents import DataApi
+from service.sandbox.api.documents import SandboxDataApi
 from service.sandbox.api.paging import page_of, read_connection_filter
 from service.sandbox.wire.answers import add_errors, read_json
 from service.sandbox.world.records import SandboxMagicLink
@@ -22,13 +22,13 @@ VERSIONS = ("v2.2", "v2.1", "v2")
 
 def create_api(world: SandboxWorld, version: str) -> Starlette:
     """Create one version of the API, to be mounted at its name."""
-    api = Starlette(routes=[*ProviderApi(world, version).routes(), *DataApi(world, version).routes()])
+    api = Starlette(routes=[*SandboxApi(world, version).routes(), *SandboxDataApi(world, version).routes()])
     api.router.redirect_slashes = False
     add_errors(api)
     return api
 
 
-class ProviderApi:
+class SandboxApi:
     """The operations on what the world stores, one method each."""
 
     def __init__(self, world: SandboxWorld, version: str) -> None:

@@ -60,7 +60,7 @@ class RecordFilter:
 
 
 def read_record_filter(query: QueryParams, date_type: str = "BILL_DATE") -> RecordFilter:
-    """Check the filters of a document or usage list; raises `Invalid` naming each wrong parameter."""
+    """Check the filters of a document or usage list; raises `InvalidFields` naming each wrong parameter."""
     checks: dict[str, fields.Check] = {
         "startDate": fields.iso_day,
         "endDate": fields.iso_day,
@@ -80,7 +80,7 @@ def read_record_filter(query: QueryParams, date_type: str = "BILL_DATE") -> Reco
 
 
 def read_connection_filter(query: QueryParams) -> Callable[[SandboxConnection], bool]:
-    """Check the filters of a connection list; raises `Invalid` naming each wrong parameter."""
+    """Check the filters of a connection list; raises `InvalidFields` naming each wrong parameter."""
     checks: dict[str, fields.Check] = {
         "connectionOwnerEmail": fields.email,
         "status": fields.choice(STATUSES),

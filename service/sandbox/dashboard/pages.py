@@ -15,7 +15,7 @@ from service.sandbox.dashboard.views import bill_page, companies_page, company_p
 from service.sandbox.hosted.flows import FlowEntry, HostedFlows
 from service.sandbox.hosted.pages import read_form
 from service.sandbox.hosted.wizard import ConnectionWizard
-from service.sandbox.wire.errors import Invalid, Missing
+from service.sandbox.wire.errors import InvalidFields, RecordMissing
 from service.sandbox.wire.html import SandboxErrorView, SandboxFrame, SandboxView, page
 from service.sandbox.world.world import SandboxWorld
 
@@ -24,7 +24,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def dashboard_routes(world: SandboxWorld, token: Callable[[], str] = secrets.token_urlsafe) -> list[BaseRoute]:
     """Return the dashboard's routes; the style sheet is among those of the hosted pages."""
-    pages = Dashboard(world, ConnectionWizard(world, HostedFlows(world.clock.real, token)))
+    pages = SandboxDashboard(world, ConnectionWizard(world, HostedFlows(world.clock.real, token)))
     return [
         Route("/", pages.home),
         Route("/dashboard", pages.companies),
@@ -37,7 +37,7 @@ def dashboard_routes(world: SandboxWorld, token: Callable[[], str] = secrets.tok
     ]
 
 
-class Dashboard:
+class SandboxDashboard:
     """The dashboard's pages, one method each."""
 
     def __init__(self, world: SandboxWorld, wizard: ConnectionWizard) -> None:
@@ -57,7 +57,7 @@ class Dashboard:
         entered = await _entered(request)
         try:
             company = self._world.companies.create({"name": entered.get("name", "")})
-        except Invalid:
+        except InvalidFields:
             errors = {"name": "Enter a name of up to 200 characters."}
             return _page(companies_page(self._world, errors, entered.get("name", "")), 422)
         return RedirectResponse(f"/dashboard/companies/{company.id}", 303)
@@ -72,7 +72,7 @@ class Dashboard:
         entered = await _entered(request)
         try:
             self._world.companies.create_site(company.id, {name: entered.get(name, "") for name in ("name", "address")})
-        except Invalid as wrong:
+        except InvalidFields as wrong:
             texts = {"name": "Enter a name of up to 255 characters.", "address": "Enter at most 255 characters."}
             errors = {name: texts[name] for name in wrong.errors}
             return _page(company_page(self._world, company, errors, entered), 422)
@@ -102,7 +102,7 @@ class Dashboard:
 
 
 def _checked(endpoint: Endpoint) -> Endpoint:
-    """Wrap an endpoint: refuse posts of other sites' pages, and answer `Missing` with a page."""
+    """Wrap an endpoint: refuse posts of other sites' pages, and answer `RecordMissing` with a page."""
 
     async def checked(request: Request) -> Response:
         if request.method == "POST" and not _is_own(request):
@@ -112,7 +112,7 @@ def _checked(endpoint: Endpoint) -> Endpoint:
             )
         try:
             return await endpoint(request)
-        except Missing:
+        except RecordMissing:
             text = "It may have been removed, or the address is incomplete."
             return _page(
                 SandboxErrorView(SandboxFrame("Nothing here"), text, "The dashboard lists what there is."), 404

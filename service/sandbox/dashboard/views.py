@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from service.sandbox.bills.bill import format_money
 from service.sandbox.wire.enums import CONNECTED, PENDING
-from service.sandbox.wire.errors import Missing
+from service.sandbox.wire.errors import RecordMissing
 from service.sandbox.wire.html import SandboxFrame
 from service.sandbox.wire.times import naive_time
 from service.sandbox.world.records import SandboxCompany, SandboxConnection
@@ -19,7 +19,7 @@ CHANNEL_NAMES = {"api": "API", "link": "magic link", "invitation": "invitation",
 
 
 @dataclass(frozen=True)
-class Breadcrumb:
+class SandboxBreadcrumb:
     """A link to a page above this one."""
 
     name: str
@@ -90,7 +90,7 @@ class SandboxCompaniesPage:
     frame: SandboxFrame
     companies: tuple[SandboxCompanyRow, ...]
     name: str
-    crumbs: tuple[Breadcrumb, ...] = ()
+    crumbs: tuple[SandboxBreadcrumb, ...] = ()
     sandbox_username: str = USERNAME
     sandbox_password: str = PASSWORD
 
@@ -101,7 +101,7 @@ class SandboxCompanyPage:
 
     template: ClassVar[str] = "sandbox/company.html"
     frame: SandboxFrame
-    crumbs: tuple[Breadcrumb, ...]
+    crumbs: tuple[SandboxBreadcrumb, ...]
     id: str
     connections: tuple[SandboxConnectionRow, ...]
     sites: tuple[SandboxSiteRow, ...]
@@ -117,7 +117,7 @@ class SandboxConnectionPage:
 
     template: ClassVar[str] = "sandbox/connection.html"
     frame: SandboxFrame
-    crumbs: tuple[Breadcrumb, ...]
+    crumbs: tuple[SandboxBreadcrumb, ...]
     connection: SandboxConnectionRow
     url: str
     username: str
@@ -139,7 +139,7 @@ class SandboxBillPage:
 
     template: ClassVar[str] = "sandbox/bill.html"
     frame: SandboxFrame
-    crumbs: tuple[Breadcrumb, ...]
+    crumbs: tuple[SandboxBreadcrumb, ...]
     utility: str
     site: str
     invoice: str
@@ -153,7 +153,7 @@ class SandboxBillPage:
     url: str
 
 
-HOME = Breadcrumb("Companies", "/dashboard")
+HOME = SandboxBreadcrumb("Companies", "/dashboard")
 
 
 def companies_page(world: SandboxWorld, errors: dict[str, str], name: str) -> SandboxCompaniesPage:
@@ -200,7 +200,7 @@ def connection_page(world: SandboxWorld, connection: SandboxConnection, number: 
     shown = documents[(number - 1) * BILLS_PER_PAGE : number * BILLS_PER_PAGE]
     return SandboxConnectionPage(
         frame=SandboxFrame(connection.provider_name),
-        crumbs=(HOME, Breadcrumb(company.name, f"/dashboard/companies/{company.id}")),
+        crumbs=(HOME, SandboxBreadcrumb(company.name, f"/dashboard/companies/{company.id}")),
         connection=_connection_row(world, connection),
         url=connection.url,
         username=connection.username,
@@ -218,17 +218,17 @@ def connection_page(world: SandboxWorld, connection: SandboxConnection, number: 
 
 
 def bill_page(world: SandboxWorld, connection: SandboxConnection, document_id: str) -> SandboxBillPage:
-    """Return the page of a bill; raises `Missing`."""
+    """Return the page of a bill; raises `RecordMissing`."""
     found = next((one for one in world.data.documents_of(connection) if one["id"] == document_id), None)
     if found is None:
-        raise Missing
+        raise RecordMissing
     company, row = world.companies.get(connection.company_id), _bill_row(found)
     return SandboxBillPage(
         frame=SandboxFrame(f"{row.kind} bill, {row.month}"),
         crumbs=(
             HOME,
-            Breadcrumb(company.name, f"/dashboard/companies/{company.id}"),
-            Breadcrumb(connection.provider_name, f"/dashboard/connections/{connection.id}"),
+            SandboxBreadcrumb(company.name, f"/dashboard/companies/{company.id}"),
+            SandboxBreadcrumb(connection.provider_name, f"/dashboard/connections/{connection.id}"),
         ),
         utility=found["utilityCompany"],
         site=row.site,

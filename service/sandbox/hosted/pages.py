@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from service.sandbox.hosted.flows import FlowEntry, HostedFlows
 from service.sandbox.hosted.wizard import ConnectionWizard, Form, WizardOutcome
 from service.sandbox.wire import fields
-from service.sandbox.wire.errors import ClosedLink, ClosedReason, Missing
+from service.sandbox.wire.errors import ClosedLink, ClosedReason, RecordMissing
 from service.sandbox.wire.html import ASSETS, SandboxErrorView, SandboxFrame, page
 from service.sandbox.world.invitations import CLOSED as CLOSED_BY
 from service.sandbox.world.records import SandboxInvitation, SandboxMagicLink
@@ -73,7 +73,7 @@ class HostedPages:
         company_id, secret = (request.path_params["company"], request.path_params["secret"])
         try:
             company = self._world.companies.get(company_id)
-        except Missing:
+        except RecordMissing:
             return RedirectResponse(f"/p/connect/{company_id}/{secret}", 302)
         return RedirectResponse(f"/p/connect/{company.public_id}/{secret}", 302)
 
@@ -83,7 +83,7 @@ class HostedPages:
             entry = self._with_return(request, open_entry(form))
             action = action_of(request)
             outcome = self._wizard.submit(entry, action, form) if form else self._wizard.show(entry, action)
-        except Missing:
+        except RecordMissing:
             return _error_page(
                 "We do not know this link", "The address may be incomplete, or its connection is gone.", 404
             )

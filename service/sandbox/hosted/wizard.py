@@ -13,7 +13,7 @@ from service.sandbox.hosted.step_views import Errors, view_of
 from service.sandbox.hosted.steps import Step, resolve_provider
 from service.sandbox.wire import fields
 from service.sandbox.wire.enums import MFA_TOKEN_EXPIRED, is_wrong_password
-from service.sandbox.wire.errors import EmailNotVerified, Invalid
+from service.sandbox.wire.errors import EmailNotVerified, InvalidFields
 from service.sandbox.world.invitations import Via
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, SITES_MOST, USERNAME, is_sandbox_url
@@ -68,7 +68,7 @@ class ConnectionWizard:
         return self._flows.find(next(iter(form.get("flow", ())), ""), entry)
 
     def submit(self, entry: FlowEntry, action: str, form: Form) -> WizardOutcome:
-        """Handle a form and return the next page; raises `ClosedLink` or `Missing` when the link was closed meanwhile.
+        """Handle a form and return the next page; raises `ClosedLink` or `RecordMissing` for a link that was closed.
 
         The form of a later step changes nothing, nor does one of a finished flow: a second post has no effect.
         """
@@ -178,7 +178,7 @@ class ConnectionWizard:
             return dict([FIELD_ERRORS["sites"]])
         try:
             connection = self._save(visit, body)
-        except Invalid as wrong:
+        except InvalidFields as wrong:
             return dict(FIELD_ERRORS.get(name, ("form", text[0])) for name, text in wrong.errors.items())
         return self._finish(visit, connection)
 

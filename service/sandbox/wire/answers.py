@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.sandbox.wire.errors import Invalid, Missing
+from service.sandbox.wire.errors import InvalidFields, RecordMissing
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -43,8 +43,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 def add_errors(app: Starlette) -> None:
     """Make an app answer every error as the provider does."""
     app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(Invalid, _invalid)
-    app.add_exception_handler(Missing, _missing)
+    app.add_exception_handler(InvalidFields, _invalid)
+    app.add_exception_handler(RecordMissing, _missing)
 
 
 def detail(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
@@ -64,7 +64,7 @@ def _refused(request: Request, error: Exception) -> Response:
 
 
 def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Invalid)  # noqa: S101 - registered for this class only
+    assert isinstance(error, InvalidFields)  # noqa: S101 - registered for this class only
     return JSONResponse(error.errors, 400)
 
 

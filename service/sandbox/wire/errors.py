@@ -11,11 +11,11 @@ class SandboxError(Exception):
     """The root, so that an entry point can catch all of them at once."""
 
 
-class Missing(SandboxError):
+class RecordMissing(SandboxError):
     """No such object, or not one of the company in the path."""
 
 
-class Invalid(SandboxError):
+class InvalidFields(SandboxError):
     """Refused input: JSON field names with their messages, in the style of Django REST framework."""
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
@@ -36,7 +36,7 @@ class EmailNotVerified(SandboxError):
 
 
 def found(value: T | None) -> T:
-    """Return the value itself; raises `Missing` for None."""
+    """Return the value itself; raises `RecordMissing` for None."""
     if value is None:
-        raise Missing
+        raise RecordMissing
     return value

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from service.sandbox.wire.errors import Invalid
+from service.sandbox.wire.errors import InvalidFields
 
 Check = Callable[[Any], Any]
 
@@ -18,7 +18,7 @@ EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+")
 
 
 def read(body: Mapping[str, Any], checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
-    """Return the checked values of the fields that are present; raises `Invalid` naming every wrong one."""
+    """Return the checked values of the fields that are present; raises `InvalidFields` naming every wrong one."""
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
     for name, check in checks.items():
@@ -31,7 +31,7 @@ def read(body: Mapping[str, Any], checks: Mapping[str, Check], required: Collect
         except ValueError as wrong:
             errors[name] = [str(wrong)]
     if errors:
-        raise Invalid(errors)
+        raise InvalidFields(errors)
     return values
 
 

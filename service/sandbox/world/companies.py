@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from service.sandbox.wire import fields
-from service.sandbox.wire.errors import Invalid, Missing, found
+from service.sandbox.wire.errors import InvalidFields, RecordMissing, found
 from service.sandbox.wire.times import day
 from service.sandbox.world.context import SandboxContext
 from service.sandbox.world.records import SandboxCompany, SandboxSite
@@ -72,7 +72,7 @@ class SandboxCompanies:
         return iter(self._companies)
 
     def create(self, body: Mapping[str, Any]) -> SandboxCompany:
-        """Create a company from JSON fields; raises `Invalid`."""
+        """Create a company from JSON fields; raises `InvalidFields`."""
         values = _users_with_caller(fields.read(body, COMPANY_CHECKS, required=("name",)))
         now = self._clock.now()
         # Reference: the provider's API reference: data collection starts on 1 January of the previous year.
@@ -81,7 +81,7 @@ class SandboxCompanies:
         return self._companies.put(company)
 
     def update(self, company_id: str, body: Mapping[str, Any]) -> SandboxCompany:
-        """Change the fields that are present; raises `Invalid`."""
+        """Change the fields that are present; raises `InvalidFields`."""
         company = self.get(company_id)
         changes = _users_with_caller(fields.read(body, COMPANY_CHECKS))
         return self._companies.put(replace(company, values=company.values | changes))
@@ -96,7 +96,7 @@ class SandboxCompanies:
             self._companies.remove(company.id)
 
     def get(self, company_id: str) -> SandboxCompany:
-        """Return a company; raises `Missing`."""
+        """Return a company; raises `RecordMissing`."""
         return found(self._companies.get(company_id.lower()))
 
     def as_wire(self, company: SandboxCompany) -> dict[str, Any]:
@@ -104,22 +104,22 @@ class SandboxCompanies:
         return company.as_wire(self.sites_of(company.id))
 
     def create_site(self, company_id: str, body: Mapping[str, Any]) -> SandboxSite:
-        """Create a site from JSON fields; raises `Invalid`."""
+        """Create a site from JSON fields; raises `InvalidFields`."""
         company = self.get(company_id)
         values = fields.read(body, SITE_CHECKS, required=("name",))
         now = self._clock.now(company.id)
         return self._sites.put(SandboxSite(self._ids.uuid(), company.id, now, SITE_DEFAULTS | values))
 
     def update_site(self, site_id: str, body: Mapping[str, Any], company_id: str | None = None) -> SandboxSite:
-        """Change the fields that are present; raises `Invalid`."""
+        """Change the fields that are present; raises `InvalidFields`."""
         site = self.site(site_id, company_id)
         return self._sites.put(replace(site, values=site.values | fields.read(body, SITE_CHECKS)))
 
     def site(self, site_id: str, company_id: str | None = None) -> SandboxSite:
-        """Return a site; raises `Missing`, also when it belongs to another company than the one given."""
+        """Return a site; raises `RecordMissing`, also when it belongs to another company than the one given."""
         site = found(self._sites.get(site_id.lower()))
         if company_id is not None and site.company_id != self.get(company_id).id:
-            raise Missing
+            raise RecordMissing
         return site
 
     def find_site(self, site_id: str) -> SandboxSite | None:
@@ -131,10 +131,10 @@ class SandboxCompanies:
         return self._sites.of(company_id)
 
     def require_sites(self, company_id: str, sites: Collection[str], name: str = "sites") -> None:
-        """Raise `Invalid` under that field name unless all are sites of that company."""
+        """Raise `InvalidFields` under that field name unless all are sites of that company."""
         foreign = set(sites) - {site.id for site in self.sites_of(company_id)}
         if foreign:
-            raise Invalid({name: [f'Invalid pk "{site}" - object does not exist.' for site in sorted(foreign)]})
+            raise InvalidFields({name: [f'Invalid pk "{site}" - object does not exist.' for site in sorted(foreign)]})
 
 
 def _users_with_caller(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from service.sandbox.wire.enums import CONNECTED, MFA_TOKEN_EXPIRED, PENDING, URL_INACCESSIBLE
-from service.sandbox.wire.errors import Missing, found
+from service.sandbox.wire.errors import RecordMissing, found
 from service.sandbox.wire.events import CREATED, UPDATED, VALIDATED, connection_event
 from service.sandbox.world.companies import SandboxCompanies
 from service.sandbox.world.context import SandboxContext
-from service.sandbox.world.outbox import OutboxMessage, SandboxOutbox
+from service.sandbox.world.outbox import SandboxMessage, SandboxOutbox
 from service.sandbox.world.records import Channel, SandboxConnection
 from service.sandbox.world.rows import SandboxTable
 from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, USERNAME, is_sandbox_url
@@ -56,17 +56,17 @@ class SandboxConnections:
         return self._table.get(connection_id)
 
     def get(self, connection_id: str, company_id: str | None = None) -> SandboxConnection:
-        """Return a connection; raises `Missing`, also when it belongs to another company than the one given."""
+        """Return a connection; raises `RecordMissing`, also when it belongs to another company than the one given."""
         connection = found(self._table.get(connection_id.lower()))
         if company_id is not None and connection.company_id != self._companies.get(company_id).id:
-            raise Missing
+            raise RecordMissing
         return connection
 
     def get_shown(self, connection_id: str, company_id: str | None = None) -> SandboxConnection:
-        """Return a connection that the API shows; raises `Missing` for one whose webhook has to be sent first."""
+        """Return a connection that the API shows; raises `RecordMissing` for one whose webhook has to be sent first."""
         connection = self.get(connection_id, company_id)
         if not self.is_shown(connection):
-            raise Missing
+            raise RecordMissing
         return connection
 
     def is_shown(self, connection: SandboxConnection) -> bool:
@@ -82,7 +82,7 @@ class SandboxConnections:
         return [each for each in self.of(company_id) if self.is_shown(each)]
 
     def by_secret(self, secret: str) -> SandboxConnection:
-        """Return the connection whose edit link has this secret; raises `Missing`."""
+        """Return the connection whose edit link has this secret; raises `RecordMissing`."""
         return found(next((each for each in self._table if each.secret == secret), None))
 
     def remove(self, connection_id: str) -> None:
@@ -117,7 +117,7 @@ class SandboxConnections:
     def create(
         self, company_id: str, submission: Submission, channel: Channel = "api", invitation_id: str | None = None
     ) -> SandboxConnection:
-        """Create a connection; its status says whether the credentials work. Raises `Missing` or `Invalid` (sites)."""
+        """Create a connection, whose status says whether the credentials work; raises `InvalidFields` (sites)."""
         company = self._companies.get(company_id)
         self._companies.require_sites(company.id, submission.sites)
         change = self._troubles.use("status_change", company.id)
@@ -149,7 +149,7 @@ class SandboxConnections:
         return self.get(checked.id)
 
     def edit(self, connection: SandboxConnection, submission: Submission) -> SandboxConnection:
-        """Change a connection, and check its credentials again if a password was given; raises `Invalid` (sites)."""
+        """Change a connection, and check its credentials if a password was given; raises `InvalidFields` (sites)."""
         self._companies.require_sites(connection.company_id, submission.sites)
         now = max(self._clock.now(connection.company_id), connection.updated_at + CHECK_SECONDS)
         changed = replace(connection, updated_at=now, **_account(submission))
@@ -203,7 +203,7 @@ class SandboxConnections:
         is_first = connection.shown_at is None
         due_at = self._clock.time()
         self._outbox.queue(
-            OutboxMessage("", event, connection.company_id, connection.id, due_at, body, is_first=is_first)
+            SandboxMessage("", event, connection.company_id, connection.id, due_at, body, is_first=is_first)
         )
 
 

@@ -6,12 +6,12 @@ from typing import Any
 from service.sandbox.bills import documents as shapes
 from service.sandbox.bills import metering, pdf
 from service.sandbox.bills.bill import BilledSite, BillSource
-from service.sandbox.wire.errors import Missing, found
+from service.sandbox.wire.errors import RecordMissing, found
 from service.sandbox.wire.events import DOCUMENT_CREATED, document_event
 from service.sandbox.world.companies import SandboxCompanies
 from service.sandbox.world.connections import SandboxConnections
 from service.sandbox.world.context import SandboxContext
-from service.sandbox.world.outbox import OutboxMessage, SandboxOutbox
+from service.sandbox.world.outbox import SandboxMessage, SandboxOutbox
 from service.sandbox.world.records import SandboxConnection
 
 VERSION = "v2.2"
@@ -50,7 +50,7 @@ class SandboxData:
         return shapes.documents_for(source, version=version, files_url=files_url) if source else []
 
     def find_document(self, document_id: str, version: str) -> dict[str, Any]:
-        """Return a document of any connection that the API shows; raises `Missing`."""
+        """Return a document of any connection that the API shows; raises `RecordMissing`."""
         shown = (each for each in self._connections if self._connections.is_shown(each))
         documents = (self._document(each, document_id.lower(), version) for each in shown)
         return found(next((document for document in documents if document), None))
@@ -71,11 +71,11 @@ class SandboxData:
         return shapes.accounts_for(source) if source else []
 
     def pdf(self, connection_id: str, document_id: str) -> bytes:
-        """Return the PDF of a bill; raises `Missing`."""
+        """Return the PDF of a bill; raises `RecordMissing`."""
         source = self._source(self._connections.get(connection_id))
         content = pdf.pdf_for(source, document_id) if source else None
         if content is None:
-            raise Missing
+            raise RecordMissing
         return content
 
     def connection_as_wire(self, connection: SandboxConnection) -> dict[str, Any]:
@@ -90,12 +90,12 @@ class SandboxData:
             with self._database.transaction():
                 self._connections.mark_announced(connection)
                 for document in self.documents_of(connection):
-                    message = OutboxMessage(
+                    message = SandboxMessage(
                         "", DOCUMENT_CREATED, connection.company_id, connection.id, self._clock.time()
                     )
                     self._outbox.queue(replace(message, document_id=document["id"]))
 
-    def webhook_body(self, message: OutboxMessage) -> dict[str, Any] | None:
+    def webhook_body(self, message: SandboxMessage) -> dict[str, Any] | None:
         """Return what a webhook sends; None when its document is no longer there."""
         if message.document_id is None:
             return message.body

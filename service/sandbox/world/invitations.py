@@ -7,7 +7,7 @@ from typing import Any
 
 from service.sandbox.wire import fields
 from service.sandbox.wire.enums import CONNECTED, UTILITY_TYPES
-from service.sandbox.wire.errors import ClosedLink, ClosedReason, EmailNotVerified, Invalid, Missing, found
+from service.sandbox.wire.errors import ClosedLink, ClosedReason, EmailNotVerified, InvalidFields, RecordMissing, found
 from service.sandbox.wire.times import rest_time
 from service.sandbox.world.companies import SandboxCompanies
 from service.sandbox.world.connections import SandboxConnections
@@ -72,17 +72,17 @@ class SandboxInvitations:
         self._connections = connections
 
     def create(self, company_id: str, body: Mapping[str, Any]) -> SandboxInvitation:
-        """Create an invitation to add a connection; raises `Invalid`."""
+        """Create an invitation to add a connection; raises `InvalidFields`."""
         company = self._companies.get(company_id)
         prefill = body.get("prefill") or {}
         if not isinstance(prefill, Mapping):
-            raise Invalid({"prefill": ["Expected an object."]})
+            raise InvalidFields({"prefill": ["Expected an object."]})
         checked = fields.read(prefill, PREFILL_CHECKS)
         self._companies.require_sites(company.id, checked.get("initialSites", ()), "initialSites")
         return self._put(SandboxInvitation(self._ids.uuid(), self._ids.token(), company.id, 0, prefill=checked), body)
 
     def create_edit(self, connection_id: str, body: Mapping[str, Any]) -> SandboxInvitation:
-        """Create an invitation to renew a connection's credentials; raises `Invalid`."""
+        """Create an invitation to renew a connection's credentials; raises `InvalidFields`."""
         connection = self._connections.get_shown(connection_id)
         invitation = SandboxInvitation(
             self._ids.uuid(),
@@ -95,7 +95,7 @@ class SandboxInvitations:
         return self._put(invitation, body)
 
     def get(self, invitation_id: str) -> SandboxInvitation:
-        """Return an invitation; raises `Missing`."""
+        """Return an invitation; raises `RecordMissing`."""
         return found(self._table.get(invitation_id.lower()))
 
     def of(self, company_id: str) -> list[SandboxInvitation]:
@@ -133,13 +133,13 @@ class SandboxInvitations:
         return self._log(replace(invitation, revoked_at=self._clock.now(invitation.company_id)), "REVOKED")
 
     def open(self, token: str) -> SandboxInvitation:
-        """Return the invitation of a page that is opened, and log the view; raises `Missing` or `ClosedLink`."""
+        """Return the invitation of a page that is opened, and log the view; raises `RecordMissing` or `ClosedLink`."""
         invitation = self.by_token(token)
         self._log(invitation, "VIEWED")
         return self._require_active(invitation)
 
     def by_token(self, token: str) -> SandboxInvitation:
-        """Return the invitation with this token, whatever its status; raises `Missing`."""
+        """Return the invitation with this token, whatever its status; raises `RecordMissing`."""
         return found(next((each for each in self._table if compare_digest(each.token.encode(), token.encode())), None))
 
     def verify_email(self, token: str, email: str) -> str:
@@ -155,7 +155,7 @@ class SandboxInvitations:
         return proof
 
     def usable(self, via: Via) -> SandboxInvitation:
-        """Return the invitation of a submission; raises `Missing`, `ClosedLink` or `EmailNotVerified`."""
+        """Return the invitation of a submission; raises `RecordMissing`, `ClosedLink` or `EmailNotVerified`."""
         invitation = self._require_active(self.get(via.invitation_id or ""))
         _require_proof(invitation, via)
         return invitation
@@ -170,7 +170,7 @@ class SandboxInvitations:
             _require_proof(invitation, via)
             return invitation
         if invitation.connection_id != connection.id:
-            raise Missing
+            raise RecordMissing
         return self.usable(via)
 
     def count_created(self, invitation: SandboxInvitation, connection: SandboxConnection) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from service.sandbox.settings import SandboxSettings
 from service.sandbox.wire import fields
 from service.sandbox.wire.enums import UTILITY_TYPES
-from service.sandbox.wire.errors import ClosedLink, Missing, found
+from service.sandbox.wire.errors import ClosedLink, RecordMissing, found
 from service.sandbox.world.companies import SandboxCompanies
 from service.sandbox.world.connections import SandboxConnections
 from service.sandbox.world.context import SandboxContext
@@ -53,7 +53,7 @@ class SandboxLinks:
         self._connections = connections
 
     def create(self, company_id: str, body: Mapping[str, Any]) -> SandboxMagicLink:
-        """Create a link for new connections of a company; raises `Invalid`."""
+        """Create a link for new connections of a company; raises `InvalidFields`."""
         return self._put(self._companies.get(company_id).id, None, body)
 
     def plain(self, company_id: str) -> SandboxMagicLink:
@@ -78,11 +78,11 @@ class SandboxLinks:
         return f"{self._settings.public_url}/p/connect/{company.public_id}/{step}{link.secret}"
 
     def find(self, public_company_id: str, secret: str) -> SandboxMagicLink:
-        """Return the link for new connections with this address; raises `Missing` or `ClosedLink`."""
+        """Return the link for new connections with this address; raises `RecordMissing` or `ClosedLink`."""
         return self._opened(public_company_id, self._table.get(secret), edits=False)
 
     def find_edit(self, public_company_id: str, secret: str) -> SandboxMagicLink:
-        """Return the edit link with this address, its `connection_id` set; raises `Missing` or `ClosedLink`."""
+        """Return the edit link with this address, its `connection_id` set; raises `RecordMissing` or `ClosedLink`."""
         link = self._table.get(secret)
         if link is None:
             own = self._connections.by_secret(secret)
@@ -108,7 +108,7 @@ class SandboxLinks:
         company = self._companies.get(known.company_id)
         # A secret works only under its own company, and only for the kind of page that it was created for.
         if company.public_id != public_company_id or bool(known.connection_id) != edits:
-            raise Missing
+            raise RecordMissing
         if self._troubles.use("link_expired", known.company_id):
             raise ClosedLink("expired")
         return known

@@ -9,7 +9,7 @@ from service.sandbox.world.rows import SandboxRecord, SandboxTable
 
 
 @dataclass(frozen=True)
-class OutboxMessage(SandboxRecord):
+class SandboxMessage(SandboxRecord):
     """One webhook to be sent; `body` is fixed when it is queued, but for documents, which are read when it is sent."""
 
     event_type: str
@@ -28,19 +28,19 @@ class OutboxMessage(SandboxRecord):
 class SandboxOutbox:
     """The queue of webhooks, oldest first; without a receiver nothing is queued."""
 
-    def __init__(self, context: SandboxContext, table: SandboxTable[OutboxMessage]) -> None:
+    def __init__(self, context: SandboxContext, table: SandboxTable[SandboxMessage]) -> None:
         self._table = table
         self._settings = context.settings
         self._ids = context.ids
         self._troubles = context.troubles
 
-    def __iter__(self) -> Iterator[OutboxMessage]:
+    def __iter__(self) -> Iterator[SandboxMessage]:
         return iter(self._table)
 
     def __len__(self) -> int:
         return len(self._table)
 
-    def queue(self, message: OutboxMessage) -> None:
+    def queue(self, message: SandboxMessage) -> None:
         """Queue a webhook under a new id, changed as the company's troubles demand."""
         if not self._settings.webhook_url or self._troubles.use("never_webhook", message.company_id):
             return
@@ -57,11 +57,11 @@ class SandboxOutbox:
             )
         )
 
-    def first(self, connection_id: str | None = None) -> list[OutboxMessage]:
+    def first(self, connection_id: str | None = None) -> list[SandboxMessage]:
         """Return what must be sent before any answer may leave: for one connection, or for all."""
         return [each for each in self if each.is_first and connection_id in {None, each.connection_id}]
 
-    def settle(self, message: OutboxMessage, retry: OutboxMessage | None) -> None:
+    def settle(self, message: SandboxMessage, retry: SandboxMessage | None) -> None:
         """Remove a sent message, or store its retry; a reset or a deleted company may have removed it meanwhile."""
         if self._table.get(message.id) is None:
             return

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.sandbox.wire import fields
 from service.sandbox.wire.enums import UTILITY_TYPES
-from service.sandbox.wire.errors import Invalid
+from service.sandbox.wire.errors import InvalidFields
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import SITES_MOST
 
@@ -41,7 +41,7 @@ class Submission:
 
 
 def read_submission(body: Mapping[str, Any], *, sites_later: bool = False) -> Submission:
-    """Check the JSON-named fields of an API body or a form; raises `Invalid` naming each wrong one.
+    """Check the JSON-named fields of an API body or a form; raises `InvalidFields` naming each wrong one.
 
     `sites_later` is for pages that ask for the sites after the sign-in, and send them with an edit.
     """
@@ -68,16 +68,16 @@ def read_edit(connection: SandboxConnection, body: Mapping[str, Any]) -> Submiss
     submission = _submission({**kept, **values}, sites_later=True)
     # Another account needs its own password: the sandbox does not store the old one.
     if not submission.password and (submission.url, submission.username) != (connection.url, connection.username):
-        raise Invalid({"password": ["This field is required."]})
+        raise InvalidFields({"password": ["This field is required."]})
     return submission
 
 
 def _submission(values: Mapping[str, Any], *, sites_later: bool = False) -> Submission:
     sites = values["sites"]
     if not sites and not sites_later:
-        raise Invalid({"sites": ["This list may not be empty."]})
+        raise InvalidFields({"sites": ["This list may not be empty."]})
     if len(sites) > SITES_MOST:
-        raise Invalid({"sites": [f"Ensure this field has no more than {SITES_MOST} elements."]})
+        raise InvalidFields({"sites": [f"Ensure this field has no more than {SITES_MOST} elements."]})
     return Submission(
         url=values["url"],
         username=values["username"],

@@ -1,6 +1,6 @@
 """Submissions through the API, links, invitations and the dashboard: they change connections and count as uses."""
 
-from service.sandbox.wire.errors import Missing
+from service.sandbox.wire.errors import RecordMissing
 from service.sandbox.world.connections import SandboxConnections
 from service.sandbox.world.context import SandboxContext
 from service.sandbox.world.invitations import FROM_API, SandboxInvitations, Via
@@ -11,7 +11,7 @@ from service.sandbox.world.submission import Submission
 class SandboxSubmissions:
     """Creates and edits connections for people; a change and the invitation's use are one transaction.
 
-    Every method raises `Missing`, `Invalid` (sites), `ClosedLink` or `EmailNotVerified`.
+    Every method raises `RecordMissing`, `InvalidFields` (sites), `ClosedLink` or `EmailNotVerified`.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class SandboxSubmissions:
                 return self._connections.create(company_id, submission, via.channel)
             invitation = self._invitations.usable(via)
             if invitation.company_id != company_id or invitation.kind != CREATE_INVITATION:
-                raise Missing
+                raise RecordMissing
             created = self._connections.create(company_id, submission, via.channel, invitation.id)
             self._invitations.count_created(invitation, created)
             return created

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.sandbox.wire import fields
 from service.sandbox.wire.enums import STATUSES
-from service.sandbox.wire.errors import Invalid
+from service.sandbox.wire.errors import InvalidFields
 from service.sandbox.world.rows import SandboxRecord, SandboxTable
 
 SIZED = {"slow": 3.0, "rate_limited": 1.0, "webhook_first": 0.0, "webhook_late": 30.0, "clock_skew": 600.0}
@@ -108,12 +108,12 @@ class SandboxTroubles:
 
 
 def read_trouble(name: str, body: Mapping[str, Any], *, starts: bool = True) -> SandboxTrouble:
-    """Check a trouble's name and fields; raises `Invalid` naming what is unknown or wrong."""
+    """Check a trouble's name and fields; raises `InvalidFields` naming what is unknown or wrong."""
     if name not in NAMES:
-        raise Invalid({name[:60]: [f"Unknown trouble. Known: {', '.join(NAMES)}."]})
+        raise InvalidFields({name[:60]: [f"Unknown trouble. Known: {', '.join(NAMES)}."]})
     unknown = sorted(set(body) - {"companyId", "times", "seconds", "status"})
     if unknown:
-        raise Invalid({field[:60]: ["Unknown field."] for field in unknown})
+        raise InvalidFields({field[:60]: ["Unknown field."] for field in unknown})
     checks: dict[str, fields.Check] = {
         "companyId": fields.nullable(fields.uuid),
         "times": fields.nullable(fields.whole(1, 1_000_000)),

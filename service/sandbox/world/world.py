@@ -12,7 +12,7 @@ from service.sandbox.world.data import SandboxData
 from service.sandbox.world.ids import SandboxIds
 from service.sandbox.world.invitations import SandboxInvitations
 from service.sandbox.world.links import SandboxLinks
-from service.sandbox.world.outbox import OutboxMessage, SandboxOutbox
+from service.sandbox.world.outbox import SandboxMessage, SandboxOutbox
 from service.sandbox.world.records import (
     SandboxCompany,
     SandboxConnection,
@@ -45,7 +45,7 @@ class SandboxWorld:
         invitations = SandboxTable(database, "Invitation", SandboxInvitation)
         numbers = SandboxTable(database, "Gauge", StoredNumber)
         troubles = SandboxTable(database, "Trouble", SandboxTrouble)
-        messages = SandboxTable(database, "Message", OutboxMessage)
+        messages = SandboxTable(database, "Message", SandboxMessage)
         self._by_id: tuple[SandboxTable[Any], ...] = (sites, connections, invitations)
         self._tables = (companies, *self._by_id, links, numbers, troubles, messages)
 
