@@ -41,6 +41,7 @@ def create_app(settings: DemoSettings, *, http: httpx.AsyncClient | None = None)
                 SessionMiddleware,
                 secret_key=settings.secret,
                 session_cookie="meadow",
+                # Lax: the cookie must come along when the service redirects back here.
                 same_site="lax",
                 https_only=settings.own_url.startswith("https:"),
             ),

@@ -92,6 +92,7 @@ def _month(entry: Mapping[str, Any]) -> int | None:
         end = date.fromisoformat(str(entry.get("endDate") or entry.get("startDate"))[:10])
     except ValueError:
         return None
+    # A bill from the 20th to the 19th belongs to the month that has most of it.
     middle = start + (end - start) / 2
     return middle.year * YEAR + middle.month - 1
 
@@ -109,6 +110,7 @@ def _amount(entry: Mapping[str, Any]) -> Decimal | None:
 
 def _chart(kind: str, unit: str, totals: Totals) -> UsageChart:
     months = range(min(totals), max(totals) + 1)[-MONTHS_MOST:]
+    # At least 1, so that a chart of zeros has an axis.
     highest = max(*(totals[month] for month in months), Decimal(1))
     step = _axis_step(highest)
     top = step * (highest / step).to_integral_value(ROUND_CEILING)

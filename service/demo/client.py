@@ -62,6 +62,7 @@ class DemoServiceClient:
             rows += [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
             if not page.get("next"):
                 return rows
+            # The cursor is the service's; it is passed back unchanged.
             params["after"] = str(page["next"])
         return rows
 

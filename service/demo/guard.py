@@ -40,6 +40,7 @@ class DemoSecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
+                # Pages show a person's data; the style sheet and the script may set their own value.
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

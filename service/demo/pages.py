@@ -42,6 +42,7 @@ def person_of(request: Request) -> DemoPerson | None:
 
 def error_answer(request: Request, message: str, status: int, heading: str = "That did not work") -> Response:
     """Answer with JSON for the page's own script, and with a page for everybody else."""
+    # The script shows the message in place; a form without it gets a page.
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"message": message}, status)
     return render("error.html", views.DemoErrorPage(heading, message, person_of(request)), status)
@@ -79,6 +80,7 @@ class DemoPages:
 
     async def sign_in(self, request: Request) -> Response:
         form = await request.form()
+        # A real product checks a password here; the demo only needs to know who it is.
         if str(form.get("person")) not in PEOPLE:
             return self.sign_in_page("We do not know that person.", 400)
         request.session["person"] = str(form["person"])
@@ -127,6 +129,7 @@ class DemoPages:
         try:
             result = await self._client.verify(state, person.id) if state else {}
         except ServiceCallFailed as exc:
+            # A service that is down says nothing about the result.
             if exc.code in {"unreachable", "unreadable", "unavailable"}:
                 raise
             result = {}
@@ -143,6 +146,7 @@ class DemoPages:
             connections = await self._client.connections(person.id)
         except ServiceCallFailed as exc:
             return views.utilities([], [], person.company, exc.message)
+        # In parallel: a person waits for the slowest account, not for the sum.
         answers = await asyncio.gather(*(self._usage(row) for row in connections))
         usage = [entry for entries, _ in answers for entry in entries]
         notes = [note for _, note in answers if note]

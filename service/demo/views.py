@@ -95,6 +95,7 @@ def utilities(
 ) -> UtilitiesView:
     accounts = [_account(connection, company) for connection in connections]
     charts = usage_charts(usage)
+    # A broken account brings no bills, so there is nothing to wait for.
     waiting = not charts and any(account.tone != "bad" for account in accounts)
     return UtilitiesView(
         accounts=accounts,

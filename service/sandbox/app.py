@@ -37,6 +37,7 @@ def create_app(
     Its lifespan sends the webhooks. `state.world` and `state.deliveries` are for callers in the same process.
     """
     world = SandboxWorld(settings, clock)
+    # The receiver is on this machine, where a proxy of the environment would not reach it.
     client = http or httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
     deliveries = SandboxDeliveries(world, client)
     journal = RequestJournal()
@@ -55,6 +56,7 @@ def create_app(
         middleware=[Middleware(SandboxGate, world, deliveries, journal)],
         lifespan=lifespan,
     )
+    # Addresses of the API have no trailing slash; with one they are 404, not a redirect.
     app.router.redirect_slashes = False
     add_errors(app)
     app.state.world, app.state.deliveries = world, deliveries

@@ -65,6 +65,7 @@ class SandboxControlApi:
     async def put_trouble(self, request: Request) -> Response:
         trouble = await self._read_trouble(request)
         self._world.troubles.put(trouble)
+        # New connections take the status when they are created; existing ones change now.
         if trouble.name == "status_change":
             self._world.connections.apply_status_trouble(trouble.company_id)
         return JSONResponse(trouble.as_wire())
@@ -80,6 +81,7 @@ class SandboxControlApi:
 
     async def _read_trouble(self, request: Request) -> SandboxTrouble:
         trouble = read_trouble(request.path_params["name"], await _body(request))
+        # A trouble for a misspelled company would never do anything.
         if trouble.company_id is not None:
             try:
                 self._world.companies.get(trouble.company_id)

@@ -63,9 +63,11 @@ class SandboxDeliveries:
 
     def _due(self) -> list[SandboxMessage]:
         now = self._world.clock.time()
+        # The background loop and an answer that waits for its webhook may look at the same moment.
         return [one for one in self._world.outbox if one.due_at <= now and one.id not in self._sending]
 
     async def _send_all(self, messages: Sequence[SandboxMessage]) -> None:
+        # The events of one connection keep their order; documents do not depend on each other.
         sequences: dict[str, list[SandboxMessage]] = {}
         for message in messages:
             sequences.setdefault(message.document_id or message.connection_id, []).append(message)
@@ -81,6 +83,7 @@ class SandboxDeliveries:
         shuffled = any(message.is_shuffled for message in sequence)
         for message in reversed(sequence) if shuffled else sequence:
             await self._send(message)
+        # Also after a failure: a receiver that is down must not hide the connection for ever.
         for connection_id in {message.connection_id for message in sequence if message.is_first}:
             self._world.connections.reveal(connection_id)
 
@@ -97,6 +100,7 @@ class SandboxDeliveries:
         """Return the message for its next attempt; None after the last one."""
         if message.attempt >= len(RETRY_SECONDS):
             return None
+        # Only the first attempt is sent ahead of an answer; a retry holds nothing back.
         due_at = self._world.clock.time() + RETRY_SECONDS[message.attempt]
         return replace(message, attempt=message.attempt + 1, due_at=due_at, is_first=False)
 

@@ -54,6 +54,7 @@ class SandboxGate:
                 MutableHeaders(scope=message)["date"] = formatdate(self._world.clock.now(company_id), usegmt=True)
             await send(message)
 
+        # A context variable, so that it applies to this request only; unknown names are ignored.
         requested = QueryParams(scope["query_string"]).getlist("trouble")
         previous = forced_names.set(frozenset(requested) & frozenset(NAMES))
         try:
@@ -92,6 +93,7 @@ class SandboxApiGate:
         key = Headers(scope=scope).get("x-api-key")
         if key is None:
             await detail(401, "Authentication credentials were not provided.")(scope, receive, send)
+        # Constant time, so that the key cannot be guessed character by character.
         elif not hmac.compare_digest(key.encode(), self._world.settings.api_key.encode()):
             await detail(401, "Invalid API key.")(scope, receive, send)
         else:
@@ -116,6 +118,7 @@ class SandboxApiGate:
     async def _drop(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry the call out and lose its answer, which is the harder case for a client."""
         await self._collect(scope, receive)
+        # The declared length is never reached, so every client sees a broken connection.
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
         raise DroppedConnection("The sandbox dropped the connection, as the trouble drop_connection asks.")
@@ -123,6 +126,7 @@ class SandboxApiGate:
     async def _garble(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry the call out and send the first half of its answer."""
         status, body = await self._collect(scope, receive)
+        # A 204 has no body to cut, so it becomes a 200 with one.
         half = body[: len(body) // 2] or b"{"
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(half)).encode())]
         await send({"type": "http.response.start", "status": 200 if status == 204 else status, "headers": headers})

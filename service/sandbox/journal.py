@@ -43,6 +43,7 @@ def without_secrets(headers: Headers) -> dict[str, str]:
 def readable(headers: Headers, raw: bytes) -> Any:
     """Return a JSON or form body without its passwords; None for any other body, or a very long one."""
     kind = headers.get("content-type", "").partition(";")[0]
+    # The limits keep 2,000 requests of any client within a few megabytes.
     if not raw or len(raw) > BODY_MOST:
         return None
     try:
@@ -50,6 +51,7 @@ def readable(headers: Headers, raw: bytes) -> Any:
             return _redact(parse(raw))
         if kind == "application/x-www-form-urlencoded":
             return _redact(dict(parse_qsl(raw.decode(), keep_blank_values=True)))
+    # Deeply nested JSON exceeds the recursion limit.
     except (ValueError, RecursionError):
         return None
     return None

@@ -45,6 +45,7 @@ def read(environ: Mapping[str, str]) -> SandboxSettings:
             values[name] = reader(environ[variable])
         except ValueError as why:
             wrong.append(f"{variable} {why}")
+    # Without a secret no receiver could verify what it is sent.
     if values.get("webhook_url") and "webhook_secret" not in values and not environ.get("SANDBOX_WEBHOOK_SECRET"):
         wrong.append("SANDBOX_WEBHOOK_SECRET is needed beside SANDBOX_WEBHOOK_URL")
     if wrong:
@@ -68,6 +69,7 @@ def _is_web_url(value: str) -> bool:
 
 
 def _origin(value: str) -> str:
+    # Links are built by appending paths to it.
     parts = urlsplit(_web_url(value))
     if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
         raise ValueError("must be an origin: scheme, host and port only")

@@ -35,6 +35,7 @@ class SandboxDataApi:
         ]
 
     def _lists(self, resource: str, endpoint: Any, owners: tuple[str, ...]) -> list[Route]:
+        # Reference: the guide has the company-scoped paths, the API reference the others.
         scoped = (
             f"/company/{{company_id}}/{resource}",
             f"/company/{{company_id}}/connection/{{connection_id}}/{resource}",
@@ -52,10 +53,12 @@ class SandboxDataApi:
     async def usage(self, request: Request) -> Response:
         filters = read_record_filter(request.query_params)
         entries = [entry for entry in self._usage(request) if filters.keeps(entry, [entry], entry["document"])]
+        # Sorted across connections, since each connection's list is sorted on its own.
         entries.sort(key=lambda entry: str(entry["endDate"]), reverse=True)
         return JSONResponse(page_of(request.query_params, "usageData", entries))
 
     async def document_usage(self, request: Request) -> Response:
+        # All entries have the document's bill date, so only their own periods can tell them apart.
         filters = read_record_filter(request.query_params, "USAGE_PERIOD")
         document = self._world.data.find_document(request.path_params["document_id"], self._version)
         entries = [entry for entry in document["usageData"] if filters.keeps(entry, [entry], document)]
@@ -84,6 +87,7 @@ class SandboxDataApi:
 
     def _documents(self, request: Request) -> Iterator[Wire]:
         connections, site_id = self._owned(request)
+        # A document has one meter, so it belongs to one site.
         for connection in connections:
             for document in self._world.data.documents_of(connection, self._version):
                 if site_id is None or any(entry["site"]["id"] == site_id for entry in document["usageData"]):
@@ -99,6 +103,7 @@ class SandboxDataApi:
     def _owned(self, request: Request) -> tuple[list[SandboxConnection], str | None]:
         """Return the connections that the path is about, and its site if it has one; raises `RecordMissing`."""
         ids = request.path_params
+        # A path with a connection needs no site: the connection limits the list more.
         if "connection_id" in ids:
             return [self._world.connections.get_shown(ids["connection_id"], ids.get("company_id"))], None
         site = self._world.companies.site(ids["site_id"]) if "site_id" in ids else None
@@ -114,6 +119,7 @@ def file_routes(world: SandboxWorld) -> list[Route]:
     """Return the routes of the bills' files; the documents have their addresses, and they need no key."""
 
     async def bill(request: Request) -> Response:
+        # No key: whoever has the address, with its unguessable ids, may read the file.
         content = world.data.pdf(request.path_params["connection_id"], request.path_params["document_id"])
         return Response(content, media_type="application/pdf", headers={"content-disposition": "inline"})
 

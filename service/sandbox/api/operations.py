@@ -71,6 +71,7 @@ class SandboxApi:
             "/company/{company_id}/connection/{connection_id}/link",
             "/connection/{connection_id}",
         )
+        # A plain GET of a connection is an edit link at the provider; `/details` is the connection.
         details = (
             "/company/{company_id}/connection/{connection_id}/details",
             "/connection/{connection_id}/details",
@@ -129,9 +130,11 @@ class SandboxApi:
     async def list_connections(self, request: Request) -> Response:
         """List newest first; the provider does not document an order."""
         company = self._world.companies.get(_id(request, "company"))
+        # Checked before the list is built, so that a wrong filter is 400 also for an empty list.
         keeps = read_connection_filter(request.query_params)
         found = [each for each in self._world.connections.shown_of(company.id) if keeps(each)]
         page = page_of(request.query_params, "connections", found[::-1], limited=True)
+        # Accounts are computed, so only for the connections of this list page.
         page["connections"] = [self._world.data.connection_as_wire(one) for one in page["connections"]]
         return JSONResponse(page)
 
@@ -153,6 +156,7 @@ class SandboxApi:
     async def edit_link(self, request: Request) -> Response:
         """Answer the connection with the secret of an edit link; a POST may prefill the link's page."""
         body = await read_json(request) if request.method == "POST" else {}
+        # The answer is the connection with the link's secret in place of its own.
         link = self._world.links.create_edit(_id(request, "connection"), body, _scope(request))
         connection = self._world.connections.get(_id(request, "connection"))
         shown = self._world.data.connection_as_wire(connection)
@@ -177,6 +181,7 @@ class SandboxApi:
 
     async def get_invitation(self, request: Request) -> Response:
         invitation = self._world.invitations.get(_id(request, "invitation"))
+        # Only this operation shows the log; lists do not.
         return JSONResponse(self._world.invitations.as_wire(invitation) | {"events": invitation.log_as_wire()})
 
     async def revoke(self, request: Request) -> Response:

@@ -43,6 +43,7 @@ class RecordFilter:
 
     def keeps(self, record: Wire, entries: Sequence[Wire], document: Wire) -> bool:
         """Tell whether a record passes, given its usage entries and its document."""
+        # A document passes when one of its usage entries does.
         if self.kinds and not any(entry["datasourceType"] in self.kinds for entry in entries):
             return False
         if self.identifier and not any(self.identifier in _identifiers(entry) for entry in entries):
@@ -52,6 +53,7 @@ class RecordFilter:
     def _span(self, record: Wire, entries: Sequence[Wire], document: Wire) -> DaySpan:
         if self.date_type == "USAGE_PERIOD":
             return DaySpan(min(entry["startDate"] for entry in entries), max(entry["endDate"] for entry in entries))
+        # A usage entry has no bill date of its own; it passes by its document's.
         if self.date_type == "BILL_DATE":
             return DaySpan(document["billDate"], document["billDate"])
         name = "created" if self.date_type == "CREATED_DATE" else "updated"
@@ -109,6 +111,7 @@ def page_of(query: QueryParams, name: str, items: Iterable[Any], *, limited: boo
     found = list(items)
     checks: dict[str, fields.Check] = {"page": _whole(10**9)} | ({"limit": _whole(LIMIT_MOST)} if limited else {})
     values = fields.read(query, checks)
+    # Reference: 100 per page, and only the connection list has a `limit`.
     per_page: int = values.get("limit", PER_PAGE)
     pages = max(1, math.ceil(len(found) / per_page))
     page: int = min(values.get("page", 1), pages)
@@ -125,6 +128,7 @@ def page_of(query: QueryParams, name: str, items: Iterable[Any], *, limited: boo
 
 def normalise(identifier: str) -> str:
     """Return an identifier as the provider compares it: without separators and leading zeros, in capitals."""
+    # Reference: the provider's filtering page, for the characters that do not count.
     return re.sub(r"[-\s_,/]", "", identifier).lstrip("0").upper()
 
 
@@ -141,6 +145,7 @@ def _whole(most: int) -> fields.Check:
     check = fields.whole(1, most)
 
     def read(value: str) -> int:
+        # Checked before `int`, which is slow for very many digits.
         if not re.fullmatch(r"\d{1,12}", value, re.ASCII):
             raise ValueError("A valid integer is required.")
         number: int = check(int(value))

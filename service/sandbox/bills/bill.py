@@ -19,6 +19,7 @@ CURRENCY_SIGNS = {
 
 def format_money(amount: Decimal, currency: str) -> str:
     """Return an amount with its currency sign, or with the currency's code where there is no common sign."""
+    # The sign comes before the currency: -$4.00, not $-4.00.
     sign = "-" if amount < 0 else ""
     return f"{sign}{CURRENCY_SIGNS.get(currency, currency + ' ')}{abs(amount):,f}"
 
@@ -104,12 +105,14 @@ class SampleBill:
     lines: tuple[BillLine, ...]
     total: Decimal
     taxes: Decimal
+    # Negative, and part of `total` already.
     credits: Decimal
     previous_total: Decimal
 
     @property
     def due_on(self) -> date:
         """The date of payment, three weeks after the period's end."""
+        # A common term of payment; the provider documents none.
         return self.reading.end + timedelta(days=21)
 
     @property

@@ -21,6 +21,7 @@ def documents_for(source: BillSource, *, version: str, files_url: str) -> list[W
 def usage_for(source: BillSource, *, version: str, files_url: str) -> list[Wire]:
     """Return the usage entries, newest first, each with a summary of its document."""
     return [
+        # Without the usage of the document, which would repeat the entry.
         entry | {"document": summary(bill, files_url=files_url)}
         for bill in bills_for(source)
         for entry in usage_of(bill, version=version)
@@ -63,6 +64,7 @@ def document(bill: SampleBill, *, version: str, files_url: str) -> Wire:
     shape["startDate"] = bill.reading.start.isoformat()
     shape["usageData"] = list(usage_of(bill, version=version))
     shape["lineItems"] = [_line_item(bill, line) for line in bill.lines]
+    # Demand meters are new in v2.2.
     if version == "v2.2":
         shape["demandMeters"] = list(_demand_meters(bill))
     return shape
@@ -99,6 +101,7 @@ def usage_of(bill: SampleBill, *, version: str) -> Iterator[Wire]:
     Reference: the provider's changelog, v2.2; it applies to the usage endpoints too.
     """
     reading = bill.reading
+    # Only electricity has times of use.
     if bill.meter.kind != "ELECTRICITY":
         yield _for_version(_entry(bill, bill.id, reading.usage), version, None, [])
         return
@@ -107,6 +110,7 @@ def usage_of(bill: SampleBill, *, version: str) -> Iterator[Wire]:
             _entry(bill, bill.id, reading.usage), version, None, list(_breakdown(reading, bill.meter.unit))
         )
         return
+    # Before v2.2 the parts are entries of their own, with ids of their own.
     for name, usage in (("PEAK", reading.peak), ("OFF_PEAK", reading.off_peak)):
         yield _for_version(_entry(bill, f"{bill.id}/{name}", usage), version, name, [])
 
@@ -142,6 +146,7 @@ def _balances(bill: SampleBill) -> Wire:
 
 
 def _line_item(bill: SampleBill, line: BillLine) -> Wire:
+    # Solar is billed as electricity, so it has the electricity fields too.
     electricity = bill.meter.kind in ("ELECTRICITY", "SOLAR")
     return {
         "description": line.description,
@@ -273,6 +278,7 @@ def _for_version(entry: Wire, version: str, time_of_use: str | None, breakdown: 
     if version == "v2.2":
         return entry | {"timeOfUseBreakdown": breakdown}
     entry["timeOfUse"] = time_of_use
+    # v2.1 has no service address, and v2 lacks the fields that came with v2.1.
     if version == "v2.1":
         del entry["serviceAddress"]
         return entry

@@ -70,6 +70,7 @@ def _meter(source: BillSource, site: BilledSite, kind: str) -> SampleMeter:
         kind=kind,
         number=f"{tariff.prefix}{first}-{second}-{third}",
         account_id=account_id,
+        # From the account's id, so that its meters at several sites agree.
         account_number=str(_random(account_id).randrange(1_000_000_000, 10_000_000_000)),
         unit=tariff.metric_unit if market(source.country).metric else tariff.us_unit,
     )
@@ -105,6 +106,7 @@ def _bills_of_meter(source: BillSource, meter: SampleMeter) -> Iterator[SampleBi
 
 def _months(created_at: float) -> Iterator[tuple[date, date]]:
     created = datetime.fromtimestamp(created_at, UTC)
+    # The current month is not over, so it has no bill yet.
     last = created.year * 12 + created.month - 1
     for index in range(last - MONTHS, last):
         year, month = divmod(index, 12)
@@ -113,12 +115,14 @@ def _months(created_at: float) -> Iterator[tuple[date, date]]:
 
 def _readings(source: BillSource, meter: SampleMeter, tariff: Tariff, country: CountryMarket) -> Iterator[MeterReading]:
     numbers = _random(f"{meter.id}/readings")
+    # The order of the draws is part of the data: another order changes every bill.
     size = numbers.uniform(0.6, 1.7) * tariff.monthly_usage / 30.4
     if country.metric:
         size *= float(tariff.metric_factor)
     whole = meter.unit == "kWh"
     opening = Decimal(numbers.randrange(4_000, 90_000))
     for start, end in _months(source.created_at):
+        # Half a year later in the southern hemisphere.
         season = tariff.season[(start.month + (5 if country.southern else -1)) % 12]
         usage = _rounded(size * season * end.day * numbers.uniform(0.94, 1.06), whole=whole)
         hours = 24 * end.day * numbers.uniform(0.44, 0.52)
@@ -160,8 +164,10 @@ def _lines(reading: MeterReading, meter: SampleMeter, tariff: Tariff, country: C
     units = {"month": "month", "demand": "kW"}
     for charge in tariff.charges:
         quantity = quantities[charge.basis]
+        # A bill leaves out what it charges nothing for, such as an unused second tier.
         if not quantity:
             continue
+        # A month and a kilowatt are the same everywhere; the other rates are per local unit.
         scale = Decimal(1) if charge.basis in units else factor
         rate = (Decimal(charge.rate) * country.price_level / scale).quantize(_RATE_PLACES, ROUND_HALF_UP)
         total = (quantity * rate).quantize(Decimal(1).scaleb(-country.places), ROUND_HALF_UP)

@@ -34,6 +34,7 @@ def pdf_for(source: BillSource, document_id: str) -> bytes | None:
     if bill is None:
         return None
     same_meter = (each for each in bills_for(source) if each.meter.id == bill.meter.id)
+    # Bills are newest first, so these are the bill itself and the twelve before it.
     history = [each for each in same_meter if each.reading.end <= bill.reading.end][:HISTORY_MONTHS]
     return render(bill, history[::-1])
 
@@ -68,6 +69,7 @@ def _addresses(page: PdfPage, y: float, bill: SampleBill) -> None:
     site, right = bill.meter.site, page.width - MARGIN
     page.text(MARGIN, y, "SERVICE AT", LABEL)
     page.text(MARGIN, y + 16, NAME.fitted(site.name, 270), NAME)
+    # About 58 characters fit; wide ones are cut, so that they do not run into the facts.
     for index, line in enumerate(textwrap.wrap(site.address, 58)[:3]):
         page.text(MARGIN, y + 31 + 12 * index, BODY.fitted(line, 270), BODY)
     facts = (
@@ -101,6 +103,7 @@ def _amounts(page: PdfPage, y: float, bill: SampleBill) -> None:
 
 def _meter(page: PdfPage, y: float, bill: SampleBill) -> None:
     reading, width = bill.reading, page.width - 2 * MARGIN
+    # Fuel is delivered, so there is no meter to read.
     is_delivery = bill.meter.kind == "FUEL"
     columns = (
         (0, "METER", bill.meter.number),
@@ -139,6 +142,7 @@ def _charges(page: PdfPage, y: float, bill: SampleBill) -> float:
 
 def _chart(page: PdfPage, y: float, bill: SampleBill, history: Sequence[SampleBill]) -> None:
     page.text(MARGIN, y, f"USAGE BY MONTH ({bill.meter.unit})", LABEL)
+    # A meter without any usage still has a chart.
     highest = max(each.reading.usage for each in history) or 1
     step, base = (page.width - 2 * MARGIN) / HISTORY_MONTHS, y + 110
     for index, each in enumerate(history):

@@ -55,6 +55,7 @@ class PdfPage:
         """Write a line with its baseline at `y`; `align` is the part of it left of `x`: 0, 0.5 or 1."""
         # Unescaped brackets would end the string, and the rest would be read as drawing operators.
         escaped = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)").encode("cp1252", "replace")
+        # PDF only knows where a text starts, so the writer has to know how wide it is.
         left = x - font.width(text) * align
         style = f"{_rgb(font.colour)} rg /F{1 + font.bold} {font.size:g} Tf"
         self._content.append(b"BT %b %.2f %.2f Td (%b) Tj ET" % (style.encode(), left, self.height - y, escaped))
@@ -90,6 +91,7 @@ def _file(objects: list[bytes]) -> bytes:
     """Join numbered objects, the cross-reference table and the trailer. Reference: PDF 1.4, section 3.4."""
     body = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
     table = b"0000000000 65535 f \n"
+    # The table has the byte offset of every object; readers reject a file with a wrong one.
     for number, content in enumerate(objects, 1):
         table += b"%010d 00000 n \n" % len(body)
         body += b"%d 0 obj\n%b\nendobj\n" % (number, content)

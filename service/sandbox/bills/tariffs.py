@@ -129,6 +129,7 @@ class CountryMarket:
     southern: bool
 
 
+# Rough levels: bills should look plausible, not convert exactly.
 _CURRENCIES = {  # code: (price level against the US dollar, decimal places)
     "USD": ("1", 2),
     "EUR": ("1.15", 2),

@@ -81,6 +81,7 @@ class SandboxDashboard:
     async def connect(self, request: Request) -> Response:
         """Show the wizard, with the same steps as on the hosted pages."""
         company = self._world.companies.get(request.path_params["company"])
+        # The company is the key: its wizard pages in several tabs are separate flows all the same.
         entry = FlowEntry(f"dashboard/{company.id}", company.id, "dashboard")
         if request.method == "POST":
             outcome = self._wizard.submit(entry, request.url.path, read_form(await request.form()))
@@ -92,6 +93,7 @@ class SandboxDashboard:
         """Show one connection with its bills."""
         connection = self._world.connections.get(request.path_params["connection"])
         requested = request.query_params.get("page", "1")
+        # `int` of very many digits is slow, and no list has that many pages.
         number = int(requested) if requested.isascii() and requested.isdecimal() and len(requested) < 9 else 1
         return _page(connection_page(self._world, connection, max(1, number)))
 

@@ -266,6 +266,7 @@ def _bill_row(document: dict[str, Any]) -> SandboxBillRow:
         site=entry["site"]["name"],
         usage=f"{entry['usage']} {entry['usageUnits']}",
         charges=format_money(Decimal(document["totalCharges"]), document["chargesUnits"]),
+        # Relative, so that it works whatever address the sandbox is reached by.
         url=urlsplit(document["url"]).path,
     )
 

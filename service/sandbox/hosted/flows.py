@@ -89,6 +89,7 @@ class HostedFlows:
         """Store a flow under a new id; drop the expired ones, and the oldest when there are too many."""
         flow.id = self._token()
         self._flows = {key: each for key, each in self._flows.items() if each.expires_at > self._clock()}
+        # A limit, so that nobody can fill the memory by opening pages.
         while len(self._flows) >= FLOWS_MOST:
             del self._flows[next(iter(self._flows))]
         self._flows[flow.id] = flow
@@ -96,6 +97,7 @@ class HostedFlows:
     def find(self, flow_id: str, entry: FlowEntry) -> HostedFlow | None:
         """Return the flow with that id, if it has that entry and has not expired."""
         flow = self._flows.get(flow_id)
+        # A flow id from another link's page opens nothing here.
         if flow is None or flow.key != entry.key or flow.expires_at <= self._clock():
             return None
         return flow

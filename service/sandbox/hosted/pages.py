@@ -114,6 +114,7 @@ class HostedPages:
         """Raise `ClosedLink`, but let a flow finish: the use that fulfilled the invitation may be its own."""
         status = self._world.invitations.status(invitation)
         flow = self._wizard.flow_of(entry, form)
+        # Without this the last page of the flow that used the invitation up would be an error.
         if flow and (flow.submitted or (status == "FULFILLED" and flow.connection_id in invitation.created)):
             return
         if status != "ACTIVE":
@@ -123,6 +124,7 @@ class HostedPages:
         """Take `redirect_uri` and `state` from the address too, if redirects are switched on."""
         if not self._world.settings.redirects:
             return replace(entry, redirect_uri=None)
+        # An address that is none is ignored: the visitor could not correct it.
         target, state = request.query_params.get("redirect_uri"), request.query_params.get("state")
         try:
             return replace(entry, redirect_uri=fields.web_url(target), state=state) if target else entry
@@ -133,7 +135,7 @@ class HostedPages:
         if outcome.connection_id and entry.redirect_uri:
             return RedirectResponse(_return_url(entry, outcome.connection_id), 303)
         troubles = self._world.troubles
-        # Only opening a page uses the trouble; the posts that follow are shown under the same policy.
+        # Opening a page uses up the trouble, posting its forms does not.
         find = troubles.use if request.method == "GET" else troubles.active
         refused = find("framing_refused", entry.company_id) is not None
         return page(

@@ -86,9 +86,11 @@ def _mfa(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> MfaStep:
 
 
 def _settings(world: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> SettingsStep:
+    # After an error the form shows what was entered, also where it was nothing.
     entered = frame.errors and visit.entered("step") == "settings"
     values = _entered(visit) if entered else _initial(world, visit)
     sites = world.companies.sites_of(visit.entry.company_id)
+    # A company's only site needs no choice.
     only = len(sites) == 1 and not entered
     return SettingsStep(
         frame=frame,
@@ -146,6 +148,7 @@ def _next_url(visit: FlowVisit, connection: SandboxConnection) -> str:
     return f"/dashboard/connections/{connection.id}" if visit.entry.channel == "dashboard" else ""
 
 
+# Only the sandbox's own utility has a name before there is a connection.
 def _provider_name(url: str) -> str:
     return PROVIDER_NAME if is_sandbox_url(url) else "Your provider"
 

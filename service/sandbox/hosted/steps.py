@@ -162,4 +162,5 @@ def resolve_provider(entered: str) -> str:
     text = entered.strip()
     if text.casefold() in known:
         return known[text.casefold()]
+    # What has a space or no dot is no host, and stays as it is for the error message.
     return text if "://" in text or " " in text or "." not in text else f"https://{text}"

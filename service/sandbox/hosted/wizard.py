@@ -22,6 +22,7 @@ from service.sandbox.world.world import SandboxWorld
 
 Form = Mapping[str, Sequence[str]]
 ORDER = ("email", "provider", "credentials", "mfa", "settings", "done")
+# `change` and `keep` are buttons of the credentials page.
 RANKS = {name: rank for rank, name in enumerate(ORDER)} | {"change": 2, "keep": 2}
 
 STALE = "This page was open for too long. Please start again."
@@ -86,8 +87,10 @@ class ConnectionWizard:
 
     def _page(self, visit: FlowVisit, errors: Errors, step: str | None = None) -> WizardOutcome:
         current = self._next_step(visit)
+        # An error of an earlier step is shown on that step's page.
         if step in ORDER and RANKS[step] < RANKS[current]:
             current = step
+        # A refused sign-in is not a wrong field: its page is an ordinary answer.
         status = 422 if set(errors) - {"form"} else 200
         connection = visit.flow.connection_id if current == "done" else None
         return WizardOutcome(view_of(self._world, visit, current, errors), status, connection)
@@ -153,6 +156,7 @@ class ConnectionWizard:
         if not username or not password:
             return {name: text for name, text in errors.items() if text}
         flow.username, flow.password = username, password
+        # The provider checks the sign-in at once, and records a refused one as a connection.
         flow.signed_in = not self._is_refused(visit)
         if not flow.signed_in:
             self._record_refusal(visit)

@@ -16,6 +16,7 @@ async def read_json(request: Request) -> dict[str, Any]:
     raw = await request.body()
     if not raw.strip():
         return {}
+    # Django REST framework, which the provider uses, checks the media type first.
     kind = request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, f'Unsupported media type "{kind[:100]}" in request.')
@@ -25,6 +26,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 def parse(raw: bytes) -> Any:
     """Parse JSON that can be written again: no NaN, no infinity, no lone surrogates. Raises `ValueError`."""
     value = json.loads(raw)
+    # Python parses more than JSON may contain, which would fail later: in an answer or in the database.
     json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     return value
 
@@ -53,6 +55,7 @@ def detail(status: int, text: str, headers: dict[str, str] | None = None) -> Res
 
 
 def _printable(wrong: Exception) -> str:
+    # The message may quote the body, lone surrogates included.
     return str(wrong).encode("ascii", "backslashreplace").decode()[:200]
 
 

@@ -4,6 +4,7 @@ CONNECTED = "CONNECTED"
 PENDING = "PENDING"
 URL_INACCESSIBLE = "URL_INACCESSIBLE"
 MFA_TOKEN_EXPIRED = "MFA_TOKEN_EXPIRED"  # noqa: S105 - a status
+# Reference: the sandbox guide has the first spelling, the OpenAPI enum the second.
 WRONG_PASSWORD_STATUSES = ("INCORRECT_PASSWORD", "PASSWORD_INCORRECT")
 STATUSES = (
     PENDING,
@@ -21,6 +22,7 @@ STATUSES = (
     "INCORRECT_PASSWORD",
 )
 UTILITY_TYPES = ("ELECTRICITY", "GAS", "WATER", "DISTRICT", "WASTE", "FUEL", "MISC", "REFRIGERANT", "SOLAR", "TELECOM")
+# Reference: the sandbox guide, for the types that have sample data.
 SAMPLE_TYPES = ("ELECTRICITY", "GAS", "WATER", "SOLAR", "FUEL")
 
 

@@ -19,6 +19,7 @@ EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+")
 
 def read(body: Mapping[str, Any], checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
     """Return the checked values of the fields that are present; raises `InvalidFields` naming every wrong one."""
+    # All wrong fields at once, so that a caller needs one attempt to correct them.
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
     for name, check in checks.items():
@@ -51,6 +52,7 @@ def text(least: int = 0, most: int = 1000) -> Check:
             raise ValueError("This field may not be blank.")
         if len(trimmed) > most:
             raise ValueError(f"Ensure this field has no more than {most} characters.")
+        # Neither can be stored as UTF-8 text in every database.
         if "\x00" in trimmed or any("\ud800" <= each <= "\udfff" for each in trimmed):
             raise ValueError("Null characters and lone surrogates are not allowed.")
         return trimmed
@@ -76,6 +78,7 @@ def whole(least: int, most: int) -> Check:
     """Return a check of a JSON integer within limits; a boolean is not one."""
 
     def check(value: object) -> int:
+        # In Python a boolean is an int.
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValueError("A valid integer is required.")  # noqa: TRY004 - one exception for every wrong value
         if not least <= value <= most:
@@ -120,6 +123,7 @@ def uuid(value: object) -> str:
 
 def web_url(value: object) -> str:
     """Check an http or https address with a host."""
+    # Browsers read a backslash as a slash, so the host could be another one than it seems.
     if isinstance(value, str) and len(value) <= 2000 and not re.search(r"[\s\\\x00-\x1f]", value):
         try:
             parts = urlsplit(value)
@@ -156,6 +160,7 @@ def listing(item: Check, most: int, *, once: bool = True) -> Check:
             raise ValueError("Expected a list of items.")  # noqa: TRY004 - one exception for every wrong value
         if len(value) > most:
             raise ValueError(f"Ensure this field has no more than {most} elements.")
+        # The limit comes first: an endless list is not checked item by item.
         checked = [item(entry) for entry in value]
         return list(dict.fromkeys(checked)) if once else checked
 

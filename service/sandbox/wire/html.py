@@ -14,6 +14,7 @@ ASSETS = SANDBOX / "static"
 TEMPLATES = (SANDBOX.parent / "templates", SANDBOX.parents[1] / "templates")
 """In an installed package, and in a checkout."""
 
+# No script at all: the pages work without, and nothing that a user enters can run.
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 
 
@@ -61,6 +62,7 @@ class SandboxErrorView:
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """Return the template environment: everything is escaped, an unknown name is an error."""
+    # StrictUndefined, so that a typing error in a template fails a test and is not an empty page.
     loader = FileSystemLoader([str(folder) for folder in TEMPLATES])
     return Environment(
         loader=loader,
@@ -84,6 +86,7 @@ def page(view: SandboxView, status: int = 200, *, frameable: bool, form_targets:
 
 def _headers(*, frameable: bool, form_targets: tuple[str, ...]) -> dict[str, str]:
     policy = f"{POLICY}; form-action {' '.join((chr(39) + 'self' + chr(39), *form_targets))}"
+    # The address has a link's secret, so no cache may store it and no other site may receive it.
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": policy,
@@ -91,6 +94,7 @@ def _headers(*, frameable: bool, form_targets: tuple[str, ...]) -> dict[str, str
         "X-Content-Type-Options": "nosniff",
         "X-Robots-Tag": "noindex, nofollow",
     }
+    # The second header is for browsers that do not know `frame-ancestors`.
     if not frameable:
         headers["Content-Security-Policy"] = f"{policy}; frame-ancestors 'none'"
         headers["X-Frame-Options"] = "DENY"

@@ -77,18 +77,21 @@ class SandboxCompanies:
         now = self._clock.now()
         # Reference: the provider's API reference: data collection starts on 1 January of the previous year.
         defaults = COMPANY_DEFAULTS | {"users": [USER], "dataCollectionStartDate": f"{int(day(now)[:4]) - 1}-01-01"}
+        # 22 characters make a short link, and 132 bits cannot be guessed.
         company = SandboxCompany(self._ids.uuid(), self._ids.token()[:22], now, defaults | values)
         return self._companies.put(company)
 
     def update(self, company_id: str, body: Mapping[str, Any]) -> SandboxCompany:
         """Change the fields that are present; raises `InvalidFields`."""
         company = self.get(company_id)
+        # Absent fields stay; a field that is present replaces the whole value, also a list.
         changes = _users_with_caller(fields.read(body, COMPANY_CHECKS))
         return self._companies.put(replace(company, values=company.values | changes))
 
     def delete(self, company_id: str) -> None:
         """Delete a company with everything that belongs to it."""
         company = self.get(company_id)
+        # One transaction: a crash must not leave connections without their company.
         with self._database.transaction():
             for table in (self._sites, *self._owned):
                 for record in table.of(company.id):

@@ -120,6 +120,7 @@ class SandboxConnections:
         """Create a connection, whose status says whether the credentials work; raises `InvalidFields` (sites)."""
         company = self._companies.get(company_id)
         self._companies.require_sites(company.id, submission.sites)
+        # A trouble that sets the status leaves the credentials unchecked, so it uses no other trouble.
         change = self._troubles.use("status_change", company.id)
         status = str(change.status) if change else self._check(company.id, submission)
         first = self._troubles.use("webhook_first", company.id) if self._context.settings.webhook_url else None
@@ -151,6 +152,7 @@ class SandboxConnections:
     def edit(self, connection: SandboxConnection, submission: Submission) -> SandboxConnection:
         """Change a connection, and check its credentials if a password was given; raises `InvalidFields` (sites)."""
         self._companies.require_sites(connection.company_id, submission.sites)
+        # `updated` grows with every edit, also when a skew has set the clock back.
         now = max(self._clock.now(connection.company_id), connection.updated_at + CHECK_SECONDS)
         changed = replace(connection, updated_at=now, **_account(submission))
         if not submission.password:
@@ -177,6 +179,7 @@ class SandboxConnections:
         self, before: SandboxConnection, after: SandboxConnection, *, also: tuple[str, ...] = ()
     ) -> SandboxConnection:
         """Store a change with the webhooks that it owes, in one transaction; no change owes none."""
+        # Sample data starts with the first credentials that work, and stays when they stop working.
         if after.status == CONNECTED and after.collecting_since_at is None:
             after = replace(after, collecting_since_at=after.updated_at)
         if after.status != before.status:
@@ -186,6 +189,7 @@ class SandboxConnections:
             self._table.put(after)
             if names or also:
                 self._announce(UPDATED, after, {"protectedChanges": [*names, *also], "old": old})
+            # The provider validates whenever a password was sent, also with the same result.
             if "status" in names or also:
                 self._announce(VALIDATED, after)
         return after
@@ -200,6 +204,7 @@ class SandboxConnections:
     def _announce(self, event: str, connection: SandboxConnection, extra: dict[str, Any] | None = None) -> None:
         shown = connection.as_wire(self._companies.get(connection.company_id))
         body = connection_event(event, shown) | (extra or {})
+        # While the API does not show the connection, its webhooks are sent ahead of the answer.
         is_first = connection.shown_at is None
         due_at = self._clock.time()
         self._outbox.queue(

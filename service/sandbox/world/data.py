@@ -85,6 +85,7 @@ class SandboxData:
     def queue_documents(self) -> None:
         """Queue a webhook for every document that has appeared since the last call."""
         for connection in self._connections:
+            # A page may send the sites after the sign-in; until then there is nothing to bill.
             if connection.announced or not connection.sites or not self.has_data(connection):
                 continue
             with self._database.transaction():

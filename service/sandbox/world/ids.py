@@ -25,4 +25,5 @@ class SandboxIds:
     def _bytes(self) -> bytes:
         if self._seed is None:
             return secrets.token_bytes(32)
+        # A hash of seed and serial: the same sequence in every run, without state beyond the serial.
         return hashlib.sha256(f"{self._seed}/{self._serial()}".encode()).digest()

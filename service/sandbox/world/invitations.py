@@ -140,6 +140,7 @@ class SandboxInvitations:
 
     def by_token(self, token: str) -> SandboxInvitation:
         """Return the invitation with this token, whatever its status; raises `RecordMissing`."""
+        # Constant time: the token is all that protects the page.
         return found(next((each for each in self._table if compare_digest(each.token.encode(), token.encode())), None))
 
     def verify_email(self, token: str, email: str) -> str:
@@ -149,6 +150,7 @@ class SandboxInvitations:
         allowed = next((each for each in invitation.allowed_emails if each.casefold() == wanted), None)
         if allowed is None:
             raise EmailNotVerified
+        # The proof belongs to one page's flow; another visitor with the same link has to verify too.
         proof = self._ids.token()
         verified = {**invitation.verified, proof: allowed}
         self._log(replace(invitation, verified=verified), "EMAIL_VERIFIED", email=allowed)

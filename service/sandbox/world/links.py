@@ -59,6 +59,7 @@ class SandboxLinks:
     def plain(self, company_id: str) -> SandboxMagicLink:
         """Return the company's link without prefill, which is always the same."""
         company = self._companies.get(company_id)
+        # Asking for the plain link again and again must not create links.
         plain = (each for each in self._table.of(company.id) if each == _without_prefill(each))
         return next(plain, None) or self.create(company.id, {})
 
@@ -67,6 +68,7 @@ class SandboxLinks:
     ) -> SandboxMagicLink:
         """Create a link for editing a connection; without prefill it has the connection's own secret."""
         connection = self._connections.get_shown(connection_id, company_id)
+        # It is not stored: `find_edit` finds the connection by its own secret.
         if not fields.read(body, self._checks()):
             return SandboxMagicLink(connection.secret, connection.company_id, connection.created_at, connection.id)
         return self._put(connection.company_id, connection.id, body)
@@ -92,6 +94,7 @@ class SandboxLinks:
     def _put(self, company_id: str, connection_id: str | None, body: Mapping[str, Any]) -> SandboxMagicLink:
         values = fields.read(body, self._checks())
         redirect_uri, state = values.pop("redirect_uri", None), values.pop("state", None)
+        # The API accepts both names; pages know `sites` only.
         sites = values.pop("initialSites", [])
         prefill = {name: value for name, value in {"sites": sites, **values}.items() if value}
         self._companies.require_sites(company_id, prefill.get("sites", ()))

@@ -42,6 +42,7 @@ class SandboxOutbox:
 
     def queue(self, message: SandboxMessage) -> None:
         """Queue a webhook under a new id, changed as the company's troubles demand."""
+        # Without a receiver no trouble is used up either.
         if not self._settings.webhook_url or self._troubles.use("never_webhook", message.company_id):
             return
         late = self._troubles.use("webhook_late", message.company_id)
@@ -50,6 +51,7 @@ class SandboxOutbox:
         self._table.put(
             replace(
                 message,
+                # The form of Svix's message ids.
                 id=f"msg_{self._ids.uuid().replace('-', '')}",
                 due_at=message.due_at + (late.size if late else 0.0),
                 copies=3 if thrice else 1,
@@ -59,6 +61,7 @@ class SandboxOutbox:
 
     def first(self, connection_id: str | None = None) -> list[SandboxMessage]:
         """Return what must be sent before any answer may leave: for one connection, or for all."""
+        # A full scan: the outbox is short, and usually empty.
         return [each for each in self if each.is_first and connection_id in {None, each.connection_id}]
 
     def settle(self, message: SandboxMessage, retry: SandboxMessage | None) -> None:

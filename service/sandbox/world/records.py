@@ -112,6 +112,7 @@ class SandboxConnection(SandboxRecord):
     @property
     def provider_name(self) -> str:
         """The utility company's name."""
+        # The provider knows the names of utilities; the sandbox knows one, and uses the host for others.
         return PROVIDER_NAME if is_sandbox_url(self.url) else (urlsplit(self.url).hostname or self.url)
 
     def as_wire(self, company: SandboxCompany, accounts: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -182,6 +183,7 @@ class SandboxInvitation(SandboxRecord):
 
     def status(self, now: float) -> InvitationStatus:
         """Return the provider's status at that time; an invitation without a limit of uses is never fulfilled."""
+        # Several may be true at once; the first of them is the status.
         if self.revoked_at is not None:
             return "REVOKED"
         if self.max_uses is not None and self.use_count >= self.max_uses:

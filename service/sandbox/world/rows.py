@@ -41,6 +41,7 @@ class SandboxDatabase:
         # One thread uses it, but the garbage collector may close it from another.
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._file.execute("pragma journal_mode = wal")
+        # Full, so that what was answered survives a power failure too.
         self._file.execute("pragma synchronous = full")
         self._file.execute(SCHEMA)
         weakref.finalize(self, self._file.close)  # an app that is built and never run has no shutdown that closes it

@@ -27,6 +27,7 @@ class SandboxSubmissions:
             if via.invitation_id is None:
                 return self._connections.create(company_id, submission, via.channel)
             invitation = self._invitations.usable(via)
+            # An invitation works for its own company and its own purpose only.
             if invitation.company_id != company_id or invitation.kind != CREATE_INVITATION:
                 raise RecordMissing
             created = self._connections.create(company_id, submission, via.channel, invitation.id)

@@ -71,6 +71,7 @@ class SandboxTroubles:
 
     def put(self, trouble: SandboxTrouble) -> SandboxTrouble:
         """Start a trouble; it replaces the one with the same name and company."""
+        # For a sized trouble `seconds` is the size, so it lasts until it is stopped or used up.
         lasts = trouble.seconds if trouble.name not in SIZED else None
         return self._table.put(replace(trouble, until_at=None if lasts is None else self._clock() + lasts))
 

@@ -64,6 +64,7 @@ class SandboxWorld:
 
     def company_of(self, path: str) -> str | None:
         """Return the company that an address is about, by any id of the API in it."""
+        # Every id is longer than the words of a path, such as `invitation`.
         segments = (segment.lower() for segment in path.split("/") if len(segment) > MIN_ID_LENGTH)
         return next((company for company in map(self._company_of_id, segments) if company), None)
 
