@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, RecordMissing
+from service.sandbox.world.account_form import read_edit, read_submission
 from service.sandbox.world.invitations import Via
-from service.sandbox.world.submission import read_edit, read_submission
 from tests.clock import Clock
 from tests.support.sandbox_client import GUIDE, Sandbox, Wire
 

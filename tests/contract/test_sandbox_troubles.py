@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from service.sandbox.wire.errors import ClosedLink
-from service.sandbox.world.submission import read_edit
+from service.sandbox.world.account_form import read_edit
 from tests.clock import Clock
 from tests.support.sandbox_client import GUIDE, Sandbox
 

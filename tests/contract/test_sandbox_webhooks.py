@@ -8,7 +8,7 @@ import pytest
 from svix.webhooks import Webhook
 
 from service.sandbox.deliveries import DOCUMENTS_AT_ONCE
-from service.sandbox.world.submission import read_edit
+from service.sandbox.world.account_form import read_edit
 from tests.clock import Clock
 from tests.support.provider_schema import faults_of_event
 from tests.support.sandbox_client import GUIDE, SECRET, Received, Sandbox, with_webhooks

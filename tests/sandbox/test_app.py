@@ -8,8 +8,8 @@ import pytest
 
 from service.sandbox.app import create_app
 from service.sandbox.settings import SandboxSettings
+from service.sandbox.world.account_form import read_submission
 from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_URL, USERNAME
-from service.sandbox.world.submission import read_submission
 from tests.clock import Clock
 
 SECRET = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"

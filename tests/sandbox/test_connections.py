@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from service.sandbox.wire.errors import InvalidFields
+from service.sandbox.world.account_form import read_edit, read_submission
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import is_sandbox_url
-from service.sandbox.world.submission import read_edit, read_submission
 
 SITE = "00000000-0000-4000-8000-000000000001"
 BODY: dict[str, Any] = {"url": "https://nectarclimate.com", "username": "ada", "password": "p", "sites": [SITE]}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.sandbox.settings import SandboxSettings
 from service.sandbox.wire import fields
 from service.sandbox.wire.errors import InvalidFields
-from service.sandbox.world import companies, invitations, links, submission
+from service.sandbox.world import account_form, companies, invitations, links
 from service.sandbox.world.troubles import NAMES, read_trouble
 
 ANYTHING = st.recursive(
@@ -20,7 +20,7 @@ ANYTHING = st.recursive(
 CHECKS = (
     companies.COMPANY_CHECKS,
     companies.SITE_CHECKS,
-    submission.CHECKS,
+    account_form.CHECKS,
     invitations.CHECKS,
     invitations.PREFILL_CHECKS,
     links.CHECKS,

@@ -6,10 +6,10 @@ import pytest
 
 from service.sandbox.settings import SandboxSettings
 from service.sandbox.wire.errors import RecordMissing
+from service.sandbox.world.account_form import read_edit, read_submission
 from service.sandbox.world.companies import USER
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_URL, USERNAME
-from service.sandbox.world.submission import read_edit, read_submission
 from service.sandbox.world.troubles import read_trouble
 from service.sandbox.world.world import SandboxWorld
 from tests.clock import Clock

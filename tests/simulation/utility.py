@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 from service.sandbox.wire.enums import MFA_TOKEN_EXPIRED, STATUSES, is_wrong_password
 from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, InvalidFields, RecordMissing
+from service.sandbox.world.account_form import read_edit, read_submission
 from service.sandbox.world.invitations import Via
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, PROVIDER_URL, USERNAME
-from service.sandbox.world.submission import read_edit, read_submission
 from tests.simulation.town import Town
 from tests.simulation.truth import Door, Handed, Made
 

@@ -99,7 +99,7 @@ class Weather:
         waiting = [one for one in outbox if one.due_at <= self.town.world.clock.time()]
         if self.town.plan.webhooks == "never":
             for message in waiting:
-                outbox.remove(message.id)
+                outbox.settle(message, None)
                 self.town.world.connections.reveal(message.connection_id)
             return f"{len(waiting)} webhooks are lost" if waiting else None
         if self.town.plan.webhooks == "chaos":
@@ -111,7 +111,7 @@ class Weather:
         rng, chaos = self.town.rng, self.town.plan.webhooks == "chaos"
         body = self.town.world.data.webhook_body(message)
         if body is None or (chaos and rng.random() < 0.2):
-            self.town.world.outbox.remove(message.id)
+            self.town.world.outbox.settle(message, None)
             self.town.world.connections.reveal(message.connection_id)
             return f"{message.event_type} lost"
         statuses = []
@@ -119,7 +119,7 @@ class Weather:
             wrong = chaos and rng.random() < 0.15
             statuses.append(await self._post(message, json.dumps(body).encode(), _WRONG_SECRET if wrong else SECRET))
         if 204 in statuses:
-            self.town.world.outbox.remove(message.id)
+            self.town.world.outbox.settle(message, None)
             self.town.world.connections.reveal(message.connection_id)
         return f"{message.event_type} of {message.connection_id[:8]}: {statuses}"
 

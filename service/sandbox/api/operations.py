@@ -13,8 +13,8 @@ from starlette.routing import Route
 from service.sandbox.api.documents import SandboxDataApi
 from service.sandbox.api.paging import page_of, read_connection_filter
 from service.sandbox.wire.answers import add_errors, read_json
+from service.sandbox.world.account_form import read_submission
 from service.sandbox.world.records import SandboxMagicLink
-from service.sandbox.world.submission import read_submission
 from service.sandbox.world.world import SandboxWorld
 
 VERSIONS = ("v2.2", "v2.1", "v2")

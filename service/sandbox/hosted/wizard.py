@@ -14,10 +14,10 @@ from service.sandbox.hosted.steps import Step, resolve_provider
 from service.sandbox.wire import fields
 from service.sandbox.wire.enums import MFA_TOKEN_EXPIRED, is_wrong_password
 from service.sandbox.wire.errors import EmailNotVerified, InvalidFields
+from service.sandbox.world.account_form import read_edit, read_submission
 from service.sandbox.world.invitations import Via
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, SITES_MOST, USERNAME, is_sandbox_url
-from service.sandbox.world.submission import read_edit, read_submission
 from service.sandbox.world.world import SandboxWorld
 
 Form = Mapping[str, Sequence[str]]

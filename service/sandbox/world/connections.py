@@ -7,13 +7,13 @@ from typing import Any
 from service.sandbox.wire.enums import CONNECTED, MFA_TOKEN_EXPIRED, PENDING, URL_INACCESSIBLE
 from service.sandbox.wire.errors import RecordMissing, found
 from service.sandbox.wire.events import CREATED, UPDATED, VALIDATED, connection_event
+from service.sandbox.world.account_form import Submission
 from service.sandbox.world.companies import SandboxCompanies
 from service.sandbox.world.context import SandboxContext
 from service.sandbox.world.outbox import SandboxMessage, SandboxOutbox
 from service.sandbox.world.records import Channel, SandboxConnection
 from service.sandbox.world.rows import SandboxTable
 from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, USERNAME, is_sandbox_url
-from service.sandbox.world.submission import Submission
 
 CHECK_SECONDS = 0.001
 """How long the first check takes, so that a connection's `updated` is later than its `created`."""

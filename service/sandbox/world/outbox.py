@@ -72,7 +72,3 @@ class SandboxOutbox:
             self._table.remove(message.id)
         else:
             self._table.put(retry)
-
-    def remove(self, message_id: str) -> None:
-        """Remove a message without sending it; an unknown id changes nothing."""
-        self._table.remove(message_id)

@@ -1,11 +1,11 @@
 """Submissions through the API, links, invitations and the dashboard: they change connections and count as uses."""
 
 from service.sandbox.wire.errors import RecordMissing
+from service.sandbox.world.account_form import Submission
 from service.sandbox.world.connections import SandboxConnections
 from service.sandbox.world.context import SandboxContext
 from service.sandbox.world.invitations import FROM_API, SandboxInvitations, Via
 from service.sandbox.world.records import CREATE_INVITATION, SandboxConnection
-from service.sandbox.world.submission import Submission
 
 
 class SandboxSubmissions:
