@@ -1,29 +1,39 @@
-"""The rules of the house that no linter knows: sizes, mirrors, names, and words that have no business here."""
+"""Rules that no linter knows: sizes, unique class names, mirrored tests, references that resolve, banned words."""
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median, quantiles
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SERVICE = ROOT / "service"
-UNIT = ROOT / "tests" / "unit"
+TESTS = ROOT / "tests"
 TEXTS = {".py", ".js", ".css", ".html", ".sql", ".md", ".toml", ".yaml", ".yml", ".svg", ".txt", ".json", ""}
 PLACES = ("service", "templates", "tests", "scripts", "clients", "docs", ".ci", ".github")
 FILES_WITHOUT_SUFFIX = {"Makefile", "Procfile", "Dockerfile", "LICENSE"}
+ROOT_ENTRIES = 10
 
-STORIES = ("sessions", "handoff", "links", "places", "connections", "intake", "keys")
-COVERED_ELSEWHERE = dict.fromkeys(STORIES, "stories: told whole, on two databases, in integration/") | {
-    "__init__": "holds the version, which the wheel's test reads",
-    "__main__": "one call; the wheel's test runs it",
+# Tests of a module are `tests/<folder>/test_<module>*.py`; these have theirs elsewhere, and why.
+COVERED_ELSEWHERE = {
     "app": "composition: every integration test builds it",
-    "cli": "commands are run whole in integration/",
-    "street": "composition of three apps: integration/ and browser/ run it",
-    "web": "doors: a file for each of their stories in integration/",
+    "__main__": "one call; the wheel's test runs it",
+    "usecases": "whole use cases, on two databases, in integration/",
+    "web": "a file for each use case in integration/, every route in contract/",
+    "domain/changes": "values",
+    "domain/requests": "values",
+    "domain/tokens": "signing's tests",
+    "provider/client": "provider/ and contract/",
+    "store/activity": "companies' tests",
+    "telemetry": "test_logs and test_metrics",
+    "sandbox": "sandbox/ and contract/",
+    "demo": "demo/ and browser/",
+    "commands": "commands/, and run whole in integration/",
 }
+SUPPORT_ONLY = re.compile(r"from tests(?:\.\w+)*\.test_\w+ import|import tests(?:\.\w+)*\.test_")
 
 BANNED = {
     "unfinished work": r"\b(?:TODO|FIXME|XXX)\b",
@@ -34,6 +44,7 @@ BANNED = {
 NAMES_THAT_SAY_NOTHING = re.compile(
     r"(?:^|_)(?:utils?|helpers?|managers?|base|common|misc)$|(?:Utils?|Manager|Helper|Base)$"
 )
+DOC_PATH = re.compile(r"\bdocs/[\w-]+\.md\b|\btests/[\w/]+\.py\b|\bservice/[\w/]+\.(?:py|js|sql)\b")
 
 
 def _python(*folders: str) -> list[Path]:
@@ -50,6 +61,10 @@ def _functions(path: Path) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", (node.end_lineno or 0) - node.lineno + 1
+
+
+def _classes(path: Path) -> Iterator[str]:
+    return (node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef))
 
 
 def test_no_file_has_more_than_300_lines() -> None:
@@ -70,40 +85,78 @@ def test_functions_are_small_as_a_rule() -> None:
     assert quantiles(lengths, n=10)[-1] <= 20, figures
 
 
-def test_every_module_has_its_unit_tests_under_its_own_name() -> None:
-    modules = {path.stem for path in SERVICE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
-    tested = {path.name for path in UNIT.iterdir() if path.is_dir()}
-    tested |= {path.stem.removeprefix("test_") for path in UNIT.glob("test_*.py")}
-    missing = {name for name in modules - COVERED_ELSEWHERE.keys() if not _mirrored(name, tested)}
-    assert missing == set()
+def test_the_package_shows_its_kinds_of_code_and_little_else() -> None:
+    modules = {path.name for path in SERVICE.iterdir() if path.is_file()}
+    assert len(modules) <= ROOT_ENTRIES, modules
 
 
-def _mirrored(module: str, tested: set[str]) -> bool:
-    """A large module's tests may be several files: `test_store.py`, `test_store_events.py`."""
-    return any(name == module or name.startswith(f"{module}_") for name in tested)
+def test_every_folder_says_in_its_first_line_what_lives_there() -> None:
+    silent = []
+    for path in SERVICE.rglob("__init__.py"):
+        first = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+        if not first.endswith((".", ":")):
+            silent.append(str(path.relative_to(ROOT)))
+    assert silent == []
 
 
-def test_every_unit_test_mirrors_a_module() -> None:
-    modules = {path.stem for path in SERVICE.rglob("*") if path.suffix == ".py" or path.is_dir()} | {"house_rules"}
-    tests = {path.stem.removeprefix("test_") for path in UNIT.rglob("test_*.py")}
-    assert {name for name in tests if not any(_mirrored(module, {name}) for module in modules)} == set()
+def test_a_class_name_exists_once() -> None:
+    names = Counter(name for path in _python("service") for name in _classes(path))
+    assert {name: number for name, number in names.items() if number > 1} == {}
 
 
-def test_the_list_of_modules_covered_elsewhere_names_only_modules_that_exist() -> None:
-    gone = [
-        name for name in COVERED_ELSEWHERE if not (SERVICE / f"{name}.py").exists() and not (SERVICE / name).is_dir()
-    ]
+def test_every_module_has_tests_under_its_own_name() -> None:
+    missing = []
+    for path in _python("service"):
+        name = path.relative_to(SERVICE).with_suffix("").as_posix()
+        if path.name == "__init__.py" or any(name == one or name.startswith(f"{one}/") for one in COVERED_ELSEWHERE):
+            continue
+        folder, _, stem = name.rpartition("/")
+        if not list((TESTS / folder).glob(f"test_{stem}*.py")):
+            missing.append(name)
+    assert missing == []
+
+
+def test_the_list_of_modules_covered_elsewhere_names_only_what_exists() -> None:
+    gone = [name for name in COVERED_ELSEWHERE if not list(SERVICE.glob(f"{name}*"))]
     assert gone == []
 
 
+def test_no_test_file_imports_another() -> None:
+    found = [str(path.relative_to(ROOT)) for path in _python("tests") if SUPPORT_ONLY.search(path.read_text())]
+    assert found == []
+
+
 def test_no_module_and_no_class_has_a_name_that_says_nothing() -> None:
-    names = []
-    for path in _python("service", "tests"):
-        classes = (node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef))
-        names += [
-            f"{path.relative_to(ROOT)}: {name}" for name in (path.stem, *classes) if NAMES_THAT_SAY_NOTHING.search(name)
-        ]
+    names = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in _python("service", "tests")
+        for name in (path.stem, *_classes(path))
+        if NAMES_THAT_SAY_NOTHING.search(name)
+    ]
     assert names == []
+
+
+def test_every_path_that_is_named_in_a_text_exists() -> None:
+    dangling = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in _texts()
+        if path.name != "CHANGELOG.md" and "released" not in path.parts
+        for name in DOC_PATH.findall(path.read_text())
+        if not (ROOT / name).exists()
+    ]
+    assert dangling == []
+
+
+def test_every_test_that_is_named_in_a_document_exists() -> None:
+    named = {name for path in (ROOT / "docs").glob("*.md") for name in re.findall(r"`(test_\w+)`", path.read_text())}
+    defined = {name for path in _python("tests") for name in re.findall(r"def (test_\w+)\(", path.read_text())}
+    assert named - defined == set()
+
+
+def test_a_docstring_can_be_read_alone() -> None:
+    pattern = re.compile(r'"""See (?:the module|Engine|`)')
+    found = [str(path.relative_to(ROOT)) for path in _python("service") if pattern.search(path.read_text())]
+    assert found == []
 
 
 @pytest.mark.parametrize("kind", BANNED)

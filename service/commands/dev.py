@@ -52,7 +52,7 @@ class Ports:
 def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
     try:
         return read(environ)
-    except service.sandbox.settings.BadSettings as exc:
+    except service.sandbox.settings.BadSandboxSettings as exc:
         raise CannotStart(str(exc)) from exc
 
 
@@ -73,7 +73,7 @@ def sandbox(environ: Environ, host: str | None, port: int, say: Print) -> None:
         run(lambda: [_sandbox(settings, listener)], lambda: say(greeting))
 
 
-def _sandbox(settings: service.sandbox.settings.Settings, listener: Listener) -> AppServer:
+def _sandbox(settings: service.sandbox.settings.SandboxSettings, listener: Listener) -> AppServer:
     """The sandbox has a clock of its own, so uvicorn must not write the `Date` header."""
     try:
         return AppServer(service.sandbox.app.create_app(settings, clock=clock), listener, date_header=False)
@@ -126,7 +126,7 @@ class DevSetup:
 
     folder: Path
     service_settings: service.settings.Settings
-    sandbox_settings: service.sandbox.settings.Settings
+    sandbox_settings: service.sandbox.settings.SandboxSettings
     demo: DemoSettings
 
     @classmethod

@@ -1,1 +1,1 @@
-"""Meadow: a customer's product that embeds magiclink and knows only its public face (HTTP API and embed.js)."""
+"""Meadow, a demo of a customer's product: it uses magiclink's HTTP API and embed.js, and imports nothing of it."""

@@ -1,4 +1,4 @@
-"""The demo host app: its routes, its policies, and what is shown when something goes wrong."""
+"""The demo as one application: routes, middleware and error pages."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,43 +14,44 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from service.demo.client import Client, ServiceTrouble
-from service.demo.guard import SameOriginWrites, SecurityHeaders, origin_of
-from service.demo.pages import Pages, ready, trouble
+from service.demo.client import DemoServiceClient, ServiceCallFailed
+from service.demo.guard import DemoSameOriginWrites, DemoSecurityHeaders, origin_of
+from service.demo.pages import DemoPages, error_answer, ready
 from service.demo.settings import DemoSettings
 
 TIMEOUT_SECONDS = 20.0
 
 
 def create_app(settings: DemoSettings, *, http: httpx.AsyncClient | None = None) -> Starlette:
-    """`http` is the way to the service; without it the app opens one and closes it at the end."""
-    calls = http or httpx.AsyncClient(timeout=TIMEOUT_SECONDS)
+    """Create the demo; `http` calls the service, and without it the app creates a client and closes it at the end."""
+    client = http or httpx.AsyncClient(timeout=TIMEOUT_SECONDS)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         if http is None:
-            await calls.aclose()
+            await client.aclose()
 
     return Starlette(
-        routes=_routes(Pages(settings, Client(calls, settings.service_url, settings.api_key))),
+        routes=_routes(DemoPages(settings, DemoServiceClient(client, settings.service_url, settings.api_key))),
         middleware=[
-            Middleware(SecurityHeaders, service_origin=origin_of(settings.public_service_url)),
-            Middleware(SameOriginWrites, own_origin=origin_of(settings.own_url)),
+            Middleware(DemoSecurityHeaders, service_origin=origin_of(settings.public_service_url)),
+            Middleware(DemoSameOriginWrites, own_origin=origin_of(settings.own_url)),
             Middleware(
                 SessionMiddleware,
                 secret_key=settings.secret,
                 session_cookie="meadow",
+                # Lax: the cookie must come along when the service redirects back here.
                 same_site="lax",
                 https_only=settings.own_url.startswith("https:"),
             ),
         ],
-        exception_handlers={ServiceTrouble: _service_trouble, HTTPException: _http_trouble},
+        exception_handlers={ServiceCallFailed: _service_failed, HTTPException: _http_error},
         lifespan=lifespan,
     )
 
 
-def _routes(pages: Pages) -> list[Route | Mount]:
+def _routes(pages: DemoPages) -> list[Route | Mount]:
     return [
         Route("/", pages.home),
         Route("/readyz", ready),
@@ -64,14 +65,14 @@ def _routes(pages: Pages) -> list[Route | Mount]:
     ]
 
 
-async def _service_trouble(request: Request, exc: Exception) -> Response:
-    message = exc.message if isinstance(exc, ServiceTrouble) else str(exc)
-    return trouble(request, message, 502)
+async def _service_failed(request: Request, exc: Exception) -> Response:
+    message = exc.message if isinstance(exc, ServiceCallFailed) else str(exc)
+    return error_answer(request, message, 502)
 
 
-async def _http_trouble(request: Request, exc: Exception) -> Response:
+async def _http_error(request: Request, exc: Exception) -> Response:
     status = exc.status_code if isinstance(exc, HTTPException) else 500
     if status == 404:
-        return trouble(request, "There is nothing at this address.", status, "Not found")
+        return error_answer(request, "There is nothing at this address.", status, "Not found")
     detail = exc.detail if isinstance(exc, HTTPException) else ""
-    return trouble(request, detail, status)
+    return error_answer(request, detail, status)

@@ -1,4 +1,4 @@
-"""Usage entries in, bar charts out: pure geometry and words, drawn by the template as SVG."""
+"""Turns usage entries into monthly bar charts: amounts, labels and words; the template draws them as SVG."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,10 +8,7 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from math import floor, log10
 from typing import Any
 
-WIDTH, HEIGHT = 340, 176
-LEFT, TOP, BOTTOM = 46, 10, 24
-PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT, HEIGHT - TOP - BOTTOM
-MOST_MONTHS = 24
+MONTHS_MOST = 24
 YEAR = 12
 
 LABELS = {
@@ -32,52 +29,49 @@ KG_CO2_PER_UNIT = {
     ("FUEL", "gal (US)"): Decimal("10.21"),
 }
 
-Month = tuple[int, int]
-Totals = dict[Month, Decimal]
+Totals = dict[int, Decimal]
+"""Amounts by month; a month is its year times twelve plus 0 to 11, so that a range of months has no gaps."""
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One month; lengths are in units of the drawing."""
+class UsageBar:
+    """A month; `height` is its part of the axis, `year` the label below it where one is due."""
 
-    x: float
-    y: float
-    width: float
-    height: float
     month: str
     amount: str
+    height: float
     recent: bool
+    year: str
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A labelled position on an axis."""
+class AxisTick:
+    """A labelled line; `height` is its part of the axis."""
 
-    at: float
+    height: float
     label: str
 
 
 @dataclass(frozen=True)
-class Chart:
-    """One kind of utility in one unit."""
+class UsageChart:
+    """The usage of one utility type in one unit."""
 
     key: str
     label: str
     unit: str
     year_total: str
-    bars: tuple[Bar, ...]
-    amounts: tuple[Tick, ...]
-    years: tuple[Tick, ...]
+    bars: tuple[UsageBar, ...]
+    ticks: tuple[AxisTick, ...]
     description: str
     kg_co2: Decimal
 
 
-def draw(entries: Iterable[Mapping[str, Any]]) -> list[Chart]:
-    """Charts of monthly totals, in the order of `LABELS`; entries that cannot be read are left out."""
+def usage_charts(entries: Iterable[Mapping[str, Any]]) -> list[UsageChart]:
+    """Return charts of monthly totals, in the order of `LABELS`; entries that cannot be read are left out."""
     groups: dict[tuple[str, str], Totals] = defaultdict(lambda: defaultdict(Decimal))
     for entry in entries:
         month, amount = _month(entry), _amount(entry)
-        if month and amount is not None:
+        if month is not None and amount is not None:
             key = str(entry.get("datasourceType") or "OTHER"), str(entry.get("usageUnits") or "")
             groups[key][month] += amount
     order = list(LABELS)
@@ -85,21 +79,22 @@ def draw(entries: Iterable[Mapping[str, Any]]) -> list[Chart]:
     return [_chart(kind, unit, groups[kind, unit]) for kind, unit in ranked]
 
 
-def tonnes(charts: Iterable[Chart]) -> str | None:
-    """Carbon dioxide of the last twelve months, or None where no factor is known."""
+def tonnes(charts: Iterable[UsageChart]) -> str | None:
+    """Return the carbon dioxide of the last twelve months in tonnes; None where no factor is known."""
     kilograms = sum((chart.kg_co2 for chart in charts), Decimal(0))
     return f"{kilograms / 1000:,.1f}" if kilograms else None
 
 
-def _month(entry: Mapping[str, Any]) -> Month | None:
-    """A bill counts in the month that holds the middle of its period."""
+def _month(entry: Mapping[str, Any]) -> int | None:
+    """Return the month that holds the middle of a bill's period."""
     try:
         start = date.fromisoformat(str(entry.get("startDate"))[:10])
         end = date.fromisoformat(str(entry.get("endDate") or entry.get("startDate"))[:10])
     except ValueError:
         return None
+    # A bill from the 20th to the 19th belongs to the month that has most of it.
     middle = start + (end - start) / 2
-    return middle.year, middle.month
+    return middle.year * YEAR + middle.month - 1
 
 
 def _amount(entry: Mapping[str, Any]) -> Decimal | None:
@@ -109,72 +104,55 @@ def _amount(entry: Mapping[str, Any]) -> Decimal | None:
         return None
     if not amount.is_finite():
         return None
+    # Reference: the provider's usage data: an exclusion is to be subtracted.
     return -amount if entry.get("exclusion") is True else amount
 
 
-def _chart(kind: str, unit: str, totals: Totals) -> Chart:
-    months = _consecutive(min(totals), max(totals))[-MOST_MONTHS:]
-    recent = months[-YEAR:]
+def _chart(kind: str, unit: str, totals: Totals) -> UsageChart:
+    months = range(min(totals), max(totals) + 1)[-MONTHS_MOST:]
+    # At least 1, so that a chart of zeros has an axis.
     highest = max(*(totals[month] for month in months), Decimal(1))
-    step = _nice_step(highest)
+    step = _axis_step(highest)
     top = step * (highest / step).to_integral_value(ROUND_CEILING)
-    year_total = sum((totals[month] for month in recent), Decimal(0))
-    return Chart(
+    year_total = sum((totals[month] for month in months[-YEAR:]), Decimal(0))
+    bars = (
+        UsageBar(
+            month=_name(month),
+            amount=_number(totals[month]),
+            height=float(max(totals[month], Decimal(0)) / top),
+            recent=month in months[-YEAR:],
+            # A first label close to January's would run into it.
+            year=str(month // YEAR) if month % YEAR == 0 or (month == months[0] and month % YEAR < 9) else "",
+        )
+        for month in months
+    )
+    return UsageChart(
         key=f"{kind}-{unit}".lower().translate({ord(c): "-" for c in " ()"}),
         label=LABELS.get(kind, kind.replace("_", " ").capitalize()),
         unit=unit.removesuffix(" (US)").replace("thm", "therms").replace("gal", "gallons"),
         year_total=_number(year_total),
-        bars=tuple(_bar(i, month, totals[month], top, (len(months), len(recent))) for i, month in enumerate(months)),
-        amounts=tuple(_amount_ticks(step, top)),
-        years=tuple(_year_ticks(months)),
+        bars=tuple(bars),
+        ticks=tuple(AxisTick(float(n * step / top), _short(n * step)) for n in range(int(top / step) + 1)),
         description=_describe(months, totals),
         kg_co2=year_total * KG_CO2_PER_UNIT.get((kind, unit), Decimal(0)),
     )
 
 
-def _bar(index: int, month: Month, amount: Decimal, top: Decimal, counts: tuple[int, int]) -> Bar:
-    many, recent = counts
-    slot = PLOT_WIDTH / max(many, YEAR)
-    height = float(max(amount, Decimal(0)) / top) * PLOT_HEIGHT
-    return Bar(
-        x=round(LEFT + index * slot + slot * 0.14, 2),
-        y=round(TOP + PLOT_HEIGHT - height, 2),
-        width=round(slot * 0.72, 2),
-        height=round(height, 2),
-        month=f"{date(*month, 1):%B %Y}",
-        amount=_number(amount),
-        recent=index >= many - recent,
-    )
-
-
-def _amount_ticks(step: Decimal, top: Decimal) -> Iterable[Tick]:
-    for index in range(int(top / step) + 1):
-        yield Tick(at=round(TOP + PLOT_HEIGHT - PLOT_HEIGHT * float(index * step / top), 2), label=_short(index * step))
-
-
-def _year_ticks(months: list[Month]) -> Iterable[Tick]:
-    slot = PLOT_WIDTH / max(len(months), YEAR)
-    for index, (year, month) in enumerate(months):
-        if (index == 0 and month < 10) or month == 1:
-            yield Tick(at=round(LEFT + index * slot, 2), label=str(year))
-
-
-def _describe(months: list[Month], totals: Totals) -> str:
+def _describe(months: range, totals: Totals) -> str:
     highest, lowest = max(months, key=totals.__getitem__), min(months, key=totals.__getitem__)
     return (
-        f"{len(months)} months, {date(*months[0], 1):%B %Y} to {date(*months[-1], 1):%B %Y}. "
-        f"Highest in {date(*highest, 1):%B %Y} with {_number(totals[highest])}, "
-        f"lowest in {date(*lowest, 1):%B %Y} with {_number(totals[lowest])}."
+        f"{len(months)} months, {_name(months[0])} to {_name(months[-1])}. "
+        f"Highest in {_name(highest)} with {_number(totals[highest])}, "
+        f"lowest in {_name(lowest)} with {_number(totals[lowest])}."
     )
 
 
-def _consecutive(first: Month, last: Month) -> list[Month]:
-    numbers = range(first[0] * YEAR + first[1] - 1, last[0] * YEAR + last[1])
-    return [(number // YEAR, number % YEAR + 1) for number in numbers]
+def _name(month: int) -> str:
+    return f"{date(month // YEAR, month % YEAR + 1, 1):%B %Y}"
 
 
-def _nice_step(highest: Decimal) -> Decimal:
-    """A round step that needs at most four lines."""
+def _axis_step(highest: Decimal) -> Decimal:
+    """Return a round step that needs at most four lines."""
     rough = highest / 4
     magnitude = Decimal(10) ** floor(log10(rough))
     return next(magnitude * factor for factor in (1, 2, 5, 10) if magnitude * factor >= rough)
@@ -185,8 +163,7 @@ def _number(amount: Decimal) -> str:
 
 
 def _short(amount: Decimal) -> str:
-    if amount >= 1_000_000:
-        return f"{(amount / 1_000_000).normalize():f}M"
-    if amount >= 1000:
-        return f"{(amount / 1000).normalize():f}k"
+    for size, suffix in ((1_000_000, "M"), (1000, "k")):
+        if amount >= size:
+            return f"{(amount / size).normalize():f}{suffix}"
     return f"{amount.normalize():f}"

@@ -1,4 +1,4 @@
-"""The calls that this product's backend makes to magiclink, and what may go wrong with them."""
+"""The calls of the demo's backend to magiclink."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,11 @@ import httpx
 
 Json = dict[str, Any]
 PAGE_SIZE = 100
-MOST_PAGES = 50
+PAGES_MOST = 50
 
 
-class ServiceTrouble(Exception):
-    """The service did not do what was asked; `message` may be shown to a customer."""
+class ServiceCallFailed(Exception):
+    """A call failed; `message` may be shown to a customer."""
 
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
@@ -30,8 +30,8 @@ MESSAGES = {
 }
 
 
-class Client:
-    """magiclink over HTTP; every method raises `ServiceTrouble` and nothing else."""
+class DemoServiceClient:
+    """magiclink's HTTP API; every method raises `ServiceCallFailed` and nothing else."""
 
     def __init__(self, http: httpx.AsyncClient, service_url: str, api_key: str) -> None:
         self._http = http
@@ -56,12 +56,13 @@ class Client:
     async def _all(self, path: str, query: Mapping[str, str]) -> list[Json]:
         rows: list[Json] = []
         params = dict(query)
-        for _ in range(MOST_PAGES):
+        for _ in range(PAGES_MOST):  # a list without an end must not hold the page for ever
             page = await self._call("GET", path, params=params)
             data = page.get("data")
             rows += [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
             if not page.get("next"):
                 return rows
+            # The cursor is the service's; it is passed back unchanged.
             params["after"] = str(page["next"])
         return rows
 
@@ -72,12 +73,12 @@ class Client:
             answer = await self._http.request(method, self._url + path, params=params, json=json, headers=self._headers)
             body = answer.json()
         except (httpx.HTTPError, ValueError) as exc:
-            raise ServiceTrouble(UNREACHABLE, "unreachable") from exc
+            raise ServiceCallFailed(UNREACHABLE, "unreachable") from exc
         if not isinstance(body, dict):
-            raise ServiceTrouble(UNREACHABLE, "unreadable")
+            raise ServiceCallFailed(UNREACHABLE, "unreadable")
         if answer.is_success:
             return body
-        raise ServiceTrouble(_friendly(answer.status_code, body), str(body.get("code", "")))
+        raise ServiceCallFailed(_friendly(answer.status_code, body), str(body.get("code", "")))
 
 
 def _friendly(status: int, problem: Json) -> str:

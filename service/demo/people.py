@@ -1,11 +1,11 @@
-"""The customers of this product: three people, two companies, their buildings."""
+"""The demo's sample customers: three people, two companies, their buildings."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Site:
-    """A building, under the name that our own records give it."""
+class DemoSite:
+    """A building, with the demo's own id."""
 
     external_id: str
     name: str
@@ -13,49 +13,49 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Company:
-    """A customer."""
+class DemoCompany:
+    """A customer company."""
 
     external_id: str
     name: str
-    sites: tuple[Site, ...]
+    sites: tuple[DemoSite, ...]
 
 
 @dataclass(frozen=True)
-class Person:
-    """Somebody who can sign in."""
+class DemoPerson:
+    """A person who can sign in."""
 
     id: str
     name: str
     title: str
-    company: Company
+    company: DemoCompany
 
     @property
     def initials(self) -> str:
         return "".join(word[0] for word in self.name.split())
 
 
-ACME = Company(
+ACME = DemoCompany(
     external_id="acme",
     name="Acme Ltd",
     sites=(
-        Site("hq", "Headquarters", "123 Main St, San Francisco, CA 94105"),
-        Site("warehouse", "Warehouse", "2200 Cesar Chavez St, San Francisco, CA 94124"),
+        DemoSite("hq", "Headquarters", "123 Main St, San Francisco, CA 94105"),
+        DemoSite("warehouse", "Warehouse", "2200 Cesar Chavez St, San Francisco, CA 94124"),
     ),
 )
-INITECH = Company(
+INITECH = DemoCompany(
     external_id="initech",
     name="Initech",
     sites=(
-        Site("hq", "Headquarters", "4120 Freidrich Ln, Austin, TX 78744"),
-        Site("warehouse", "Warehouse", "900 Industrial Blvd, Austin, TX 78745"),
+        DemoSite("hq", "Headquarters", "4120 Freidrich Ln, Austin, TX 78744"),
+        DemoSite("warehouse", "Warehouse", "900 Industrial Blvd, Austin, TX 78745"),
     ),
 )
 PEOPLE = {
     person.id: person
     for person in (
-        Person("ada", "Ada Byron", "Sustainability lead", ACME),
-        Person("bob", "Bob Fisher", "Facilities", ACME),
-        Person("mallory", "Mallory Reed", "Operations", INITECH),
+        DemoPerson("ada", "Ada Byron", "Sustainability lead", ACME),
+        DemoPerson("bob", "Bob Fisher", "Facilities", ACME),
+        DemoPerson("mallory", "Mallory Reed", "Operations", INITECH),
     )
 }

@@ -1,4 +1,4 @@
-"""What the demo host app is told when it starts."""
+"""The settings of the demo, given to it when it is created."""
 
 from dataclasses import dataclass, field
 

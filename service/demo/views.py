@@ -1,12 +1,12 @@
-"""What the pages show: one typed context for each template, and how the service's answers become words."""
+"""The contexts of the demo's templates, and the words for the service's answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from service.demo.chart import Chart, draw, tonnes
+from service.demo.chart import UsageChart, tonnes, usage_charts
 from service.demo.client import Json
-from service.demo.people import Company, Person
+from service.demo.people import DemoCompany, DemoPerson
 
 WAITING_SECONDS = 2
 SETTLED_SECONDS = 10
@@ -27,7 +27,7 @@ STATUSES = {
 
 
 @dataclass(frozen=True)
-class Account:
+class UtilityAccount:
     """One connected utility account as the customer sees it."""
 
     id: str
@@ -41,93 +41,96 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Utilities:
-    """The part of the page that refreshes by itself."""
+class UtilitiesView:
+    """The part of the home page that its script refreshes."""
 
-    accounts: Sequence[Account]
-    charts: Sequence[Chart]
+    accounts: Sequence[UtilityAccount]
+    charts: Sequence[UsageChart]
     carbon: str | None
-    trouble: str | None
+    error: str | None
     waiting: bool
     refresh_seconds: int
 
 
 @dataclass(frozen=True)
-class SignInPage:
-    """Who are you?"""
+class DemoSignInPage:
+    """The sign-in page."""
 
-    people: Sequence[Person]
+    people: Sequence[DemoPerson]
     notice: str | None
-    person: Person | None = None
+    person: DemoPerson | None = None
 
 
 @dataclass(frozen=True)
-class HomePage:
-    """The signed-in person's utilities."""
+class DemoHomePage:
+    """The home page of a signed-in person."""
 
-    person: Person
-    utilities: Utilities
+    person: DemoPerson
+    utilities: UtilitiesView
     script_url: str
     notice: str | None
 
 
 @dataclass(frozen=True)
-class DonePage:
-    """What came of a redirect."""
+class DemoDonePage:
+    """The page after a redirect, with its result."""
 
-    person: Person
+    person: DemoPerson
     tone: str
     heading: str
     message: str
 
 
 @dataclass(frozen=True)
-class TroublePage:
-    """Something did not work, and where to go."""
+class DemoErrorPage:
+    """An error page."""
 
     heading: str
     message: str
-    person: Person | None
+    person: DemoPerson | None
 
 
 def utilities(
-    connections: Sequence[Json], usage: Sequence[Json], company: Company, trouble: str | None = None
-) -> Utilities:
+    connections: Sequence[Json], usage: Sequence[Json], company: DemoCompany, error: str | None = None
+) -> UtilitiesView:
     accounts = [_account(connection, company) for connection in connections]
-    charts = draw(usage)
+    charts = usage_charts(usage)
+    # A broken account brings no bills, so there is nothing to wait for.
     waiting = not charts and any(account.tone != "bad" for account in accounts)
-    return Utilities(
+    return UtilitiesView(
         accounts=accounts,
         charts=charts,
         carbon=tonnes(charts),
-        trouble=trouble,
+        error=error,
         waiting=waiting,
         refresh_seconds=SETTLED_SECONDS if charts else WAITING_SECONDS,
     )
 
 
-def done(person: Person, result: Json) -> DonePage:
-    """Speaks of a verified result only."""
+def done(person: DemoPerson, result: Json) -> DemoDonePage:
+    """Return the page for a result; the caller has verified it."""
     status = str(result.get("status"))
     if status == "connected":
-        return DonePage(person, "good", "Your utility account is connected", "Its bills will appear in a few moments.")
+        return DemoDonePage(
+            person, "good", "Your utility account is connected", "Its bills will appear in a few moments."
+        )
     if status in {"created", "opened"}:
         message = "The utility has not confirmed it yet. We will show it here as soon as it does."
-        return DonePage(person, "waiting", "We are waiting for the utility", message)
+        return DemoDonePage(person, "waiting", "We are waiting for the utility", message)
     if status == "exited":
-        return DonePage(
+        return DemoDonePage(
             person, "waiting", "You left before it was finished", "Nothing was connected. Come back any time."
         )
-    return DonePage(person, "bad", "Nothing was connected", "That attempt has ended. You can start again at once.")
+    return DemoDonePage(person, "bad", "Nothing was connected", "That attempt has ended. You can start again at once.")
 
 
-def _account(connection: Json, company: Company) -> Account:
+def _account(connection: Json, company: DemoCompany) -> UtilityAccount:
     code = str(connection.get("status") or "")
     needs_attention = bool(connection.get("needsAttention"))
-    otherwise = ("Needs a look", "bad", "The utility reports a problem with this account.")
-    status, tone, detail = STATUSES.get(code, otherwise)
+    unknown = ("Needs a look", "bad", "The utility reports a problem with this account.")
+    status, tone, detail = STATUSES.get(code, unknown)
     provider = connection.get("provider") or {}
-    return Account(
+    return UtilityAccount(
         id=str(connection.get("id")),
         name=_provider_name(provider),
         status=status,
@@ -144,11 +147,11 @@ def _provider_name(provider: Json) -> str:
     return str(provider.get("name") or url or "Utility account")
 
 
-def _site_names(sites: Sequence[Json | str], company: Company) -> str:
-    """By our own names where the service tells our ids; else how many."""
+def _site_names(sites: Sequence[Json | str], company: DemoCompany) -> str:
+    """Return the sites' names where the service has the demo's ids of all of them; else their number."""
     known = {site.external_id: site.name for site in company.sites}
-    ours = [known.get(str(site.get("externalId"))) if isinstance(site, dict) else None for site in sites]
-    names = [name for name in ours if name]
+    found = [known.get(str(site.get("externalId"))) if isinstance(site, dict) else None for site in sites]
+    names = [name for name in found if name]
     if names and len(names) == len(sites):
         return ", ".join(names)
     return f"{len(sites)} building{'' if len(sites) == 1 else 's'}" if sites else ""

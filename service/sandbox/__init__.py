@@ -1,1 +1,1 @@
-"""A stand-in for the provider Nectar: its API, its hosted pages and its webhooks, reached over HTTP only."""
+"""A stand-in for the provider Nectar, reached over HTTP only; the root has the wiring and the middleware."""

@@ -1,4 +1,4 @@
-"""Puts the sandbox together. Run it with `date_header=False`: its answers carry the date of its own clock."""
+"""The sandbox as one application. Run it with `date_header=False`: its answers carry the date of its own clock."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,33 +12,35 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from service.sandbox import dashboard, pages
-from service.sandbox.answers import add_errors
-from service.sandbox.api import VERSIONS, create_api
+from service.sandbox.api.documents import file_routes
+from service.sandbox.api.operations import VERSIONS, create_api
 from service.sandbox.control import create_control
-from service.sandbox.data import file_routes
-from service.sandbox.deliveries import TIMEOUT_SECONDS, Deliveries, Sleep
-from service.sandbox.gate import Gate, Keeper
-from service.sandbox.journal import Journal
-from service.sandbox.settings import Settings
-from service.sandbox.world import World
+from service.sandbox.dashboard.pages import dashboard_routes
+from service.sandbox.deliveries import TIMEOUT_SECONDS, SandboxDeliveries, Sleep
+from service.sandbox.gate import SandboxApiGate, SandboxGate
+from service.sandbox.hosted.pages import hosted_routes
+from service.sandbox.journal import RequestJournal
+from service.sandbox.settings import SandboxSettings
+from service.sandbox.wire.answers import add_errors
+from service.sandbox.world.world import SandboxWorld
 
 
 def create_app(
-    settings: Settings,
+    settings: SandboxSettings,
     *,
     clock: Callable[[], float] = time.time,  # noqa: TID251 - where the sandbox is composed
     http: httpx.AsyncClient | None = None,
     sleep: Sleep = anyio.sleep,
 ) -> Starlette:
-    """The sandbox as one application; `http` sends its webhooks, and is closed with it.
+    """Create the application; `http` sends its webhooks, and is closed with it.
 
-    `state.world` and `state.deliveries` are for those who run it in their own process; its lifespan sends the webhooks.
+    Its lifespan sends the webhooks. `state.world` and `state.deliveries` are for callers in the same process.
     """
-    world = World(settings, clock)
+    world = SandboxWorld(settings, clock)
+    # The receiver is on this machine, where a proxy of the environment would not reach it.
     client = http or httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
-    deliveries = Deliveries(world, client)
-    journal = Journal()
+    deliveries = SandboxDeliveries(world, client)
+    journal = RequestJournal()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -51,22 +53,23 @@ def create_app(
 
     app = Starlette(
         routes=_routes(world, journal, sleep),
-        middleware=[Middleware(Gate, world, deliveries, journal)],
+        middleware=[Middleware(SandboxGate, world, deliveries, journal)],
         lifespan=lifespan,
     )
+    # Addresses of the API have no trailing slash; with one they are 404, not a redirect.
     app.router.redirect_slashes = False
     add_errors(app)
     app.state.world, app.state.deliveries = world, deliveries
     return app
 
 
-def _routes(world: World, journal: Journal, sleep: Sleep) -> list[BaseRoute]:
+def _routes(world: SandboxWorld, journal: RequestJournal, sleep: Sleep) -> list[BaseRoute]:
     return [
-        *(Mount(f"/{version}", Keeper(create_api(world, version), world, sleep)) for version in VERSIONS),
+        *(Mount(f"/{version}", SandboxApiGate(create_api(world, version), world, sleep)) for version in VERSIONS),
         Mount("/_control", create_control(world, journal)),
         *file_routes(world),
-        *pages.routes(world),
-        *dashboard.routes(world),
+        *hosted_routes(world),
+        *dashboard_routes(world),
         Route("/healthz", _healthy),
         Route("/readyz", _healthy),
     ]

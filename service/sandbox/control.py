@@ -1,6 +1,6 @@
-"""The control door: troubles, time, the log of requests, and a fresh start.
+"""The control API: troubles, time, the log of requests, and a reset.
 
-Not the provider's: for tests, and for trying things out.
+It is not part of the provider's API: it is for tests and for trying things out.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,38 +11,38 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.sandbox import fields
-from service.sandbox.answers import add_errors, parse_object
-from service.sandbox.errors import Invalid, Missing
-from service.sandbox.journal import Journal
-from service.sandbox.troubles import Trouble, read_trouble
-from service.sandbox.world import World
+from service.sandbox.journal import RequestJournal
+from service.sandbox.wire import fields
+from service.sandbox.wire.answers import add_errors, parse_object
+from service.sandbox.wire.errors import InvalidFields, RecordMissing
+from service.sandbox.world.troubles import SandboxTrouble, read_trouble
+from service.sandbox.world.world import SandboxWorld
 
 ADVANCE_MOST_SECONDS = 315_360_000
 
 
-def create_control(world: World, journal: Journal) -> Starlette:
-    """To be mounted at `/_control`."""
-    door = Control(world, journal)
+def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:
+    """Create the control API, to be mounted at `/_control`."""
+    operations = SandboxControlApi(world, journal)
     control = Starlette(
         routes=[
-            Route("/reset", door.reset, methods=["POST"]),
-            Route("/requests", door.requests),
-            Route("/time", door.advance, methods=["POST"]),
-            Route("/troubles", door.list_troubles),
-            Route("/troubles/{name}", door.put_trouble, methods=["PUT"]),
-            Route("/troubles/{name}", door.end_trouble, methods=["DELETE"]),
-            Route("/connections/{connection_id}", door.remove_connection, methods=["DELETE"]),
+            Route("/reset", operations.reset, methods=["POST"]),
+            Route("/requests", operations.requests),
+            Route("/time", operations.advance, methods=["POST"]),
+            Route("/troubles", operations.list_troubles),
+            Route("/troubles/{name}", operations.put_trouble, methods=["PUT"]),
+            Route("/troubles/{name}", operations.stop_trouble, methods=["DELETE"]),
+            Route("/connections/{connection_id}", operations.remove_connection, methods=["DELETE"]),
         ]
     )
     add_errors(control)
     return control
 
 
-class Control:
-    """One method for each operation."""
+class SandboxControlApi:
+    """The control API's operations, one method each."""
 
-    def __init__(self, world: World, journal: Journal) -> None:
+    def __init__(self, world: SandboxWorld, journal: RequestJournal) -> None:
         self._world = world
         self._journal = journal
 
@@ -56,8 +56,8 @@ class Control:
 
     async def advance(self, request: Request) -> Response:
         values = fields.read(await _body(request), {"advanceSeconds": _advance}, required=("advanceSeconds",))
-        self._world.advance(values["advanceSeconds"])
-        return JSONResponse({"now": self._world.time()})
+        self._world.clock.advance(values["advanceSeconds"])
+        return JSONResponse({"now": self._world.clock.time()})
 
     async def list_troubles(self, _: Request) -> Response:
         return JSONResponse({"troubles": [trouble.as_wire() for trouble in self._world.troubles]})
@@ -65,31 +65,33 @@ class Control:
     async def put_trouble(self, request: Request) -> Response:
         trouble = await self._read_trouble(request)
         self._world.troubles.put(trouble)
+        # New connections take the status when they are created; existing ones change now.
         if trouble.name == "status_change":
-            self._world.trouble_statuses(trouble.company_id)
+            self._world.connections.apply_status_trouble(trouble.company_id)
         return JSONResponse(trouble.as_wire())
 
-    async def end_trouble(self, request: Request) -> Response:
-        trouble = read_trouble(request.path_params["name"], await _body(request), begins=False)
+    async def stop_trouble(self, request: Request) -> Response:
+        trouble = read_trouble(request.path_params["name"], await _body(request), starts=False)
         self._world.troubles.remove(trouble.name, trouble.company_id)
         return Response(status_code=204)
 
     async def remove_connection(self, request: Request) -> Response:
-        self._world.remove_connection(request.path_params["connection_id"])
+        self._world.connections.remove(request.path_params["connection_id"])
         return Response(status_code=204)
 
-    async def _read_trouble(self, request: Request) -> Trouble:
+    async def _read_trouble(self, request: Request) -> SandboxTrouble:
         trouble = read_trouble(request.path_params["name"], await _body(request))
+        # A trouble for a misspelled company would never do anything.
         if trouble.company_id is not None:
             try:
-                self._world.company(trouble.company_id)
-            except Missing:
-                raise Invalid({"companyId": ["Unknown company."]}) from None
+                self._world.companies.get(trouble.company_id)
+            except RecordMissing:
+                raise InvalidFields({"companyId": ["Unknown company."]}) from None
         return trouble
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
-    """Fields from the body, and from the address where a number is written as one."""
+    """Return the fields of the body and of the query string; the body wins, and numbers in the query are numbers."""
     raw = await request.body()
     query = {name: _number(value) for name, value in request.query_params.items()}
     return {**query, **(parse_object(raw) if raw.strip() else {})}

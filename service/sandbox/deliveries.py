@@ -1,4 +1,4 @@
-"""Sends webhooks as Svix does: its headers, its signature, its times of retrying.
+"""Sends webhooks as Svix does: with its headers, its signature and its retry schedule.
 
 Reference: https://docs.svix.com/retries and https://docs.svix.com/receiving/verifying-payloads/how-manual
 """
@@ -13,43 +13,43 @@ from dataclasses import replace
 import anyio
 import httpx
 
-from service.sandbox.messages import Message
 from service.sandbox.settings import SECRET_PREFIX
-from service.sandbox.world import World
+from service.sandbox.world.outbox import SandboxMessage
+from service.sandbox.world.world import SandboxWorld
 
 RETRY_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 TIMEOUT_SECONDS = 15.0
 DOCUMENTS_AT_ONCE = 10
-"""How many document events one turn sends, so that a connection's hundreds do not flood the receiver."""
-TURN_SECONDS = 0.05
+"""How many document events one pass sends, so that a connection's hundreds do not flood the receiver."""
+INTERVAL_SECONDS = 0.05
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """The value of `svix-signature`."""
+    """Return the value of `svix-signature`."""
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
-class Deliveries:
-    """The outbox's postman. The world's clock says what is due; the signature's time is the real one, as Svix's is."""
+class SandboxDeliveries:
+    """Sends the outbox's messages: due by the sandbox's clock, signed with the real time, as Svix does."""
 
-    def __init__(self, world: World, http: httpx.AsyncClient) -> None:
+    def __init__(self, world: SandboxWorld, http: httpx.AsyncClient) -> None:
         self._world = world
         self._http = http
-        self._flying: set[str] = set()
+        self._sending: set[str] = set()
 
     async def run(self, sleep: Sleep) -> None:
-        """Pumps until it is cancelled."""
+        """Send what is due, again and again, until it is cancelled."""
         while True:
             await self.pump()
-            await sleep(TURN_SECONDS)
+            await sleep(INTERVAL_SECONDS)
 
     async def pump(self) -> int:
-        """Sends what is due and answers how many messages that was; the events of one connection go in order."""
-        self._world.queue_documents()
+        """Send what is due, the events of one connection in order; return the number of messages."""
+        self._world.data.queue_documents()
         due = self._due()
         connections = [message for message in due if message.document_id is None]
         documents = [message for message in due if message.document_id is not None][:DOCUMENTS_AT_ONCE]
@@ -57,56 +57,60 @@ class Deliveries:
         return len(connections) + len(documents)
 
     async def send_first(self) -> None:
-        """Sends what must go before the answer that is waiting behind this call."""
-        if self._world.first_messages():
+        """Send what must arrive before the answer that waits for this call."""
+        if self._world.outbox.first():
             await self._send_all([message for message in self._due() if message.is_first])
 
-    def _due(self) -> list[Message]:
-        now = self._world.time()
-        return [one for one in self._world.outbox if one.due_at <= now and one.id not in self._flying]
+    def _due(self) -> list[SandboxMessage]:
+        now = self._world.clock.time()
+        # The background loop and an answer that waits for its webhook may look at the same moment.
+        return [one for one in self._world.outbox if one.due_at <= now and one.id not in self._sending]
 
-    async def _send_all(self, messages: Sequence[Message]) -> None:
-        lanes: dict[str, list[Message]] = {}
+    async def _send_all(self, messages: Sequence[SandboxMessage]) -> None:
+        # The events of one connection keep their order; documents do not depend on each other.
+        sequences: dict[str, list[SandboxMessage]] = {}
         for message in messages:
-            lanes.setdefault(message.document_id or message.connection_id, []).append(message)
-        self._flying.update(message.id for message in messages)
+            sequences.setdefault(message.document_id or message.connection_id, []).append(message)
+        self._sending.update(message.id for message in messages)
         try:
             async with anyio.create_task_group() as group:
-                for lane in lanes.values():
-                    group.start_soon(self._send_lane, lane)
+                for sequence in sequences.values():
+                    group.start_soon(self._send_sequence, sequence)
         finally:
-            self._flying.difference_update(message.id for message in messages)
+            self._sending.difference_update(message.id for message in messages)
 
-    async def _send_lane(self, lane: list[Message]) -> None:
-        shuffled = any(message.is_shuffled for message in lane)
-        for message in reversed(lane) if shuffled else lane:
+    async def _send_sequence(self, sequence: list[SandboxMessage]) -> None:
+        shuffled = any(message.is_shuffled for message in sequence)
+        for message in reversed(sequence) if shuffled else sequence:
             await self._send(message)
-        for connection_id in {message.connection_id for message in lane if message.is_first}:
-            self._world.reveal_by_id(connection_id)
+        # Also after a failure: a receiver that is down must not hide the connection for ever.
+        for connection_id in {message.connection_id for message in sequence if message.is_first}:
+            self._world.connections.reveal(connection_id)
 
-    async def _send(self, message: Message) -> None:
-        body = self._world.message_body(message)
-        taken = body is None
+    async def _send(self, message: SandboxMessage) -> None:
+        body = self._world.data.webhook_body(message)
+        accepted = body is None  # a document that is gone needs no webhook
         if body is not None:
             raw = json.dumps(body, separators=(",", ":")).encode()
             answers = [await self._post(message, raw) for _ in range(message.copies)]
-            taken = all(answers)
-        self._world.settle(message, None if taken else self._retried(message))
+            accepted = all(answers)
+        self._world.outbox.settle(message, None if accepted else self._retry(message))
 
-    def _retried(self, message: Message) -> Message | None:
-        """The same message at its next time; None when the last has passed."""
+    def _retry(self, message: SandboxMessage) -> SandboxMessage | None:
+        """Return the message for its next attempt; None after the last one."""
         if message.attempt >= len(RETRY_SECONDS):
             return None
-        due_at = self._world.time() + RETRY_SECONDS[message.attempt]
+        # Only the first attempt is sent ahead of an answer; a retry holds nothing back.
+        due_at = self._world.clock.time() + RETRY_SECONDS[message.attempt]
         return replace(message, attempt=message.attempt + 1, due_at=due_at, is_first=False)
 
-    async def _post(self, message: Message, raw: bytes) -> bool:
-        """Whether the receiver took it: anything but a 2xx in time is a failure, a redirect included."""
+    async def _post(self, message: SandboxMessage, raw: bytes) -> bool:
+        """Tell whether the receiver accepted it: anything but a 2xx in time is a failure, a redirect included."""
         settings = self._world.settings
         secret = settings.webhook_secret or ""
-        if self._world.troubles.strike("webhook_bad_signature", message.company_id):
+        if self._world.troubles.use("webhook_bad_signature", message.company_id):
             secret = SECRET_PREFIX + base64.b64encode(b"not the key that was agreed upon").decode()
-        timestamp = int(self._world.real_clock())
+        timestamp = int(self._world.clock.real())
         headers = {
             "content-type": "application/json",
             "user-agent": "Svix-Webhooks/sandbox",
@@ -117,6 +121,6 @@ class Deliveries:
         try:
             answer = await self._http.post(settings.webhook_url or "", content=raw, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL, AttributeError):
-            # AttributeError is anyio's word for a receiver that was gone before the connection had been looked at.
+            # anyio raises AttributeError when the receiver closes the connection while it is being opened.
             return False
         return answer.is_success

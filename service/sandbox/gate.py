@@ -1,7 +1,4 @@
-"""Before every door: the limit on bodies, the clock on every answer, the journal, and webhooks that go first.
-
-`Keeper` stands before the API alone: its key, and the troubles that strike any call.
-"""
+"""Middleware: body limit, `Date` header, journal, webhooks that are sent first; and the API's key and troubles."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -12,12 +9,12 @@ import httpx
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.sandbox.answers import detail
-from service.sandbox.deliveries import Deliveries
-from service.sandbox.journal import Journal, readable, without_secrets
-from service.sandbox.troubles import NAMES, forced
-from service.sandbox.wire import rest_time
-from service.sandbox.world import World
+from service.sandbox.deliveries import SandboxDeliveries
+from service.sandbox.journal import RequestJournal, readable, without_secrets
+from service.sandbox.wire.answers import detail
+from service.sandbox.wire.times import rest_time
+from service.sandbox.world.troubles import NAMES, forced_names
+from service.sandbox.world.world import SandboxWorld
 
 BODY_MOST_BYTES = 256 * 1024
 
@@ -25,13 +22,15 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class DroppedConnection(httpx.RemoteProtocolError):
-    """The answer that the trouble swallowed; what a client in the same process sees is what one across a wire would."""
+    """The connection ended before the answer did; clients in the same process see the same error as over a network."""
 
 
-class Gate:
-    """Around the whole sandbox."""
+class SandboxGate:
+    """Middleware of the whole sandbox."""
 
-    def __init__(self, app: ASGIApp, world: World, deliveries: Deliveries, journal: Journal) -> None:
+    def __init__(
+        self, app: ASGIApp, world: SandboxWorld, deliveries: SandboxDeliveries, journal: RequestJournal
+    ) -> None:
         self._app = app
         self._world = world
         self._deliveries = deliveries
@@ -41,33 +40,36 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        company_id = self._world.owner_of(scope["path"])
+        # Read before the call, which may delete the company.
+        company_id = self._world.company_of(scope["path"])
         raw = await _read(receive, scope)
         status = 0
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                # A webhook that `webhook_first` sends ahead is delivered before the caller learns the connection's id.
                 await self._deliveries.send_first()
                 status = message["status"]
-                MutableHeaders(scope=message)["date"] = formatdate(self._world.now(company_id), usegmt=True)
+                MutableHeaders(scope=message)["date"] = formatdate(self._world.clock.now(company_id), usegmt=True)
             await send(message)
 
-        asked = QueryParams(scope["query_string"]).getlist("trouble")
-        before = forced.set(frozenset(asked) & frozenset(NAMES))
+        # A context variable, so that it applies to this request only; unknown names are ignored.
+        requested = QueryParams(scope["query_string"]).getlist("trouble")
+        previous = forced_names.set(frozenset(requested) & frozenset(NAMES))
         try:
             inner = self._app if raw is not None else detail(413, "Request body is larger than 256 KiB.")
             await inner(scope, _replay(raw or b"", receive), answer)
         finally:
-            forced.reset(before)
-            self._note(scope, company_id, raw, status)
+            forced_names.reset(previous)
+            self._record(scope, company_id, raw, status)
 
-    def _note(self, scope: Scope, company_id: str | None, raw: bytes | None, status: int) -> None:
-        if scope["path"].startswith("/_control/"):
+    def _record(self, scope: Scope, company_id: str | None, raw: bytes | None, status: int) -> None:
+        if scope["path"].startswith("/_control/"):  # the journal shows what clients do, not what tests arrange
             return
         headers = Headers(scope=scope)
         entry: dict[str, Any] = {
-            "at": rest_time(self._world.time()),
+            "at": rest_time(self._world.clock.time()),
             "method": scope["method"],
             "path": scope["path"],
             "query": scope["query_string"].decode("latin-1"),
@@ -79,55 +81,58 @@ class Gate:
         self._journal.add(entry)
 
 
-class Keeper:
-    """Around one version of the API: first the key, then the troubles."""
+class SandboxApiGate:
+    """Middleware of one version of the API: first the key, then the troubles that any call may meet."""
 
-    def __init__(self, app: ASGIApp, world: World, sleep: Sleep) -> None:
+    def __init__(self, app: ASGIApp, world: SandboxWorld, sleep: Sleep) -> None:
         self._app = app
         self._world = world
         self._sleep = sleep
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = Headers(scope=scope).get("x-api-key")
-        if given is None:
+        key = Headers(scope=scope).get("x-api-key")
+        if key is None:
             await detail(401, "Authentication credentials were not provided.")(scope, receive, send)
-        elif not hmac.compare_digest(given.encode(), self._world.settings.api_key.encode()):
+        # Constant time, so that the key cannot be guessed character by character.
+        elif not hmac.compare_digest(key.encode(), self._world.settings.api_key.encode()):
             await detail(401, "Invalid API key.")(scope, receive, send)
         else:
-            await self._troubled(scope, receive, send, self._world.owner_of(scope["path"]))
+            await self._apply_troubles(scope, receive, send, self._world.company_of(scope["path"]))
 
-    async def _troubled(self, scope: Scope, receive: Receive, send: Send, company_id: str | None) -> None:
+    async def _apply_troubles(self, scope: Scope, receive: Receive, send: Send, company_id: str | None) -> None:
         troubles = self._world.troubles
-        if slow := troubles.strike("slow", company_id):
+        if slow := troubles.use("slow", company_id):
             await self._sleep(slow.size)
-        if failing := troubles.strike("provider_5xx", company_id):
+        if failing := troubles.use("provider_5xx", company_id):
             await detail(int(failing.status or 500), "A server error occurred.")(scope, receive, send)
-        elif limited := troubles.strike("rate_limited", company_id):
+        elif limited := troubles.use("rate_limited", company_id):
             headers = {"retry-after": str(int(limited.size))}
             await detail(429, "Request was throttled.", headers)(scope, receive, send)
-        elif troubles.strike("drop_connection", company_id):
+        elif troubles.use("drop_connection", company_id):
             await self._drop(scope, receive, send)
-        elif troubles.strike("invalid_json", company_id):
+        elif troubles.use("invalid_json", company_id):
             await self._garble(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     async def _drop(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Carries the call out and loses its answer, the harder case for a caller."""
-        await self._answered(scope, receive)
+        """Carry the call out and lose its answer, which is the harder case for a client."""
+        await self._collect(scope, receive)
+        # The declared length is never reached, so every client sees a broken connection.
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
         raise DroppedConnection("The sandbox dropped the connection, as the trouble drop_connection asks.")
 
     async def _garble(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Carries the call out and answers the first half of the truth."""
-        status, body = await self._answered(scope, receive)
+        """Carry the call out and send the first half of its answer."""
+        status, body = await self._collect(scope, receive)
+        # A 204 has no body to cut, so it becomes a 200 with one.
         half = body[: len(body) // 2] or b"{"
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(half)).encode())]
         await send({"type": "http.response.start", "status": 200 if status == 204 else status, "headers": headers})
         await send({"type": "http.response.body", "body": half})
 
-    async def _answered(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+    async def _collect(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
         messages: list[Message] = []
 
         async def collect(message: Message) -> None:
@@ -139,9 +144,9 @@ class Keeper:
 
 
 async def _read(receive: Receive, scope: Scope) -> bytes | None:
-    """The whole body; None when it is larger than allowed, whatever its length was said to be."""
-    said = Headers(scope=scope).get("content-length", "")
-    if said.isdecimal() and int(said) > BODY_MOST_BYTES:
+    """Return the whole body; None when it is larger than allowed, whatever `Content-Length` says."""
+    declared = Headers(scope=scope).get("content-length", "")
+    if declared.isdecimal() and int(declared) > BODY_MOST_BYTES:
         return None
     parts: list[bytes] = []
     size, more = 0, True
@@ -156,7 +161,7 @@ async def _read(receive: Receive, scope: Scope) -> bytes | None:
 
 
 def _replay(raw: bytes, receive: Receive) -> Receive:
-    """Gives the body that was read once more, and then whatever else comes."""
+    """Return a `receive` that repeats the body that was read, and then continues with the original."""
     unread = True
 
     async def replay() -> Message:

@@ -1,4 +1,4 @@
-"""The log of requests that the control door shows: what came and what was answered, without keys and passwords."""
+"""The log of requests that the control API shows: each with its answer's status, without keys and passwords."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 
-from service.sandbox.answers import parse
+from service.sandbox.wire.answers import parse
 
 KEPT = 2_000
 BODY_MOST = 20_000
@@ -16,33 +16,34 @@ SECRET_HEADERS = {"x-api-key", "authorization", "cookie"}
 SECRET_FIELDS = {"password"}
 
 
-class Journal:
-    """The newest requests, oldest first."""
+class RequestJournal:
+    """The last requests, oldest first; the oldest is dropped when there are too many."""
 
     def __init__(self) -> None:
         self._entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
     def entries(self) -> list[dict[str, Any]]:
-        """All that is kept."""
+        """Return the kept requests."""
         return list(self._entries)
 
     def add(self, entry: Mapping[str, Any]) -> None:
-        """Keeps one more, and forgets the oldest when there are too many."""
+        """Add a request."""
         self._entries.append(dict(entry))
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Remove all requests."""
         self._entries.clear()
 
 
 def without_secrets(headers: Headers) -> dict[str, str]:
-    """The headers, with the value of every secret one taken out."""
+    """Return the headers with the values of the secret ones redacted."""
     return {name: REDACTED if name in SECRET_HEADERS else value for name, value in headers.items()}
 
 
 def readable(headers: Headers, raw: bytes) -> Any:
-    """A JSON or form body without its passwords; None for any other, or a very long one."""
+    """Return a JSON or form body without its passwords; None for any other body, or a very long one."""
     kind = headers.get("content-type", "").partition(";")[0]
+    # The limits keep 2,000 requests of any client within a few megabytes.
     if not raw or len(raw) > BODY_MOST:
         return None
     try:
@@ -50,6 +51,7 @@ def readable(headers: Headers, raw: bytes) -> Any:
             return _redact(parse(raw))
         if kind == "application/x-www-form-urlencoded":
             return _redact(dict(parse_qsl(raw.decode(), keep_blank_values=True)))
+    # Deeply nested JSON exceeds the recursion limit.
     except (ValueError, RecursionError):
         return None
     return None

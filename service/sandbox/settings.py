@@ -1,4 +1,4 @@
-"""The sandbox's settings: read once from the environment, checked whole, wrong ones named without their values."""
+"""The sandbox's settings: read once from the environment; every wrong variable is named, without its value."""
 
 import base64
 import binascii
@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.sandbox.connections import WRONG_PASSWORD_SPELLINGS
+from service.sandbox.wire.enums import WRONG_PASSWORD_STATUSES
 
 PUBLIC_URL = "http://127.0.0.1:9000"
 DELAY_MOST_SECONDS = 30.0
 SECRET_PREFIX = "whsec_"  # noqa: S105 - Svix's prefix, no secret
 
 
-class BadSettings(Exception):
-    """Environment variables that cannot be used, by name."""
+class BadSandboxSettings(Exception):
+    """The environment has variables that cannot be used; the text names them."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """See the README's table; `data_dir` None keeps everything in memory."""
+class SandboxSettings:
+    """What the sandbox is started with; without a `data_dir` it keeps everything in memory."""
 
     api_key: str = field(default="sandbox-key", repr=False)
     public_url: str = PUBLIC_URL
@@ -31,11 +31,11 @@ class Settings:
     webhook_url: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
     redirects: bool = False
-    wrong_password_status: str = WRONG_PASSWORD_SPELLINGS[0]
+    wrong_password_status: str = WRONG_PASSWORD_STATUSES[0]
 
 
-def read(environ: Mapping[str, str]) -> Settings:
-    """Settings from `SANDBOX_*`; an empty variable counts as absent. Raises `BadSettings` naming every wrong one."""
+def read(environ: Mapping[str, str]) -> SandboxSettings:
+    """Read `SANDBOX_*`; an empty variable counts as absent. Raises `BadSandboxSettings` naming every wrong one."""
     values: dict[str, Any] = {}
     wrong: list[str] = []
     for variable, (name, reader) in VARIABLES.items():
@@ -45,15 +45,16 @@ def read(environ: Mapping[str, str]) -> Settings:
             values[name] = reader(environ[variable])
         except ValueError as why:
             wrong.append(f"{variable} {why}")
+    # Without a secret no receiver could verify what it is sent.
     if values.get("webhook_url") and "webhook_secret" not in values and not environ.get("SANDBOX_WEBHOOK_SECRET"):
         wrong.append("SANDBOX_WEBHOOK_SECRET is needed beside SANDBOX_WEBHOOK_URL")
     if wrong:
-        raise BadSettings("; ".join(wrong))
-    return Settings(**values)
+        raise BadSandboxSettings("; ".join(wrong))
+    return SandboxSettings(**values)
 
 
 def _web_url(value: str) -> str:
-    if any(letter.isspace() or not letter.isprintable() for letter in value) or not _is_web_url(value):
+    if any(each.isspace() or not each.isprintable() for each in value) or not _is_web_url(value):
         raise ValueError("must be an http or https address")
     return value
 
@@ -68,6 +69,7 @@ def _is_web_url(value: str) -> bool:
 
 
 def _origin(value: str) -> str:
+    # Links are built by appending paths to it.
     parts = urlsplit(_web_url(value))
     if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
         raise ValueError("must be an origin: scheme, host and port only")
@@ -91,8 +93,8 @@ def _switch(value: str) -> bool:
 
 
 def _spelling(value: str) -> str:
-    if value not in WRONG_PASSWORD_SPELLINGS:
-        raise ValueError(f"must be {' or '.join(WRONG_PASSWORD_SPELLINGS)}")
+    if value not in WRONG_PASSWORD_STATUSES:
+        raise ValueError(f"must be {' or '.join(WRONG_PASSWORD_STATUSES)}")
     return value
 
 

@@ -16,8 +16,8 @@ from service.app import create_app
 from service.domain.model import EvidenceKind, SessionStatus
 from service.errors import BadSettings, InvalidRequest, MagiclinkError, Problem
 from service.settings import Settings
-from service.web.api import bodies
 from service.web.api.problems import problem
+from service.web.api import bodies
 from service.web.docs.openapi import BODIES, document
 from service.web.request_body import parse
 from tests.integration.test_claim import ambiguous

@@ -20,9 +20,9 @@ from service.errors import (
 )
 from service.provider import CallLimits, InvitationTerms, Provider, ProviderAccount, Redirect
 from service.settings import PathGeneration
-from tests.contract.sandbox_house import GUIDE, Sandbox
-from tests.contract.sandbox_person import Person
 from tests.support.clock import Clock
+from tests.support.sandbox_client import GUIDE, Sandbox
+from tests.support.sandbox_person import Person
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PAGES_URL = "http://127.0.0.1:9000"

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from service.sandbox.app import create_app
-from service.sandbox.settings import Settings
-from tests.contract.provider_schema import faults_of_answer
-from tests.contract.sandbox_house import GUIDE
+from service.sandbox.settings import SandboxSettings
 from tests.support.clock import Clock
+from tests.support.provider_schema import faults_of_answer
+from tests.support.sandbox_client import GUIDE
 
 KEY = os.environ.get("PROVIDER_CONTRACT_KEY", "")
 URL = os.environ.get("PROVIDER_CONTRACT_URL", "https://external.nectarclimate.com/v2.2")
@@ -50,7 +50,7 @@ def sandbox_provider(clock: Clock) -> Provider:
     async def wait() -> None:
         clock.advance(1)
 
-    app = create_app(Settings(), clock=clock.now)
+    app = create_app(SandboxSettings(), clock=clock.now)
     http = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://sandbox.test/v2.2/", headers={"X-API-Key": "sandbox-key"}
     )

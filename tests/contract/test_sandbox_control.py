@@ -1,11 +1,11 @@
-"""The control door: troubles for whom and how long, time, the log of requests, a fresh start."""
+"""The control API: troubles for whom and how long, time, the log of requests, and the reset."""
 
 import httpx
 import pytest
 
-from service.sandbox.troubles import NAMES
-from tests.contract.sandbox_house import GUIDE, Sandbox, with_webhooks
+from service.sandbox.world.troubles import NAMES
 from tests.support.clock import Clock
+from tests.support.sandbox_client import GUIDE, Sandbox, with_webhooks
 
 
 @pytest.fixture
@@ -15,81 +15,6 @@ def sandbox(clock: Clock) -> Sandbox:
 
 async def status_of(sandbox: Sandbox, path: str = "/ping") -> int:
     return (await sandbox.call("GET", path)).status_code
-
-
-async def test_a_companys_trouble_leaves_the_others_alone(sandbox: Sandbox) -> None:
-    company, sites = await sandbox.company()
-    other, _ = await sandbox.company("Other")
-    made = await sandbox.connect(company, sites)
-    invitation = await sandbox.post(f"/invitation/company/{company}")
-    await sandbox.trouble("provider_5xx", companyId=company)
-    for path in (
-        f"/company/{company}",
-        f"/site/{sites[0]}",
-        f"/connection/{made['id']}",
-        f"/invitation/{invitation['id']}",
-        f"/document/connection/{made['id']}",
-    ):
-        assert await status_of(sandbox, path) == 500
-    assert await status_of(sandbox, f"/company/{other}") == 200
-    assert await status_of(sandbox) == 200
-
-
-async def test_a_company_can_be_named_in_capitals(sandbox: Sandbox) -> None:
-    company, _ = await sandbox.company()
-    await sandbox.trouble("provider_5xx", companyId=company.upper())
-    assert await status_of(sandbox, f"/company/{company}") == 500
-
-
-async def test_troubles_strike_as_often_as_asked_and_are_listed_meanwhile(sandbox: Sandbox) -> None:
-    await sandbox.trouble("provider_5xx", times=2)
-    assert await status_of(sandbox) == 500
-    listed = (await sandbox.plain("GET", "/_control/troubles")).json()
-    assert listed == {"troubles": [{"name": "provider_5xx", "times": 1}]}
-    assert [await status_of(sandbox) for _ in range(2)] == [500, 200]
-    assert (await sandbox.plain("GET", "/_control/troubles")).json() == {"troubles": []}
-
-
-async def test_a_trouble_without_a_size_lasts_as_long_as_asked(sandbox: Sandbox) -> None:
-    await sandbox.trouble("provider_5xx", seconds=60)
-    sandbox.clock.advance(59)
-    assert await status_of(sandbox) == 500
-    sandbox.clock.advance(1)
-    assert await status_of(sandbox) == 200
-
-
-async def test_a_trouble_is_taken_back(sandbox: Sandbox) -> None:
-    company, _ = await sandbox.company()
-    await sandbox.trouble("provider_5xx", status=502)
-    await sandbox.trouble("provider_5xx", companyId=company)
-    ended = await sandbox.plain("DELETE", "/_control/troubles/provider_5xx", params={"companyId": company})
-    assert ended.status_code == 204
-    assert (await status_of(sandbox), await status_of(sandbox, f"/company/{company}")) == (502, 502)
-    await sandbox.trouble("provider_5xx", companyId=company)
-    await sandbox.plain("DELETE", "/_control/troubles/provider_5xx")
-    assert (await status_of(sandbox), await status_of(sandbox, f"/company/{company}")) == (200, 200)
-    assert (await sandbox.plain("DELETE", "/_control/troubles/provider_5xx")).status_code == 204
-
-
-async def test_troubles_are_set_by_address_too(sandbox: Sandbox) -> None:
-    answer = await sandbox.plain("PUT", "/_control/troubles/provider_5xx?times=1&status=502")
-    assert answer.json() == {"name": "provider_5xx", "times": 1, "status": 502}
-    assert [await status_of(sandbox), await status_of(sandbox)] == [502, 200]
-
-
-async def test_an_address_asks_for_trouble_in_its_own_answer_only(sandbox: Sandbox) -> None:
-    assert await status_of(sandbox, "/ping?trouble=provider_5xx") == 500
-    assert await status_of(sandbox) == 200
-    assert await status_of(sandbox, "/ping?trouble=no_such_trouble") == 200
-
-
-@pytest.mark.parametrize("name", NAMES)
-async def test_every_trouble_can_be_set_listed_and_ended(sandbox: Sandbox, name: str) -> None:
-    await sandbox.trouble(name, times=3, **({"status": "OTHER_ERROR"} if name == "status_change" else {}))
-    listed = (await sandbox.plain("GET", "/_control/troubles")).json()["troubles"]
-    assert [trouble["name"] for trouble in listed] == [name]
-    assert (await sandbox.plain("DELETE", f"/_control/troubles/{name}")).status_code == 204
-    assert (await sandbox.plain("GET", "/_control/troubles")).json() == {"troubles": []}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +43,82 @@ async def test_an_unknown_name_or_a_wrong_field_is_400_naming_it(
     assert (await sandbox.plain("GET", "/_control/troubles")).json() == {"troubles": []}
 
 
-async def test_a_reset_empties_the_world_and_ends_every_trouble(clock: Clock) -> None:
+async def test_a_companys_trouble_leaves_the_others_alone(sandbox: Sandbox) -> None:
+    company, sites = await sandbox.company()
+    other, _ = await sandbox.company("Other")
+    made = await sandbox.connect(company, sites)
+    invitation = await sandbox.post(f"/invitation/company/{company}")
+    await sandbox.trouble("provider_5xx", companyId=company)
+    for path in (
+        f"/company/{company}",
+        f"/site/{sites[0]}",
+        f"/connection/{made['id']}",
+        f"/invitation/{invitation['id']}",
+        f"/document/connection/{made['id']}",
+    ):
+        assert await status_of(sandbox, path) == 500
+    assert await status_of(sandbox, f"/company/{other}") == 200
+    assert await status_of(sandbox) == 200
+
+
+async def test_a_company_id_may_be_in_capitals(sandbox: Sandbox) -> None:
+    company, _ = await sandbox.company()
+    await sandbox.trouble("provider_5xx", companyId=company.upper())
+    assert await status_of(sandbox, f"/company/{company}") == 500
+
+
+async def test_a_trouble_is_used_as_often_as_requested_and_listed_until_then(sandbox: Sandbox) -> None:
+    await sandbox.trouble("provider_5xx", times=2)
+    assert await status_of(sandbox) == 500
+    listed = (await sandbox.plain("GET", "/_control/troubles")).json()
+    assert listed == {"troubles": [{"name": "provider_5xx", "times": 1}]}
+    assert [await status_of(sandbox) for _ in range(2)] == [500, 200]
+    assert (await sandbox.plain("GET", "/_control/troubles")).json() == {"troubles": []}
+
+
+async def test_a_trouble_without_a_size_lasts_for_its_seconds(sandbox: Sandbox) -> None:
+    await sandbox.trouble("provider_5xx", seconds=60)
+    sandbox.clock.advance(59)
+    assert await status_of(sandbox) == 500
+    sandbox.clock.advance(1)
+    assert await status_of(sandbox) == 200
+
+
+async def test_a_trouble_is_stopped_for_one_company_or_for_all(sandbox: Sandbox) -> None:
+    company, _ = await sandbox.company()
+    await sandbox.trouble("provider_5xx", status=502)
+    await sandbox.trouble("provider_5xx", companyId=company)
+    ended = await sandbox.plain("DELETE", "/_control/troubles/provider_5xx", params={"companyId": company})
+    assert ended.status_code == 204
+    assert (await status_of(sandbox), await status_of(sandbox, f"/company/{company}")) == (502, 502)
+    await sandbox.trouble("provider_5xx", companyId=company)
+    await sandbox.plain("DELETE", "/_control/troubles/provider_5xx")
+    assert (await status_of(sandbox), await status_of(sandbox, f"/company/{company}")) == (200, 200)
+    assert (await sandbox.plain("DELETE", "/_control/troubles/provider_5xx")).status_code == 204
+
+
+async def test_troubles_can_be_set_by_query_parameters(sandbox: Sandbox) -> None:
+    answer = await sandbox.plain("PUT", "/_control/troubles/provider_5xx?times=1&status=502")
+    assert answer.json() == {"name": "provider_5xx", "times": 1, "status": 502}
+    assert [await status_of(sandbox), await status_of(sandbox)] == [502, 200]
+
+
+async def test_a_trouble_in_the_query_affects_that_request_only(sandbox: Sandbox) -> None:
+    assert await status_of(sandbox, "/ping?trouble=provider_5xx") == 500
+    assert await status_of(sandbox) == 200
+    assert await status_of(sandbox, "/ping?trouble=no_such_trouble") == 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_trouble_can_be_set_listed_and_stopped(sandbox: Sandbox, name: str) -> None:
+    await sandbox.trouble(name, times=3, **({"status": "OTHER_ERROR"} if name == "status_change" else {}))
+    listed = (await sandbox.plain("GET", "/_control/troubles")).json()["troubles"]
+    assert [trouble["name"] for trouble in listed] == [name]
+    assert (await sandbox.plain("DELETE", f"/_control/troubles/{name}")).status_code == 204
+    assert (await sandbox.plain("GET", "/_control/troubles")).json() == {"troubles": []}
+
+
+async def test_a_reset_deletes_all_data_and_stops_every_trouble(clock: Clock) -> None:
     sandbox = with_webhooks(clock)
     company, sites = await sandbox.company()
     await sandbox.connect(company, sites)
@@ -127,10 +127,10 @@ async def test_a_reset_empties_the_world_and_ends_every_trouble(clock: Clock) ->
     assert (await sandbox.plain("POST", "/_control/reset")).status_code == 204
     assert await sandbox.get("/company") == []
     await sandbox.pump()
-    assert (sandbox.received, sandbox.slept, sandbox.world.time()) == ([], [], clock.now())
+    assert (sandbox.received, sandbox.slept, sandbox.world.clock.time()) == ([], [], clock.now())
 
 
-async def test_time_is_moved_forward(sandbox: Sandbox) -> None:
+async def test_the_clock_can_be_advanced(sandbox: Sandbox) -> None:
     company, sites = await sandbox.company()
     made = await sandbox.connect(company, sites)
     moved = await sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 6})
@@ -139,12 +139,12 @@ async def test_time_is_moved_forward(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"advanceSeconds": -1}, {"advanceSeconds": "1"}, {"advanceSeconds": None}])
-async def test_time_is_moved_by_a_number_only(sandbox: Sandbox, body: dict[str, object]) -> None:
+async def test_the_clock_is_advanced_by_a_number_only(sandbox: Sandbox, body: dict[str, object]) -> None:
     answer = await sandbox.plain("POST", "/_control/time", json=body)
     assert (answer.status_code, set(answer.json())) == (400, {"advanceSeconds"})
 
 
-async def test_the_journal_tells_what_came_without_keys_and_passwords(sandbox: Sandbox) -> None:
+async def test_the_journal_shows_requests_without_keys_and_passwords(sandbox: Sandbox) -> None:
     company, sites = await sandbox.company()
     await sandbox.connect(company, sites, password="hunter2")
     await sandbox.plain("GET", "/v2.2/company?page=1", headers={"X-API-Key": "a wrong key"})
@@ -158,7 +158,7 @@ async def test_the_journal_tells_what_came_without_keys_and_passwords(sandbox: S
         assert secret not in answer.text
 
 
-async def test_the_journal_tells_of_dropped_calls_too(sandbox: Sandbox) -> None:
+async def test_the_journal_includes_dropped_calls(sandbox: Sandbox) -> None:
     await sandbox.trouble("drop_connection")
     with pytest.raises(httpx.RemoteProtocolError):
         await sandbox.call("GET", "/ping")
@@ -166,7 +166,7 @@ async def test_the_journal_tells_of_dropped_calls_too(sandbox: Sandbox) -> None:
     assert [entry["path"] for entry in entries] == ["/v2.2/ping"]
 
 
-async def test_a_connection_can_be_taken_away(sandbox: Sandbox) -> None:
+async def test_a_connection_can_be_removed(sandbox: Sandbox) -> None:
     company, sites = await sandbox.company()
     made = await sandbox.connect(company, sites)
     for expected in (204, 404):
@@ -175,5 +175,5 @@ async def test_a_connection_can_be_taken_away(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_it_says_that_it_is_well(sandbox: Sandbox, path: str) -> None:
+async def test_it_reports_that_it_is_healthy(sandbox: Sandbox, path: str) -> None:
     assert (await sandbox.plain("GET", path)).status_code == 200

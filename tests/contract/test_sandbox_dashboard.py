@@ -1,10 +1,10 @@
-"""The sandbox's dashboard: what platform users see, and the wizard that connects by hand."""
+"""The sandbox's dashboard and its wizard."""
 
 import pytest
 
-from tests.contract.sandbox_house import GUIDE, Sandbox
-from tests.contract.sandbox_person import Person, connections_of
 from tests.support.clock import Clock
+from tests.support.sandbox_client import GUIDE, Sandbox
+from tests.support.sandbox_person import Person, connections_of
 
 
 @pytest.fixture
@@ -36,12 +36,6 @@ async def test_another_sites_page_cannot_post_here(sandbox: Sandbox, headers: di
     assert [each["name"] for each in await sandbox.get("/company")] == ["Acme Ltd"]
 
 
-@pytest.mark.parametrize("headers", [{"sec-fetch-site": "same-origin"}, {"origin": "http://sandbox.test"}, {}])
-async def test_the_dashboards_own_forms_are_taken(sandbox: Sandbox, headers: dict[str, str]) -> None:
-    answer = await sandbox.plain("POST", "/dashboard/companies", data={"name": "Acme"}, headers=headers)
-    assert answer.status_code == 303
-
-
 async def test_no_other_page_may_frame_it(sandbox: Sandbox, person: Person) -> None:
     company, _ = await sandbox.company()
     for path in ("/dashboard", f"/dashboard/companies/{company}", f"/dashboard/companies/{company}/connect"):
@@ -59,12 +53,34 @@ async def test_no_other_page_may_frame_it(sandbox: Sandbox, person: Person) -> N
         "/dashboard/connections/unknown/bills/unknown",
     ],
 )
-async def test_what_is_not_there_is_said_so(person: Person, path: str) -> None:
+async def test_an_unknown_address_shows_an_error_page(person: Person, path: str) -> None:
     screen = await person.open(path)
     assert (screen.status, screen.step) == (404, "error")
 
 
-async def test_the_bare_address_leads_to_the_dashboard_which_says_that_nobody_signs_in(person: Person) -> None:
+async def test_a_missing_or_too_long_name_is_an_error_at_its_field(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    await person.open("/dashboard")
+    for name in (" ", "x" * 201):
+        screen = await person.press("Add the company", name=name)
+        assert screen.status == 422
+        assert 'id="name-wrong"' in screen.source
+    await person.open(f"/dashboard/companies/{company}")
+    screen = await person.press("Add the site", name="", address="y" * 256)
+    assert screen.status == 422
+    assert 'id="name-wrong"' in screen.source
+    assert 'id="address-wrong"' in screen.source
+    assert screen.form.values["address"] == ["y" * 256]
+    assert len((await sandbox.get(f"/company/{company}"))["sites"]) == 1
+
+
+@pytest.mark.parametrize("headers", [{"sec-fetch-site": "same-origin"}, {"origin": "http://sandbox.test"}, {}])
+async def test_the_dashboards_own_forms_are_accepted(sandbox: Sandbox, headers: dict[str, str]) -> None:
+    answer = await sandbox.plain("POST", "/dashboard/companies", data={"name": "Acme"}, headers=headers)
+    assert answer.status_code == 303
+
+
+async def test_the_root_redirects_to_the_dashboard_which_says_that_nobody_signs_in(person: Person) -> None:
     screen = await person.open("/")
     assert "nobody signs in here" in screen.text
     assert GUIDE["username"] in screen.text
@@ -72,7 +88,7 @@ async def test_the_bare_address_leads_to_the_dashboard_which_says_that_nobody_si
     assert "No company yet" in screen.text
 
 
-async def test_everything_can_be_done_by_hand_from_an_empty_sandbox_to_a_bill(
+async def test_the_dashboard_suffices_from_an_empty_sandbox_to_a_bill(
     sandbox: Sandbox, person: Person, clock: Clock
 ) -> None:
     await person.open("/dashboard")
@@ -135,22 +151,6 @@ async def test_the_wizards_connection_is_one_like_any_other(sandbox: Sandbox, pe
     (made,) = await connections_of(sandbox, company)
     assert (made["status"], made["initialSites"]) == ("CONNECTED", sites)
     assert "dashboard" in (await person.open(f"/dashboard/companies/{company}")).text
-
-
-async def test_names_that_are_missing_or_too_long_are_named_at_their_field(sandbox: Sandbox, person: Person) -> None:
-    company, _ = await sandbox.company()
-    await person.open("/dashboard")
-    for name in (" ", "x" * 201):
-        screen = await person.press("Add the company", name=name)
-        assert screen.status == 422
-        assert 'id="name-wrong"' in screen.source
-    await person.open(f"/dashboard/companies/{company}")
-    screen = await person.press("Add the site", name="", address="y" * 256)
-    assert screen.status == 422
-    assert 'id="name-wrong"' in screen.source
-    assert 'id="address-wrong"' in screen.source
-    assert screen.form.values["address"] == ["y" * 256]
-    assert len((await sandbox.get(f"/company/{company}"))["sites"]) == 1
 
 
 async def test_every_page_has_one_heading_labels_and_no_script(sandbox: Sandbox, person: Person, clock: Clock) -> None:

@@ -1,11 +1,11 @@
-"""Pages and filters of the sandbox's lists. Reference: the provider's pagination and filtering pages."""
+"""List pages and filters. Reference: the provider's pagination and filtering pages."""
 
 from typing import Any
 
 import pytest
 
-from tests.contract.sandbox_house import Sandbox, Wire
 from tests.support.clock import Clock
+from tests.support.sandbox_client import Sandbox, Wire
 
 
 @pytest.fixture
@@ -18,6 +18,16 @@ async def billed(sandbox: Sandbox, *kinds: str, sites: int = 1) -> tuple[str, li
     connection = await sandbox.connect(company, made, initialDatasourceTypes=list(kinds))
     sandbox.clock.advance(6)
     return company, made, connection["id"]
+
+
+def _bill_date(record: Wire) -> str:
+    return str(record.get("billDate") or record["document"]["billDate"])
+
+
+async def test_the_filter_for_deleted_documents_changes_nothing(sandbox: Sandbox) -> None:
+    company, _, _ = await billed(sandbox, "GAS")
+    for value in ("true", "false"):
+        assert (await sandbox.get(f"/document/company/{company}", isDeleted=value))["totalDocuments"] == 24
 
 
 async def test_a_page_past_the_end_is_the_last_one(sandbox: Sandbox) -> None:
@@ -37,7 +47,7 @@ async def test_an_empty_list_is_one_page(sandbox: Sandbox) -> None:
     assert (page["totalPages"], page["currentPage"], page["hasNext"], page["connections"]) == (1, 1, False, [])
 
 
-async def test_the_connection_list_takes_a_limit_and_shows_the_newest_first(sandbox: Sandbox) -> None:
+async def test_the_connection_list_has_a_limit_and_shows_the_newest_first(sandbox: Sandbox) -> None:
     company, sites = await sandbox.company()
     made = [(await sandbox.connect(company, sites))["id"] for _ in range(3)]
     first = await sandbox.get(f"/company/{company}/connection", limit=2)
@@ -76,7 +86,7 @@ async def test_the_connection_list_is_filtered_by_sites_and_by_owner(sandbox: Sa
 
 
 @pytest.mark.parametrize("resource", ["document", "usage"])
-async def test_dates_limit_on_either_side_and_include_the_day_itself(sandbox: Sandbox, resource: str) -> None:
+async def test_date_limits_include_the_day_itself(sandbox: Sandbox, resource: str) -> None:
     company, _, _ = await billed(sandbox, "GAS")
     path, name = f"/company/{company}/{resource}", "documents" if resource == "document" else "usageData"
     everything = (await sandbox.get(path))[name]
@@ -89,11 +99,7 @@ async def test_dates_limit_on_either_side_and_include_the_day_itself(sandbox: Sa
     assert [_bill_date(one) for one in until] == days[10:]
 
 
-def _bill_date(record: Wire) -> str:
-    return str(record.get("billDate") or record["document"]["billDate"])
-
-
-async def test_a_usage_period_counts_when_it_overlaps(sandbox: Sandbox) -> None:
+async def test_a_usage_period_passes_when_it_overlaps(sandbox: Sandbox) -> None:
     company, _, _ = await billed(sandbox, "WATER")
     path = f"/document/company/{company}"
     period = (await sandbox.get(path))["documents"][3]["usageData"][0]
@@ -104,7 +110,7 @@ async def test_a_usage_period_counts_when_it_overlaps(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("date_type", ["CREATED_DATE", "UPDATED_DATE"])
-async def test_the_day_of_creation_or_change_filters_all_or_none(sandbox: Sandbox, date_type: str) -> None:
+async def test_the_date_of_creation_or_change_filters_all_or_none(sandbox: Sandbox, date_type: str) -> None:
     company, _, _ = await billed(sandbox, "WATER")
     for resource, total in (("document", "totalDocuments"), ("usage", "totalUsageData")):
         path = f"/{resource}/company/{company}"
@@ -113,7 +119,7 @@ async def test_the_day_of_creation_or_change_filters_all_or_none(sandbox: Sandbo
         assert (await sandbox.get(path, dateType=date_type, endDate="2020-01-01"))[total] == 0
 
 
-async def test_types_are_repeated_to_ask_for_several(sandbox: Sandbox) -> None:
+async def test_a_repeated_type_parameter_filters_by_several(sandbox: Sandbox) -> None:
     company, _, _ = await billed(sandbox)
     path = f"/usage/company/{company}"
     page = await sandbox.get(path, datasourceType=["GAS", "FUEL"])
@@ -134,13 +140,7 @@ async def test_an_identifier_is_compared_without_separators_zeros_and_case(sandb
     assert (await sandbox.get(path, identifier="no such meter"))["totalDocuments"] == 0
 
 
-async def test_deleted_documents_are_asked_for_and_there_are_none(sandbox: Sandbox) -> None:
-    company, _, _ = await billed(sandbox, "GAS")
-    for value in ("true", "false"):
-        assert (await sandbox.get(f"/document/company/{company}", isDeleted=value))["totalDocuments"] == 24
-
-
-async def test_a_sites_lists_hold_that_sites_data_only(sandbox: Sandbox) -> None:
+async def test_a_sites_lists_have_that_sites_data_only(sandbox: Sandbox) -> None:
     _, (north, south), _ = await billed(sandbox, "GAS", sites=2)
     for site in (north, south):
         assert (await sandbox.get(f"/document/site/{site}"))["totalDocuments"] == 24
@@ -159,14 +159,14 @@ async def test_a_documents_usage_is_read_by_its_period(sandbox: Sandbox) -> None
     assert (await sandbox.get(path, endDate="2020-01-01"))["totalUsageData"] == 0
 
 
-async def test_the_same_connection_always_brings_the_same_documents(sandbox: Sandbox) -> None:
+async def test_the_same_connection_always_has_the_same_documents(sandbox: Sandbox) -> None:
     company, _, connection = await billed(sandbox, "SOLAR")
     before = await sandbox.get(f"/document/connection/{connection}")
     sandbox.clock.advance(86_400 * 40)
     assert await sandbox.get(f"/document/company/{company}") == before
 
 
-async def test_a_connection_shows_its_accounts_once_they_are_found(sandbox: Sandbox) -> None:
+async def test_a_connection_shows_its_accounts_as_soon_as_it_has_data(sandbox: Sandbox) -> None:
     company, sites = await sandbox.company()
     made = await sandbox.connect(company, sites, initialDatasourceTypes=["GAS"])
     assert made["accounts"] == []

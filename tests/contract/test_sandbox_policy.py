@@ -1,12 +1,12 @@
-"""How the hosted pages behave towards browsers: framing, policy, labels, and the way back."""
+"""The hosted pages in a browser: framing, policy, labels, and redirects."""
 
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.contract.sandbox_house import GUIDE, Sandbox, with_webhooks
-from tests.contract.sandbox_person import Person, connections_of, invitation_of, link_of
 from tests.support.clock import Clock
+from tests.support.sandbox_client import GUIDE, Sandbox, with_webhooks
+from tests.support.sandbox_person import Person, connections_of, invitation_of, link_of
 
 
 @pytest.fixture
@@ -19,7 +19,27 @@ def person(sandbox: Sandbox) -> Person:
     return Person(sandbox)
 
 
-async def test_the_older_addresses_lead_to_the_newer_ones(sandbox: Sandbox) -> None:
+async def test_by_default_the_last_page_never_redirects(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    link = await link_of(sandbox, company, url=GUIDE["url"], redirect_uri="https://app.example/back", state="s")
+    await person.open(f"{link}?redirect_uri=https://app.example/back&state=s")
+    await person.sign_in()
+    done = await person.connect()
+    assert (done.status, done.step) == (200, "done")
+    assert "app.example" not in done.headers["content-security-policy"]
+    assert 'href="https://app.example' not in done.source
+
+
+@pytest.mark.parametrize("target", ["javascript:alert(1)", "https://a.example;script-src *", "https://;x"])
+async def test_an_unsafe_redirect_uri_is_ignored(clock: Clock, target: str) -> None:
+    sandbox = Sandbox(clock, redirects=True)
+    company, _ = await sandbox.company()
+    path = urlsplit(await link_of(sandbox, company)).path
+    answer = await sandbox.plain("GET", path, params={"redirect_uri": target})
+    assert answer.headers["content-security-policy"].endswith("form-action 'self'")
+
+
+async def test_the_older_addresses_redirect_to_the_newer_ones(sandbox: Sandbox) -> None:
     company, sites = await sandbox.company()
     made = await sandbox.connect(company, sites)
     link = await sandbox.post(f"/company/{company}/connection/link")
@@ -42,7 +62,7 @@ async def test_the_pages_may_be_framed_unless_the_trouble_forbids_it(sandbox: Sa
     assert "x-frame-options" not in (await person.open(url)).headers
 
 
-async def test_every_page_keeps_a_strict_policy_and_no_cookie(sandbox: Sandbox, person: Person) -> None:
+async def test_every_page_has_a_strict_policy_and_no_cookie(sandbox: Sandbox, person: Person) -> None:
     company, _ = await sandbox.company()
     url = await link_of(sandbox, company, url=GUIDE["url"])
     for screen in (await person.open(url), await person.sign_in(), await person.connect(), await person.open("/p/i/x")):
@@ -81,21 +101,8 @@ async def test_names_from_outside_are_shown_as_text(sandbox: Sandbox, person: Pe
     assert (await person.press("Continue", url='"><script>', country="US")).tags["script"] == 0
 
 
-async def test_by_default_the_end_leads_nowhere_whatever_the_link_asks(sandbox: Sandbox, person: Person) -> None:
-    company, _ = await sandbox.company()
-    link = await link_of(sandbox, company, url=GUIDE["url"], redirect_uri="https://app.example/back", state="s")
-    await person.open(f"{link}?redirect_uri=https://app.example/back&state=s")
-    await person.sign_in()
-    done = await person.connect()
-    assert (done.status, done.step) == (200, "done")
-    assert "app.example" not in done.headers["content-security-policy"]
-    assert 'href="https://app.example' not in done.source
-
-
 @pytest.mark.parametrize("where", ["body", "address"])
-async def test_with_redirects_switched_on_the_end_leads_back_with_state_and_connection(
-    clock: Clock, where: str
-) -> None:
+async def test_with_redirects_on_the_last_page_returns_with_state_and_connection(clock: Clock, where: str) -> None:
     sandbox = Sandbox(clock, redirects=True)
     person = Person(sandbox)
     company, _ = await sandbox.company()
@@ -114,16 +121,7 @@ async def test_with_redirects_switched_on_the_end_leads_back_with_state_and_conn
     assert parse_qs(back.query) == {"keep": ["1"], "state": ["a b&c"], "connectionId": [made["id"]]}
 
 
-@pytest.mark.parametrize("target", ["javascript:alert(1)", "https://a.example;script-src *", "https://;x"])
-async def test_a_return_address_that_is_none_is_left_out(clock: Clock, target: str) -> None:
-    sandbox = Sandbox(clock, redirects=True)
-    company, _ = await sandbox.company()
-    path = urlsplit(await link_of(sandbox, company)).path
-    answer = await sandbox.plain("GET", path, params={"redirect_uri": target})
-    assert answer.headers["content-security-policy"].endswith("form-action 'self'")
-
-
-async def test_what_the_pages_do_is_told_by_webhook(clock: Clock) -> None:
+async def test_the_pages_changes_are_sent_as_webhooks(clock: Clock) -> None:
     sandbox = with_webhooks(clock)
     person = Person(sandbox)
     company, _ = await sandbox.company()
@@ -132,6 +130,6 @@ async def test_what_the_pages_do_is_told_by_webhook(clock: Clock) -> None:
     await person.sign_in()
     await person.connect()
     await sandbox.pump(3)
-    told = [event for event in sandbox.events() if event.startswith("connection.created")]
-    assert told == ["connection.created.v2"]
+    sent = [event for event in sandbox.events() if event.startswith("connection.created")]
+    assert sent == ["connection.created.v2"]
     assert {received.body["status"] for received in sandbox.received} >= {"INCORRECT_PASSWORD", "CONNECTED"}

@@ -1,19 +1,33 @@
-"""What the sandbox refuses, and that it says which field is wrong."""
+"""What the sandbox refuses, and that it names the wrong field."""
 
 from typing import Any
 
 import pytest
 
-from tests.contract.provider_schema import faults
-from tests.contract.sandbox_house import GUIDE, VERSIONS, Sandbox
 from tests.support.clock import Clock
+from tests.support.provider_schema import faults
+from tests.support.sandbox_client import GUIDE, VERSIONS, Sandbox
 
-STRANGER = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
 def sandbox(clock: Clock) -> Sandbox:
     return Sandbox(clock)
+
+
+async def refused_sites(sandbox: Sandbox, own: list[str]) -> dict[str, Any]:
+    _, foreign = await sandbox.company("Another company")
+    return {
+        "none": [],
+        "four": own,
+        "foreign": [own[0], foreign[0]],
+        "unknown": [UNKNOWN_ID],
+        "no uuid": ["headquarters"],
+        "no list": own[0],
+        "null": None,
+        "absent": ...,
+    }
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -27,33 +41,15 @@ async def test_a_missing_or_wrong_key_is_401_with_a_detail(
     assert faults("#/components/schemas/Error", answer.json()) == []
 
 
-async def test_the_keys_header_may_be_spelled_in_any_case(sandbox: Sandbox) -> None:
-    assert (await sandbox.plain("GET", "/v2.2/ping", headers={"x-api-KEY": "sandbox-key"})).status_code == 200
-
-
-async def test_a_key_in_other_letters_than_ascii_is_401(sandbox: Sandbox) -> None:
+async def test_a_key_that_is_not_ascii_is_401(sandbox: Sandbox) -> None:
     answer = await sandbox.plain("GET", "/v2.2/ping", headers={"X-API-Key": b"\xff\xfe"})
     assert answer.status_code == 401
 
 
-async def sites_that_will_not_do(sandbox: Sandbox, own: list[str]) -> dict[str, Any]:
-    _, foreign = await sandbox.company("Another company")
-    return {
-        "none": [],
-        "four": own,
-        "foreign": [own[0], foreign[0]],
-        "unknown": [STRANGER],
-        "no uuid": ["headquarters"],
-        "no list": own[0],
-        "null": None,
-        "absent": ...,
-    }
-
-
 @pytest.mark.parametrize("case", ["none", "four", "foreign", "unknown", "no uuid", "no list", "null", "absent"])
-async def test_wrong_sites_are_400_naming_the_field_and_make_no_connection(sandbox: Sandbox, case: str) -> None:
+async def test_wrong_sites_are_400_naming_the_field_and_create_no_connection(sandbox: Sandbox, case: str) -> None:
     company, own = await sandbox.company(sites=4)
-    wrong = (await sites_that_will_not_do(sandbox, own))[case]
+    wrong = (await refused_sites(sandbox, own))[case]
     body = {**GUIDE, "sites": wrong} if wrong is not ... else GUIDE
     answer = await sandbox.call("POST", f"/company/{company}/connection", body)
     assert (answer.status_code, set(answer.json())) == (400, {"sites"})
@@ -167,19 +163,13 @@ async def test_a_body_that_is_no_json_object_is_refused(sandbox: Sandbox, body: 
     assert await sandbox.get("/company") == []
 
 
-async def test_a_body_that_hides_its_length_is_limited_too(sandbox: Sandbox) -> None:
+async def test_a_body_without_a_declared_length_is_limited_too(sandbox: Sandbox) -> None:
     async def endless() -> Any:
         for _ in range(300):
             yield b" " * 1024
 
     answer = await sandbox.call("POST", "/company", None, content=endless())
     assert answer.status_code == 413
-
-
-async def test_a_body_of_the_largest_size_is_read(sandbox: Sandbox) -> None:
-    body = b'{"name": "Acme"}'.ljust(262_144)
-    answer = await sandbox.call("POST", "/company", None, content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 201
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", "/company"), ("DELETE", "/company"), ("POST", "/ping")])
@@ -196,15 +186,15 @@ async def test_an_unknown_path_is_404_with_a_detail(sandbox: Sandbox, path: str)
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not found."})
 
 
-@pytest.mark.parametrize("noun", ["connection", "site"])
-async def test_what_belongs_to_another_company_is_404_below_this_one(sandbox: Sandbox, noun: str) -> None:
+@pytest.mark.parametrize("resource", ["connection", "site"])
+async def test_another_companys_record_is_404_under_this_company(sandbox: Sandbox, resource: str) -> None:
     company, sites = await sandbox.company()
     other, _ = await sandbox.company("Other")
     made = await sandbox.connect(company, sites)
-    thing = made["id"] if noun == "connection" else sites[0]
-    ending = "/details" if noun == "connection" else ""
-    assert (await sandbox.call("GET", f"/company/{company}/{noun}/{thing}{ending}")).status_code == 200
-    assert (await sandbox.call("GET", f"/company/{other}/{noun}/{thing}{ending}")).status_code == 404
+    record_id = made["id"] if resource == "connection" else sites[0]
+    ending = "/details" if resource == "connection" else ""
+    assert (await sandbox.call("GET", f"/company/{company}/{resource}/{record_id}{ending}")).status_code == 200
+    assert (await sandbox.call("GET", f"/company/{other}/{resource}/{record_id}{ending}")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -260,7 +250,7 @@ async def test_a_wrong_parameter_of_the_document_list_is_400_naming_it(
         ({"sendEmail": 1}, "sendEmail"),
         ({"prefill": "url"}, "prefill"),
         ({"prefill": {"url": "x"}}, "url"),
-        ({"prefill": {"initialSites": [STRANGER]}}, "initialSites"),
+        ({"prefill": {"initialSites": [UNKNOWN_ID]}}, "initialSites"),
         ({"prefill": {"utilityTypes": ["COAL"]}}, "utilityTypes"),
         ({"prefill": {"country": "USA"}}, "country"),
     ],
@@ -274,10 +264,20 @@ async def test_a_wrong_field_of_an_invitation_is_400_naming_it(
     assert (await sandbox.get(f"/invitation/company/{company}"))["totalInvitations"] == 0
 
 
-@pytest.mark.parametrize(("field", "value"), [("sites", [STRANGER]), ("url", "x"), ("country", 1), ("sites", "x")])
+@pytest.mark.parametrize(("field", "value"), [("sites", [UNKNOWN_ID]), ("url", "x"), ("country", 1), ("sites", "x")])
 async def test_a_wrong_field_of_a_magic_link_is_400_naming_it(sandbox: Sandbox, field: str, value: Any) -> None:
     company, sites = await sandbox.company()
     connection = (await sandbox.connect(company, sites))["id"]
     for path in (f"/company/{company}/connection/link", f"/connection/{connection}"):
         answer = await sandbox.call("POST", path, {field: value})
         assert (answer.status_code, set(answer.json())) == (400, {field})
+
+
+async def test_the_keys_header_may_be_spelled_in_any_case(sandbox: Sandbox) -> None:
+    assert (await sandbox.plain("GET", "/v2.2/ping", headers={"x-api-KEY": "sandbox-key"})).status_code == 200
+
+
+async def test_a_body_of_the_largest_size_is_read(sandbox: Sandbox) -> None:
+    body = b'{"name": "Acme"}'.ljust(262_144)
+    answer = await sandbox.call("POST", "/company", None, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201

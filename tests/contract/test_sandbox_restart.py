@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from service.sandbox.rows import FILE_NAME
-from tests.contract.sandbox_house import SECRET, Sandbox, on_disk
+from service.sandbox.world.rows import FILE_NAME
 from tests.support.clock import Clock
+from tests.support.sandbox_client import SECRET, Sandbox, on_disk
 
 RECEIVER = {"webhook_url": "http://receiver.test/hook", "webhook_secret": SECRET}
 
@@ -21,41 +21,7 @@ async def everything(sandbox: Sandbox, company: str) -> list[object]:
     return [await sandbox.get(path) for path in paths]
 
 
-async def test_everything_is_there_after_a_restart(clock: Clock, tmp_path: Path) -> None:
-    first = on_disk(clock, tmp_path)
-    company, sites = await first.company(sites=2)
-    made = await first.connect(company, sites)
-    invitation = await first.post(f"/invitation/company/{company}", {"maxUses": 2, "allowedEmails": ["a@example.com"]})
-    link = await first.post(f"/company/{company}/connection/link", {"sites": sites})
-    first.world.find_invitation(invitation["token"])
-    clock.advance(6)
-    second = on_disk(clock, tmp_path)
-    assert await everything(second, company) == await everything(first, company)
-    assert (await second.get(f"/invitation/{invitation['id']}"))["events"][0]["type"] == "VIEWED"
-    known = second.world.find_magic_link(made["publicCompanyId"], link["companyMagicLinkSecret"])
-    assert known.prefill == {"sites": sites}
-
-
-async def test_a_change_is_on_the_disk_before_its_answer(clock: Clock, tmp_path: Path) -> None:
-    first = on_disk(clock, tmp_path)
-    await first.trouble("drop_connection", times=1)
-    with pytest.raises(Exception, match="dropped"):
-        await first.post("/company", {"name": "Acme"})
-    assert [one["name"] for one in await on_disk(clock, tmp_path).get("/company")] == ["Acme"]
-
-
-async def test_troubles_and_a_moved_clock_survive(clock: Clock, tmp_path: Path) -> None:
-    first = on_disk(clock, tmp_path)
-    await first.trouble("rate_limited", times=2)
-    await first.plain("POST", "/_control/time", json={"advanceSeconds": 100})
-    second = on_disk(clock, tmp_path)
-    assert (await second.call("GET", "/ping")).status_code == 429
-    assert second.world.time() == clock.now() + 100
-
-
-async def test_webhooks_that_were_not_taken_are_sent_after_a_restart_as_the_same_messages(
-    clock: Clock, tmp_path: Path
-) -> None:
+async def test_refused_webhooks_are_retried_after_a_restart_as_the_same_messages(clock: Clock, tmp_path: Path) -> None:
     first = on_disk(clock, tmp_path, **RECEIVER)
     first.answers = [500] * 3
     company, sites = await first.company()
@@ -70,7 +36,7 @@ async def test_webhooks_that_were_not_taken_are_sent_after_a_restart_as_the_same
     assert ids[0] == ids[1]
 
 
-async def test_documents_told_of_before_a_restart_are_not_told_again(clock: Clock, tmp_path: Path) -> None:
+async def test_documents_announced_before_a_restart_are_not_announced_again(clock: Clock, tmp_path: Path) -> None:
     first = on_disk(clock, tmp_path, **RECEIVER)
     company, sites = await first.company()
     await first.connect(company, sites, initialDatasourceTypes=["GAS"])
@@ -82,14 +48,46 @@ async def test_documents_told_of_before_a_restart_are_not_told_again(clock: Cloc
     assert second.received == []
 
 
-async def test_a_reset_reaches_the_disk(clock: Clock, tmp_path: Path) -> None:
+async def test_all_data_survives_a_restart(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path)
+    company, sites = await first.company(sites=2)
+    made = await first.connect(company, sites)
+    invitation = await first.post(f"/invitation/company/{company}", {"maxUses": 2, "allowedEmails": ["a@example.com"]})
+    link = await first.post(f"/company/{company}/connection/link", {"sites": sites})
+    first.world.invitations.open(invitation["token"])
+    clock.advance(6)
+    second = on_disk(clock, tmp_path)
+    assert await everything(second, company) == await everything(first, company)
+    assert (await second.get(f"/invitation/{invitation['id']}"))["events"][0]["type"] == "VIEWED"
+    known = second.world.links.find(made["publicCompanyId"], link["companyMagicLinkSecret"])
+    assert known.prefill == {"sites": sites}
+
+
+async def test_a_change_is_on_the_disk_before_its_answer(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path)
+    await first.trouble("drop_connection", times=1)
+    with pytest.raises(Exception, match="dropped"):
+        await first.post("/company", {"name": "Acme"})
+    assert [one["name"] for one in await on_disk(clock, tmp_path).get("/company")] == ["Acme"]
+
+
+async def test_troubles_and_an_advanced_clock_survive(clock: Clock, tmp_path: Path) -> None:
+    first = on_disk(clock, tmp_path)
+    await first.trouble("rate_limited", times=2)
+    await first.plain("POST", "/_control/time", json={"advanceSeconds": 100})
+    second = on_disk(clock, tmp_path)
+    assert (await second.call("GET", "/ping")).status_code == 429
+    assert second.world.clock.time() == clock.now() + 100
+
+
+async def test_a_reset_clears_the_disk(clock: Clock, tmp_path: Path) -> None:
     first = on_disk(clock, tmp_path)
     await first.company()
     await first.plain("POST", "/_control/reset")
     assert await on_disk(clock, tmp_path).get("/company") == []
 
 
-async def test_one_file_holds_it_all_in_a_folder_made_when_needed(clock: Clock, tmp_path: Path) -> None:
+async def test_one_file_has_all_data_in_a_folder_created_when_needed(clock: Clock, tmp_path: Path) -> None:
     sandbox = on_disk(clock, tmp_path / "new" / "folder")
     await sandbox.company()
     sandbox.world.close()
@@ -108,7 +106,7 @@ async def test_a_seed_makes_every_run_the_same(clock: Clock) -> None:
     assert (await run(None))[0] != (await run(None))[0]
 
 
-async def test_a_seed_gives_no_id_twice_after_a_restart_and_begins_anew_after_a_reset(
+async def test_a_seed_gives_no_id_twice_after_a_restart_and_starts_over_after_a_reset(
     clock: Clock, tmp_path: Path
 ) -> None:
     first = on_disk(clock, tmp_path, seed="one")

@@ -1,12 +1,12 @@
-"""Every answer of the sandbox has the shape that the provider's description gives it."""
+"""Every answer of the sandbox has the shape that the provider's OpenAPI describes."""
 
 import re
 
 import pytest
 
-from tests.contract.provider_schema import faults, faults_of_answer, operations
-from tests.contract.sandbox_house import GUIDE, Sandbox
 from tests.support.clock import Clock
+from tests.support.provider_schema import faults, faults_of_answer, operations
+from tests.support.sandbox_client import GUIDE, Sandbox
 
 NOT_BUILT = {
     ("GET", "/interval/connection/{connection_id}"),
@@ -22,9 +22,12 @@ BUILT = sorted(operations() - NOT_BUILT)
 VERSIONED = ("document", "usage")
 """The resources whose shape differs between versions."""
 SHAPES = [(*each, "v2.2") for each in BUILT] + [
-    (*each, version) for each in BUILT for version in ("v2.1", "v2") if any(noun in each[1] for noun in VERSIONED)
+    (*each, version)
+    for each in BUILT
+    for version in ("v2.1", "v2")
+    if any(resource in each[1] for resource in VERSIONED)
 ]
-STRANGER = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 
 async def ids_of(sandbox: Sandbox) -> dict[str, str]:
@@ -53,6 +56,24 @@ def body_of(method: str, template: str, ids: dict[str, str]) -> dict[str, object
     return {"name": "A name"} if "/site" in template or template.startswith("/company") else {}
 
 
+@pytest.mark.parametrize(("method", "template"), [each for each in BUILT if "{" in each[1]])
+async def test_an_unknown_id_is_404_with_a_detail(clock: Clock, method: str, template: str) -> None:
+    sandbox = Sandbox(clock)
+    path = re.sub(r"\{\w+\}", UNKNOWN_ID, template)
+    answer = await sandbox.call(method, path, body_of(method, template, {"site_id": UNKNOWN_ID}))
+    assert answer.status_code == 404
+    assert faults_of_answer(method, template, answer) == []
+
+
+@pytest.mark.parametrize(("method", "template"), sorted(NOT_BUILT))
+async def test_an_operation_that_is_not_built_is_refused(clock: Clock, method: str, template: str) -> None:
+    sandbox = Sandbox(clock)
+    ids = await ids_of(sandbox) | {"account_id": UNKNOWN_ID, "job_id": UNKNOWN_ID}
+    answer = await sandbox.call(method, template.format(**ids), {} if method != "GET" else None)
+    assert answer.status_code == (405 if "usage" in template else 404)
+    assert set(answer.json()) == {"detail"}
+
+
 @pytest.mark.parametrize(("method", "template", "version"), SHAPES)
 async def test_an_answer_has_the_described_shape(clock: Clock, method: str, template: str, version: str) -> None:
     sandbox = Sandbox(clock, version=version)
@@ -62,29 +83,11 @@ async def test_an_answer_has_the_described_shape(clock: Clock, method: str, temp
     assert faults_of_answer(method, template, answer) == []
 
 
-@pytest.mark.parametrize(("method", "template"), [each for each in BUILT if "{" in each[1]])
-async def test_an_unknown_id_is_404_with_a_detail(clock: Clock, method: str, template: str) -> None:
-    sandbox = Sandbox(clock)
-    path = re.sub(r"\{\w+\}", STRANGER, template)
-    answer = await sandbox.call(method, path, body_of(method, template, {"site_id": STRANGER}))
-    assert answer.status_code == 404
-    assert faults_of_answer(method, template, answer) == []
-
-
-@pytest.mark.parametrize(("method", "template"), sorted(NOT_BUILT))
-async def test_what_is_not_built_says_so_plainly(clock: Clock, method: str, template: str) -> None:
-    sandbox = Sandbox(clock)
-    ids = await ids_of(sandbox) | {"account_id": STRANGER, "job_id": STRANGER}
-    answer = await sandbox.call(method, template.format(**ids), {} if method != "GET" else None)
-    assert answer.status_code == (405 if "usage" in template else 404)
-    assert set(answer.json()) == {"detail"}
-
-
-def test_the_check_itself_finds_what_is_wrong() -> None:
+def test_the_schema_check_itself_finds_faults() -> None:
     schema = "#/components/schemas/Site"
-    good = {"id": STRANGER, "name": "A site", "dataCollectionStopDate": None}
+    good = {"id": UNKNOWN_ID, "name": "A site", "dataCollectionStopDate": None}
     assert faults(schema, good) == []
     assert faults(schema, good | {"id": "7"})
     assert faults(schema, good | {"dataCollectionStopDate": "yesterday"})
-    assert faults(schema, {"id": STRANGER})
+    assert faults(schema, {"id": UNKNOWN_ID})
     assert faults("#/components/schemas/Invitation/properties/createdAt", "2026-01-05T10:00:00.000000")

@@ -1,14 +1,14 @@
-"""Each trouble by name: what it does, for whom, how often, and that it ends."""
+"""Each trouble by name: what it does, for whom and how often."""
 
 from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
 
-from service.sandbox.connections import read_edit
-from service.sandbox.errors import ClosedLink
-from tests.contract.sandbox_house import GUIDE, Sandbox
+from service.sandbox.wire.errors import ClosedLink
+from service.sandbox.world.account_form import read_edit
 from tests.support.clock import Clock
+from tests.support.sandbox_client import GUIDE, Sandbox
 
 
 @pytest.fixture
@@ -20,12 +20,6 @@ async def status_of(sandbox: Sandbox, path: str = "/ping") -> int:
     return (await sandbox.call("GET", path)).status_code
 
 
-async def test_slow_keeps_every_call_waiting(sandbox: Sandbox) -> None:
-    await sandbox.trouble("slow", seconds=12.5)
-    assert await status_of(sandbox) == 200
-    assert sandbox.slept == [12.5]
-
-
 async def test_provider_5xx_fails_before_anything_is_done(sandbox: Sandbox) -> None:
     await sandbox.trouble("provider_5xx", times=1)
     failed = await sandbox.call("POST", "/company", {"name": "Acme"})
@@ -33,23 +27,9 @@ async def test_provider_5xx_fails_before_anything_is_done(sandbox: Sandbox) -> N
     assert await sandbox.get("/company") == []
 
 
-async def test_provider_5xx_fails_with_the_status_asked_for(sandbox: Sandbox) -> None:
+async def test_provider_5xx_fails_with_the_requested_status(sandbox: Sandbox) -> None:
     await sandbox.trouble("provider_5xx", status=503)
     assert await status_of(sandbox) == 503
-
-
-async def test_rate_limited_says_how_long_to_wait(sandbox: Sandbox) -> None:
-    await sandbox.trouble("rate_limited", seconds=7, times=1)
-    answer = await sandbox.call("GET", "/ping")
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
-    assert await status_of(sandbox) == 200
-
-
-async def test_drop_connection_carries_the_call_out_and_loses_the_answer(sandbox: Sandbox) -> None:
-    await sandbox.trouble("drop_connection", times=1)
-    with pytest.raises(httpx.RemoteProtocolError):
-        await sandbox.call("POST", "/company", {"name": "Acme"})
-    assert [one["name"] for one in await sandbox.get("/company")] == ["Acme"]
 
 
 async def test_invalid_json_carries_the_call_out_and_garbles_the_answer(sandbox: Sandbox) -> None:
@@ -68,7 +48,7 @@ async def test_invalid_json_garbles_an_empty_answer_too(sandbox: Sandbox) -> Non
     assert (answer.status_code, answer.content) == (200, b"{")
 
 
-async def test_wrong_password_refuses_the_right_one_as_often_as_asked(sandbox: Sandbox) -> None:
+async def test_wrong_password_refuses_the_right_one_as_often_as_requested(sandbox: Sandbox) -> None:
     company, sites = await sandbox.company()
     await sandbox.trouble("wrong_password", companyId=company, times=1)
     assert (await sandbox.connect(company, sites))["status"] == "INCORRECT_PASSWORD"
@@ -81,23 +61,69 @@ async def test_the_wrong_passwords_spelling_is_a_setting(clock: Clock) -> None:
     assert (await sandbox.connect(company, sites, password="x"))["status"] == "PASSWORD_INCORRECT"
 
 
-async def test_mfa_leaves_a_connection_waiting_for_its_code(sandbox: Sandbox) -> None:
-    company, sites = await sandbox.company()
-    await sandbox.trouble("mfa", companyId=company)
-    made = await sandbox.connect(company, sites)
-    assert made["status"] == "MFA_TOKEN_EXPIRED"
-    assert sandbox.world.answer_mfa(made["id"], "000000").status == "MFA_TOKEN_EXPIRED"
-    assert sandbox.world.answer_mfa(made["id"], "123 456").status == "CONNECTED"
-
-
 async def test_mfa_does_not_hide_a_wrong_password(sandbox: Sandbox) -> None:
     company, sites = await sandbox.company()
     await sandbox.trouble("mfa")
     assert (await sandbox.connect(company, sites, password="x"))["status"] == "INCORRECT_PASSWORD"
 
 
+async def test_link_expired_closes_links_and_invitations(sandbox: Sandbox) -> None:
+    company, sites = await sandbox.company()
+    connection = await sandbox.connect(company, sites)
+    link = await sandbox.post(f"/company/{company}/connection/link")
+    invitation = await sandbox.post(f"/invitation/company/{company}")
+    await sandbox.trouble("link_expired", companyId=company)
+    public = link["publicCompanyId"]
+    with pytest.raises(ClosedLink, match="expired"):
+        sandbox.world.links.find(public, link["companyMagicLinkSecret"])
+    with pytest.raises(ClosedLink, match="expired"):
+        sandbox.world.links.find_edit(public, connection["connectionMagicLinkSecret"])
+    with pytest.raises(ClosedLink, match="expired"):
+        sandbox.world.invitations.open(invitation["token"])
+    assert (await sandbox.get(f"/invitation/{invitation['id']}"))["status"] == "EXPIRED"
+
+
+async def test_framing_refused_forbids_the_page_to_be_framed(sandbox: Sandbox) -> None:
+    company, _ = await sandbox.company()
+    link = await sandbox.post(f"/company/{company}/connection/link")
+    path = httpx.URL(link["magicLinkUrl"]).path
+    policies = [(await sandbox.plain("GET", path)).headers["content-security-policy"]]
+    await sandbox.trouble("framing_refused", companyId=company)
+    policies.append((await sandbox.plain("GET", path)).headers["content-security-policy"])
+    assert ["frame-ancestors 'none'" in policy for policy in policies] == [False, True]
+
+
+async def test_slow_delays_every_call(sandbox: Sandbox) -> None:
+    await sandbox.trouble("slow", seconds=12.5)
+    assert await status_of(sandbox) == 200
+    assert sandbox.slept == [12.5]
+
+
+async def test_rate_limited_says_how_long_to_wait(sandbox: Sandbox) -> None:
+    await sandbox.trouble("rate_limited", seconds=7, times=1)
+    answer = await sandbox.call("GET", "/ping")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    assert await status_of(sandbox) == 200
+
+
+async def test_drop_connection_carries_the_call_out_and_loses_the_answer(sandbox: Sandbox) -> None:
+    await sandbox.trouble("drop_connection", times=1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        await sandbox.call("POST", "/company", {"name": "Acme"})
+    assert [one["name"] for one in await sandbox.get("/company")] == ["Acme"]
+
+
+async def test_mfa_leaves_a_connection_waiting_for_its_code(sandbox: Sandbox) -> None:
+    company, sites = await sandbox.company()
+    await sandbox.trouble("mfa", companyId=company)
+    made = await sandbox.connect(company, sites)
+    assert made["status"] == "MFA_TOKEN_EXPIRED"
+    assert sandbox.world.submissions.answer_mfa(made["id"], "000000").status == "MFA_TOKEN_EXPIRED"
+    assert sandbox.world.submissions.answer_mfa(made["id"], "123 456").status == "CONNECTED"
+
+
 @pytest.mark.parametrize("status", ["NEW_PASSWORD_NEEDED", "COMPANY_INACTIVE", "PASSWORD_INCORRECT", "PENDING"])
-async def test_status_change_changes_what_is_there_and_what_comes(sandbox: Sandbox, status: str) -> None:
+async def test_status_change_changes_existing_and_new_connections(sandbox: Sandbox, status: str) -> None:
     company, sites = await sandbox.company()
     other, others = await sandbox.company("Other")
     made = await sandbox.connect(company, sites)
@@ -114,40 +140,14 @@ async def test_status_change_yields_to_new_credentials(sandbox: Sandbox) -> None
     company, sites = await sandbox.company()
     made = await sandbox.connect(company, sites)
     await sandbox.trouble("status_change", status="NEW_PASSWORD_NEEDED", times=1)
-    before = sandbox.world.connection(made["id"])
+    before = sandbox.world.connections.get(made["id"])
     assert before.status == "NEW_PASSWORD_NEEDED"
-    after = sandbox.world.edit_connection(before.id, read_edit(before, {"password": GUIDE["password"]}))
+    after = sandbox.world.submissions.edit(before.id, read_edit(before, {"password": GUIDE["password"]}))
     assert after.status == "CONNECTED"
 
 
-async def test_link_expired_closes_links_and_invitations(sandbox: Sandbox) -> None:
-    company, sites = await sandbox.company()
-    connection = await sandbox.connect(company, sites)
-    link = await sandbox.post(f"/company/{company}/connection/link")
-    invitation = await sandbox.post(f"/invitation/company/{company}")
-    await sandbox.trouble("link_expired", companyId=company)
-    public = link["publicCompanyId"]
-    with pytest.raises(ClosedLink, match="expired"):
-        sandbox.world.find_magic_link(public, link["companyMagicLinkSecret"])
-    with pytest.raises(ClosedLink, match="expired"):
-        sandbox.world.find_edit_link(public, connection["connectionMagicLinkSecret"])
-    with pytest.raises(ClosedLink, match="expired"):
-        sandbox.world.find_invitation(invitation["token"])
-    assert (await sandbox.get(f"/invitation/{invitation['id']}"))["status"] == "EXPIRED"
-
-
-async def test_framing_refused_forbids_the_page_to_be_framed(sandbox: Sandbox) -> None:
-    company, _ = await sandbox.company()
-    link = await sandbox.post(f"/company/{company}/connection/link")
-    path = httpx.URL(link["magicLinkUrl"]).path
-    policies = [(await sandbox.plain("GET", path)).headers["content-security-policy"]]
-    await sandbox.trouble("framing_refused", companyId=company)
-    policies.append((await sandbox.plain("GET", path)).headers["content-security-policy"])
-    assert ["frame-ancestors 'none'" in policy for policy in policies] == [False, True]
-
-
 @pytest.mark.parametrize("skew", [600, -600])
-async def test_clock_skew_moves_every_time_that_the_provider_tells(sandbox: Sandbox, skew: int) -> None:
+async def test_clock_skew_changes_every_time_that_the_provider_shows(sandbox: Sandbox, skew: int) -> None:
     company, sites = await sandbox.company()
     plain = await sandbox.connect(company, sites)
     true_date = (await sandbox.call("GET", f"/company/{company}")).headers["date"]

@@ -1,4 +1,4 @@
-"""Webhooks: what is told, in which shape, signed how, and when it is tried again."""
+"""Webhooks: which are sent, in which shape, how they are signed, and when they are retried."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,11 +7,11 @@ import httpx
 import pytest
 from svix.webhooks import Webhook
 
-from service.sandbox.connections import read_edit
 from service.sandbox.deliveries import DOCUMENTS_AT_ONCE
-from tests.contract.provider_schema import faults_of_event
-from tests.contract.sandbox_house import GUIDE, SECRET, Received, Sandbox, with_webhooks
+from service.sandbox.world.account_form import read_edit
 from tests.support.clock import Clock
+from tests.support.provider_schema import faults_of_event
+from tests.support.sandbox_client import GUIDE, SECRET, Received, Sandbox, with_webhooks
 
 CREATED, UPDATED, VALIDATED = "connection.created.v2", "connection.updated.v2", "connection.validated.v2"
 DOCUMENT = "document.created.v2"
@@ -23,7 +23,7 @@ def sandbox(clock: Clock) -> Sandbox:
     return with_webhooks(clock)
 
 
-def signed_rightly(received: Received) -> bool:
+def has_valid_signature(received: Received) -> bool:
     headers = received.headers
     at = datetime.fromtimestamp(int(headers["svix-timestamp"]), UTC)
     return bool(headers["svix-signature"] == Webhook(SECRET).sign(headers["svix-id"], at, received.raw.decode()))
@@ -34,7 +34,60 @@ async def connected(sandbox: Sandbox, **fields: Any) -> dict[str, Any]:
     return await sandbox.connect(company, sites, **{"initialDatasourceTypes": ["GAS"], **fields})
 
 
-async def test_a_new_connection_is_told_as_created_updated_and_validated(sandbox: Sandbox) -> None:
+async def test_wrong_credentials_are_announced_and_no_document_is(sandbox: Sandbox) -> None:
+    await connected(sandbox, password="wrong")
+    sandbox.clock.advance(60)
+    await sandbox.pump(3)
+    assert [received.body["status"] for received in sandbox.received] == [
+        "PENDING",
+        "INCORRECT_PASSWORD",
+        "INCORRECT_PASSWORD",
+    ]
+
+
+async def test_an_edit_announces_what_changed_and_never_a_password(sandbox: Sandbox) -> None:
+    company, (north, south) = await sandbox.company(sites=2)
+    made = await sandbox.connect(company, [north], password="wrong")
+    await sandbox.pump()
+    sandbox.received.clear()
+    sandbox.clock.advance(10)
+    before = sandbox.world.connections.get(made["id"])
+    sandbox.world.submissions.edit(before.id, read_edit(before, {"password": GUIDE["password"], "sites": [south]}))
+    await sandbox.pump()
+    assert sandbox.events() == [UPDATED, VALIDATED]
+    body = sandbox.received[0].body
+    assert body["protectedChanges"] == ["initialSites", "status", "password"]
+    assert body["old"] == {"initialSites": [north], "status": "INCORRECT_PASSWORD"}
+    assert GUIDE["password"].encode() not in sandbox.received[0].raw
+
+
+async def test_an_edit_without_a_change_announces_nothing(sandbox: Sandbox) -> None:
+    made = await connected(sandbox)
+    await sandbox.pump()
+    sandbox.received.clear()
+    before = sandbox.world.connections.get(made["id"])
+    sandbox.world.submissions.edit(before.id, read_edit(before, {"sites": made["initialSites"]}))
+    await sandbox.pump()
+    assert sandbox.received == []
+
+
+async def test_without_a_receiver_nothing_is_queued(clock: Clock) -> None:
+    sandbox = Sandbox(clock)
+    company, sites = await sandbox.company()
+    await sandbox.connect(company, sites)
+    clock.advance(6)
+    await sandbox.pump()
+    assert len(sandbox.world.outbox) == 0
+
+
+async def test_a_message_that_is_being_sent_is_not_sent_by_another_pass(sandbox: Sandbox) -> None:
+    await connected(sandbox)
+    sandbox.on_webhook = sandbox.pump
+    await sandbox.pump()
+    assert sandbox.events() == FIRST
+
+
+async def test_a_new_connection_sends_created_updated_and_validated(sandbox: Sandbox) -> None:
     made = await connected(sandbox, workflowOwnerEmail="ada@example.com")
     assert sandbox.received == []
     await sandbox.pump()
@@ -57,90 +110,44 @@ async def test_events_have_the_described_shape_and_naive_times(sandbox: Sandbox)
         assert "." in received.body["updated"]
 
 
-async def test_events_hold_no_password_and_no_secret_of_a_link(sandbox: Sandbox) -> None:
+async def test_events_have_no_password_and_no_secret_of_a_link(sandbox: Sandbox) -> None:
     made = await connected(sandbox)
     await sandbox.pump()
-    told = b"".join(received.raw for received in sandbox.received).decode()
+    sent = b"".join(received.raw for received in sandbox.received).decode()
     for secret in (GUIDE["password"], made["connectionMagicLinkSecret"], made["publicCompanyId"]):
-        assert secret not in told
+        assert secret not in sent
 
 
 async def test_every_event_is_signed_as_svix_signs(sandbox: Sandbox) -> None:
     await connected(sandbox)
     await sandbox.pump()
-    assert all(signed_rightly(received) for received in sandbox.received)
+    assert all(has_valid_signature(received) for received in sandbox.received)
     assert len({received.headers["svix-id"] for received in sandbox.received}) == 3
     assert {received.headers["content-type"] for received in sandbox.received} == {"application/json"}
 
 
-async def test_a_signature_has_the_real_time_even_if_the_sandboxs_was_moved(sandbox: Sandbox) -> None:
+async def test_a_signature_has_the_real_time_even_if_the_sandboxs_was_advanced(sandbox: Sandbox) -> None:
     await sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 7200})
     await connected(sandbox)
     await sandbox.pump()
     assert {received.headers["svix-timestamp"] for received in sandbox.received} == {str(int(sandbox.clock.now()))}
 
 
-async def test_documents_are_told_once_each_a_few_at_a_time_and_the_newest_first(sandbox: Sandbox) -> None:
+async def test_each_document_is_announced_once_a_few_at_a_time_the_newest_first(sandbox: Sandbox) -> None:
     made = await connected(sandbox)
     await sandbox.pump()
     sandbox.clock.advance(6)
     await sandbox.pump()
     assert sandbox.events()[3:] == [DOCUMENT] * DOCUMENTS_AT_ONCE
     await sandbox.pump(4)
-    told = [received.body for received in sandbox.received[3:]]
+    sent = [received.body for received in sandbox.received[3:]]
     listed = (await sandbox.get(f"/document/connection/{made['id']}"))["documents"]
-    assert [body["id"] for body in told] == [document["id"] for document in listed]
-    assert told[0]["company"] == made["company"]["id"]
-    assert made["id"] not in {body.get("connectionId") for body in told}
+    assert [body["id"] for body in sent] == [document["id"] for document in listed]
+    assert sent[0]["company"] == made["company"]["id"]
+    assert made["id"] not in {body.get("connectionId") for body in sent}
 
 
-async def test_wrong_credentials_are_told_and_bring_no_documents(sandbox: Sandbox) -> None:
-    await connected(sandbox, password="wrong")
-    sandbox.clock.advance(60)
-    await sandbox.pump(3)
-    assert [received.body["status"] for received in sandbox.received] == [
-        "PENDING",
-        "INCORRECT_PASSWORD",
-        "INCORRECT_PASSWORD",
-    ]
-
-
-async def test_an_edit_tells_what_changed_and_never_a_password(sandbox: Sandbox) -> None:
-    company, (north, south) = await sandbox.company(sites=2)
-    made = await sandbox.connect(company, [north], password="wrong")
-    await sandbox.pump()
-    sandbox.received.clear()
-    sandbox.clock.advance(10)
-    before = sandbox.world.connection(made["id"])
-    sandbox.world.edit_connection(before.id, read_edit(before, {"password": GUIDE["password"], "sites": [south]}))
-    await sandbox.pump()
-    assert sandbox.events() == [UPDATED, VALIDATED]
-    body = sandbox.received[0].body
-    assert body["protectedChanges"] == ["initialSites", "status", "password"]
-    assert body["old"] == {"initialSites": [north], "status": "INCORRECT_PASSWORD"}
-    assert GUIDE["password"].encode() not in sandbox.received[0].raw
-
-
-async def test_an_edit_without_a_change_tells_nothing(sandbox: Sandbox) -> None:
-    made = await connected(sandbox)
-    await sandbox.pump()
-    sandbox.received.clear()
-    before = sandbox.world.connection(made["id"])
-    sandbox.world.edit_connection(before.id, read_edit(before, {"sites": made["initialSites"]}))
-    await sandbox.pump()
-    assert sandbox.received == []
-
-
-async def test_without_a_receiver_nothing_is_kept_for_one(clock: Clock) -> None:
-    sandbox = Sandbox(clock)
-    company, sites = await sandbox.company()
-    await sandbox.connect(company, sites)
-    clock.advance(6)
-    await sandbox.pump()
-    assert len(sandbox.world.outbox) == 0
-
-
-async def test_a_failed_delivery_is_tried_again_at_svixs_times_and_then_given_up(sandbox: Sandbox) -> None:
+async def test_a_failed_delivery_is_retried_on_svixs_schedule_and_then_dropped(sandbox: Sandbox) -> None:
     sandbox.answers = [500] * 100
     made = await connected(sandbox, url="https://utility.example")
     waits = [0, 5, 300, 1800, 7200, 18_000, 36_000, 36_000]
@@ -174,7 +181,7 @@ async def test_anything_but_a_2xx_is_a_failure(sandbox: Sandbox, answer: int | E
     assert len(set(ids)) == 1
 
 
-async def test_a_deleted_companys_messages_are_forgotten_even_while_one_is_on_its_way(sandbox: Sandbox) -> None:
+async def test_a_deleted_companys_messages_are_dropped_even_while_one_is_being_sent(sandbox: Sandbox) -> None:
     made = await connected(sandbox)
     company = made["company"]["id"]
 
@@ -188,7 +195,7 @@ async def test_a_deleted_companys_messages_are_forgotten_even_while_one_is_on_it
     assert len(sandbox.world.outbox) == 0
 
 
-async def test_a_connection_that_is_taken_away_is_told_of_no_further(sandbox: Sandbox) -> None:
+async def test_a_removed_connection_is_not_announced_any_more(sandbox: Sandbox) -> None:
     made = await connected(sandbox)
     await sandbox.pump()
     sandbox.clock.advance(6)
@@ -200,7 +207,7 @@ async def test_a_connection_that_is_taken_away_is_told_of_no_further(sandbox: Sa
     assert len(sandbox.world.outbox) == 0
 
 
-async def test_a_connection_that_is_taken_away_while_its_webhook_goes_first_stays_away(sandbox: Sandbox) -> None:
+async def test_a_connection_removed_while_its_webhook_is_sent_first_stays_removed(sandbox: Sandbox) -> None:
     async def take_away() -> None:
         await sandbox.plain("DELETE", f"/_control/connections/{sandbox.received[0].body['id']}")
 
@@ -208,10 +215,3 @@ async def test_a_connection_that_is_taken_away_while_its_webhook_goes_first_stay
     sandbox.on_webhook = take_away
     made = await connected(sandbox)
     assert (await sandbox.call("GET", f"/connection/{made['id']}/details")).status_code == 404
-
-
-async def test_a_message_on_its_way_is_not_sent_by_another_turn(sandbox: Sandbox) -> None:
-    await connected(sandbox)
-    sandbox.on_webhook = sandbox.pump
-    await sandbox.pump()
-    assert sandbox.events() == FIRST

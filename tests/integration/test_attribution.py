@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.contract.sandbox_house import Wire
-from tests.contract.sandbox_person import Person, invitation_of
 from tests.support.people import WRONG, User
+from tests.support.sandbox_client import Wire
+from tests.support.sandbox_person import Person, invitation_of
 from tests.support.services import RunningServices
 
 LONG_ENOUGH = 150  # seconds after which a complete reading may rule invitations out

@@ -7,8 +7,8 @@ import pytest
 
 from service.domain.tokens import CallbackState
 from service.signing import Signer
-from tests.contract.sandbox_person import Person
 from tests.support.people import PERSON, FramePage, TopPage, User, asked_in, check_page, refused_page, screen
+from tests.support.sandbox_person import Person
 from tests.support.services import HOST_URL, RETURN_URL, SECRET_KEY, SERVICE_URL, RunningServices, refused
 
 IFRAME = {"Sec-Fetch-Dest": "iframe", "Accept": "text/html"}

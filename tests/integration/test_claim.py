@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox_house import Wire
 from tests.support.people import FramePage, User
+from tests.support.sandbox_client import Wire
 from tests.support.services import RunningServices, refused
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

@@ -25,10 +25,10 @@ from service.errors import ProviderTimeout
 from service.provider import CallLimits
 from service.usecases.links import invitation_seconds
 from service.worker import Worker
-from tests.contract.sandbox_house import Wire
-from tests.contract.sandbox_person import Person
 from tests.support.clock import Clock
 from tests.support.people import FramePage, User
+from tests.support.sandbox_client import Wire
+from tests.support.sandbox_person import Person
 from tests.support.services import RunningServices
 
 _MEANWHILE_SECONDS = 0.5  # long enough for a write that nothing holds up

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.sandbox_house import Wire
 from tests.support.people import FramePage, User
+from tests.support.sandbox_client import Wire
 from tests.support.services import Hook, RunningServices
 
 LEASE = 91

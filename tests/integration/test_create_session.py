@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.sandbox_house import GUIDE
 from tests.support.people import FramePage, User
+from tests.support.sandbox_client import GUIDE
 from tests.support.services import HOST_URL, RETURN_URL, SERVICE_URL, RunningServices, refused
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

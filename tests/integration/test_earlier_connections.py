@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.contract.sandbox_house import GUIDE, Wire
 from tests.support.people import User
+from tests.support.sandbox_client import GUIDE, Wire
 from tests.support.services import RunningServices
 
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from tests.contract.sandbox_house import Wire
 from tests.support.people import User
+from tests.support.sandbox_client import Wire
 from tests.support.services import RunningServices, refused
 
 FULL_STORY = [

@@ -33,9 +33,9 @@ def losing(street: RunningServices) -> Iterator[RunningServices]:
 def active(street: RunningServices) -> int:
     world = street.sandbox.world
     return sum(
-        world.invitation_status(invitation) == "ACTIVE"
-        for company in world.companies()
-        for invitation in world.invitations_of(company.id)
+        world.invitations.status(invitation) == "ACTIVE"
+        for company in world.companies
+        for invitation in world.invitations.of(company.id)
     )
 
 

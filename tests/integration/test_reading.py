@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox_house import Wire
 from tests.support.people import WRONG, User
+from tests.support.sandbox_client import Wire
 from tests.support.services import RunningServices, refused
 
 LISTS = ("/v1/sessions", "/v1/connections")

@@ -5,8 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from tests.contract.sandbox_person import Person
 from tests.support.people import FramePage, User
+from tests.support.sandbox_person import Person
 from tests.support.services import RunningServices
 from tests.support.webhooks import send
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox_house import Wire
-from tests.contract.sandbox_person import Person
 from tests.support.people import WRONG, FramePage, TopPage, User, asked_in
+from tests.support.sandbox_client import Wire
+from tests.support.sandbox_person import Person
 from tests.support.services import RunningServices, refused
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox_house import GUIDE
-from tests.contract.sandbox_person import Person, connections_of
 from tests.support.people import FramePage, TopPage, User, check_page, refused_page
+from tests.support.sandbox_client import GUIDE
+from tests.support.sandbox_person import Person, connections_of
 from tests.support.services import HOST_URL, RunningServices, refused
 
 FRAMED = {"Sec-Fetch-Dest": "iframe"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.contract.sandbox_person import Person
 from tests.support.people import FramePage, TopPage, User, check_page, refused_page
+from tests.support.sandbox_person import Person
 from tests.support.services import HOST_URL, RunningServices, refused
 
 FRAMED = {"Sec-Fetch-Dest": "iframe"}

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook as Standard
 
-from tests.contract.sandbox_house import SECRET
 from tests.support.clock import Clock
 from tests.support.people import WRONG, User
+from tests.support.sandbox_client import SECRET
 from tests.support.services import RunningServices
 from tests.support.webhooks import HOOK, UNKNOWN, created, made_by, send
 

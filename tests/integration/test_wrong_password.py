@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.contract.sandbox_person import Person
 from tests.support.clock import Clock
 from tests.support.people import WRONG, User
+from tests.support.sandbox_person import Person
 from tests.support.services import RunningServices
 
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from service.sandbox.connections import PASSWORD, PROVIDER_URL, USERNAME
-from tests.contract.sandbox_person import Person
+from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_URL, USERNAME
+from tests.support.sandbox_person import Person
 
 ORIGIN = "https://app.example.com"
 KEY = "host-key"

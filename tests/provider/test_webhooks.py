@@ -108,7 +108,7 @@ def test_what_the_unmodified_libraries_sign_verifies(body: str, message_id: str,
     for family, library in (("svix", svix.webhooks.Webhook), ("webhook", standardwebhooks.Webhook)):
         signature = library(OTHER).sign(message_id, at, body)
         signed = headers(family, id=message_id, timestamp=str(sent), signature=signature)
-        assert verify([SECRET, OTHER], signed, body.encode(), sent) == str(message_id, sent, 1)
+        assert verify([SECRET, OTHER], signed, body.encode(), sent) == message_id
 
 
 NAMES = st.sampled_from([*headers(), *headers("webhook"), "SVIX-ID", "other"])

@@ -22,7 +22,7 @@ def signed(message_id: str, timestamp: str, secret: str = OTHER) -> dict[str, st
 
 @pytest.mark.parametrize("message_id", ["!", "~", "m" * 255])
 def test_a_message_id_of_up_to_255_visible_letters_is_accepted(message_id: str) -> None:
-    assert verify([OTHER], signed(message_id, str(SENT)), BODY, SENT) == str(message_id, SENT, 0)
+    assert verify([OTHER], signed(message_id, str(SENT)), BODY, SENT) == message_id
 
 
 @pytest.mark.parametrize("message_id", ["", "m" * 256, "a b", "msg\n", "\u00e9", "msg\x7f"])

@@ -68,9 +68,9 @@ async def read_books(engine: Engine) -> Books:
 def check_provider(town: Town, books: Books) -> None:
     """While links still live: what the service made there is there once, known to us, and revoked if it must be."""
     known = {row["id"]: row["session_id"] for row in books.tables["invitations"]}
-    for company in town.world.companies():
+    for company in town.world.companies:
         _check_twins(town, company)
-        for invitation in town.world.invitations_of(company.id):
+        for invitation in town.world.invitations.of(company.id):
             _check_invitation(town, books, invitation, known.get(invitation.id))
 
 
@@ -78,9 +78,9 @@ def _check_twins(town: Town, company: Any) -> None:
     """But for a process that stood still for longer than anybody waits while its call was just leaving it."""
     if town.truth.stalled:
         return
-    if sum(one.external_id == company.external_id for one in town.world.companies()) > 1:
+    if sum(one.external_id == company.external_id for one in town.world.companies) > 1:
         town.fault(f"DOUBLED at the provider: company {company.external_id}")
-    names = [site.values["externalId"] for site in town.world.sites_of(company.id)]
+    names = [site.values["externalId"] for site in town.world.companies.sites_of(company.id)]
     if len(set(names)) < len(names):
         town.fault(f"DOUBLED at the provider: sites {names} of {company.external_id}")
 
@@ -89,7 +89,7 @@ def _check_invitation(town: Town, books: Books, invitation: Any, session_id: str
     own = books.sessions[session_id] if session_id is not None else None
     if own is not None and _is_dead(own, invitation):
         town.fault(f"DEAD: {own['id']} is {own['status']} and its link {invitation.id} was revoked")
-    if invitation.expires_at is None or town.world.invitation_status(invitation) != "ACTIVE":
+    if invitation.expires_at is None or town.world.invitations.status(invitation) != "ACTIVE":
         return
     if own is None and not town.truth.links_lied:
         town.fault(f"ORPHAN: an invitation of ours is active and unknown to us: {invitation}")

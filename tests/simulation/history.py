@@ -174,7 +174,7 @@ async def _heal(town: Town) -> None:
         if trouble.name != "clock_skew":
             town.world.troubles.remove(trouble.name, None)
     for made in town.truth.made:
-        town.world.reveal_by_id(made)
+        town.world.connections.reveal(made)
     await town.restart()
     town.note("town", "heals")
     await _pass(town, _SOON)

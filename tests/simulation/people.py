@@ -53,7 +53,7 @@ class People:
         rng = self.town.rng
         sites = [{"externalId": name, "name": name.upper()} for name in ("hq", "mill")[: rng.randrange(1, 3)]]
         place: dict[str, str] = {"externalId": company, "name": company.title()}
-        known = [one for one in self.town.world.companies() if one.external_id == company]
+        known = [one for one in self.town.world.companies if one.external_id == company]
         if known and rng.random() < 0.15:
             place = {"id": known[0].id}
         body: dict[str, Any] = {"userId": user, "company": place, "sites": sites, "link": choice, "origin": HOST_URL}

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import httpx
 
-from service.sandbox.api import create_api
-from service.sandbox.gate import DroppedConnection, Keeper
-from service.sandbox.settings import Settings
-from service.sandbox.wire import rest_time
-from service.sandbox.world import World
+from service.sandbox.api.operations import create_api
+from service.sandbox.gate import DroppedConnection, SandboxApiGate
+from service.sandbox.settings import SandboxSettings
+from service.sandbox.wire.times import rest_time
+from service.sandbox.world.world import SandboxWorld
 from tests.simulation.asgi import Answer, ask
 from tests.simulation.clocks import Clocks
 
@@ -60,17 +60,22 @@ class ProviderSide:
         self.leaving = 0
         self._born: dict[str, float] = {}
         self.first_link_at: dict[str, float] = {}
-        settings = Settings(seed="s", public_url=PROVIDER_URL, webhook_url="http://hook.test/", webhook_secret=SECRET)
-        self.world = World(settings, lambda: self.clocks.at)
-        self._api = Keeper(create_api(self.world, "v2.2"), self.world, self._sleep)
+        self._start(SandboxSettings())
 
     def begin(self, clocks: Clocks, temper: Temper) -> None:
         """Forget the history before."""
-        self.world.reset()
         self._born = {}
         self.clocks, self.temper, self.is_down, self.slept, self.first_link_at = clocks, temper, False, 0.0, {}
+        self.world.close()
+        settings = SandboxSettings(
+            seed="s", public_url=PROVIDER_URL, webhook_url="http://hook.test/", webhook_secret=SECRET
+        )
         delay = 5.0 if temper.bills else _NEVER_SECONDS
-        self.world.settings = replace(self.world.settings, redirects=temper.redirects, data_delay_seconds=delay)
+        self._start(replace(settings, redirects=temper.redirects, data_delay_seconds=delay))
+
+    def _start(self, settings: SandboxSettings) -> None:
+        self.world = SandboxWorld(settings, lambda: self.clocks.at)
+        self._api = SandboxApiGate(create_api(self.world, "v2.2"), self.world, self._sleep)
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         """What came back over the wire; raises as httpx does."""
@@ -85,10 +90,10 @@ class ProviderSide:
             raise httpx.RemoteProtocolError("dropped", request=request) from exc
         if self.slept - before >= _PATIENCE_SECONDS:
             raise httpx.ReadTimeout("slow", request=request)
-        company_id = self.world.owner_of(path)
+        company_id = self.world.company_of(path)
         if company_id and request.method == "POST" and ("invitation" in path or path.endswith("/link")):
             self.first_link_at.setdefault(company_id, self.clocks.at)
-        date = formatdate(self.world.now(company_id), usegmt=True)
+        date = formatdate(self.world.clock.now(company_id), usegmt=True)
         content = answer.body
         if (self.temper.lag_seconds or self.temper.late_seconds) and "/invitation" in path and answer.ok:
             content = self._forgetful(content)
@@ -101,7 +106,7 @@ class ProviderSide:
         try:
             return await ask(self._api, request.method, target, request.headers, await request.aread())
         finally:
-            self._note_births(self.world.owner_of(target.partition("?")[0]))
+            self._note_births(self.world.company_of(target.partition("?")[0]))
 
     def _forgetful(self, content: bytes) -> bytes:
         """An invitation counts its use at once, and names what it made only later; a list shows it only later."""
@@ -117,11 +122,11 @@ class ProviderSide:
         return json.dumps(body).encode()
 
     def _horizon(self, invitation: Mapping[str, Any]) -> str:
-        return rest_time(self.world.now(invitation.get("companyId")) - self.temper.lag_seconds)
+        return rest_time(self.world.clock.now(invitation.get("companyId")) - self.temper.lag_seconds)
 
     def _note_births(self, company_id: str | None) -> None:
         """Also of what nobody is told of, since the answer gets lost."""
-        for one in self.world.invitations_of(company_id) if company_id else ():
+        for one in self.world.invitations.of(company_id) if company_id else ():
             self._born.setdefault(one.id, self.clocks.at)
 
     def _is_shown(self, invitation_id: str) -> bool:

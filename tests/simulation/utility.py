@@ -3,24 +3,16 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.sandbox.connections import (
-    MFA_CODE,
-    MFA_TOKEN_EXPIRED,
-    PASSWORD,
-    PROVIDER_URL,
-    STATUSES,
-    USERNAME,
-    Connection,
-    is_wrong_password,
-    read_edit,
-    read_submission,
-)
-from service.sandbox.errors import ClosedLink, EmailNotVerified, Invalid, Missing
-from service.sandbox.world import Via
+from service.sandbox.wire.enums import MFA_TOKEN_EXPIRED, STATUSES, is_wrong_password
+from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, InvalidFields, RecordMissing
+from service.sandbox.world.account_form import read_edit, read_submission
+from service.sandbox.world.invitations import Via
+from service.sandbox.world.records import SandboxConnection
+from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, PROVIDER_URL, USERNAME
 from tests.simulation.town import Town
 from tests.simulation.truth import Door, Handed, Made
 
-_REFUSED = (ClosedLink, EmailNotVerified, Invalid, Missing)
+_REFUSED = (ClosedLink, EmailNotVerified, InvalidFields, RecordMissing)
 
 
 class Utility:
@@ -47,33 +39,35 @@ class Utility:
     def _through(self, url: str, handed: Handed, person: str) -> str:
         parts = urlsplit(url).path.split("/")
         if "workflow" in parts:
-            link = self.world.find_edit_link(parts[3], parts[5])
-            return self._mend(self.world.connection(link.connection_id), Via("link"), handed)
+            link = self.world.links.find_edit(parts[3], parts[5])
+            return self._mend(self.world.connections.get(link.connection_id), Via("link"), handed)
         if parts[2] == "i":
             return self._invited(parts[3], handed, person, url)
-        link = self.world.find_magic_link(parts[3], parts[4])
-        made = self.world.connect(link.company_id, self._account(link.company_id), Via("link"))
+        link = self.world.links.find(parts[3], parts[4])
+        made = self.world.submissions.create(link.company_id, self._account(link.company_id), Via("link"))
         return self._note(made, "link", handed, person, url)
 
     def _invited(self, token: str, handed: Handed, person: str, url: str) -> str:
-        invitation = self.world.find_invitation(token)
-        proof = self.world.verify_email(token, f"{person}@example.com") if invitation.allowed_emails else None
+        invitation = self.world.invitations.open(token)
+        proof = (
+            self.world.invitations.verify_email(token, f"{person}@example.com") if invitation.allowed_emails else None
+        )
         via = Via("invitation", invitation.id, proof)
         if invitation.connection_id:
-            return self._mend(self.world.connection(invitation.connection_id), via, handed)
-        made = self.world.connect(invitation.company_id, self._account(invitation.company_id), via)
+            return self._mend(self.world.connections.get(invitation.connection_id), via, handed)
+        made = self.world.submissions.create(invitation.company_id, self._account(invitation.company_id), via)
         return self._note(made, "invitation", handed, person, url)
 
     def _account(self, company_id: str) -> Any:
         """Good credentials, a wrong password to be corrected later, or a provider without a website."""
         rng = self.town.rng
-        sites = [site.id for site in self.world.sites_of(company_id)]
+        sites = [site.id for site in self.world.companies.sites_of(company_id)]
         url = "https://elsewhere.example" if rng.random() < 0.1 else PROVIDER_URL
         password = "wrong" if rng.random() < 0.2 else PASSWORD
         body = {"url": url, "username": USERNAME, "password": password, "sites": sites[: rng.randrange(1, 3)]}
         return read_submission(body, sites_later=True)
 
-    def _note(self, made: Connection, door: Door, handed: Handed | None, person: str, url: str = "") -> str:
+    def _note(self, made: SandboxConnection, door: Door, handed: Handed | None, person: str, url: str = "") -> str:
         self.town.truth.make(
             Made(
                 made.id,
@@ -90,11 +84,11 @@ class Utility:
         )
         return f"MAKES {made.id[:8]} through {door}, {made.status}, at {made.created_at - 1_800_000_000:.3f}"
 
-    def _mend(self, connection: Connection, via: Via, handed: Handed) -> str:
+    def _mend(self, connection: SandboxConnection, via: Via, handed: Handed) -> str:
         wrong = self.town.rng.random() < 0.2
-        mended = self.world.edit_connection(connection.id, _credentials(connection, wrong=wrong), via)
+        mended = self.world.submissions.edit(connection.id, _credentials(connection, wrong=wrong), via)
         if mended.status == MFA_TOKEN_EXPIRED:
-            mended = self.world.answer_mfa(connection.id, MFA_CODE, via)
+            mended = self.world.submissions.answer_mfa(connection.id, MFA_CODE, via)
         if mended.status == "CONNECTED":
             self.town.truth.reconnected.add((handed.id, connection.id))
         return f"mends {connection.id[:8]}, {mended.status}"
@@ -105,7 +99,7 @@ class Utility:
             (connection, made)
             for made in self.town.truth.made.values()
             if made.id not in self.town.truth.removed and made.door in {"link", "invitation"}
-            if _needs_person((connection := self.world.connection(made.id)).status)
+            if _needs_person((connection := self.world.connections.get(made.id)).status)
         ]
         if not waiting:
             return None
@@ -113,24 +107,24 @@ class Utility:
         via = Via("link") if made.door == "link" else Via("invitation", connection.invitation_id, self._proof(made))
         try:
             if connection.status == MFA_TOKEN_EXPIRED:
-                after = self.world.answer_mfa(connection.id, MFA_CODE, via)
+                after = self.world.submissions.answer_mfa(connection.id, MFA_CODE, via)
             else:
-                after = self.world.edit_connection(connection.id, _credentials(connection, wrong=False), via)
+                after = self.world.submissions.edit(connection.id, _credentials(connection, wrong=False), via)
         except _REFUSED as refusal:
             return f"{made.by} corrects {made.id[:8]}: {type(refusal).__name__}"
         return f"{made.by} corrects {made.id[:8]}: {after.status}"
 
     def _proof(self, made: Made) -> str | None:
-        verified = self.world.peek_invitation(made.url.rpartition("/")[2]).verified
+        verified = self.world.invitations.by_token(made.url.rpartition("/")[2]).verified
         return next(iter(verified), None)
 
     def be_there_before(self) -> None:
         """The first company is known to the provider, with accounts of its own, before any host has heard of us."""
         name = self.town.plan.companies[0]
-        company = self.world.create_company({"externalId": name, "name": name.title()})
-        self.world.create_site(company.id, {"externalId": "hq", "name": "HQ"})
+        company = self.world.companies.create({"externalId": name, "name": name.title()})
+        self.world.companies.create_site(company.id, {"externalId": "hq", "name": "HQ"})
         for _ in range(self.town.rng.randrange(1, 4)):
-            made = self.world.connect(company.id, self._account(company.id), Via("dashboard"))
+            made = self.world.submissions.create(company.id, self._account(company.id), Via("dashboard"))
             self.town.note("before", self._note(made, "before", None, "operator"))
 
     async def dashboard(self) -> str | None:
@@ -138,7 +132,7 @@ class Utility:
         company = self._any_company()
         if company is None:
             return None
-        made = self.world.connect(company, self._account(company), Via("dashboard"))
+        made = self.world.submissions.create(company, self._account(company), Via("dashboard"))
         return f"operator {self._note(made, 'dashboard', None, 'operator')}"
 
     async def invite_elsewhere(self) -> str | None:
@@ -147,14 +141,14 @@ class Utility:
         if company is None:
             return None
         ours = {owner.rpartition("/")[2] for owner in self.town.truth.owners}
-        foreign = [one for one in self.world.invitations_of(company) if one.expires_at is None]
+        foreign = [one for one in self.world.invitations.of(company) if one.expires_at is None]
         if not foreign or self.town.rng.random() < 0.5:
-            fresh = self.world.invite(company, {"maxUses": self.town.rng.choice((None, 1, 2))})
+            fresh = self.world.invitations.create(company, {"maxUses": self.town.rng.choice((None, 1, 2))})
             return f"operator invites elsewhere: {fresh.id[:8]}"
         invitation = self.town.rng.choice(foreign)
         assert invitation.token not in ours
         try:
-            made = self.world.connect(company, self._account(company), Via("invitation", invitation.id))
+            made = self.world.submissions.create(company, self._account(company), Via("invitation", invitation.id))
         except _REFUSED as refusal:
             return f"somebody invited elsewhere: {type(refusal).__name__}"
         return f"somebody invited elsewhere {self._note(made, 'foreign', None, 'somebody')}"
@@ -164,23 +158,23 @@ class Utility:
         connection = self._any_connection()
         if connection is None:
             return None
-        after = self.world.set_status(connection.id, self.town.rng.choice(STATUSES))
+        after = self.world.connections.set_status(connection.id, self.town.rng.choice(STATUSES))
         return f"provider finds {connection.id[:8]} {after.status}"
 
     async def remove(self) -> str | None:
         connection = self._any_connection()
         if connection is None:
             return None
-        self.world.remove_connection(connection.id)
+        self.world.connections.remove(connection.id)
         self.town.truth.removed.add(connection.id)
         return f"provider forgets {connection.id[:8]}"
 
-    def _any_connection(self) -> Connection | None:
+    def _any_connection(self) -> SandboxConnection | None:
         there = [one for one in self.town.truth.made if one not in self.town.truth.removed]
-        return self.world.connection(self.town.rng.choice(there)) if there else None
+        return self.world.connections.get(self.town.rng.choice(there)) if there else None
 
     def _any_company(self) -> str | None:
-        known = self.world.companies()
+        known = list(self.world.companies)
         return self.town.rng.choice(known).id if known else None
 
 
@@ -188,6 +182,6 @@ def _needs_person(status: str) -> bool:
     return is_wrong_password(status) or status == MFA_TOKEN_EXPIRED
 
 
-def _credentials(connection: Connection, *, wrong: bool) -> Any:
+def _credentials(connection: SandboxConnection, *, wrong: bool) -> Any:
     password = "wrong" if wrong else PASSWORD
     return read_edit(connection, {"username": USERNAME, "password": password, "url": PROVIDER_URL})

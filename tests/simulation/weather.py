@@ -6,7 +6,7 @@ from typing import Any
 
 from service.domain.timing import LOST_SECONDS
 from service.sandbox.deliveries import sign
-from service.sandbox.troubles import read_trouble
+from service.sandbox.world.troubles import read_trouble
 from tests.simulation.provider import SECRET
 from tests.simulation.town import Town
 
@@ -60,12 +60,12 @@ class Weather:
             self.town.clocks.ours_off += seconds
             return f"our clock is set by {seconds:+.0f} s"
         if rng.random() < 0.6:
-            self.town.world.advance(600.0)
+            self.town.world.clock.advance(600.0)
             return "the provider's clock is set by +600 s"
         skew = rng.choice((-600.0, 600.0, 0.0))
-        before = self.town.world.now()
+        before = self.town.world.clock.now()
         self.town.world.troubles.put(read_trouble("clock_skew", {"seconds": skew}))
-        self.town.truth.clock_went_back |= self.town.world.now() < before
+        self.town.truth.clock_went_back |= self.town.world.clock.now() < before
         return f"the provider's clock is wrong by {skew:+.0f} s"
 
     async def trouble(self) -> str:
@@ -73,7 +73,7 @@ class Weather:
         self.town.world.troubles.put(read_trouble(name, fields))
         self.town.truth.links_lied |= name == "link_expired"  # for a while the provider calls a living link dead
         if name == "status_change":
-            self.town.world.trouble_statuses(None)
+            self.town.world.connections.apply_status_trouble(None)
         return f"trouble: {name} {fields}"
 
     async def cut(self) -> str:
@@ -95,12 +95,12 @@ class Weather:
         """Webhooks come: some, in any order, several times, with a wrong signature, or not at all."""
         rng, outbox = self.town.rng, self.town.world.outbox
         if self.town.plan.temper.bills:
-            self.town.world.queue_documents()
-        waiting = [one for one in outbox if one.due_at <= self.town.world.time()]
+            self.town.world.data.queue_documents()
+        waiting = [one for one in outbox if one.due_at <= self.town.world.clock.time()]
         if self.town.plan.webhooks == "never":
             for message in waiting:
-                outbox.remove(message.id)
-                self.town.world.reveal_by_id(message.connection_id)
+                outbox.settle(message, None)
+                self.town.world.connections.reveal(message.connection_id)
             return f"{len(waiting)} webhooks are lost" if waiting else None
         if self.town.plan.webhooks == "chaos":
             rng.shuffle(waiting)
@@ -109,18 +109,18 @@ class Weather:
 
     async def _send(self, message: Any) -> str:
         rng, chaos = self.town.rng, self.town.plan.webhooks == "chaos"
-        body = self.town.world.message_body(message)
+        body = self.town.world.data.webhook_body(message)
         if body is None or (chaos and rng.random() < 0.2):
-            self.town.world.outbox.remove(message.id)
-            self.town.world.reveal_by_id(message.connection_id)
+            self.town.world.outbox.settle(message, None)
+            self.town.world.connections.reveal(message.connection_id)
             return f"{message.event_type} lost"
         statuses = []
         for _ in range(rng.choice((1, 1, 3)) if chaos else 1):
             wrong = chaos and rng.random() < 0.15
             statuses.append(await self._post(message, json.dumps(body).encode(), _WRONG_SECRET if wrong else SECRET))
         if 204 in statuses:
-            self.town.world.outbox.remove(message.id)
-            self.town.world.reveal_by_id(message.connection_id)
+            self.town.world.outbox.settle(message, None)
+            self.town.world.connections.reveal(message.connection_id)
         return f"{message.event_type} of {message.connection_id[:8]}: {statuses}"
 
     async def _post(self, message: Any, raw: bytes, secret: str) -> int:

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.contract.sandbox_house import GUIDE, Wire
-from tests.contract.sandbox_person import Person, Screen
+from tests.support.sandbox_client import GUIDE, Wire
+from tests.support.sandbox_person import Person, Screen
 from tests.support.services import HOST_URL, RETURN_URL, SERVICE_URL, RunningServices
 
 WRONG = "not-the-password"

@@ -21,8 +21,8 @@ from service.settings import Settings
 from service.store import engine_for
 from service.store.engine import Engine
 from service.store.postgres import PostgresEngine
-from tests.contract.sandbox_house import SECRET, Received, Sandbox, Wire
 from tests.support.clock import Clock
+from tests.support.sandbox_client import SECRET, Received, Sandbox, Wire
 
 SERVICE_URL = "https://link.example.com"
 SANDBOX_URL = "http://127.0.0.1:9000"

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 from svix.webhooks import Webhook as Svix
 
-from tests.contract.sandbox_house import SECRET
 from tests.support.people import User
+from tests.support.sandbox_client import SECRET
 from tests.support.services import RunningServices
 
 HOOK = "/webhooks/nectar"

@@ -10,10 +10,10 @@ import httpx
 from service.domain.changes import JobKind
 from service.domain.tokens import digest
 from service.usecases.api_keys import DEFAULT_TENANT
-from tests.contract.sandbox_house import Wire
 from tests.integration.test_claim import ambiguous, claim
 from tests.integration.test_reconnect import broken, reconnecting, repair
 from tests.support.people import FramePage, User
+from tests.support.sandbox_client import Wire
 from tests.support.services import RunningServices
 
 HOST_KEY = "mlk_the-key-that-a-host-holds-0123456789"

@@ -1,7 +1,7 @@
 // The customer's page: opens the connection flow and keeps the list and the charts fresh.
 "use strict";
 
-const news = document.getElementById("news");
+const notice = document.getElementById("news");
 const list = document.getElementById("utilities");
 const inline = document.getElementById("inline");
 const WORDS = {
@@ -13,9 +13,9 @@ let timer = 0;
 let flow = null;
 
 function say(words, tone = "") {
-  news.textContent = words;
-  news.className = `notice ${tone}`;
-  news.hidden = !words;
+  notice.textContent = words;
+  notice.className = `notice ${tone}`;
+  notice.hidden = !words;
 }
 
 function wait(seconds) {
@@ -30,13 +30,13 @@ async function refresh() {
     if (answer.status === 401) return location.reload();
     if (answer.ok) replace(await answer.text());
   } catch {
-    // The next round tries again.
+    // The next refresh tries again.
   }
   const part = list.querySelector("[data-refresh-seconds]");
   wait(Number(part ? part.dataset.refreshSeconds : 5));
 }
 
-// Only a change is drawn, so that focus, open tables and a screen reader's place survive the rounds in between.
+// Only a change is drawn, so that focus, open tables and a screen reader's position survive a refresh.
 let drawn = null;
 function replace(html) {
   if (html === drawn) return;
@@ -56,8 +56,8 @@ function show(url, place, again) {
   inline.hidden = !framed;
   flow = null;
   earlier?.close();
-  // What an earlier flow still has to say is of no interest any more.
-  const told = (act) => (payload) => {
+  // Events of an earlier flow are ignored.
+  const ifCurrent = (act) => (payload) => {
     if (flow !== mine) return;
     act(payload);
     wait(0);
@@ -65,15 +65,15 @@ function show(url, place, again) {
   const mine = window.MagicLink.open({
     url,
     ...(framed ? { container: inline } : {}),
-    onConnected: told(() => say(WORDS.connected, "good")),
-    onExit: told(({ stage }) => {
+    onConnected: ifCurrent(() => say(WORDS.connected, "good")),
+    onExit: ifCurrent(({ stage }) => {
       if (stage !== "connected") say(WORDS.left);
       finish();
-      if (framed) document.querySelector("[data-connect] .primary").focus(); // a dialog gives the focus back by itself
+      if (framed) document.querySelector("[data-connect] .primary").focus(); // a dialog returns the focus itself
     }),
-    onExpired: told(again),
-    onError: told(({ code, retryable }) => retryable && code !== "load_timeout" || say(WORDS.error, "bad")),
-    onEvent: told(() => {}),
+    onExpired: ifCurrent(again),
+    onError: ifCurrent(({ code, retryable }) => retryable && code !== "load_timeout" || say(WORDS.error, "bad")),
+    onEvent: ifCurrent(() => {}),
   });
   flow = mine;
   if (framed) inline.scrollIntoView({ block: "nearest" });
@@ -96,7 +96,7 @@ async function connect(form, submitter) {
     const body = await answer.json();
     if (!answer.ok) return say(body.message, "bad");
     submitter.disabled = false;
-    submitter.focus({ preventScroll: true }); // where a dialog gives the focus back to
+    submitter.focus({ preventScroll: true }); // a dialog returns the focus to it
     show(body.embedUrl, place, () => connect(form, submitter));
   } catch {
     say("Meadow did not answer. Please try again.", "bad");
@@ -105,7 +105,7 @@ async function connect(form, submitter) {
   }
 }
 
-// Without the service's script the form goes its ordinary way: there and back by redirect.
+// Without the service's script the form is posted as usual, and the flow is a redirect there and back.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!("connect" in form.dataset) || event.submitter?.value !== "embedded" || !window.MagicLink) return;

@@ -1,0 +1,134 @@
+"""The API's operations on sample data: documents, usage, meters, and the files of bills."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.sandbox.api.paging import RecordFilter, page_of, read_record_filter
+from service.sandbox.wire.errors import found
+from service.sandbox.world.records import SandboxConnection
+from service.sandbox.world.world import SandboxWorld
+
+Wire = dict[str, Any]
+
+
+class SandboxDataApi:
+    """Lists for a company, a site or a connection, newest first, and single records."""
+
+    def __init__(self, world: SandboxWorld, version: str) -> None:
+        self._world = world
+        self._version = version
+
+    def routes(self) -> list[Route]:
+        """Return the routes; a list has a path for each kind of owner, and company-scoped ones."""
+        return [
+            *self._lists("document", self.documents, ("company", "site", "connection")),
+            *self._lists("usage", self.usage, ("company", "site", "connection")),
+            *self._lists("meter", self.meters, ("company", "site", "connection")),
+            Route("/usage/document/{document_id}", self.document_usage),
+            Route("/document/{document_id}", self.document),
+            Route("/usage/{usage_data_id}", self.usage_entry),
+            Route("/meter/{meter_id}", self.meter),
+        ]
+
+    def _lists(self, resource: str, endpoint: Any, owners: tuple[str, ...]) -> list[Route]:
+        # Reference: the guide has the company-scoped paths, the API reference the others.
+        scoped = (
+            f"/company/{{company_id}}/{resource}",
+            f"/company/{{company_id}}/connection/{{connection_id}}/{resource}",
+        )
+        reference = (f"/{resource}/{owner}/{{{owner}_id}}" for owner in owners)
+        return [Route(path, endpoint) for path in (*scoped, *reference)]
+
+    async def documents(self, request: Request) -> Response:
+        """List documents; `isDeleted` is checked and changes nothing, since no document is ever deleted."""
+        filters = read_record_filter(request.query_params)
+        documents = [document for document in self._documents(request) if _keeps_document(filters, document)]
+        documents.sort(key=lambda document: str(document["billDate"]), reverse=True)
+        return JSONResponse(page_of(request.query_params, "documents", documents))
+
+    async def usage(self, request: Request) -> Response:
+        filters = read_record_filter(request.query_params)
+        entries = [entry for entry in self._usage(request) if filters.keeps(entry, [entry], entry["document"])]
+        # Sorted across connections, since each connection's list is sorted on its own.
+        entries.sort(key=lambda entry: str(entry["endDate"]), reverse=True)
+        return JSONResponse(page_of(request.query_params, "usageData", entries))
+
+    async def document_usage(self, request: Request) -> Response:
+        # All entries have the document's bill date, so only their own periods can tell them apart.
+        filters = read_record_filter(request.query_params, "USAGE_PERIOD")
+        document = self._world.data.find_document(request.path_params["document_id"], self._version)
+        entries = [entry for entry in document["usageData"] if filters.keeps(entry, [entry], document)]
+        return JSONResponse(page_of(request.query_params, "usageData", entries))
+
+    async def meters(self, request: Request) -> Response:
+        connections, site_id = self._owned(request)
+        meters = [meter for one in connections for meter in self._world.data.meters_of(one)]
+        return JSONResponse(
+            page_of(request.query_params, "meters", [one for one in meters if site_id in {None, one["site"]}])
+        )
+
+    async def document(self, request: Request) -> Response:
+        return JSONResponse(self._world.data.find_document(request.path_params["document_id"], self._version))
+
+    async def usage_entry(self, request: Request) -> Response:
+        wanted = request.path_params["usage_data_id"].lower()
+        entries = (entry for one in self._shown() for entry in self._world.data.usage_of(one, self._version))
+        return JSONResponse(_first(entries, wanted))
+
+    async def meter(self, request: Request) -> Response:
+        wanted = request.path_params["meter_id"].lower()
+        return JSONResponse(
+            _first((meter for one in self._shown() for meter in self._world.data.meters_of(one)), wanted)
+        )
+
+    def _documents(self, request: Request) -> Iterator[Wire]:
+        connections, site_id = self._owned(request)
+        # A document has one meter, so it belongs to one site.
+        for connection in connections:
+            for document in self._world.data.documents_of(connection, self._version):
+                if site_id is None or any(entry["site"]["id"] == site_id for entry in document["usageData"]):
+                    yield document
+
+    def _usage(self, request: Request) -> Iterator[Wire]:
+        connections, site_id = self._owned(request)
+        for connection in connections:
+            for entry in self._world.data.usage_of(connection, self._version):
+                if site_id in {None, entry["site"]["id"]}:
+                    yield entry
+
+    def _owned(self, request: Request) -> tuple[list[SandboxConnection], str | None]:
+        """Return the connections that the path is about, and its site if it has one; raises `RecordMissing`."""
+        ids = request.path_params
+        # A path with a connection needs no site: the connection limits the list more.
+        if "connection_id" in ids:
+            return [self._world.connections.get_shown(ids["connection_id"], ids.get("company_id"))], None
+        site = self._world.companies.site(ids["site_id"]) if "site_id" in ids else None
+        company_id = site.company_id if site else self._world.companies.get(ids["company_id"]).id
+        return self._world.connections.shown_of(company_id), site.id if site else None
+
+    def _shown(self) -> Iterator[SandboxConnection]:
+        for company in self._world.companies:
+            yield from self._world.connections.shown_of(company.id)
+
+
+def file_routes(world: SandboxWorld) -> list[Route]:
+    """Return the routes of the bills' files; the documents have their addresses, and they need no key."""
+
+    async def bill(request: Request) -> Response:
+        # No key: whoever has the address, with its unguessable ids, may read the file.
+        content = world.data.pdf(request.path_params["connection_id"], request.path_params["document_id"])
+        return Response(content, media_type="application/pdf", headers={"content-disposition": "inline"})
+
+    return [Route("/files/{connection_id}/{document_id}.pdf", bill)]
+
+
+def _keeps_document(filters: RecordFilter, document: Wire) -> bool:
+    return filters.keeps(document, document["usageData"], document)
+
+
+def _first(records: Iterator[Wire], wanted: str) -> Wire:
+    return found(next((record for record in records if record["id"] == wanted), None))

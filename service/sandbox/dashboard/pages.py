@@ -1,0 +1,143 @@
+"""The dashboard's pages: companies, sites, connections, their bills, and the wizard.
+
+Nobody signs in, since it is a local sandbox; but no other site's page can post here, or frame it.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from service.sandbox.dashboard.views import bill_page, companies_page, company_page, connection_page
+from service.sandbox.hosted.flows import FlowEntry, HostedFlows
+from service.sandbox.hosted.pages import read_form
+from service.sandbox.hosted.wizard import ConnectionWizard
+from service.sandbox.wire.errors import InvalidFields, RecordMissing
+from service.sandbox.wire.html import SandboxErrorView, SandboxFrame, SandboxView, page
+from service.sandbox.world.world import SandboxWorld
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def dashboard_routes(world: SandboxWorld, token: Callable[[], str] = secrets.token_urlsafe) -> list[BaseRoute]:
+    """Return the dashboard's routes; the style sheet is among those of the hosted pages."""
+    pages = SandboxDashboard(world, ConnectionWizard(world, HostedFlows(world.clock.real, token)))
+    return [
+        Route("/", pages.home),
+        Route("/dashboard", pages.companies),
+        Route("/dashboard/companies", _checked(pages.add_company), methods=["POST"]),
+        Route("/dashboard/companies/{company}", _checked(pages.company)),
+        Route("/dashboard/companies/{company}/sites", _checked(pages.add_site), methods=["POST"]),
+        Route("/dashboard/companies/{company}/connect", _checked(pages.connect), methods=["GET", "POST"]),
+        Route("/dashboard/connections/{connection}", _checked(pages.connection)),
+        Route("/dashboard/connections/{connection}/bills/{bill}", _checked(pages.bill)),
+    ]
+
+
+class SandboxDashboard:
+    """The dashboard's pages, one method each."""
+
+    def __init__(self, world: SandboxWorld, wizard: ConnectionWizard) -> None:
+        self._world = world
+        self._wizard = wizard
+
+    async def home(self, _: Request) -> Response:
+        """Redirect the bare address to the dashboard."""
+        return RedirectResponse("/dashboard", 302)
+
+    async def companies(self, _: Request) -> Response:
+        """Show all companies."""
+        return _page(companies_page(self._world, {}, ""))
+
+    async def add_company(self, request: Request) -> Response:
+        """Create a company and redirect to it."""
+        entered = await _entered(request)
+        try:
+            company = self._world.companies.create({"name": entered.get("name", "")})
+        except InvalidFields:
+            errors = {"name": "Enter a name of up to 200 characters."}
+            return _page(companies_page(self._world, errors, entered.get("name", "")), 422)
+        return RedirectResponse(f"/dashboard/companies/{company.id}", 303)
+
+    async def company(self, request: Request) -> Response:
+        """Show one company."""
+        return _page(company_page(self._world, self._world.companies.get(request.path_params["company"]), {}, {}))
+
+    async def add_site(self, request: Request) -> Response:
+        """Create a site and redirect to its company."""
+        company = self._world.companies.get(request.path_params["company"])
+        entered = await _entered(request)
+        try:
+            self._world.companies.create_site(company.id, {name: entered.get(name, "") for name in ("name", "address")})
+        except InvalidFields as wrong:
+            texts = {"name": "Enter a name of up to 255 characters.", "address": "Enter at most 255 characters."}
+            errors = {name: texts[name] for name in wrong.errors}
+            return _page(company_page(self._world, company, errors, entered), 422)
+        return RedirectResponse(f"/dashboard/companies/{company.id}", 303)
+
+    async def connect(self, request: Request) -> Response:
+        """Show the wizard, with the same steps as on the hosted pages."""
+        company = self._world.companies.get(request.path_params["company"])
+        # The company is the key: its wizard pages in several tabs are separate flows all the same.
+        entry = FlowEntry(f"dashboard/{company.id}", company.id, "dashboard")
+        if request.method == "POST":
+            outcome = self._wizard.submit(entry, request.url.path, read_form(await request.form()))
+        else:
+            outcome = self._wizard.show(entry, request.url.path)
+        return page(outcome.view, outcome.status, frameable=False)
+
+    async def connection(self, request: Request) -> Response:
+        """Show one connection with its bills."""
+        connection = self._world.connections.get(request.path_params["connection"])
+        requested = request.query_params.get("page", "1")
+        # `int` of very many digits is slow, and no list has that many pages.
+        number = int(requested) if requested.isascii() and requested.isdecimal() and len(requested) < 9 else 1
+        return _page(connection_page(self._world, connection, max(1, number)))
+
+    async def bill(self, request: Request) -> Response:
+        """Show one bill."""
+        connection = self._world.connections.get(request.path_params["connection"])
+        return _page(bill_page(self._world, connection, request.path_params["bill"]))
+
+
+def _checked(endpoint: Endpoint) -> Endpoint:
+    """Wrap an endpoint: refuse posts of other sites' pages, and answer `RecordMissing` with a page."""
+
+    async def checked(request: Request) -> Response:
+        if request.method == "POST" and not _is_own(request):
+            text = "This form was sent from another site's page."
+            return _page(
+                SandboxErrorView(SandboxFrame("Refused"), text, "Open the dashboard itself and try again."), 403
+            )
+        try:
+            return await endpoint(request)
+        except RecordMissing:
+            text = "It may have been removed, or the address is incomplete."
+            return _page(
+                SandboxErrorView(SandboxFrame("Nothing here"), text, "The dashboard lists what there is."), 404
+            )
+
+    return checked
+
+
+def _is_own(request: Request) -> bool:
+    """Tell whether a form is the dashboard's own, by the headers of browsers; a client without them is no browser.
+
+    Reference: https://www.w3.org/TR/fetch-metadata/.
+    """
+    fetched_from = request.headers.get("sec-fetch-site")
+    if fetched_from is not None:
+        return fetched_from in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+async def _entered(request: Request) -> dict[str, str]:
+    return {name: values[0] for name, values in read_form(await request.form()).items() if values}
+
+
+def _page(view: SandboxView, status: int = 200) -> Response:
+    return page(view, status, frameable=False)

@@ -1,0 +1,85 @@
+"""The sandbox's state as one object: builds the components and hands each what it needs."""
+
+from collections.abc import Callable
+from typing import Any
+
+from service.sandbox.settings import SandboxSettings
+from service.sandbox.world.clock import SandboxClock, StoredNumber, StoredNumbers, advanced
+from service.sandbox.world.companies import SandboxCompanies
+from service.sandbox.world.connections import SandboxConnections
+from service.sandbox.world.context import SandboxContext
+from service.sandbox.world.data import SandboxData
+from service.sandbox.world.ids import SandboxIds
+from service.sandbox.world.invitations import SandboxInvitations
+from service.sandbox.world.links import SandboxLinks
+from service.sandbox.world.outbox import SandboxMessage, SandboxOutbox
+from service.sandbox.world.records import (
+    SandboxCompany,
+    SandboxConnection,
+    SandboxInvitation,
+    SandboxMagicLink,
+    SandboxSite,
+)
+from service.sandbox.world.rows import SandboxDatabase, SandboxTable
+from service.sandbox.world.submissions import SandboxSubmissions
+from service.sandbox.world.troubles import SandboxTrouble, SandboxTroubles
+
+MIN_ID_LENGTH = 20
+
+
+class SandboxWorld:
+    """Everything that the sandbox stores, and all that can be done to it, without HTTP.
+
+    Every operation is synchronous, and durable when it returns. A hosted page opens a link with `links.find`,
+    `links.find_edit` or `invitations.open`, and sends what was entered to `submissions`.
+    """
+
+    def __init__(self, settings: SandboxSettings, real_clock: Callable[[], float]) -> None:
+        self.settings = settings
+        database = self._database = SandboxDatabase(settings.data_dir)
+        # The kinds are the names that the files of earlier releases have.
+        companies = self._companies = SandboxTable(database, "Company", SandboxCompany)
+        sites = SandboxTable(database, "Site", SandboxSite)
+        connections = SandboxTable(database, "Connection", SandboxConnection, {"channel": "door"})
+        links = SandboxTable(database, "MagicLink", SandboxMagicLink)
+        invitations = SandboxTable(database, "Invitation", SandboxInvitation)
+        numbers = SandboxTable(database, "Gauge", StoredNumber)
+        troubles = SandboxTable(database, "Trouble", SandboxTrouble)
+        messages = SandboxTable(database, "Message", SandboxMessage)
+        self._by_id: tuple[SandboxTable[Any], ...] = (sites, connections, invitations)
+        self._tables = (companies, *self._by_id, links, numbers, troubles, messages)
+
+        stored = StoredNumbers(numbers)
+        ids = SandboxIds(settings.seed, lambda: int(stored.add("serial", 1)))
+        self.troubles = SandboxTroubles(troubles, lambda: advanced(real_clock, stored))
+        self.clock = SandboxClock(real_clock, stored, self.troubles)
+        context = SandboxContext(settings, database, self.clock, ids, self.troubles)
+        self.outbox = SandboxOutbox(context, messages)
+        self.companies = SandboxCompanies(context, companies, sites, (connections, links, invitations, messages))
+        self.connections = SandboxConnections(context, connections, self.companies, self.outbox)
+        self.links = SandboxLinks(context, links, self.companies, self.connections)
+        self.invitations = SandboxInvitations(context, invitations, self.companies, self.connections)
+        self.submissions = SandboxSubmissions(context, self.connections, self.invitations)
+        self.data = SandboxData(context, self.companies, self.connections, self.outbox)
+
+    def company_of(self, path: str) -> str | None:
+        """Return the company that an address is about, by any id of the API in it."""
+        # Every id is longer than the words of a path, such as `invitation`.
+        segments = (segment.lower() for segment in path.split("/") if len(segment) > MIN_ID_LENGTH)
+        return next((company for company in map(self._company_of_id, segments) if company), None)
+
+    def reset(self) -> None:
+        """Delete everything, the troubles and the advance of the clock included."""
+        self._database.clear()
+        for table in self._tables:
+            table.forget()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _company_of_id(self, record_id: str) -> str | None:
+        if self._companies.get(record_id):
+            return record_id
+        records = (table.get(record_id) for table in self._by_id)
+        return next((str(record.company_id) for record in records if record), None)

@@ -1,0 +1,170 @@
+"""The pages of edit links, invitations and closed links."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.clock import Clock
+from tests.support.sandbox_client import GUIDE, Sandbox
+from tests.support.sandbox_person import Person, connections_of, invitation_of, link_of
+
+
+@pytest.fixture
+def sandbox(clock: Clock) -> Sandbox:
+    return Sandbox(clock)
+
+
+@pytest.fixture
+def person(sandbox: Sandbox) -> Person:
+    return Person(sandbox)
+
+
+async def test_a_link_for_a_new_connection_cannot_skip_the_sign_in(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    screen = await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    answer = await sandbox.plain("POST", screen.form.action, data={"step": "keep"})
+    assert 'data-step="credentials"' in answer.text
+
+
+async def test_no_step_of_such_an_invitation_works_without_the_address(sandbox: Sandbox) -> None:
+    company, sites = await sandbox.company()
+    invitation = await invitation_of(sandbox, company, allowedEmails=["ada@example.com"])
+    path = urlsplit(invitation["invitationUrl"]).path
+    for step in ("provider", "credentials", "keep", "settings"):
+        answer = await sandbox.plain("POST", path, data={"step": step, **GUIDE, "country": "US", "sites": sites})
+        assert 'data-step="email"' in answer.text
+    assert await connections_of(sandbox, company) == []
+
+
+async def test_a_revoked_invitation_closes_a_flow_that_has_started(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    invitation = await invitation_of(sandbox, company, prefill={"url": GUIDE["url"]})
+    await person.open(invitation["invitationUrl"])
+    await person.sign_in()
+    await sandbox.post(f"/invitation/{invitation['id']}/revoke")
+    screen = await person.connect()
+    assert (screen.step, screen.status) == ("error", 410)
+    assert "withdrawn" in screen.text
+    assert await connections_of(sandbox, company) == []
+
+
+async def test_expired_used_and_unknown_links_say_why_they_do_not_open(
+    sandbox: Sandbox, person: Person, clock: Clock
+) -> None:
+    company, _ = await sandbox.company()
+    short = await invitation_of(sandbox, company, expiresInSeconds=60)
+    once = await invitation_of(sandbox, company, maxUses=1, prefill={"url": GUIDE["url"]})
+    await person.open(once["invitationUrl"])
+    await person.sign_in()
+    await person.connect()
+    clock.advance(61)
+    for url, status, words in (
+        (short["invitationUrl"], 410, "expired"),
+        (once["invitationUrl"], 410, "already used"),
+        ("/p/i/unknown", 404, "do not know"),
+        ("/p/connect/unknown/unknown", 404, "do not know"),
+        ("/p/connect/unknown/workflow/unknown", 404, "do not know"),
+    ):
+        screen = await person.open(url)
+        assert (screen.step, screen.status) == ("error", status)
+        assert words in screen.text
+        assert screen.tags["h1"] == 1
+
+
+async def test_the_last_use_of_another_flow_closes_this_one(sandbox: Sandbox) -> None:
+    company, _ = await sandbox.company()
+    invitation = await invitation_of(sandbox, company, maxUses=1, prefill={"url": GUIDE["url"]})
+    ada, bob = Person(sandbox), Person(sandbox)
+    for person in (ada, bob):
+        await person.open(invitation["invitationUrl"])
+        await person.sign_in()
+    assert (await ada.connect()).step == "done"
+    assert ((await bob.connect()).status, bob.screen.step) == (410, "error")
+    assert len(await connections_of(sandbox, company)) == 1
+
+
+async def test_a_link_is_not_valid_below_another_company_or_as_another_kind(sandbox: Sandbox, person: Person) -> None:
+    company, sites = await sandbox.company()
+    other, others_sites = await sandbox.company("Bolt Ltd")
+    public = (await sandbox.connect(other, others_sites))["publicCompanyId"]
+    made = await sandbox.connect(company, sites)
+    secret = (await sandbox.post(f"/company/{company}/connection/link"))["companyMagicLinkSecret"]
+    assert (await person.open(f"/p/connect/{public}/{secret}")).status == 404
+    assert (await person.open(f"/p/connect/{made['publicCompanyId']}/workflow/{secret}")).status == 404
+    assert (
+        await person.open(f"/p/connect/{made['publicCompanyId']}/{made['connectionMagicLinkSecret']}")
+    ).status == 404
+
+
+async def test_the_link_expired_trouble_closes_links_and_invitations(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    link, invitation = await link_of(sandbox, company), await invitation_of(sandbox, company)
+    await sandbox.trouble("link_expired", companyId=company)
+    for url in (link, invitation["invitationUrl"]):
+        assert ((await person.open(url)).status, "expired" in person.screen.text) == (410, True)
+
+
+async def test_an_edit_link_changes_credentials_and_sites_and_keeps_the_id(sandbox: Sandbox, person: Person) -> None:
+    company, sites = await sandbox.company(sites=3)
+    before = await sandbox.connect(company, sites[:1], password="wrong")
+    link = await sandbox.post(f"/connection/{before['id']}")
+    screen = await person.open(f"/p/connect/{link['publicCompanyId']}/workflow/{link['connectionMagicLinkSecret']}")
+    assert screen.step == "credentials"
+    assert screen.form.values["username"] == [GUIDE["username"]]
+    assert (await person.sign_in("still wrong")).step == "credentials"
+    assert (await person.sign_in()).form.values["sites"] == sites[:1]
+    assert (await person.press("Save changes", sites=sites[1:])).step == "done"
+    (after,) = await connections_of(sandbox, company)
+    assert (after["id"], after["status"], after["initialSites"]) == (before["id"], "CONNECTED", sites[1:])
+
+
+async def test_an_edit_link_can_change_the_sites_without_a_password(sandbox: Sandbox, person: Person) -> None:
+    company, sites = await sandbox.company(sites=2)
+    before = await sandbox.connect(company, sites[:1])
+    await person.open(f"/p/connect/{before['publicCompanyId']}/workflow/{before['connectionMagicLinkSecret']}")
+    assert (await person.press("Keep the saved sign-in and change sites or types only")).step == "settings"
+    assert (await person.press("Save changes", sites=sites)).step == "done"
+    (after,) = await connections_of(sandbox, company)
+    assert (after["status"], after["initialSites"]) == ("CONNECTED", sites)
+
+
+async def test_reconnecting_after_an_mfa_error_requires_only_the_code(sandbox: Sandbox, person: Person) -> None:
+    company, sites = await sandbox.company()
+    await sandbox.trouble("mfa", companyId=company, times=1)
+    before = await sandbox.connect(company, sites)
+    assert before["status"] == "MFA_TOKEN_EXPIRED"
+    invitation = await sandbox.post(f"/invitation/connection/{before['id']}", {"maxUses": 1})
+    assert (await person.open(invitation["invitationUrl"])).step == "mfa"
+    await person.press("Verify", code="123 456")
+    assert (await person.press("Save changes")).step == "done"
+    (after,) = await connections_of(sandbox, company)
+    assert (after["id"], after["status"]) == (before["id"], "CONNECTED")
+    assert (await sandbox.get(f"/invitation/{invitation['id']}"))["useCount"] == 1
+
+
+async def test_an_edit_invitation_counts_its_use_when_the_new_password_works(sandbox: Sandbox, person: Person) -> None:
+    company, sites = await sandbox.company()
+    before = await sandbox.connect(company, sites, password="old")
+    invitation = await sandbox.post(f"/invitation/connection/{before['id']}", {"maxUses": 1})
+    await person.open(invitation["invitationUrl"])
+    await person.sign_in("wrong")
+    assert (await sandbox.get(f"/invitation/{invitation['id']}"))["useCount"] == 0
+    await person.sign_in()
+    assert (await person.press("Save changes")).step == "done"
+    assert (await sandbox.get(f"/invitation/{invitation['id']}"))["status"] == "FULFILLED"
+    assert [made["id"] for made in await connections_of(sandbox, company)] == [before["id"]]
+
+
+async def test_an_invitation_with_allowed_emails_starts_with_the_address(sandbox: Sandbox, person: Person) -> None:
+    company, _ = await sandbox.company()
+    prefill = {"url": GUIDE["url"], "connectionOwnerEmail": "ada@example.com", "utilityTypes": ["GAS"]}
+    invitation = await invitation_of(sandbox, company, allowedEmails=["ada@example.com"], maxUses=1, prefill=prefill)
+    assert (await person.open(invitation["invitationUrl"])).step == "email"
+    assert (await person.press("Confirm", email="mallory@example.com")).status == 422
+    assert (await person.press("Confirm", email="Ada@example.com ")).step == "credentials"
+    settings = await person.sign_in()
+    assert settings.form.values["ownerEmail"] == ["ada@example.com"]
+    assert settings.form.values["types"] == ["GAS"]
+    assert (await person.connect()).step == "done"
+    log = (await sandbox.get(f"/invitation/{invitation['id']}"))["events"]
+    assert [entry["type"] for entry in log] == ["VIEWED", "EMAIL_VERIFIED", "USED"]

@@ -1,0 +1,66 @@
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from jinja2 import meta
+
+from service.demo import views
+from service.demo.pages import environment
+from service.demo.people import ACME
+from tests.demo.fake_service import connection
+
+
+def account(**changes: Any) -> views.UtilityAccount:
+    return views.utilities([connection(**changes)], [], ACME).accounts[0]
+
+
+def test_an_unknown_status_needs_a_look() -> None:
+    assert (account(status="BRAND_NEW").status, account(status="BRAND_NEW").tone) == ("Needs a look", "bad")
+
+
+def test_a_connection_that_needs_attention_is_never_shown_as_good() -> None:
+    assert account(needsAttention=True).tone == "bad"
+
+
+def test_an_unreadable_date_is_left_out() -> None:
+    assert account(createdAt="yesterday").since == ""
+
+
+def test_a_broken_account_is_not_waited_for() -> None:
+    assert not views.utilities([connection(status="PASSWORD_INCORRECT")], [], ACME).waiting
+
+
+@pytest.mark.parametrize(
+    ("template", "context"),
+    [
+        ("sign_in.html", views.DemoSignInPage),
+        ("home.html", views.DemoHomePage),
+        ("utilities.html", views.UtilitiesView),
+        ("done.html", views.DemoDonePage),
+        ("error.html", views.DemoErrorPage),
+    ],
+)
+def test_a_template_uses_exactly_the_fields_of_its_context(template: str, context: type[Any]) -> None:
+    used: set[str] = set()
+    for name in {template, "layout.html"} if template != "utilities.html" else {template}:
+        source = environment().loader.get_source(environment(), name)[0]  # type: ignore[union-attr]
+        used |= meta.find_undeclared_variables(environment().parse(source))
+    assert used == {field.name for field in fields(context)}
+
+
+def test_a_utility_without_a_name_is_called_by_its_address() -> None:
+    assert account(provider={"name": None, "url": "https://northwind.example/"}).name == "northwind.example"
+    assert account(provider=None).name == "Utility account"
+
+
+@pytest.mark.parametrize(
+    ("sites", "words"),
+    [
+        ([{"id": "1", "externalId": "hq"}, {"id": "2", "externalId": "warehouse"}], "Headquarters, Warehouse"),
+        ([{"id": "1", "externalId": "hq"}, {"id": "9", "externalId": "annex"}], "2 buildings"),
+        (["9"], "1 building"),
+        ([], ""),
+    ],
+)
+def test_buildings_are_named_if_all_are_known_and_counted_otherwise(sites: list[Any], words: str) -> None:
+    assert account(sites=sites).sites == words
