@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,16 +141,10 @@ def build_services(settings: Settings, environment: Environment) -> Services:
     pages = Pages(store, signer, provider, clock, environment.new_secret)
     reconciliation, bills = Reconciliation(store, provider, clock), Bills(store, provider, clock)
     webhooks = IncomingWebhooks(store, provider, clock, settings.provider_webhook_secrets)
-    handlers: Mapping[JobKind, Handler] = {
-        JobKind.PREPARE: links.prepare_in_background,
-        JobKind.WITHDRAW: links.revoke_invitations,
-        JobKind.SWEEP: links.sweep,
+    handlers = _handlers(store, sessions, pages, links) | {
         JobKind.RECONCILE: reconciliation.reconcile,
         JobKind.DOCUMENTS: bills.check_documents,
-        JobKind.EXPIRE: sessions.expire,
-        JobKind.PRESENCE: pages.check_presence,
         JobKind.WEBHOOK: webhooks.process,
-        JobKind.PURGE: _purge(store),
     }
     return Services(
         store=store,
@@ -170,6 +164,18 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         keys=ApiKeys(store, runtime, settings.api_key),
         idempotent=IdempotentCalls(store),
     )
+
+
+def _handlers(store: Store, sessions: Sessions, pages: Pages, links: Links) -> dict[JobKind, Handler]:
+    """The use case of each kind of job: it takes the job's `ref` and returns in how many seconds it is due again."""
+    return {
+        JobKind.PREPARE: links.prepare_in_background,
+        JobKind.WITHDRAW: links.revoke_invitations,
+        JobKind.SWEEP: links.sweep,
+        JobKind.EXPIRE: sessions.expire,
+        JobKind.PRESENCE: pages.check_presence,
+        JobKind.PURGE: _purge(store),
+    }
 
 
 def _http_client(environment: Environment) -> httpx.AsyncClient:

@@ -9,15 +9,13 @@ Reference: docs/attribution.md states every rule with the scenario that forces i
 from collections.abc import Iterable
 
 from service.domain.changes import OwnInvitation
+from service.domain.evidence import Claim, ConnectionFacts, Reveal
 from service.domain.model import (
     Candidate,
-    Claim,
-    ConnectionFacts,
     EvidenceKind,
     ProviderSnapshot,
     ReportedConnection,
     ReportedInvitation,
-    Reveal,
     Verdict,
 )
 from service.domain.timing import SETTLE_SECONDS, UNCERTAINTY_SECONDS, UNDECIDED_SECONDS

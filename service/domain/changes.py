@@ -17,6 +17,7 @@ from service.domain.model import (
     EvidenceKind,
     InvitationId,
     Link,
+    ProviderCompanyId,
     Session,
     SessionId,
     Tenant,
@@ -165,3 +166,29 @@ class CompanyRecords:
     by_invitation: Mapping[InvitationId, SessionId]
     attached: frozenset[tuple[SessionId, ConnectionId]]
     unlisted: tuple[OwnInvitation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyBaseline:
+    """A company as reported before its first link was given; `prior` are the connections that it had then."""
+
+    provider_id: ProviderCompanyId
+    provider_at: float
+    prior: frozenset[ConnectionId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyActivity:
+    """How busy a company is: it decides the poll interval.
+
+    `present`: a page reported its presence, or a user finished, within the last ten minutes. `just_finished`: a user
+    said "I have finished" within the last minute and a half and nothing is recorded yet. `undecided`: the verdict on a
+    connection is waiting. `linked`: a link was given at any time. `outlived`: a link may outlive its expired session.
+    """
+
+    present: bool
+    just_finished: bool
+    open_sessions: bool
+    undecided: bool
+    linked: bool
+    outlived: bool = False

@@ -2,19 +2,52 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from service.domain.changes import CompanyRecords, Fact, FactKind, StoredFact
-from service.domain.model import (
-    Candidate,
-    Claim,
-    ConnectionFacts,
-    ConnectionId,
-    InvitationId,
-    NamedByInvitation,
-    ReportedConnection,
-    ReportedInvitation,
-    Reveal,
-)
+from service.domain.model import Candidate, ConnectionId, InvitationId, ReportedConnection, ReportedInvitation
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """A magic link was shown to a page at `provider_at`, and perhaps revoked later."""
+
+    candidate: Candidate
+    provider_at: float
+    provider_revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedByInvitation:
+    """An invitation lists the connection as created; `candidate` is None where it is no session's of ours."""
+
+    invitation_id: InvitationId
+    candidate: Candidate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The host settled the connection for a session; an `undone` claim is kept and counts for nothing."""
+
+    candidate: Candidate
+    at: float
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """All facts that bear on one connection: sets, because the order in which they were learned must not matter.
+
+    `cleared`: a snapshot ruled out every invitation. `unclear`: none could do so within a day.
+    """
+
+    connection_id: ConnectionId
+    provider_created_at: float
+    reveals: frozenset[Reveal] = frozenset()
+    namings: frozenset[NamedByInvitation] = frozenset()
+    claims: frozenset[Claim] = frozenset()
+    cleared: bool = False
+    unclear: bool = False
 
 
 class CompanyFacts:

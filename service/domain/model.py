@@ -229,48 +229,6 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Reveal:
-    """A magic link was shown to a page at `provider_at`, and perhaps revoked later."""
-
-    candidate: Candidate
-    provider_at: float
-    provider_revoked_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NamedByInvitation:
-    """An invitation lists the connection as created; `candidate` is None where it is no session's of ours."""
-
-    invitation_id: InvitationId
-    candidate: Candidate | None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The host settled the connection for a session; an `undone` claim is kept and counts for nothing."""
-
-    candidate: Candidate
-    at: float
-    undone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionFacts:
-    """All facts that bear on one connection: sets, because the order in which they were learned must not matter.
-
-    `cleared`: a snapshot ruled out every invitation. `unclear`: none could do so within a day.
-    """
-
-    connection_id: ConnectionId
-    provider_created_at: float
-    reveals: frozenset[Reveal] = frozenset()
-    namings: frozenset[NamedByInvitation] = frozenset()
-    claims: frozenset[Claim] = frozenset()
-    cleared: bool = False
-    unclear: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whose connection it is; `waiting`: a later snapshot may still decide, so it is not announced as ambiguous yet."""
 
@@ -314,32 +272,6 @@ class Runtime:
 
     clock: Clock
     new_id: Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True)
-class CompanyBaseline:
-    """A company as reported before its first link was given; `prior` are the connections that it had then."""
-
-    provider_id: ProviderCompanyId
-    provider_at: float
-    prior: frozenset[ConnectionId] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class CompanyActivity:
-    """How busy a company is: it decides the poll interval.
-
-    `present`: a page reported its presence, or a user finished, within the last ten minutes. `just_finished`: a user
-    said "I have finished" within the last minute and a half and nothing is recorded yet. `undecided`: the verdict on a
-    connection is waiting. `linked`: a link was given at any time. `outlived`: a link may outlive its expired session.
-    """
-
-    present: bool
-    just_finished: bool
-    open_sessions: bool
-    undecided: bool
-    linked: bool
-    outlived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

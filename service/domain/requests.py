@@ -4,7 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.domain.model import ConnectionId, LinkChoice, Session, UserId
+from service.domain.model import (
+    Company,
+    ConnectionId,
+    LinkChoice,
+    LinkKind,
+    LinkStatus,
+    Mode,
+    Session,
+    SessionId,
+    SessionStatus,
+    Site,
+    Tenant,
+    UserId,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +73,42 @@ class CreateOptions:
     idempotency: IdempotentRequest | None = None
     render: Callable[[Session], Mapping[str, Any]] | None = None
     prepare_in_seconds: float = 0.0
+
+
+def draft_session(
+    session_id: SessionId,
+    tenant: Tenant,
+    request: SessionRequest,
+    places: tuple[Company, tuple[Site, ...]],
+    issued: tuple[float, str],
+) -> Session:
+    """Return the session as requested; `issued` is the time and the id of the key that signs its URLs."""
+    now, key_id = issued
+    company, sites = places
+    return Session(
+        id=session_id,
+        tenant=tenant,
+        user_id=request.user_id,
+        company=company,
+        sites=sites,
+        mode=Mode.RECONNECT if request.connection_id else Mode.CONNECT,
+        status=SessionStatus.CREATED,
+        link_choice=request.link,
+        # `auto` tries the exact kind first.
+        link_kind=LinkKind.MAGIC_LINK if request.link is LinkChoice.MAGIC_LINK else LinkKind.INVITATION,
+        link_status=LinkStatus.PENDING,
+        created_at=now,
+        expires_at=now + request.expires_in,
+        serial=1,
+        issued_at=int(now),
+        key_id=key_id,
+        origin=request.origin,
+        return_url=request.return_url,
+        locale=request.locale,
+        user_label=request.user_label,
+        user_email=request.user_email,
+        support_url=request.support_url,
+        prefill=request.prefill,
+        metadata=request.metadata,
+        connection_id=request.connection_id,
+    )

@@ -12,20 +12,14 @@ from dataclasses import replace
 from service.domain import events
 from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job, JobKind
 from service.domain.model import (
-    Company,
     Connection,
     Link,
-    LinkChoice,
     LinkKind,
     LinkStatus,
     Mode,
     Session,
-    SessionId,
     SessionStatus,
-    Site,
-    Tenant,
 )
-from service.domain.requests import SessionRequest
 from service.domain.statuses import credentials_work
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import PageToken, digest
@@ -33,45 +27,6 @@ from service.errors import AlreadyOpen, Expired, NotFound, Revoked, SessionClose
 
 _FIRST_POLL_SECONDS = 4.0
 _POLL_AFTER_LINK_SECONDS = 60.0
-
-
-def new_session(
-    session_id: SessionId,
-    tenant: Tenant,
-    request: SessionRequest,
-    places: tuple[Company, tuple[Site, ...]],
-    issued: tuple[float, str],
-) -> Session:
-    """The session that a host asks for; `issued` is the time and the id of the signing key."""
-    now, key_id = issued
-    company, sites = places
-    return Session(
-        id=session_id,
-        tenant=tenant,
-        user_id=request.user_id,
-        company=company,
-        sites=sites,
-        mode=Mode.RECONNECT if request.connection_id else Mode.CONNECT,
-        status=SessionStatus.CREATED,
-        link_choice=request.link,
-        # `auto` tries the exact kind first.
-        link_kind=LinkKind.MAGIC_LINK if request.link is LinkChoice.MAGIC_LINK else LinkKind.INVITATION,
-        link_status=LinkStatus.PENDING,
-        created_at=now,
-        expires_at=now + request.expires_in,
-        serial=1,
-        issued_at=int(now),
-        key_id=key_id,
-        origin=request.origin,
-        return_url=request.return_url,
-        locale=request.locale,
-        user_label=request.user_label,
-        user_email=request.user_email,
-        support_url=request.support_url,
-        prefill=request.prefill,
-        metadata=request.metadata,
-        connection_id=request.connection_id,
-    )
 
 
 def create(session: Session, prepare_in_seconds: float) -> Changes:

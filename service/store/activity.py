@@ -1,6 +1,7 @@
 """How busy a company is, and its budget of polls: what decides when the provider is polled for it."""
 
-from service.domain.model import CompanyActivity, CompanyRef
+from service.domain.changes import CompanyActivity
+from service.domain.model import CompanyRef
 from service.domain.timing import FINISHED_SECONDS, OUTLIVED_SECONDS, RECENT_SECONDS
 from service.store.engine import Transaction
 

@@ -3,17 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from service.domain.changes import Fact, FactKind
-from service.domain.model import (
-    Company,
-    CompanyActivity,
-    CompanyBaseline,
-    CompanyRef,
-    ProviderCompanyId,
-    ProviderSiteId,
-    Site,
-    SiteRef,
-)
+from service.domain.changes import CompanyActivity, CompanyBaseline, Fact, FactKind
+from service.domain.model import Company, CompanyRef, ProviderCompanyId, ProviderSiteId, Site, SiteRef
 from service.errors import Forbidden, NotFound
 from service.store.activity import read_activity, take_poll
 from service.store.changes import add_fact

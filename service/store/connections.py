@@ -3,19 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, OwnInvitation, StoredFact
+from service.domain.changes import Changes, CompanyActivity, CompanyRecords, Fact, FactKind, OwnInvitation, StoredFact
 from service.domain.events import NewEvent
-from service.domain.model import (
-    CompanyActivity,
-    CompanyRef,
-    Connection,
-    ConnectionId,
-    InvitationId,
-    Session,
-    SessionId,
-    Tenant,
-    UserId,
-)
+from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserId
 from service.domain.statuses import canonical_status
 from service.errors import NotFound
 from service.store.activity import read_activity

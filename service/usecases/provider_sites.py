@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
+from service.domain.changes import CompanyBaseline
 from service.domain.model import (
     Company,
-    CompanyBaseline,
     ConnectionId,
     ProviderCompanyId,
     ProviderSiteId,

@@ -6,16 +6,8 @@ from dataclasses import replace
 from functools import partial
 
 from service.domain import events
-from service.domain.changes import Changes, CompanyRecords
-from service.domain.model import (
-    Clock,
-    Company,
-    CompanyActivity,
-    CompanyRef,
-    Connection,
-    ConnectionId,
-    ProviderSnapshot,
-)
+from service.domain.changes import Changes, CompanyActivity, CompanyRecords
+from service.domain.model import Clock, Company, CompanyRef, Connection, ConnectionId, ProviderSnapshot
 from service.domain.recording import record
 from service.domain.timing import (
     POLL_DAILY_SECONDS,

@@ -25,7 +25,7 @@ from service.domain.model import (
     Tenant,
     UserId,
 )
-from service.domain.requests import CreateOptions, PlaceRequest, SessionRequest
+from service.domain.requests import CreateOptions, PlaceRequest, SessionRequest, draft_session
 from service.domain.tokens import PageToken, SessionResult
 from service.errors import InvalidRequest, Problem
 from service.provider import Provider
@@ -63,7 +63,7 @@ class Sessions:
         places = await self._places(tenant, request)
         issued = self._clock(), self._signer.newest_key_id
         session_id = SessionId(self._new_id("ses"))
-        draft = session_rules.new_session(session_id, tenant, request, places, issued)
+        draft = draft_session(session_id, tenant, request, places, issued)
 
         def decide(session: Session) -> Changes:
             return session_rules.create(session, options.prepare_in_seconds)

@@ -16,8 +16,8 @@ from service.app import create_app
 from service.domain.model import EvidenceKind, SessionStatus
 from service.errors import BadSettings, InvalidRequest, MagiclinkError, Problem
 from service.settings import Settings
-from service.web.api.problems import problem
 from service.web.api import bodies
+from service.web.api.problems import problem
 from service.web.docs.openapi import BODIES, document
 from service.web.request_body import parse
 from tests.integration.test_claim import ambiguous
@@ -142,9 +142,9 @@ def test_every_example_is_what_its_shape_says(description: Description) -> None:
 
 
 def test_every_example_of_a_body_is_taken() -> None:
-    for name in BODY:
+    for name, body in BODY.items():
         (example,) = SPEC["components"]["schemas"][name]["examples"]
-        parse(BODY[name], example)
+        parse(body, example)
 
 
 def test_bodies_are_closed_and_every_field_is_explained() -> None:

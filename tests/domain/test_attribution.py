@@ -3,7 +3,8 @@
 import pytest
 
 from service.domain.attribution import claim_refusal, judge, rules_out_invitations
-from service.domain.model import Claim, ConnectionFacts, EvidenceKind, Verdict
+from service.domain.evidence import Claim, ConnectionFacts
+from service.domain.model import EvidenceKind, Verdict
 from tests.support.domain_values import ADA, BOB, NOW, history, invitation, named, reading, revealed, seen, who
 
 ADA_AGAIN = who("ada", "ses_ada_again")

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from service.domain.attribution import claim_refusal, judge, judge_again, rules_out_invitations, stays_undecided
 from service.domain.changes import OwnInvitation
-from service.domain.model import Claim, ConnectionId, EvidenceKind, InvitationId, Verdict
+from service.domain.evidence import Claim
+from service.domain.model import ConnectionId, EvidenceKind, InvitationId, Verdict
 from tests.support.domain_values import (
     ADA,
     BOB,

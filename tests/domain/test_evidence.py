@@ -1,8 +1,8 @@
 """From rows to the history of one connection: what counts for it, and what does not."""
 
 from service.domain.changes import Fact, FactKind, StoredFact
-from service.domain.evidence import CompanyFacts, new_namings
-from service.domain.model import Candidate, Claim, ConnectionId, InvitationId, NamedByInvitation, Reveal, SessionId
+from service.domain.evidence import Claim, CompanyFacts, NamedByInvitation, Reveal, new_namings
+from service.domain.model import Candidate, ConnectionId, InvitationId, SessionId
 from tests.support.domain_values import (
     CONNECTION,
     CREATED_AT,

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from service.domain.model import CompanyBaseline
+from service.domain.changes import CompanyBaseline
 from service.domain.timing import LOST_SECONDS
 from tests.support.people import User
 from tests.support.services import RunningServices

@@ -11,15 +11,8 @@ import httpx
 import pytest
 
 from service.app import Environment, Services, create_app
-from service.domain.changes import Changes, CompanyRecords, JobKind
-from service.domain.model import (
-    CompanyBaseline,
-    InvitationId,
-    ProviderCompanyId,
-    Session,
-    SessionId,
-    SessionStatus,
-)
+from service.domain.changes import Changes, CompanyBaseline, CompanyRecords, JobKind
+from service.domain.model import InvitationId, ProviderCompanyId, Session, SessionId, SessionStatus
 from service.domain.timing import ANSWER_SECONDS
 from service.errors import ProviderTimeout
 from service.provider import CallLimits

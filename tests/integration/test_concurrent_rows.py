@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain.changes import Changes
-from service.domain.model import Company, CompanyBaseline, CompanyRef, ProviderCompanyId, Session, Tenant
+from service.domain.changes import Changes, CompanyBaseline
+from service.domain.model import Company, CompanyRef, ProviderCompanyId, Session, Tenant
 from service.domain.requests import IdempotentRequest
 from service.errors import IdempotencyInProgress
 from service.store.companies import adopt_company

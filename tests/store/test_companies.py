@@ -2,10 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain.changes import Changes, CompanyRecords, Fact, FactKind
+from service.domain.changes import Changes, CompanyActivity, CompanyBaseline, CompanyRecords, Fact, FactKind
 from service.domain.model import (
-    CompanyActivity,
-    CompanyBaseline,
     CompanyRef,
     ConnectionId,
     ProviderCompanyId,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from random import Random
 
-from service.domain.changes import Changes, Fact, FactKind
-from service.domain.model import CompanyBaseline, ProviderSnapshot, SessionId, SessionStatus
+from service.domain.changes import Changes, CompanyBaseline, Fact, FactKind
+from service.domain.model import ProviderSnapshot, SessionId, SessionStatus
 from service.domain.recording import record
 from service.store import Store
 from tests.domain import test_recording_order as in_memory

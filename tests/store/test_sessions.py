@@ -4,19 +4,9 @@ from dataclasses import fields, replace
 import pytest
 
 from service.domain import session_rules
-from service.domain.changes import Changes, Job, JobKind
+from service.domain.changes import Changes, CompanyBaseline, Job, JobKind
 from service.domain.events import NewEvent
-from service.domain.model import (
-    CompanyBaseline,
-    CompanyRef,
-    Mode,
-    ProviderCompanyId,
-    Session,
-    SessionId,
-    SessionStatus,
-    SiteRef,
-    Tenant,
-)
+from service.domain.model import CompanyRef, Mode, ProviderCompanyId, Session, SessionId, SessionStatus, SiteRef, Tenant
 from service.errors import Forbidden, NotFound
 from service.store import Store
 from tests.support.clock import Clock

@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from service.domain.changes import CompanyRecords, Fact, FactKind, StoredFact
+from service.domain.evidence import ConnectionFacts, NamedByInvitation, Reveal
 from service.domain.model import (
     Candidate,
     Company,
     CompanyRef,
     Connection,
-    ConnectionFacts,
     ConnectionId,
     InvitationId,
     Link,
@@ -17,13 +17,11 @@ from service.domain.model import (
     LinkKind,
     LinkStatus,
     Mode,
-    NamedByInvitation,
     ProviderCompanyId,
     ProviderSiteId,
     ProviderSnapshot,
     ReportedConnection,
     ReportedInvitation,
-    Reveal,
     Session,
     SessionId,
     SessionStatus,

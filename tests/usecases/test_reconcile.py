@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain.model import CompanyActivity
+from service.domain.changes import CompanyActivity
 from service.domain.timing import POLL_DAILY_SECONDS
 from service.usecases.reconcile import poll_interval
 
