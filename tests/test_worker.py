@@ -210,7 +210,7 @@ class Heard(logging.Handler):
         self.event = asyncio.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if "does not answer" in record.getMessage():
+        if "is unavailable" in record.getMessage():
             self.event.set()
 
 

@@ -21,7 +21,7 @@ def test_every_field_of_a_session_has_a_column() -> None:
 
 def test_every_field_of_a_connection_has_a_column() -> None:
     columns = connection_values(connection())
-    named = {"company": "company_ref", "seen": "provider_status", "verdict": "evidence_kind"}
+    named = {"company": "company_ref", "reported": "provider_status", "verdict": "evidence_kind"}
     assert {named.get(each.name, each.name) for each in fields(Connection)} - set(columns) == set()
 
 

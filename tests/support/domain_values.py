@@ -140,8 +140,7 @@ def records(*sessions: Session, **fields: Any) -> CompanyRecords:
         "by_invitation": {
             one.link.invitation_id: one.id for one in sessions if one.link and one.link.invitation_id is not None
         },
-        "joined": frozenset(),
-        "undecided": frozenset(),
+        "attached": frozenset(),
     }
     return CompanyRecords(**(plain | fields))
 
