@@ -44,7 +44,7 @@ class Cipher:
 
 
 def _derive(key: str) -> bytes:
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"cipher.v1").derive(key.encode())
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"seal.v1").derive(key.encode())
 
 
 def _name(key: str) -> str:

@@ -96,7 +96,7 @@ def test_every_page_for_people_has_a_template_of_its_own() -> None:
     templates = [page.template for page in PAGES]
 
     assert len(set(templates)) == len(templates)
-    assert all(family_of(template).keys() >= {"base.html"} for template in templates)
+    assert all(family_of(template).keys() >= {"pages/base.html"} for template in templates)
 
 
 def test_a_name_that_no_context_gives_is_seen() -> None:

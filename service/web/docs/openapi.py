@@ -86,11 +86,16 @@ def _sent(fields: Mapping[str, Mapping[str, str]]) -> dict[str, Json]:
     _, made = models_json_schema(
         [(body, "validation") for body in BODIES], by_alias=True, ref_template=_REF + "{model}"
     )
-    shapes = {name.lstrip("_"): _tidy(shape) for name, shape in made["$defs"].items()}
+    shapes = {_public(name): _tidy(shape) for name, shape in made["$defs"].items()}
     for name, shape in shapes.items():
         for field, about in shape.get("properties", {}).items():
             about["description"] = fields[name][field]
     return shapes
+
+
+def _public(name: str) -> str:
+    """The name that a body's part has in the description: `_CompanyBody` is `Company`."""
+    return name.strip("_").removesuffix("Body")
 
 
 def _tidy(part: Any) -> Any:
@@ -101,7 +106,7 @@ def _tidy(part: Any) -> Any:
         return part
     kept = {name: _tidy(value) for name, value in part.items() if name != "title" or not isinstance(value, str)}
     if "$ref" in kept:
-        kept["$ref"] = kept["$ref"].replace(f"{_REF}_", _REF)
+        kept["$ref"] = _REF + _public(kept["$ref"].removeprefix(_REF))
     return kept
 
 
