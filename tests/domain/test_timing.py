@@ -1,0 +1,55 @@
+"""Durations that depend on each other: the inequalities that the comments in `timing` state."""
+
+from service.domain import timing
+from service.provider import CallLimits
+
+
+def test_a_call_ends_before_its_answer_counts_as_lost() -> None:
+    assert timing.ATTEMPT_SECONDS < timing.CALL_SECONDS < timing.ANSWER_SECONDS
+
+
+def test_an_answer_counts_as_lost_before_the_lists_are_trusted_to_lack_what_it_created() -> None:
+    assert timing.ANSWER_SECONDS < timing.LOST_SECONDS
+
+
+def test_two_lists_or_a_call_fit_into_a_lease() -> None:
+    assert 2 * timing.LIST_SECONDS < timing.LEASE_SECONDS
+    assert timing.CALL_SECONDS < timing.LEASE_SECONDS / 2
+
+
+def test_a_host_that_waits_for_its_link_is_answered_before_a_worker_takes_over_or_its_key_is_given_up() -> None:
+    assert timing.CALL_SECONDS < timing.PREPARE_NOW_SECONDS < timing.PREPARE_TAKEOVER_SECONDS
+    assert timing.PREPARE_NOW_SECONDS < timing.IDEMPOTENCY_IN_FLIGHT_SECONDS
+
+
+def test_a_callback_answers_before_the_browser_of_an_impatient_user_gives_up() -> None:
+    assert timing.CALLBACK_POLL_SECONDS < timing.ATTEMPT_SECONDS
+
+
+def test_a_present_page_has_its_connection_within_the_promised_minute() -> None:
+    assert timing.POLL_FINISHED_SECONDS < timing.POLL_PRESENT_SECONDS < timing.POLL_UNDECIDED_SECONDS < 60
+
+
+def test_without_a_page_a_connection_is_found_within_ten_minutes_and_then_daily() -> None:
+    assert timing.POLL_UNDECIDED_SECONDS < timing.POLL_OPEN_SECONDS == 600 < timing.POLL_DAILY_SECONDS == 86400
+
+
+def test_a_company_is_present_at_least_as_long_as_a_page_may_be_silent() -> None:
+    assert timing.PRESENCE_SECONDS < timing.FINISHED_SECONDS < timing.RECENT_SECONDS
+
+
+def test_an_invitation_that_outlives_its_session_is_polled_for_until_it_ends() -> None:
+    assert timing.GRACE_SECONDS + timing.INVITATION_EXTRA_SECONDS < timing.OUTLIVED_SECONDS
+
+
+def test_the_uncertainty_is_small_against_what_is_waited_for() -> None:
+    assert timing.UNCERTAINTY_SECONDS < timing.REMOVED_SECONDS < timing.SETTLE_SECONDS < timing.UNDECIDED_SECONDS
+
+
+def test_a_result_outlives_the_way_back_and_ends_before_the_grace() -> None:
+    assert timing.PRESENCE_SECONDS < timing.RESULT_SECONDS < timing.GRACE_SECONDS
+
+
+def test_the_provider_is_called_within_these_limits() -> None:
+    limits = CallLimits(monotonic=lambda: 0.0)
+    assert (limits.attempt_seconds, limits.call_seconds) == (timing.ATTEMPT_SECONDS, timing.CALL_SECONDS)
