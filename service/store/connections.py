@@ -56,7 +56,7 @@ class ConnectionStore:
     ) -> Sequence[Connection]:
         """Return up to `limit` connections, newest first, after the `(recorded_at, id)` of the page before.
 
-        `filters`: user_id, session_id, company (its id here or at the provider), status (in any spelling), and
+        `filters`: user_id, company (its id here or at the provider), status (in any spelling), and
         attributed (bool). Raises KeyError for any other.
         """
         return await self._engine.read(lambda tx: _list_page(tx, tenant, filters, after, limit))
@@ -229,7 +229,6 @@ _CLAUSES = {
     "user_id": "n.user_id = :user_id",
     "status": "n.status = :status",
     "company": "n.company_ref IN (SELECT ref FROM companies WHERE provider_id = :company OR external_id = :company)",
-    "session_id": "n.session_id = :session_id",
 }
 
 
