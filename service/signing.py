@@ -25,7 +25,7 @@ from service.domain.tokens import (
 )
 from service.errors import BadState, NotFound
 
-_MAX_LENGTH = 2048  # longer than any text that is signed here; longer input is rejected before it is decoded
+_MAX_LENGTH = 2048
 
 
 class Signer:
@@ -133,13 +133,12 @@ def _loads(serializer: URLSafeSerializer, text: str) -> Any:
         return None
     try:
         return serializer.loads(text)
-    except (BadData, ValueError):  # BadData: a wrong signature; ValueError: bytes that cannot be decoded
+    except (BadData, ValueError):
         return None
 
 
 def _is_canonical(text: str) -> bool:
-    # Base64 ignores the spare bits of its last character, so one signature could be written in several ways; a token
-    # that was used once could then come back as another text. Reference: RFC 4648, 3.5.
+    # Reference: RFC 4648, 3.5: base64 has spare bits in its last character, so one signature has several spellings.
     signature = text.rpartition(".")[2]
     try:
         return base64_encode(base64_decode(signature)) == signature.encode()

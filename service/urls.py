@@ -16,7 +16,6 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
 # Reference: RFC 8252, 7.1: a private-use scheme is a domain name that its owner controls, reversed, so it has a period.
 _APP_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:")
-# What browsers drop, convert or read as something else; such a character must be percent-encoded.
 _AMBIGUOUS = re.compile(r"[^\x21-\x7e]|\\")
 
 
@@ -97,7 +96,7 @@ def _split(url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises ValueError where it is not a port
+        _ = parts.port  # raises ValueError
     except ValueError:
         return None
     return parts if parts.scheme else None

@@ -208,7 +208,7 @@ def table(columns: Sequence[Column], rows: Sequence[Json], *, heading: bool = Tr
 def _plain(value: object) -> str:
     # Names come from hosts and from the provider: an escape sequence in one could steer the operator's terminal.
     text = "-" if value is None or value == "" else str(value)
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 SESSIONS: Sequence[Column] = (

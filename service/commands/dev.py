@@ -134,15 +134,15 @@ class DevSetup:
     @classmethod
     def of(cls, flags: DevOptions, environ: Environ, ports: Ports) -> Self:
         folder = flags.data_dir or Path(".magiclink")
-        kept = stored_secrets(folder)
-        complete = complete_environ(flags, environ, ports, folder, kept)
+        stored = stored_secrets(folder)
+        complete = complete_environ(flags, environ, ports, folder, stored)
         service_settings = _read(service.settings.read, complete)
         demo = DemoSettings(
             service_url=f"http://localhost:{ports.service}",
             public_service_url=service_settings.public_url,
             api_key=service_settings.api_key or "",
             own_url=f"http://127.0.0.1:{ports.demo}",
-            secret=kept["demo_secret"],
+            secret=stored["demo_secret"],
         )
         return cls(folder, service_settings, _read(service.sandbox.settings.read, complete), demo)
 
@@ -153,7 +153,7 @@ def greeting(setup: DevSetup) -> str:
         f"  Service        {setup.service_settings.public_url}   API key: {setup.demo.api_key}\n"
         f"  Sandbox        {setup.sandbox_settings.public_url}\n\n"
         f"  Open the demo host app, sign in, and connect a utility account.\n"
-        f"  Data is kept in {setup.folder}. Ctrl-C stops.\n"
+        f"  Data is stored in {setup.folder}. Ctrl-C stops.\n"
     )
 
 
@@ -167,8 +167,8 @@ def stored_secrets(folder: Path) -> dict[str, str]:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(json.dumps(_fresh_secrets(), indent=2), encoding="utf-8")
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return {name: str(kept[name]) for name in _fresh_secrets()}
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {name: str(stored[name]) for name in _fresh_secrets()}
     except (OSError, ValueError, LookupError, TypeError) as exc:
         raise CannotStart(f"Cannot keep secrets in {path}; mend or remove it, or choose another --data-dir.") from exc
 
@@ -182,14 +182,14 @@ def _fresh_secrets() -> dict[str, str]:
 
 
 def complete_environ(
-    flags: DevOptions, environ: Environ, ports: Ports, folder: Path, kept: Mapping[str, str]
+    flags: DevOptions, environ: Environ, ports: Ports, folder: Path, stored: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the environment of the apps. Flags override variables, and what neither gives gets a default."""
     complete = {name: value for name, value in environ.items() if value}
     urls = f"http://localhost:{ports.service}", f"http://127.0.0.1:{ports.sandbox}", f"http://127.0.0.1:{ports.demo}"
     given = _from_flags(flags, urls, folder)
     complete |= {name: value for name, value in given.items() if value is not None}
-    for name, value in _defaults(complete, urls, folder, kept).items():
+    for name, value in _defaults(complete, urls, folder, stored).items():
         if not complete.get(f"{name}_FILE"):  # both would be an error
             complete.setdefault(name, value)
     origins = (urls[2], *flags.origins, complete.get("MAGICLINK_ALLOWED_ORIGINS", ""))
@@ -211,10 +211,10 @@ def _from_flags(flags: DevOptions, urls: tuple[str, str, str], folder: Path) -> 
     }
 
 
-def _defaults(complete: Environ, urls: tuple[str, str, str], folder: Path, kept: Mapping[str, str]) -> dict[str, str]:
-    webhook_secret = complete.get("SANDBOX_WEBHOOK_SECRET", kept["webhook_secret"])
+def _defaults(complete: Environ, urls: tuple[str, str, str], folder: Path, stored: Mapping[str, str]) -> dict[str, str]:
+    webhook_secret = complete.get("SANDBOX_WEBHOOK_SECRET", stored["webhook_secret"])
     return {
-        "MAGICLINK_SECRET_KEYS": kept["secret_key"],
+        "MAGICLINK_SECRET_KEYS": stored["secret_key"],
         "MAGICLINK_PUBLIC_URL": urls[0],
         "MAGICLINK_DATABASE_URL": _database_url(folder),
         "MAGICLINK_PROVIDER_URL": f"{urls[1]}/v2.2",

@@ -24,7 +24,6 @@ from service.provider.transport import Call, CallLimits, ProviderAccount, Transp
 _log = logging.getLogger(__name__)
 
 
-# Of each answer only these fields are read. What is optional here is missing from some documented examples.
 class _NamedAnswer(Shape):
     id: Id
     name: str | None = None
@@ -117,8 +116,7 @@ class Provider:
 
     async def snapshot(self, company_id: ProviderCompanyId) -> ProviderSnapshot:
         """Return both lists of the company. Without a Date header `provider_at` is 0, too old to decide anything."""
-        # Connections first: an invitation names a connection after creating it, so the other order would read
-        # connections whose naming is missing only because it came between the two lists.
+        # Connections first: an invitation names what it created afterwards, so the other order would miss namings.
         connections, provider_at = await self._connections(company_id)
         try:
             invitations = await self.links.invitations(company_id)
@@ -145,7 +143,6 @@ class Provider:
     async def _connections(self, company_id: ProviderCompanyId) -> tuple[tuple[ReportedConnection, ...], float | None]:
         company = segment(company_id)
         paths = f"/company/{company}/connection", f"/connection/company/{company}"
-        # 500 a page: most companies fit on one, which needs no second attempt to agree with.
         call = Call("GET", *paths, query={"limit": 500})
         return await read_list(
             self._transport, ListCall(call, "connections", lambda item: _readable_connection(item, company_id))

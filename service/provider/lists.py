@@ -45,7 +45,6 @@ def _seconds(text: object) -> float:
     return at
 
 
-# The same alphabet as in `segment`: an id of the provider may become part of a path.
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 At = Annotated[float, BeforeValidator(_seconds)]
 

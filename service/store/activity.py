@@ -21,7 +21,6 @@ def take_poll(tx: Transaction, ref: CompanyRef) -> float:
     now = tx.now()
     left = _POLLS_AT_ONCE
     if row["looks"] is not None:
-        # max: a clock that was set back takes nothing away.
         left = min(left, row["looks"] + max(0.0, now - row["looked_at"]) / _SECONDS_PER_POLL)
     taken = left > 1.0 - _ROUNDING
     tx.run(
@@ -35,10 +34,9 @@ def take_poll(tx: Transaction, ref: CompanyRef) -> float:
 
 def read_activity(tx: Transaction, ref: CompanyRef, now: float) -> CompanyActivity:
     """Return what decides the company's poll interval; `now` is this service's clock, which writes these times."""
-    # One row of maxima over all of the company's sessions, by `sessions_by_company`:
-    # `finished_at` counts only while the session is open, for afterwards its connection is recorded. `going`: a session
-    # that can still be finished has shown its link. `outlived`: an expired session's link can still be used. `linked`:
-    # the company was given a link at any time; a renewed session (serial > 1) may have lost its own.
+    # `finished_at` counts only while its session is open: later its connection is recorded. `going`: a session that can
+    # still be finished has shown its link. `outlived`: an expired session's link can still be used. `linked`: the
+    # company was given a link at any time; a renewed session (serial > 1) may have lost its own.
     row = tx.one(
         "SELECT MAX(seen_at) AS seen_at, MAX(CASE WHEN status = 'opened' THEN finished_at END) AS finished_at, "
         "MAX(CASE WHEN status IN ('created', 'opened', 'exited') AND revealed_at IS NOT NULL THEN 1 ELSE 0 END) "

@@ -14,7 +14,6 @@ from service.store.encryption import Cipher
 from service.store.engine import Transaction
 from service.store.rows import assignments, connection_values, session_values
 
-# Columns that are written when the session is created and never again.
 _SESSION_FIXED = {"id", "tenant", "user_id", "company_ref", "site_refs", "mode", "link_choice", "created_at"}
 
 

@@ -11,7 +11,7 @@ from service.store.changes import add_fact
 from service.store.engine import Engine, Transaction
 from service.store.rows import ACCOUNT, company_of, site_of
 
-_SITE_LOCK = 7246003  # the first key of an advisory lock; the second is the company's
+_SITE_LOCK = 7246003
 
 
 class CompanyStore:
@@ -94,8 +94,7 @@ def _find_and_lock(tx: Transaction, company: Company) -> Company | None:
 
 
 def _insert_company(tx: Transaction, company: Company, now: float) -> None:
-    # DO NOTHING covers both unique constraints, (tenant, external id) and (account, provider id): after a lost race the
-    # caller finds the other process's row.
+    # DO NOTHING covers both unique constraints; after a lost race the caller finds the other process's row.
     tx.run(
         "INSERT INTO companies (ref, tenant, account, external_id, name, provider_id, created_at) VALUES "
         "(:ref, :tenant, :account, :external_id, :name, :provider_id, :now) ON CONFLICT DO NOTHING",
@@ -208,8 +207,7 @@ def _merge(tx: Transaction, company: Company, twin: Company) -> Company:
     The host named one company in two ways: by its own id, and by the provider's.
     """
     tx.run("UPDATE sessions SET company_ref = :twin WHERE company_ref = :ref", twin=twin.ref, ref=company.ref)
-    # A site that both rows have stays behind with the deleted row: sessions refer to sites by ref, so theirs still
-    # resolve, and (company_ref, external_id) is unique.
+    # A site that both rows have stays as it is: (company_ref, external_id) is unique, and sessions find it by its ref.
     tx.run(
         "UPDATE sites SET company_ref = :twin WHERE company_ref = :ref AND (external_id IS NULL OR external_id NOT IN "
         "(SELECT external_id FROM sites WHERE company_ref = :twin AND external_id IS NOT NULL))",

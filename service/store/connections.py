@@ -145,8 +145,7 @@ def _by_invitation(tx: Transaction, invitations: frozenset[InvitationId]) -> dic
 
 def _unlisted(tx: Transaction, ref: CompanyRef, listed: frozenset[InvitationId]) -> tuple[OwnInvitation, ...]:
     """Return the company's own invitations that the provider's list lacks and that have named nothing yet."""
-    # `given_at IS NULL`: an invitation of version 0.1.0, which stored no times, so it cannot be compared. The subquery
-    # is small: the named invitations of one company.
+    # Version 0.1.0 stored no times: its invitations (`given_at IS NULL`) cannot be compared, so they are left out.
     rows = tx.all(
         "SELECT i.id, i.given_at, i.ends_at FROM invitations i JOIN sessions s ON s.id = i.session_id "
         "WHERE s.company_ref = :ref AND i.given_at IS NOT NULL AND i.id NOT IN (SELECT f.invitation_id FROM facts f "
@@ -173,7 +172,6 @@ def _facts(
     They are: the company's listing, reveals and revocations; what these invitations named; and every fact about one of
     these connections.
     """
-    # LEFT JOIN: most kinds of facts have no session.
     select = (
         "SELECT f.*, s.tenant AS tenant, s.user_id AS user_id FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
     )

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-# Values in one `IN (…)`: a statement has at most 32,766 parameters in SQLite and 65,535 in PostgreSQL.
-# Reference: sqlite.org/limits.html, postgresql.org/docs/current/limits.html
+# Values in one `IN (…)`. Reference: sqlite.org/limits.html: a statement has at most 32,766 parameters.
 _MOST_VALUES = 1024
 
 T = TypeVar("T")

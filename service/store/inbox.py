@@ -45,7 +45,6 @@ class InboxStore:
     async def purge(self) -> int:
         """Delete processed webhooks that were received more than 30 days ago; return how many."""
         limit = self._context.clock() - _KEPT_SECONDS
-        # A webhook that is not processed yet stays: its job is still due and reads the body.
         return await self._engine.write(
             lambda tx: tx.run("DELETE FROM inbox WHERE received_at < :limit AND done_at IS NOT NULL", limit=limit)
         )

@@ -85,7 +85,7 @@ def _begin(tx: Transaction, ref: str, lost_seconds: float) -> IntentTurn | None:
     if tx.run("INSERT INTO intents (ref, called_at) VALUES (:ref, :now) ON CONFLICT DO NOTHING", ref=ref, now=now):
         return IntentTurn(now, repeats=False)
     row = tx.one(f"SELECT * FROM intents WHERE ref = :ref{tx.dialect.lock}", ref=ref)
-    if row is None:  # another process completed it since the INSERT: the caller retries
+    if row is None:
         return None
     age = now - row["called_at"]
     # A negative age means that the clock was set back: wait `lost_seconds` from now, not until the old time is reached.

@@ -1,4 +1,4 @@
-"""API keys of host backends. Only a key's digest is stored, so a copied database gives nobody access."""
+"""API keys of host backends. Only a key's digest is stored, so a copied database gives no access."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,6 @@ def _add(tx: Transaction, key: tuple[str, str, str, str], now: float) -> None:
 
 
 def _find(tx: Transaction, digest: str) -> ApiKey | None:
-    # Comparing in the index leaks timing only about the digest, from which nobody can derive a key.
     row = tx.one("SELECT * FROM api_keys WHERE digest = :digest", digest=digest)
     return _key(row) if row is not None else None
 

@@ -34,7 +34,7 @@ _LOST_RACE = (
     psycopg.errors.UniqueViolation,  # another process inserted the row after our SELECT: the next attempt finds it
     psycopg.errors.FeatureNotSupported,  # a newer version migrated a table of a prepared statement
 )
-_SEQUENCE_SECONDS = 1.0  # how long an event of a process that died may wait for its position
+_SEQUENCE_SECONDS = 1.0
 _CHANNEL = "magiclink_events"
 _SEQUENCER_LOCK = 7246002
 _AWAY_SECONDS = 0.5
@@ -48,9 +48,8 @@ _CONNECT = {
     "options": "-c lock_timeout=10000 -c statement_timeout=30000",
 }
 
-# `drawn` is the order in which events were inserted, so one session's events keep their order. Positions continue from
-# the highest one. Only the holder of the advisory lock runs this, so no two events get the same position, and no event
-# appears behind a reader.
+# `drawn` is the order of insertion, so a session's events keep their order. Only the holder of the advisory lock runs
+# this, and numbers continue from the highest: no two events get one position, and none appears behind a reader.
 _SEQUENCE = """
 UPDATE events SET seq = n.seq FROM (
   SELECT id, (SELECT COALESCE(MAX(seq), 0) FROM events) + ROW_NUMBER() OVER (ORDER BY drawn) AS seq
@@ -103,7 +102,7 @@ class PostgresEngine:
         self._unsequenced = threading.Event()
         self._closing = threading.Event()
         self._away_until = 0.0
-        self._notified_seq: int | None = None  # the newest event of which the listeners here were notified
+        self._notified_seq: int | None = None
         self._wakeup: tuple[socket.socket, ...] = ()  # closing the second socket wakes the listening thread
         self._threads: list[threading.Thread] = []
 
@@ -238,15 +237,14 @@ class PostgresEngine:
                 with psycopg.connect(self._url, autocommit=True, **_CONNECT) as connection:  # type: ignore[arg-type]
                     connection.execute(f"LISTEN {_CHANNEL}")
                     self._listen(connection)
-            except psycopg.errors.UndefinedTable:  # the database is not migrated yet
+            except psycopg.errors.UndefinedTable:  # not migrated yet
                 self._closing.wait(_SEQUENCE_SECONDS)
             except psycopg.Error:
                 _log.warning("the database does not answer; live events wait")
                 self._closing.wait(_SEQUENCE_SECONDS)
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
-        # Go on from the last event that was notified: events between two connections of this thread are not lost. After
-        # a restore the log may be shorter than that.
+        # Go on from the last event notified: none is lost between two connections. A restored log may be shorter.
         end = _last_seq(connection)
         self._notified_seq = end if self._notified_seq is None else min(self._notified_seq, end)
         while not self._closing.is_set():

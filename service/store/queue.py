@@ -93,7 +93,7 @@ def _finish(tx: Transaction, job: LeasedJob, again_in_seconds: float | None, *, 
     row = tx.one(
         f"SELECT again_at FROM work WHERE kind = :kind AND ref = :ref AND lease = :lease{tx.dialect.lock}", **key
     )
-    if row is None:  # the lease ended, and another worker has leased or completed the job
+    if row is None:
         return
     now = tx.now()
     # `again_at`: the job was enqueued while it ran. What it read may be older than that, so it must run once more.

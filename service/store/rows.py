@@ -80,12 +80,11 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
         metadata=json.loads(row["metadata"]),
         connection_id=_optional(ConnectionId, row["connection_id"]),
         taken_over=bool(row["taken_over"]),
-        **{name: row[name] for name in _PLAIN},
+        **{name: row[name] for name in _UNCONVERTED},
     )
 
 
-# Columns whose value is the field of the same name, without conversion.
-_PLAIN = (
+_UNCONVERTED = (
     *("created_at", "expires_at", "serial", "issued_at", "key_id", "origin", "return_url", "locale", "user_label"),
     *("user_email", "support_url", "failure", "page_hash", "page_serial", "opened_at", "revealed_at", "finished_at"),
     *("seen_at", "revoked_at", "invitation_uses"),
@@ -97,9 +96,8 @@ SESSION_COLUMNS = """
   c.provider_id AS company_provider_id, c.provider_since_at AS company_provider_since_at
 """
 
-# Every column that is written when a session is created.
 SESSION_NAMES = (
-    *_PLAIN,
+    *_UNCONVERTED,
     *(
         "id",
         "tenant",
@@ -119,7 +117,7 @@ SESSION_NAMES = (
 def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
     """Return every column of a session with its value, `company_ref` and `site_refs` included."""
     link = session.link
-    return {name: getattr(session, name) for name in _PLAIN} | {
+    return {name: getattr(session, name) for name in _UNCONVERTED} | {
         "id": session.id,
         "tenant": session.tenant,
         "user_id": session.user_id,
@@ -130,7 +128,7 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
         "link_choice": session.link_choice.value,
         "link_kind": session.link_kind.value,
         "link_status": session.link_status.value,
-        # A copied database must give nobody a link: its URL lets anyone connect an account for this user.
+        # A copied database must contain no usable link: its URL lets anyone connect an account for this user.
         "link_url": cipher.encrypt(link.url, session.id) if link else None,
         "link_given_at": link.provider_given_at if link else None,
         "invitation_id": link.invitation_id if link else None,
@@ -202,7 +200,6 @@ def connection_values(connection: Connection) -> dict[str, Any]:
         "id": connection.id,
         "tenant": connection.tenant,
         "company_ref": connection.company,
-        # For filters; what the API shows is derived from the provider's own spelling.
         "status": canonical_status(reported.status),
         "provider_status": reported.status,
         "provider_created_at": reported.provider_created_at,

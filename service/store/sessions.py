@@ -108,7 +108,6 @@ class SessionStore:
         company = adopt_company(tx, draft.company, now)
         changes = decide(replace(draft, company=company, sites=adopt_sites(tx, company.ref, draft.sites)))
         (session,) = changes.sessions
-        # Inserted and not updated: `apply` gets the rest of the changes.
         tx.run(_INSERT, **session_values(session, self._context.cipher))
         apply(tx, self._context, replace(changes, sessions=()), session.tenant, company.ref)
         if idempotency is not None and render is not None:
@@ -147,7 +146,6 @@ class SessionStore:
         }
         where += [clauses[name] for name in filters]
         if after is not None:
-            # Keyset pagination: (created_at, id) is unique, so a page neither repeats nor skips a row.
             where.append("(s.created_at < :at OR (s.created_at = :at AND s.id < :id))")
             values |= {"at": after[0], "id": after[1]}  # type: ignore[dict-item]
         sql = f"{_FROM} WHERE {' AND '.join(where)} ORDER BY s.created_at DESC, s.id DESC LIMIT :limit"

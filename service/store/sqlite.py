@@ -22,7 +22,7 @@ from service.store.engine import T, Transaction, Unit
 
 _GROUP = 256  # writes per COMMIT at most, so that the first of them does not wait long
 _READERS = 2
-_BUSY_SECONDS = 5.0  # how long SQLite waits for another process's write lock before SQLITE_BUSY
+_BUSY_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 _EVENTS_AFTER = "SELECT seq, session_id FROM events WHERE seq > ? ORDER BY seq LIMIT 5000"
 _CACHED_STATEMENTS = 512
@@ -142,8 +142,7 @@ class SqliteEngine:
                 seen = self._read_new_events(connection, seen)
 
     def _read_new_events(self, connection: sqlite3.Connection, seen: tuple[int, int] | None) -> tuple[int, int]:
-        # data_version changes when another connection commits, so an idle poll reads no table.
-        # Reference: sqlite.org/pragma.html, data_version.
+        # Reference: sqlite.org/pragma.html: data_version changes when another connection commits.
         version = int(connection.execute("PRAGMA data_version").fetchone()[0])
         if seen is None:
             return version, connection.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()[0]
@@ -181,7 +180,7 @@ class SqliteEngine:
             self._path,
             timeout=_BUSY_SECONDS,
             isolation_level=None,  # the driver adds no BEGIN or COMMIT to ours
-            check_same_thread=False,  # one thread at a time uses it; `close` closes all of them from another
+            check_same_thread=False,  # `close` closes it from another thread
             cached_statements=_CACHED_STATEMENTS,
             uri=self._path.startswith("file:"),
         )

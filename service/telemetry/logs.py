@@ -15,8 +15,7 @@ from typing import Any, TextIO
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
-# A reader of the log must not be able to use a link, a session or a key. One pattern each for the secrets of this
-# service, of the provider and of HTTP. Group 1 of a match stays, the rest is replaced.
+# A reader of the log must not be able to use a link, a session or a key. Group 1 of a match stays, the rest goes.
 _SECRETS = [
     re.compile(pattern)
     for pattern in (
@@ -33,7 +32,6 @@ _SECRETS = [
         r"()(?<![\w-])(?=[\w-]*[0-9])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{40,}",
     )
 ]
-# What every record has; other attributes came as `extra`.
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
