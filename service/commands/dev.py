@@ -153,7 +153,7 @@ def greeting(setup: DevSetup) -> str:
         f"  Service        {setup.service_settings.public_url}   API key: {setup.demo.api_key}\n"
         f"  Sandbox        {setup.sandbox_settings.public_url}\n\n"
         f"  Open the demo host app, sign in, and connect a utility account.\n"
-        f"  Data is stored in {setup.folder}. Ctrl-C stops.\n"
+        f"  Data is kept in {setup.folder}. Ctrl-C stops.\n"
     )
 
 
