@@ -1,17 +1,21 @@
-"""Every error the service knows, drawn first; `code` is API, documented and never reused.
+"""The exception tree of the service. `code` is API: documented, and never reused for another error.
 
 MagiclinkError
 ├── InvalidJson 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
 ├── Conflict 409: SessionClosed, AlreadyClaimed, IdempotencyInProgress, AlreadyOpen, TakenOver
 ├── Gone 410: Expired, Revoked
 ├── TooLarge 413 · UnsupportedMediaType 415 · InvalidRequest 422 · IdempotencyKeyReused 422 · RateLimited 429
-├── Unavailable 503 (our database is away, full or read-only)
-├── ProviderFailure: ProviderRefused 422 · ProviderBroken 502 · ProviderTimeout 504
-├── BadState 400 (a state or token nobody here signed, or signed for another purpose, user or page)
-├── BadWebhook (BadSignature 401, BadBody 400)
-└── BadSettings (stops the start)
+├── Unavailable 503 (this service's database is unavailable, full or read-only)
+├── ProviderFailure
+│   ├── ProviderRefused 422: ProviderNotFound
+│   ├── ProviderBroken 502: ProviderUnreachable, ProviderUnauthorized, ProviderBusy, ForeignLink, GivenUp
+│   └── ProviderTimeout 504
+├── BadState 400 (a state or result that is not signed here, or signed for another purpose, user or page)
+├── BadWebhook: BadSignature 401, BadBody 400
+└── BadSettings (the process does not start)
 
-Messages are for strangers: they name what to do, never a secret, an address of ours or a stack.
+`detail` is shown to strangers: it says what to do, and never contains a secret, an internal address or a stack trace.
+The reference page shows integrators the docstring of the first class of each code.
 """
 
 from collections.abc import Sequence
@@ -19,7 +23,7 @@ from dataclasses import dataclass
 
 
 class MagiclinkError(Exception):
-    """An error with a code that clients may rely on and a sentence a person can act on."""
+    """An error with a code that clients may rely on, and a sentence that a person can act on."""
 
     code = "internal_error"
     status = 500
@@ -37,31 +41,31 @@ class InvalidJson(MagiclinkError):
 
 
 class Unauthorized(MagiclinkError):
-    """No key, or one that we do not know."""
+    """The request has no API key, or an unknown one."""
 
     code, status, title = "unauthorized", 401, "A valid API key is needed: Authorization: Bearer <key>"
 
 
 class Forbidden(MagiclinkError):
-    """We know who asks, and the answer is no."""
+    """The API key is valid, and does not allow this."""
 
     code, status, title = "forbidden", 403, "This is not allowed"
 
 
 class NotFound(MagiclinkError):
-    """Nothing here by that id, or it belongs to another tenant."""
+    """Nothing has this id, or it belongs to another tenant; the two cannot be told apart."""
 
     code, status, title = "not_found", 404, "There is nothing here by that id"
 
 
 class MethodNotAllowed(MagiclinkError):
-    """The path exists, the method does not."""
+    """The path exists, but not with this method."""
 
     code, status, title = "method_not_allowed", 405, "This method is not allowed here"
 
 
 class Conflict(MagiclinkError):
-    """The request is well formed but the state of things refuses it."""
+    """The request is valid, but not in the current state of what it is about."""
 
     status = 409
 
@@ -73,7 +77,7 @@ class SessionClosed(Conflict):
 
 
 class AlreadyClaimed(Conflict):
-    """The connection already belongs to somebody."""
+    """The connection is already attributed to a session."""
 
     code, title = "already_claimed", "This connection is already attributed"
 
@@ -85,31 +89,31 @@ class IdempotencyInProgress(Conflict):
 
 
 class AlreadyOpen(Conflict):
-    """Another page of the session is open; the person must confirm taking over."""
+    """Another page of the session is open; the user must confirm taking over."""
 
     code, title = "already_open", "This link is open in another window"
 
 
 class TakenOver(Conflict):
-    """The page's key was replaced by another page of the same session."""
+    """Another page of the session took over, so this page's key is no longer valid."""
 
     code, title = "taken_over", "This was continued in another window"
 
 
 class Gone(MagiclinkError):
-    """The link existed and does not work any more."""
+    """The session existed, and its URL no longer works."""
 
     status = 410
 
 
 class Expired(Gone):
-    """The session's time is over."""
+    """The session has expired."""
 
     code, title = "expired", "This link has expired"
 
 
 class Revoked(Gone):
-    """The host app ended the session."""
+    """The host revoked the session."""
 
     code, title = "revoked", "This link was withdrawn"
 
@@ -121,37 +125,38 @@ class TooLarge(MagiclinkError):
 
 
 class UnsupportedMediaType(MagiclinkError):
-    """The body is not of a type that the route reads."""
+    """The body has a content type that the route does not read."""
 
     code, status, title = "unsupported_media_type", 415, "Send application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One wrong field: an RFC 6901 pointer and what is wrong with it."""
+    """One invalid field: a JSON pointer (RFC 6901), and what is wrong with the field."""
 
     pointer: str
     detail: str
 
 
 class InvalidRequest(MagiclinkError):
-    """The body or the query is JSON but not what the route takes; `problems` names every field."""
+    """The body or the query has invalid fields; each is named with a JSON pointer."""
 
     code, status, title = "invalid_request", 422, "The request has invalid fields"
 
     def __init__(self, problems: Sequence[Problem] = (), detail: str | None = None) -> None:
         self.problems = tuple(problems)
+        # Five at most: a body of a thousand invalid fields must not become a sentence of a thousand.
         super().__init__(detail or "; ".join(f"{p.pointer or '/'}: {p.detail}" for p in self.problems[:5]) or None)
 
 
 class IdempotencyKeyReused(MagiclinkError):
-    """The Idempotency-Key came before with another body."""
+    """The Idempotency-Key was used before, with another body."""
 
     code, status, title = "idempotency_key_reused", 422, "This Idempotency-Key was used with another body"
 
 
 class RateLimited(MagiclinkError):
-    """Too many requests; try again after `retry_after_seconds`."""
+    """Too many requests; `Retry-After` says in how many seconds to try again."""
 
     code, status, title = "rate_limited", 429, "Too many requests; slow down"
 
@@ -161,33 +166,35 @@ class RateLimited(MagiclinkError):
 
 
 class Unavailable(MagiclinkError):
-    """Our database did not take the work; nothing was half done."""
+    """The service's database did not take the request; nothing was written in part."""
 
     code, status, title = "unavailable", 503, "The service cannot store data right now; retry shortly"
 
 
 class ProviderFailure(MagiclinkError):
-    """The provider did not do what we asked; `lost` says that it may have done it all the same.
+    """A call to the provider failed.
 
-    `after_seconds` is when it said to come back, if it said so.
+    `lost`: a creating call may have succeeded all the same. `after_seconds`: how long the provider asked to wait before
+    the next call, if it did.
     """
 
+    # Set on the instance by the adapter, which knows whether the call creates and whether it was received.
     lost = False
     after_seconds: float | None = None
 
 
 class ProviderRefused(ProviderFailure):
-    """The provider understood and said no; repeating the same call will not help."""
+    """The provider rejected the request; sending it again will not help."""
 
     code, status, title = "provider_refused", 422, "The provider refused the request"
 
 
 class ProviderNotFound(ProviderRefused):
-    """The provider does not know the id (or the path generation)."""
+    """The provider does not know the id, or neither generation of the path."""
 
 
 class ProviderBroken(ProviderFailure):
-    """The provider failed, or answered something that is not its contract."""
+    """The provider failed, or its answer does not follow its API."""
 
     code, status, title = "provider_error", 502, "The provider failed; retry later"
 
@@ -197,58 +204,62 @@ class ProviderBroken(ProviderFailure):
 
 
 class ProviderUnreachable(ProviderBroken):
-    """No connection could be made: the call was certainly not received."""
+    """No connection could be opened: the provider has certainly not received the call."""
 
 
 class ProviderUnauthorized(ProviderBroken):
-    """The provider does not accept our key: the operator must act."""
+    """The provider does not accept this service's API key: the operator must act."""
 
 
 class ProviderBusy(ProviderBroken):
-    """The provider said 429 for longer than our budget of retries."""
+    """The provider answered 429 until the retries were used up, or too many calls were waiting here."""
 
 
 class ForeignLink(ProviderBroken):
-    """The provider gave a link that is not on the pages of our settings: the operator must act."""
+    """The provider's link has another origin than MAGICLINK_PROVIDER_PAGES_URL: the operator must act."""
 
     title = "The provider answered with a link that is not on its own pages"
 
 
 class GivenUp(ProviderBroken):
-    """We came back to a call so late that it had been given up for lost; what it made is nobody's."""
+    """The answer of a creating call came after ANSWER_SECONDS, when the call counted as lost.
+
+    Nothing is written, and what the call created is revoked.
+    """
 
 
 class ProviderTimeout(ProviderFailure):
-    """The provider did not answer before the deadline; it may have acted."""
+    """The provider did not answer before the deadline; it may have received the call."""
 
     code, status, title = "provider_timeout", 504, "The provider did not answer in time; retry later"
-    lost = True
+    lost = True  # the safe assumption: the lists are then searched before the call is repeated
 
 
 class BadState(MagiclinkError):
-    """A state or result that does not verify: mutated, foreign, of another purpose, user or page, or too old."""
+    """A state or result that does not verify: changed, not signed here, of another purpose or user, or too old."""
 
     code, status, title = "bad_state", 400, "This return link is not valid"
 
 
+# The only class that verifying and parsing a webhook raise, whatever the bytes are.
 class BadWebhook(MagiclinkError):
-    """A webhook that is not the provider's; the only class that reading one raises."""
+    """The webhook is not the provider's."""
 
     status = 400
     code, title = "bad_webhook", "This is not a webhook of the provider"
 
 
 class BadSignature(BadWebhook):
-    """The signature, its headers or its time do not verify."""
+    """The webhook's signature, its headers or its timestamp do not verify."""
 
     status = 401
 
 
 class BadBody(BadWebhook):
-    """Signed, but not an event."""
+    """The webhook is signed, but its body is not an event."""
 
 
 class BadSettings(MagiclinkError):
-    """The environment is not usable; the message names every wrong variable and no value."""
+    """The environment is not usable; the message names every wrong variable, and no value."""
 
     code = "bad_settings"

@@ -1,6 +1,6 @@
-"""What the operator tells us through the environment: read once, validated whole, secrets hidden from repr.
+"""The service's settings, from environment variables: read once, validated all together, secrets hidden from repr.
 
-Nothing here has a default that is secret. Flags of the commands and the sandbox's own variables live with those.
+No secret has a default. Options of the commands and the sandbox's variables are defined there.
 """
 
 import base64
@@ -20,17 +20,27 @@ PathGeneration = Literal["company", "reference"]
 LinkSetting = Literal["auto", "magic_link", "invitation"]
 
 _PREFIX = "MAGICLINK_"
+# These can also be given as a file (`…_FILE`): the environment can be read by child processes and container tools.
 _SECRETS = frozenset(
     {"SECRET_KEYS", "DATABASE_URL", "PROVIDER_API_KEY", "PROVIDER_WEBHOOK_SECRETS", "METRICS_KEY", "API_KEY"}
 )
 # Reference: kubernetes.io/docs/concepts/services-networking/service: a Service "magiclink" sets these in pods.
 _KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?")
-_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_SWITCH_WORDS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The service's configuration. Addresses have no trailing slash; keys and webhook secrets are newest first."""
+    """The settings of one process. URLs have no trailing slash; `secret_keys` come newest first."""
 
     secret_keys: tuple[str, ...] = field(repr=False)
     public_url: str
@@ -49,32 +59,34 @@ class Settings:
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """Raises BadSettings with one message that names every variable that is wrong, and none of their values."""
+    """Read the settings. Raises BadSettings with one message that names every wrong variable, and no value."""
     problems = _unknown(environ)
     values: dict[str, Any] = {}
     for each in fields(Settings):
         name = each.name.upper()
         try:
             text = _text(environ, name)
+            # A parser's message names the entry by its number: a value may be a secret, and logs keep messages.
             if text:
                 values[each.name] = _PARSERS[name](text)
             elif each.default is MISSING:
                 problems.append(f"{_PREFIX}{name} is missing: {_MISSING[name]}")
-        except _Wrong as exc:
+        except _InvalidValue as exc:
             problems.append(f"{exc.variable or _PREFIX + name} {exc}")
     if problems:
         raise BadSettings("The settings are not usable:\n" + "\n".join(f"  {problem}" for problem in problems))
     return Settings(**values)
 
 
-class _Wrong(ValueError):
-    """Says what is wrong with a variable, as the rest of a sentence that begins with its name."""
+class _InvalidValue(ValueError):
+    """What is wrong with a variable, as the rest of a sentence that begins with its name."""
 
     def __init__(self, message: str, variable: str | None = None) -> None:
         self.variable = variable
         super().__init__(message)
 
 
+# A misspelled variable would leave its setting at the default without anybody noticing.
 def _unknown(environ: Mapping[str, str]) -> list[str]:
     known = {each.name.upper() for each in fields(Settings)} | {f"{name}_FILE" for name in _SECRETS}
     given = {name.removeprefix(_PREFIX) for name in environ if name.startswith(_PREFIX)}
@@ -87,20 +99,20 @@ def _unknown_problem(name: str, known: set[str]) -> str:
 
 
 def _text(environ: Mapping[str, str], name: str) -> str:
-    """A variable that is set to nothing counts as not set: compose files do that to every optional one."""
+    # An empty variable counts as not set: compose files set every optional variable to "".
     text = environ.get(_PREFIX + name, "").strip()
     path = environ.get(f"{_PREFIX}{name}_FILE", "") if name in _SECRETS else ""
     if not path:
         return text
     variable = f"{_PREFIX}{name}_FILE"
     if text:
-        raise _Wrong(f"and {_PREFIX}{name} are both set; keep one", variable)
+        raise _InvalidValue(f"and {_PREFIX}{name} are both set; keep one", variable)
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as exc:
-        raise _Wrong("names a file that cannot be read as text", variable) from exc
+        raise _InvalidValue("names a file that cannot be read as text", variable) from exc
     if not text:
-        raise _Wrong("names an empty file", variable)
+        raise _InvalidValue("names an empty file", variable)
     return text
 
 
@@ -110,18 +122,21 @@ def _entries(text: str) -> list[str]:
 
 def _secret_keys(text: str) -> tuple[str, ...]:
     keys = _entries(text)
-    for place, key in enumerate(keys, 1):
+    for number, key in enumerate(keys, 1):
+        # Tokens travel in URLs, so a short key could be guessed offline from one of them.
         if len(key) < 32:
-            raise _Wrong(f"has a key of fewer than 32 characters (number {place}); make one with: openssl rand -hex 32")
+            raise _InvalidValue(
+                f"has a key of fewer than 32 characters (number {number}); make one with: openssl rand -hex 32"
+            )
     if not keys or len(set(keys)) < len(keys):
-        raise _Wrong("needs one or more different keys, separated by commas, newest first")
+        raise _InvalidValue("needs one or more different keys, separated by commas, newest first")
     return tuple(keys)
 
 
 def _origin(text: str) -> str:
     text = text.removesuffix("/")
     if problem := origin_problem(text):
-        raise _Wrong(problem)
+        raise _InvalidValue(problem)
     return origin_of(text) or ""
 
 
@@ -129,15 +144,16 @@ def _provider_url(text: str) -> str:
     text = text.rstrip("/")
     origin = origin_of(text)
     if origin is None or "?" in text or "#" in text:
-        raise _Wrong("is not a usable address; write it as https://external.nectarclimate.com/v2.2")
+        raise _InvalidValue("is not a usable address; write it as https://external.nectarclimate.com/v2.2")
     parts = urlsplit(text)
+    # In the clear, anyone on the way could read the API key, and with it connect and read every company.
     if parts.scheme == "http" and not is_local(origin) and not _is_private(parts.hostname or ""):
-        raise _Wrong("must be https: the provider's API key travels there")
+        raise _InvalidValue("must be https: the provider's API key travels there")
     return origin + parts.path
 
 
 def _is_private(host: str) -> bool:
-    """A host of the same private network, as in a compose file; a single-label name cannot be a public one."""
+    # The sandbox of a compose file, for example. A name without a dot cannot be public.
     try:
         return ip_address(host).is_private
     except ValueError:
@@ -146,68 +162,69 @@ def _is_private(host: str) -> bool:
 
 def _database_url(text: str) -> str:
     if re.match(r"postgres(ql)?://.", text):
-        return re.sub(r"^postgres://", "postgresql://", text)  # the way some platforms still spell it
+        return re.sub(r"^postgres://", "postgresql://", text)  # some platforms still use the old scheme
     if re.match(r"sqlite:///.", text):
         return text
-    raise _Wrong("must begin with sqlite:/// or postgresql://")
+    raise _InvalidValue("must begin with sqlite:/// or postgresql://")
 
 
 def _webhook_secrets(text: str) -> tuple[str, ...]:
-    return tuple(_webhook_secret(place, secret) for place, secret in enumerate(_entries(text), 1))
+    return tuple(_webhook_secret(number, secret) for number, secret in enumerate(_entries(text), 1))
 
 
-def _webhook_secret(place: int, secret: str) -> str:
+def _webhook_secret(number: int, secret: str) -> str:
+    # Reference: the Standard Webhooks specification: "whsec_" and the key in base64.
     if not secret.startswith("whsec_"):
-        raise _Wrong(f"has a secret that does not begin with whsec_ (number {place})")
+        raise _InvalidValue(f"has a secret that does not begin with whsec_ (number {number})")
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except ValueError as exc:
-        raise _Wrong(f"has a secret that is not base64 (number {place})") from exc
+        raise _InvalidValue(f"has a secret that is not base64 (number {number})") from exc
     if len(key) < 16:
-        raise _Wrong(f"has a secret shorter than 16 bytes (number {place}), which can be guessed")
+        raise _InvalidValue(f"has a secret shorter than 16 bytes (number {number}), which can be guessed")
     return secret
 
 
 def _allowed_origins(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_allowed_origin(place, entry) for place, entry in enumerate(_entries(text), 1)))
+    return tuple(dict.fromkeys(_allowed_origin(number, entry) for number, entry in enumerate(_entries(text), 1)))
 
 
-def _allowed_origin(place: int, entry: str) -> str:
+def _allowed_origin(number: int, entry: str) -> str:
     if is_app_scheme(entry):
         return entry
     if problem := origin_problem(entry):
-        raise _Wrong(f"entry {place} {problem}")
+        raise _InvalidValue(f"entry {number} {problem}")
     return origin_of(entry) or ""
 
 
 def _trusted_proxies(text: str) -> tuple[str, ...]:
-    return tuple(_network(place, entry) for place, entry in enumerate(_entries(text), 1))
+    return tuple(_network(number, entry) for number, entry in enumerate(_entries(text), 1))
 
 
-def _network(place: int, entry: str) -> str:
+def _network(number: int, entry: str) -> str:
     try:
         return str(ip_network(entry))
     except ValueError as exc:
-        raise _Wrong(f"entry {place} is not an address or a network such as 10.0.0.0/8") from exc
+        raise _InvalidValue(f"entry {number} is not an address or a network such as 10.0.0.0/8") from exc
 
 
 def _key(text: str) -> str:
     if re.search(r"[^\x21-\x7e]", text):
-        raise _Wrong("has a character that cannot travel in a header; use printable ASCII without spaces")
+        raise _InvalidValue("has a character that cannot travel in a header; use printable ASCII without spaces")
     return text
 
 
 def _switch(text: str) -> bool:
     try:
-        return _SWITCH[text.lower()]
+        return _SWITCH_WORDS[text.lower()]
     except KeyError as exc:
-        raise _Wrong("must be on or off") from exc
+        raise _InvalidValue("must be on or off") from exc
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
-            raise _Wrong(f"must be one of: {', '.join(words)}")
+            raise _InvalidValue(f"must be one of: {', '.join(words)}")
         return text
 
     return parse

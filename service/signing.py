@@ -25,16 +25,17 @@ from service.domain.tokens import (
 )
 from service.errors import BadState, NotFound
 
-_MAX_LENGTH = 2048  # longer than any text that is signed here: refused before it is decoded
+_MAX_LENGTH = 2048
 
 
 class Signer:
-    """All signing, with one key list. `keys` come newest first, as in the settings."""
+    """Signs and verifies with one list of keys, newest first, as in the settings."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         oldest_first = list(reversed(keys))  # itsdangerous signs with the last one
         self._keys = {key_id(key): key for key in keys}
         self._newest = key_id(keys[0])
+        # A salt per purpose: Mallory cannot present a token of one purpose (which she may hold) for another.
         self._embed = _serializer(oldest_first, "embed-token.v1")
         self._connect = _serializer(oldest_first, "connect-token.v1")
         self._state = _serializer(oldest_first, "connect-state.v1")
@@ -46,63 +47,71 @@ class Signer:
         return self._newest
 
     def embed_token(self, token: PageToken, kid: str) -> str:
-        """Derive the embed URL's token: the same arguments give the same token, so that it need not be stored."""
+        """Derive the embed URL's token. The same arguments give the same token, so it is not stored.
+
+        `kid` is the `newest_key_id` that was stored with the session.
+        """
         return self._derive(self._embed, "embed-token.v1", token, kid)
 
     def connect_token(self, token: PageToken, kid: str) -> str:
-        """Derive the redirect URL's token; it opens nothing at the embed route, nor the other way round."""
+        """Derive the redirect URL's token, which the embed route does not accept, nor the other way round."""
         return self._derive(self._connect, "connect-token.v1", token, kid)
 
     def read_embed_token(self, token: str) -> PageToken:
-        """Raise NotFound for everything that was not signed as an embed token."""
+        """Return what an embed token carries. Raises NotFound for any text that was not signed as one."""
         return _page_token(self._embed, token)
 
     def read_connect_token(self, token: str) -> PageToken:
-        """Raise NotFound for everything that was not signed as a redirect token."""
+        """Return what a redirect token carries. Raises NotFound for any text that was not signed as one."""
         return _page_token(self._connect, token)
 
     def sign_state(self, state: CallbackState) -> str:
-        """Sign the state with which a page of this user's session comes back from the provider."""
+        """Sign the state that travels through the provider and back to the callback."""
         return self._state.dumps([state.session_id, user_digest(state.user_id), state.page_serial])
 
     def read_state(self, state: str) -> ReadState:
-        """Raise BadState for everything that was not signed as a state. Whether it is too old, the session decides."""
+        """Return what a state carries. Raises BadState for any text that was not signed as one.
+
+        A state has no lifetime: the session's row decides whether it is still good.
+        """
         values = _loads(self._state, state)
-        if not _shaped(values, (str, str, int)):
+        if not _has_types(values, (str, str, int)):
             raise BadState
         return ReadState(SessionId(values[0]), values[1], values[2])
 
     def sign_result(self, result: SessionResult) -> str:
-        """Sign the outcome for the host's backend, valid for `RESULT_SECONDS`."""
+        """Sign the result that the browser carries to the host's backend, valid for RESULT_SECONDS."""
         user = user_digest(result.user_id)
         return self._result.dumps(
             [result.session_id, result.tenant, user, result.status, result.connection_id or "", result.at]
         )
 
     def read_result(self, result: str, tenant: Tenant, user_id: UserId, now: float) -> SessionResult:
-        """Raise BadState unless it was signed for this tenant and user within the last ten minutes.
+        """Return what a result carries. Raises BadState unless it was signed for this tenant and user, ten minutes ago.
 
-        Mallory may hand in Ada's result as her own: the digest of its user is inside, so it fails for her.
+        Mallory may present Ada's result as her own: the digest of its user is inside, so it fails for her.
         """
         values = _loads(self._result, result)
-        if not _shaped(values, (str, str, str, str, str, int)):
+        if not _has_types(values, (str, str, str, str, str, int)):
             raise BadState
         session_id, owner, user, status, connection_id, at = values
         if owner != tenant or not hmac.compare_digest(user, user_digest(user_id)):
             raise BadState("This result was made for another user")
+        # A minute before `at`: another process, whose clock is ahead, may have signed it.
         if not at - 60 <= now <= at + RESULT_SECONDS:
             raise BadState("This result is too old; read the session instead")
         return SessionResult(SessionId(session_id), tenant, user_id, status, connection_id or None, at)
 
     def _derive(self, serializer: URLSafeSerializer, salt: str, token: PageToken, kid: str) -> str:
         values = [token.session_id, token.serial, token.issued_at]
+        # A key that was removed cannot derive the old token: the newest gives a new one, and the old fails to verify.
         if kid == self._newest or kid not in self._keys:
             return serializer.dumps(values)
         return _serializer(self._keys[kid], salt).dumps(values)
 
 
 class _Plain(URLSafeSerializer):
-    """Without compression: the texts are short, so compressing took longer than signing and saved nothing."""
+    """A serializer without compression: texts are short, so compressing took longer than signing and saved nothing."""
 
     def dump_payload(self, obj: Any) -> bytes:
         return base64_encode(Serializer.dump_payload(self, obj))
@@ -114,22 +123,22 @@ def _serializer(keys: str | list[str], salt: str) -> URLSafeSerializer:
 
 def _page_token(serializer: URLSafeSerializer, token: str) -> PageToken:
     values = _loads(serializer, token)
-    if not _shaped(values, (str, int, int)):
+    if not _has_types(values, (str, int, int)):
         raise NotFound("This link is not known here")
     return PageToken(SessionId(values[0]), values[1], values[2])
 
 
 def _loads(serializer: URLSafeSerializer, text: str) -> Any:
-    if len(text) > _MAX_LENGTH or not _canonical(text):
+    if len(text) > _MAX_LENGTH or not _is_canonical(text):
         return None
     try:
         return serializer.loads(text)
-    except (BadData, ValueError):  # BadData covers signatures; ValueError is what odd bytes raise before them
+    except (BadData, ValueError):
         return None
 
 
-def _canonical(text: str) -> bool:
-    """Base64 leaves spare bits in its last letter: the same signature must not be spelled in a second way."""
+def _is_canonical(text: str) -> bool:
+    # Reference: RFC 4648, 3.5: base64 has spare bits in its last character, so one signature has several spellings.
     signature = text.rpartition(".")[2]
     try:
         return base64_encode(base64_decode(signature)) == signature.encode()
@@ -137,7 +146,8 @@ def _canonical(text: str) -> bool:
         return False
 
 
-def _shaped(values: Any, types: tuple[type, ...]) -> bool:
+def _has_types(values: Any, types: tuple[type, ...]) -> bool:
+    # type() and not isinstance: True is an int to Python, and JSON has booleans.
     return (
         isinstance(values, list)
         and len(values) == len(types)

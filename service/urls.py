@@ -1,7 +1,7 @@
-"""Whether an address is one that we may trust a browser to: origins, and the address where a redirect flow ends.
+"""Checks addresses: the exact origins that may embed a page, and the URL where a redirect flow ends.
 
-A stranger may write any of them, and browsers read addresses more kindly than we do (a backslash is a slash, a tab is
-nothing), so everything that two parsers could read in two ways is refused here before it is compared.
+A stranger may write any of them, and browsers accept more than parsers do (a backslash counts as a slash, a tab is
+ignored). So every address that two parsers could read in two ways is rejected before it is compared.
 """
 
 import re
@@ -10,18 +10,19 @@ from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 OUR_PARAMETERS = frozenset({"sessionId", "status", "connectionId", "state"})
-LONGEST_URL = 2048
+_LONGEST_URL = 2048
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
 # Reference: RFC 8252, 7.1: a private-use scheme is a domain name that its owner controls, reversed, so it has a period.
 _APP_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:")
-_UNREADABLE = re.compile(r"[^\x21-\x7e]|\\")
+_AMBIGUOUS = re.compile(r"[^\x21-\x7e]|\\")
 
 
 def origin_of(url: str) -> str | None:
-    """The origin as a browser writes it: lower case, no default port; None where it could be misread."""
+    """Return the origin as a browser writes it: lower case, without default port; None where it is ambiguous."""
     parts = _split(url)
+    # "@": in https://ours.example.com@mallory.com the host is Mallory's, and people read ours.
     if parts is None or parts.scheme not in _DEFAULT_PORTS or "@" in parts.netloc:
         return None
     host = _host_of(parts)
@@ -32,13 +33,14 @@ def origin_of(url: str) -> str | None:
 
 
 def is_local(origin: str) -> bool:
-    """Whether the origin is this very machine, where browsers treat http like https."""
+    """Whether the origin is this machine, where browsers treat http like https."""
     host = urlsplit(origin).hostname or ""
     return host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
 
 
 def origin_problem(text: str) -> str | None:
-    """What is wrong with `text` as the exact origin of a page; never repeats it."""
+    """Return what is wrong with `text` as the exact origin of a page, or None; the text is not repeated."""
+    # A wildcard would let every subdomain embed the page, also one that Mallory took over.
     if "*" in text:
         return "is a wildcard; list every origin by itself"
     origin = origin_of(text)
@@ -57,9 +59,12 @@ def is_app_scheme(text: str) -> bool:
 
 
 def return_url_problem(url: str, allowed_origins: Collection[str]) -> str | None:
-    """Why a redirect flow must not end at `url`, or None. Ask again at use: what is allowed can change."""
-    if len(url) > LONGEST_URL:
-        return f"must be at most {LONGEST_URL} characters"
+    """Return why a redirect flow must not end at `url`, or None.
+
+    It is checked when the session is created and again before the redirect, since the allowed origins can change.
+    """
+    if len(url) > _LONGEST_URL:
+        return f"must be at most {_LONGEST_URL} characters"
     parts = _split(url)
     if parts is None:
         return "must be an absolute URL without spaces, backslashes or characters that are not percent-encoded"
@@ -69,10 +74,11 @@ def return_url_problem(url: str, allowed_origins: Collection[str]) -> str | None
         return "must not have user information"
     if _parameters(parts.query) & OUR_PARAMETERS:
         return f"must not have a query parameter named {', '.join(sorted(OUR_PARAMETERS))}: we add those"
-    return _place_problem(url, parts.scheme, allowed_origins)
+    return _destination_problem(url, parts.scheme, allowed_origins)
 
 
-def _place_problem(url: str, scheme: str, allowed_origins: Collection[str]) -> str | None:
+def _destination_problem(url: str, scheme: str, allowed_origins: Collection[str]) -> str | None:
+    # Only listed origins: an open redirect would send users, and their results, to Mallory's page.
     if is_app_scheme(f"{scheme}:"):
         return (
             None if f"{scheme}:" in allowed_origins else "uses an app scheme that is not in MAGICLINK_ALLOWED_ORIGINS"
@@ -86,11 +92,11 @@ def _place_problem(url: str, scheme: str, allowed_origins: Collection[str]) -> s
 
 
 def _split(url: str) -> SplitResult | None:
-    if _UNREADABLE.search(url):
+    if _AMBIGUOUS.search(url):
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is no port
+        _ = parts.port  # raises ValueError
     except ValueError:
         return None
     return parts if parts.scheme else None

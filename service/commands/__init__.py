@@ -1,1 +1,1 @@
-"""The commands of `magiclink`: options in, text out, processes started and stopped. No rule of the product is here."""
+"""The commands of `magiclink`: they parse options, print text, start and stop processes. No product rule is here."""

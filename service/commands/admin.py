@@ -1,4 +1,4 @@
-"""What an operator does to a deployment from a shell: migrations, API keys, `doctor`."""
+"""The commands that use a deployment's database and provider directly: `migrate`, `keys` and `doctor`."""
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
-from time import monotonic, time  # noqa: TID251 - a shell's commands are a composition root
+from time import monotonic, time  # noqa: TID251 - commands pass the clocks on
 from typing import Literal
 
 import httpx
@@ -20,13 +20,14 @@ from service.store.engine import Engine
 from service.store.keys import ApiKey, ApiKeyStore
 from service.usecases.api_keys import DEFAULT_TENANT
 
-KEY_PREFIX = "mlk_"
-CLOCKS_APART_SECONDS = 60
+_KEY_PREFIX = "mlk_"  # by which a scanner of repositories, and the log's redaction, recognise a leaked key
+_CLOCKS_APART_SECONDS = 60
+_LIST_SECONDS = 60.0  # for all companies; no lease of a job limits it here
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of a check-up; `bad` stops a deployment from working, `note` narrows what it can do."""
+    """One finding of `doctor`: `bad` stops the deployment from working, `note` limits what it can do."""
 
     level: Literal["good", "note", "bad"]
     about: str
@@ -44,14 +45,14 @@ async def _database(settings: Settings) -> AsyncIterator[Engine]:
 
 
 async def migrate(settings: Settings) -> Sequence[str]:
-    """The migrations that were applied. Raises Unavailable."""
+    """Apply the missing migrations and return their names. Raises Unavailable, NewerDatabase."""
     async with _database(settings) as engine:
         return await store.migrate(engine)
 
 
 async def create_key(settings: Settings, name: str) -> str:
-    """A new API key; only its digest is kept, so this is the one time that it can be read."""
-    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    """Create an API key and return it. Only its digest is stored, so it cannot be read again."""
+    key = _KEY_PREFIX + secrets.token_urlsafe(32)
     async with _keys(settings) as keys:
         await keys.add(f"key_{secrets.token_hex(12)}", DEFAULT_TENANT, name, digest(key))
     return key
@@ -63,7 +64,7 @@ async def all_keys(settings: Settings) -> Sequence[ApiKey]:
 
 
 async def revoke_key(settings: Settings, key_id: str) -> None:
-    """Raises NotFound."""
+    """Revoke a key. Raises NotFound."""
     async with _keys(settings) as keys:
         known = await keys.revoke(key_id)
     if not known:
@@ -80,8 +81,8 @@ async def _keys(settings: Settings) -> AsyncIterator[ApiKeyStore]:
 async def examine(
     settings: Settings, transport: httpx.AsyncBaseTransport | None = None, patience_seconds: float = 3.0
 ) -> list[Finding]:
-    """Looks at everything that a deployment needs, and says how to mend what is wrong."""
-    limits = CallLimits(monotonic=monotonic, call_seconds=patience_seconds)
+    """Check everything that a deployment needs, and return findings that say how to fix what is wrong."""
+    limits = CallLimits(monotonic=monotonic, call_seconds=patience_seconds, list_seconds=_LIST_SECONDS)
     async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
         provider = await _provider_findings(settings, http, limits)
     return [*_settings_findings(settings), await _database_finding(settings), *provider]
@@ -93,7 +94,7 @@ def _settings_findings(settings: Settings) -> list[Finding]:
         says = "MAGICLINK_ALLOWED_ORIGINS is empty: no page can embed the flow, only the redirect flow works"
         findings.append(Finding("note", "origins", says))
     if not settings.provider_webhook_secrets:
-        says = "MAGICLINK_PROVIDER_WEBHOOK_SECRETS is empty: news come from asking alone, up to a minute later"
+        says = "MAGICLINK_PROVIDER_WEBHOOK_SECRETS is empty: changes are found by polling alone, up to a minute later"
         findings.append(Finding("note", "webhooks", says))
     return findings
 
@@ -118,15 +119,15 @@ async def _provider_findings(settings: Settings, http: httpx.AsyncClient, limits
         await provider.ping()
         companies = await provider.companies()
     except ProviderFailure as exc:
-        return [Finding("bad", "provider", _mend(exc))]
+        return [Finding("bad", "provider", _advice(exc))]
     known = f"accepts the key, which sees {len(companies)} companies"
-    return [Finding("good", "provider", known), *_clocks(provider.provider_now, time)]
+    return [Finding("good", "provider", known), *_clock_findings(provider.provider_now, time)]
 
 
-def _clocks(provider_now: Callable[[], float | None], clock: Callable[[], float]) -> list[Finding]:
+def _clock_findings(provider_now: Callable[[], float | None], clock: Callable[[], float]) -> list[Finding]:
     provider_at = provider_now()
     apart = abs(clock() - provider_at) if provider_at is not None else 0.0
-    if apart <= CLOCKS_APART_SECONDS:
+    if apart <= _CLOCKS_APART_SECONDS:
         return []
     says = (
         f"this machine and the provider are {apart:.0f} seconds apart; signed webhooks fail from 300 on: set the clock"
@@ -134,7 +135,7 @@ def _clocks(provider_now: Callable[[], float | None], clock: Callable[[], float]
     return [Finding("note", "clock", says)]
 
 
-def _mend(failure: ProviderFailure) -> str:
+def _advice(failure: ProviderFailure) -> str:
     if isinstance(failure, ProviderUnauthorized):
         return "does not accept MAGICLINK_PROVIDER_API_KEY; make one in its Settings > Organization > API Keys"
     if isinstance(failure, ProviderUnreachable):
@@ -143,7 +144,7 @@ def _mend(failure: ProviderFailure) -> str:
 
 
 def as_row(key: ApiKey) -> dict[str, object]:
-    """A key as it is listed."""
+    """Return a key as `keys list` shows it."""
     return {
         "id": key.id,
         "name": key.name,

@@ -1,4 +1,4 @@
-"""A running service over HTTP, for the commands: calls, following, tables. Printing is left to `main`."""
+"""Talks to a running service over HTTP for the commands, and formats what it answers. `main` prints it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -13,38 +13,42 @@ Json = dict[str, Any]
 Query = Mapping[str, str | int | None]
 Column = tuple[str, Callable[[Json], object]]
 
-LOCAL_KEY = "dev-key"
-LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
-TIMEOUT_SECONDS = 40.0
-EVENTS_WAIT_SECONDS = 25
-PAGE_SIZE = 100
-MISSES_BORNE = 60
-ENDED = {"connected", "expired", "revoked", "failed"}
+_LOCAL_KEY = "dev-key"
+_LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+_EVENTS_WAIT_SECONDS = 25
+_TIMEOUT_SECONDS = 40.0  # longer than a call for events waits
+_PAGE_SIZE = 100
+_MOST_MISSES = 60  # about a minute, with a pause of a second after each
+_ENDED = {"connected", "expired", "revoked", "failed"}
 
 
 class CommandError(Exception):
-    """One line that a person can act on."""
+    """A failure as one line that a person can act on."""
 
 
 class ServiceUnreachable(CommandError):
-    """Nobody answered, or not yet."""
+    """The service did not answer, or answered 5xx: it may be restarting."""
 
 
 class ApiClient:
-    """Raises `Trouble` and nothing else."""
+    """A client of the service's API. Raises only CommandError.
+
+    Without a key, `dev-key` is used for a service on this machine.
+    """
 
     def __init__(self, url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise CommandError(f"{url!r} is not an address of a service; write it as http://localhost:8000 (--url).")
-        key = key or (LOCAL_KEY if parts.hostname in LOCAL_HOSTS else None)
+        key = key or (_LOCAL_KEY if parts.hostname in _LOCAL_HOSTS else None)
         if not key:
             raise CommandError("An API key is needed: give --key or set MAGICLINK_API_KEY.")
+        # httpx would raise an error that repeats the key.
         if not key.isascii() or not key.isprintable():
             raise CommandError("The API key has characters that cannot travel in a header; copy it again.")
         self._url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
-        self._http = httpx.Client(transport=transport, timeout=TIMEOUT_SECONDS, headers=headers)
+        self._http = httpx.Client(transport=transport, timeout=_TIMEOUT_SECONDS, headers=headers)
 
     def __enter__(self) -> Self:
         return self
@@ -62,11 +66,11 @@ class ApiClient:
         return self._call("POST", path, json=body)
 
     def rows(self, path: str, query: Query, most: int) -> list[Json]:
-        """Up to `most` rows of a list, over as many pages as that takes."""
+        """Return up to `most` rows of a list, over as many pages as needed."""
         rows: list[Json] = []
         after: str | None = None
         while len(rows) < most:
-            page = self.get(path, {**query, "limit": min(PAGE_SIZE, most - len(rows)), "after": after})
+            page = self.get(path, {**query, "limit": min(_PAGE_SIZE, most - len(rows)), "after": after})
             rows += self._data(page)
             after = page.get("next")
             if not after:
@@ -74,18 +78,18 @@ class ApiClient:
         return rows
 
     def events(self, after: str | None, *, wait_seconds: int = 0) -> tuple[list[Json], str | None]:
-        """The events after a cursor, and the cursor after them."""
-        page = self.get("/v1/events", {"after": after, "wait": wait_seconds or None, "limit": PAGE_SIZE})
+        """Return one page of events after a cursor, and the cursor after them; wait for one where there is none."""
+        page = self.get("/v1/events", {"after": after, "wait": wait_seconds or None, "limit": _PAGE_SIZE})
         rows = self._data(page)
         return rows, page.get("next") or (str(rows[-1].get("seq")) if rows else after)
 
     def _data(self, page: Json) -> list[Json]:
         data = page.get("data")
         if not isinstance(data, list):
-            raise self._stranger()
+            raise self._unexpected_answer()
         return data
 
-    def _stranger(self) -> CommandError:
+    def _unexpected_answer(self) -> CommandError:
         return CommandError(f"{self._url} answered, but not as magiclink does. Is --url right?")
 
     def _call(self, method: str, path: str, **request: Any) -> Json:
@@ -100,7 +104,7 @@ class ApiClient:
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise self._stranger()
+            raise self._unexpected_answer()
         if not answer.is_success:
             raise (ServiceUnreachable if answer.status_code >= 500 else CommandError)(
                 _refusal(answer.status_code, body)
@@ -118,7 +122,7 @@ def _refusal(status: int, problem: Json) -> str:
 
 
 def named(text: str) -> Json:
-    """A company or site from `ID`, `ID=NAME` or `ID=NAME@ADDRESS`; a UUID is the provider's own id."""
+    """Parse a company or site: `ID`, `ID=NAME` or `ID=NAME@ADDRESS`. A UUID is the provider's own id."""
     identity, _, rest = text.partition("=")
     try:
         return {"id": str(UUID(identity))}
@@ -129,22 +133,22 @@ def named(text: str) -> Json:
 
 
 def session_body(*, user: str, company: str, sites: Sequence[str], link: str, **others: Any) -> Json:
-    """What `POST /v1/sessions` wants, of what was said on the command line."""
-    wanted = {"userEmail": others.get("email"), "expiresIn": others.get("expires_in")}
+    """Return the body of `POST /v1/sessions` for the command's options."""
+    optional = {"userEmail": others.get("email"), "expiresIn": others.get("expires_in")}
     return {
         "userId": user,
         "company": named(company),
         "sites": [named(site) for site in sites],
         "link": link,
-        **{name: value for name, value in wanted.items() if value is not None},
+        **{name: value for name, value in optional.items() if value is not None},
     }
 
 
 def watch(service: ApiClient, session: Json, pause: Callable[[], None]) -> Iterator[Json]:
-    """The session after each change, until it has ended."""
-    read = patient(lambda: service.get(f"/v1/sessions/{session['id']}"), pause)
+    """Yield the session after each change, until it has ended."""
+    read = _retrying(lambda: service.get(f"/v1/sessions/{session['id']}"), pause)
     seen = session
-    while seen["status"] not in ENDED:
+    while seen["status"] not in _ENDED:
         pause()
         now = read()
         if news(seen, now):
@@ -153,35 +157,34 @@ def watch(service: ApiClient, session: Json, pause: Callable[[], None]) -> Itera
 
 
 def events(service: ApiClient, after: str | None, pause: Callable[[], None] | None = None) -> Iterator[Json]:
-    """The events after a cursor, oldest first; with `pause` for ever, else as far as the log goes now."""
+    """Yield the events after a cursor, oldest first; with `pause` without end, else up to the newest."""
 
     def page() -> tuple[list[Json], str | None]:
-        return service.events(after, wait_seconds=EVENTS_WAIT_SECONDS if pause else 0)
+        return service.events(after, wait_seconds=_EVENTS_WAIT_SECONDS if pause else 0)
 
-    read = patient(page, pause) if pause else page
+    read = _retrying(page, pause) if pause else page
     while True:
         rows, after = read()
         yield from rows
-        if not pause and len(rows) < PAGE_SIZE:
+        if not pause and len(rows) < _PAGE_SIZE:
             return
 
 
-def patient(read: Callable[[], T], pause: Callable[[], None]) -> Callable[[], T]:
-    """The same, but a service that restarts is waited for, a minute or so."""
-
-    def waiting() -> T:
-        for _ in range(MISSES_BORNE):
+def _retrying(read: Callable[[], T], pause: Callable[[], None]) -> Callable[[], T]:
+    # A service that restarts is waited for, about a minute.
+    def retrying() -> T:
+        for _ in range(_MOST_MISSES):
             try:
                 return read()
             except ServiceUnreachable:
                 pause()
         return read()
 
-    return waiting
+    return retrying
 
 
 def news(before: Json, now: Json) -> list[str]:
-    """What a person who follows a session wants to read about a change."""
+    """Return one line for each change of a session that a person who follows it wants to read."""
     known = {(row["id"], row.get("status")) for row in before.get("connections") or []}
     changed = [row for row in now.get("connections") or [] if (row["id"], row.get("status")) not in known]
     link = now.get("link") or {}
@@ -192,7 +195,7 @@ def news(before: Json, now: Json) -> list[str]:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Json], *, heading: bool = True) -> str:
-    """Plain text in columns; what strangers named cannot steer the terminal."""
+    """Return rows as plain text in columns, with "?" for every character that is not printable."""
     lines = [[_plain(read(row)) for _, read in columns] for row in rows]
     if heading:
         lines.insert(0, [name for name, _ in columns])
@@ -203,8 +206,9 @@ def table(columns: Sequence[Column], rows: Sequence[Json], *, heading: bool = Tr
 
 
 def _plain(value: object) -> str:
+    # Names come from hosts and from the provider: an escape sequence in one could steer the operator's terminal.
     text = "-" if value is None or value == "" else str(value)
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 SESSIONS: Sequence[Column] = (

@@ -1,6 +1,6 @@
 """Runs the service, the sandbox and the demo host app, alone or side by side in one process.
 
-`dev` needs no configuration: what the environment lacks is filled in here, and its secrets are kept in the data folder.
+`dev` needs no configuration: missing variables are filled in here, and its secrets are stored in the data folder.
 """
 
 import base64
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import time as clock  # noqa: TID251 - here the clocks are given out
+from time import time as clock  # noqa: TID251 - the clock is passed on from here
 from typing import Any, Self
 
 import service.app
@@ -25,7 +25,7 @@ from service.telemetry import logs
 
 Environ = Mapping[str, str]
 Print = Callable[[str], object]
-SERVICE_PORT, SANDBOX_PORT, DEMO_PORT = 8000, 9000, 8080
+_SERVICE_PORT, _SANDBOX_PORT, _DEMO_PORT = 8000, 9000, 8080
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class DevOptions:
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports that are listened on."""
+    """The ports on which the three apps listen."""
 
     service: int
     sandbox: int
@@ -57,7 +57,7 @@ def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
 
 
 def serve(environ: Environ, host: str | None, port: int, say: Print) -> None:
-    """Run the service alone."""
+    """Run the service alone, until a signal. Raises BadSettings, CannotStart."""
     settings = _read(service.settings.read, environ)
     logs.configure(sys.stderr, _secrets(settings))
     with listen(_host(environ, host), port, "--port") as listener:
@@ -66,7 +66,7 @@ def serve(environ: Environ, host: str | None, port: int, say: Print) -> None:
 
 
 def sandbox(environ: Environ, host: str | None, port: int, say: Print) -> None:
-    """Run the sandbox alone."""
+    """Run the sandbox alone, until a signal. Raises CannotStart."""
     settings = _read(service.sandbox.settings.read, environ)
     with listen(_host(environ, host), port, "--port") as listener:
         greeting = f"The sandbox listens on {listener.address}, and is {settings.public_url} to browsers."
@@ -74,7 +74,7 @@ def sandbox(environ: Environ, host: str | None, port: int, say: Print) -> None:
 
 
 def _sandbox(settings: service.sandbox.settings.SandboxSettings, listener: Listener) -> AppServer:
-    """The sandbox has a clock of its own, so uvicorn must not write the `Date` header."""
+    # The sandbox has its own clock, by which it writes the Date header: uvicorn must not write another.
     try:
         return AppServer(service.sandbox.app.create_app(settings, clock=clock), listener, date_header=False)
     except OSError as exc:
@@ -82,16 +82,18 @@ def _sandbox(settings: service.sandbox.settings.SandboxSettings, listener: Liste
 
 
 def _host(environ: Environ, host: str | None) -> str:
-    """A platform that sets PORT reaches the process from outside."""
+    # A platform that sets PORT reaches the process from outside the container; otherwise only this machine may.
     return host or ("0.0.0.0" if environ.get("PORT") else "127.0.0.1")  # noqa: S104
 
 
 def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None) -> None:
-    """Run all three, on three origins, until a signal."""
+    """Run all three apps, on three origins, until a signal. Raises BadSettings, CannotStart."""
+    # The service is on `localhost` and the others on 127.0.0.1: other sites to a browser, as in production, so that
+    # cookies and frames behave as they will there.
     with (
-        listen("localhost", _or(flags.port, SERVICE_PORT), "--port") as on_service,
-        listen("127.0.0.1", _or(flags.sandbox_port, SANDBOX_PORT), "--sandbox-port") as on_sandbox,
-        listen("127.0.0.1", _or(flags.host_port, DEMO_PORT), "--host-port") as on_demo,
+        listen("localhost", _default(flags.port, _SERVICE_PORT), "--port") as on_service,
+        listen("127.0.0.1", _default(flags.sandbox_port, _SANDBOX_PORT), "--sandbox-port") as on_sandbox,
+        listen("127.0.0.1", _default(flags.host_port, _DEMO_PORT), "--host-port") as on_demo,
     ):
         setup = DevSetup.of(flags, environ, Ports(on_service.port, on_sandbox.port, on_demo.port))
         logs.configure(sys.stderr, _secrets(setup.service_settings), logging.WARNING)
@@ -116,13 +118,13 @@ def _secrets(settings: service.settings.Settings) -> list[str]:
     return [*settings.secret_keys, *settings.provider_webhook_secrets, *(each for each in single if each)]
 
 
-def _or(given: int | None, otherwise: int) -> int:
-    return otherwise if given is None else given
+def _default(given: int | None, default: int) -> int:
+    return default if given is None else given
 
 
 @dataclass(frozen=True)
 class DevSetup:
-    """The settings of each of the three apps."""
+    """The settings of the three apps, and the folder in which their data and secrets are."""
 
     folder: Path
     service_settings: service.settings.Settings
@@ -132,15 +134,15 @@ class DevSetup:
     @classmethod
     def of(cls, flags: DevOptions, environ: Environ, ports: Ports) -> Self:
         folder = flags.data_dir or Path(".magiclink")
-        kept = stored_secrets(folder)
-        complete = complete_environ(flags, environ, ports, folder, kept)
+        stored = stored_secrets(folder)
+        complete = complete_environ(flags, environ, ports, folder, stored)
         service_settings = _read(service.settings.read, complete)
         demo = DemoSettings(
             service_url=f"http://localhost:{ports.service}",
             public_service_url=service_settings.public_url,
             api_key=service_settings.api_key or "",
             own_url=f"http://127.0.0.1:{ports.demo}",
-            secret=kept["demo_secret"],
+            secret=stored["demo_secret"],
         )
         return cls(folder, service_settings, _read(service.sandbox.settings.read, complete), demo)
 
@@ -156,7 +158,8 @@ def greeting(setup: DevSetup) -> str:
 
 
 def stored_secrets(folder: Path) -> dict[str, str]:
-    """Return the secrets of this folder, created at the first start."""
+    """Return the secrets of this folder, created at the first start. Raises CannotStart."""
+    # Only this user may read them, and git ignores the folder: keys of a demo must not reach a repository either.
     path = folder / "secrets.json"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -164,8 +167,8 @@ def stored_secrets(folder: Path) -> dict[str, str]:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(json.dumps(_fresh_secrets(), indent=2), encoding="utf-8")
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return {name: str(kept[name]) for name in _fresh_secrets()}
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {name: str(stored[name]) for name in _fresh_secrets()}
     except (OSError, ValueError, LookupError, TypeError) as exc:
         raise CannotStart(f"Cannot keep secrets in {path}; mend or remove it, or choose another --data-dir.") from exc
 
@@ -179,15 +182,15 @@ def _fresh_secrets() -> dict[str, str]:
 
 
 def complete_environ(
-    flags: DevOptions, environ: Environ, ports: Ports, folder: Path, kept: Mapping[str, str]
+    flags: DevOptions, environ: Environ, ports: Ports, folder: Path, stored: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the environment of the apps: what is missing is filled in, and flags beat what is there."""
+    """Return the environment of the apps. Flags override variables, and what neither gives gets a default."""
     complete = {name: value for name, value in environ.items() if value}
     urls = f"http://localhost:{ports.service}", f"http://127.0.0.1:{ports.sandbox}", f"http://127.0.0.1:{ports.demo}"
     given = _from_flags(flags, urls, folder)
     complete |= {name: value for name, value in given.items() if value is not None}
-    for name, value in _defaults(complete, urls, folder, kept).items():
-        if not complete.get(f"{name}_FILE"):
+    for name, value in _defaults(complete, urls, folder, stored).items():
+        if not complete.get(f"{name}_FILE"):  # both would be an error
             complete.setdefault(name, value)
     origins = (urls[2], *flags.origins, complete.get("MAGICLINK_ALLOWED_ORIGINS", ""))
     complete["MAGICLINK_ALLOWED_ORIGINS"] = ",".join(origin for origin in origins if origin)
@@ -195,6 +198,7 @@ def complete_environ(
 
 
 def _from_flags(flags: DevOptions, urls: tuple[str, str, str], folder: Path) -> dict[str, str | None]:
+    # A moved sandbox is where the service must look for the provider, whatever the environment says.
     moved = flags.sandbox_port is not None
     return {
         "MAGICLINK_PUBLIC_URL": urls[0] if flags.port is not None else None,
@@ -207,10 +211,10 @@ def _from_flags(flags: DevOptions, urls: tuple[str, str, str], folder: Path) -> 
     }
 
 
-def _defaults(complete: Environ, urls: tuple[str, str, str], folder: Path, kept: Mapping[str, str]) -> dict[str, str]:
-    webhook_secret = complete.get("SANDBOX_WEBHOOK_SECRET", kept["webhook_secret"])
+def _defaults(complete: Environ, urls: tuple[str, str, str], folder: Path, stored: Mapping[str, str]) -> dict[str, str]:
+    webhook_secret = complete.get("SANDBOX_WEBHOOK_SECRET", stored["webhook_secret"])
     return {
-        "MAGICLINK_SECRET_KEYS": kept["secret_key"],
+        "MAGICLINK_SECRET_KEYS": stored["secret_key"],
         "MAGICLINK_PUBLIC_URL": urls[0],
         "MAGICLINK_DATABASE_URL": _database_url(folder),
         "MAGICLINK_PROVIDER_URL": f"{urls[1]}/v2.2",

@@ -1,4 +1,4 @@
-"""The options and the output of every command. What they do is in `dev`, `admin` and `api_client`."""
+"""The options and the output of every command. What the commands do is in `dev`, `admin` and `api_client`."""
 
 import asyncio
 import json
@@ -22,16 +22,17 @@ from service.settings import Settings, read
 
 
 class OneLine(click.ClickException):
-    """A failure as one line on standard error; exit code 1."""
+    """A failure that is printed as one line on standard error, with exit code 1."""
 
     def format_message(self) -> str:
         return self.message
 
 
 class Commands(click.Group):
-    """Shows known errors as one line, and lists the commands in the README's order."""
+    """The group of all commands: prints known errors as one line, and lists the commands in the README's order."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        # click sorts by name; this is the order of definition.
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -40,7 +41,7 @@ class Commands(click.Group):
         except (api_client.CommandError, MagiclinkError) as exc:
             raise OneLine(str(exc)) from exc
         except KeyboardInterrupt:
-            raise click.exceptions.Exit(130) from None
+            raise click.exceptions.Exit(130) from None  # what a shell reports after Ctrl-C: 128 + SIGINT
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -50,7 +51,7 @@ def main() -> None:
 
 
 def _dev_module() -> ModuleType:
-    from service.commands import dev  # noqa: PLC0415 - loads all three apps, which most commands do not need
+    from service.commands import dev  # noqa: PLC0415 - imports all three apps, which most commands do not need
 
     return dev
 
@@ -97,13 +98,13 @@ def migrate() -> None:
 
 
 def _deployment() -> tuple[ModuleType, Settings]:
-    from service.commands import admin  # noqa: PLC0415 - loads the database and the provider, as above
+    from service.commands import admin  # noqa: PLC0415 - imports the database and the provider, as above
 
     return admin, read(os.environ)
 
 
 def over_http(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command a running service: `--url`, `--key` and a client as first argument."""
+    """Add `--url` and `--key` to a command, and pass it a client of that service as the first argument."""
 
     @click.option(
         "--url",
@@ -151,15 +152,16 @@ def show(columns: Any, rows: list[api_client.Json], *, as_json: bool, nothing: s
 @click.option("--site", "sites", multiple=True, required=True, help="ID, ID=NAME or ID=NAME@ADDRESS; repeatable.")
 @click.option("--link", type=click.Choice(["auto", "magic_link", "invitation"]), default="auto", show_default=True)
 @click.option("--email", help="Becomes the invitation's allowed and owner e-mail.")
-@click.option("--expires-in", type=click.IntRange(60, 2_592_000), help="Seconds; one hour unless told otherwise.")
+@click.option("--expires-in", type=click.IntRange(60, 2_592_000), help="Seconds; one hour by default.")
 @click.option("--open", "open_it", is_flag=True, help="Open the URL in a browser.")
 @click.option("--wait", is_flag=True, help="Follow the session to its end; exit code 1 unless it ends connected.")
 @as_json
 @over_http
 def link(service: api_client.ApiClient, *, open_it: bool, wait: bool, as_json: bool, **wanted: Any) -> None:
-    """Make a session and print its URL."""
+    """Create a session and print its URL."""
     session = service.post("/v1/sessions", api_client.session_body(**wanted))
     click.echo(json.dumps(session) if as_json else session["redirectUrl"])
+    # Only the URL goes to standard output, so that a script can use it.
     click.echo(f"Session {session['id']} for {session['userId']}, open until {session['expiresAt']}.", err=True)
     if open_it:
         webbrowser.open(session["redirectUrl"])
@@ -168,12 +170,12 @@ def link(service: api_client.ApiClient, *, open_it: bool, wait: bool, as_json: b
 
 
 def _follow(service: api_client.ApiClient, session: api_client.Json, *, as_json: bool) -> None:
-    last = session
-    for now in api_client.watch(service, session, partial(time.sleep, 1)):
-        for line in [json.dumps(now)] if as_json else api_client.news(last, now):
+    current = session
+    for changed in api_client.watch(service, session, partial(time.sleep, 1)):
+        for line in [json.dumps(changed)] if as_json else api_client.news(current, changed):
             click.echo(line)
-        last = now
-    if last["status"] != "connected":
+        current = changed
+    if current["status"] != "connected":
         raise click.exceptions.Exit(1)
 
 
@@ -207,12 +209,12 @@ def connections(
 
 
 @main.command()
-@click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
-@click.option("--after", help="Begin after this event's cursor.")
+@click.option("--follow", is_flag=True, help="Continue until Ctrl-C.")
+@click.option("--after", help="Start after this event's cursor.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @over_http
 def events(service: api_client.ApiClient, *, follow: bool, after: str | None, as_json: bool) -> None:
-    """Print everything that happened, oldest first."""
+    """Print the events, oldest first."""
     for row in api_client.events(service, after, partial(time.sleep, 1) if follow else None):
         click.echo(json.dumps(row) if as_json else api_client.table(api_client.EVENTS, [row], heading=False))
 
@@ -225,7 +227,7 @@ def keys() -> None:
 @keys.command()
 @click.argument("name")
 def create(name: str) -> None:
-    """Make a key and print it, this once."""
+    """Create a key and print it, this one time."""
     admin, settings = _deployment()
     click.echo(asyncio.run(admin.create_key(settings, name)))
     click.echo("Keep it: it cannot be shown again.", err=True)
@@ -247,7 +249,7 @@ def list_keys(*, as_json: bool) -> None:
 @keys.command()
 @click.argument("key_id", metavar="ID")
 def revoke(key_id: str) -> None:
-    """End a key, within five seconds everywhere."""
+    """Revoke a key, within five seconds in every process."""
     admin, settings = _deployment()
     asyncio.run(admin.revoke_key(settings, key_id))
     click.echo(f"{key_id} is revoked.")
@@ -256,7 +258,7 @@ def revoke(key_id: str) -> None:
 @main.command()
 @as_json
 def doctor(*, as_json: bool) -> None:
-    """Check the configuration against the real provider, and say what is wrong and how to mend it."""
+    """Check the configuration against the provider, and say what is wrong and how to fix it."""
     admin, settings = _deployment()
     findings = [asdict(finding) for finding in asyncio.run(admin.examine(settings))]
     show(admin.FINDINGS, findings, as_json=as_json, nothing="")

@@ -1,4 +1,4 @@
-"""One process and the ASGI apps that it serves: listen, start in order, stop in the opposite order."""
+"""Serves ASGI apps in one process: binds their sockets, starts them in order, stops them in the opposite order."""
 
 import asyncio
 import contextlib
@@ -15,16 +15,16 @@ from starlette.applications import Starlette
 from service.errors import BadSettings
 
 _SHUTDOWN_SECONDS = 5
-BACKLOG = 2048
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_BACKLOG = 2048
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class CannotStart(BadSettings):
-    """The machine does not allow it: a port is taken, or a folder cannot be written."""
+    """The process cannot start on this machine: a port is taken, or a folder cannot be written."""
 
 
 class Listener:
-    """Open sockets on one port; closed when the block that holds it ends."""
+    """Listening sockets on one port. Used as a context manager, it closes them at the end of the block."""
 
     def __init__(self, sockets: list[socket.socket]) -> None:
         self.sockets = sockets
@@ -51,7 +51,7 @@ class Listener:
 
 
 class AppServer(uvicorn.Server):
-    """An app on its own sockets. The process handles signals, and open streams do not delay the shutdown."""
+    """A uvicorn server of one app. `run` handles the signals, and open event streams do not delay the shutdown."""
 
     def __init__(self, app: Starlette, listener: Listener, *, date_header: bool = True) -> None:
         self.app = app
@@ -81,18 +81,20 @@ class AppServer(uvicorn.Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # An event stream has no end of its own: uvicorn would wait its whole grace period for it.
+        # An event stream does not end without this: uvicorn would wait its whole grace period for it.
         if drain := getattr(self.app.state, "drain", None):
             drain()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
+        # uvicorn's own would stop only one of several servers, and in no order.
         yield
 
 
 def listen(host: str, port: int, option: str) -> Listener:
-    """Bind every address of the host on one port; 0 takes a free one. Raises CannotStart, which names the option."""
+    """Bind every address of the host on one port, 0 for a free one. Raises CannotStart, which names the option."""
+    # "localhost" has an IPv4 and an IPv6 address, and browsers differ in which they try first: both get the same port.
     sockets: list[socket.socket] = []
     try:
         for family, address in _addresses(host):
@@ -100,7 +102,7 @@ def listen(host: str, port: int, option: str) -> Listener:
             sockets += [bound] if bound else []
     except OSError as exc:
         Listener(sockets).close()
-        raise CannotStart(_why_not(exc, host, port, option)) from exc
+        raise CannotStart(_listen_error(exc, host, port, option)) from exc
     if not sockets:
         raise CannotStart(f"{host} is not an address of this machine.")
     return Listener(sockets)
@@ -112,7 +114,7 @@ def _addresses(host: str) -> list[tuple[int, str]]:
 
 
 def bind(family: int, address: str, port: int) -> socket.socket | None:
-    """Return a listening socket; None where the machine lacks the address, as `::1` where IPv6 is switched off."""
+    """Return a listening socket; None where the machine lacks the address, as `::1` without IPv6."""
     try:
         bound = socket.socket(family)
     except OSError:
@@ -120,9 +122,10 @@ def bind(family: int, address: str, port: int) -> socket.socket | None:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
+            # Otherwise `::` would take the port of IPv4 too, and binding that address would fail.
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind((address, port))
-        bound.listen(BACKLOG)
+        bound.listen(_BACKLOG)
     except OSError as exc:
         bound.close()
         if exc.errno == errno.EADDRNOTAVAIL:
@@ -131,7 +134,7 @@ def bind(family: int, address: str, port: int) -> socket.socket | None:
     return bound
 
 
-def _why_not(exc: OSError, host: str, port: int, option: str) -> str:
+def _listen_error(exc: OSError, host: str, port: int, option: str) -> str:
     if exc.errno == errno.EADDRINUSE:
         return f"Port {port} on {host} is taken by another program; choose another with {option}."
     if exc.errno == errno.EACCES:
@@ -142,7 +145,7 @@ def _why_not(exc: OSError, host: str, port: int, option: str) -> str:
 def run(create_servers: Callable[[], Sequence[AppServer]], started: Callable[[], object]) -> None:
     """Start the servers in order and serve until SIGINT or SIGTERM; raise the error that one of them ended with.
 
-    They stop in the opposite order, one after the other: an app that calls another finds it there until the end.
+    They stop in the opposite order, one after the other, so that an app can call those started before it until it ends.
     """
     with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
         runner.run(_run(create_servers, started))
@@ -152,15 +155,17 @@ async def _run(create_servers: Callable[[], Sequence[AppServer]], started: Calla
     servers = create_servers()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    before = {each: signal.signal(each, lambda *_: loop.call_soon_threadsafe(_stop, servers, stop)) for each in SIGNALS}
+    before = {
+        each: signal.signal(each, lambda *_: loop.call_soon_threadsafe(_stop, servers, stop)) for each in _SIGNALS
+    }
     running: list[asyncio.Task[None]] = []
     try:
         for server in servers:
             running.append(asyncio.create_task(server.serve_app()))
-            await _first(running, server.ready, stop)
+            await _wait_for_first(running, server.ready, stop)
         if all(server.ready.is_set() for server in servers) and not stop.is_set():
             started()
-        await _first(running, stop)
+        await _wait_for_first(running, stop)
     finally:
         for server, task in reversed(list(zip(servers, running, strict=False))):
             server.should_exit = True
@@ -173,8 +178,8 @@ async def _run(create_servers: Callable[[], Sequence[AppServer]], started: Calla
             raise result
 
 
-async def _first(running: Sequence[asyncio.Task[None]], *events: asyncio.Event) -> None:
-    """Wait until one of the events is set or one of the running tasks has ended."""
+async def _wait_for_first(running: Sequence[asyncio.Task[None]], *events: asyncio.Event) -> None:
+    # Also returns when a server has ended: one that fails ends the process, and is not waited for without end.
     waits = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait([*running, *waits], return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
@@ -182,7 +187,7 @@ async def _first(running: Sequence[asyncio.Task[None]], *events: asyncio.Event) 
 
 
 def _stop(servers: Sequence[AppServer], stop: asyncio.Event) -> None:
-    """A first signal drains; a second one stops at once."""
+    # The first signal lets requests finish; a second one stops at once.
     for server in servers:
         server.force_exit = stop.is_set()
     stop.set()

@@ -1,6 +1,6 @@
-"""The provider's API: outgoing calls, its webhooks' signatures and bodies, and what its refusals mean.
+"""The adapter to the provider: outgoing calls to its API, and the parsing of its webhooks. No database, no decision.
 
-It speaks in domain values and raises only ProviderFailure (calls) and BadWebhook (webhooks). It reads no database.
+It takes and returns domain values, and raises only ProviderFailure (calls) and BadWebhook (webhooks).
 """
 
 from service.provider.client import Provider

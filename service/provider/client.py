@@ -1,4 +1,4 @@
-"""The provider's API: companies, sites, connections and their data. Calls about links are in `links`."""
+"""Calls to the provider about companies, sites, connections and their data. Calls about links are in `links`."""
 
 import logging
 from collections.abc import Mapping
@@ -62,30 +62,29 @@ class Provider:
         self.links = ProviderLinks(self._transport, account.pages_url)
 
     def provider_now(self) -> float | None:
-        """Return the provider's time now, by its last Date header; None before any answer had one."""
+        """Return the provider's time now, from its last Date header; None before any answer had one."""
         return self._transport.provider_now()
 
     def call_deadline(self) -> float:
         """Return when, by the monotonic clock, a creating call that is about to be written down must be over."""
         return self._transport.call_deadline()
 
-    async def ping(self) -> Mapping[str, Any]:
-        """Check that the key is accepted; the content of the answer is not documented."""
-        answer = await self._transport.send(Call("GET", "/ping"))
-        return answer.body if isinstance(answer.body, dict) else {}
+    async def ping(self) -> None:
+        """Check that the provider answers and accepts the key."""
+        await self._transport.send(Call("GET", "/ping"))
 
     async def companies(self) -> list[ReportedCompany]:
-        """All companies that the key may see, with their sites."""
+        """Return all companies that the key may see, with their sites."""
         found, _ = await read_list(self._transport, ListCall(Call("GET", "/company"), "companies", _company))
         return list(found)
 
     async def company(self, company_id: ProviderCompanyId) -> ReportedCompany:
-        """One company, with its sites."""
+        """Return one company, with its sites."""
         answer = await self._transport.send(Call("GET", f"/company/{segment(company_id)}"))
         return _company(answer.body)[1]
 
     async def create_company(self, name: str, external_id: str, deadline: float = float("inf")) -> ReportedCompany:
-        """Create a company before `deadline` (see `call_deadline`)."""
+        """Create a company before `deadline`, of `call_deadline`. A failure with `lost` may have created it."""
         body = {"name": name, "externalId": external_id}
         answer = await self._transport.send(Call("POST", "/company", body=body, creates=True), deadline)
         return _company(answer.body, lost=True)[1]
@@ -98,7 +97,7 @@ class Provider:
         address: str | None,
         deadline: float = float("inf"),
     ) -> ReportedSite:
-        """Create a site before `deadline` (see `call_deadline`)."""
+        """Create a site before `deadline`, of `call_deadline`. A failure with `lost` may have created it."""
         company = segment(company_id)
         given = {"name": name, "externalId": external_id, "address": address}
         body = {key: value for key, value in given.items() if value is not None}
@@ -107,16 +106,17 @@ class Provider:
         return _site(read_object(_NamedAnswer, answer.body, lost=True))
 
     async def connections(self, company_id: ProviderCompanyId) -> tuple[ReportedConnection, ...]:
-        """All connections of the company."""
+        """Return all connections of the company."""
         return (await self._connections(company_id))[0]
 
     async def connection(self, connection_id: ConnectionId) -> ReportedConnection:
-        """One connection; it names its company if the provider does."""
+        """Return one connection, with its company where the provider names it."""
         answer = await self._transport.send(Call("GET", f"/connection/{segment(connection_id)}/details"))
         return _connection(answer.body)[1]
 
     async def snapshot(self, company_id: ProviderCompanyId) -> ProviderSnapshot:
-        """Both lists, connections first. Without a Date in an answer `provider_at` is 0: too old to decide anything."""
+        """Return both lists of the company. Without a Date header `provider_at` is 0, too old to decide anything."""
+        # Connections first: an invitation names what it created afterwards, so the other order would miss namings.
         connections, provider_at = await self._connections(company_id)
         try:
             invitations = await self.links.invitations(company_id)
@@ -125,14 +125,17 @@ class Provider:
         return ProviderSnapshot(provider_at or 0.0, connections, invitations)
 
     async def documents(self, connection_id: ConnectionId, company_id: ProviderCompanyId) -> list[JsonObject]:
-        """The connection's documents, all pages, as the provider reports them."""
+        """Return the connection's documents, all pages, as the provider reports them."""
         connection = segment(connection_id)
         paths = f"/company/{segment(company_id)}/connection/{connection}/document", f"/document/connection/{connection}"
         found, _ = await read_list(self._transport, ListCall(Call("GET", *paths), "documents", _raw_item), agreed=False)
         return list(found)
 
     async def usage(self, connection_id: ConnectionId, params: Mapping[str, str]) -> list[JsonObject]:
-        """The connection's usage, all pages, as the provider reports it; `params` are the provider's own filters."""
+        """Return the connection's usage, all pages, as the provider reports it.
+
+        `params` are the provider's own filters.
+        """
         call = Call("GET", f"/usage/connection/{segment(connection_id)}", query=params)
         found, _ = await read_list(self._transport, ListCall(call, "usageData", _raw_item), agreed=False)
         return list(found)
@@ -173,7 +176,7 @@ def _connection(body: Any, company_id: ProviderCompanyId | None = None) -> tuple
 
 
 def _readable_connection(item: Any, company_id: ProviderCompanyId) -> tuple[str, ReportedConnection] | None:
-    """Read one item; a connection that cannot be read must not hide all others of its company."""
+    # A connection that cannot be parsed must not hide all others of its company, so it is left out and logged.
     try:
         return _connection(item, company_id)
     except ProviderBroken:

@@ -1,6 +1,7 @@
-"""Magic links and invitations: the calls that create, read and revoke them.
+"""Calls to the provider about magic links and invitations: create, list, revoke.
 
-A link whose origin is not that of the configured pages is never given to anybody.
+A link whose origin is not that of the configured pages is never returned: Mallory, in the place of the provider, could
+otherwise send a user to a page of hers.
 """
 
 import math
@@ -27,7 +28,7 @@ from service.urls import origin_of
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Where the provider's pages should send the user back to; its documentation does not promise that they do."""
+    """The address to which the provider's pages should return the user. Its documentation does not promise that."""
 
     uri: str
     state: str
@@ -35,7 +36,7 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class InvitationTerms:
-    """What an invitation is made with. With `user_email`, only a reader of that mailbox can use it.
+    """The terms of an invitation. With `user_email`, only a reader of that mailbox can use it.
 
     `deadline` is when, by the monotonic clock, the call must be over (`Provider.call_deadline`).
     """
@@ -51,7 +52,10 @@ def _redirect_fields(redirect: Redirect | None) -> JsonObject:
 
 
 class _MagicLink(Shape):
-    """Both kinds. The API reference says `publicCompanyId`, one guide `publicId`, and some answers have no URL."""
+    """A magic link of a company or of a connection.
+
+    The API reference says `publicCompanyId`, one guide `publicId`, and some answers have no URL.
+    """
 
     magic_link_url: str | None = None
     public_company_id: str | None = None
@@ -88,7 +92,7 @@ class _Invitation(Shape):
 
 
 class ProviderLinks:
-    """The calls about links. All raise only ProviderFailure; `lost` is set where a creating call may have succeeded."""
+    """The calls about links. All raise only ProviderFailure, with `lost` where a creating call may have succeeded."""
 
     def __init__(self, transport: Transport, pages_url: str) -> None:
         self._transport = transport
@@ -101,14 +105,15 @@ class ProviderLinks:
         prefill: Mapping[str, Any],
         redirect: Redirect | None = None,
     ) -> Link:
-        """Create a magic link. A lost answer does no harm, since nobody has that link: the call is repeated."""
+        """Create a magic link with which the user connects an account. Raises ForeignLink."""
+        # Not `creates`: after a lost answer the call is retried, since nobody has the link that it may have created.
         company = segment(company_id)
         body = {**prefill, "sites": list(sites), **_redirect_fields(redirect)}
         paths = f"/company/{company}/connection/link", f"/connection/company/{company}/link"
         return self._magic_link(await self._transport.send(Call("POST", *paths, body=body)))
 
     async def edit_link(self, connection_id: ConnectionId, redirect: Redirect | None = None) -> Link:
-        """Create a magic link with which the user mends an existing connection."""
+        """Create a magic link with which the user mends an existing connection. Raises ForeignLink."""
         call = Call("POST", f"/connection/{segment(connection_id)}", body=_redirect_fields(redirect))
         return self._magic_link(await self._transport.send(call))
 
@@ -119,30 +124,28 @@ class ProviderLinks:
         prefill: Mapping[str, Any],
         terms: InvitationTerms,
     ) -> Link:
-        """Create an invitation for one use."""
+        """Create an invitation for one use. Raises ForeignLink, with `lost`."""
         owner = {"connectionOwnerEmail": terms.user_email} if terms.user_email else {}
         body = {"prefill": {**owner, **prefill, "initialSites": list(sites)}}
         return await self._invite(f"/invitation/company/{segment(company_id)}", body, terms)
 
     async def invite_to_reconnect(self, connection_id: ConnectionId, terms: InvitationTerms) -> Link:
-        """Create an invitation, for one use, with which the user mends an existing connection."""
+        """Create an invitation, for one use, with which the user mends an existing connection. Raises ForeignLink."""
         return await self._invite(f"/invitation/connection/{segment(connection_id)}", {}, terms)
 
     async def revoke_invitation(self, invitation_id: InvitationId) -> float | None:
-        """Revoke it; repeating that does no harm. Returns the provider's time of it, None where it reports no times."""
+        """Revoke an invitation; return the provider's time, None where it reports no times.
+
+        Revoking it again does no harm.
+        """
         answer = await self._transport.send(Call("POST", f"/invitation/{segment(invitation_id)}/revoke"))
         return self._transport.provider_now() if answer.provider_at is None else answer.provider_at
 
     async def invitations(self, company_id: ProviderCompanyId) -> tuple[ReportedInvitation, ...]:
-        """All invitations of the company, made by this service or not."""
+        """Return all invitations of the company, also those that this service did not create."""
         call = Call("GET", f"/invitation/company/{segment(company_id)}")
         found, _ = await read_list(self._transport, ListCall(call, "invitations", self._reported))
         return found
-
-    async def invitation(self, invitation_id: InvitationId) -> ReportedInvitation:
-        """One invitation, with the connections that it has created so far."""
-        answer = await self._transport.send(Call("GET", f"/invitation/{segment(invitation_id)}"))
-        return self._reported(answer.body)[1]
 
     def _magic_link(self, answer: Answer) -> Link:
         found = read_object(_MagicLink, answer.body)
@@ -152,13 +155,16 @@ class ProviderLinks:
         return Link(LinkKind.MAGIC_LINK, url, _given_at(answer))
 
     async def _invite(self, path: str, body: JsonObject, terms: InvitationTerms) -> Link:
+        # One use, so that the connections it names are one user's. The provider takes no lifetime under a minute. Its
+        # e-mail is not sent: it would hand out the link outside the session.
         limits = {"maxUses": 1, "expiresInSeconds": max(60, math.ceil(terms.expires_in_seconds)), "sendEmail": False}
         allowed = {"allowedEmails": [terms.user_email]} if terms.user_email else {}
         whole = {**body, **_redirect_fields(terms.redirect), **limits, **allowed}
         answer = await self._transport.send(Call("POST", path, body=whole, creates=True), terms.deadline)
         found = read_object(_Invitation, answer.body, lost=True)
         url = self._own_url(found.invitation_url, found.page_path())
-        if url is None:  # it is shown to nobody, so it is revoked like one whose answer was lost
+        # The invitation exists and is shown to nobody: `lost` has it revoked like one whose answer was lost.
+        if url is None:
             raise ForeignLink(lost=True)
         return Link(LinkKind.INVITATION, url, _given_at(answer), InvitationId(found.id))
 
@@ -179,10 +185,11 @@ class ProviderLinks:
     def _own_url(self, url: str | None, path: str | None) -> str | None:
         if not url:
             return self._pages_url + path if path else None
+        # Origins and not prefixes are compared: "https://pages.example.com.mallory.com" starts like ours.
         origin = origin_of(url)
         return url if origin is not None and origin == origin_of(self._pages_url) else None
 
 
 def _given_at(answer: Answer) -> float:
-    """A link of unknown time counts as given at 0, before everything: our own clock is never used in its place."""
+    # A link without a Date header counts as given at 0, before everything: our clock is never compared with theirs.
     return answer.provider_at or 0.0

@@ -1,4 +1,4 @@
-"""What an answer says beside its body: when it was given, when to come back, and why the provider refused."""
+"""Reads what an answer says beside its data: its date, when to retry, and why the provider refused."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import httpx
 
 
 def http_date(text: str) -> float | None:
-    """Seconds since the epoch, None where it is no date. Reference: RFC 9110, 5.6.7 and 6.6.1."""
+    """Return seconds since the epoch, None for text that is no date. Reference: RFC 9110, 5.6.7 and 6.6.1."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
@@ -18,7 +18,10 @@ def http_date(text: str) -> float | None:
 
 
 def retry_after_seconds(headers: httpx.Headers, provider_at: float | None) -> float | None:
-    """Reference: RFC 9110, 10.2.3. A date is compared with the provider's own, never with our clock."""
+    """Return how long the provider asks to wait, None where it does not ask. Reference: RFC 9110, 10.2.3.
+
+    A date is compared with the answer's own date, never with this service's clock.
+    """
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
@@ -27,21 +30,26 @@ def retry_after_seconds(headers: httpx.Headers, provider_at: float | None) -> fl
 
 
 def refusal_text(content: bytes, api_key: str) -> str:
-    """The provider's reasons in one line, without what might be secret."""
+    """Return one line with the provider's reasons, at most 300 characters of them, without secrets.
+
+    Hosts and operators read it, so our API key and every address (which may hold a token) become "…".
+    """
     try:
-        said = json.loads(content)
+        body = json.loads(content)
     except (ValueError, RecursionError):
-        said = None
-    words = "; ".join(_reasons(said)).replace(api_key, "…")
+        body = None
+    words = "; ".join(_reasons(body)).replace(api_key, "…")
+    # A control character could steer a terminal or forge a line of a log.
     words = " ".join(re.sub(r"https?://\S+|[^\s\x20-\x7e\xa0-\uffff]", "…", words).split())[:300]
     return f"The provider refused the request: {words}" if words else "The provider refused the request"
 
 
-def _reasons(said: object, name: str = "") -> list[str]:
-    if isinstance(said, str):
-        return [f"{name}: {said}" if name and name != "detail" else said]
-    if isinstance(said, list):
-        return [reason for each in said[:5] for reason in _reasons(each, name)]
-    if isinstance(said, dict):
-        return [reason for key, each in list(said.items())[:10] for reason in _reasons(each, str(key)[:60])]
+def _reasons(value: object, name: str = "") -> list[str]:
+    # The shape of a refusal is not documented, so texts are read from any nesting of lists and objects.
+    if isinstance(value, str):
+        return [f"{name}: {value}" if name and name != "detail" else value]
+    if isinstance(value, list):
+        return [reason for each in value[:5] for reason in _reasons(each, name)]
+    if isinstance(value, dict):
+        return [reason for key, each in list(value.items())[:10] for reason in _reasons(each, str(key)[:60])]
     return []

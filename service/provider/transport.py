@@ -1,6 +1,6 @@
-"""One call to the provider: where it goes, how long it may take, when it is repeated, and what its failure means.
+"""One call to the provider: its path, its deadline, its retries, and what each failure means.
 
-What the answers say is read beside the verbs, in client.py and handoffs.py.
+The bodies of answers are read in client.py and links.py.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from service.domain.model import JsonObject
+from service.domain.timing import ATTEMPT_SECONDS, CALL_SECONDS, LIST_SECONDS
 from service.errors import (
     ProviderBroken,
     ProviderBusy,
@@ -29,7 +30,8 @@ from service.errors import (
 from service.provider.refusals import http_date, refusal_text, retry_after_seconds
 from service.settings import PathGeneration
 
-_ODD_ESCAPE = re.compile(rb"\\u(0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
+# Valid in JSON, but PostgreSQL stores no NUL and UTF-8 has no lone surrogates. The first pattern is the quick check.
+_MAY_BE_UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 LARGEST_ANSWER_BYTES = 20 * 1024 * 1024
 _MOST_ATTEMPTS = 5
@@ -38,7 +40,10 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
-    """Where the provider is and who we are there. The key travels to the origin of `base_url` and nowhere else."""
+    """The provider's addresses and this service's API key, which is sent to the origin of `base_url` and nowhere else.
+
+    `pages_url` is the origin of every link that may be shown. `paths`: which of two generations of paths to try first.
+    """
 
     base_url: str
     pages_url: str
@@ -48,22 +53,24 @@ class ProviderAccount:
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """How long and how many at once: for one attempt, for one call with its repeats, and for one list."""
+    """Time limits of one attempt, of one call with its retries, and of one list; and how many calls run at once.
+
+    `observe` is called after every call, with "ok" or the failure's class name, and its seconds with retries.
+    """
 
     monotonic: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rng: random.Random = field(default_factory=random.Random)
-    attempt_seconds: float = 10.0
-    call_seconds: float = 25.0
-    list_seconds: float = 60.0
+    attempt_seconds: float = ATTEMPT_SECONDS
+    call_seconds: float = CALL_SECONDS
+    list_seconds: float = LIST_SECONDS
     concurrency: int = 10
     observe: Callable[[str, float], None] = lambda _outcome, _seconds: None
-    """Told of every call: "ok" or the name of the failure, and the seconds it took with its repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What to ask. With a `reference_path`, `path` is of the company generation. `creates`: twice would be two."""
+    """A request. `reference_path`: its path in the other generation of paths. `creates`: sent twice, it creates two."""
 
     method: str
     path: str
@@ -75,124 +82,124 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `provider_at` is its Date, None where the provider did not say."""
+    """The parsed JSON of an answer, None for an empty body; `provider_at` is its Date header, None without one."""
 
     body: Any
     provider_at: float | None
 
 
 class Transport:
-    """Calls with one policy. Raises only ProviderFailure, `lost` where a creation may have happened all the same."""
+    """Sends calls. Raises only ProviderFailure, with `lost` where a creating call may have succeeded all the same."""
 
     def __init__(self, http: httpx.AsyncClient, account: ProviderAccount, limits: CallLimits) -> None:
         self._http = http
         self._account = account
         self._limits = limits
-        self._turns = asyncio.Semaphore(limits.concurrency)
+        self._slots = asyncio.Semaphore(limits.concurrency)
         self._generation = account.paths
-        self._last_date: tuple[float, float] | None = None
+        self._last_date: tuple[float, float] | None = None  # a Date header, and when it came (monotonic clock)
 
     def provider_now(self) -> float | None:
-        """The provider's time now, as it last told it; None before any answer had a Date."""
+        """Return the provider's time now, from its last Date header; None before any answer had one."""
         if self._last_date is None:
             return None
-        provider_at, then = self._last_date
-        return provider_at + self._limits.monotonic() - then
+        provider_at, received_at = self._last_date
+        return provider_at + self._limits.monotonic() - received_at
 
     def call_deadline(self) -> float:
-        """By when, on the monotonic clock, a call that is noted now must be over, and must have been sent before."""
+        """Return when, by the monotonic clock, a creating call whose intent is written now must be over."""
         return self._limits.monotonic() + self._limits.call_seconds
 
     def list_deadline(self) -> float:
-        """By when, on the monotonic clock, a list that is begun now must have been read."""
+        """Return when, by the monotonic clock, a list that is begun now must have been read."""
         return self._limits.monotonic() + self._limits.list_seconds
 
     async def send(self, call: Call, deadline: float = float("inf")) -> Answer:
-        """Takes at most `call_seconds`, and not beyond `deadline` of the monotonic clock."""
-        began = self._limits.monotonic()
+        """Send a call, with retries, for at most `call_seconds` and not beyond `deadline` (monotonic clock)."""
+        began_at = self._limits.monotonic()
         try:
             answer = await self._send(call, deadline)
         except ProviderFailure as exc:
-            self._limits.observe(type(exc).__name__, self._limits.monotonic() - began)
+            self._limits.observe(type(exc).__name__, self._limits.monotonic() - began_at)
             raise
-        self._limits.observe("ok", self._limits.monotonic() - began)
+        self._limits.observe("ok", self._limits.monotonic() - began_at)
         return answer
 
     async def _send(self, call: Call, deadline: float) -> Answer:
         now = self._limits.monotonic()
         if deadline < now:
-            raise _never_begun()
-        until = min(deadline, now + self._limits.call_seconds)
+            raise _not_sent()
+        deadline = min(deadline, now + self._limits.call_seconds)
         path, other = self._paths(call)
         try:
-            return await self._repeat(call, path, until)
-        except ProviderNotFound as missing:
+            return await self._retry(call, path, deadline)
+        except ProviderNotFound as not_found:
             if other is None:
                 raise
-            return await self._send_on_other_path(call, other, until, missing)
+            return await self._send_on_other_path(call, other, deadline, not_found)
 
     def _paths(self, call: Call) -> tuple[str, str | None]:
-        if call.reference_path is None:
-            return call.path, None
-        if self._generation == "company":
+        if call.reference_path is None or self._generation == "company":
             return call.path, call.reference_path
         return call.reference_path, call.path
 
-    async def _send_on_other_path(self, call: Call, path: str, until: float, missing: ProviderNotFound) -> Answer:
-        """A 404 means an unknown id as well as an unknown path, so the other generation must prove itself."""
+    async def _send_on_other_path(self, call: Call, path: str, deadline: float, not_found: ProviderNotFound) -> Answer:
+        # Reference: docs/provider.md, 4: the documentation has two generations of paths. A 404 means an unknown id or
+        # an unknown path, so the other generation is kept only once it has answered.
         try:
-            answer = await self._repeat(call, path, until)
+            answer = await self._retry(call, path, deadline)
         except ProviderNotFound:
-            raise missing from None
+            raise not_found from None
         self._generation = "reference" if path == call.reference_path else "company"
         return answer
 
-    async def _repeat(self, call: Call, path: str, until: float) -> Answer:
-        def is_enough(state: RetryCallState) -> bool:
-            return state.attempt_number >= _MOST_ATTEMPTS or self._limits.monotonic() + state.upcoming_sleep >= until
+    async def _retry(self, call: Call, path: str, deadline: float) -> Answer:
+        def is_over(state: RetryCallState) -> bool:
+            return state.attempt_number >= _MOST_ATTEMPTS or self._limits.monotonic() + state.upcoming_sleep >= deadline
 
-        again = retry_if_exception_type(_Again)
-        retrying = AsyncRetrying(sleep=self._limits.sleep, wait=self._wait, stop=is_enough, retry=again, reraise=True)
+        retry = retry_if_exception_type(_Retryable)
+        retrying = AsyncRetrying(sleep=self._limits.sleep, wait=self._wait, stop=is_over, retry=retry, reraise=True)
         try:
-            return await retrying(self._attempt, call, path, until)
-        except _Again as last:
+            return await retrying(self._attempt, call, path, deadline)
+        except _Retryable as last:
             raise last.failure from last.__cause__
 
     def _wait(self, state: RetryCallState) -> float:
+        # Jitter keeps calls that failed together from returning together; Retry-After comes on top of it.
         backoff = self._limits.rng.uniform(0.5, 1.0) * 0.5 * 2.0 ** (state.attempt_number - 1)
         raised = state.outcome.exception() if state.outcome else None
-        return backoff + (raised.after_seconds if isinstance(raised, _Again) else 0.0)
+        return backoff + (raised.after_seconds if isinstance(raised, _Retryable) else 0.0)
 
-    async def _attempt(self, call: Call, path: str, until: float) -> Answer:
-        async with self._turn(until):
-            seconds = min(self._limits.attempt_seconds, until - self._limits.monotonic())
-            if seconds <= 0:  # this process stood still: whoever came upon the note may have called in our place
-                raise _never_begun()
+    async def _attempt(self, call: Call, path: str, deadline: float) -> Answer:
+        async with self._slot(deadline):
+            seconds = min(self._limits.attempt_seconds, deadline - self._limits.monotonic())
+            if seconds <= 0:  # suspended past the deadline: another process may already repeat the call
+                raise _not_sent()
             try:
-                # httpx limits each read, not their sum: an answer that drips in would never end.
+                # httpx limits each read, not their sum: an answer that arrives byte by byte would never end.
                 async with asyncio.timeout(seconds):
                     status, headers, content = await self._exchange(call, path, seconds)
             except _NEVER_SENT as exc:
-                raise _failed(call, ProviderUnreachable("The provider cannot be reached"), received=False) from exc
+                raise _failure(call, ProviderUnreachable("The provider cannot be reached"), received=False) from exc
             except (TimeoutError, httpx.TimeoutException) as exc:
-                raise _failed(call, ProviderTimeout()) from exc
+                raise _failure(call, ProviderTimeout()) from exc
             except (httpx.HTTPError, httpx.StreamError, AttributeError) as exc:
-                # AttributeError is anyio's word for a peer that was gone before the connection had been looked at.
-                raise _failed(call, ProviderBroken()) from exc
-        return self._judge(call, status, headers, content)
+                # anyio raises AttributeError where the peer closed the connection before its address was read.
+                raise _failure(call, ProviderBroken()) from exc
+        return self._read_response(call, status, headers, content)
 
     @asynccontextmanager
-    async def _turn(self, until: float) -> AsyncIterator[None]:
+    async def _slot(self, deadline: float) -> AsyncIterator[None]:
         # Reference: cookbooks/getting-started: at most ten requests at once.
         try:
-            async with asyncio.timeout(until - self._limits.monotonic()):
-                await self._turns.acquire()
+            async with asyncio.timeout(deadline - self._limits.monotonic()):
+                await self._slots.acquire()
         except TimeoutError as exc:
             raise ProviderBusy("Too many calls to the provider are waiting; retry later") from exc
         try:
             yield
         finally:
-            self._turns.release()
+            self._slots.release()
 
     async def _exchange(self, call: Call, path: str, seconds: float) -> tuple[int, httpx.Headers, bytes]:
         content = bytearray()
@@ -203,7 +210,7 @@ class Transport:
             json=call.body,
             headers={"X-API-Key": self._account.api_key, "Accept": "application/json"},
             timeout=seconds,
-            follow_redirects=False,
+            follow_redirects=False,  # a redirect to another host would take the API key there
         ) as response:
             async for chunk in response.aiter_bytes():
                 content += chunk
@@ -211,7 +218,7 @@ class Transport:
                     raise httpx.DecodingError("too large", request=response.request)
         return response.status_code, response.headers, bytes(content)
 
-    def _judge(self, call: Call, status: int, headers: httpx.Headers, content: bytes) -> Answer:
+    def _read_response(self, call: Call, status: int, headers: httpx.Headers, content: bytes) -> Answer:
         provider_at = self._read_date(headers.get("date", ""))
         if 200 <= status < 300:
             return Answer(_json(call, content), provider_at)
@@ -222,10 +229,11 @@ class Transport:
         if 400 <= status < 500 and status not in {408, 429}:
             raise ProviderRefused(refusal_text(content, self._account.api_key))
         after_seconds = retry_after_seconds(headers, provider_at)
-        turned_away = status == 429 or (status == 503 and after_seconds is not None)
+        # With one of these answers the provider says that it did not process the call. After any other 5xx it may have.
+        rejected = status == 429 or (status == 503 and after_seconds is not None)
         failure = ProviderBusy("The provider is busy; retry later") if status == 429 else ProviderBroken()
         failure.after_seconds = after_seconds
-        raise _failed(call, failure, received=not turned_away, after_seconds=after_seconds)
+        raise _failure(call, failure, received=not rejected, after_seconds=after_seconds)
 
     def _read_date(self, date: str) -> float | None:
         provider_at = http_date(date)
@@ -234,8 +242,8 @@ class Transport:
         return provider_at
 
 
-class _Again(Exception):
-    """A failure after which the same call may be made once more."""
+class _Retryable(Exception):
+    """A failure after which the same call may be sent again, in `after_seconds` at the earliest."""
 
     def __init__(self, failure: ProviderFailure, after_seconds: float) -> None:
         self.failure = failure
@@ -243,18 +251,18 @@ class _Again(Exception):
         super().__init__(str(failure))
 
 
-def _never_begun() -> ProviderTimeout:
+def _not_sent() -> ProviderTimeout:
     failure = ProviderTimeout()
     failure.lost = False
     return failure
 
 
-def _failed(
+def _failure(
     call: Call, failure: ProviderFailure, *, received: bool = True, after_seconds: float | None = None
-) -> ProviderFailure | _Again:
-    """A creation that the provider may have received is never repeated: its lists must tell whether it happened."""
+) -> ProviderFailure | _Retryable:
+    # A creating call that the provider may have received is not retried: only its lists show whether it succeeded.
     failure.lost = call.creates and received
-    return failure if failure.lost else _Again(failure, after_seconds or 0.0)
+    return failure if failure.lost else _Retryable(failure, after_seconds or 0.0)
 
 
 def _json(call: Call, content: bytes) -> Any:
@@ -262,13 +270,13 @@ def _json(call: Call, content: bytes) -> Any:
         return None
     try:
         found = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
-        return _storable(found) if _ODD_ESCAPE.search(content) else found
+        return _storable(found) if _MAY_BE_UNSTORABLE.search(content) else found
     except (ValueError, RecursionError) as exc:
-        raise _failed(call, ProviderBroken("The provider answered something that is not JSON; retry later")) from exc
+        raise _failure(call, ProviderBroken("The provider answered something that is not JSON; retry later")) from exc
 
 
 def _storable(value: Any) -> Any:
-    """Without what no database and no answer of ours can hold: people type names, and one must spoil no list."""
+    # Replaced and not refused: one name that a person typed must not make a whole list unreadable.
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, list):
@@ -279,11 +287,13 @@ def _storable(value: Any) -> Any:
 
 
 def _no_constant(name: str) -> NoReturn:
+    # Python reads NaN and Infinity, which are not JSON and which no database column or answer could hold.
     raise ValueError(name)
 
 
 def segment(identifier: str) -> str:
-    """An id as part of a path; one that could mean another path is an id that the provider does not know."""
+    """Return the id as one path segment. Raises ProviderNotFound for text that could change the path."""
+    # Mallory may send "../company" as an id: with our API key, it would call another resource.
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", identifier):
         raise ProviderNotFound("The provider does not know this id")
     return identifier

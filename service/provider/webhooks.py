@@ -1,7 +1,7 @@
-"""The provider's webhooks: headers and body in, a message id or an event out, or BadWebhook. Pure.
+"""Verifies the provider's webhooks and parses their events. Pure; raises only BadWebhook, whatever the bytes are.
 
-An event says that something happened to an id. The provider is then polled for what is true, so only ids and the type
-are read from a body.
+A webhook event says that something happened to an id. The provider is then polled for what is true, so only ids and the
+type are read from a body: an old or repeated webhook causes a poll and nothing else.
 """
 
 import base64
@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from service.domain.model import JsonObject
 from service.errors import BadBody, BadSignature
 
+# Reference: the Standard Webhooks specification. A captured webhook can be replayed for this long; its id then repeats.
 TOLERANCE_SECONDS = 300
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -27,7 +28,7 @@ _DOCUMENT_FIELDS = frozenset({"billDate", "lineItems", "usageData"})
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """`id` is the connection's or the document's, as the first word of `type` says; None only for unknown types."""
+    """A webhook event. `id` is the connection's or document's, as `type` begins; None only for unknown types."""
 
     type: str
     id: str | None
@@ -35,9 +36,9 @@ class WebhookEvent:
 
 
 def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: float) -> str:
-    """Return the message's id, the same at every retry. Raises BadSignature, whatever the headers and the body are.
+    """Verify the signature and return the message id, which is the same at every retry. Raises BadSignature.
 
-    `now` is our own clock.
+    `secrets` are "whsec_…", any of which may have signed; `now` is this service's clock.
 
     Reference: docs.svix.com/receiving/verifying-payloads/how-manual and the Standard Webhooks specification.
     """
@@ -46,6 +47,7 @@ def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now:
         raise BadSignature("The webhook is not signed")
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         raise BadSignature("The webhook's timestamp is more than five minutes off")
+    # The signature covers id and time, so Mallory cannot replay a body under a new id or a new time.
     content = f"{message_id}.{timestamp}.".encode() + body
     given = [entry[3:].encode("utf-8", "surrogatepass") for entry in signatures.split() if entry.startswith("v1,")]
     for secret in secrets:
@@ -56,7 +58,7 @@ def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now:
 
 
 def parse_event(body: bytes) -> WebhookEvent:
-    """Read the body of a verified webhook. A type that we do not know is an event all the same. Raises BadBody."""
+    """Parse the body of a verified webhook; an unknown type is an event too. Raises BadBody."""
     event = _event(body)
     type_ = _type(event)
     identifier = _id(event.get("id"))
@@ -66,7 +68,7 @@ def parse_event(body: bytes) -> WebhookEvent:
 
 
 def _signed_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
-    """Of one family: Svix's own names, or those of the Standard Webhooks that came out of it."""
+    # All three of one family, Svix's own names or the Standard Webhooks': mixed, an attacker could choose among them.
     lower = {name.lower(): value for name, value in headers.items()}
     family = "svix" if "svix-id" in lower else "webhook"
     return lower.get(f"{family}-id", ""), lower.get(f"{family}-timestamp", ""), lower.get(f"{family}-signature", "")
@@ -112,5 +114,5 @@ def _id(value: Any) -> str | None:
 
 
 def _company_id(company: Any) -> str | None:
-    """An object in a connection's payload, the bare id in a document's, and missing from the newest ones."""
+    # An object in a connection's payload, the bare id in a document's, and missing from the newest payloads.
     return _id(company.get("id")) if isinstance(company, dict) else _id(company)

@@ -1,8 +1,8 @@
-"""The database: schema, migrations, and one public method per transaction, grouped by noun. The only home of SQL.
+"""All SQL of the service: schema, migrations, and one public method per transaction. No decision is made here.
 
-`store.sessions`, `.companies`, `.connections`, `.intents`, `.log`, `.work`, `.keys`, `.inbox`, `.idempotency`. What is
-to be decided is handed in as pure functions (`change`, `settle`), run while their rows are locked, and written in the
-same transaction.
+A decision is a pure function (of `service.domain`) that a caller passes to `create` or `change`: it runs while its rows
+are locked, and what it returns is written in the same transaction. Each table has one class: `store.sessions`,
+`.companies`, `.connections`, `.intents`, `.events`, `.queue`, `.keys`, `.inbox`, `.idempotency`.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ __all__ = ["NewerDatabase", "Store", "engine_for", "migrate", "pending"]
 
 
 class Store:
-    """All of it, over one engine."""
+    """The database of the service. `keys` are the secret keys, newest first; `new_id` makes "prefix_…" ids."""
 
     def __init__(self, engine: Engine, *, clock: Clock, new_id: Callable[[str], str], keys: Sequence[str]) -> None:
         context = WriteContext(clock, new_id, Cipher(keys))
@@ -49,22 +49,23 @@ class Store:
         await migrate(self.engine)
 
     async def check(self) -> None:
-        """Raise Unavailable unless the database takes a write: one that is full or read-only answers reads."""
+        """Raise Unavailable unless the database takes a write: a full or read-only one still answers reads."""
         await self.engine.write(_touch)
 
     async def close(self) -> None:
-        """Finish what was accepted."""
+        """Finish the transactions that were accepted, then disconnect."""
         await self.engine.close()
 
 
 def _touch(tx: Transaction) -> None:
-    """Turn a value round and back: SQLite does not write what a statement leaves as it was."""
+    """Write something without changing anything."""
+    # Negate a value twice: SQLite writes no page for an UPDATE that leaves a row as it was.
     for _ in range(2):
         tx.run("UPDATE schema_version SET applied_at = -applied_at WHERE version = 1")
 
 
 def engine_for(url: str, clock: Clock) -> Engine:
-    """The engine for a `sqlite:///path` or `postgresql://…` address. Raises BadSettings for anything else."""
+    """Return the engine for a `sqlite:///path` or `postgresql://…` URL. Raises BadSettings for any other."""
     if url.startswith("sqlite:///"):
         return SqliteEngine(url.removeprefix("sqlite:///"), clock)
     if url.startswith(("postgresql://", "postgres://")):

@@ -1,4 +1,4 @@
-"""Writes `Changes` inside an open transaction: rows, facts, events, work. Shared by all methods that decide."""
+"""Writes `Changes` inside an open transaction: rows, facts, events and jobs. Every method with a decision uses it."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _SESSION_FIXED = {"id", "tenant", "user_id", "company_ref", "site_refs", "mode",
 
 @dataclass(frozen=True, slots=True)
 class WriteContext:
-    """What writing needs beside the transaction: our clock, fresh ids, and the cipher."""
+    """What writing needs beside the transaction: this service's clock, new ids ("prefix_…"), and the cipher."""
 
     clock: Clock
     new_id: Callable[[str], str]
@@ -27,8 +27,13 @@ class WriteContext:
 
 
 def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tenant, company_ref: str) -> None:
-    """Write all of it; the caller's transaction makes it one. Raises GivenUp."""
+    """Write all changes; the caller's transaction commits all of them or none.
+
+    With `completed_intent`, raises GivenUp where the intent may no longer be answered, and ProviderBroken where the
+    provider gave an invitation that it had given before.
+    """
     now = context.clock()
+    # First, so that an answer that is too late writes nothing.
     if changes.completed_intent is not None:
         _complete_intent(tx, changes.completed_intent)
     for session in changes.sessions:
@@ -45,7 +50,7 @@ def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tena
 
 
 def save_session(tx: Transaction, context: WriteContext, session: Session) -> None:
-    """Write the columns of a session that may change."""
+    """Update the columns of a session that may change."""
     values = {
         name: value for name, value in session_values(session, context.cipher).items() if name not in _SESSION_FIXED
     }
@@ -54,24 +59,30 @@ def save_session(tx: Transaction, context: WriteContext, session: Session) -> No
 
 def _complete_intent(tx: Transaction, completed: CompletedIntent) -> None:
     now, link = tx.now(), completed.link
+    # The intent is the right to use the answer, for ANSWER_SECONDS: afterwards the sweep may revoke the invitation.
+    # `<= :now`: an intent of a future time was written before the clock was set back, so its age is unknown.
     sql = "DELETE FROM intents WHERE ref = :ref AND called_at > :earliest AND called_at <= :now"
     if not tx.run(sql, ref=completed.ref, earliest=now - ANSWER_SECONDS, now=now):
         raise GivenUp("The provider's answer came too late; repeat")
-    fresh = tx.run(
+    inserted = tx.run(
         "INSERT INTO invitations (id, session_id, given_at, ends_at) VALUES (:id, :session, :given, :ends) "
         "ON CONFLICT (id) DO NOTHING",
         id=link.invitation_id,
         session=completed.session_id,
         given=link.provider_given_at,
-        # Given at an unknown time, it may be used at any.
+        # Without a provider time (0), the invitation counts as usable at all times.
         ends=link.provider_given_at + completed.lifetime_seconds if link.provider_given_at else float("inf"),
     )
-    if not fresh:
+    # An invitation belongs to one session: one id in two answers would attribute a connection to the wrong user.
+    if not inserted:
         raise ProviderBroken("The provider answered with an invitation that it gave before; retry later")
 
 
 def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: Tenant) -> None:
-    """Add to the log; its position is given here (SQLite) or by the sequencer after the commit (PostgreSQL)."""
+    """Append an event to the log and notify its listeners after the commit.
+
+    It gets its position here (SQLite) or from the sequencer after the commit (PostgreSQL).
+    """
     tx.run(
         "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, connection_id, user_id, data) VALUES "
         f"(:id, {tx.dialect.next_seq}, {tx.dialect.drawn}, :tenant, :type, :at, :session, :connection, :user, :data)",
@@ -88,8 +99,10 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
 
 
 def enqueue(tx: Transaction, job: Job) -> None:
-    """Make work due, no later than asked for before. Work that is running now runs once more afterwards."""
+    """Make a job due, or keep the earlier time at which it is due already. A running job runs once more afterwards."""
     at = tx.now() + job.in_seconds
+    # One row per kind and ref. Without a lease, the earlier due time wins. With a lease (also one that has ended), the
+    # time goes to `again_at`, from which completing the job takes it: the worker may have read older data already.
     tx.run(
         "INSERT INTO work (kind, ref, due_at) VALUES (:kind, :ref, :at) ON CONFLICT (kind, ref) DO UPDATE SET "
         "due_at = CASE WHEN work.lease IS NULL AND excluded.due_at < work.due_at "
@@ -107,6 +120,7 @@ def _save_connection(tx: Transaction, connection: Connection) -> None:
     values = connection_values(connection)
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
+    # A recorded connection is overwritten, except for when it was recorded first: lists are sorted by that.
     rest = ", ".join(f"{name} = excluded.{name}" for name in values if name not in {"account", "id", "recorded_at"})
     tx.run(
         f"INSERT INTO connections ({names}) VALUES ({marks}) ON CONFLICT (account, id) DO UPDATE SET {rest}",
@@ -115,14 +129,15 @@ def _save_connection(tx: Transaction, connection: Connection) -> None:
 
 
 def add_fact(tx: Transaction, fact: Fact, company_ref: str, now: float) -> None:
-    """Add it to what is known of the company; told before, it stays as it was."""
-    told = [company_ref, fact.kind, fact.connection_id, fact.session_id, fact.invitation_id, fact.nonce]
+    """Append a fact about the company. The same fact (see `Fact`) written before keeps its first time and actor."""
+    identity = [company_ref, fact.kind, fact.connection_id, fact.session_id, fact.invitation_id, fact.nonce]
+    # The id is a digest of the identity, so ON CONFLICT makes writing a fact twice the same as writing it once.
     tx.run(
         "INSERT INTO facts (id, company_ref, kind, connection_id, session_id, invitation_id, provider_at, nonce, "
         "actor, recorded_at) VALUES (:id, :company, :kind, :connection, :session, :invitation, :provider_at, :nonce, "
         ":actor, :now) "
         "ON CONFLICT (id) DO NOTHING",
-        id=hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40],
+        id=hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:40],
         company=company_ref,
         kind=fact.kind.value,
         connection=fact.connection_id,
@@ -147,6 +162,7 @@ def _attach_and_detach(tx: Transaction, changes: Changes, now: float) -> None:
 
 
 def _attach(tx: Transaction, attachment: Attachment, now: float) -> None:
+    # Attached already, it keeps its place in the session's list, and the kind of evidence may have become stronger.
     tx.run(
         "INSERT INTO session_connections (session_id, connection_id, kind, at) "
         "VALUES (:session, :connection, :kind, :at) "

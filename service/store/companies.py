@@ -1,4 +1,4 @@
-"""Companies and sites in the database: one row each however many calls race, and what the provider named them."""
+"""Companies and sites: one row each, however many calls race to create it, and their ids at the provider."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,55 +11,55 @@ from service.store.changes import add_fact
 from service.store.engine import Engine, Transaction
 from service.store.rows import ACCOUNT, company_of, site_of
 
-_ADDING = 7246003
+_SITE_LOCK = 7246003
 
 
 class CompanyStore:
-    """See the module."""
+    """Reads companies and sites, and writes the provider's ids and polls. `SessionStore.create` inserts the rows."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._clock = clock
 
     async def get(self, ref: CompanyRef) -> Company:
-        """One company by our own reference. Raises NotFound."""
+        """Return one company. Raises NotFound."""
         return await self._engine.read(lambda tx: _company(tx, ref))
 
     async def with_sites(self, ref: CompanyRef) -> tuple[Company, Sequence[Site]]:
-        """A company and all its sites. Raises NotFound."""
+        """Return a company and all its sites, ordered by ref. Raises NotFound."""
         return await self._engine.read(lambda tx: (_company(tx, ref), _sites(tx, ref)))
 
     async def by_provider_id(self, provider_id: ProviderCompanyId) -> Company | None:
-        """The company that the provider calls so, of whatever tenant."""
+        """Return the company with this id at the provider, of any tenant; None where there is none."""
         return await self._engine.read(lambda tx: _by_provider_id(tx, provider_id))
 
     async def activity(self, ref: CompanyRef) -> CompanyActivity:
-        """What goes on in a company now."""
+        """Return what decides the company's poll interval now."""
         return await self._engine.read(lambda tx: read_activity(tx, ref, self._clock()))
 
     async def take_poll(self, ref: CompanyRef) -> tuple[Company, float]:
         """Return the company and 0 where its budget had a poll, or the seconds until it has one. Raises NotFound.
 
-        A company that has no provider id yet cannot be polled, and takes none.
+        A company without a provider id cannot be polled: it gives 0 and its budget stays.
         """
         return await self._engine.write(lambda tx: _take_poll(tx, ref))
 
     async def set_provider_id(self, ref: CompanyRef, baseline: CompanyBaseline) -> Company:
-        """The provider has given the company's id; what was there `prior` to that is noted, the first time it is said.
+        """Write the company's id at the provider and its baseline, unless another process did before; return the row.
 
-        If another row of the tenant already has it (given by id before), the two become one. Raises Forbidden where it
-        belongs to another tenant.
+        If another row of the tenant has that id (the host gave it before), this row is merged into that one. Raises
+        NotFound, and Forbidden where the id belongs to another tenant.
         """
         return await self._engine.write(lambda tx: _set_provider_id(tx, ref, baseline, self._clock()))
 
     async def set_site_id(self, ref: SiteRef, provider_id: ProviderSiteId) -> None:
-        """The provider has given the site's id."""
+        """Write the site's id at the provider."""
         await self._engine.write(
             lambda tx: tx.run("UPDATE sites SET provider_id = :id WHERE ref = :ref", id=provider_id, ref=ref)
         )
 
     async def site(self, ref: SiteRef) -> Site:
-        """One site by our own reference, as it is now. Raises NotFound."""
+        """Return one site. Raises NotFound."""
         return await self._engine.read(lambda tx: _site(tx, ref))
 
 
@@ -69,26 +69,32 @@ def _take_poll(tx: Transaction, ref: CompanyRef) -> tuple[Company, float]:
 
 
 def adopt_company(tx: Transaction, company: Company, now: float) -> Company:
-    """The row for this company, made if need be; races end in one row. Raises Forbidden for another tenant's."""
-    found = _same(tx, company)
+    """Return the stored company, after inserting it where it is new. Raises Forbidden for another tenant's company.
+
+    A company is the same by the provider's id where the host gave one, otherwise by the tenant's external id.
+    """
+    found = _find_and_lock(tx, company)
     if found is None:
-        _add_company(tx, company, now)
-        found = _same(tx, company)
+        _insert_company(tx, company, now)
+        found = _find_and_lock(tx, company)
+    # Mallory may name the provider's id of Ada's company: its row belongs to Ada's tenant, and she learns nothing else.
     if found is None or found.tenant != company.tenant:
         raise Forbidden("This company belongs to another tenant")
     return found
 
 
-def _same(tx: Transaction, company: Company) -> Company | None:
+def _find_and_lock(tx: Transaction, company: Company) -> Company | None:
     found = _by_provider_id(tx, company.provider_id) if company.provider_id else _by_external_id(tx, company)
     if found is None or not tx.dialect.lock:
         return found
-    # Until the session stands the row stays: becoming one with another row would leave the session without any.
-    held = tx.one("SELECT ref FROM companies WHERE ref = :ref FOR KEY SHARE", ref=found.ref)
-    return found if held is not None else None
+    # A merge deletes the row, and would leave the session that is about to be inserted without a company. KEY SHARE
+    # makes a merge wait for this commit, and lets other sessions of the company be created meanwhile.
+    locked = tx.one("SELECT ref FROM companies WHERE ref = :ref FOR KEY SHARE", ref=found.ref)
+    return found if locked is not None else None
 
 
-def _add_company(tx: Transaction, company: Company, now: float) -> None:
+def _insert_company(tx: Transaction, company: Company, now: float) -> None:
+    # DO NOTHING covers both unique constraints; after a lost race the caller finds the other process's row.
     tx.run(
         "INSERT INTO companies (ref, tenant, account, external_id, name, provider_id, created_at) VALUES "
         "(:ref, :tenant, :account, :external_id, :name, :provider_id, :now) ON CONFLICT DO NOTHING",
@@ -103,7 +109,7 @@ def _add_company(tx: Transaction, company: Company, now: float) -> None:
 
 
 def adopt_sites(tx: Transaction, company_ref: CompanyRef, sites: tuple[Site, ...]) -> tuple[Site, ...]:
-    """The rows for these sites, in the order given, made if need be."""
+    """Return the stored sites in the order given, after inserting those that are new to the company."""
     return tuple(_adopt_site(tx, company_ref, site) for site in sites)
 
 
@@ -111,8 +117,10 @@ def _adopt_site(tx: Transaction, company_ref: CompanyRef, site: Site) -> Site:
     column, value = ("provider_id", site.provider_id) if site.provider_id else ("external_id", site.external_id)
     query = f"SELECT * FROM sites WHERE company_ref = :company AND {column} = :value"
     row = tx.one(query, company=company_ref, value=value)
-    if row is None and tx.dialect.lock:  # one at a time adds a site to this company: another may have, a moment ago
-        tx.run(f"SELECT pg_advisory_xact_lock({_ADDING}, hashtext(:ref))", ref=company_ref)
+    if row is None and tx.dialect.lock:
+        # A site's provider id is not unique in the schema, so ON CONFLICT cannot decide: one transaction at a time
+        # inserts sites of a company, and reads once more after the other's commit.
+        tx.run(f"SELECT pg_advisory_xact_lock({_SITE_LOCK}, hashtext(:ref))", ref=company_ref)
         row = tx.one(query, company=company_ref, value=value)
     if row is not None:
         return site_of(row)
@@ -165,26 +173,28 @@ def _by_external_id(tx: Transaction, company: Company) -> Company | None:
 
 
 def _set_provider_id(tx: Transaction, ref: CompanyRef, baseline: CompanyBaseline, now: float) -> Company:
+    # The row lock decides which of several processes writes the baseline: the first, and the others return its row.
     tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=ref)
     company = _company(tx, ref)
     if company.provider_id not in {None, baseline.provider_id}:
-        return company  # named by another process: links of that company may be out already
+        return company  # another process wrote another id, and may have given links of that company already
     twin = _by_provider_id(tx, baseline.provider_id)
     if twin is not None and twin.tenant != company.tenant:
         raise Forbidden("This company belongs to another tenant")
     if twin is not None and twin.ref != ref:
         tx.one(f"SELECT ref FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=twin.ref)
         company = _merge(tx, company, _company(tx, twin.ref))
-    return company if company.provider_since_at is not None else _begin(tx, company, baseline, now)
+    return company if company.provider_since_at is not None else _write_baseline(tx, company, baseline, now)
 
 
-def _begin(tx: Transaction, company: Company, baseline: CompanyBaseline, now: float) -> Company:
+def _write_baseline(tx: Transaction, company: Company, baseline: CompanyBaseline, now: float) -> Company:
     tx.run(
         "UPDATE companies SET provider_id = :id, provider_since_at = :since WHERE ref = :ref",
         id=baseline.provider_id,
         since=baseline.provider_at,
         ref=company.ref,
     )
+    # Prior connections are older than the company's first link, so no session of this service can have created them.
     add_fact(tx, Fact(FactKind.LISTED), company.ref, now)
     for connection_id in sorted(baseline.prior):
         add_fact(tx, Fact(FactKind.PRIOR, connection_id), company.ref, now)
@@ -192,8 +202,12 @@ def _begin(tx: Transaction, company: Company, baseline: CompanyBaseline, now: fl
 
 
 def _merge(tx: Transaction, company: Company, twin: Company) -> Company:
-    """The host named one company in two ways: keep the row that has the provider's id, with both names."""
+    """Merge the company's row into its twin, the row that has the provider's id; return the twin.
+
+    The host named one company in two ways: by its own id, and by the provider's.
+    """
     tx.run("UPDATE sessions SET company_ref = :twin WHERE company_ref = :ref", twin=twin.ref, ref=company.ref)
+    # A site that both rows have stays as it is: (company_ref, external_id) is unique, and sessions find it by its ref.
     tx.run(
         "UPDATE sites SET company_ref = :twin WHERE company_ref = :ref AND (external_id IS NULL OR external_id NOT IN "
         "(SELECT external_id FROM sites WHERE company_ref = :twin AND external_id IS NOT NULL))",

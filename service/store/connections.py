@@ -1,4 +1,4 @@
-"""Recorded connections and the ledger they are judged by."""
+"""Recorded connections, and the company's records by which a decision judges them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from service.store.sessions import SessionStore, attached_connections
 
 
 class ConnectionStore:
-    """See the module."""
+    """Reads connections, and changes them by decisions that see the company's records under its row lock."""
 
     def __init__(self, engine: Engine, context: WriteContext, sessions: SessionStore) -> None:
         self._engine = engine
@@ -31,14 +31,16 @@ class ConnectionStore:
         decide: Callable[[CompanyRecords], Changes],
         sessions: Iterable[SessionId] = (),
     ) -> Changes:
-        """Lock the company, load what bears on these connections, ask `decide`, write what it says: one transaction.
+        """Lock the company, read its records, call `decide`, write the changes it returns: one transaction.
 
-        The ledger also has the `sessions` named, beside those that its facts, invitations and connections name.
+        The records have these connections and those whose verdict is waiting; what these invitations named; and the
+        sessions that any of them names, beside `sessions`. `decide` may run more than once, and may raise, which writes
+        nothing. Raises NotFound for an unknown company.
         """
-        wanted, named = frozenset(connections), frozenset(invitations)
+        wanted, listed = frozenset(connections), frozenset(invitations)
 
         def unit(tx: Transaction) -> Changes:
-            records = self._records(tx, company, wanted, named, frozenset(sessions))
+            records = self._records(tx, company, wanted, listed, frozenset(sessions))
             changes = decide(records)
             apply(tx, self._context, changes, records.company.tenant, company)
             return changes
@@ -46,19 +48,26 @@ class ConnectionStore:
         return await self._engine.write(unit)
 
     async def get(self, connection_id: ConnectionId, tenant: Tenant | None = None) -> Connection:
-        """One connection, of this tenant if one is named. Raises NotFound."""
+        """Return one connection. Raises NotFound, also for one of another than `tenant`."""
         return await self._engine.read(lambda tx: _get(tx, connection_id, tenant))
 
     async def list_page(
         self, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
     ) -> Sequence[Connection]:
-        """Newest first; `filters` by user_id, company, status (any spelling), attributed."""
+        """Return up to `limit` connections, newest first, after the `(recorded_at, id)` of the page before.
+
+        `filters`: user_id, company (its id here or at the provider), status (in any spelling), and
+        attributed (bool). Raises KeyError for any other.
+        """
         return await self._engine.read(lambda tx: _list_page(tx, tenant, filters, after, limit))
 
     async def after_poll(
         self, company: CompanyRef, listed: Collection[ConnectionId]
     ) -> tuple[Sequence[Connection], CompanyActivity]:
-        """The recorded connections that a poll did not list, without removed ones; and what decides the next poll."""
+        """Return the recorded connections that a poll did not list, and the activity that decides the next poll.
+
+        Removed connections are left out.
+        """
         return await self._engine.read(
             lambda tx: (
                 [one for one in _of_company(tx, company) if one.id not in listed],
@@ -67,11 +76,11 @@ class ConnectionStore:
         )
 
     async def of_company(self, company: CompanyRef) -> Sequence[Connection]:
-        """Every recorded connection of a company that is not removed."""
+        """Return every recorded connection of a company, ordered by id, without removed ones."""
         return await self._engine.read(lambda tx: _of_company(tx, company))
 
     async def count_documents(self, connection_id: ConnectionId, count: int, event: NewEvent) -> bool:
-        """Note how many documents there are; where there are more than before, tell of it once."""
+        """Store how many documents the connection has; where there are more than before, write `event`, return True."""
         return await self._engine.write(lambda tx: _count_documents(tx, self._context, connection_id, count, event))
 
     def _records(
@@ -82,39 +91,40 @@ class ConnectionStore:
         invitations: frozenset[InvitationId],
         sessions: frozenset[SessionId],
     ) -> CompanyRecords:
+        # The lock makes decisions on one company follow each other: each sees the facts and verdicts of the one before.
         row = tx.one(f"SELECT * FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=ref)
         if row is None:
             raise NotFound
-        # Those whose verdict waits are judged again at every poll, whether or not its snapshot lists them.
+        # A waiting verdict is judged again at every poll, whether or not the snapshot lists its connection.
         waiting = tx.all("SELECT id FROM connections WHERE company_ref = :ref AND waiting = 1", ref=ref)
         ids = wanted | {ConnectionId(row["id"]) for row in waiting}
-        known = {ConnectionId(r["id"]): connection_of(r) for r in _recorded(tx, ids)}
+        recorded = {ConnectionId(r["id"]): connection_of(r) for r in _connection_rows(tx, ids)}
         facts = _facts(tx, ref, ids, invitations)
-        concerned = self._concerned(tx, facts, known.values(), invitations, ids)
-        concerned += self._sessions.from_rows(
-            tx, _session_rows(tx, "s.id IN (:among)", sessions - {session.id for session in concerned})
+        named = self._named_sessions(tx, facts, recorded.values(), invitations, ids)
+        named += self._sessions.from_rows(
+            tx, _session_rows(tx, "s.id IN (:among)", sessions - {session.id for session in named})
         )
         return CompanyRecords(
             company=company_of(row),
             facts=facts,
-            connections=known,
-            sessions={session.id: session for session in concerned},
+            connections=recorded,
+            sessions={session.id: session for session in named},
             by_invitation=_by_invitation(tx, invitations),
-            attached=attached_connections(tx, [session.id for session in concerned]),
+            attached=attached_connections(tx, [session.id for session in named]),
             unlisted=_unlisted(tx, ref, invitations),
         )
 
-    def _concerned(
+    def _named_sessions(
         self,
         tx: Transaction,
         facts: Sequence[StoredFact],
-        known: Iterable[Connection],
+        recorded: Iterable[Connection],
         invitations: frozenset[InvitationId],
         connections: frozenset[ConnectionId],
     ) -> list[Session]:
-        """The sessions that a verdict could name, those whose invitations were read, and those reconnecting."""
+        """Return the sessions that a verdict could name, those of these invitations, and those reconnecting."""
         ids = {row.fact.session_id for row in facts if row.fact.session_id}
-        ids |= {connection.verdict.owner.session_id for connection in known if connection.verdict.owner}
+        ids |= {connection.verdict.owner.session_id for connection in recorded if connection.verdict.owner}
         found = _session_rows(tx, "s.id IN (:among)", ids)
         ours = tx.among("SELECT session_id FROM invitations WHERE id IN (:among)", invitations)
         found += _session_rows(tx, "s.id IN (:among)", {row["session_id"] for row in ours})
@@ -134,19 +144,22 @@ def _by_invitation(tx: Transaction, invitations: frozenset[InvitationId]) -> dic
 
 
 def _unlisted(tx: Transaction, ref: CompanyRef, listed: frozenset[InvitationId]) -> tuple[OwnInvitation, ...]:
-    """Those of version 0.1.0 have no dates, and are not asked for."""
+    """Return the company's own invitations that the provider's list lacks and that have named nothing yet."""
+    # Version 0.1.0 stored no times: its invitations (`given_at IS NULL`) cannot be compared, so they are left out.
     rows = tx.all(
         "SELECT i.id, i.given_at, i.ends_at FROM invitations i JOIN sessions s ON s.id = i.session_id "
         "WHERE s.company_ref = :ref AND i.given_at IS NOT NULL AND i.id NOT IN (SELECT f.invitation_id FROM facts f "
         "WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IS NOT NULL)",
         ref=ref,
     )
-    unknown = (row for row in rows if row["id"] not in listed)
-    return tuple(OwnInvitation(InvitationId(row["id"]), row["given_at"], row["ends_at"]) for row in unknown)
+    unlisted = (row for row in rows if row["id"] not in listed)
+    return tuple(OwnInvitation(InvitationId(row["id"]), row["given_at"], row["ends_at"]) for row in unlisted)
 
 
 def _session_rows(tx: Transaction, where: str, values: Iterable[str]) -> list[Row]:
-    """Locked, since they are written whole: what a host or a page does meanwhile waits, and is not undone."""
+    """Return session rows for `where`, which has `:among`, joined with their companies and locked."""
+    # A decision writes all columns of a session: without the lock it would undo what a host or a page does meanwhile.
+    # ORDER BY makes transactions lock sessions in one order; the engine retries a deadlock that happens all the same.
     sql = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref WHERE {where}"
     return list(tx.among(f"{sql} ORDER BY s.id{tx.dialect.lock and ' FOR UPDATE OF s'}", values))
 
@@ -154,7 +167,11 @@ def _session_rows(tx: Transaction, where: str, values: Iterable[str]) -> list[Ro
 def _facts(
     tx: Transaction, ref: CompanyRef, connections: frozenset[ConnectionId], invitations: frozenset[InvitationId]
 ) -> tuple[StoredFact, ...]:
-    """Listing, reveals and withdrawals of the company, what these invitations named, all said of these connections."""
+    """Return the facts that count for these connections.
+
+    They are: the company's listing, reveals and revocations; what these invitations named; and every fact about one of
+    these connections.
+    """
     select = (
         "SELECT f.*, s.tenant AS tenant, s.user_id AS user_id FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
     )
@@ -162,10 +179,10 @@ def _facts(
     rows += tx.among(f"{select} WHERE f.connection_id IN (:among)", connections)
     named = f"{select} WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IN (:among)"
     rows += [row for row in tx.among(named, invitations, ref=ref) if row["connection_id"] not in connections]
-    return tuple(_fact_row(row) for row in rows)
+    return tuple(_stored_fact_of(row) for row in rows)
 
 
-def _fact_row(row: Row) -> StoredFact:
+def _stored_fact_of(row: Row) -> StoredFact:
     fact = Fact(
         kind=FactKind(row["kind"]),
         connection_id=row["connection_id"],
@@ -179,12 +196,12 @@ def _fact_row(row: Row) -> StoredFact:
     return StoredFact(fact, row["recorded_at"], tenant and Tenant(tenant), user and UserId(user))
 
 
-def _recorded(tx: Transaction, ids: Iterable[ConnectionId]) -> Sequence[Row]:
+def _connection_rows(tx: Transaction, ids: Iterable[ConnectionId]) -> Sequence[Row]:
     return tx.among("SELECT * FROM connections WHERE account = :account AND id IN (:among)", ids, account=ACCOUNT)
 
 
 def _get(tx: Transaction, connection_id: ConnectionId, tenant: Tenant | None) -> Connection:
-    rows = _recorded(tx, [connection_id])
+    rows = _connection_rows(tx, [connection_id])
     if not rows or tenant not in {None, rows[0]["tenant"]}:
         raise NotFound
     return connection_of(rows[0])
@@ -193,6 +210,7 @@ def _get(tx: Transaction, connection_id: ConnectionId, tenant: Tenant | None) ->
 def _count_documents(
     tx: Transaction, context: WriteContext, connection_id: ConnectionId, count: int, event: NewEvent
 ) -> bool:
+    # `documents < :count` decides in the database: of two processes that count the same, one writes the event.
     more = tx.run(
         "UPDATE connections SET documents = :count WHERE account = :account AND id = :id AND documents < :count",
         count=count,
@@ -204,11 +222,11 @@ def _count_documents(
     return bool(more)
 
 
+# The only text that filters add to the SQL; a filter's value is always a parameter.
 _CLAUSES = {
     "user_id": "n.user_id = :user_id",
     "status": "n.status = :status",
     "company": "n.company_ref IN (SELECT ref FROM companies WHERE provider_id = :company OR external_id = :company)",
-    "session_id": "n.session_id = :session_id",
 }
 
 
@@ -222,6 +240,7 @@ def _list_page(
     if "attributed" in filters:
         where.append("n.session_id IS NOT NULL" if filters["attributed"] else "n.session_id IS NULL")
     if after is not None:
+        # Keyset pagination: (recorded_at, id) is unique, so a page neither repeats nor skips a row while others come.
         where.append("(n.recorded_at < :at OR (n.recorded_at = :at AND n.id < :id))")
         values |= {"at": after[0], "id": after[1]}
     sql = (

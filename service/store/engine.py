@@ -1,33 +1,38 @@
-"""One open transaction, and what an engine must offer. SQL is written once, with `:name` marks, for both dialects."""
+"""What every database engine offers, and the transaction that its callers get.
+
+SQL is written once for both databases, with `:name` parameters; what differs is in `Dialect`.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
+# Values in one `IN (…)`. Reference: sqlite.org/limits.html: a statement has at most 32,766 parameters.
 _MOST_VALUES = 1024
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
+# A unit of work: a function that runs its statements on one transaction. An engine may run it again after a lost race.
 Unit = Callable[["Transaction"], T]
 
 
 class Cursor(Protocol):
-    """The part of DB-API that both drivers share."""
+    """The part of the DB-API cursor that both drivers share. Reference: PEP 249."""
 
     @property
     def rowcount(self) -> int:
-        """How many rows the last statement touched."""
+        """How many rows the last statement wrote."""
 
     def execute(self, sql: Any, parameters: Any, /) -> Any:
         """Run one statement."""
 
     def fetchall(self) -> Sequence[Any]:
-        """All rows of it."""
+        """Return all rows of the last statement."""
 
 
 class Transaction:
-    """A transaction: runs statements, knows the database's clock, remembers whom to wake after the commit."""
+    """An open transaction: runs statements, and collects what the listeners must be notified of after the commit."""
 
     def __init__(self, cursor: Cursor, dialect: "Dialect") -> None:
         self._cursor = cursor
@@ -41,30 +46,30 @@ class Transaction:
         return self._dialect
 
     def run(self, sql: str, **parameters: Any) -> int:
-        """Execute, and answer how many rows were touched."""
+        """Run a statement and return how many rows it wrote."""
         self._cursor.execute(self._dialect.translate(sql), parameters)
         return self._cursor.rowcount
 
     def all(self, sql: str, **parameters: Any) -> Sequence[Row]:
-        """Every row."""
+        """Return every row of a query."""
         self._cursor.execute(self._dialect.translate(sql), parameters)
         return self._cursor.fetchall()
 
     def one(self, sql: str, **parameters: Any) -> Row | None:
-        """The first row, if any."""
+        """Return the first row of a query, or None."""
         rows = self.all(sql, **parameters)
         return rows[0] if rows else None
 
     def among(self, sql: str, names: Iterable[str], **parameters: Any) -> Sequence[Row]:
-        """Run a query whose `:among` stands for a list of values; no values, no rows.
+        """Run a query whose `:among` stands for a list of values; return [] for an empty list.
 
-        Ordered within each thousand: a statement can carry only so many values. Their number is rounded up by repeating
-        the last one, so that there are few statements for a driver to know.
+        The values are sorted and sent 1024 at a time, so an ORDER BY of the query holds only within each 1024.
         """
         rows: list[Row] = []
         ordered = sorted(names)
         for first in range(0, len(ordered), _MOST_VALUES):
             some = ordered[first : first + _MOST_VALUES]
+            # Repeat the last value up to a power of two: eleven statements in all, which the driver keeps prepared.
             some += some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
             values = {f"among{i}": name for i, name in enumerate(some)}
             marks = ", ".join(f":{key}" for key in values)
@@ -72,11 +77,11 @@ class Transaction:
         return rows
 
     def now(self) -> float:
-        """The database's clock: leases and due times of all processes compare with this one."""
+        """Return the database's time: the one clock with which all processes compare leases and due times."""
         return self._dialect.now(self)
 
     def notify(self, session_id: str | None) -> None:
-        """After the commit, tell listeners that this session (or a company-wide matter) has news."""
+        """After the commit, notify the event listeners of this session, or of an event that has no session."""
         self.notified.add(session_id or "")
 
 
@@ -84,48 +89,48 @@ class Dialect(Protocol):
     """What differs between SQLite and PostgreSQL."""
 
     name: str
-    lock: str  # ends a SELECT that must keep its row until the commit
-    skip_locked: str  # ends a SELECT that claims rows which nobody else is claiming
-    next_seq: str  # SQL for an event's position, or NULL where one sequencer gives it after the commit
-    drawn: str  # SQL for the order in which events were written
+    lock: str  # ends a SELECT whose row must not change before the commit
+    skip_locked: str  # ends a SELECT that leases rows, and leaves out those that another process is leasing
+    next_seq: str  # an event's position, or NULL where the sequencer assigns it after the commit
+    drawn: str  # the order in which events were written, by which the sequencer assigns positions
 
     def translate(self, sql: str) -> str:
-        """Turn `:name` into the driver's own mark."""
+        """Return `sql` with its `:name` parameters as the driver writes them."""
 
     def now(self, tx: Transaction) -> float:
-        """Seconds since the epoch by the database's clock."""
+        """Return seconds since the epoch by the database's clock."""
 
 
 class Engine(Protocol):
-    """Runs units of work, each in a transaction of its own, and answers only after it is durable."""
-
-    @property
-    def dialect(self) -> Dialect:
-        """What differs."""
+    """Runs each unit in a transaction of its own. `write` returns only after the commit is durable."""
 
     async def write(self, unit: "Unit[T]") -> T:
-        """Commit the unit's writes, or none of them. Raises Unavailable when the database does not take them."""
+        """Commit all writes of the unit, or none. Raises Unavailable, and whatever the unit raises."""
 
     async def read(self, unit: "Unit[T]") -> T:
-        """Run a unit that only reads."""
+        """Run a unit that only reads. Raises Unavailable, and whatever the unit raises."""
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
-        """Call `listener` in the event loop, after commits that wrote events, with the sessions they are about."""
+        """Call `listener` in the event loop after commits that wrote events, with the ids of their sessions.
+
+        The id is "" for an event without a session.
+        """
 
     def on_jobs(self, listener: Callable[[], None]) -> None:
-        """Call `listener` in the event loop after commits that asked for work."""
+        """Call `listener` in the event loop after commits that enqueued a job that is due."""
 
     async def open(self) -> None:
         """Connect. Raises Unavailable."""
 
     async def close(self) -> None:
-        """Finish what was accepted, then disconnect."""
+        """Finish the units that were accepted, then disconnect."""
 
 
-_NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+# A colon after a colon or a word is no parameter: `x::text`, `12:30`.
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
 
 @lru_cache(maxsize=1024)
 def percent_style(sql: str) -> str:
-    """`:name` as psycopg writes it."""
-    return _NAMED.sub(r"%(\1)s", sql.replace("%", "%%"))
+    """Return `sql` with `:name` as `%(name)s`, which is what psycopg reads."""
+    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))

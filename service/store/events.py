@@ -1,4 +1,7 @@
-"""The log of events as its readers see it: positions only ever grow, and nothing appears behind a reader."""
+"""Reads the event log. Positions only grow: no event ever appears at or before a position that a reader has seen.
+
+Events are written by `service.store.changes`, in the transaction that changes the state they report.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +11,7 @@ from service.store.rows import event_of
 
 
 class EventLog:
-    """See the module."""
+    """Reads events by position (`seq`). An event without a position yet is not visible."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -16,11 +19,11 @@ class EventLog:
     async def after(
         self, seq: int, limit: int, tenant: Tenant | None = None, session_id: SessionId | None = None
     ) -> Sequence[Event]:
-        """Events after a position, oldest first, of one tenant or one session or of all."""
+        """Return up to `limit` events after `seq`, oldest first; of one tenant, one session, or all."""
         return await self._engine.read(lambda tx: _after(tx, seq, limit, tenant, session_id))
 
     async def position(self, event_id: str, session_id: SessionId | None = None) -> int | None:
-        """Where an event stands, or None for one that is not of this log (or session)."""
+        """Return the event's position; None where it is unknown, has none yet, or belongs to another session."""
         return await self._engine.read(lambda tx: _position(tx, event_id, session_id))
 
 
@@ -46,6 +49,6 @@ def _position(tx: Transaction, event_id: str, session_id: SessionId | None) -> i
 
 
 def last_position(tx: Transaction, session_id: SessionId) -> int:
-    """The position of the session's newest event that readers can see; 0 before any."""
+    """Return the position of the session's newest event; 0 where it has none with a position."""
     row = tx.one("SELECT MAX(seq) AS seq FROM events WHERE session_id = :session", session=session_id)
     return int(row["seq"]) if row is not None and row["seq"] is not None else 0

@@ -1,6 +1,9 @@
-"""Calls that create something at the provider: noted before they are made, so that a lost answer is noticed.
+"""Intents: a creating call to the provider is written here before it is made, so that a lost answer is noticed.
 
-All times are the database's: whoever comes upon a note may have another clock than whoever made it.
+All times are by the database's clock, since the process that reads an intent may have another clock than its writer.
+
+An intent's `ref` is a company's `ref`, a site's "company id/external id", or an invitation's "session id.serial.call
+id". The answer deletes the row; a row that stays is a call that is under way or whose answer was lost.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +15,7 @@ from service.store.engine import Engine, Row, Transaction
 
 @dataclass(frozen=True, slots=True)
 class IntentTurn:
-    """A call that may be made now: when it was noted, and whether it takes the place of one that was lost."""
+    """Permission to make a creating call now. `at` is the intent's time; `repeats`: an earlier call was lost."""
 
     at: float
     repeats: bool
@@ -20,7 +23,10 @@ class IntentTurn:
 
 @dataclass(frozen=True, slots=True)
 class OpenIntent:
-    """A call for an invitation whose answer is not known, and how long ago it was noted."""
+    """A call for an invitation that is not answered; `serial` is the session's at that time.
+
+    `age_seconds` is negative where the database's clock was set back after the intent was written.
+    """
 
     ref: str
     serial: int
@@ -28,22 +34,25 @@ class OpenIntent:
 
 
 class IntentStore:
-    """See the module."""
+    """Begins and completes intents: of companies and sites (one row each), and of invitations (a row per call)."""
 
     def __init__(self, engine: Engine, new_id: Callable[[str], str]) -> None:
         self._engine = engine
         self._new_id = new_id
 
     async def begin(self, ref: str, lost_seconds: float) -> IntentTurn | None:
-        """Note a call that must be made once, before it is made; by its time `settled` knows the note.
+        """Write the intent of a call that must not be made twice; None where it may not be made now.
 
-        None while an earlier call, unanswered, may still show what it did. One older than `lost_seconds` is over: this
-        one takes its place, and its own time begins.
+        It may not while an earlier call is unanswered for less than `lost_seconds`: the provider's lists may still show
+        what that one created. After `lost_seconds` the earlier call counts as lost, and the new intent replaces it.
         """
         return await self._engine.write(lambda tx: _begin(tx, ref, lost_seconds))
 
     async def complete(self, ref: str, at: float | None = None) -> None:
-        """The call was answered, or certainly never received; with `at`, only if nobody took its place meanwhile."""
+        """Delete the intent: the call was answered, or certainly not received.
+
+        With `at` (of `IntentTurn`), a later intent that replaced it stays.
+        """
         sql = "DELETE FROM intents WHERE ref = :ref"
         if at is not None:
             await self._engine.write(lambda tx: tx.run(f"{sql} AND called_at = :at", ref=ref, at=at))
@@ -51,18 +60,23 @@ class IntentStore:
         await self._engine.write(lambda tx: tx.run(sql, ref=ref))
 
     async def begin_invitation(self, session_id: SessionId, serial: int) -> str:
-        """Note a call for an invitation; every one has a note of its own, since every one may have made one."""
+        """Write the intent of one call for an invitation and return its ref."""
+        # Each call has its own row: each may have created an invitation, and each of those must be revoked.
         ref = f"{session_id}.{serial}.{self._new_id('call')}"
         sql = "INSERT INTO intents (ref, called_at) VALUES (:ref, :now)"
         await self._engine.write(lambda tx: tx.run(sql, ref=ref, now=tx.now()))
         return ref
 
     async def open_intents(self, session_id: SessionId) -> Sequence[OpenIntent]:
-        """The session's calls for invitations that are under way or lost."""
+        """Return the session's calls for invitations that are under way or lost."""
         return await self._engine.read(lambda tx: _open_intents(tx, session_id))
 
     async def restarted_intents(self, session_id: SessionId) -> Sequence[OpenIntent]:
-        """As `noted`; for calls that are dated ahead of the clock, which then was set back, the time begins anew."""
+        """Return the same as `open_intents`, after setting intents of a future time to now.
+
+        Such an intent was written before the clock was set back. Without this it would stay open for as long as the
+        clock was set back.
+        """
         return await self._engine.write(lambda tx: _restarted_intents(tx, session_id))
 
 
@@ -71,24 +85,26 @@ def _begin(tx: Transaction, ref: str, lost_seconds: float) -> IntentTurn | None:
     if tx.run("INSERT INTO intents (ref, called_at) VALUES (:ref, :now) ON CONFLICT DO NOTHING", ref=ref, now=now):
         return IntentTurn(now, repeats=False)
     row = tx.one(f"SELECT * FROM intents WHERE ref = :ref{tx.dialect.lock}", ref=ref)
-    if row is None:  # settled by another process this very moment
+    if row is None:
         return None
     age = now - row["called_at"]
-    if age < 0 or age >= lost_seconds:  # a clock that was set back begins the waiting anew, for no longer than it takes
+    # A negative age means that the clock was set back: wait `lost_seconds` from now, not until the old time is reached.
+    if age < 0 or age >= lost_seconds:
         tx.run("UPDATE intents SET called_at = :now WHERE ref = :ref", ref=ref, now=now)
     return IntentTurn(now, repeats=True) if age >= lost_seconds else None
 
 
 def _open_intents(tx: Transaction, session_id: SessionId) -> list[OpenIntent]:
     now = tx.now()
+    # `_` in an id is a wildcard of LIKE, so the prefix is compared once more below.
     rows = tx.all("SELECT ref, called_at FROM intents WHERE ref LIKE :any ORDER BY ref", any=f"{session_id}.%")
     return [_open_intent(row, now) for row in rows if row["ref"].startswith(f"{session_id}.")]
 
 
 def _restarted_intents(tx: Transaction, session_id: SessionId) -> list[OpenIntent]:
-    for one in _open_intents(tx, session_id):
-        if one.age_seconds < 0:
-            tx.run("UPDATE intents SET called_at = :now WHERE ref = :ref", ref=one.ref, now=tx.now())
+    for intent in _open_intents(tx, session_id):
+        if intent.age_seconds < 0:
+            tx.run("UPDATE intents SET called_at = :now WHERE ref = :ref", ref=intent.ref, now=tx.now())
     return _open_intents(tx, session_id)
 
 

@@ -1,4 +1,4 @@
-"""API keys: stored as digests, found by digest."""
+"""API keys of host backends. Only a key's digest is stored, so a copied database gives no access."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from service.store.engine import Engine, Row, Transaction
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it may be shown: never the key itself."""
+    """What is known about a key; the key itself is shown once, when it is created."""
 
     id: str
     tenant: Tenant
@@ -19,28 +19,29 @@ class ApiKey:
 
 
 class ApiKeyStore:
-    """See the module."""
+    """Adds, finds, lists and revokes keys."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
 
     async def add(self, key_id: str, tenant: Tenant, name: str, digest: str) -> None:
-        """Keep a key's digest; the same digest twice stays one key."""
+        """Store a key by its digest; a digest that is stored already stays as it is."""
         await self._engine.write(lambda tx: _add(tx, (key_id, tenant, name, digest), self._clock()))
 
     async def find(self, digest: str) -> ApiKey | None:
-        """The key of this digest, revoked or not."""
+        """Return the key with this digest, revoked or not; None where there is none."""
         return await self._engine.read(lambda tx: _find(tx, digest))
 
     async def all(self) -> Sequence[ApiKey]:
-        """Every key, oldest first."""
+        """Return every key, oldest first."""
         return await self._engine.read(
             lambda tx: [_key(row) for row in tx.all("SELECT * FROM api_keys ORDER BY created_at, id")]
         )
 
     async def revoke(self, key_id: str) -> bool:
-        """End a key; False if there is none by that id."""
+        """Revoke a key; return False where there is none by that id."""
+        # COALESCE: a key that was revoked before keeps that time.
         return await self._engine.write(
             lambda tx: (
                 tx.run(

@@ -1,4 +1,7 @@
-"""Brings a database up to date: numbered SQL files, all in one transaction, under a lock that processes share."""
+"""Migrations: the numbered SQL files that a database lacks are applied in one transaction, by one process at a time.
+
+A released file never changes; a change of the schema is a new file.
+"""
 
 from importlib.resources import files
 
@@ -7,7 +10,7 @@ from service.store.engine import Engine, Transaction
 
 
 class NewerDatabase(BadSettings):
-    """The database was migrated by a later version: what its columns mean is not known here."""
+    """The database was migrated by a later version, whose columns this one cannot interpret."""
 
     def __init__(self, version: int, known: int) -> None:
         super().__init__(
@@ -20,12 +23,13 @@ _TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY
 
 
 async def migrate(engine: Engine) -> list[str]:
-    """Apply what is missing and name it; nothing to do gives an empty list. Raises Unavailable, NewerDatabase."""
+    """Apply the missing migrations and return their file names. Raises Unavailable, NewerDatabase."""
     return await engine.write(_apply_missing)
 
 
 async def pending(engine: Engine) -> list[str]:
-    """The migrations that the database has not had yet. Raises Unavailable, NewerDatabase."""
+    """Return the file names of the missing migrations without applying them. Raises Unavailable, NewerDatabase."""
+    # A write: it creates the table of versions where there is none yet.
     return [name for _, name, _ in await engine.write(_missing)]
 
 
@@ -41,18 +45,19 @@ def _apply_missing(tx: Transaction) -> list[str]:
 
 def _missing(tx: Transaction) -> list[tuple[int, str, str]]:
     if tx.dialect.name == "postgresql":
-        # However long the process before us takes; but no change of a table waits, and makes others wait, for long.
+        # Wait for another process's migration as long as it takes. The lock timeout applies again afterwards: an ALTER
+        # TABLE that waits for a lock also blocks every later query of that table.
         tx.run("SET LOCAL lock_timeout = 0")
         tx.run("SET LOCAL statement_timeout = 0")
         tx.run("SELECT pg_advisory_xact_lock(7246001)")
         tx.run("SET LOCAL lock_timeout TO DEFAULT")
     tx.run(_TABLE)
-    have = {row["version"] for row in tx.all("SELECT version FROM schema_version")}
+    applied = {row["version"] for row in tx.all("SELECT version FROM schema_version")}
     known = _migrations()
     newest = known[-1][0]
-    if max(have, default=0) > newest:
-        raise NewerDatabase(max(have), newest)
-    return [(version, name, sql) for version, name, sql in known if version not in have]
+    if max(applied, default=0) > newest:
+        raise NewerDatabase(max(applied), newest)
+    return [(version, name, sql) for version, name, sql in known if version not in applied]
 
 
 def _migrations() -> list[tuple[int, str, str]]:
@@ -62,7 +67,8 @@ def _migrations() -> list[tuple[int, str, str]]:
 
 
 def _statements(sql: str, dialect: str) -> list[str]:
-    mark = f"--{dialect} "
-    lines = [line.removeprefix(mark) for line in sql.splitlines()]
+    # A line that starts with `--postgresql ` or `--sqlite ` is a statement for that database alone.
+    marker = f"--{dialect} "
+    lines = [line.removeprefix(marker) for line in sql.splitlines()]
     code = "\n".join(line for line in lines if not line.startswith("--"))
     return [statement.strip() for statement in code.split(";") if statement.strip()]

@@ -1,8 +1,9 @@
-"""PostgreSQL: a few threads with a connection each; a sequencer gives events their positions after the commit.
+"""PostgreSQL: a few threads with one connection each, and a sequencer that gives committed events their positions.
 
-Ids drawn by a sequence become visible out of order: a reader that has seen 2 would never see a 1 that commits later. So
-an event is written without a position, and one sequencer at a time (an advisory lock) numbers what is committed. The
-same step tells all processes: NOTIFY makes commits wait for each other, so it stands in no story's transaction.
+Ids drawn from a sequence become visible out of order: a reader that has seen 2 would never see a 1 that commits later.
+So an event is inserted without a position. One sequencer at a time (an advisory lock) gives positions to the committed
+events, in the order in which they were drawn, and sends NOTIFY. No other transaction sends it: commits that send NOTIFY
+share one lock, so they would wait for each other.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from psycopg.rows import dict_row
 
 from service.domain.model import Clock
 from service.errors import Unavailable
-from service.store.engine import Dialect, T, Transaction, Unit, percent_style
+from service.store.engine import T, Transaction, Unit, percent_style
 
 _log = logging.getLogger(__name__)
 
@@ -30,14 +31,14 @@ _ATTEMPTS = 4  # of a transaction that lost a deadlock or a race for one row
 _LOST_RACE = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
-    psycopg.errors.UniqueViolation,  # another process wrote the row after we had looked for it: it is found next time
-    psycopg.errors.FeatureNotSupported,  # a newer version of us changed the tables of what was prepared
+    psycopg.errors.UniqueViolation,  # another process inserted the row after our SELECT: the next attempt finds it
+    psycopg.errors.FeatureNotSupported,  # a newer version migrated a table of a prepared statement
 )
-_SWEEP_SECONDS = 1.0
+_SEQUENCE_SECONDS = 1.0
 _CHANNEL = "magiclink_events"
-_LOCK = 7246002
+_SEQUENCER_LOCK = 7246002
 _AWAY_SECONDS = 0.5
-# A network that swallows everything looks like a server that thinks: who has said nothing for seven seconds is away.
+# A network that drops every packet looks like a slow server: a server that is silent for seven seconds is unavailable.
 _CONNECT = {
     "connect_timeout": 3,
     "tcp_user_timeout": 7000,
@@ -47,17 +48,19 @@ _CONNECT = {
     "options": "-c lock_timeout=10000 -c statement_timeout=30000",
 }
 
-_NUMBER = """
+# `drawn` is the order of insertion, so a session's events keep their order. Only the holder of the advisory lock runs
+# this, and numbers continue from the highest: no two events get one position, and none appears behind a reader.
+_SEQUENCE = """
 UPDATE events SET seq = n.seq FROM (
   SELECT id, (SELECT COALESCE(MAX(seq), 0) FROM events) + ROW_NUMBER() OVER (ORDER BY drawn) AS seq
   FROM events WHERE seq IS NULL
 ) n WHERE events.id = n.id
 """
-_NEWS = "SELECT seq, session_id FROM events WHERE seq > %s ORDER BY seq LIMIT 5000"
+_EVENTS_AFTER = "SELECT seq, session_id FROM events WHERE seq > %s ORDER BY seq LIMIT 5000"
 
 
 class PostgresDialect:
-    """PostgreSQL's words; its clock is the server's, the same for every process."""
+    """PostgreSQL's SQL. Its clock is the server's, the same for every process."""
 
     name = "postgresql"
     lock = " FOR UPDATE"
@@ -69,92 +72,91 @@ class PostgresDialect:
         self._clock = clock
 
     def translate(self, sql: str) -> str:
-        """`:name` as psycopg writes it."""
+        """Return `sql` with its `:name` parameters as psycopg reads them."""
         return percent_style(sql)
 
     def now(self, tx: Transaction) -> float:
-        """Seconds since the epoch."""
+        """Return seconds since the epoch."""
         if self._clock is not None:
             return self._clock()
+        # Not now(), which is the start of the transaction: waiting for a row lock may have taken seconds since then.
         row = tx.one("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION) AS now")
         return float(row["now"]) if row is not None else 0.0
 
 
 class PostgresEngine:
-    """One database, shared by any number of processes. `clock` stands in for the server's, for those who test time."""
+    """An engine on one database that any number of processes share.
+
+    `clock` replaces the server's clock, for tests.
+    """
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
         self._dialect = PostgresDialect(clock)
         self._url = url
         self._pool: ThreadPoolExecutor | None = None
-        self._local = threading.local()
-        self._open: set[psycopg.Connection[Any]] = set()
-        self._news: list[Callable[[set[str]], None]] = []
-        self._work: list[Callable[[], None]] = []
+        self._thread_local = threading.local()
+        self._connections: set[psycopg.Connection[Any]] = set()
+        self._event_listeners: list[Callable[[set[str]], None]] = []
+        self._job_listeners: list[Callable[[], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._unnumbered = threading.Event()
+        self._unsequenced = threading.Event()
         self._closing = threading.Event()
         self._away_until = 0.0
-        self._last: int | None = None  # the position of the newest event that was told of here
-        self._bell: tuple[socket.socket, ...] = ()  # the listener wakes when the other end closes
+        self._notified_seq: int | None = None
+        self._wakeup: tuple[socket.socket, ...] = ()  # closing the second socket wakes the listening thread
         self._threads: list[threading.Thread] = []
 
-    @property
-    def dialect(self) -> Dialect:
-        """See Engine."""
-        return self._dialect
-
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
-        """See Engine."""
-        self._news.append(listener)
+        """Call `listener` for events of all processes, once they have positions."""
+        self._event_listeners.append(listener)
 
     def on_jobs(self, listener: Callable[[], None]) -> None:
-        """See Engine."""
-        self._work.append(listener)
+        """Call `listener` for jobs that this process enqueued; other processes' jobs are not reported."""
+        self._job_listeners.append(listener)
 
     async def open(self) -> None:
-        """See Engine."""
+        """Connect once, then start the sequencer and the listener. Raises Unavailable."""
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(_THREADS, "store")
         try:
             await self._loop.run_in_executor(self._pool, self._connection)
         except psycopg.Error as exc:
             raise Unavailable("The database does not answer") from exc
-        self._bell = socket.socketpair()
-        for name, target in (("store-number", self._number_forever), ("store-listen", self._listen_forever)):
+        self._wakeup = socket.socketpair()
+        for name, target in (("store-sequence", self._sequence_forever), ("store-listen", self._listen_forever)):
             thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
     async def close(self) -> None:
-        """See Engine."""
+        """Finish the units that run, stop both threads, and close every connection."""
         self._closing.set()
-        self._unnumbered.set()
-        for signal in self._bell[1:]:
-            signal.close()
+        self._unsequenced.set()
+        for end in self._wakeup[1:]:
+            end.close()
         pool, self._pool = self._pool, None
         if pool is not None:
             await asyncio.to_thread(pool.shutdown)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
-        for signal in self._bell:
-            signal.close()
-        for connection in list(self._open):
+        for end in self._wakeup:
+            end.close()
+        for connection in list(self._connections):
             connection.close()
 
     async def write(self, unit: Unit[T]) -> T:
-        """See Engine."""
+        """Run the unit in a thread of the pool, up to four times where it loses a race. Raises Unavailable."""
         if self._pool is None or self._loop is None:
             raise Unavailable
         result, tx = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit))
         if tx.notified:
-            self._unnumbered.set()
-        for ask in self._work if tx.jobs_due else ():
-            ask()
+            self._unsequenced.set()
+        for listener in self._job_listeners if tx.jobs_due else ():
+            listener()
         return result
 
     async def read(self, unit: Unit[T]) -> T:
-        """See Engine."""
+        """Run the unit in a thread of the pool; each of its statements sees what was committed before it."""
         if self._pool is None or self._loop is None:
             raise Unavailable
         result, _ = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit))
@@ -172,59 +174,62 @@ class PostgresEngine:
                     tx = Transaction(connection.cursor(), self._dialect)
                     return unit(tx), tx
             except _LOST_RACE as exc:
-                self._forget_plans(exc)
+                self._discard_prepared(exc)
                 if attempts == _ATTEMPTS:
                     raise Unavailable from exc
             except (psycopg.OperationalError, psycopg.InternalError) as exc:
-                # One that was ended while it lay idle, as by a restart of the server, has done nothing: take a new one.
-                had_one = self._discard()
-                if begun or attempts > 1 or not had_one:
+                # A connection that failed before BEGIN was closed while idle, as by a restart of the server: the unit
+                # has not run, so it may run on a new connection. After BEGIN a commit may have happened: no repeat.
+                had_connection = self._discard_connection()
+                if begun or attempts > 1 or not had_connection:
                     raise Unavailable from exc
 
-    def _forget_plans(self, exc: psycopg.Error) -> None:
+    def _discard_prepared(self, exc: psycopg.Error) -> None:
+        # "Cached plan must not change result type": a new connection has no prepared statements.
         if isinstance(exc, psycopg.errors.FeatureNotSupported):
-            self._discard()
+            self._discard_connection()
 
     def _connection(self) -> psycopg.Connection[Any]:
-        connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
+        connection: psycopg.Connection[Any] | None = getattr(self._thread_local, "connection", None)
         if connection is None or connection.closed:
             connection = self._connect()
-            self._local.connection = connection
+            self._thread_local.connection = connection
         return connection
 
     def _connect(self) -> psycopg.Connection[Any]:
-        if perf_counter() < self._away_until:  # or a hundred that wait would be refused eight at a time
+        # While the server is away, fail at once: a hundred queued units would otherwise time out eight at a time.
+        if perf_counter() < self._away_until:
             raise psycopg.OperationalError("the server did not answer a moment ago")
         try:
             connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row, **_CONNECT)  # type: ignore[arg-type]
         except psycopg.OperationalError:
             self._away_until = perf_counter() + _AWAY_SECONDS
             raise
-        self._open.add(connection)
+        self._connections.add(connection)
         return connection
 
-    def _discard(self) -> bool:
-        """After a failure the connection is closed: what state it is in nobody needs to know. False where none was."""
-        connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
-        self._local.connection = None
+    def _discard_connection(self) -> bool:
+        """Close this thread's connection, whose state is unknown after a failure; return whether there was one."""
+        connection: psycopg.Connection[Any] | None = getattr(self._thread_local, "connection", None)
+        self._thread_local.connection = None
         if connection is not None:
-            self._open.discard(connection)
+            self._connections.discard(connection)
             connection.close()
         return connection is not None
 
     async def number(self) -> None:
-        """Give their positions to all events that are committed, now; it happens by itself a moment later."""
+        """Give positions to all committed events now. The sequencer does the same within a second."""
         if self._pool is not None:
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._attempt, _number)
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._attempt, _sequence)
 
-    def _number_forever(self) -> None:
+    def _sequence_forever(self) -> None:
         while not self._closing.is_set():
-            self._unnumbered.wait(_SWEEP_SECONDS)  # what a killed process left is found by the next sweep
-            self._unnumbered.clear()
+            self._unsequenced.wait(_SEQUENCE_SECONDS)  # at the timeout too: another process may have died before it
+            self._unsequenced.clear()
             try:
-                self._attempt(_number)
-            except (Unavailable, psycopg.Error):  # away, or opened and not migrated yet
-                self._closing.wait(_SWEEP_SECONDS)
+                self._attempt(_sequence)
+            except (Unavailable, psycopg.Error):  # the server is away, or the database is not migrated yet
+                self._closing.wait(_SEQUENCE_SECONDS)
 
     def _listen_forever(self) -> None:
         while not self._closing.is_set():
@@ -232,46 +237,47 @@ class PostgresEngine:
                 with psycopg.connect(self._url, autocommit=True, **_CONNECT) as connection:  # type: ignore[arg-type]
                     connection.execute(f"LISTEN {_CHANNEL}")
                     self._listen(connection)
-            except psycopg.errors.UndefinedTable:  # opened, and not migrated yet
-                self._closing.wait(_SWEEP_SECONDS)
+            except psycopg.errors.UndefinedTable:  # not migrated yet
+                self._closing.wait(_SEQUENCE_SECONDS)
             except psycopg.Error:
-                _log.warning("the database does not answer; live news waits")
-                self._closing.wait(_SWEEP_SECONDS)
+                _log.warning("the database does not answer; live events wait")
+                self._closing.wait(_SEQUENCE_SECONDS)
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
-        """Begins where an earlier connection ended: what was told while there was none is told of now."""
-        end = _end(connection)
-        self._last = end if self._last is None else min(self._last, end)
+        # Go on from the last event notified: none is lost between two connections. A restored log may be shorter.
+        end = _last_seq(connection)
+        self._notified_seq = end if self._notified_seq is None else min(self._notified_seq, end)
         while not self._closing.is_set():
-            rows = connection.execute(_NEWS, (self._last,)).fetchall()
+            rows = connection.execute(_EVENTS_AFTER, (self._notified_seq,)).fetchall()
             if rows:
-                self._last = rows[-1][0]
-                self._tell({session or "" for _, session in rows})
-            self._await_news(connection)
+                self._notified_seq = rows[-1][0]
+                self._notify_listeners({session or "" for _, session in rows})
+            self._wait_for_notify(connection)
 
-    def _await_news(self, connection: psycopg.Connection[Any]) -> None:
-        """Until the server says a word, the engine closes, or the sweep is due."""
-        if list(connection.notifies(timeout=0)):  # came while the last news was being read
+    def _wait_for_notify(self, connection: psycopg.Connection[Any]) -> None:
+        """Return after a NOTIFY, when the engine closes, or after a second."""
+        if list(connection.notifies(timeout=0)):  # it came while events were being read
             return
         with selectors.DefaultSelector() as selector:
-            for each in (connection, self._bell[0]):
+            for each in (connection, self._wakeup[0]):
                 selector.register(each, selectors.EVENT_READ)
-            selector.select(_SWEEP_SECONDS)
+            selector.select(_SEQUENCE_SECONDS)
         list(connection.notifies(timeout=0))
 
-    def _tell(self, sessions: set[str]) -> None:
+    def _notify_listeners(self, sessions: set[str]) -> None:
         if self._loop is None or self._loop.is_closed():
             return
-        for tell in self._news:
-            self._loop.call_soon_threadsafe(tell, sessions)
+        for listener in self._event_listeners:
+            self._loop.call_soon_threadsafe(listener, sessions)
 
 
-def _number(tx: Transaction) -> None:
-    tx.run(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    if tx.run(_NUMBER):
+def _sequence(tx: Transaction) -> None:
+    # A statement of its own: under READ COMMITTED the UPDATE then sees the positions that the last holder committed.
+    tx.run(f"SELECT pg_advisory_xact_lock({_SEQUENCER_LOCK})")
+    if tx.run(_SEQUENCE):
         tx.run(f"NOTIFY {_CHANNEL}")
 
 
-def _end(connection: psycopg.Connection[Any]) -> int:
+def _last_seq(connection: psycopg.Connection[Any]) -> int:
     row = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()
     return int(row[0]) if row else 0

@@ -1,4 +1,7 @@
-"""Work that our own rows say is due, leased with a lease: a dead worker's work is picked up when its lease ends."""
+"""The job queue: rows of the table `work` with a due time, leased by workers until a lease ends.
+
+A worker that died holds its jobs until their leases end; then any worker leases them again.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -8,18 +11,18 @@ from service.store.engine import Engine, Row, Transaction
 
 
 class JobQueue:
-    """See the module. All times are the database's."""
+    """Enqueues, leases and completes jobs. All times are by the database's clock."""
 
     def __init__(self, engine: Engine, new_id: Callable[[str], str]) -> None:
         self._engine = engine
         self._new_id = new_id
 
     async def enqueue(self, *jobs: Job) -> None:
-        """Make work due."""
+        """Make each job due; a job that is already due earlier keeps its time."""
         await self._engine.write(lambda tx: _enqueue_all(tx, jobs))
 
     async def lease(self, limit: int, lease_seconds: float) -> Sequence[LeasedJob]:
-        """Take what is due and not another's."""
+        """Lease up to `limit` due jobs for `lease_seconds`, the longest due first."""
         return await self._engine.write(lambda tx: self._lease_batch(tx, limit, lease_seconds))
 
     async def lease_now(self, kind: JobKind, ref: str, lease_seconds: float) -> LeasedJob | None:
@@ -27,19 +30,25 @@ class JobQueue:
         return await self._engine.write(lambda tx: self._lease_now(tx, kind, ref, lease_seconds))
 
     async def complete(self, job: LeasedJob, again_in_seconds: float | None = None) -> None:
-        """Finish, or put off; what was asked for meanwhile is due all the same. After a lost lease nothing changes."""
+        """Delete the job, or make it due again in `again_in_seconds`; its count of attempts starts again at 0.
+
+        A job that was enqueued while it ran is due again at that time in any case. If the lease has ended and another
+        worker leased the job, nothing changes.
+        """
         await self._engine.write(lambda tx: _finish(tx, job, again_in_seconds, failed=False))
 
     async def retry(self, job: LeasedJob, again_in_seconds: float) -> None:
-        """As `done`, and count the attempt."""
+        """Make the job due again in `again_in_seconds` and count the attempt; otherwise like `complete`."""
         await self._engine.write(lambda tx: _finish(tx, job, again_in_seconds, failed=True))
 
     async def next_in_seconds(self) -> float | None:
-        """How long until the next work is due (or a lease ends); None when there is none."""
+        """Return how long until a job is due or a lease ends; None where the queue is empty."""
         return await self._engine.read(_next_in_seconds)
 
     def _lease_batch(self, tx: Transaction, limit: int, lease_seconds: float) -> list[LeasedJob]:
         now = tx.now()
+        # A job is free if it has no lease or its lease has ended. SKIP LOCKED leaves out the rows that another process
+        # is leasing at this moment, so that no two workers get one job and none waits for the other.
         rows = tx.all(
             "SELECT kind, ref, attempts FROM work WHERE due_at <= :now AND (lease IS NULL OR lease_until <= :now) "
             f"ORDER BY due_at LIMIT :limit{tx.dialect.skip_locked}",
@@ -51,6 +60,7 @@ class JobQueue:
     def _lease_now(self, tx: Transaction, kind: JobKind, ref: str, lease_seconds: float) -> LeasedJob | None:
         enqueue(tx, Job(kind, ref))
         now = tx.now()
+        # The row is locked and not skipped: a worker that is leasing it now decides whether it is still free.
         row = tx.one(
             "SELECT kind, ref, attempts FROM work WHERE kind = :kind AND ref = :ref "
             f"AND (lease IS NULL OR lease_until <= :now){tx.dialect.lock}",
@@ -60,12 +70,13 @@ class JobQueue:
         )
         return self._lease_row(tx, row, now + lease_seconds) if row is not None else None
 
-    def _lease_row(self, tx: Transaction, row: Row, until: float) -> LeasedJob:
+    def _lease_row(self, tx: Transaction, row: Row, lease_until: float) -> LeasedJob:
+        # A fresh token each time: a worker whose lease ended holds an old one, so it cannot complete the job.
         leased = LeasedJob(JobKind(row["kind"]), row["ref"], row["attempts"], self._new_id("lease"))
         tx.run(
             "UPDATE work SET lease = :lease, lease_until = :until WHERE kind = :kind AND ref = :ref",
             lease=leased.lease,
-            until=until,
+            until=lease_until,
             kind=leased.kind.value,
             ref=leased.ref,
         )
@@ -85,23 +96,25 @@ def _finish(tx: Transaction, job: LeasedJob, again_in_seconds: float | None, *, 
     if row is None:
         return
     now = tx.now()
-    times = [row["again_at"]] if row["again_at"] is not None else []
+    # `again_at`: the job was enqueued while it ran. What it read may be older than that, so it must run once more.
+    due_times = [row["again_at"]] if row["again_at"] is not None else []
     if again_in_seconds is not None:
-        times.append(now + again_in_seconds)
-    if not times:
+        due_times.append(now + again_in_seconds)
+    if not due_times:
         tx.run("DELETE FROM work WHERE kind = :kind AND ref = :ref AND lease = :lease", **key)
         return
     tx.run(
         "UPDATE work SET due_at = :due, again_at = NULL, lease = NULL, lease_until = NULL, attempts = :attempts "
         "WHERE kind = :kind AND ref = :ref AND lease = :lease",
-        due=min(times),
+        due=min(due_times),
         attempts=job.attempts + 1 if failed else 0,
         **key,
     )
-    tx.jobs_due = min(times) <= now
+    tx.jobs_due = min(due_times) <= now
 
 
 def _next_in_seconds(tx: Transaction) -> float | None:
+    # A leased job counts from the end of its lease: its worker may have died.
     row = tx.one("SELECT MIN(CASE WHEN lease IS NULL THEN due_at ELSE lease_until END) AS at FROM work")
     if row is None or row["at"] is None:
         return None

@@ -1,4 +1,4 @@
-"""Rows to nouns and back: the only place that knows how a noun lies in its columns."""
+"""Maps database rows to domain values and back. No other module knows which column holds which field."""
 
 import json
 from collections.abc import Iterable
@@ -35,34 +35,35 @@ from service.domain.statuses import canonical_status
 from service.store.encryption import Cipher
 from service.store.engine import Row
 
-ACCOUNT = "default"  # one provider account for now; the column is there for more
+# There is one provider account. The column keeps ids of the provider unique per account, should there be more.
+ACCOUNT = "default"
 
 
 def company_of(row: Row, prefix: str = "") -> Company:
-    """A company from columns that start with `prefix`."""
+    """Return the company in the columns that start with `prefix`, and in `tenant`."""
     return Company(
         CompanyRef(row[f"{prefix}ref"]),
         Tenant(row["tenant"]),
         row[f"{prefix}external_id"],
         row[f"{prefix}name"],
-        _maybe(ProviderCompanyId, row[f"{prefix}provider_id"]),
+        _optional(ProviderCompanyId, row[f"{prefix}provider_id"]),
         row[f"{prefix}provider_since_at"],
     )
 
 
 def site_of(row: Row) -> Site:
-    """A site."""
+    """Return the site in a row of `sites`."""
     return Site(
         SiteRef(row["ref"]),
         row["external_id"],
         row["name"],
         row["address"],
-        _maybe(ProviderSiteId, row["provider_id"]),
+        _optional(ProviderSiteId, row["provider_id"]),
     )
 
 
 def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
-    """A session joined with its company (columns `company_*`)."""
+    """Return the session in a row of SESSION_COLUMNS. `sites` are the stored sites by ref, its own among them."""
     return Session(
         id=SessionId(row["id"]),
         tenant=Tenant(row["tenant"]),
@@ -77,26 +78,26 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
         link=_link_of(row, cipher),
         prefill=json.loads(row["prefill"]),
         metadata=json.loads(row["metadata"]),
-        connection_id=_maybe(ConnectionId, row["connection_id"]),
+        connection_id=_optional(ConnectionId, row["connection_id"]),
         taken_over=bool(row["taken_over"]),
-        **{name: row[name] for name in _PLAIN},
+        **{name: row[name] for name in _UNCONVERTED},
     )
 
 
-_PLAIN = (
+_UNCONVERTED = (
     *("created_at", "expires_at", "serial", "issued_at", "key_id", "origin", "return_url", "locale", "user_label"),
     *("user_email", "support_url", "failure", "page_hash", "page_serial", "opened_at", "revealed_at", "finished_at"),
     *("seen_at", "revoked_at", "invitation_uses"),
 )
 
+# The SELECT list of `sessions s JOIN companies c` that `session_of` reads.
 SESSION_COLUMNS = """
   s.*, c.ref AS company_ref, c.external_id AS company_external_id, c.name AS company_name,
   c.provider_id AS company_provider_id, c.provider_since_at AS company_provider_since_at
 """
 
-
 SESSION_NAMES = (
-    *_PLAIN,
+    *_UNCONVERTED,
     *(
         "id",
         "tenant",
@@ -114,9 +115,9 @@ SESSION_NAMES = (
 
 
 def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
-    """Every column of a session; `company_ref` and `site_refs` included."""
+    """Return every column of a session with its value, `company_ref` and `site_refs` included."""
     link = session.link
-    return {name: getattr(session, name) for name in _PLAIN} | {
+    return {name: getattr(session, name) for name in _UNCONVERTED} | {
         "id": session.id,
         "tenant": session.tenant,
         "user_id": session.user_id,
@@ -127,6 +128,7 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
         "link_choice": session.link_choice.value,
         "link_kind": session.link_kind.value,
         "link_status": session.link_status.value,
+        # A copied database must contain no usable link: its URL lets anyone connect an account for this user.
         "link_url": cipher.encrypt(link.url, session.id) if link else None,
         "link_given_at": link.provider_given_at if link else None,
         "invitation_id": link.invitation_id if link else None,
@@ -144,12 +146,12 @@ def _link_of(row: Row, cipher: Cipher) -> Link | None:
         LinkKind(row["link_kind"]),
         cipher.decrypt(row["link_url"], row["id"]),
         row["link_given_at"],
-        _maybe(InvitationId, row["invitation_id"]),
+        _optional(InvitationId, row["invitation_id"]),
     )
 
 
 def connection_of(row: Row) -> Connection:
-    """A recorded connection."""
+    """Return the connection in a row of `connections`."""
     reported = ReportedConnection(
         id=ConnectionId(row["id"]),
         status=row["provider_status"],
@@ -191,7 +193,7 @@ def _verdict_of(row: Row) -> Verdict:
 
 
 def connection_values(connection: Connection) -> dict[str, Any]:
-    """Every column of a connection."""
+    """Return every column of a connection with its value, except `documents`, which `count_documents` writes."""
     reported, verdict = connection.reported, connection.verdict
     return {
         "account": ACCOUNT,
@@ -221,24 +223,24 @@ def connection_values(connection: Connection) -> dict[str, Any]:
 
 
 def event_of(row: Row) -> Event:
-    """An event of the log."""
+    """Return the event in a row of `events`."""
     return Event(
         EventId(row["id"]),
         row["seq"],
         Tenant(row["tenant"]),
         row["type"],
         row["at"],
-        _maybe(SessionId, row["session_id"]),
-        _maybe(ConnectionId, row["connection_id"]),
-        _maybe(UserId, row["user_id"]),
+        _optional(SessionId, row["session_id"]),
+        _optional(ConnectionId, row["connection_id"]),
+        _optional(UserId, row["user_id"]),
         json.loads(row["data"]),
     )
 
 
 def assignments(columns: Iterable[str]) -> str:
-    """`a = :a, b = :b` for an UPDATE; the names come from this module, never from a request."""
+    """Return `a = :a, b = :b` for an UPDATE. The names come from this module, never from a request."""
     return ", ".join(f"{column} = :{column}" for column in columns)
 
 
-def _maybe(kind: Any, value: Any) -> Any:
+def _optional(kind: Any, value: Any) -> Any:
     return None if value is None else kind(value)

@@ -1,4 +1,4 @@
-"""Sessions in the database: made once, read, and changed by a decision that sees the locked row."""
+"""Sessions: created once, read with their connections, and changed by decisions that see the locked row."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ _FROM = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s
 
 
 class SessionStore:
-    """See the module."""
+    """Creates, reads and changes sessions. A change is written in the transaction that reads the session."""
 
     def __init__(self, engine: Engine, context: WriteContext) -> None:
         self._engine = engine
@@ -34,7 +34,7 @@ class SessionStore:
         idempotency: IdempotentRequest | None = None,
         render: Callable[[Session], Mapping[str, Any]] | None = None,
     ) -> Session | Mapping[str, Any]:
-        """Find or insert the draft's company and sites, ask `decide`, write what it returns: one transaction.
+        """Find or insert the draft's company and sites, call `decide`, write what it returns: one transaction.
 
         Returns the session as written, or the stored answer of an equal earlier call, in which case nothing is written.
         With `render`, its answer is stored for equal calls. Raises IdempotencyKeyReused, IdempotencyInProgress,
@@ -43,36 +43,44 @@ class SessionStore:
         return await self._engine.write(lambda tx: self._create(tx, draft, decide, idempotency, render))
 
     async def get(self, session_id: SessionId, tenant: Tenant | None = None) -> Session:
-        """One session, of this tenant if one is named. Raises NotFound."""
+        """Return one session. Raises NotFound, also for one of another than `tenant`."""
         return await self._engine.read(lambda tx: self._get(tx, session_id, tenant))
 
     async def with_connections(self, session_id: SessionId, tenant: Tenant) -> tuple[Session, Sequence[Connection]]:
-        """One session of this tenant and its recorded connections, as of one moment. Raises NotFound."""
+        """Return one session of this tenant and its recorded connections, read in one transaction. Raises NotFound."""
         return await self._engine.read(
             lambda tx: (self._get(tx, session_id, tenant), _connections(tx, [session_id])[session_id])
         )
 
     async def page_snapshot(self, session_id: SessionId) -> PageSnapshot:
-        """One session, its connections and the position of its newest event, as of one moment. Raises NotFound."""
+        """Return one session, its connections and the position of its newest event. Raises NotFound.
+
+        All are read in one transaction.
+        """
         return await self._engine.read(lambda tx: self._page_snapshot(tx, session_id))
 
     async def list_page(
         self, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
     ) -> list[tuple[Session, Sequence[Connection]]]:
-        """Newest first, each with its connections; `filters`: user_id, status, company (by either id)."""
+        """Return up to `limit` sessions, newest first, after the `(created_at, id)` of the page before.
+
+        Each comes with its connections. `filters`: user_id, status, company (its id here or at the provider). Raises
+        KeyError for any other.
+        """
         return await self._engine.read(lambda tx: self._list_page(tx, tenant, filters, after, limit))
 
     async def change(
         self, session_id: SessionId, decide: Callable[[Session], Changes | None], tenant: Tenant | None = None
     ) -> Session:
-        """Lock the row, ask `decide`, write what it returns: one transaction. Returns the session afterwards.
+        """Lock the row, call `decide`, write what it returns: one transaction. Returns the session afterwards.
 
-        `decide` may raise, which writes nothing. Raises NotFound, also for a session of another than `tenant`.
+        `decide` may run more than once, and may raise, which writes nothing. Raises NotFound, also for a session of
+        another than `tenant`.
         """
         return await self._engine.write(lambda tx: self._change(tx, session_id, decide, tenant))
 
     async def invitations(self, session_id: SessionId) -> frozenset[str]:
-        """Every invitation that was made for it."""
+        """Return the id of every invitation that was created for the session, also before it was renewed."""
         return await self._engine.read(
             lambda tx: frozenset(
                 row["id"] for row in tx.all("SELECT id FROM invitations WHERE session_id = :id", id=session_id)
@@ -80,7 +88,7 @@ class SessionStore:
         )
 
     async def known_invitations(self, ids: Iterable[str]) -> frozenset[str]:
-        """Which of these were made for any session of ours."""
+        """Return those of these invitations that were created for any session of this service."""
         sql = "SELECT id FROM invitations WHERE id IN (:among)"
         return await self._engine.read(lambda tx: frozenset(row["id"] for row in tx.among(sql, ids)))
 
@@ -93,6 +101,7 @@ class SessionStore:
         render: Callable[[Session], Mapping[str, Any]] | None,
     ) -> Session | Mapping[str, Any]:
         now = self._context.clock()
+        # First: an equal call that is under way holds the key's row until its commit, so this one waits for its answer.
         earlier = begin(tx, draft.tenant, idempotency, now) if idempotency is not None else None
         if earlier is not None:
             return earlier
@@ -107,12 +116,13 @@ class SessionStore:
 
     def _get(self, tx: Transaction, session_id: SessionId, tenant: Tenant | None) -> Session:
         row = tx.one(f"{_FROM} WHERE s.id = :id", id=session_id)
+        # Another tenant's session is answered like an unknown id, so that Mallory cannot find out which ids exist.
         if row is None or tenant not in {None, row["tenant"]}:
             raise NotFound
         return self.from_rows(tx, [row])[0]
 
     def from_rows(self, tx: Transaction, rows: Sequence[Row]) -> list[Session]:
-        """Sessions from joined rows, their sites included."""
+        """Return the sessions in rows of SESSION_COLUMNS, with their sites."""
         refs = {ref for row in rows for ref in json.loads(row["site_refs"])}
         sites: dict[str, Site] = {
             row["ref"]: site_of(row) for row in tx.among("SELECT * FROM sites WHERE ref IN (:among)", refs)
@@ -150,7 +160,7 @@ class SessionStore:
         decide: Callable[[Session], Changes | None],
         tenant: Tenant | None,
     ) -> Session:
-        # Lock first, join afterwards: a join that waited for the lock would miss a company that was merged meanwhile.
+        # Lock first, join afterwards: a join that waited for the lock would miss a company row merged meanwhile.
         if tx.dialect.lock:
             tx.one(f"SELECT id FROM sessions WHERE id = :id{tx.dialect.lock}", id=session_id)
         session = self._get(tx, session_id, tenant)
@@ -162,6 +172,7 @@ class SessionStore:
 
 
 def _connections(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Any]]:
+    # ORDER BY j.at: the newest comes last, as `main_connection` expects.
     rows = tx.among(
         "SELECT j.session_id AS attached_session, n.* FROM session_connections j JOIN connections n "
         "ON n.id = j.connection_id WHERE j.session_id IN (:among) ORDER BY j.at, n.id",
@@ -176,7 +187,7 @@ def _connections(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[Sess
 def attached_connections(
     tx: Transaction, session_ids: Sequence[SessionId]
 ) -> frozenset[tuple[SessionId, ConnectionId]]:
-    """Which connections stand in these sessions' lists."""
+    """Return the (session, connection) pairs that are attached, of these sessions."""
     rows = tx.among(
         "SELECT session_id, connection_id FROM session_connections WHERE session_id IN (:among)", session_ids
     )

@@ -1,8 +1,8 @@
-"""SQLite: one writer thread that groups commits, a few reader threads, WAL with `synchronous=FULL`.
+"""SQLite: one writer thread that commits writes in groups, a few reader threads, WAL with `synchronous=FULL`.
 
-Every unit is a savepoint in the group. A full disk or an I/O error ends SQLite's transaction by itself, after which
-each statement would commit alone; so after any error the connection is asked whether it is still in a transaction, and
-if it is not, the whole group has failed. No result leaves before COMMIT has returned.
+Every write is a savepoint in its group's transaction. A full disk or an I/O error can end SQLite's transaction without
+a ROLLBACK; each later statement would then commit alone. So after any error the writer checks that the connection is
+still in a transaction, and fails the whole group if it is not. No result is returned before COMMIT has returned.
 """
 
 import asyncio
@@ -18,22 +18,24 @@ from typing import Any, Generic
 
 from service.domain.model import Clock
 from service.errors import Unavailable
-from service.store.engine import Dialect, T, Transaction, Unit
+from service.store.engine import T, Transaction, Unit
 
-_GROUP = 256
+_GROUP = 256  # writes per COMMIT at most, so that the first of them does not wait long
 _READERS = 2
 _BUSY_SECONDS = 5.0
-_WATCH_SECONDS = 0.5
-_NEWS = "SELECT seq, session_id FROM events WHERE seq > ? ORDER BY seq LIMIT 5000"
+_POLL_SECONDS = 0.5
+_EVENTS_AFTER = "SELECT seq, session_id FROM events WHERE seq > ? ORDER BY seq LIMIT 5000"
 _CACHED_STATEMENTS = 512
 
 
 class SqliteDialect:
-    """SQLite's words; its clock is that of the machine it is embedded in."""
+    """SQLite's SQL. Its clock is the machine's, since the database is embedded in the process."""
 
     name = "sqlite"
+    # BEGIN IMMEDIATE locks the whole file, so no row needs a lock of its own.
     lock = ""
     skip_locked = ""
+    # There is one writer at a time, so an event gets its position when it is inserted.
     next_seq = "(SELECT COALESCE(MAX(seq), 0) + 1 FROM events)"
     drawn = "0"
 
@@ -41,17 +43,17 @@ class SqliteDialect:
         self._clock = clock
 
     def translate(self, sql: str) -> str:
-        """Nothing to do: SQLite reads `:name` itself."""
+        """Return `sql` as it is: SQLite reads `:name` itself."""
         return sql
 
     def now(self, _tx: Transaction) -> float:
-        """Seconds since the epoch."""
+        """Return seconds since the epoch."""
         return self._clock()
 
 
 @dataclass(slots=True)
-class _Job(Generic[T]):
-    """A unit waiting for its commit; `outcome` is what will be delivered afterwards."""
+class _PendingWrite(Generic[T]):
+    """A write that waits for its group's COMMIT; `result` or `error` is set in the future afterwards."""
 
     unit: Unit[T]
     future: "asyncio.Future[T]"
@@ -63,54 +65,52 @@ class _Job(Generic[T]):
 
 
 class SqliteEngine:
-    """One file (or one memory database), one process's door to it; other processes may write to the same file."""
+    """An engine on one file, or on one memory database. Other processes may write to the same file.
+
+    `path` is a file name or a `file:` URI.
+    """
 
     def __init__(self, path: str, clock: Clock) -> None:
         self._dialect = SqliteDialect(clock)
         self._path = path
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._queue: queue.SimpleQueue[_PendingWrite[Any] | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
         self._readers: ThreadPoolExecutor | None = None
-        self._local = threading.local()
+        self._thread_local = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._news: list[Callable[[set[str]], None]] = []
-        self._work: list[Callable[[], None]] = []
-        self._keep: sqlite3.Connection | None = None
-        self._watcher: asyncio.Task[None] | None = None
-
-    @property
-    def dialect(self) -> Dialect:
-        """See Engine."""
-        return self._dialect
+        self._event_listeners: list[Callable[[set[str]], None]] = []
+        self._job_listeners: list[Callable[[], None]] = []
+        self._poller: asyncio.Task[None] | None = None
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
-        """See Engine."""
-        self._news.append(listener)
+        """Call `listener` after each group that wrote events, and within half a second of another process's events."""
+        self._event_listeners.append(listener)
 
     def on_jobs(self, listener: Callable[[], None]) -> None:
-        """See Engine."""
-        self._work.append(listener)
+        """Call `listener` after each group that enqueued jobs; other processes' jobs are not reported."""
+        self._job_listeners.append(listener)
 
     async def open(self) -> None:
-        """See Engine."""
+        """Open the file and start the threads. Raises Unavailable."""
         try:
-            self._keep = self._connect()
+            # Open until `close`: a memory database is deleted when its last connection closes.
+            connection = self._connect()
         except sqlite3.Error as exc:
             raise Unavailable("The database file cannot be opened") from exc
         self._readers = ThreadPoolExecutor(_READERS, "store-read")
-        self._thread = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
-        self._thread.start()
-        self._watcher = asyncio.create_task(self._watch(self._keep), name="store-watch")
+        self._writer = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
+        self._writer.start()
+        self._poller = asyncio.create_task(self._poll_events(connection), name="store-poll")
 
     async def close(self) -> None:
-        """See Engine."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-        thread, self._thread = self._thread, None
+        """Commit what is queued, then close every connection."""
+        if self._poller is not None:
+            self._poller.cancel()
+        writer, self._writer = self._writer, None
         readers, self._readers = self._readers, None
-        if thread is not None:
-            self._jobs.put(None)
-            await asyncio.to_thread(thread.join)
+        if writer is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(writer.join)
         if readers is not None:
             await asyncio.to_thread(readers.shutdown)
         for connection in self._connections:
@@ -118,72 +118,75 @@ class SqliteEngine:
         self._connections.clear()
 
     async def write(self, unit: Unit[T]) -> T:
-        """See Engine."""
-        if self._thread is None:
+        """Run the unit in the writer thread; return its result once it is on disk. Raises Unavailable."""
+        if self._writer is None:
             raise Unavailable
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(unit, future, loop))
+        self._queue.put(_PendingWrite(unit, future, loop))
         return await future
 
     async def read(self, unit: Unit[T]) -> T:
-        """See Engine."""
+        """Run the unit in a reader thread, on one snapshot of the database. Raises Unavailable."""
         if self._readers is None:
             raise Unavailable
         read: Callable[[], T] = partial(self._read, unit)
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
-    async def _watch(self, connection: sqlite3.Connection) -> None:
-        """Other processes write to the same file; what they told of is told here within half a second."""
-        seen: tuple[int, int] | None = None  # the file's version, and the log's end
+    async def _poll_events(self, connection: sqlite3.Connection) -> None:
+        """Notify the listeners of events that other processes write to the same file."""
+        seen: tuple[int, int] | None = None  # the file's data_version, and the position of the newest event
         while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            with suppress(sqlite3.Error):  # not migrated yet, or away for a moment
-                seen = self._look(connection, seen)
+            await asyncio.sleep(_POLL_SECONDS)
+            with suppress(sqlite3.Error):  # not migrated yet, or locked for a moment: the next poll reads it
+                seen = self._read_new_events(connection, seen)
 
-    def _look(self, connection: sqlite3.Connection, seen: tuple[int, int] | None) -> tuple[int, int]:
+    def _read_new_events(self, connection: sqlite3.Connection, seen: tuple[int, int] | None) -> tuple[int, int]:
+        # Reference: sqlite.org/pragma.html: data_version changes when another connection commits.
         version = int(connection.execute("PRAGMA data_version").fetchone()[0])
         if seen is None:
             return version, connection.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()[0]
         if version == seen[0]:
             return seen
-        rows = connection.execute(_NEWS, (seen[1],)).fetchall()
-        for tell in self._news if rows else ():
-            tell({row["session_id"] or "" for row in rows})
+        rows = connection.execute(_EVENTS_AFTER, (seen[1],)).fetchall()
+        for listener in self._event_listeners if rows else ():
+            listener({row["session_id"] or "" for row in rows})
         return version, rows[-1]["seq"] if rows else seen[1]
 
     def _read(self, unit: Unit[T]) -> T:
         try:
-            connection = self._reader()
+            connection = self._reader_connection()
             connection.execute("BEGIN")
             try:
-                return unit(Transaction(connection.cursor(), self.dialect))
+                return unit(Transaction(connection.cursor(), self._dialect))
             finally:
                 connection.execute("ROLLBACK")
         except sqlite3.OperationalError as exc:
             raise Unavailable from exc
         except sqlite3.DatabaseError as exc:
+            # A damaged file raises DatabaseError itself; its subclasses are errors in our SQL.
             if type(exc) is not sqlite3.DatabaseError:
-                raise  # a fault of ours
-            raise Unavailable from exc  # the file is damaged
+                raise
+            raise Unavailable from exc
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+    def _reader_connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._thread_local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._connect()
+            connection = self._thread_local.connection = self._connect()
         return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path,
             timeout=_BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
+            isolation_level=None,  # the driver adds no BEGIN or COMMIT to ours
+            check_same_thread=False,  # `close` closes it from another thread
             cached_statements=_CACHED_STATEMENTS,
             uri=self._path.startswith("file:"),
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode=WAL")
+        # In WAL mode only FULL syncs at each commit. Reference: sqlite.org/pragma.html, synchronous.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         self._connections.append(connection)
@@ -192,101 +195,102 @@ class SqliteEngine:
     def _write_forever(self) -> None:
         connection: sqlite3.Connection | None = None
         while True:
-            job = self._jobs.get()
-            if job is None:
+            write = self._queue.get()
+            if write is None:
                 return
-            group = [job, *self._waiting()]
+            group = [write, *self._take_queued()]
             try:
                 connection = connection or self._connect()
                 self._commit(connection, group)
             except sqlite3.Error as exc:
                 if _is_busy(exc):
-                    group += self._all_waiting()
+                    # Fail the queued writes too: each would wait as long for the same lock.
+                    group += self._take_all_queued()
                 _fail(group, exc)
-                connection = _discard(connection)
-            self._deliver(group)
+                connection = _roll_back(connection)
+            self._resolve(group)
 
-    def _waiting(self) -> list[_Job[Any]]:
-        group: list[_Job[Any]] = []
+    def _take_queued(self) -> list[_PendingWrite[Any]]:
+        group: list[_PendingWrite[Any]] = []
         while len(group) < _GROUP:
             try:
-                job = self._jobs.get_nowait()
+                write = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if job is None:  # closing: what was accepted before is still done, then the thread ends
-                self._jobs.put(None)
+            if write is None:  # `close` was called: put its mark back, so that the thread ends after this group
+                self._queue.put(None)
                 break
-            group.append(job)
+            group.append(write)
         return group
 
-    def _all_waiting(self) -> list[_Job[Any]]:
-        """Whoever came while a lock was waited for in vain: they would wait as long again for the same one."""
-        found: list[_Job[Any]] = []
-        while more := self._waiting():
-            found += more
-        return found
+    def _take_all_queued(self) -> list[_PendingWrite[Any]]:
+        taken: list[_PendingWrite[Any]] = []
+        while more := self._take_queued():
+            taken += more
+        return taken
 
-    def _commit(self, connection: sqlite3.Connection, group: list[_Job[Any]]) -> None:
+    def _commit(self, connection: sqlite3.Connection, group: list[_PendingWrite[Any]]) -> None:
+        # IMMEDIATE takes the write lock now: a deferred lock could fail after some units have already run.
         connection.execute("BEGIN IMMEDIATE")
-        for job in group:
-            self._attempt(connection, job)
+        for write in group:
+            self._run(connection, write)
         connection.execute("COMMIT")
 
-    def _attempt(self, connection: sqlite3.Connection, job: _Job[Any]) -> None:
-        tx = Transaction(connection.cursor(), self.dialect)
+    def _run(self, connection: sqlite3.Connection, write: _PendingWrite[Any]) -> None:
+        tx = Transaction(connection.cursor(), self._dialect)
         connection.execute("SAVEPOINT unit")
         try:
-            job.result = job.unit(tx)
+            write.result = write.unit(tx)
         except Exception as exc:
             if not connection.in_transaction:
                 raise sqlite3.OperationalError("the transaction ended under its group") from exc
-            job.error = Unavailable() if isinstance(exc, sqlite3.OperationalError) else exc
+            write.error = Unavailable() if isinstance(exc, sqlite3.OperationalError) else exc
             connection.execute("ROLLBACK TO unit")
         connection.execute("RELEASE unit")
-        job.notified, job.jobs_due = tx.notified, tx.jobs_due
+        write.notified, write.jobs_due = tx.notified, tx.jobs_due
 
-    def _deliver(self, group: list[_Job[Any]]) -> None:
-        loops = {job.loop for job in group}
-        for loop in loops:
+    def _resolve(self, group: list[_PendingWrite[Any]]) -> None:
+        # Called in the writer thread; a future may be resolved only in its own event loop.
+        for loop in {write.loop for write in group}:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._finish, [job for job in group if job.loop is loop])
+                loop.call_soon_threadsafe(self._resolve_in_loop, [write for write in group if write.loop is loop])
 
-    def _finish(self, group: list[_Job[Any]]) -> None:
-        for job in group:
-            if job.future.done():  # its caller went away; the write stands
+    def _resolve_in_loop(self, group: list[_PendingWrite[Any]]) -> None:
+        for write in group:
+            if write.future.done():  # its caller was cancelled; the write is committed all the same
                 continue
-            if job.error is None:
-                job.future.set_result(job.result)
+            if write.error is None:
+                write.future.set_result(write.result)
             else:
-                job.future.set_exception(job.error)
-        self._tell([job for job in group if job.error is None])
+                write.future.set_exception(write.error)
+        self._notify_listeners([write for write in group if write.error is None])
 
-    def _tell(self, done: list[_Job[Any]]) -> None:
-        notified: set[str] = set().union(*(job.notified for job in done))
-        for tell in self._news if notified else ():
-            tell(notified)
-        for ask in self._work if any(job.jobs_due for job in done) else ():
-            ask()
+    def _notify_listeners(self, committed: list[_PendingWrite[Any]]) -> None:
+        notified: set[str] = set().union(*(write.notified for write in committed))
+        for listen_to_events in self._event_listeners if notified else ():
+            listen_to_events(notified)
+        for listen_to_jobs in self._job_listeners if any(write.jobs_due for write in committed) else ():
+            listen_to_jobs()
 
 
 def _is_busy(exc: sqlite3.Error) -> bool:
     return getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
-def _fail(group: list[_Job[Any]], cause: sqlite3.Error) -> None:
-    for job in group:
-        job.error = Unavailable()
-        job.error.__cause__ = cause
+def _fail(group: list[_PendingWrite[Any]], cause: sqlite3.Error) -> None:
+    for write in group:
+        write.error = Unavailable()
+        write.error.__cause__ = cause
 
 
-def _discard(connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
-    """Roll back what the failed group left; a connection that cannot even do that is replaced."""
+def _roll_back(connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
+    """Roll back the failed group; return None where the connection failed too and must be replaced."""
     if connection is None:
         return None
     try:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     except sqlite3.Error:
-        connection.close()  # or it would hold the write lock for ever
+        connection.close()  # left open, it could hold the write lock for ever
         return None
     return connection

@@ -1,6 +1,7 @@
-"""Structured log lines: one JSON object each, with the request's id, and without anything that opens a door.
+"""Structured log lines: one JSON object each, with the request's id, and without secrets.
 
-What is logged is decided where it happens, here only how it is written. Access lines carry route templates, no paths.
+What is logged is decided at the place where it happens; here is how it is written. Access lines have route templates
+and no paths, since a path contains a token.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any, TextIO
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
-# One pattern each for what we, the provider and HTTP use as keys. Group 1 stays, the rest goes.
+# A reader of the log must not be able to use a link, a session or a key. Group 1 of a match stays, the rest goes.
 _SECRETS = [
     re.compile(pattern)
     for pattern in (
@@ -31,17 +32,17 @@ _SECRETS = [
         r"()(?<![\w-])(?=[\w-]*[0-9])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{40,}",
     )
 ]
-_USUAL = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
 def request_id() -> str | None:
-    """The id of the request being answered, None outside of one."""
+    """Return the id of the request that is being answered, None outside of one."""
     return _request_id.get()
 
 
 @contextmanager
 def request_scope(identifier: str) -> Iterator[None]:
-    """Every line written inside, by whatever task is started there, carries the id."""
+    """Add the id to every line that is written inside, also by tasks that are started there."""
     token = _request_id.set(identifier)
     try:
         yield
@@ -50,22 +51,22 @@ def request_scope(identifier: str) -> Iterator[None]:
 
 
 def redact(text: str) -> str:
-    """The text without anything that looks like a key, a token, a state, or the secret part of a provider's link."""
+    """Replace everything that looks like a key, a token, a state, or the secret part of a provider's link."""
     for pattern in _SECRETS:
         text = pattern.sub(r"\1…", text)
     return text
 
 
 class JsonLines(logging.Formatter):
-    """`secrets` are removed wherever they stand, besides what `redact` knows by its looks."""
+    """Formats a record as one JSON object. `secrets` are removed wherever they occur, besides what `redact` removes."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
         self._redact = _remover(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, whatever the record holds; what came as `extra` stands beside the message."""
-        extra = {name: value for name, value in record.__dict__.items() if name not in _USUAL}
+        """Return one line, whatever the record contains; fields of `extra` are beside the message."""
+        extra = {name: value for name, value in record.__dict__.items() if name not in _STANDARD_FIELDS}
         line: dict[str, Any] = {
             **{name: self._clean(value) for name, value in extra.items()},
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -83,12 +84,13 @@ class JsonLines(logging.Formatter):
 
 
 def configure(stream: TextIO, secrets: Iterable[str] = (), level: int = logging.INFO) -> None:
-    """Writes every logger's lines to `stream`. Loggers that would write addresses with tokens in them are quietened."""
+    """Write every logger's lines to `stream`, from `level` on; HTTP libraries only from WARNING on."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines(secrets))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # At INFO these log addresses, and those contain tokens and the secret parts of links.
     for name in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
@@ -97,7 +99,7 @@ def configure(stream: TextIO, secrets: Iterable[str] = (), level: int = logging.
 
 
 def _remover(secrets: Iterable[str]) -> Callable[[str], str]:
-    # Short ones, as in development, would tear words apart; the longest go first, since one may be part of another.
+    # A short secret, as in development, may be part of a word. The longest go first, since one may be part of another.
     known = sorted((secret for secret in secrets if len(secret) >= 8), key=len, reverse=True)
 
     def remove(text: str) -> str:

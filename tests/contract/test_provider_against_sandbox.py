@@ -75,7 +75,7 @@ both_generations = pytest.mark.parametrize("paths", get_args(PathGeneration))
 @pytest.mark.parametrize("version", ["v2.2", "v2.1", "v2"])
 async def test_companies_and_sites_are_made_and_found_again(bench: Bench, paths: PathGeneration, version: str) -> None:
     provider = bench.provider(paths, version=version)
-    assert await provider.ping()
+    await provider.ping()
     made = await provider.create_company("Acme Ltd", "acme")
     site = await provider.create_site(made.id, "Headquarters", "hq", "123 Main St")
     found = await provider.company(made.id)
@@ -104,7 +104,6 @@ async def test_an_invitation_leads_to_the_connection_that_it_names(bench: Bench,
     assert reading.provider_at == bench.clock.now()
     assert seen.provider_created_at <= reading.provider_at
     assert (await provider.connection(seen.id)).company_id == company
-    assert await provider.links.invitation(InvitationId(invitation.id)) == invitation
 
 
 @both_generations
@@ -142,7 +141,7 @@ async def test_a_revoked_invitation_tells_when(bench: Bench) -> None:
     assert link.invitation_id is not None
     bench.clock.advance(10)
     assert await provider.links.revoke_invitation(link.invitation_id) == bench.clock.now()
-    assert (await provider.links.invitation(link.invitation_id)).status == "REVOKED"
+    assert [one.status for one in await provider.links.invitations(company)] == ["REVOKED"]
 
 
 async def test_a_redirect_reaches_pages_that_know_it(clock: Clock) -> None:
@@ -191,7 +190,7 @@ async def test_an_unknown_id_is_not_found_in_either_generation(bench: Bench, pat
         provider.company(ProviderCompanyId(UNKNOWN)),
         provider.snapshot(ProviderCompanyId(UNKNOWN)),
         provider.connection(ConnectionId(UNKNOWN)),
-        provider.links.invitation(InvitationId(UNKNOWN)),
+        provider.links.revoke_invitation(InvitationId(UNKNOWN)),
         provider.links.magic_link(ProviderCompanyId(UNKNOWN), [], {}),
     ):
         with pytest.raises(ProviderNotFound):

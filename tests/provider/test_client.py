@@ -57,11 +57,6 @@ def test_the_key_is_not_in_a_repr() -> None:
     assert KEY not in repr(ProviderAccount(BASE_URL, PAGES_URL, KEY))
 
 
-async def test_a_ping_tells_whatever_the_provider_tells() -> None:
-    assert await saying(GET_ping={"version": "2.2"}).provider().ping() == {"version": "2.2"}
-    assert await saying(GET_ping=["pong"]).provider().ping() == {}
-
-
 async def test_a_ping_with_a_wrong_key_says_so() -> None:
     with pytest.raises(ProviderUnauthorized):
         await saying(GET_ping=answer({"detail": "Invalid key."}, 401)).provider().ping()

