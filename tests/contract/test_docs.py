@@ -8,7 +8,8 @@ import pytest
 
 from service.app import create_app
 from service.settings import Settings
-from service.web.docs.openapi import document, errors
+from service.web.api.problems import errors_by_code
+from service.web.docs.openapi import document
 from service.web.docs.reference_page import DocsPage, reference_page
 from tests.contract.test_template_contexts import rendered, used_by
 
@@ -32,7 +33,7 @@ def test_no_script_and_no_style_is_inline_and_nothing_comes_from_elsewhere() -> 
     assert re.findall(r'(?:src|href)="(?!#|/)[^"]*"', HTML) == []
 
 
-@pytest.mark.parametrize("code", errors())
+@pytest.mark.parametrize("code", errors_by_code())
 def test_every_error_code_has_an_anchor(code: str) -> None:
     assert HTML.count(f'id="error-{code}"') == 1
 

@@ -18,7 +18,8 @@ from service.errors import BadSettings, InvalidRequest, MagiclinkError, Problem
 from service.settings import Settings
 from service.web.api import bodies
 from service.web.api.problems import problem
-from service.web.docs.openapi import BODIES, document
+from service.web.docs.openapi import document
+from service.web.docs.schemas import BODIES
 from service.web.request_body import parse
 from tests.integration.test_claim import ambiguous
 from tests.support.api_description import Description, WatchedStreet

@@ -2,9 +2,10 @@
 
 import pytest
 
+from service.domain.model import LinkStatus
 from service.web.pages.contexts import ConnectionView, FlowView, LinkView, masked
 
-READY = LinkView(status="ready", url="https://pages.example/p/i/token")
+READY = LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token")
 WORKING = ConnectionView(status="CONNECTED", provider="Brightside")
 REFUSED = ConnectionView(status="PASSWORD_INCORRECT", needs_attention=True)
 
@@ -26,8 +27,8 @@ def test_a_label_is_masked_to_what_its_owner_knows_it_by(label: str, shown: str)
 @pytest.mark.parametrize(
     ("view", "screen"),
     [
-        (FlowView(status="opened", link=LinkView(status="pending")), "preparing"),
-        (FlowView(status="opened", link=LinkView(status="failed")), "failed"),
+        (FlowView(status="opened", link=LinkView(status=LinkStatus.PENDING)), "preparing"),
+        (FlowView(status="opened", link=LinkView(status=LinkStatus.FAILED)), "failed"),
         (FlowView(status="opened", link=READY), "provider"),
         (FlowView(status="opened", link=READY, finished=True), "confirming"),
         (FlowView(status="opened", link=READY, finished=True, connections=(REFUSED,)), "provider"),

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.web.docs.openapi import Json, document
+from service.web.docs.openapi import document
 from service.web.docs.reference_page import reference_page
+from service.web.docs.schemas import Json
 from service.web.headers import FramePolicy, page_headers
 
 _CACHE = "public, max-age=300"

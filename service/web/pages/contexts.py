@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from service.domain.model import LinkStatus
+
 ENDED = frozenset({"expired", "revoked", "failed"})
 
 
@@ -22,7 +24,7 @@ def masked(label: str) -> str:
 class LinkView:
     """The provider's link as a started page may know it; `url` has passed the check of its origin."""
 
-    status: Literal["pending", "ready", "failed"]
+    status: LinkStatus
     url: str | None = None
     framable: bool = True
 
@@ -60,8 +62,8 @@ class FlowView:
         """Return which of the flow's panels is shown."""
         if self.status in ENDED or self.status == "connected":
             return self.status
-        if self.link.status != "ready":
-            return "failed" if self.link.status == "failed" else "preparing"
+        if self.link.status is not LinkStatus.READY:
+            return "failed" if self.link.status is LinkStatus.FAILED else "preparing"
         return "confirming" if self.finished and not self.attention else "provider"
 
     @property

@@ -1,7 +1,6 @@
 """What the page's script asks while a flow goes on: start, finished, exit, heartbeat, live."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -13,6 +12,7 @@ from service.errors import RateLimited
 from service.pubsub import PubSub
 from service.usecases.pages import Pages
 from service.web.headers import wants_json
+from service.web.pages.answers import ViewJson
 from service.web.pages.bodies import ExitPage, StartPage
 from service.web.pages.cookies import page_cookie, page_key_of
 from service.web.pages.rate_limit import PageRateLimit
@@ -82,7 +82,7 @@ class FlowRoutes:
         key = page_key_of(request, session_id, secure=self.responses.secure)
         redirects = page_cookie(request, session_id, secure=self.responses.secure) is not None
 
-        async def view() -> dict[str, Any]:
+        async def view() -> ViewJson:
             return self.responses.view(await self.pages.snapshot(session_id, key), redirects=redirects)
 
         async def events_after(seq: int) -> list[Event]:
@@ -97,7 +97,7 @@ class FlowRoutes:
         if self.pubsub.count_for(session_id) >= _STREAMS:
             raise RateLimited
         last_event_id = request.headers.get("last-event-id")
-        position = await self.pages.stream_position(session_id, last_event_id, int(first["seq"]))
+        position = await self.pages.stream_position(session_id, last_event_id, first["seq"])
         source = StreamSource(view, events_after, heartbeat)
         return _StreamResponse(EventStream(session_id, self.pubsub, source, position))
 

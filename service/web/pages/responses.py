@@ -15,8 +15,8 @@ from service.settings import Settings
 from service.telemetry.logs import request_id
 from service.urls import origin_of, return_url_problem
 from service.usecases.pages import OpenedPage, StartedPage
-from service.web.api.json import page_json
 from service.web.headers import FramePolicy, page_headers, refuse_cross_site, target_of
+from service.web.pages.answers import StartedJson, ViewJson, view_json
 from service.web.pages.contexts import (
     ConfirmPage,
     ConnectionView,
@@ -103,12 +103,12 @@ class PageResponses:
 
     def started(self, started: StartedPage, *, redirects: bool) -> Response:
         """The answer to a start by script: the page key, this once, and the page's view."""
-        return json_answer({"pageKey": started.page_key, "view": self.view(started.snapshot, redirects=redirects)})
+        view = self.view(started.snapshot, redirects=redirects)
+        return json_answer({"pageKey": started.page_key, "view": view})
 
-    def view(self, snapshot: PageSnapshot, *, redirects: bool) -> dict[str, Any]:
+    def view(self, snapshot: PageSnapshot, *, redirects: bool) -> ViewJson:
         """What a started page may know, as JSON; one of the redirect flow (`redirects`) also gets its callback URL."""
-        done_url = self.callback_url(snapshot.session) if redirects else None
-        return page_json(snapshot.session, snapshot.connections, seq=snapshot.seq, at=snapshot.at, done_url=done_url)
+        return view_json(snapshot, self.callback_url(snapshot.session) if redirects else None)
 
     def callback_url(self, session: Session) -> str:
         """The callback of the page that is bound now; its state is signed."""
@@ -166,7 +166,7 @@ class PageResponses:
         )
 
 
-def json_answer(body: dict[str, Any]) -> Response:
+def json_answer(body: ViewJson | StartedJson) -> Response:
     """JSON for our own script, which nothing may store."""
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
     return JSONResponse(body, headers=headers)

@@ -9,7 +9,6 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -17,8 +16,9 @@ from service.domain.model import Event, SessionId
 from service.errors import MagiclinkError
 from service.pubsub import PubSub, wait_for
 from service.web.api.json import iso
+from service.web.pages.answers import StreamFrameJson, StreamRefusalJson, ViewJson
 
-View = Callable[[], Awaitable[dict[str, Any]]]
+ReadView = Callable[[], Awaitable[ViewJson]]
 EventsAfter = Callable[[int], Awaitable[list[Event]]]
 
 
@@ -30,7 +30,7 @@ class StreamSource:
     All raise when the page is no longer bound to the session.
     """
 
-    view: View
+    view: ReadView
     events_after: EventsAfter
     heartbeat: Callable[[], Awaitable[None]]
 
@@ -71,7 +71,7 @@ class EventStream:
                     await _send(send, b": \n\n")
                     view = await self._keep_alive(send)
 
-    async def _send_events(self, send: Send, view: dict[str, Any]) -> dict[str, Any] | None:
+    async def _send_events(self, send: Send, view: ViewJson) -> ViewJson | None:
         try:
             events = await self._source.events_after(self._last)
         except MagiclinkError as exc:
@@ -87,12 +87,12 @@ class EventStream:
             self._last = event.seq
         return now
 
-    async def _keep_alive(self, send: Send) -> dict[str, Any] | None:
+    async def _keep_alive(self, send: Send) -> ViewJson | None:
         with suppress(MagiclinkError):  # `_view` reports what ended the page
             await self._source.heartbeat()
         return await self._view(send)
 
-    async def _view(self, send: Send) -> dict[str, Any] | None:
+    async def _view(self, send: Send) -> ViewJson | None:
         try:
             return await self._source.view()
         except MagiclinkError as exc:
@@ -103,11 +103,11 @@ class EventStream:
         """The last frame of a stream whose page may see nothing more, or whose database is unavailable."""
         await _write(send, why.code, None, {"type": why.code, "sessionId": self._session_id})
 
-    def _frame(self, kind: str, seq: int, at: str, view: dict[str, Any]) -> dict[str, Any]:
+    def _frame(self, kind: str, seq: int, at: str, view: ViewJson) -> StreamFrameJson:
         return {"type": kind, "sessionId": self._session_id, "seq": seq, "at": at, "view": view}
 
 
-async def _write(send: Send, kind: str, event_id: str | None, data: dict[str, Any]) -> None:
+async def _write(send: Send, kind: str, event_id: str | None, data: StreamFrameJson | StreamRefusalJson) -> None:
     lines = [f"id: {event_id}"] if event_id else []
     lines += [f"event: {kind}", f"data: {json.dumps(data, separators=(',', ':'))}", "", ""]
     await _send(send, "\n".join(lines).encode())
