@@ -148,7 +148,7 @@ class CreateSession(_SessionOptions, _SessionSubject):
     @model_validator(mode="after")
     def _has_one_purpose(self) -> "CreateSession":
         if self.connection_id is not None and (self.sites is not None or self.company is not None):
-            raise ValueError("connectionId stands instead of company and sites")
+            raise ValueError("give connectionId or company and sites, not both")
         if self.connection_id is None and (self.company is None or self.sites is None):
             raise ValueError("company and sites are required, or connectionId")
         return self

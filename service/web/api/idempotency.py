@@ -19,7 +19,7 @@ from service.web.api.answers import MadeSessionJson, SessionJson
 from service.web.api.json import session_json
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-# A stored answer holds this in place of its URLs: what they are derived from. Whoever reads the database learns no URL.
+# A stored answer holds this in place of its URLs: what they are derived from. A stolen database gives no URL away.
 _DERIVED = "_url"
 
 Answer = Mapping[str, Any]  # a type of `answers`, or a stored one: those come back from the database as plain JSON

@@ -51,24 +51,24 @@ def flag(name: str, text: str) -> bool:
 
 
 def limit_of(request: Request) -> int:
-    """How many rows are wanted."""
+    """The number of rows wanted, 25 by default. Raises InvalidRequest."""
     return number("limit", request.query_params.get("limit") or str(_PAGE_DEFAULT), 1, _PAGE_MOST)
 
 
 def paging_of(request: Request) -> tuple[tuple[float, str] | None, int]:
-    """Where a list goes on, and how far. Raises InvalidRequest for a cursor that we did not give."""
+    """The position after which a list page begins, and its size. Raises InvalidRequest for an unreadable cursor."""
     after = request.query_params.get("after")
     return (_cursor(after) if after else None), limit_of(request)
 
 
 def position_of(request: Request) -> int:
-    """Where the log goes on; nothing means from its start."""
+    """The position in the log after which events are wanted; 0, its start, without `after`."""
     after = request.query_params.get("after")
     return number("after", after, 0, 10**9 - 1) if after else 0
 
 
 def session_id_of(request: Request) -> SessionId:
-    """The id of the path. What cannot be an id is NotFound without asking."""
+    """The session id in the path. Raises NotFound for a text that cannot be one, without a query."""
     text = str(request.path_params["id"])
     if not re.fullmatch(r"ses_[0-9A-Za-z]{8,64}", text, re.ASCII):
         raise NotFound
@@ -76,7 +76,7 @@ def session_id_of(request: Request) -> SessionId:
 
 
 def connection_id_of(request: Request) -> ConnectionId:
-    """The provider's UUID of the path."""
+    """The provider's UUID in the path. Raises NotFound."""
     text = str(request.path_params["id"]).lower()
     if not _UUID.fullmatch(text):
         raise NotFound

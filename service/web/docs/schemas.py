@@ -68,10 +68,11 @@ def _tidy(part: Any) -> Any:
         return [_tidy(one) for one in part]
     if not isinstance(part, dict):
         return part
-    kept = {name: _tidy(value) for name, value in part.items() if name != "title" or not isinstance(value, str)}
-    if "$ref" in kept:
-        kept["$ref"] = SCHEMA_REF + _public(kept["$ref"].removeprefix(SCHEMA_REF))
-    return kept
+    # A title that is a schema is a property of this name: Problem has one.
+    tidy = {name: _tidy(value) for name, value in part.items() if name != "title" or not isinstance(value, str)}
+    if "$ref" in tidy:
+        tidy["$ref"] = SCHEMA_REF + _public(tidy["$ref"].removeprefix(SCHEMA_REF))
+    return tidy
 
 
 def _data_of(event_type: EventType) -> Json:

@@ -58,7 +58,7 @@ class StartedJson(TypedDict):
     view: ViewJson
 
 
-class StreamFrameJson(TypedDict):
+class StreamMessageJson(TypedDict):
     """The data of a server-sent event: `type` is "view" or the type of an event of the log."""
 
     type: str
@@ -68,7 +68,7 @@ class StreamFrameJson(TypedDict):
     view: ViewJson
 
 
-class StreamRefusalJson(TypedDict):
+class StreamErrorJson(TypedDict):
     """The data of a stream's last server-sent event, where an error ends it; `type` is the error's code."""
 
     type: str

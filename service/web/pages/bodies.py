@@ -1,4 +1,4 @@
-"""The bodies that the pages' own script sends."""
+"""The JSON bodies that the pages' own script sends."""
 
 from typing import Annotated
 

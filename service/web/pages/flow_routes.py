@@ -1,4 +1,4 @@
-"""What the page's script asks while a flow goes on: start, finished, exit, heartbeat, live."""
+"""The routes that a page's script calls during a flow: start, finished, exit, heartbeat, live."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from service.web.pages.responses import PageResponses, json_answer, require_open
 from service.web.pages.sse import EventStream, StreamSource
 from service.web.request_body import parse, read_json
 
-_STREAMS = 8  # of one session: a page has one, and those whose connections broke unnoticed
+_STREAMS = 8  # of one session: its page has one, and perhaps some whose connection broke without notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class FlowRoutes:
         ]
 
     async def start(self, request: Request) -> Response:
-        """POST /embed/{token}/start: the script starts the page and receives the page key, once."""
+        """POST /embed/{token}/start: start the page; the answer holds the page key, this once."""
         self.responses.refuse_cross_site(request)
         body: StartPage = parse(StartPage, await read_json(request))
         session = require_open(await self.pages.by_embed_token(request.path_params["token"]))
@@ -71,7 +71,7 @@ class FlowRoutes:
         return self.responses.to_host(await self.pages.outcome(session.id))
 
     async def heartbeat(self, request: Request) -> Response:
-        """POST …/heartbeat: the page is still there."""
+        """POST …/heartbeat: record that the page is present."""
         session, key = await self._page_of(request)
         await self.pages.heartbeat(session.id, key)
         return Response(status_code=204)
@@ -110,7 +110,7 @@ class FlowRoutes:
 
 
 class _StreamResponse(Response):
-    """A response whose body is an ASGI app of its own."""
+    """A Starlette response that runs an EventStream."""
 
     def __init__(self, stream: EventStream) -> None:
         super().__init__()

@@ -59,7 +59,7 @@ class PageResponses:
         refuse_cross_site(request, self._public_origin)
 
     def render(self, page: Page, frame: FramePolicy, status: int = 200) -> Response:
-        """A page with its headers. Only the fields of its context reach the template."""
+        """A page with its headers; the template gets the fields of its context and nothing else."""
         fields = {name: getattr(page, name) for name in type(page).__dataclass_fields__}
         html = self._environment.get_template(page.template).render(fields)
         return HTMLResponse(html, status, page_headers(frame))
@@ -77,7 +77,7 @@ class PageResponses:
         return self.render(page, FramePolicy((), (self._provider_origin, "'self'"), target_of(session.return_url)))
 
     def connect(self, request: Request, session: Session) -> Response:
-        """The redirect flow's button."""
+        """The page with the redirect flow's one button."""
         page = ConnectPage(
             **_named(session),
             action=f"{request.url.path}/start",
@@ -93,12 +93,12 @@ class PageResponses:
         hidden: dict[str, str],
         status: int,
     ) -> Response:
-        """A question with one button; it names for whom the account is connected."""
+        """A question with one button; it shows for which company and user the account is connected."""
         page = ConfirmPage(**_named(session), reason=reason, action=action, hidden=hidden)
         return self.render(page, FramePolicy(targets=target_of(session.return_url)), status)
 
     def error(self, error: MagiclinkError) -> Response:
-        """An error page that says what to do."""
+        """The error page, which says what the user can do."""
         return self.render(ErrorPage(code=error.code, request_id=request_id()), FramePolicy(), error.status)
 
     def started(self, started: StartedPage, *, redirects: bool) -> Response:
@@ -153,7 +153,7 @@ class PageResponses:
     def _flow_view(self, snapshot: PageSnapshot) -> FlowView:
         view = self.view(snapshot, redirects=True)
         link = view["link"]
-        # Framed only if it has the configured pages' origin: anything else in a link is not the provider's.
+        # Any other origin is not the provider's: a link changed by an attacker could imitate its sign-in form.
         url = link["url"] if link["url"] and origin_of(link["url"]) == self._provider_origin else None
         return FlowView(
             status=view["status"],
@@ -167,7 +167,7 @@ class PageResponses:
 
 
 def json_answer(body: ViewJson | StartedJson) -> Response:
-    """JSON for our own script, which nothing may store."""
+    """JSON for our own script. It may hold a page key or the provider's link, so no cache may store it."""
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
     return JSONResponse(body, headers=headers)
 
