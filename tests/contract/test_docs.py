@@ -1,4 +1,4 @@
-"""The page for integrators: made of the API's description, whole, without a script, and kept by browsers."""
+"""The reference page: complete, without scripts, and cached by browsers."""
 
 import re
 from dataclasses import fields
@@ -38,7 +38,7 @@ def test_every_error_code_has_an_anchor(code: str) -> None:
     assert HTML.count(f'id="error-{code}"') == 1
 
 
-def test_every_call_every_field_and_every_word_is_on_it() -> None:
+def test_every_call_every_field_and_every_enum_value_is_on_it() -> None:
     for path, methods in SPEC["paths"].items():
         assert f"<code>{path}</code>" in HTML
         assert all(f'id="{operation["operationId"]}"' in HTML for operation in methods.values())
@@ -73,7 +73,7 @@ def test_an_example_can_be_pasted_into_a_shell() -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
-async def test_it_may_be_kept_and_is_asked_again_cheaply(anybody: httpx.AsyncClient, path: str) -> None:
+async def test_it_is_cached_and_revalidated(anybody: httpx.AsyncClient, path: str) -> None:
     first = await anybody.get(path)
     assert (first.status_code, first.headers["cache-control"]) == (200, "public, max-age=300")
     assert first.headers["x-content-type-options"] == "nosniff"
