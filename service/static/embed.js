@@ -1,5 +1,5 @@
 // Runs on the host's page: <magic-link url="…"> and MagicLink.open({url, …}). Needs no build, no storage, no inline style.
-// Every message is checked for the frame it comes from and for its origin; both come from the url alone.
+// Only messages of its own frame and of the origin of `url` are accepted: any window can post to the host page.
 (() => {
   "use strict";
   if (window.MagicLink) return;
@@ -41,7 +41,7 @@
     const frame = document.createElement("iframe");
     frame.title = TITLE;
     frame.allow = "clipboard-write; fullscreen";
-    frame.referrerPolicy = "no-referrer"; // who may frame us is settled by frame-ancestors; we need not know which page it is
+    frame.referrerPolicy = "no-referrer"; // frame-ancestors decides who may frame us; the host page's URL is not needed, and may be secret
     Object.assign(frame.style, { display: "block", width: "100%", height: "100%", border: "0", colorScheme: "auto" });
     frame.src = address.href;
     return frame;
@@ -52,7 +52,7 @@
     const dialog = document.createElement("dialog");
     dialog.className = "magiclink";
     dialog.setAttribute("aria-label", TITLE);
-    const button = document.createElement("button"); // stands until the page in the frame shows its own
+    const button = document.createElement("button"); // until the page in the frame shows one of its own
     button.type = "button";
     button.textContent = "×";
     button.setAttribute("aria-label", "Close");
@@ -72,7 +72,7 @@
   }
 
   class Flow {
-    #options; #origin; #frame; #dialog = null; #heard = false; #left = false; #closing = false; #timers = []; #session = null;
+    #options; #origin; #frame; #dialog = null; #received = false; #exited = false; #closing = false; #timers = []; #session = null;
 
     constructor(options) {
       const address = addressOf(options.url);
@@ -81,19 +81,19 @@
       this.#origin = address.origin;
       this.#frame = makeFrame(address);
       window.addEventListener("message", this.#receive);
-      this.#after(LOAD_MS, () => this.#heard || this.#give(this.#own("error", { code: "load_timeout", retryable: true, requestId: null })));
+      this.#after(LOAD_MS, () => this.#received || this.#emit(this.#message("error", { code: "load_timeout", retryable: true, requestId: null })));
       if (container) container.append(this.#frame);
       else this.#show();
     }
 
-    /** Asks the page in the frame to leave, then removes it. `onExit` is called once, also where the page does not answer. */
+    /** Lets the page in the frame exit, then removes it. `onExit` is called once, even if the page does not answer. */
     close() {
       if (this.#closing || !this.#frame) return;
       this.#closing = true;
-      if (this.#left) return this.remove();
-      if (!this.#heard) return this.#gone("loading");
+      if (this.#exited) return this.remove();
+      if (!this.#received) return this.#exitWithout("loading");
       this.#frame.contentWindow?.postMessage({ source: "magiclink-host", type: "close" }, this.#origin);
-      this.#after(CLOSE_MS, () => this.#gone("unknown"));
+      this.#after(CLOSE_MS, () => this.#exitWithout("unknown"));
     }
 
     #show() {
@@ -108,37 +108,37 @@
       if (!event.source || event.source !== this.#frame.contentWindow || event.origin !== this.#origin) return;
       if (data?.source !== "magiclink" || !Object.hasOwn(HANDLERS, data.type)) return;
       this.#session = data.sessionId;
-      this.#left = data.type === "exit" || (this.#left && data.type !== "ready");
-      if (this.#dialog && !this.#heard) this.#handOver();
-      this.#heard = true;
+      this.#exited = data.type === "exit" || (this.#exited && data.type !== "ready");
+      if (this.#dialog && !this.#received) this.#handOverControls();
+      this.#received = true;
       const { source, ...payload } = data;
       if (data.type === "exit" && (this.#dialog || this.#closing)) this.remove();
-      this.#give(payload);
+      this.#emit(payload);
     };
 
-    // From its first word on the page in the frame has a way out of its own, and the keyboard.
-    #handOver() {
+    // After its first message the page in the frame shows a close button of its own, and handles Escape.
+    #handOverControls() {
       const button = this.#dialog.querySelector("button");
       if (button === document.activeElement) this.#frame.focus();
       button.remove();
       this.#frame.contentWindow.postMessage({ source: "magiclink-host", type: "modal" }, this.#origin);
     }
 
-    #own(type, more) {
+    #message(type, more) {
       return { type, sessionId: this.#session, seq: 0, at: new Date().toISOString(), ...more };
     }
 
-    #give(payload) {
+    #emit(payload) {
       try {
         this.#options[HANDLERS[payload.type]]?.(payload);
       } catch (error) {
-        reportError(error); // the host's mistake is shown to the host, and does not keep the dialog open
+        reportError(error); // an error in the host's handler appears in its console, and the dialog still closes
       }
     }
 
-    #gone(stage) {
+    #exitWithout(stage) {
       this.remove();
-      this.#give(this.#own("exit", { stage, reason: "closed" }));
+      this.#emit(this.#message("exit", { stage, reason: "closed" }));
     }
 
     #after(wait, act) {
@@ -176,8 +176,8 @@
       this.#flow?.remove();
       this.#flow = null;
       if (!this.isConnected || !this.url) return;
-      const tell = (detail) => this.dispatchEvent(new CustomEvent(detail.type, { detail }));
-      const handlers = Object.fromEntries(Object.values(HANDLERS).map((name) => [name, tell]));
+      const dispatch = (detail) => this.dispatchEvent(new CustomEvent(detail.type, { detail }));
+      const handlers = Object.fromEntries(Object.values(HANDLERS).map((name) => [name, dispatch]));
       this.#flow = new Flow({ url: this.url, container: this.shadowRoot, ...handlers });
     }
   }

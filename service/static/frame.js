@@ -1,64 +1,64 @@
-// The page's life: starts it, follows the session, tells the host page. What is shown is in screen.js, the stream in live.js.
-// Runs in a cross-site frame, where storage throws: all it knows is in its memory.
+// Starts the page, follows the session, and posts messages to the host page. screen.js draws, live.js reads the stream.
+// Runs in a cross-site frame, where access to storage throws: all state, the page key included, is in memory only.
 import { follow, pause, Refusal } from "./live.js";
 import { Screen, screenOf } from "./screen.js";
 
 const HEARTBEAT_MS = 20_000;
-const SECOND_LOOK_MS = 15_000;
-const FAREWELL_MS = 3_000;
-const LAST_WORDS = {
+const RECHECK_MS = 15_000;
+const REDIRECT_AFTER_MS = 3_000;
+const FINAL_SCREENS = {
   expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid",
 };
 
 const main = document.getElementById("flow");
 const { kind, sessionId, hostOrigin, tokenPath, live, providerOrigin } = main.dataset;
 const embedded = kind === "embed";
-const screen = new Screen(main, opened);
-const here = { screen: null, again: false, waiting: false, back: false, offline: false, asked: false };
+const screen = new Screen(main, postOpen);
+const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: false };
 let view = null;
 let key = null;
-let running = null; // the AbortController of all that this page keeps doing
-let modal = false; // the host page shows us in a dialog, which Escape closes; it does not hear our keys
-let told = { open: false, connected: 0 };
+let running = null; // the AbortController of the stream and of the heartbeats
+let modal = false; // the host page shows us in a dialog, which Escape closes; its page does not receive our key presses
+let posted = { open: false, connected: 0 };
 
 // --- the host page ---
 
-function tell(type, more = {}) {
+function postToHost(type, more = {}) {
   if (!embedded || window.parent === window) return;
   const message = { source: "magiclink", type, sessionId, seq: view?.seq ?? 0, at: view?.at ?? new Date().toISOString(), ...more };
   window.parent.postMessage(message, hostOrigin);
 }
 
-function opened() {
-  if (!told.open) tell("open");
-  told.open = true;
+function postOpen() {
+  if (!posted.open) postToHost("open");
+  posted.open = true;
   main.dataset.opened = "";
 }
 
-function tellConnected() {
+function postConnected() {
   const working = view.connections.filter((connection) => !connection.needsAttention).length;
-  if (view.status !== "connected" || working <= told.connected) return;
-  told.connected = working;
-  Object.assign(here, { again: false, waiting: false });
-  tell("connected", { connections: view.connections.map(({ id, status }) => ({ id, status })) });
-  if (!embedded && view.doneUrl) setTimeout(farewell, FAREWELL_MS);
+  if (view.status !== "connected" || working <= posted.connected) return;
+  posted.connected = working;
+  Object.assign(local, { again: false, waiting: false });
+  postToHost("connected", { connections: view.connections.map(({ id, status }) => ({ id, status })) });
+  if (!embedded && view.doneUrl) setTimeout(goToCallback, REDIRECT_AFTER_MS);
 }
 
-function farewell() {
+function goToCallback() {
   const done = new URL(view.doneUrl, window.location.href);
-  if (!here.again && done.origin === window.location.origin) window.location.assign(done);
+  if (!local.again && done.origin === window.location.origin) window.location.assign(done);
 }
 
 window.addEventListener("message", ({ source, origin, data }) => {
   if (!data || typeof data !== "object") return;
   if (embedded && source === window.parent && origin === hostOrigin) {
-    if (data.source === "magiclink-host") obey(data.type);
+    if (data.source === "magiclink-host") onHostCommand(data.type);
   } else if (source && source === screen.frame?.contentWindow && origin === window.location.origin) {
     if (data.source === "magiclink-callback" && data.sessionId === sessionId) finish();
   }
 });
 
-function obey(type) {
+function onHostCommand(type) {
   if (type === "modal") modal = true;
   if (type === "close") leave("closed");
 }
@@ -75,65 +75,65 @@ async function post(verb, body = {}, keepalive = false) {
 
 const keyHeader = () => (key ? { "X-Page-Key": key } : {});
 
-/** Asks until there is an answer; a final refusal ends the page and gives null, and so does `signal`. */
-async function insist(verb, body, signal) {
+/** Posts until there is an answer. Returns null when `signal` aborts, or after a final refusal, which ends the page. */
+async function postUntilAnswered(verb, body, signal) {
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
       const answer = await post(verb, body);
-      calm();
+      clearProblem();
       return answer;
     } catch (problem) {
-      if (signal.aborted || stumble(problem)) return null;
+      if (signal.aborted || showProblem(problem)) return null;
       await pause(attempt + 1, signal);
     }
   }
   return null;
 }
 
-/** Shows what went wrong; true if there is no use in trying again. A failed network has no code: it is `unavailable`. */
-function stumble(problem) {
+/** Shows the problem; returns whether it is final. A network error has no code of its own: it is `unavailable`. */
+function showProblem(problem) {
   const final = problem instanceof Refusal && problem.final;
-  if (final && screenOf(view, here) === "connected") return stop(), true; // what is done stays done
+  if (final && screenOf(view, local) === "connected") return stop(), true; // a connected session stays connected
   const code = problem instanceof Refusal ? problem.code : "unavailable";
-  if (final) stop(LAST_WORDS[code] || "failed");
-  if (final || !here.offline) tell("error", { code, retryable: !final || code === "already_open", requestId: problem.requestId ?? null });
-  here.offline = !final;
+  if (final) stop(FINAL_SCREENS[code] || "failed");
+  if (final || !local.offline) postToHost("error", { code, retryable: !final || code === "already_open", requestId: problem.requestId ?? null });
+  local.offline = !final;
   draw();
-  if (final && here.screen === "failed") screen.code(code);
+  if (final && local.screen === "failed") screen.code(code);
   return final;
 }
 
-function calm() {
-  if (!here.offline) return;
-  here.offline = false;
+function clearProblem() {
+  if (!local.offline) return;
+  local.offline = false;
   draw();
 }
 
 function stop(last = null) {
   running?.abort();
   running = null;
-  here.screen = last ?? here.screen;
+  local.screen = last ?? local.screen;
 }
 
 // --- the flow ---
 
 function draw() {
-  screen.draw(view, here);
+  screen.draw(view, local);
 }
 
-function accept(news) {
-  if (!news || (view && news.seq < view.seq)) return;
-  view = safe(news);
-  if (here.waiting && !here.knew && view.connections.some((connection) => connection.needsAttention)) here.waiting = false;
-  tellConnected();
+function applyView(next) {
+  if (!next || (view && next.seq < view.seq)) return;
+  view = withCheckedLink(next);
+  if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
+  postConnected();
   draw();
   if (["expired", "revoked", "failed"].includes(view.status)) stop();
 }
 
-// A link that is not the provider's is never framed and never offered, whoever wrote it into our answer.
-function safe(news) {
-  if (!news.link.url || originOf(news.link.url) === providerOrigin) return news;
-  return { ...news, link: { ...news.link, status: "failed", url: null }, failure: { code: "link_refused" } };
+// Only the provider's origin is framed or offered: a link changed by an attacker could imitate its sign-in form.
+function withCheckedLink(next) {
+  if (!next.link.url || originOf(next.link.url) === providerOrigin) return next;
+  return { ...next, link: { ...next.link, status: "failed", url: null }, failure: { code: "link_refused" } };
 }
 
 function originOf(url) {
@@ -146,15 +146,15 @@ function originOf(url) {
 
 async function start(takeOver = false) {
   stop();
-  Object.assign(here, { screen: null, again: false, waiting: false, back: false, asked: false });
+  Object.assign(local, { screen: null, again: false, waiting: false, back: false, asked: false });
   running = new AbortController();
   const { signal } = running;
-  if (embedded) draw(); // at top level the service has drawn it already
-  const answer = embedded ? await insist("start", takeOver ? { takeOver } : {}, signal) : {};
+  if (embedded) draw(); // at top level the template has drawn it already
+  const answer = embedded ? await postUntilAnswered("start", takeOver ? { takeOver } : {}, signal) : {};
   if (!answer || signal.aborted) return;
   key = answer.pageKey ?? null;
-  if (embedded) tell("ready", { seq: answer.view.seq, at: answer.view.at });
-  accept(answer.view);
+  if (embedded) postToHost("ready", { seq: answer.view.seq, at: answer.view.at });
+  applyView(answer.view);
   if (running) run(signal);
 }
 
@@ -162,65 +162,65 @@ async function run(signal) {
   const beat = setInterval(heartbeat, HEARTBEAT_MS);
   signal.addEventListener("abort", () => clearInterval(beat));
   try {
-    await follow({ url: live, headers: keyHeader(), signal, onFrame, onLost: () => stumble(new TypeError("lost")), onFound: calm });
+    await follow({ url: live, headers: keyHeader(), signal, onEvent, onLost: () => showProblem(new TypeError("lost")), onFound: clearProblem });
   } catch (problem) {
-    stumble(problem);
+    showProblem(problem);
   }
 }
 
-function onFrame({ type, data }) {
-  if (type === "taken_over") return void stumble(new Refusal(409, { code: "taken_over" }));
-  accept(data.view);
-  if (type !== "view") tell("event", { event: type, seq: data.seq, at: data.at });
+function onEvent({ type, data }) {
+  if (type === "taken_over") return void showProblem(new Refusal(409, { code: "taken_over" }));
+  applyView(data.view);
+  if (type !== "view") postToHost("event", { event: type, seq: data.seq, at: data.at });
 }
 
 async function heartbeat() {
   try {
     await post("heartbeat");
   } catch (problem) {
-    if (running && problem.final) stumble(problem); // anything else is the stream's to notice
+    if (running && problem.final) showProblem(problem); // the stream notices a lost network by itself
   }
 }
 
 async function finish() {
-  if (!running || here.waiting) return;
+  if (!running || local.waiting) return;
   const { signal } = running;
-  const knew = Boolean(view?.connections.some((connection) => connection.needsAttention));
-  Object.assign(here, { waiting: true, back: false, knew });
+  const wasRefused = Boolean(view?.connections.some((connection) => connection.needsAttention));
+  Object.assign(local, { waiting: true, back: false, wasRefused });
   draw();
-  accept(await insist("finished", {}, signal));
-  // Corrected credentials take a moment to show: only if they are still refused by then is it said again.
-  if (knew) setTimeout(() => view.connections.some((connection) => connection.needsAttention) && back(), SECOND_LOOK_MS);
+  applyView(await postUntilAnswered("finished", {}, signal));
+  // The provider takes a moment to try corrected credentials: ask again only if they are still refused afterwards.
+  if (wasRefused) setTimeout(() => view.connections.some((connection) => connection.needsAttention) && back(), RECHECK_MS);
 }
 
 function back() {
-  Object.assign(here, { waiting: false, back: true });
+  Object.assign(local, { waiting: false, back: true });
   draw();
 }
 
 function leave(reason) {
-  const stage = screenOf(view, here);
-  if (running && stage !== "connected") post("exit", { stage, reason }, true).catch(() => {}); // told to the host all the same
+  const stage = screenOf(view, local);
+  if (running && stage !== "connected") post("exit", { stage, reason }, true).catch(() => {}); // the host page learns it even if this fails
   stop(stage === "connected" ? null : "left");
-  tell("exit", { stage, reason });
+  postToHost("exit", { stage, reason });
   draw();
 }
 
 function again() {
-  here.again = true;
+  local.again = true;
   screen.slot.replaceChildren();
   draw();
 }
 
 function renew() {
-  here.asked = true;
-  tell("expired");
+  local.asked = true;
+  postToHost("expired");
   draw();
 }
 
-// --- what the person does ---
+// --- the user's actions ---
 
-const acts = {
+const actions = {
   finished: finish,
   exit: () => leave("left"),
   done: () => leave("done"),
@@ -234,16 +234,16 @@ const acts = {
 
 main.addEventListener("click", ({ target }) => {
   const button = target.closest("button[data-act]");
-  if (button) acts[button.dataset.act]();
-  if (target.closest("a[data-link]")) opened();
+  if (button) actions[button.dataset.act]();
+  if (target.closest("a[data-link]")) postOpen();
 });
 
-// At top level leaving is a plain form: the service answers with the way back.
+// At top level leaving is a plain form post: the service answers with a redirect to the host.
 main.addEventListener("submit", (event) => {
   const { act } = event.target.dataset;
-  if (!acts[act] || (act === "exit" && !embedded)) return;
+  if (!actions[act] || (act === "exit" && !embedded)) return;
   event.preventDefault();
-  acts[act]();
+  actions[act]();
 });
 
 document.addEventListener("keydown", ({ key: pressed }) => {
@@ -254,10 +254,10 @@ document.addEventListener("visibilitychange", () => {
   if (running && document.visibilityState === "visible") heartbeat();
 });
 
-// A page that is gone (not: hidden) makes room at once, so that a reload is not asked whether it may take over.
+// A page that is unloaded (not hidden) exits at once, so that after a reload nobody is asked about taking over.
 window.addEventListener("pagehide", (event) => {
   if (!embedded || !running || event.persisted) return;
-  post("exit", { stage: screenOf(view, here), reason: "closed" }, true).catch(() => {});
+  post("exit", { stage: screenOf(view, local), reason: "closed" }, true).catch(() => {});
 });
 
 start();

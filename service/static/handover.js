@@ -1,4 +1,4 @@
-// Runs in the framed callback: tells the page around it, which is ours, that the person came back. Carries no token.
+// Runs in the framed callback: posts to its parent, which is our page, that the user came back. The message has no token.
 const { sessionId } = document.getElementById("handover").dataset;
 if (window.parent !== window) {
   window.parent.postMessage({ source: "magiclink-callback", sessionId }, window.location.origin);

@@ -1,11 +1,11 @@
-// Follows a session: a stream of events, and polls where streams do not get through. Knows nothing of what is shown.
+// Follows a session: reads server-sent events, and polls where a stream does not get through.
 const STREAM_ATTEMPTS = 3;
-const SILENCE_MS = 40_000; // the service says something every 15 s
-const FIRST_WORD_MS = 8_000; // a proxy that holds the stream back is found out by then
+const SILENCE_MS = 40_000; // the service sends at least a comment every 15 s
+const FIRST_BYTES_MS = 8_000; // if none come by then, a proxy buffers the stream
 const POLL_MS = 3_000;
 const POLLS_BEFORE_STREAM = 60;
 
-/** A refusal in the service's words; `code` is from its documented list. */
+/** An error answer of the service; `code` is from its documented list. */
 export class Refusal extends Error {
   constructor(status, problem) {
     super(problem.code || "unavailable");
@@ -21,7 +21,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Waits with growing patience and some chance; returns at once when the network is back or the wait is ended. */
+/** Waits with exponential backoff and jitter; returns at once when the network is back or `signal` aborts. */
 export function pause(attempt, signal, limit = 15_000) {
   const wait = Math.min(limit, 500 * 2 ** attempt) * (0.75 + Math.random() / 2);
   return rest(wait, signal, "online");
@@ -43,29 +43,29 @@ function rest(wait, signal, early = null) {
 }
 
 /**
- * Calls `onFrame({id, type, data})` for all that the stream brings, a poll's view being a frame of type `view`.
- * `onLost` and `onFound` tell of the connection; a final refusal is thrown. Ends with `signal`.
+ * Calls `onEvent({id, type, data})` for each server-sent event; the answer of a poll is an event of type `view`.
+ * Calls `onLost` when the network is lost and `onFound` when it is back. Throws a final refusal. Ends with `signal`.
  */
-export async function follow({ url, headers, signal, onFrame, onLost, onFound }) {
-  const feed = { url, headers, signal, lastId: null, heard: false };
-  feed.say = (frame) => {
-    feed.heard = true;
-    feed.lastId = frame.id || feed.lastId;
+export async function follow({ url, headers, signal, onEvent, onLost, onFound }) {
+  const feed = { url, headers, signal, lastId: null, received: false };
+  feed.emit = (event) => {
+    feed.received = true;
+    feed.lastId = event.id || feed.lastId;
     onFound();
-    onFrame(frame);
+    onEvent(event);
   };
   for (let failures = 0; !signal.aborted; ) {
-    feed.heard = false;
+    feed.received = false;
     const polling = failures >= STREAM_ATTEMPTS;
     let broken = false;
     try {
       await (polling ? poll(feed) : stream(feed));
     } catch (error) {
       if (error.final) throw error;
-      broken = error.name !== "AbortError"; // our own watch ends a silent stream: slow is not lost
+      broken = error.name !== "AbortError"; // our own timer ended a silent stream: that is slow, not lost
     }
     if (signal.aborted) return;
-    failures = feed.heard ? polling * (STREAM_ATTEMPTS - 1) : failures + 1;
+    failures = feed.received ? polling * (STREAM_ATTEMPTS - 1) : failures + 1;
     if (broken && failures > 1) onLost();
     await pause(Math.min(failures, 4), signal);
   }
@@ -76,7 +76,7 @@ async function poll(feed) {
   for (let polls = 0; polls < POLLS_BEFORE_STREAM && !feed.signal.aborted; polls += 1) {
     const response = await fetch(feed.url, { headers, cache: "no-store", signal: feed.signal });
     if (!response.ok) throw await Refusal.from(response);
-    feed.say({ id: null, type: "view", data: { view: await response.json() } });
+    feed.emit({ id: null, type: "view", data: { view: await response.json() } });
     await rest(POLL_MS, feed.signal);
   }
 }
@@ -85,7 +85,7 @@ async function stream(feed) {
   const attempt = new AbortController();
   const end = () => attempt.abort();
   feed.signal.addEventListener("abort", end);
-  let watch = setTimeout(end, FIRST_WORD_MS);
+  let timer = setTimeout(end, FIRST_BYTES_MS);
   try {
     const headers = { ...feed.headers, Accept: "text/event-stream" };
     if (feed.lastId) headers["Last-Event-ID"] = feed.lastId;
@@ -95,14 +95,14 @@ async function stream(feed) {
     for (let text = ""; ; ) {
       const { value, done } = await reader.read();
       if (done) return;
-      clearTimeout(watch);
-      watch = setTimeout(end, SILENCE_MS);
+      clearTimeout(timer);
+      timer = setTimeout(end, SILENCE_MS);
       const blocks = (text + value).replaceAll("\r\n", "\n").split("\n\n");
       text = blocks.pop();
-      blocks.map(parse).filter(Boolean).forEach(feed.say);
+      blocks.map(parse).filter(Boolean).forEach(feed.emit);
     }
   } finally {
-    clearTimeout(watch);
+    clearTimeout(timer);
     feed.signal.removeEventListener("abort", end);
   }
 }

@@ -1,42 +1,42 @@
-// What the page shows for a view of the session; makes no request and sends no message.
-// All words are in the page already: `data-show` names the marks that an element is shown on.
+// Draws a view of the session; makes no request and posts no message.
+// All sentences are in the page already: `data-show` names the conditions under which an element is shown.
 const ENDED = ["expired", "revoked", "failed"];
-const PATIENCE_MS = { preparing: 10_000, confirming: 20_000 };
+const SLOW_AFTER_MS = { preparing: 10_000, confirming: 20_000 };
 const wide = window.matchMedia("(min-width: 700px)"); // the provider's pages want desktop size
 
 const visible = (element) => Boolean(element?.getClientRects().length);
 const attention = (view) => Boolean(view?.connections.some((connection) => connection.needsAttention));
 
-/** Names the panel to show. `here` is what only this page knows: a `screen` that overrules, `again`, `waiting`, `back`. */
-export function screenOf(view, here) {
-  if (here.screen) return here.screen;
+/** Names the panel to show. `local` is this page's own state: a `screen` that overrides, `again`, `waiting`, `back`. */
+export function screenOf(view, local) {
+  if (local.screen) return local.screen;
   if (!view) return "preparing";
   if (ENDED.includes(view.status)) return view.status;
-  if (view.status === "connected" && !here.again) return "connected";
+  if (view.status === "connected" && !local.again) return "connected";
   if (view.link.status === "failed") return "failed";
   if (view.link.status !== "ready" || !view.link.url) return "preparing";
-  const confirming = here.waiting || (view.finished && !here.back && !attention(view) && !here.again);
+  const confirming = local.waiting || (view.finished && !local.back && !attention(view) && !local.again);
   return confirming ? "confirming" : "provider";
 }
 
-function marksOf(screen, view, here) {
+function conditionsOf(screen, view, local) {
   const flags = {
     ended: ENDED.includes(screen),
-    leave: screen === "preparing" && (view || here.offline), // before that the host page shows its own way out
+    leave: screen === "preparing" && (view || local.offline), // before that the host page shows a close button of its own
     attention: attention(view),
     well: view && !attention(view),
-    news: view?.confirming && !attention(view),
+    unconfirmed: view?.confirming && !attention(view),
     recorded: view?.connections.length,
     done: view?.doneUrl,
     again: view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url,
-    offline: here.offline,
-    asked: here.asked,
+    offline: local.offline,
+    asked: local.asked,
     scripted: true,
   };
   return new Set([screen, ...Object.keys(flags).filter((name) => flags[name])]);
 }
 
-/** Draws views. `onOpen` is called whenever a provider's page has come up in the frame. */
+/** Draws views. `onOpen` is called whenever a page of the provider has loaded in the frame. */
 export class Screen {
   constructor(main, onOpen) {
     this.main = main;
@@ -44,44 +44,44 @@ export class Screen {
     this.slot = main.querySelector("[data-slot]");
     this.status = main.querySelector("#say");
     this.name = null;
-    wide.addEventListener("change", () => this.draw(this.view, this.here));
+    wide.addEventListener("change", () => this.draw(this.view, this.local));
   }
 
   get frame() {
     return this.slot.querySelector("iframe");
   }
 
-  draw(view, here) {
-    [this.view, this.here] = [view, here];
-    const name = screenOf(view, here);
+  draw(view, local) {
+    [this.view, this.local] = [view, local];
+    const name = screenOf(view, local);
     const before = this.name;
     if (name !== before) this.enter(name);
     if (view) this.fill(view);
     if (view && name === "provider") this.place(view, name);
-    this.reveal(marksOf(name, view, here));
+    this.reveal(conditionsOf(name, view, local));
     if (before !== null && name !== before) this.focus(name);
-    if (view && name !== "provider") this.place(view, name); // only now: the frame that goes may have held the focus
+    if (view && name !== "provider") this.place(view, name); // after the focus has moved: the frame may have had it
   }
 
   enter(name) {
     this.name = name;
     this.slow = false;
-    clearTimeout(this.patience);
-    if (!PATIENCE_MS[name]) return;
-    this.patience = setTimeout(() => {
+    clearTimeout(this.slowTimer);
+    if (!SLOW_AFTER_MS[name]) return;
+    this.slowTimer = setTimeout(() => {
       this.slow = true;
-      this.draw(this.view, this.here);
-    }, PATIENCE_MS[name]);
+      this.draw(this.view, this.local);
+    }, SLOW_AFTER_MS[name]);
   }
 
-  reveal(marks) {
-    if (this.slow) marks.add("slow");
+  reveal(conditions) {
+    if (this.slow) conditions.add("slow");
     for (const element of this.main.querySelectorAll("[data-show]")) {
-      element.hidden = !element.dataset.show.split(" ").some((mark) => marks.has(mark));
+      element.hidden = !element.dataset.show.split(" ").some((name) => conditions.has(name));
     }
-    const spoken = [...this.main.querySelectorAll("[data-say]")].filter(visible);
-    const words = spoken.map((element) => element.textContent.trim().replace(/\s+/g, " ")).join(" ");
-    if (this.status.textContent !== words) this.status.textContent = words;
+    const announced = [...this.main.querySelectorAll("[data-say]")].filter(visible);
+    const text = announced.map((element) => element.textContent.trim().replace(/\s+/g, " ")).join(" ");
+    if (this.status.textContent !== text) this.status.textContent = text;
   }
 
   fill(view) {
@@ -106,7 +106,7 @@ export class Screen {
     return row;
   }
 
-  // The frame stays while its panel is hidden, so that what the person typed there is kept; it goes when it has no more use.
+  // The frame stays while its panel is hidden, so that what the user typed there is kept; it is removed after the flow.
   place(view, name) {
     if (!["provider", "confirming"].includes(name)) this.slot.replaceChildren();
     const framed = view.link.framable && (wide.matches || (this.frame && this.main.dataset.way === "frame"));
@@ -119,7 +119,7 @@ export class Screen {
     this.slot.replaceChildren(frame);
   }
 
-  // Focus follows the panel only if it is ours to move: not out of the host page, and not out of a field that stays.
+  // Focus moves to the new panel, but not out of the host page, and not out of an element that stays visible.
   focus(name) {
     const held = document.activeElement;
     if (!document.hasFocus() || (name === "provider" && held !== document.body && visible(held))) return;

@@ -1,4 +1,4 @@
-"""What every answer to a browser carries, and which browsers' requests are refused: pure, per page.
+"""Security headers of pages, and checks of the headers with which browsers describe a request. Pure.
 
 Reference: w3.org/TR/CSP3, fetch.spec.whatwg.org (Sec-Fetch-*).
 """
@@ -23,7 +23,7 @@ _ALWAYS = {
 
 @dataclass(frozen=True, slots=True)
 class FramePolicy:
-    """Who may frame a page, and what it may frame and post to; nobody and nothing unless said."""
+    """Which origins may frame a page, and what it may frame and post to; none by default."""
 
     ancestors: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ def page_headers(frame: FramePolicy) -> dict[str, str]:
 
 
 def target_of(return_url: str | None) -> tuple[str, ...]:
-    """What `form-action` must allow so that a post may end at the host: browsers check redirects too."""
+    """The sources for `form-action` that let a form's POST be redirected to the host: browsers check redirects too."""
     if return_url is None:
         return ()
     origin = origin_of(return_url)
@@ -58,10 +58,11 @@ def target_of(return_url: str | None) -> tuple[str, ...]:
 
 
 def refuse_cross_site(request: Request, public_origin: str) -> None:
-    """Raise Forbidden for a post that another site made: browsers say so in one header or the other.
+    """Raise Forbidden for a POST that another site made, as `Sec-Fetch-Site` or `Origin` shows.
 
-    A request with neither header is no browser's, so it carries nobody's cookie. Our own forms say `Origin: null`,
-    since our pages send no referrer; browsers too old for the first header have only the cookie's `SameSite` to go by.
+    A request with neither header comes from no browser, so it has no user's cookie (CSRF needs one). Forms of our own
+    pages send `Origin: null`, since the pages send no referrer; in a browser without `Sec-Fetch-Site` another site's
+    sandboxed frame could send it too, and only the cookie's `SameSite` protects.
     """
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin", public_origin)
@@ -70,15 +71,15 @@ def refuse_cross_site(request: Request, public_origin: str) -> None:
 
 
 def is_top_level(request: Request) -> bool:
-    """Whether the browser says that this is a page of its own, in no frame."""
+    """Whether the browser loads this at top level, in no frame."""
     return request.headers.get("sec-fetch-dest") == "document"
 
 
 def is_framed(request: Request) -> bool:
-    """Whether the browser says that this is inside a frame."""
+    """Whether the browser loads this in a frame."""
     return request.headers.get("sec-fetch-dest") in {"iframe", "frame", "embed", "object"}
 
 
 def wants_json(request: Request) -> bool:
-    """Whether our own script asks; people's browsers ask for pages."""
+    """Whether JSON is asked for: only our own script does, a browser that loads a page does not."""
     return "application/json" in request.headers.get("accept", "")

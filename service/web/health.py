@@ -1,4 +1,4 @@
-"""Routes for operators: health, readiness, metrics; and the static files."""
+"""Routes for operators: health, readiness and metrics; and the static files."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ _STATIC = Path(__file__).parent.parent / "static"
 
 
 class HealthRoutes:
-    """`check` raises what keeps the service from working; `streams` counts the live streams."""
+    """The handlers. `check` raises what keeps the service from working; `streams` counts the live streams."""
 
     def __init__(
         self,
@@ -53,16 +53,17 @@ class HealthRoutes:
         return JSONResponse({"status": "ready"})
 
     async def metrics(self, request: Request) -> Response:
-        """GET /metrics: for Prometheus, with the metrics key; without a key in the settings there are none."""
+        """GET /metrics: for Prometheus, with the metrics key; 404 where the settings have none."""
         if self._metrics_key is None:
             return PlainTextResponse("set MAGICLINK_METRICS_KEY to enable metrics\n", 404)
         given = request.headers.get("authorization", "")
+        # In constant time, so that response times do not tell an attacker how much of a guess is right.
         if not hmac.compare_digest(given.encode(), f"Bearer {self._metrics_key}".encode()):
             return PlainTextResponse("a valid metrics key is needed\n", 401, {"WWW-Authenticate": "Bearer"})
         return PlainTextResponse(self._metrics.render(self._streams()), media_type=CONTENT_TYPE)
 
     async def embed_script(self, _request: Request) -> Response:
-        """GET /embed.js: for host pages on other sites."""
+        """GET /embed.js: the script that host pages on other sites load."""
         headers = {
             "Cache-Control": "public, max-age=300",
             "Cross-Origin-Resource-Policy": "cross-origin",
@@ -72,7 +73,7 @@ class HealthRoutes:
 
 
 class _Static(StaticFiles):
-    """Static files with our headers, so that no browser guesses their type."""
+    """Static files, with headers that keep browsers from guessing their type."""
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
         """Return Starlette's answer with our headers."""

@@ -1,4 +1,4 @@
-"""Around every request: its id, its log line, its metrics. Pure ASGI; paths are logged as templates, without tokens."""
+"""ASGI middleware: an id, a log line and metrics for each request. Paths are logged as templates, without tokens."""
 
 import logging
 import re
@@ -12,10 +12,10 @@ from service.telemetry.logs import request_scope
 from service.telemetry.metrics import Metrics
 
 _log = logging.getLogger("service.access")
-_names = Random()  # noqa: S311 - a request's id opens nothing
+_names = Random()  # noqa: S311 - a request id is no secret
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# Everything variable in a path is a token, a state or an id, so only these words are ever logged or counted.
+# The variable parts of a path are tokens, states and ids; a token in a log could be used by a reader of the log.
 _WORDS = frozenset(
     (
         *("v1", "sessions", "connections", "events", "revoke", "renew", "reconnect", "claim", "documents", "usage"),
@@ -23,7 +23,7 @@ _WORDS = frozenset(
         *("nectar", "healthz", "readyz", "metrics", "embed.js", "docs", "openapi.json"),
     )
 )
-# A stranger could combine these words in millions of paths, each a metric series: only these combinations exist.
+# Only these templates become metric series: an attacker could combine the words above in millions of paths.
 _ROUTES = re.compile(
     r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|live/\{\}"
     r"|callback|webhooks/nectar|static/\{file\}|healthz|readyz|metrics|embed\.js|docs|openapi\.json)"
@@ -32,7 +32,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
 
 
 class RequestObserver:
-    """Wraps the whole app."""
+    """Observes every request of the app."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -57,9 +57,9 @@ class RequestObserver:
             try:
                 await self._app(scope, receive, observed)
             finally:
-                self._note(scope, status or 500, perf_counter() - started)
+                self._record(scope, status or 500, perf_counter() - started)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = template_of(scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.request_answered(method, route, status)
@@ -71,7 +71,7 @@ class RequestObserver:
 
 
 def template_of(path: str) -> str:
-    """The path with every variable part replaced; `other` where there is no such route."""
+    """The path with `{}` for every variable part; `other` where there is no such route."""
     parts = path.split("/")[:6]
     if len(parts) > 1 and parts[1] == "static":
         return "/static/{file}"

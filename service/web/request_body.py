@@ -1,4 +1,4 @@
-"""Reads and validates request bodies, within limits. Everything in them is hostile until it is validated."""
+"""Reads and validates request bodies, within limits."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ MAX_BODY_BYTES = 256 * 1024
 
 
 class Body(BaseModel):
-    """A body in camelCase: strict types, unknown fields refused, values never repeated in errors."""
+    """The base of bodies: camelCase, strict types, no unknown fields. Errors repeat no value: it may be a secret."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", alias_generator=to_camel, frozen=True, hide_input_in_errors=True
@@ -22,7 +22,7 @@ class Body(BaseModel):
 
 
 async def read_optional_json(request: Request) -> Any:
-    """Read it as `read_json` does; no body at all is an empty object."""
+    """Return the body as JSON, or an empty object where there is none. Raises as `read_json` does."""
     if request.headers.get("content-type") is None:
         raw = await read_raw(request)
         if raw:
@@ -45,7 +45,7 @@ async def read_json(request: Request) -> Any:
 
 async def read_raw(request: Request) -> bytes:
     """Return the body's bytes, at most 256 KiB. Raises TooLarge."""
-    body = bytearray()
+    body = bytearray()  # counted as it arrives: Content-Length may be absent or wrong
     try:
         async for chunk in request.stream():
             body += chunk
@@ -57,7 +57,7 @@ async def read_raw(request: Request) -> bytes:
 
 
 def parse(shape: type[Any], body: Any) -> Any:
-    """Return the body as this shape. Raises InvalidRequest, which names every wrong field and repeats no value."""
+    """Return the body as this model. Raises InvalidRequest, which names every wrong field and repeats no value."""
     try:
         return shape.model_validate(body)
     except ValidationError as exc:
@@ -79,7 +79,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse two fields of one name: one reader takes the first and another the last."""
+    """Refuse two fields of one name: parsers differ in which one they take, so a proxy may have checked the other."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise InvalidJson("The body has a field twice")

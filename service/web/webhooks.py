@@ -1,4 +1,4 @@
-"""The provider's webhooks: verified, written before they are acknowledged, processed by a job afterwards."""
+"""The route for the provider's webhook events: verified, stored, acknowledged, and processed later by a job."""
 
 from collections.abc import Callable
 
@@ -22,13 +22,13 @@ class WebhookRoutes:
         self._enabled = enabled
 
     def app(self) -> Starlette:
-        """The route."""
+        """Return the app with its one route."""
         app = Starlette(routes=[Route("/nectar", self.receive, methods=["POST"])], exception_handlers=dict(HANDLERS))
         app.router.redirect_slashes = False
         return app
 
     async def receive(self, request: Request) -> Response:
-        """POST /webhooks/nectar: 204 once it is written; 401, 400 or 413 where it is refused; 404 where disabled."""
+        """POST /webhooks/nectar: 204 once it is stored; 401, 400 or 413 where it is refused; 404 where disabled."""
         if not self._enabled:
             raise NotFound
         try:

@@ -1,4 +1,4 @@
-"""The page for integrators: made of the API's description, whole, without a script, and kept by browsers."""
+"""The reference page: complete, without scripts, and cached by browsers."""
 
 import re
 from dataclasses import fields
@@ -8,7 +8,8 @@ import pytest
 
 from service.app import create_app
 from service.settings import Settings
-from service.web.docs.openapi import document, errors
+from service.web.api.problems import errors_by_code
+from service.web.docs.openapi import document
 from service.web.docs.reference_page import DocsPage, reference_page
 from tests.contract.test_template_contexts import rendered, used_by
 
@@ -32,12 +33,12 @@ def test_no_script_and_no_style_is_inline_and_nothing_comes_from_elsewhere() -> 
     assert re.findall(r'(?:src|href)="(?!#|/)[^"]*"', HTML) == []
 
 
-@pytest.mark.parametrize("code", errors())
+@pytest.mark.parametrize("code", errors_by_code())
 def test_every_error_code_has_an_anchor(code: str) -> None:
     assert HTML.count(f'id="error-{code}"') == 1
 
 
-def test_every_call_every_field_and_every_word_is_on_it() -> None:
+def test_every_call_every_field_and_every_enum_value_is_on_it() -> None:
     for path, methods in SPEC["paths"].items():
         assert f"<code>{path}</code>" in HTML
         assert all(f'id="{operation["operationId"]}"' in HTML for operation in methods.values())
@@ -72,7 +73,7 @@ def test_an_example_can_be_pasted_into_a_shell() -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
-async def test_it_may_be_kept_and_is_asked_again_cheaply(anybody: httpx.AsyncClient, path: str) -> None:
+async def test_it_is_cached_and_revalidated(anybody: httpx.AsyncClient, path: str) -> None:
     first = await anybody.get(path)
     assert (first.status_code, first.headers["cache-control"]) == (200, "public, max-age=300")
     assert first.headers["x-content-type-options"] == "nosniff"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta, nodes
 
+from service.domain.model import LinkStatus
 from service.web.pages.contexts import (
     PAGES,
     ConfirmPage,
@@ -27,7 +28,7 @@ ENVIRONMENT = Environment(loader=LOADER, autoescape=True, undefined=StrictUndefi
 STRANGER = "<script>alert('&')</script>"
 VIEW = FlowView(
     status="opened",
-    link=LinkView(status="ready", url="https://pages.example/p/i/token"),
+    link=LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token"),
     connections=(ConnectionView(status="PENDING", provider=STRANGER),),
     failure_code=STRANGER,
     done_url="/callback?state=s",
@@ -134,7 +135,7 @@ def test_the_open_page_holds_all_that_is_needed_without_a_script() -> None:
 
 
 def test_a_link_that_cannot_be_framed_is_offered_in_a_window_only() -> None:
-    link = LinkView(status="ready", url="https://pages.example/p/i/token", framable=False)
+    link = LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token", framable=False)
     html = rendered(OpenPage(company="Acme", view=FlowView(status="opened", link=link), **PATHS))
 
     assert "<iframe src" not in html

@@ -1,4 +1,4 @@
-"""Our own OpenAPI document as a judge: says what is wrong with an answer, and remembers what it has seen."""
+"""Checks answers against our own OpenAPI document, and records which operations were answered."""
 
 import re
 from typing import Any
@@ -28,21 +28,21 @@ class Description:
             assert (kind, answer.json()["code"]) in {(MEDIA_TYPE, "not_found"), (MEDIA_TYPE, "method_not_allowed")}
             self.validate({"$ref": "#/components/schemas/Problem"}, answer.json())
             return
-        told = f"{request.method} {request.url.path} answered {answer.status_code} {kind}: {answer.text[:300]}"
-        assert str(answer.status_code) in operation["responses"], told
-        self._content(operation, answer, kind, told)
+        shown = f"{request.method} {request.url.path} answered {answer.status_code} {kind}: {answer.text[:300]}"
+        assert str(answer.status_code) in operation["responses"], shown
+        self._content(operation, answer, kind, shown)
         self.answered.add(f"{operation['operationId']} {answer.status_code}")
 
-    def _content(self, operation: Json, answer: httpx.Response, kind: str, told: str) -> None:
+    def _content(self, operation: Json, answer: httpx.Response, kind: str, shown: str) -> None:
         content = operation["responses"][str(answer.status_code)].get("content", {})
-        assert kind in content or (not kind and not content), told
+        assert kind in content or (not kind and not content), shown
         if kind.endswith("json"):
             self.validate(content[kind].get("schema", {}), answer.json())
         if kind == MEDIA_TYPE:
             self.refused.add(f"{operation['operationId']} {answer.json()['code']}")
 
     def validate(self, schema: Json, value: Any) -> None:
-        """Against a schema that stands in the document."""
+        """Fail unless the value is valid against the schema, which may refer to components of the document."""
         rooted = schema | {"components": self._spec["components"]}
         Draft202012Validator(rooted, format_checker=FormatChecker()).validate(value)
 
@@ -55,8 +55,8 @@ class Description:
         return None
 
 
-class WatchedDoor(Door):
-    """The service, every answer of which is judged."""
+class CheckedTransport(Door):
+    """A transport to the service that checks every answer."""
 
     def __init__(self, description: Description) -> None:
         super().__init__()
@@ -69,13 +69,13 @@ class WatchedDoor(Door):
         return answer
 
 
-class WatchedStreet(RunningServices):
-    """A street on which nothing is answered that the document does not promise."""
+class CheckedServices(RunningServices):
+    """Running services; an answer that the document does not promise fails the test."""
 
     def __init__(self, description: Description, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._webhooks = self.door
-        self.door = WatchedDoor(description)
+        self.door = CheckedTransport(description)
         self.host = self.backend(API_KEY)
 
     async def open(self) -> None:

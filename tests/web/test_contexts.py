@@ -2,9 +2,10 @@
 
 import pytest
 
+from service.domain.model import LinkStatus
 from service.web.pages.contexts import ConnectionView, FlowView, LinkView, masked
 
-READY = LinkView(status="ready", url="https://pages.example/p/i/token")
+READY = LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token")
 WORKING = ConnectionView(status="CONNECTED", provider="Brightside")
 REFUSED = ConnectionView(status="PASSWORD_INCORRECT", needs_attention=True)
 
@@ -26,8 +27,8 @@ def test_a_label_is_masked_to_what_its_owner_knows_it_by(label: str, shown: str)
 @pytest.mark.parametrize(
     ("view", "screen"),
     [
-        (FlowView(status="opened", link=LinkView(status="pending")), "preparing"),
-        (FlowView(status="opened", link=LinkView(status="failed")), "failed"),
+        (FlowView(status="opened", link=LinkView(status=LinkStatus.PENDING)), "preparing"),
+        (FlowView(status="opened", link=LinkView(status=LinkStatus.FAILED)), "failed"),
         (FlowView(status="opened", link=READY), "provider"),
         (FlowView(status="opened", link=READY, finished=True), "confirming"),
         (FlowView(status="opened", link=READY, finished=True, connections=(REFUSED,)), "provider"),
@@ -36,29 +37,31 @@ def test_a_label_is_masked_to_what_its_owner_knows_it_by(label: str, shown: str)
         (FlowView(status="revoked", link=READY, finished=True), "revoked"),
     ],
 )
-def test_one_panel_is_shown_for_how_the_session_stands(view: FlowView, screen: str) -> None:
+def test_each_state_of_a_session_shows_one_panel(view: FlowView, screen: str) -> None:
     assert view.screen == screen
-    assert screen in view.marks
+    assert screen in view.conditions
 
 
-def test_marks_say_what_else_is_shown() -> None:
+def test_conditions_say_what_else_is_shown() -> None:
     view = FlowView(status="opened", link=READY, connections=(REFUSED,), done_url="/callback?state=s")
 
-    assert view.marks == {"provider", "attention", "recorded", "done"}
+    assert view.conditions == {"provider", "attention", "recorded", "done"}
 
 
-def test_news_on_its_way_is_told_unless_the_person_has_something_to_correct() -> None:
-    assert "news" in FlowView(status="opened", link=READY, confirming=True).marks
-    assert "news" not in FlowView(status="opened", link=READY, confirming=True, connections=(REFUSED,)).marks
+def test_a_pending_confirmation_is_shown_unless_the_user_has_something_to_correct() -> None:
+    assert "unconfirmed" in FlowView(status="opened", link=READY, confirming=True).conditions
+    assert (
+        "unconfirmed" not in FlowView(status="opened", link=READY, confirming=True, connections=(REFUSED,)).conditions
+    )
 
 
 def test_an_ended_session_shows_its_end_and_nothing_of_an_account() -> None:
-    assert FlowView(status="expired", link=READY).marks == {"expired", "ended", "well"}
+    assert FlowView(status="expired", link=READY).conditions == {"expired", "ended", "well"}
 
 
 @pytest.mark.parametrize(
     ("connection", "label"),
     [(WORKING, "connected"), (REFUSED, "attention"), (ConnectionView(status="PENDING"), "checking")],
 )
-def test_a_connection_bears_one_label(connection: ConnectionView, label: str) -> None:
+def test_a_connection_shows_one_label(connection: ConnectionView, label: str) -> None:
     assert connection.label == label

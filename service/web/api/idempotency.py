@@ -1,8 +1,11 @@
-"""Routes that act once however often they are called: the Idempotency-Key header, and stored answers without tokens."""
+"""The Idempotency-Key header: a call with a known key gets its stored answer, which holds no token.
+
+Reference: the IETF draft "The Idempotency-Key HTTP Header Field".
+"""
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,11 +15,14 @@ from service.domain.requests import IdempotentRequest
 from service.errors import InvalidRequest, MagiclinkError, Problem
 from service.usecases.idempotency import IdempotentCalls, body_digest
 from service.usecases.sessions import Sessions
+from service.web.api.answers import MadeSessionJson, SessionJson
 from service.web.api.json import session_json
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-# A stored answer holds this in place of its URLs: what they are derived from. Tokens are never stored.
+# A stored answer holds this in place of its URLs: what they are derived from. A stolen database gives no URL away.
 _DERIVED = "_url"
+
+Answer = Mapping[str, Any]  # a type of `answers`, or a stored one: those come back from the database as plain JSON
 
 
 class IdempotentRoutes:
@@ -26,14 +32,12 @@ class IdempotentRoutes:
         self._calls = calls
         self._sessions = sessions
 
-    async def run(
-        self, request: Request, tenant: Tenant, raw: Any, call: Callable[[], Awaitable[dict[str, Any]]]
-    ) -> Response:
+    async def run(self, request: Request, tenant: Tenant, raw: Any, call: Callable[[], Awaitable[Answer]]) -> Response:
         """Run a call that creates no session; with an Idempotency-Key, once. `raw` is the request's body."""
         key = idempotent_request(request, raw)
         earlier = await self._calls.begin(tenant, key) if key is not None else None
         if earlier is not None:
-            return JSONResponse(self.with_urls(dict(earlier)))
+            return JSONResponse(self.with_urls(earlier))
         try:
             body = await call()
         except MagiclinkError:
@@ -42,17 +46,17 @@ class IdempotentRoutes:
         await self._calls.complete(tenant, key, body)
         return JSONResponse(self.with_urls(body))
 
-    def with_urls(self, stored: dict[str, Any]) -> dict[str, Any]:
+    def with_urls(self, stored: Answer) -> Answer:
         """Return the answer as it is sent: its URLs are derived again."""
-        body = dict(stored)
-        parts = body.pop(_DERIVED, None)
-        if parts is None:
-            return body
-        urls = self._sessions.urls_of(body["id"], parts)
-        return body | {"embedUrl": urls.embed_url, "redirectUrl": urls.redirect_url}
+        if _DERIVED not in stored:
+            return stored
+        session = cast("SessionJson", {name: value for name, value in stored.items() if name != _DERIVED})
+        urls = self._sessions.urls_of(session["id"], stored[_DERIVED])
+        made: MadeSessionJson = {**session, "embedUrl": urls.embed_url, "redirectUrl": urls.redirect_url}
+        return made
 
 
-def stored_answer(session: Session) -> dict[str, Any]:
+def stored_answer(session: Session) -> Answer:
     """Return the answer that gives a session's URLs, as it may be stored: without them."""
     parts = [session.serial, session.issued_at, session.key_id, session.origin is not None]
     return session_json(session) | {_DERIVED: parts}

@@ -1,12 +1,21 @@
-"""Domain values as JSON of the API. No token and no provider link is ever in it, except for a started page."""
+"""Domain values as JSON of the API. No token and no link of the provider is ever in it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from service.domain.model import Company, Connection, Event, Session, SessionStatus, Site
 from service.domain.statuses import canonical_status, needs_attention
+from service.domain.tokens import SessionResult
 from service.usecases.connections import ConnectionDetails
+from service.web.api.answers import (
+    ConnectionJson,
+    EventJson,
+    EvidenceJson,
+    ReferenceJson,
+    SessionConnectionJson,
+    SessionJson,
+    VerifiedJson,
+)
 
 
 def iso(at: float) -> str:
@@ -14,16 +23,16 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def session_json(session: Session, connections: Sequence[Connection] = ()) -> dict[str, Any]:
+def session_json(session: Session, connections: Sequence[Connection] = ()) -> SessionJson:
     """A session, without its URLs: those are only ever in the answer that made them."""
-    body = {
+    body: SessionJson = {
         "id": session.id,
-        "status": session.status.value,
+        "status": session.status,
         "userId": session.user_id,
-        "mode": session.mode.value,
+        "mode": session.mode,
         "company": _company(session.company),
         "sites": [_site(site) for site in session.sites],
-        "link": {"kind": session.link_kind.value, "status": session.link_status.value},
+        "link": {"kind": session.link_kind, "status": session.link_status},
         "origin": session.origin,
         "returnUrl": session.return_url,
         "connections": [session_connection(connection) for connection in connections],
@@ -38,7 +47,7 @@ def session_json(session: Session, connections: Sequence[Connection] = ()) -> di
     return body
 
 
-def session_connection(connection: Connection) -> dict[str, Any]:
+def session_connection(connection: Connection) -> SessionConnectionJson:
     """A connection in its session's list."""
     status = canonical_status(connection.reported.status)
     return {
@@ -50,13 +59,13 @@ def session_connection(connection: Connection) -> dict[str, Any]:
     }
 
 
-def connection_json(details: ConnectionDetails) -> dict[str, Any]:
+def connection_json(details: ConnectionDetails) -> ConnectionJson:
     """A recorded connection. Candidates of other tenants are never shown."""
     connection = details.connection
     reported, verdict = connection.reported, connection.verdict
     external_ids = {site.provider_id: site.external_id for site in details.sites}
     status = "REMOVED" if connection.removed_at is not None else canonical_status(reported.status)
-    body: dict[str, Any] = {
+    body: ConnectionJson = {
         "id": connection.id,
         "userId": verdict.owner.user_id if verdict.owner else None,
         "sessionId": verdict.owner.session_id if verdict.owner else None,
@@ -78,8 +87,8 @@ def connection_json(details: ConnectionDetails) -> dict[str, Any]:
     return body
 
 
-def event_json(event: Event) -> dict[str, Any]:
-    """An event of the log; every view of the log tells it in this shape."""
+def event_json(event: Event) -> EventJson:
+    """An event of the log: the same JSON in a session's timeline and in the list of all events."""
     return {
         "id": event.id,
         "seq": event.seq,
@@ -92,50 +101,32 @@ def event_json(event: Event) -> dict[str, Any]:
     }
 
 
-def page_json(
-    session: Session, connections: Sequence[Connection], *, seq: int, at: float, done_url: str | None
-) -> dict[str, Any]:
-    """What a started page may know of its session: the link's URL included, since only a started page asks."""
-    reveal = session.link is not None and session.revealed_at is not None and not session.closed
-    finished = session.finished_at is not None
-    settled = session.closed or session.status is SessionStatus.CONNECTED
+def verified_json(result: SessionResult) -> VerifiedJson:
+    """A result that was signed here."""
     return {
-        "sessionId": session.id,
-        "seq": seq,
-        "at": iso(at),
-        "status": session.status.value,
-        "mode": session.mode.value,
-        "link": {
-            "status": session.link_status.value,
-            "kind": session.link_kind.value,
-            "url": session.link.url if session.link and reveal else None,
-            "framable": True,
-        },
-        "connections": [
-            {key: value for key, value in session_connection(one).items() if key != "presumed"} for one in connections
-        ],
-        "confirming": finished and not settled,
-        "finished": finished,
-        "failure": {"code": session.failure} if session.failure else None,
-        "expiresAt": iso(session.expires_at),
-        "doneUrl": done_url,
+        "valid": True,
+        "sessionId": result.session_id,
+        "userId": result.user_id,
+        "status": SessionStatus(result.status),
+        "connectionId": result.connection_id,
+        "at": iso(result.at),
     }
 
 
-def _evidence(connection: Connection) -> dict[str, Any] | None:
+def _evidence(connection: Connection) -> EvidenceJson | None:
     if connection.verdict.kind is None or connection.evidence_at is None:
         return None
     return {
-        "kind": connection.verdict.kind.value,
+        "kind": connection.verdict.kind,
         "at": iso(connection.evidence_at),
         "presumed": connection.verdict.presumed,
         "crossDevice": connection.cross_device,
     }
 
 
-def _company(company: Company) -> dict[str, Any]:
+def _company(company: Company) -> ReferenceJson:
     return {"id": company.provider_id, "externalId": company.external_id}
 
 
-def _site(site: Site) -> dict[str, Any]:
+def _site(site: Site) -> ReferenceJson:
     return {"id": site.provider_id, "externalId": site.external_id}

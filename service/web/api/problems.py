@@ -1,14 +1,23 @@
-"""Errors as the host's backend sees them: RFC 9457 problem documents, one shape, closed codes."""
+"""Errors as the host's backend gets them: RFC 9457 problem documents with a closed list of codes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.errors import InvalidRequest, MagiclinkError, MethodNotAllowed, NotFound, RateLimited, TooLarge
+from service.errors import (
+    BadSettings,
+    InvalidRequest,
+    MagiclinkError,
+    MethodNotAllowed,
+    NotFound,
+    RateLimited,
+    TooLarge,
+)
 from service.telemetry.logs import request_id
+from service.web.api.answers import ProblemJson
 
 MEDIA_TYPE = "application/problem+json"
 _BY_STATUS: Mapping[int, type[MagiclinkError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
@@ -16,7 +25,7 @@ _BY_STATUS: Mapping[int, type[MagiclinkError]] = {404: NotFound, 405: MethodNotA
 
 def problem(error: MagiclinkError) -> JSONResponse:
     """The document for an error; `title` is the same for every occurrence of a code, `detail` is of this one."""
-    body: dict[str, Any] = {
+    body: ProblemJson = {
         "type": f"urn:magiclink:error:{error.code}",
         "title": error.title,
         "status": error.status,
@@ -36,8 +45,24 @@ def problem(error: MagiclinkError) -> JSONResponse:
     return JSONResponse(body, error.status, headers, media_type=MEDIA_TYPE)
 
 
+def errors_by_code() -> dict[str, list[type[MagiclinkError]]]:
+    """Every code that a caller may get, with the errors that have it."""
+    found: dict[str, list[type[MagiclinkError]]] = {}
+    for kind in _with_subclasses(MagiclinkError):
+        only_a_parent = kind.code == MagiclinkError.code and kind is not MagiclinkError
+        if not only_a_parent and not issubclass(kind, BadSettings):
+            found.setdefault(kind.code, []).append(kind)
+    return found
+
+
+def _with_subclasses(kind: type[MagiclinkError]) -> Iterator[type[MagiclinkError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _with_subclasses(narrower)
+
+
 async def on_error(_request: Request, exc: Exception) -> Response:
-    """Starlette's handler for our own tree."""
+    """Starlette's handler for MagiclinkError; anything else is an `internal_error`, without its message."""
     return problem(exc if isinstance(exc, MagiclinkError) else MagiclinkError())
 
 

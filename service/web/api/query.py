@@ -1,16 +1,16 @@
-"""What a query string may say: known names, cursors, limits; everything else is refused by name."""
+"""Query strings: the names, cursors and limits that are allowed; everything else is refused by name."""
 
 import base64
 import binascii
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
-from service.domain.model import ConnectionId, SessionId
+from service.domain.model import ConnectionId, Event, SessionId
 from service.errors import InvalidRequest, NotFound, Problem
+from service.web.api.answers import EventListJson
+from service.web.api.json import event_json
 
 _PAGE_DEFAULT, _PAGE_MOST = 25, 100
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -32,7 +32,7 @@ def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
 
 
 def renamed(query: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
-    """The parameters under the names that the stories use."""
+    """The parameters under the names that the use cases take."""
     return {names[name]: value for name, value in query.items() if name in names}
 
 
@@ -51,24 +51,24 @@ def flag(name: str, text: str) -> bool:
 
 
 def limit_of(request: Request) -> int:
-    """How many rows are wanted."""
+    """The number of rows wanted, 25 by default. Raises InvalidRequest."""
     return number("limit", request.query_params.get("limit") or str(_PAGE_DEFAULT), 1, _PAGE_MOST)
 
 
 def paging_of(request: Request) -> tuple[tuple[float, str] | None, int]:
-    """Where a list goes on, and how far. Raises InvalidRequest for a cursor that we did not give."""
+    """The position after which a list page begins, and its size. Raises InvalidRequest for an unreadable cursor."""
     after = request.query_params.get("after")
     return (_cursor(after) if after else None), limit_of(request)
 
 
 def position_of(request: Request) -> int:
-    """Where the log goes on; nothing means from its start."""
+    """The position in the log after which events are wanted; 0, its start, without `after`."""
     after = request.query_params.get("after")
     return number("after", after, 0, 10**9 - 1) if after else 0
 
 
 def session_id_of(request: Request) -> SessionId:
-    """The id of the path. What cannot be an id is NotFound without asking."""
+    """The session id in the path. Raises NotFound for a text that cannot be one, without a query."""
     text = str(request.path_params["id"])
     if not re.fullmatch(r"ses_[0-9A-Za-z]{8,64}", text, re.ASCII):
         raise NotFound
@@ -76,30 +76,30 @@ def session_id_of(request: Request) -> SessionId:
 
 
 def connection_id_of(request: Request) -> ConnectionId:
-    """The provider's UUID of the path."""
+    """The provider's UUID in the path. Raises NotFound."""
     text = str(request.path_params["id"]).lower()
     if not _UUID.fullmatch(text):
         raise NotFound
     return ConnectionId(text)
 
 
-def list_page(rows: Sequence[tuple[dict[str, Any], float]], limit: int) -> JSONResponse:
-    """A page of a list; `rows` are one more than wanted where there are more."""
-    page = rows[:limit]
-    more = len(rows) > limit
-    return JSONResponse({"data": [row for row, _ in page], "next": _mark(*page[-1]) if more else None})
+def next_cursor(rows: Sequence[tuple[str, float]], limit: int) -> str | None:
+    """The `next` of a list page. `rows` are ids and times of what was found, one more than `limit` if there is more."""
+    if len(rows) <= limit:
+        return None
+    row_id, at = rows[limit - 1]
+    return base64.urlsafe_b64encode(f"{at!r}|{row_id}".encode()).decode().rstrip("=")
 
 
-def event_page(events: Sequence[dict[str, Any]], limit: int, otherwise: str | None) -> JSONResponse:
-    """A page of the log; `next` goes on behind its last event, or stays `otherwise`."""
-    page = events[:limit]
-    at_end = len(events) <= limit
-    following = str(page[-1]["seq"]) if page else otherwise
-    return JSONResponse({"data": list(page), "next": following if otherwise is not None or not at_end else None})
+def event_page(events: Sequence[Event], limit: int, at_end: str | None) -> EventListJson:
+    """A list page of the log. `events` are one more than `limit` if there is more; `at_end` is its `next` if not.
 
-
-def _mark(row: dict[str, Any], at: float) -> str:
-    return base64.urlsafe_b64encode(f"{at!r}|{row['id']}".encode()).decode().rstrip("=")
+    The list of all events has a `next` even at its end, so that its reader can wait for what comes.
+    """
+    page = [event_json(event) for event in events[:limit]]
+    more = len(events) > limit
+    following = str(page[-1]["seq"]) if page else at_end
+    return {"data": page, "next": following if more or at_end is not None else None}
 
 
 def _cursor(text: str) -> tuple[float, str]:

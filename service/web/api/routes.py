@@ -23,9 +23,16 @@ from service.usecases.connections import Connections
 from service.usecases.idempotency import IdempotentCalls
 from service.usecases.links import Links
 from service.usecases.sessions import Sessions
+from service.web.api.answers import (
+    ConnectionJson,
+    ConnectionListJson,
+    ProviderListJson,
+    SessionJson,
+    SessionListJson,
+)
 from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect, VerifyResult
-from service.web.api.idempotency import IdempotentRoutes, idempotent_request, stored_answer
-from service.web.api.json import connection_json, event_json, iso, session_json
+from service.web.api.idempotency import Answer, IdempotentRoutes, idempotent_request, stored_answer
+from service.web.api.json import connection_json, session_json, verified_json
 from service.web.api.problems import HANDLERS
 from service.web.api.query import (
     PAGING,
@@ -33,7 +40,7 @@ from service.web.api.query import (
     event_page,
     flag,
     limit_of,
-    list_page,
+    next_cursor,
     number,
     paging_of,
     position_of,
@@ -145,8 +152,9 @@ class ApiRoutes:
         after, limit = paging_of(request)
         filters = renamed(query, {"userId": "user_id", "status": "status", "companyId": "company"})
         found = await self._sessions.list_page(tenant, filters, after, limit + 1)
-        rows = [(session_json(*one), one[0].created_at) for one in found]
-        return list_page(rows, limit)
+        following = next_cursor([(session.id, session.created_at) for session, _ in found], limit)
+        page: SessionListJson = {"data": [session_json(*one) for one in found[:limit]], "next": following}
+        return JSONResponse(page)
 
     async def get_session(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/sessions/{id}."""
@@ -158,14 +166,14 @@ class ApiRoutes:
         query_of(request, PAGING)
         seq, limit = position_of(request), limit_of(request)
         events = await self._sessions.timeline(tenant, session_id_of(request), seq, limit + 1)
-        return event_page([event_json(event) for event in events], limit, None)
+        return JSONResponse(event_page(events, limit, None))
 
     async def revoke_session(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/sessions/{id}/revoke."""
         raw = await read_optional_json(request)
         parse(NoFields, raw)
 
-        async def run() -> dict[str, Any]:
+        async def run() -> SessionJson:
             session = await self._sessions.revoke(tenant, session_id_of(request))
             return session_json(*await self._sessions.get(tenant, session.id))
 
@@ -176,7 +184,7 @@ class ApiRoutes:
         raw = await read_optional_json(request)
         parse(NoFields, raw)
 
-        async def run() -> dict[str, Any]:
+        async def run() -> Answer:
             return stored_answer(await self._sessions.renew(tenant, session_id_of(request)))
 
         return await self._idempotent.run(request, tenant, raw, run)
@@ -190,8 +198,9 @@ class ApiRoutes:
             filters["attributed"] = flag("attributed", query["attributed"])
         after, limit = paging_of(request)
         found = await self._connections.list_page(tenant, filters, after, limit + 1)
-        rows = [(connection_json(one), one.connection.recorded_at) for one in found]
-        return list_page(rows, limit)
+        following = next_cursor([(one.connection.id, one.connection.recorded_at) for one in found], limit)
+        page: ConnectionListJson = {"data": [connection_json(one) for one in found[:limit]], "next": following}
+        return JSONResponse(page)
 
     async def get_connection(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}."""
@@ -204,7 +213,7 @@ class ApiRoutes:
         body: ClaimConnection = parse(ClaimConnection, raw)
         connection_id = connection_id_of(request)
 
-        async def run() -> dict[str, Any]:
+        async def run() -> ConnectionJson:
             await self._claims.claim(tenant, connection_id, SessionId(body.session_id), request.state.key_id)
             return connection_json(await self._connections.get(tenant, connection_id))
 
@@ -219,15 +228,16 @@ class ApiRoutes:
     async def documents(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}/documents."""
         query_of(request, set())
-        return JSONResponse(
-            {"data": list(await self._bills.documents(tenant, connection_id_of(request))), "next": None}
-        )
+        data = await self._bills.documents(tenant, connection_id_of(request))
+        page: ProviderListJson = {"data": list(data), "next": None}
+        return JSONResponse(page)
 
     async def usage(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}/usage."""
         filters = query_of(request, {"startDate", "endDate", "dateType", "datasourceType", "identifier"})
         data = await self._bills.usage(tenant, connection_id_of(request), filters)
-        return JSONResponse({"data": list(data), "next": None})
+        page: ProviderListJson = {"data": list(data), "next": None}
+        return JSONResponse(page)
 
     async def events(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/events: in order, at least once; waits for the next event if asked to."""
@@ -238,7 +248,7 @@ class ApiRoutes:
             events = await self._sessions.events(tenant, seq, limit + 1)
             if not events and wait and await wait_for(signal, wait):
                 events = await self._sessions.events(tenant, seq, limit + 1)
-        return event_page([event_json(event) for event in events], limit, str(seq))
+        return JSONResponse(event_page(events, limit, str(seq)))
 
     async def verify(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/verify: whether this result was signed here, for this user, within the last ten minutes."""
@@ -247,16 +257,7 @@ class ApiRoutes:
             result = self._sessions.verify(body.state, tenant, UserId(body.user_id))
         except BadState as exc:
             raise InvalidRequest([Problem("/state", exc.detail)]) from exc
-        return JSONResponse(
-            {
-                "valid": True,
-                "sessionId": result.session_id,
-                "userId": result.user_id,
-                "status": result.status,
-                "connectionId": result.connection_id,
-                "at": iso(result.at),
-            }
-        )
+        return JSONResponse(verified_json(result))
 
     async def _create(
         self, request: Request, tenant: Tenant, wanted: SessionRequest, raw: Any, *, now: bool
@@ -266,7 +267,7 @@ class ApiRoutes:
         options = CreateOptions(idempotency, None if now else stored_answer, PREPARE_TAKEOVER_SECONDS if now else 0.0)
         created = await self._sessions.create(tenant, wanted, options)
         if not isinstance(created, Session):
-            return JSONResponse(self._idempotent.with_urls(dict(created)), 201)
+            return JSONResponse(self._idempotent.with_urls(created), 201)
         session = await self._prepared(created, tenant, idempotency) if now else created
         return JSONResponse(self._idempotent.with_urls(stored_answer(session)), 201)
 

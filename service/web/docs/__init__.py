@@ -1,1 +1,1 @@
-"""The API's description for machines (OpenAPI), and the reference page made from it."""
+"""Routes for integrators: the OpenAPI document, generated from the code, and the reference page made from it."""

@@ -1,4 +1,4 @@
-"""The API's description as one page: which rows, words and examples `docs/reference.html` shows. Pure."""
+"""The reference page: which rows, values and examples of the OpenAPI document `docs/reference.html` shows. Pure."""
 
 import inspect
 import json
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from service.web.api.problems import MEDIA_TYPE
-from service.web.docs.openapi import Json, errors
+from service.web.api.problems import MEDIA_TYPE, errors_by_code
+from service.web.docs.schemas import Json
 from service.web.pages.contexts import Page
 
 _JSON = "application/json"
-# What limits a value: the least, the most, and of what.
+# The keywords of JSON Schema that limit a value from below and from above, and the unit.
 _LIMITS: Sequence[tuple[str, str, str]] = (
     ("minLength", "maxLength", " characters"),
     ("minItems", "maxItems", " of them"),
@@ -23,7 +23,7 @@ _LIMITS: Sequence[tuple[str, str, str]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One field, parameter or word, and what it means; texts hold code in backticks."""
+    """One field, parameter or value, and what it means; in texts, code is in backticks."""
 
     name: str
     kind: str = ""
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallView:
-    """One call: what it takes, gives (pairs of a status and a shape's name) and refuses."""
+    """One call. `answers` are pairs of a status and a schema's name; `body` is "" where no field can be sent."""
 
     anchor: str
     method: str
@@ -49,7 +49,7 @@ class CallView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShapeView:
-    """One object with its example, or a closed list of words."""
+    """One object with its example, or a closed list of values."""
 
     name: str
     text: str
@@ -69,7 +69,7 @@ class ErrorRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocsPage(Page):
-    """The whole page; `groups` are calls by tag, with the tag's own words."""
+    """The whole page; `groups` are a tag, its description and its calls."""
 
     template: ClassVar[str] = "docs/reference.html"
     base_url: str
@@ -81,7 +81,7 @@ class DocsPage(Page):
 
 
 def reference_page(spec: Json) -> DocsPage:
-    """The page that says what this document says."""
+    """The page of this OpenAPI document."""
     shapes = spec["components"]["schemas"]
     calls: dict[str, list[CallView]] = {}
     for path, methods in spec["paths"].items():
@@ -92,12 +92,12 @@ def reference_page(spec: Json) -> DocsPage:
         about=spec["info"]["description"],
         groups=tuple((tag["name"], tag["description"], tuple(calls[tag["name"]])) for tag in spec["tags"]),
         words=(
-            _words("SessionStatus", shapes["SessionStatus"], ()),
-            _words("EvidenceKind", shapes["EvidenceKind"], ()),
-            _words("EventType", shapes["Event"]["properties"]["type"], shapes["Event"]["allOf"]),
+            _value_list("SessionStatus", shapes["SessionStatus"], ()),
+            _value_list("EvidenceKind", shapes["EvidenceKind"], ()),
+            _value_list("EventType", shapes["Event"]["properties"]["type"], shapes["Event"]["allOf"]),
         ),
         shapes=tuple(_shape(name, shape) for name, shape in shapes.items() if shape.get("properties")),
-        errors=tuple(_error(code) for code in errors()),
+        errors=tuple(_error(code) for code in errors_by_code()),
     )
 
 
@@ -113,7 +113,7 @@ def _call(spec: Json, method: str, path: str, operation: Json) -> CallView:
         summary=operation["summary"],
         text=operation.get("description", ""),
         parameters=tuple(_parameter(one) for one in parameters),
-        body=body,
+        body=body if spec["components"]["schemas"].get(body, {}).get("properties") else "",
         answers=tuple((status, _named(_media(one))) for status, one in answers.items()),
         codes=tuple(dict.fromkeys(_codes(responses))),
         curl=_curl(spec, method, _filled(path, parameters), body) if path.startswith("/v1/") else "",
@@ -126,7 +126,7 @@ def _media(part: Json) -> Mapping[str, Json]:
 
 
 def _named(media: Mapping[str, Json]) -> str:
-    """The name of the shape that is JSON here; nothing where there is none."""
+    """The name of the JSON schema of a body or an answer; "" where it has none."""
     return str(media.get(_JSON, {}).get("schema", {}).get("$ref", "")).rpartition("/")[2]
 
 
@@ -155,7 +155,7 @@ def _filled(path: str, parameters: Sequence[Json]) -> str:
 
 
 def _curl(spec: Json, method: str, path: str, body: str) -> str:
-    """A call that works as it is once the key is put in; nothing in our examples needs more quoting than this."""
+    """A call that works once the key is filled in; no example holds a quote that the shell would read."""
     verb = "" if method == "GET" else f" -X {method}"
     lines = [f"curl{verb} '{spec['servers'][0]['url']}{path}'", "  -H 'Authorization: Bearer <key>'"]
     if body:
@@ -165,7 +165,7 @@ def _curl(spec: Json, method: str, path: str, body: str) -> str:
 
 
 def kind_of(schema: Json) -> str:
-    """A schema in a few words."""
+    """A schema in a few words, such as `string or null` or `list of Reference`."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "enum" in schema or "const" in schema:
@@ -180,8 +180,8 @@ def kind_of(schema: Json) -> str:
 
 
 def _limits(schema: Json) -> str:
-    told = [(schema.get(least, 0), schema[most], unit) for least, most, unit in _LIMITS if most in schema]
-    return "".join(f", {least} to {most}{unit}" for least, most, unit in told)
+    limits = [(schema.get(least, 0), schema[most], unit) for least, most, unit in _LIMITS if most in schema]
+    return "".join(f", {least} to {most}{unit}" for least, most, unit in limits)
 
 
 def _default(schema: Json) -> str:
@@ -189,9 +189,9 @@ def _default(schema: Json) -> str:
     return "" if default in (None, {}) else f", default {json.dumps(default)}"
 
 
-def _words(name: str, shape: Json, told: Sequence[Json]) -> ShapeView:
-    """A closed list; for types of events, `told` says what their data holds."""
-    data = {when["if"]["properties"]["type"]["const"]: _data(when["then"]["properties"]["data"]) for when in told}
+def _value_list(name: str, shape: Json, conditions: Sequence[Json]) -> ShapeView:
+    """A closed list of values; the `conditions` of an event say what its `data` holds for each type."""
+    data = {one["if"]["properties"]["type"]["const"]: _data(one["then"]["properties"]["data"]) for one in conditions}
     rows = (Row(name=one["const"], kind=data.get(one["const"], ""), text=one["description"]) for one in shape["oneOf"])
     return ShapeView(name=name, text=shape["description"], rows=tuple(rows))
 
@@ -216,7 +216,7 @@ def _examples(shape: Json) -> Sequence[Any]:
 
 
 def _error(code: str) -> ErrorRow:
-    kinds = errors()[code]
+    kinds = errors_by_code()[code]
     return ErrorRow(
         code=code,
         statuses=", ".join(str(status) for status in sorted({kind.status for kind in kinds})),

@@ -1,4 +1,4 @@
-"""The door for integrators: the API's description for machines and, made from it, a page to read."""
+"""Routes for integrators: the OpenAPI document, and the reference page made from it."""
 
 import hashlib
 import json
@@ -10,22 +10,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.web.docs.openapi import Json, document
+from service.web.docs.openapi import document
 from service.web.docs.reference_page import reference_page
+from service.web.docs.schemas import Json
 from service.web.headers import FramePolicy, page_headers
 
 _CACHE = "public, max-age=300"
 
 
 class DocsRoutes:
-    """The handlers; both answers are made once, when first asked for."""
+    """The handlers; each answer is made at its first request and then kept in memory."""
 
     def __init__(self, environment: Environment, public_url: str) -> None:
         self._environment = environment
         self._public_url = public_url
 
     def routes(self) -> list[Route]:
-        """The routes, as a table."""
+        """Return the table of routes."""
         return [Route("/openapi.json", self.openapi), Route("/docs", self.docs)]
 
     async def openapi(self, request: Request) -> Response:
@@ -53,8 +54,9 @@ class DocsRoutes:
 
 def _cached(request: Request, content: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    kept = {**headers, "Cache-Control": _CACHE, "ETag": tag}
+    fields = {**headers, "Cache-Control": _CACHE, "ETag": tag}
+    # Reference: RFC 9110, section 13.1.2: If-None-Match compares weakly.
     given = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
     if given & {tag, "*"}:
-        return Response(status_code=304, headers=kept)
-    return Response(content, headers=kept, media_type=media_type)
+        return Response(status_code=304, headers=fields)
+    return Response(content, headers=fields, media_type=media_type)

@@ -1,20 +1,22 @@
-"""The bodies that the pages' own script sends."""
+"""The JSON bodies that the pages' own script sends."""
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from service.web.request_body import Body
 
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
+
 
 class StartPage(Body):
-    """The body of POST …/start; `takeOver`: the user confirmed that the page which is open elsewhere may end."""
+    """The body of POST …/start."""
 
-    take_over: bool = False
+    take_over: bool = Field(default=False, description="The user said that another page of the session may end.")
 
 
 class ExitPage(Body):
-    """The body of POST …/exit: at which stage the user left, and why, in words of our own script."""
+    """The body of POST …/exit; both are words of our own script."""
 
-    stage: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")] = "page"
-    reason: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")] = "left"
+    stage: Word = Field(default="page", description="Where the user was.")
+    reason: Word = Field(default="left", description="Why they left.")

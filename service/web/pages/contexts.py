@@ -1,18 +1,23 @@
-"""What each page for people is made of: one frozen context per template, and nothing that is not in it.
+"""The context of each page's template: one frozen dataclass per template, and the template uses nothing else.
 
-The sentences are in the templates. What the flow's pages show is named by marks; `static/screen.js` decides them again
-in the browser.
+The sentences are in the templates. An element of the flow's pages names in `data-show` the conditions under which it is
+shown; they are decided here for the first rendering, and by `static/screen.js` in the browser.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from service.domain.model import LinkStatus
+
 ENDED = frozenset({"expired", "revoked", "failed"})
 
 
 def masked(label: str) -> str:
-    """Hide all of a label but what its owner knows it by: `ada@example.com` becomes `a•••@example.com`."""
+    """Hide a label from all who do not know it: `ada@example.com` becomes `a•••@example.com`.
+
+    Whoever finds a page's URL sees this, so it must not give away an address that could be written to.
+    """
     name, at, host = label.strip().rpartition("@")
     words = (name if at else host).split()
     return " ".join(f"{word[0]}•••" for word in words) + (f"@{host}" if at else "")
@@ -20,9 +25,9 @@ def masked(label: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkView:
-    """The provider's link as a started page may know it; `url` has passed the check of its origin."""
+    """The provider's link as a started page may know it; the origin of `url` was checked."""
 
-    status: Literal["pending", "ready", "failed"]
+    status: LinkStatus
     url: str | None = None
     framable: bool = True
 
@@ -37,7 +42,7 @@ class ConnectionView:
 
     @property
     def label(self) -> str:
-        """Return which of the labels of the page's lists it bears."""
+        """Return which of the labels in the page's list of connections is shown."""
         if self.needs_attention:
             return "attention"
         return "connected" if self.status == "CONNECTED" else "checking"
@@ -60,24 +65,24 @@ class FlowView:
         """Return which of the flow's panels is shown."""
         if self.status in ENDED or self.status == "connected":
             return self.status
-        if self.link.status != "ready":
-            return "failed" if self.link.status == "failed" else "preparing"
+        if self.link.status is not LinkStatus.READY:
+            return "failed" if self.link.status is LinkStatus.FAILED else "preparing"
         return "confirming" if self.finished and not self.attention else "provider"
 
     @property
     def attention(self) -> bool:
-        """Tell whether a connection waits for other credentials."""
+        """Return whether a connection needs other credentials."""
         return any(connection.needs_attention for connection in self.connections)
 
     @property
-    def marks(self) -> frozenset[str]:
-        """Return the words of `data-show` that hold."""
+    def conditions(self) -> frozenset[str]:
+        """Return the conditions of `data-show` that hold."""
         flags = {
             "ended": self.screen in ENDED,
             "leave": self.screen == "preparing",
             "attention": self.attention,
             "well": not self.attention,
-            "news": self.confirming and not self.attention,
+            "unconfirmed": self.confirming and not self.attention,
             "recorded": bool(self.connections),
             "done": self.done_url is not None,
         }
@@ -86,7 +91,7 @@ class FlowView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What every page has; `lang` is the language its sentences are written in, whatever was asked for."""
+    """What every page has; `lang` is the language of its sentences, not the one that was asked for."""
 
     template: ClassVar[str]
     lang: str = "en"
@@ -94,7 +99,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedPage(Page):
-    """A page that says for whom an account is being connected; `user_label` is masked already."""
+    """A page that says for which company and user an account is connected; `user_label` is masked already."""
 
     company: str
     user_label: str | None = None
@@ -103,7 +108,10 @@ class NamedPage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowPage(NamedPage):
-    """What the flow's script reads from the page; paths have no origin, origins no path. No `view`: not started yet."""
+    """A page on which the flow's script runs; without a `view` it is not started yet.
+
+    Fields named `*_path` have no origin, fields named `*_origin` no path.
+    """
 
     session_id: str
     token_path: str
@@ -115,9 +123,9 @@ class FlowPage(NamedPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedPage(FlowPage):
-    """The page inside the host page's frame: its script starts it and learns how things stand.
+    """The page inside the host page's frame: its script starts it and receives the view.
 
-    An ended session may be shown it too (with status 410): the start says so, and the page offers to ask for another.
+    An ended session gets it too, with status 410: its start is refused, and the page offers to ask for a new link.
     """
 
     template: ClassVar[str] = "pages/embed.html"
@@ -132,7 +140,7 @@ class OpenPage(FlowPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectPage(NamedPage):
-    """The redirect flow before its start: one button that posts to `action`, and no word of how the session stands."""
+    """The redirect flow before its start: one button that posts to `action`. It does not show the session's status."""
 
     template: ClassVar[str] = "pages/connect.html"
     action: str
@@ -141,14 +149,14 @@ class ConnectPage(NamedPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElsewherePage(Page):
-    """An embed URL opened outside its frame: says nothing of the session."""
+    """Shown for an embed URL that is loaded at top level; it shows nothing of the session."""
 
     template: ClassVar[str] = "pages/elsewhere.html"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmPage(NamedPage):
-    """Asks a page that holds no key whether to go on; its one button posts `hidden` to `action`."""
+    """Asks the user of a browser without the page key whether to go on; its one button posts `hidden` to `action`."""
 
     template: ClassVar[str] = "pages/confirm.html"
     reason: Literal["callback", "takeover"]
@@ -158,7 +166,7 @@ class ConfirmPage(NamedPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DonePage(NamedPage):
-    """Where the redirect flow ends when the host gave no address to return to."""
+    """The end of the redirect flow where the host gave no `returnUrl`."""
 
     template: ClassVar[str] = "pages/done.html"
     outcome: Literal["connected", "attention", "confirming", "exited", "expired", "revoked", "failed"]
@@ -167,7 +175,7 @@ class DonePage(NamedPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoverPage(Page):
-    """The way back inside the provider's frame: hands over to the page around it."""
+    """The callback inside the provider's frame: its script sends a message to our page, which is the frame's parent."""
 
     template: ClassVar[str] = "pages/handover.html"
     session_id: str
@@ -175,9 +183,9 @@ class HandoverPage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorPage(Page):
-    """A refusal a person can act on; `code` chooses the words, an unknown one gets general words.
+    """An error that the user can act on; `code` chooses the sentences, an unknown one gets general ones.
 
-    `onward_url` is where the host makes a new link: its own page, told what became of this one.
+    `onward_url` is the host's page, with this session's result: there the user can ask for a new link.
     """
 
     template: ClassVar[str] = "pages/error.html"

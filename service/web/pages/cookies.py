@@ -1,4 +1,4 @@
-"""What a browser carries in the redirect flow: the page's cookie, its forms, and the URL back to the host."""
+"""The redirect flow's state in the browser: the page's cookie, its form posts, and the URL back to the host."""
 
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -16,20 +16,21 @@ _COOKIE_SECONDS = 30 * 86400
 
 
 def page_key_of(request: Request, session_id: SessionId, *, secure: bool) -> str | None:
-    """Return the page key: from the script's header in the frame, from the first-party cookie in the redirect flow."""
+    """Return the page key: the frame's script sends it in a header, the redirect flow in a first-party cookie."""
     return request.headers.get(KEY_HEADER) or page_cookie(request, session_id, secure=secure)
 
 
 def page_cookie(request: Request, session_id: SessionId, *, secure: bool) -> str | None:
-    """Return the key in this session's cookie; two flows in one browser have two cookies.
+    """Return the page key in this session's cookie; two flows in one browser have two cookies.
 
-    Over https only the `__Host-` name counts: a sibling domain could set any other, with the key of its own page.
+    Over https only the `__Host-` name counts: an attacker on a sibling domain could set any other, with the key of a
+    page of their own. Reference: RFC 6265bis, section 4.1.3.2.
     """
     return request.cookies.get(_cookie_name(session_id, secure=secure))
 
 
 def set_page_cookie(response: Response, session: Session, key: str, *, secure: bool) -> None:
-    """`Lax`, so that it comes along when the provider sends the person back; `__Host-` wherever there is https."""
+    """Set the page's cookie: `Lax`, so that the browser sends it when the provider redirects to the callback."""
     response.set_cookie(
         _cookie_name(session.id, secure=secure),
         key,
@@ -42,7 +43,7 @@ def set_page_cookie(response: Response, session: Session, key: str, *, secure: b
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """A small form post. Raises UnsupportedMediaType, TooLarge."""
+    """Return the fields of a form post. Raises UnsupportedMediaType, TooLarge."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     raw = await read_raw(request)
     if not raw:
@@ -53,7 +54,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def parse_fields(raw: bytes) -> list[tuple[str, str]]:
-    """The fields of a urlencoded body; what is not UTF-8 is replaced, since no field of ours has any."""
+    """Return the fields of a urlencoded body. Bytes that are not UTF-8 are replaced: no field of ours has any."""
     try:
         return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
     except ValueError as exc:

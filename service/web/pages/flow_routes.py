@@ -1,7 +1,6 @@
-"""What the page's script asks while a flow goes on: start, finished, exit, heartbeat, live."""
+"""The routes that a page's script calls during a flow: start, finished, exit, heartbeat, live."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -13,6 +12,7 @@ from service.errors import RateLimited
 from service.pubsub import PubSub
 from service.usecases.pages import Pages
 from service.web.headers import wants_json
+from service.web.pages.answers import ViewJson
 from service.web.pages.bodies import ExitPage, StartPage
 from service.web.pages.cookies import page_cookie, page_key_of
 from service.web.pages.rate_limit import PageRateLimit
@@ -20,7 +20,7 @@ from service.web.pages.responses import PageResponses, json_answer, require_open
 from service.web.pages.sse import EventStream, StreamSource
 from service.web.request_body import parse, read_json
 
-_STREAMS = 8  # of one session: a page has one, and those whose connections broke unnoticed
+_STREAMS = 8  # of one session: its page has one, and perhaps some whose connection broke without notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class FlowRoutes:
         ]
 
     async def start(self, request: Request) -> Response:
-        """POST /embed/{token}/start: the script starts the page and receives the page key, once."""
+        """POST /embed/{token}/start: start the page; the answer holds the page key, this once."""
         self.responses.refuse_cross_site(request)
         body: StartPage = parse(StartPage, await read_json(request))
         session = require_open(await self.pages.by_embed_token(request.path_params["token"]))
@@ -71,7 +71,7 @@ class FlowRoutes:
         return self.responses.to_host(await self.pages.outcome(session.id))
 
     async def heartbeat(self, request: Request) -> Response:
-        """POST …/heartbeat: the page is still there."""
+        """POST …/heartbeat: record that the page is present."""
         session, key = await self._page_of(request)
         await self.pages.heartbeat(session.id, key)
         return Response(status_code=204)
@@ -82,7 +82,7 @@ class FlowRoutes:
         key = page_key_of(request, session_id, secure=self.responses.secure)
         redirects = page_cookie(request, session_id, secure=self.responses.secure) is not None
 
-        async def view() -> dict[str, Any]:
+        async def view() -> ViewJson:
             return self.responses.view(await self.pages.snapshot(session_id, key), redirects=redirects)
 
         async def events_after(seq: int) -> list[Event]:
@@ -97,7 +97,7 @@ class FlowRoutes:
         if self.pubsub.count_for(session_id) >= _STREAMS:
             raise RateLimited
         last_event_id = request.headers.get("last-event-id")
-        position = await self.pages.stream_position(session_id, last_event_id, int(first["seq"]))
+        position = await self.pages.stream_position(session_id, last_event_id, first["seq"])
         source = StreamSource(view, events_after, heartbeat)
         return _StreamResponse(EventStream(session_id, self.pubsub, source, position))
 
@@ -110,7 +110,7 @@ class FlowRoutes:
 
 
 class _StreamResponse(Response):
-    """A response whose body is an ASGI app of its own."""
+    """A Starlette response that runs an EventStream."""
 
     def __init__(self, stream: EventStream) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How often one session's pages may call: a token bucket per session, in the memory of this process.
+"""Limits how often one session's pages may call: a token bucket per session, in the memory of this process.
 
 A page that calls in a loop would make the service poll the provider in a loop; an honest page never reaches the limit.
 """
@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from service.errors import RateLimited
 
-_BURST = 120.0  # a hundred callbacks at once, as of a host that retries, are answered alike
+_BURST = 120.0  # enough for a hundred callbacks at once, as a host that retries may cause
 _PER_SECOND = 2.0
 _REMEMBERED = 20_000
 
 
 class PageRateLimit:
-    """`monotonic` is a clock of seconds that only rises."""
+    """The buckets of the sessions that called last. `monotonic` is a clock of seconds that only rises."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic

@@ -15,8 +15,8 @@ from service.settings import Settings
 from service.telemetry.logs import request_id
 from service.urls import origin_of, return_url_problem
 from service.usecases.pages import OpenedPage, StartedPage
-from service.web.api.json import page_json
 from service.web.headers import FramePolicy, page_headers, refuse_cross_site, target_of
+from service.web.pages.answers import StartedJson, ViewJson, view_json
 from service.web.pages.contexts import (
     ConfirmPage,
     ConnectionView,
@@ -59,7 +59,7 @@ class PageResponses:
         refuse_cross_site(request, self._public_origin)
 
     def render(self, page: Page, frame: FramePolicy, status: int = 200) -> Response:
-        """A page with its headers. Only the fields of its context reach the template."""
+        """A page with its headers; the template gets the fields of its context and nothing else."""
         fields = {name: getattr(page, name) for name in type(page).__dataclass_fields__}
         html = self._environment.get_template(page.template).render(fields)
         return HTMLResponse(html, status, page_headers(frame))
@@ -77,7 +77,7 @@ class PageResponses:
         return self.render(page, FramePolicy((), (self._provider_origin, "'self'"), target_of(session.return_url)))
 
     def connect(self, request: Request, session: Session) -> Response:
-        """The redirect flow's button."""
+        """The page with the redirect flow's one button."""
         page = ConnectPage(
             **_named(session),
             action=f"{request.url.path}/start",
@@ -93,22 +93,22 @@ class PageResponses:
         hidden: dict[str, str],
         status: int,
     ) -> Response:
-        """A question with one button; it names for whom the account is connected."""
+        """A question with one button; it shows for which company and user the account is connected."""
         page = ConfirmPage(**_named(session), reason=reason, action=action, hidden=hidden)
         return self.render(page, FramePolicy(targets=target_of(session.return_url)), status)
 
     def error(self, error: MagiclinkError) -> Response:
-        """An error page that says what to do."""
+        """The error page, which says what the user can do."""
         return self.render(ErrorPage(code=error.code, request_id=request_id()), FramePolicy(), error.status)
 
     def started(self, started: StartedPage, *, redirects: bool) -> Response:
         """The answer to a start by script: the page key, this once, and the page's view."""
-        return json_answer({"pageKey": started.page_key, "view": self.view(started.snapshot, redirects=redirects)})
+        view = self.view(started.snapshot, redirects=redirects)
+        return json_answer({"pageKey": started.page_key, "view": view})
 
-    def view(self, snapshot: PageSnapshot, *, redirects: bool) -> dict[str, Any]:
+    def view(self, snapshot: PageSnapshot, *, redirects: bool) -> ViewJson:
         """What a started page may know, as JSON; one of the redirect flow (`redirects`) also gets its callback URL."""
-        done_url = self.callback_url(snapshot.session) if redirects else None
-        return page_json(snapshot.session, snapshot.connections, seq=snapshot.seq, at=snapshot.at, done_url=done_url)
+        return view_json(snapshot, self.callback_url(snapshot.session) if redirects else None)
 
     def callback_url(self, session: Session) -> str:
         """The callback of the page that is bound now; its state is signed."""
@@ -153,7 +153,7 @@ class PageResponses:
     def _flow_view(self, snapshot: PageSnapshot) -> FlowView:
         view = self.view(snapshot, redirects=True)
         link = view["link"]
-        # Framed only if it has the configured pages' origin: anything else in a link is not the provider's.
+        # Any other origin is not the provider's: a link changed by an attacker could imitate its sign-in form.
         url = link["url"] if link["url"] and origin_of(link["url"]) == self._provider_origin else None
         return FlowView(
             status=view["status"],
@@ -166,8 +166,8 @@ class PageResponses:
         )
 
 
-def json_answer(body: dict[str, Any]) -> Response:
-    """JSON for our own script, which nothing may store."""
+def json_answer(body: ViewJson | StartedJson) -> Response:
+    """JSON for our own script. It may hold a page key or the provider's link, so no cache may store it."""
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
     return JSONResponse(body, headers=headers)
 

@@ -1,7 +1,7 @@
 """The routes for end users: the embeddable page, the redirect flow, and the callback that both end with.
 
-What both flows share while they go on is in `flow_routes`. In the frame the page key is in the page's memory; in the
-redirect flow a first-party cookie carries it. A GET never starts, spends or reveals anything.
+`flow_routes` has the routes that both flows share. In the frame the page key is in the page's memory; in the redirect
+flow a first-party cookie carries it. A GET never starts or reveals anything: mail scanners load every URL they see.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -39,7 +39,7 @@ class PageUseCases:
 
 
 class PageRoutes:
-    """The handlers."""
+    """The handlers of both flows."""
 
     def __init__(self, use_cases: PageUseCases, responses: PageResponses, flow: FlowRoutes) -> None:
         self._pages = use_cases.pages
@@ -48,7 +48,7 @@ class PageRoutes:
         self._flow = flow
 
     def app(self) -> Starlette:
-        """The routes, as a table."""
+        """Build the app from the table of routes."""
         routes = [
             Route("/embed/{token}", self.embed),
             Route("/connect/{token}", self.connect),
@@ -66,14 +66,14 @@ class PageRoutes:
         return app
 
     async def embed(self, request: Request) -> Response:
-        """GET /embed/{token}: the page for a frame. At top level it reveals nothing and says where to go."""
+        """GET /embed/{token}: the page for a frame. At top level it shows nothing of the session."""
         if is_top_level(request):
             return self._responses.render(ElsewherePage(), FramePolicy())
         opened = await self._pages.by_embed_token(request.path_params["token"])
         return self._responses.embed(request, opened.session, opened.closed.status if opened.closed else 200)
 
     async def connect(self, request: Request) -> Response:
-        """GET /connect/{token}: one button, or the flow for the browser that pressed it."""
+        """GET /connect/{token}: one button, or the flow in the browser that pressed it."""
         opened = await self._pages.by_connect_token(request.path_params["token"])
         session = opened.session
         if opened.closed is not None:
@@ -160,6 +160,6 @@ class PageRoutes:
 
 
 def _by_script(request: Request) -> bool:
-    """Whether our script asks: it asks for JSON or sends it. A form or an address of the browser gets a page."""
+    """Whether our script calls: it asks for JSON or sends it. A form post or a loaded URL gets a page instead."""
     sends = request.headers.get("content-type", "").startswith("application/json")
     return sends or wants_json(request) or request.url.path.startswith("/live/")

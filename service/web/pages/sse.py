@@ -1,7 +1,7 @@
-"""One session's events as server-sent events: raw ASGI, one task per stream, the event log as the only source.
+"""One session's events as server-sent events: raw ASGI, one task per stream, with the event log as the only source.
 
-Reference: html.spec.whatwg.org/multipage/server-sent-events.html. A foreign, future or malformed `Last-Event-ID`
-replays the session from its start; the first frame is always the page's whole view.
+The first server-sent event is always the page's view. A `Last-Event-ID` that is not an event of this session replays
+the session from its start. Reference: html.spec.whatwg.org/multipage/server-sent-events.html.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -17,8 +16,9 @@ from service.domain.model import Event, SessionId
 from service.errors import MagiclinkError
 from service.pubsub import PubSub, wait_for
 from service.web.api.json import iso
+from service.web.pages.answers import StreamErrorJson, StreamMessageJson, ViewJson
 
-View = Callable[[], Awaitable[dict[str, Any]]]
+ReadView = Callable[[], Awaitable[ViewJson]]
 EventsAfter = Callable[[int], Awaitable[list[Event]]]
 
 
@@ -30,13 +30,13 @@ class StreamSource:
     All raise when the page is no longer bound to the session.
     """
 
-    view: View
+    view: ReadView
     events_after: EventsAfter
     heartbeat: Callable[[], Awaitable[None]]
 
 
 class EventStream:
-    """An ASGI response; `last` is the position after which its events begin."""
+    """The ASGI app that is the response's body; it sends the events after the position `last`."""
 
     def __init__(self, session_id: SessionId, pubsub: PubSub, source: StreamSource, last: int) -> None:
         self._session_id = session_id
@@ -64,14 +64,14 @@ class EventStream:
         async with self._pubsub.subscribe(self._session_id) as signal:
             view = await self._view(send)
             if view is not None:
-                await _write(send, "view", None, self._frame("view", view["seq"], view["at"], view))
+                await _write(send, "view", None, self._data("view", view["seq"], view["at"], view))
             while view is not None and not disconnected.done() and not self._pubsub.closing.is_set():
                 view = await self._send_events(send, view)
                 if view is not None and not await wait_for(signal, self._pubsub.keep_alive_seconds):
-                    await _send(send, b": \n\n")
+                    await _send(send, b": \n\n")  # a comment, so that proxies and the script see the stream alive
                     view = await self._keep_alive(send)
 
-    async def _send_events(self, send: Send, view: dict[str, Any]) -> dict[str, Any] | None:
+    async def _send_events(self, send: Send, view: ViewJson) -> ViewJson | None:
         try:
             events = await self._source.events_after(self._last)
         except MagiclinkError as exc:
@@ -83,31 +83,31 @@ class EventStream:
         if now is None:
             return None
         for event in events:
-            await _write(send, event.type, event.id, self._frame(event.type, event.seq, iso(event.at), now))
+            await _write(send, event.type, event.id, self._data(event.type, event.seq, iso(event.at), now))
             self._last = event.seq
         return now
 
-    async def _keep_alive(self, send: Send) -> dict[str, Any] | None:
+    async def _keep_alive(self, send: Send) -> ViewJson | None:
         with suppress(MagiclinkError):  # `_view` reports what ended the page
             await self._source.heartbeat()
         return await self._view(send)
 
-    async def _view(self, send: Send) -> dict[str, Any] | None:
+    async def _view(self, send: Send) -> ViewJson | None:
         try:
             return await self._source.view()
         except MagiclinkError as exc:
             await self._refuse(send, exc)
             return None
 
-    async def _refuse(self, send: Send, why: MagiclinkError) -> None:
-        """The last frame of a stream whose page may see nothing more, or whose database is unavailable."""
-        await _write(send, why.code, None, {"type": why.code, "sessionId": self._session_id})
+    async def _refuse(self, send: Send, error: MagiclinkError) -> None:
+        """Send the error as the last event: the page may see no more, or the database is unavailable."""
+        await _write(send, error.code, None, {"type": error.code, "sessionId": self._session_id})
 
-    def _frame(self, kind: str, seq: int, at: str, view: dict[str, Any]) -> dict[str, Any]:
+    def _data(self, kind: str, seq: int, at: str, view: ViewJson) -> StreamMessageJson:
         return {"type": kind, "sessionId": self._session_id, "seq": seq, "at": at, "view": view}
 
 
-async def _write(send: Send, kind: str, event_id: str | None, data: dict[str, Any]) -> None:
+async def _write(send: Send, kind: str, event_id: str | None, data: StreamMessageJson | StreamErrorJson) -> None:
     lines = [f"id: {event_id}"] if event_id else []
     lines += [f"event: {kind}", f"data: {json.dumps(data, separators=(',', ':'))}", "", ""]
     await _send(send, "\n".join(lines).encode())
