@@ -104,6 +104,11 @@ class PostgresEngine:
         """See Engine."""
         return self._dialect
 
+    @property
+    def is_alone(self) -> bool:
+        """Never known: other machines may use the same database."""
+        return False
+
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """See Engine."""
         self._news.append(listener)

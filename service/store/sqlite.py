@@ -19,6 +19,7 @@ from typing import Any, Generic
 from service.domain.model import Clock
 from service.errors import Unavailable
 from service.store.engine import Dialect, T, Transaction, Unit
+from service.store.process_lock import ProcessLock
 
 _GROUP = 256
 _READERS = 2
@@ -75,6 +76,7 @@ class SqliteEngine:
         self._connections: list[sqlite3.Connection] = []
         self._news: list[Callable[[set[str]], None]] = []
         self._work: list[Callable[[], None]] = []
+        self._lock = ProcessLock(path)
         self._keep: sqlite3.Connection | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -82,6 +84,11 @@ class SqliteEngine:
     def dialect(self) -> Dialect:
         """See Engine."""
         return self._dialect
+
+    @property
+    def is_alone(self) -> bool:
+        """See Engine."""
+        return self._lock.is_alone
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """See Engine."""
@@ -97,6 +104,7 @@ class SqliteEngine:
             self._keep = self._connect()
         except sqlite3.Error as exc:
             raise Unavailable("The database file cannot be opened") from exc
+        self._lock.take()
         self._readers = ThreadPoolExecutor(_READERS, "store-read")
         self._thread = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
         self._thread.start()
@@ -116,6 +124,7 @@ class SqliteEngine:
         for connection in self._connections:
             connection.close()
         self._connections.clear()
+        self._lock.release()
 
     async def write(self, unit: Unit[T]) -> T:
         """See Engine."""

@@ -33,6 +33,11 @@ class Inline:
     def dialect(self) -> Dialect:
         return self._dialect
 
+    @property
+    def is_alone(self) -> bool:
+        """Several processes share a history's database."""
+        return False
+
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         self._news.append(listener)
 
@@ -75,6 +80,11 @@ class Shared:
     def dialect(self) -> Dialect:
         return self._engine.dialect
 
+    @property
+    def is_alone(self) -> bool:
+        """Several processes share a history's database."""
+        return False
+
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """Nobody listens live in a history."""
 
@@ -110,6 +120,11 @@ class Fragile:
     @property
     def dialect(self) -> Dialect:
         return self._engine.dialect
+
+    @property
+    def is_alone(self) -> bool:
+        """Several processes share a history's database."""
+        return False
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         self._engine.on_events(listener)
