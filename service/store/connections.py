@@ -94,13 +94,17 @@ class ConnectionStore:
         concerned += self._sessions.from_rows(
             tx, _session_rows(tx, "s.id IN (:among)", sessions - {session.id for session in concerned})
         )
+        attached = attached_connections(tx, [session.id for session in concerned])
+        # A session that may lose a connection keeps its status by the others that are attached to it.
+        others = {connection_id for _, connection_id in attached} - known.keys()
+        known |= {ConnectionId(row["id"]): connection_of(row) for row in _recorded(tx, others)}
         return CompanyRecords(
             company=company_of(row),
             facts=facts,
             connections=known,
             sessions={session.id: session for session in concerned},
             by_invitation=_by_invitation(tx, invitations),
-            attached=attached_connections(tx, [session.id for session in concerned]),
+            attached=attached,
             unlisted=_unlisted(tx, ref, invitations),
         )
 
