@@ -14,6 +14,7 @@ from service.domain.changes import Attachment, Changes, CompanyRecords, Detachme
 from service.domain.events import NewEvent
 from service.domain.evidence import CompanyFacts, new_namings
 from service.domain.model import (
+    LINK_REVOKED,
     Connection,
     ConnectionId,
     EvidenceKind,
@@ -93,6 +94,8 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
         _reconnect_by_invitation(draft, invitation)
     for session in records.sessions.values():
         _reconnect_by_edit_link(draft, session)
+    for invitation in snapshot.invitations:
+        _fail_revoked_link(draft, invitation)
     return draft.changes()
 
 
@@ -259,6 +262,18 @@ def _connect(draft: _Draft, session_id: SessionId, connection: Connection) -> No
         return
     draft.sessions[session_id] = replace(session, status=SessionStatus.CONNECTED)
     draft.events.append(events.session_connected(session, connection))
+
+
+def _fail_revoked_link(draft: _Draft, invitation: ReportedInvitation) -> None:
+    """A session whose unused invitation was revoked at the provider shows a dead page: it fails until it is renewed."""
+    session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
+    if session is None or invitation.status != "REVOKED" or invitation.use_count > 0:
+        return
+    current = session.link is not None and session.link.invitation_id == invitation.id
+    if not current or session.closed or session.status is SessionStatus.CONNECTED:
+        return
+    draft.sessions[session.id] = replace(session, status=SessionStatus.FAILED, failure=LINK_REVOKED)
+    draft.events.append(events.session_failed(session, LINK_REVOKED))
 
 
 def _reconnect_by_invitation(draft: _Draft, invitation: ReportedInvitation) -> None:
