@@ -46,6 +46,7 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
         self._now: dict[tuple[JobKind, str], asyncio.Task[None]] = {}
         self._unwritten: list[tuple[LeasedJob, float | None]] = []
+        self._leased: dict[str, LeasedJob] = {}  # by lease
 
     def wake(self) -> None:
         """A job is due now."""
@@ -123,16 +124,31 @@ class Worker:
         self.wake()
 
     async def stop(self, seconds: float) -> None:
-        """Stop leasing, wait for running jobs until so long after that, and leave the rest to their leases."""
+        """Stop leasing, wait for running jobs until so long after that, and give the leases of the rest back."""
         self.stop_leasing()
         if self._running:
             since_then = asyncio.get_running_loop().time() - (self._stopped_at or 0.0)
             _, late = await asyncio.wait(self._running, timeout=max(0.0, seconds - since_then))
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._release()
+
+    async def _release(self) -> None:
+        jobs, self._leased = list(self._leased.values()), {}
+        try:
+            if jobs:
+                await self._store.queue.release(jobs)
+        except Unavailable:
+            _log.warning("the database is unavailable; %d jobs wait for their leases to end", len(jobs))
 
     async def run_job(self, job: LeasedJob) -> None:
         """Run one leased job and write when it is due again."""
+        self._leased[job.lease] = job
+        await self._run_job(job)
+        self._leased.pop(job.lease, None)
+
+    async def _run_job(self, job: LeasedJob) -> None:
         try:
             again = await self._handlers[job.kind](job.ref)
             await self._store.queue.complete(job, again if isinstance(again, float) else None)

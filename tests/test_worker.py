@@ -9,13 +9,14 @@ from time import perf_counter
 
 import pytest
 
-from service.domain.changes import Job, JobKind
+from service.domain.changes import JobKind
 from service.domain.timing import LEASE_SECONDS
 from service.errors import NotFound, ProviderBusy, ProviderRefused, ProviderTimeout
 from service.store import Store
 from service.store.sqlite import SqliteEngine
 from service.worker import Handler, Worker, retry_seconds
 from tests.support.clock import Clock
+from tests.support.worker_desk import Desk, due
 
 
 @pytest.fixture
@@ -26,26 +27,6 @@ async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
     await opened.open()
     yield opened
     await opened.close()
-
-
-class Desk:
-    """A worker whose handler notes what it was asked, and then does what the test says."""
-
-    def __init__(self, store: Store, outcome: object = None) -> None:
-        self.asked: list[str] = []
-        self.counted: list[tuple[str, str]] = []
-        self.outcome = outcome
-        self.worker = Worker(store, {JobKind.PREPARE: self.handle}, lambda *how: self.counted.append(how))
-
-    async def handle(self, ref: str) -> object:
-        self.asked.append(ref)
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
-
-
-def due(ref: str = "ses_1", in_seconds: float = 0.0) -> Job:
-    return Job(JobKind.PREPARE, ref, in_seconds)
 
 
 async def test_what_is_due_is_done_once_and_gone(store: Store) -> None:
@@ -122,13 +103,13 @@ async def test_work_that_a_dead_worker_held_is_done_by_another_when_its_lease_en
     await store.queue.enqueue(due())
     await dying.lease_batch()
     await reached.wait()
-    await dying.stop(0)
     clock.advance(LEASE_SECONDS - 1)
     await heir.worker.run_until_idle()
     assert heir.asked == []
     clock.advance(1)
     await heir.worker.run_until_idle()
     assert heir.asked == ["ses_1"]
+    await dying.stop(0)
 
 
 async def test_stopping_waits_for_what_is_running(store: Store) -> None:
@@ -228,7 +209,7 @@ async def test_a_database_that_is_away_is_asked_until_it_is_back(store: Store, h
     await store.close()
     loop = asyncio.create_task(desk.worker.run())
     await heard.wait()
-    await store.open()
+    await store.engine.open()
     while not desk.counted:
         desk.worker.wake()
         await asyncio.sleep(0)
@@ -252,7 +233,7 @@ async def test_what_cannot_be_written_down_as_done_is_left_to_the_lease(
     await worker.lease_batch()
     await worker.wait_for_running()
     assert heard.is_set()
-    await store.open()
+    await store.engine.open()
     clock.advance(LEASE_SECONDS)
     heir = Desk(store)
     await heir.worker.run_until_idle()
@@ -274,7 +255,7 @@ async def test_what_could_not_be_written_down_is_so_once_the_database_is_back(
     loop = asyncio.create_task(worker.run())
     await asked.wait()
     await heard.wait()
-    await store.open()
+    await store.engine.open()
     async with asyncio.timeout(30):
         while await store.queue.next_in_seconds() == LEASE_SECONDS:
             worker.wake()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.domain.model import Connection, ConnectionId, LinkKind, Session, SessionId, UserId, Verdict
+from service.domain.model import Candidate, Connection, ConnectionId, LinkKind, Session, SessionId, UserId, Verdict
 from service.domain.statuses import canonical_status
 
 
@@ -43,6 +43,12 @@ EVENT_TYPES = (
     EventType("session.submitted", 'The user said "I have finished". That is not evidence.'),
     EventType("session.connected", "A connection of the session works.", {"status": "string"}),
     EventType(
+        "session.reopened",
+        "Its only working connection was taken from it, because it is another user's (`reassigned`) or nobody's "
+        "(`unattributed`).",
+        {"reason": "string", "status": "string"},
+    ),
+    EventType(
         "session.exited",
         "The user left, or a page that had reported its presence was gone for a minute. The user may come back.",
         {"stage": "string", "reason": "string"},
@@ -72,8 +78,8 @@ EVENT_TYPES = (
     ),
     EventType(
         "connection.reassigned",
-        "Better evidence named another user than the one presumed.",
-        {"evidence": "string", "presumed": "boolean", "status": "string"},
+        "Better evidence named another user than the one presumed; `from` and `to` name their sessions and users.",
+        {"evidence": "string", "presumed": "boolean", "status": "string", "from": "object", "to": "object"},
     ),
     EventType("connection.removed", "The provider no longer has it."),
     EventType("document.available", "Its first bills can be read.", {"documents": "integer"}),
@@ -111,6 +117,11 @@ def session_connected(session: Session, connection: Connection) -> NewEvent:
     return _of_session("session.connected", session, connection.id, status=status)
 
 
+def session_reopened(session: Session, reason: str) -> NewEvent:
+    """The session lost its only working connection; `session` is as it is afterwards."""
+    return _of_session("session.reopened", session, session.connection_id, reason=reason, status=session.status.value)
+
+
 def session_exited(session: Session, stage: str, reason: str) -> NewEvent:
     """The user left at `stage`, or the page disappeared (`reason` "gone")."""
     return _of_session("session.exited", session, None, stage=stage, reason=reason)
@@ -136,9 +147,10 @@ def connection_recorded(connection: Connection) -> NewEvent:
     return _owned("connection.recorded", connection, **_evidence_data(connection))
 
 
-def connection_reassigned(connection: Connection) -> NewEvent:
-    """The connection got another owner than before."""
-    return _owned("connection.reassigned", connection, **_evidence_data(connection))
+def connection_reassigned(connection: Connection, previous: Candidate) -> NewEvent:
+    """The connection got another owner than `previous`. A session of another tenant is never named."""
+    data = {**_evidence_data(connection), "from": _side(connection, previous)}
+    return _owned("connection.reassigned", connection, **data, to=_side(connection, connection.verdict.owner))
 
 
 def connection_status_changed(connection: Connection, previous: str) -> NewEvent:
@@ -178,6 +190,11 @@ def connection_removed(connection: Connection) -> NewEvent:
 def document_available(connection: Connection, documents: int) -> NewEvent:
     """The provider lists more documents of the connection than before."""
     return _owned("document.available", connection, documents=documents)
+
+
+def _side(connection: Connection, candidate: Candidate | None) -> Mapping[str, Any]:
+    own = candidate if candidate is not None and candidate.tenant == connection.tenant else None
+    return {"sessionId": own.session_id, "userId": own.user_id} if own else {}
 
 
 def _of_session(event_type: str, session: Session, connection_id: ConnectionId | None, **data: Any) -> NewEvent:

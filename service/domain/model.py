@@ -46,6 +46,10 @@ class SessionStatus(StrEnum):
     FAILED = "failed"
 
 
+# The `failure` of a session whose link was revoked at the provider, by somebody else than this service.
+LINK_REVOKED = "link_revoked"
+
+
 class LinkKind(StrEnum):
     """The two kinds of URL that the provider makes for a session."""
 

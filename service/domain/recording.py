@@ -14,6 +14,7 @@ from service.domain.changes import Attachment, Changes, CompanyRecords, Detachme
 from service.domain.events import NewEvent
 from service.domain.evidence import CompanyFacts, new_namings
 from service.domain.model import (
+    LINK_REVOKED,
     Connection,
     ConnectionId,
     EvidenceKind,
@@ -27,7 +28,7 @@ from service.domain.model import (
     Verdict,
 )
 from service.domain.statuses import canonical_status, credentials_work, needs_attention
-from service.domain.timing import UNCERTAINTY_SECONDS
+from service.domain.timing import PRESENCE_SECONDS, UNCERTAINTY_SECONDS
 
 _FIRST_DOCUMENTS_SECONDS = 5.0
 
@@ -93,6 +94,8 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
         _reconnect_by_invitation(draft, invitation)
     for session in records.sessions.values():
         _reconnect_by_edit_link(draft, session)
+    for invitation in snapshot.invitations:
+        _fail_revoked_link(draft, invitation)
     return draft.changes()
 
 
@@ -189,13 +192,41 @@ def _change_owner(draft: _Draft, connection: Connection, before: Verdict | None)
         return
     if previous is not None:
         draft.detach(previous.session_id, connection.id)
+    _report_owner(draft, connection, before)
+    if previous is not None:
+        _reopen(draft, previous.session_id, "reassigned" if verdict.owner else "unattributed")
+
+
+def _report_owner(draft: _Draft, connection: Connection, before: Verdict | None) -> None:
+    verdict, previous = connection.verdict, before.owner if before else None
     if verdict.owner is None or verdict.kind is None:
         _report_ambiguous(draft, connection, before)
         return
     draft.attach(verdict.owner.session_id, connection.id, verdict.kind)
-    event = events.connection_recorded if previous is None else events.connection_reassigned
-    draft.events.append(event(connection))
+    event = events.connection_recorded(connection)
+    if previous is not None:
+        event = events.connection_reassigned(connection, previous)
+    draft.events.append(event)
     draft.jobs.append(Job(JobKind.DOCUMENTS, connection.id, _FIRST_DOCUMENTS_SECONDS))
+
+
+def _reopen(draft: _Draft, session_id: SessionId, reason: str) -> None:
+    """A session whose last working connection was taken is what it would be had it never had it."""
+    session = draft.session(session_id)
+    if session is None or session.status is not SessionStatus.CONNECTED or _has_working(draft, session_id):
+        return
+    session = replace(session, status=SessionStatus.OPENED if session.opened_at else SessionStatus.CREATED)
+    draft.sessions[session_id] = session
+    draft.events.append(events.session_reopened(session, reason))
+    # These find out what has become of it meanwhile: its page may be gone, and its time over.
+    draft.jobs.append(Job(JobKind.EXPIRE, session_id, max(0.0, session.expires_at - draft.now)))
+    if session.page_hash is not None:
+        draft.jobs.append(Job(JobKind.PRESENCE, session_id, PRESENCE_SECONDS))
+
+
+def _has_working(draft: _Draft, session_id: SessionId) -> bool:
+    attached = (one for one, sessions in draft.attached.items() if session_id in sessions)
+    return any(known and credentials_work(known.reported.status) for known in map(draft.connection, attached))
 
 
 def _report_ambiguous(draft: _Draft, connection: Connection, before: Verdict | None) -> None:
@@ -231,6 +262,18 @@ def _connect(draft: _Draft, session_id: SessionId, connection: Connection) -> No
         return
     draft.sessions[session_id] = replace(session, status=SessionStatus.CONNECTED)
     draft.events.append(events.session_connected(session, connection))
+
+
+def _fail_revoked_link(draft: _Draft, invitation: ReportedInvitation) -> None:
+    """A session whose unused invitation was revoked at the provider shows a dead page: it fails until it is renewed."""
+    session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
+    if session is None or invitation.status != "REVOKED" or invitation.use_count > 0:
+        return
+    current = session.link is not None and session.link.invitation_id == invitation.id
+    if not current or session.closed or session.status is SessionStatus.CONNECTED:
+        return
+    draft.sessions[session.id] = replace(session, status=SessionStatus.FAILED, failure=LINK_REVOKED)
+    draft.events.append(events.session_failed(session, LINK_REVOKED))
 
 
 def _reconnect_by_invitation(draft: _Draft, invitation: ReportedInvitation) -> None:

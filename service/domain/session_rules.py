@@ -12,6 +12,7 @@ from dataclasses import replace
 from service.domain import events
 from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job, JobKind
 from service.domain.model import (
+    LINK_REVOKED,
     Connection,
     Link,
     LinkKind,
@@ -89,14 +90,17 @@ def _revoked_at(link: Link, provider_now: float | None) -> float:
 
 def renew(session: Session, now: float, key_id: str) -> Changes:
     """Give the session a new serial and its full time again; an invitation is made again. Raises SessionClosed."""
-    if session.status in {SessionStatus.REVOKED, SessionStatus.FAILED}:
+    mendable = session.status is SessionStatus.FAILED and session.failure == LINK_REVOKED
+    if session.status in {SessionStatus.REVOKED, SessionStatus.FAILED} and not mendable:
         raise SessionClosed(f"This session is {session.status.value}; create a new one")
     duration = session.expires_at - session.issued_at
     fresh = replace(
         session, serial=session.serial + 1, issued_at=int(now), key_id=key_id, expires_at=int(now) + duration
     )
-    if session.status is SessionStatus.EXPIRED:
-        fresh = replace(fresh, status=SessionStatus.OPENED if session.opened_at else SessionStatus.CREATED)
+    if session.status is SessionStatus.EXPIRED or mendable:
+        fresh = replace(
+            fresh, failure=None, status=SessionStatus.OPENED if session.opened_at else SessionStatus.CREATED
+        )
     if session.link is not None and session.link.invitation_id is not None:
         # Its invitation ends soon after the old time, so the session needs another.
         fresh = replace(fresh, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)

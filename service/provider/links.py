@@ -163,9 +163,8 @@ class ProviderLinks:
         answer = await self._transport.send(Call("POST", path, body=whole, creates=True), terms.deadline)
         found = read_object(_Invitation, answer.body, lost=True)
         url = self._own_url(found.invitation_url, found.page_path())
-        # The invitation exists and is shown to nobody: `lost` has it revoked like one whose answer was lost.
         if url is None:
-            raise ForeignLink(lost=True)
+            raise ForeignLink(found.id)
         return Link(LinkKind.INVITATION, url, _given_at(answer), InvitationId(found.id))
 
     def _reported(self, body: Any) -> tuple[str, ReportedInvitation]:

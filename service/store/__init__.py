@@ -47,6 +47,8 @@ class Store:
         """Connect and bring the schema up to date. Raises Unavailable, NewerDatabase."""
         await self.engine.open()
         await migrate(self.engine)
+        if self.engine.is_alone:
+            await self.queue.void_leases()
 
     async def check(self) -> None:
         """Raise Unavailable unless the database takes a write: a full or read-only one still answers reads."""

@@ -104,13 +104,17 @@ class ConnectionStore:
         named += self._sessions.from_rows(
             tx, _session_rows(tx, "s.id IN (:among)", sessions - {session.id for session in named})
         )
+        attached = attached_connections(tx, [session.id for session in named])
+        # A session that may lose a connection keeps its status by the others that are attached to it.
+        others = {connection_id for _, connection_id in attached} - recorded.keys()
+        recorded |= {ConnectionId(row["id"]): connection_of(row) for row in _connection_rows(tx, others)}
         return CompanyRecords(
             company=company_of(row),
             facts=facts,
             connections=recorded,
             sessions={session.id: session for session in named},
             by_invitation=_by_invitation(tx, invitations),
-            attached=attached_connections(tx, [session.id for session in named]),
+            attached=attached,
             unlisted=_unlisted(tx, ref, invitations),
         )
 

@@ -119,6 +119,10 @@ class Engine(Protocol):
     def on_jobs(self, listener: Callable[[], None]) -> None:
         """Call `listener` in the event loop after commits that enqueued a job that is due."""
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether this process certainly was the only one on the database when it opened it."""
+
     async def open(self) -> None:
         """Connect. Raises Unavailable."""
 

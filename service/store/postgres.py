@@ -106,6 +106,11 @@ class PostgresEngine:
         self._wakeup: tuple[socket.socket, ...] = ()  # closing the second socket wakes the listening thread
         self._threads: list[threading.Thread] = []
 
+    @property
+    def is_alone(self) -> bool:
+        """Never known: other machines may use the same database."""
+        return False
+
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """Call `listener` for events of all processes, once they have positions."""
         self._event_listeners.append(listener)

@@ -9,6 +9,17 @@ from service.domain.changes import Job, JobKind, LeasedJob
 from service.store.changes import enqueue
 from service.store.engine import Engine, Row, Transaction
 
+# Exactly the expression of the index `work_by_next`: every idle worker runs it once a second.
+NEXT_JOB = (
+    "SELECT CASE WHEN lease IS NULL THEN due_at ELSE lease_until END AS at FROM work "
+    "ORDER BY CASE WHEN lease IS NULL THEN due_at ELSE lease_until END LIMIT 1"
+)
+# A job whose lease has ended is due again: its worker is dead, or too late.
+DUE_JOBS = (
+    "SELECT kind, ref, attempts FROM work WHERE due_at <= :now AND (lease IS NULL OR lease_until <= :now) "
+    "ORDER BY due_at LIMIT :limit"
+)
+
 
 class JobQueue:
     """Enqueues, leases and completes jobs. All times are by the database's clock."""
@@ -41,6 +52,20 @@ class JobQueue:
         """Make the job due again in `again_in_seconds` and count the attempt; otherwise like `complete`."""
         await self._engine.write(lambda tx: _finish(tx, job, again_in_seconds, failed=True))
 
+    async def release(self, jobs: Sequence[LeasedJob]) -> None:
+        """Give leases back, so that another worker runs the jobs at once; a lease that was lost stays lost."""
+        await self._engine.write(lambda tx: _release(tx, jobs))
+
+    async def void_leases(self) -> None:
+        """End every lease: the caller knows that no other process is alive which could hold one."""
+        await self._engine.write(
+            lambda tx: tx.run(
+                "UPDATE work SET lease = NULL, lease_until = NULL, due_at = CASE WHEN due_at < :now THEN due_at "
+                "ELSE :now END WHERE lease IS NOT NULL",
+                now=tx.now(),
+            )
+        )
+
     async def next_in_seconds(self) -> float | None:
         """Return how long until a job is due or a lease ends; None where the queue is empty."""
         return await self._engine.read(_next_in_seconds)
@@ -49,12 +74,7 @@ class JobQueue:
         now = tx.now()
         # A job is free if it has no lease or its lease has ended. SKIP LOCKED leaves out the rows that another process
         # is leasing at this moment, so that no two workers get one job and none waits for the other.
-        rows = tx.all(
-            "SELECT kind, ref, attempts FROM work WHERE due_at <= :now AND (lease IS NULL OR lease_until <= :now) "
-            f"ORDER BY due_at LIMIT :limit{tx.dialect.skip_locked}",
-            now=now,
-            limit=limit,
-        )
+        rows = tx.all(f"{DUE_JOBS}{tx.dialect.skip_locked}", now=now, limit=limit)
         return [self._lease_row(tx, row, now + lease_seconds) for row in rows]
 
     def _lease_now(self, tx: Transaction, kind: JobKind, ref: str, lease_seconds: float) -> LeasedJob | None:
@@ -115,7 +135,21 @@ def _finish(tx: Transaction, job: LeasedJob, again_in_seconds: float | None, *, 
 
 def _next_in_seconds(tx: Transaction) -> float | None:
     # A leased job counts from the end of its lease: its worker may have died.
-    row = tx.one("SELECT MIN(CASE WHEN lease IS NULL THEN due_at ELSE lease_until END) AS at FROM work")
-    if row is None or row["at"] is None:
+    row = tx.one(NEXT_JOB)
+    if row is None:
         return None
     return max(0.0, float(row["at"]) - tx.now())
+
+
+def _release(tx: Transaction, jobs: Sequence[LeasedJob]) -> None:
+    for job in jobs:
+        # The lease proves that the job is still this worker's: after it ended, another worker's lease must stay.
+        tx.run(
+            "UPDATE work SET lease = NULL, lease_until = NULL, due_at = :now "
+            "WHERE kind = :kind AND ref = :ref AND lease = :lease",
+            now=tx.now(),
+            kind=job.kind.value,
+            ref=job.ref,
+            lease=job.lease,
+        )
+    tx.jobs_due = tx.jobs_due or bool(jobs)

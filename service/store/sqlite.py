@@ -19,6 +19,7 @@ from typing import Any, Generic
 from service.domain.model import Clock
 from service.errors import Unavailable
 from service.store.engine import T, Transaction, Unit
+from service.store.process_lock import ProcessLock
 
 _GROUP = 256  # writes per COMMIT at most, so that the first of them does not wait long
 _READERS = 2
@@ -81,6 +82,12 @@ class SqliteEngine:
         self._event_listeners: list[Callable[[set[str]], None]] = []
         self._job_listeners: list[Callable[[], None]] = []
         self._poller: asyncio.Task[None] | None = None
+        self._lock = ProcessLock(path)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other process had the file open when this one opened it."""
+        return self._lock.is_alone
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """Call `listener` after each group that wrote events, and within half a second of another process's events."""
@@ -97,6 +104,7 @@ class SqliteEngine:
             connection = self._connect()
         except sqlite3.Error as exc:
             raise Unavailable("The database file cannot be opened") from exc
+        self._lock.take()
         self._readers = ThreadPoolExecutor(_READERS, "store-read")
         self._writer = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
         self._writer.start()
@@ -116,6 +124,7 @@ class SqliteEngine:
         for connection in self._connections:
             connection.close()
         self._connections.clear()
+        self._lock.release()
 
     async def write(self, unit: Unit[T]) -> T:
         """Run the unit in the writer thread; return its result once it is on disk. Raises Unavailable."""

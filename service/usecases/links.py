@@ -95,8 +95,8 @@ class Links:
             return session
         try:
             return await self._create(session)
-        except (ProviderRefused, Forbidden) as exc:
-            await self.fail(session_id, exc.code)
+        except (ProviderRefused, ForeignLink, Forbidden) as exc:
+            await self.fail(session_id, exc.failure_code if isinstance(exc, ForeignLink) else exc.code)
             raise
 
     async def prepare_in_background(self, session_id: SessionId) -> float | None:
@@ -113,7 +113,10 @@ class Links:
         except ProviderFailure as exc:
             session = await self._store.sessions.get(session_id)
             present = session_rules.is_present(session, self._clock())
-            if isinstance(exc, (ProviderRefused, ForeignLink)) or not present:
+            if isinstance(exc, ForeignLink):
+                _log.error("%s", exc.detail, extra={"session": session_id})
+                return None
+            if isinstance(exc, ProviderRefused) or not present:
                 raise
             _log.warning("a page waits for its link: %s", exc.code, extra={"session": session_id})
             return min(max(_RETRY_SECONDS, exc.after_seconds or 0.0), _LONGEST_PAUSE_SECONDS)
@@ -202,7 +205,11 @@ class Links:
         )
         if invitation is not None:
             return invitation
-        return _CreatedLink(await self._provider.links.magic_link(ids.company, ids.sites, prefill, redirect))
+        try:
+            return _CreatedLink(await self._provider.links.magic_link(ids.company, ids.sites, prefill, redirect))
+        except ProviderFailure as exc:
+            await self._provider_sites.raise_if_not_yet(session, exc)
+            raise
 
     async def _reconnect_link(self, session: Session) -> _CreatedLink:
         connection_id = session.connection_id
@@ -228,6 +235,9 @@ class Links:
         except ProviderFailure as exc:
             if not exc.lost:
                 await self._store.intents.complete(ref)
+            if isinstance(exc, ForeignLink) and exc.invitation_id is not None:
+                await self._revoke(InvitationId(exc.invitation_id))
+            await self._provider_sites.raise_if_not_yet(session, exc)
             if not isinstance(exc, _NO_INVITATIONS) or _needs_invitation(session):
                 raise
             _log.info("the provider refuses invitations; using a magic link", extra={"session": session.id})

@@ -23,7 +23,7 @@ from service.domain.model import (
     Site,
 )
 from service.domain.timing import LOST_SECONDS
-from service.errors import NotFound, ProviderBroken, ProviderFailure, ProviderNotFound
+from service.errors import NotFound, ProviderBroken, ProviderFailure, ProviderNotFound, ProviderUnauthorized
 from service.provider import Provider
 from service.store import Store
 
@@ -79,7 +79,32 @@ class ProviderSites:
     async def _find_or_create(self, session_id: SessionId) -> ProviderSiteIds:
         session = await self._store.sessions.get(session_id)  # again: its ids may have been found meanwhile
         company_id = await self._company(session.company)
-        return ProviderSiteIds(company_id, await self._sites(company_id, session.sites))
+        try:
+            return ProviderSiteIds(company_id, await self._sites(company_id, session.sites))
+        except ProviderFailure as exc:
+            await self.raise_if_not_yet(session, exc)
+            raise
+
+    async def raise_if_not_yet(self, session: Session, exc: ProviderFailure) -> None:
+        """Raise ProviderBroken, which is retried, where a 404 or 403 may mean that the provider is still catching up.
+
+        It does if the company was created or found moments ago and cannot be read either. A company that can be read
+        leaves the refusal as it is: then it is about the path, the right to invite, or a site.
+        """
+        if not isinstance(exc, (ProviderNotFound, ProviderUnauthorized)):
+            return
+        company = await self._store.companies.get(session.company.ref)
+        now = self._provider.provider_now()
+        if now is None or company.provider_id is None or company.provider_since_at is None:
+            return
+        if now - company.provider_since_at >= LOST_SECONDS:
+            return
+        try:
+            await self._provider.company(company.provider_id)
+        except ProviderNotFound as missing:
+            raise ProviderBroken("The provider does not know this company yet; retry later") from missing
+        except ProviderUnauthorized as refused:
+            raise exc from refused  # the key itself is refused: retried too, and the operator's to mend
 
     async def _company(self, company: Company) -> ProviderCompanyId:
         company = await self._store.companies.get(company.ref)

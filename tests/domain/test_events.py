@@ -10,10 +10,12 @@ from service.domain.events import EVENT_TYPES, NewEvent, event_names
 from service.domain.model import Candidate, EvidenceKind, LinkKind, Verdict
 from tests.support.domain_values import connection, session
 
-JSON_TYPES = {str: "string", bool: "boolean", int: "integer", list: "array"}
+JSON_TYPES = {dict: "object", str: "string", bool: "boolean", int: "integer", list: "array"}
 ADA = session()
 OWNED = connection(Verdict(EvidenceKind.INVITATION, Candidate(ADA.id, ADA.tenant, ADA.user_id)))
 AMBIGUOUS = Verdict(candidates=frozenset({Candidate(ADA.id, ADA.tenant, ADA.user_id)}))
+
+BOB = Candidate(session("bob").id, ADA.tenant, session("bob").user_id)
 
 MADE: dict[str, Callable[[], NewEvent]] = {
     "session_created": lambda: events.session_created(ADA),
@@ -22,12 +24,13 @@ MADE: dict[str, Callable[[], NewEvent]] = {
     "session_link_ready": lambda: events.session_link_ready(ADA, LinkKind.INVITATION),
     "session_submitted": lambda: events.session_submitted(ADA),
     "session_connected": lambda: events.session_connected(ADA, OWNED),
+    "session_reopened": lambda: events.session_reopened(ADA, "reassigned"),
     "session_exited": lambda: events.session_exited(ADA, "provider", "closed"),
     "session_expired": lambda: events.session_expired(ADA),
     "session_revoked": lambda: events.session_revoked(ADA),
     "session_failed": lambda: events.session_failed(ADA, "provider_refused"),
     "connection_recorded": lambda: events.connection_recorded(OWNED),
-    "connection_reassigned": lambda: events.connection_reassigned(OWNED),
+    "connection_reassigned": lambda: events.connection_reassigned(OWNED, BOB),
     "connection_status_changed": lambda: events.connection_status_changed(OWNED, "PENDING"),
     "connection_claimed": lambda: events.connection_claimed(OWNED.id, ADA.id, ADA.user_id, "key_1"),
     "connection_claim_undone": lambda: events.connection_claim_undone(OWNED, "key_1"),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from service.domain.changes import Changes
+from service.domain.changes import Changes, JobKind
 from service.domain.model import Candidate, EvidenceKind, Mode, Session, SessionStatus, Tenant
 from tests.support.company_records import RecordedCompany
 from tests.support.domain_values import CONNECTION, NOW, invitation, link, seen, session, with_link
@@ -164,7 +164,7 @@ def test_an_invitation_made_elsewhere_takes_it_from_who_was_presumed() -> None:
     books.take(seen(), invitation("inv_of_an_operator", CONNECTION))
     assert books.verdict().owner is None
     assert books.attached == set()
-    assert books.told()[-1] == "connection.ambiguous"
+    assert books.told()[-2] == "connection.ambiguous"
 
 
 def test_two_invitations_that_contradict_each_other_take_it_from_its_owner() -> None:
@@ -173,7 +173,7 @@ def test_two_invitations_that_contradict_each_other_take_it_from_its_owner() -> 
     books.take(seen(), invitation("inv_bob", CONNECTION))
     books.take(seen(), invitation("inv_bob", CONNECTION), invitation("inv_carol", CONNECTION))
     assert books.verdict().owner is None
-    assert books.events[-1].data == {"candidates": [BOB.id, other.id]}
+    assert books.events[-2].data == {"candidates": [BOB.id, other.id]}
 
 
 def test_a_page_started_just_after_the_creation_does_not_take_it_from_who_was_presumed() -> None:
@@ -220,6 +220,39 @@ def test_a_claim_overturns_who_was_presumed() -> None:
     assert "connection.reassigned" in books.told()
 
 
+def test_a_presumed_session_that_loses_its_connection_is_open_again_and_told_so() -> None:
+    books = with_ada(CAROL)
+    books.take(seen())
+    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
+    changes = books.claim(CAROL)
+    assert books.sessions[ADA.id].status is SessionStatus.CREATED
+    (reopened,) = [one for one in changes.events if one.type == "session.reopened"]
+    assert (reopened.session_id, reopened.data) == (ADA.id, {"reason": "reassigned", "status": "created"})
+    (reassigned,) = [one for one in changes.events if one.type == "connection.reassigned"]
+    assert reassigned.data["from"] == {"sessionId": ADA.id, "userId": ADA.user_id}
+    assert reassigned.data["to"] == {"sessionId": CAROL.id, "userId": CAROL.user_id}
+    assert {job.kind for job in changes.jobs if job.ref == ADA.id} >= {JobKind.EXPIRE}
+
+
+def test_undoing_the_claim_gives_it_back_and_the_other_session_is_open_again() -> None:
+    books = with_ada(CAROL)
+    books.take(seen())
+    books.claim(CAROL)
+    changes = books.claim(CAROL, undo=True)
+    assert books.sessions[CAROL.id].status is not SessionStatus.CONNECTED
+    assert "session.reopened" in [one.type for one in changes.events if one.session_id == CAROL.id]
+    assert books.verdict().owner == who(ADA)
+    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
+
+
+def test_a_session_that_has_another_working_connection_stays_connected() -> None:
+    books = with_ada(CAROL)
+    books.take(seen(), seen("n2"))
+    books.claim(CAROL)
+    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
+    assert "session.reopened" not in books.told()
+
+
 def test_a_claim_for_who_was_presumed_already_makes_it_certain_and_tells_nothing_new() -> None:
     books = with_ada()
     books.take(seen())
@@ -236,7 +269,7 @@ def test_a_claim_undone_leaves_it_to_the_evidence_that_remains() -> None:
     books.claim(CAROL, undo=True)
     assert books.verdict().owner is None
     assert books.attached == set()
-    assert books.told()[-1] == "connection.ambiguous"
+    assert books.told()[-2] == "connection.ambiguous"
 
 
 def test_a_claim_undone_gives_it_back_to_who_was_presumed() -> None:

@@ -14,7 +14,7 @@ from service.domain.model import (
     ProviderSiteId,
     ReportedInvitation,
 )
-from service.errors import ProviderBroken, ProviderNotFound
+from service.errors import ForeignLink, ProviderBroken, ProviderNotFound
 from service.provider import InvitationTerms, Redirect
 from tests.support.provider_double import DATE_AT, PAGES_URL, ProviderDouble, answer
 
@@ -128,14 +128,23 @@ async def test_a_reconnect_invitation_has_no_prefill() -> None:
     assert "prefill" not in double.body()
 
 
-@pytest.mark.parametrize(
-    "changes", [{"id": None}, {"invitationUrl": "https://evil.example/"}, {"invitationUrl": None, "token": None}]
-)
-async def test_an_invitation_that_cannot_be_used_may_exist_all_the_same(changes: dict[str, Any]) -> None:
-    double = saying(answer(INVITATION | changes), "POST /invitation/company/c1")
+async def test_an_invitation_without_an_id_may_exist_all_the_same() -> None:
+    double = saying(answer(INVITATION | {"id": None}), "POST /invitation/company/c1")
     with pytest.raises(ProviderBroken) as caught:
         await double.provider().links.invite(COMPANY, SITES, {}, InvitationTerms(600))
     assert caught.value.lost
+
+
+@pytest.mark.parametrize(
+    "changes", [{"invitationUrl": "https://evil.example/"}, {"invitationUrl": None, "token": None}]
+)
+async def test_an_invitation_that_is_not_on_the_providers_pages_is_named_so_that_it_can_be_revoked(
+    changes: dict[str, Any],
+) -> None:
+    double = saying(answer(INVITATION | changes), "POST /invitation/company/c1")
+    with pytest.raises(ForeignLink) as caught:
+        await double.provider().links.invite(COMPANY, SITES, {}, InvitationTerms(600))
+    assert (caught.value.invitation_id, caught.value.lost) == (INVITATION["id"], False)
 
 
 async def test_invitations_are_told_with_what_they_made() -> None:

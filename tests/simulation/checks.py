@@ -130,6 +130,10 @@ def check_sessions(town: Town, books: Books) -> None:
         _check_story(town, books.sessions[session_id], types)
     for session_id, connection_id in books.attachments:
         _check_join(town, books, session_id, connection_id)
+    holders = {session_id for session_id, _ in books.attachments}
+    for session_id, row in books.sessions.items():
+        if row["status"] == "connected" and session_id not in holders:
+            town.fault(f"{session_id} is connected and has no connection: {told[session_id]}")
 
 
 def _check_story(town: Town, row: Row, types: list[str]) -> None:

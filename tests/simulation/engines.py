@@ -29,6 +29,11 @@ class Inline:
         self._news: list[Callable[[set[str]], None]] = []
         self._work: list[Callable[[], None]] = []
 
+    @property
+    def is_alone(self) -> bool:
+        """Several processes share a history's database."""
+        return False
+
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         self._news.append(listener)
 
@@ -67,6 +72,11 @@ class Shared:
         self._engine = engine
         self._turn = asyncio.Lock()  # one transaction at a time, so that a seed is replayed in the same order
 
+    @property
+    def is_alone(self) -> bool:
+        """Several processes share a history's database."""
+        return False
+
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """Nobody listens live in a history."""
 
@@ -98,6 +108,11 @@ class Fragile:
     def __init__(self, engine: Engine, process: Mortal) -> None:
         self._engine = engine
         self._process = process
+
+    @property
+    def is_alone(self) -> bool:
+        """Several processes share a history's database."""
+        return False
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         self._engine.on_events(listener)

@@ -182,3 +182,19 @@ async def test_who_waits_for_work_is_told_of_what_is_due_now_and_only_of_that(st
     clock.advance(1)
     await store.queue.complete(await only(store))
     assert told == ["due"] * 3
+
+
+async def test_a_lease_that_is_given_back_leaves_the_job_due_at_once(store: Store) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    leased = await store.queue.lease(1, LEASE)
+    await store.queue.release(leased)
+    assert [job.ref for job in await store.queue.lease(1, LEASE)] == ["cmp_1"]
+
+
+async def test_a_lease_that_was_lost_cannot_be_given_back(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    late = await store.queue.lease(1, LEASE)
+    clock.advance(LEASE + 1)
+    assert await store.queue.lease(1, LEASE)
+    await store.queue.release(late)
+    assert await store.queue.lease(1, LEASE) == []
