@@ -5,13 +5,12 @@ recorded. Facts are appended and every verdict is judged again from all of them,
 snapshots cannot matter.
 """
 
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from service.domain import events
 from service.domain.attribution import judge_again, rules_out_invitations, stays_undecided
-from service.domain.changes import Attachment, Changes, CompanyRecords, Detachment, Fact, FactKind, Job, JobKind
-from service.domain.events import NewEvent
+from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
+from service.domain.draft import RecordingDraft
 from service.domain.evidence import CompanyFacts, new_namings
 from service.domain.model import (
     LINK_REVOKED,
@@ -33,57 +32,9 @@ from service.domain.timing import PRESENCE_SECONDS, UNCERTAINTY_SECONDS
 _FIRST_DOCUMENTS_SECONDS = 5.0
 
 
-@dataclass(slots=True)
-class _Draft:
-    """Changes while they are collected; sessions and connections as they will be written."""
-
-    records: CompanyRecords
-    now: float
-    facts: CompanyFacts
-    connections: dict[ConnectionId, Connection] = field(default_factory=dict)
-    sessions: dict[SessionId, Session] = field(default_factory=dict)
-    events: list[NewEvent] = field(default_factory=list)
-    attachments: list[Attachment] = field(default_factory=list)
-    detachments: list[Detachment] = field(default_factory=list)
-    jobs: list[Job] = field(default_factory=list)
-    attached: defaultdict[ConnectionId, set[SessionId]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.attached = defaultdict(set)
-        for session_id, connection_id in self.records.attached:
-            self.attached[connection_id].add(session_id)
-
-    def attach(self, session_id: SessionId, connection_id: ConnectionId, kind: EvidenceKind) -> None:
-        self.attachments.append(Attachment(session_id, connection_id, kind))
-        self.attached[connection_id].add(session_id)
-
-    def detach(self, session_id: SessionId, connection_id: ConnectionId) -> None:
-        self.detachments.append(Detachment(session_id, connection_id))
-        self.attached[connection_id].discard(session_id)
-
-    def session(self, session_id: SessionId) -> Session | None:
-        """The session as changed so far."""
-        return self.sessions.get(session_id) or self.records.sessions.get(session_id)
-
-    def connection(self, connection_id: ConnectionId) -> Connection | None:
-        """The connection as changed so far."""
-        return self.connections.get(connection_id) or self.records.connections.get(connection_id)
-
-    def changes(self) -> Changes:
-        return Changes(
-            sessions=tuple(self.sessions.values()),
-            connections=tuple(self.connections.values()),
-            facts=tuple(self.facts.added),
-            events=tuple(self.events),
-            jobs=tuple(self.jobs),
-            attachments=tuple(self.attachments),
-            detachments=tuple(self.detachments),
-        )
-
-
 def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> Changes:
     """Everything that one snapshot of a company changes. The same snapshot again changes nothing."""
-    draft = _Draft(records, now, CompanyFacts(records, now, new_namings(records, snapshot.invitations)))
+    draft = RecordingDraft(records, now, CompanyFacts(records, now, new_namings(records, snapshot.invitations)))
     invitations = tuple(_with_earlier_namings(draft.facts, one) for one in snapshot.invitations)
     snapshot = replace(snapshot, invitations=invitations)
     ours = _to_record(records, snapshot)
@@ -101,7 +52,7 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
 
 def judge_with_facts(records: CompanyRecords, connection: Connection, facts: tuple[Fact, ...], now: float) -> Changes:
     """Add facts (a claim, or its undoing) and judge the connection again, without a snapshot."""
-    draft = _Draft(records, now, CompanyFacts(records, now, facts))
+    draft = RecordingDraft(records, now, CompanyFacts(records, now, facts))
     _apply_verdict(draft, connection.reported, connection)
     return draft.changes()
 
@@ -134,7 +85,7 @@ def _created_since(reported: ReportedConnection, since_at: float | None) -> bool
     return since_at is not None and reported.provider_created_at >= since_at - UNCERTAINTY_SECONDS
 
 
-def _record_one(draft: _Draft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
+def _record_one(draft: RecordingDraft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
     known = draft.records.connections.get(reported.id)
     if known is not None and reported.provider_updated_at < known.reported.provider_updated_at:
         reported = known.reported  # an older snapshot read later: the newest `updated` wins
@@ -142,7 +93,7 @@ def _record_one(draft: _Draft, reported: ReportedConnection, snapshot: ProviderS
     _apply_verdict(draft, reported, known)
 
 
-def _rule_out_invitations(draft: _Draft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
+def _rule_out_invitations(draft: RecordingDraft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
     kinds = draft.facts.kinds(reported.id)
     if kinds & {FactKind.NAMED, FactKind.CLEARED}:
         return
@@ -152,7 +103,7 @@ def _rule_out_invitations(draft: _Draft, reported: ReportedConnection, snapshot:
         draft.facts.add(Fact(FactKind.UNCLEAR, reported.id))
 
 
-def _apply_verdict(draft: _Draft, reported: ReportedConnection, known: Connection | None) -> None:
+def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: Connection | None) -> None:
     before = known.verdict if known is not None else None
     verdict = judge_again(before, draft.facts.about(reported))
     if known is not None and _is_unchanged(known, reported, verdict):
@@ -170,7 +121,9 @@ def _is_unchanged(known: Connection, reported: ReportedConnection, verdict: Verd
     return there and verdict == known.verdict and reported == replace(known.reported, company_id=reported.company_id)
 
 
-def _connection(draft: _Draft, reported: ReportedConnection, known: Connection | None, verdict: Verdict) -> Connection:
+def _connection(
+    draft: RecordingDraft, reported: ReportedConnection, known: Connection | None, verdict: Verdict
+) -> Connection:
     owner = draft.session(verdict.owner.session_id) if verdict.owner else None
     same_owner = known is not None and known.verdict.owner == verdict.owner and known.verdict.kind == verdict.kind
     return Connection(
@@ -186,7 +139,7 @@ def _connection(draft: _Draft, reported: ReportedConnection, known: Connection |
     )
 
 
-def _change_owner(draft: _Draft, connection: Connection, before: Verdict | None) -> None:
+def _change_owner(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
     verdict, previous = connection.verdict, before.owner if before else None
     if verdict.owner == previous and verdict.owner is not None:
         return
@@ -197,7 +150,7 @@ def _change_owner(draft: _Draft, connection: Connection, before: Verdict | None)
         _reopen(draft, previous.session_id, "reassigned" if verdict.owner else "unattributed")
 
 
-def _report_owner(draft: _Draft, connection: Connection, before: Verdict | None) -> None:
+def _report_owner(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
     verdict, previous = connection.verdict, before.owner if before else None
     if verdict.owner is None or verdict.kind is None:
         _report_ambiguous(draft, connection, before)
@@ -210,7 +163,7 @@ def _report_owner(draft: _Draft, connection: Connection, before: Verdict | None)
     draft.jobs.append(Job(JobKind.DOCUMENTS, connection.id, _FIRST_DOCUMENTS_SECONDS))
 
 
-def _reopen(draft: _Draft, session_id: SessionId, reason: str) -> None:
+def _reopen(draft: RecordingDraft, session_id: SessionId, reason: str) -> None:
     """A session whose last working connection was taken is what it would be had it never had it."""
     session = draft.session(session_id)
     if session is None or session.status is not SessionStatus.CONNECTED or _has_working(draft, session_id):
@@ -224,12 +177,12 @@ def _reopen(draft: _Draft, session_id: SessionId, reason: str) -> None:
         draft.jobs.append(Job(JobKind.PRESENCE, session_id, PRESENCE_SECONDS))
 
 
-def _has_working(draft: _Draft, session_id: SessionId) -> bool:
+def _has_working(draft: RecordingDraft, session_id: SessionId) -> bool:
     attached = (one for one, sessions in draft.attached.items() if session_id in sessions)
     return any(known and credentials_work(known.reported.status) for known in map(draft.connection, attached))
 
 
-def _report_ambiguous(draft: _Draft, connection: Connection, before: Verdict | None) -> None:
+def _report_ambiguous(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
     verdict = connection.verdict
     announced = before is not None and not before.waiting and before.owner is None
     if verdict.waiting or (announced and before is not None and before.candidates == verdict.candidates):
@@ -237,7 +190,7 @@ def _report_ambiguous(draft: _Draft, connection: Connection, before: Verdict | N
     draft.events.append(events.connection_ambiguous(connection, verdict))
 
 
-def _report_status(draft: _Draft, connection: Connection, known: Connection | None) -> None:
+def _report_status(draft: RecordingDraft, connection: Connection, known: Connection | None) -> None:
     status = canonical_status(connection.reported.status)
     before = canonical_status(known.reported.status) if known else None
     owner = connection.verdict.owner
@@ -248,7 +201,7 @@ def _report_status(draft: _Draft, connection: Connection, known: Connection | No
         draft.events.append(events.connection_needs_attention(connection))
 
 
-def _connect_sessions(draft: _Draft, connection: Connection) -> None:
+def _connect_sessions(draft: RecordingDraft, connection: Connection) -> None:
     """Once its credentials work, every session that the connection is attached to is connected."""
     if not credentials_work(connection.reported.status):
         return
@@ -256,7 +209,7 @@ def _connect_sessions(draft: _Draft, connection: Connection) -> None:
         _connect(draft, session_id, connection)
 
 
-def _connect(draft: _Draft, session_id: SessionId, connection: Connection) -> None:
+def _connect(draft: RecordingDraft, session_id: SessionId, connection: Connection) -> None:
     session = draft.session(session_id)
     if session is None or session.status in {SessionStatus.CONNECTED, SessionStatus.REVOKED}:
         return
@@ -264,7 +217,7 @@ def _connect(draft: _Draft, session_id: SessionId, connection: Connection) -> No
     draft.events.append(events.session_connected(session, connection))
 
 
-def _fail_revoked_link(draft: _Draft, invitation: ReportedInvitation) -> None:
+def _fail_revoked_link(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
     """A session whose unused invitation was revoked at the provider shows a dead page: it fails until it is renewed."""
     session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
     if session is None or invitation.status != "REVOKED" or invitation.use_count > 0:
@@ -276,7 +229,7 @@ def _fail_revoked_link(draft: _Draft, invitation: ReportedInvitation) -> None:
     draft.events.append(events.session_failed(session, LINK_REVOKED))
 
 
-def _reconnect_by_invitation(draft: _Draft, invitation: ReportedInvitation) -> None:
+def _reconnect_by_invitation(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
     session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
     if session is None or session.mode is not Mode.RECONNECT or invitation.use_count <= session.invitation_uses:
         return
@@ -286,7 +239,7 @@ def _reconnect_by_invitation(draft: _Draft, invitation: ReportedInvitation) -> N
     _reconnect(draft, session)
 
 
-def _reconnect_by_edit_link(draft: _Draft, session: Session) -> None:
+def _reconnect_by_edit_link(draft: RecordingDraft, session: Session) -> None:
     """An edit link proves nothing by itself: the user must say so, and the provider must report a later change."""
     if session.mode is not Mode.RECONNECT or session.finished_at is None or session.connection_id is None:
         return
@@ -302,7 +255,7 @@ def _reconnect_by_edit_link(draft: _Draft, session: Session) -> None:
         _reconnect(draft, session)
 
 
-def _reconnect(draft: _Draft, session: Session) -> None:
+def _reconnect(draft: RecordingDraft, session: Session) -> None:
     connection = draft.connection(session.connection_id) if session.connection_id else None
     owner = connection.verdict.owner if connection else None
     if connection is None or owner is None or owner.user_id != session.user_id:

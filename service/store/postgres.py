@@ -22,7 +22,8 @@ from psycopg.rows import dict_row
 
 from service.domain.model import Clock
 from service.errors import Unavailable
-from service.store.engine import T, Transaction, Unit, percent_style
+from service.store.dialects import PostgresDialect
+from service.store.engine import T, Transaction, Unit
 
 _log = logging.getLogger(__name__)
 
@@ -57,31 +58,6 @@ UPDATE events SET seq = n.seq FROM (
 ) n WHERE events.id = n.id
 """
 _EVENTS_AFTER = "SELECT seq, session_id FROM events WHERE seq > %s ORDER BY seq LIMIT 5000"
-
-
-class PostgresDialect:
-    """PostgreSQL's SQL. Its clock is the server's, the same for every process."""
-
-    name = "postgresql"
-    lock = " FOR UPDATE"
-    skip_locked = " FOR UPDATE SKIP LOCKED"
-    next_seq = "NULL"
-    drawn = "nextval('event_draws')"
-
-    def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock
-
-    def translate(self, sql: str) -> str:
-        """Return `sql` with its `:name` parameters as psycopg reads them."""
-        return percent_style(sql)
-
-    def now(self, tx: Transaction) -> float:
-        """Return seconds since the epoch."""
-        if self._clock is not None:
-            return self._clock()
-        # Not now(), which is the start of the transaction: waiting for a row lock may have taken seconds since then.
-        row = tx.one("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION) AS now")
-        return float(row["now"]) if row is not None else 0.0
 
 
 class PostgresEngine:

@@ -18,6 +18,7 @@ from typing import Any, Generic
 
 from service.domain.model import Clock
 from service.errors import Unavailable
+from service.store.dialects import SqliteDialect
 from service.store.engine import T, Transaction, Unit
 from service.store.process_lock import ProcessLock
 
@@ -27,29 +28,6 @@ _BUSY_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 _EVENTS_AFTER = "SELECT seq, session_id FROM events WHERE seq > ? ORDER BY seq LIMIT 5000"
 _CACHED_STATEMENTS = 512
-
-
-class SqliteDialect:
-    """SQLite's SQL. Its clock is the machine's, since the database is embedded in the process."""
-
-    name = "sqlite"
-    # BEGIN IMMEDIATE locks the whole file, so no row needs a lock of its own.
-    lock = ""
-    skip_locked = ""
-    # There is one writer at a time, so an event gets its position when it is inserted.
-    next_seq = "(SELECT COALESCE(MAX(seq), 0) + 1 FROM events)"
-    drawn = "0"
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def translate(self, sql: str) -> str:
-        """Return `sql` as it is: SQLite reads `:name` itself."""
-        return sql
-
-    def now(self, _tx: Transaction) -> float:
-        """Return seconds since the epoch."""
-        return self._clock()
 
 
 @dataclass(slots=True)

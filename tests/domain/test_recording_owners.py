@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from service.domain.changes import Changes, JobKind
+from service.domain.changes import Changes
 from service.domain.model import Candidate, EvidenceKind, Mode, Session, SessionStatus, Tenant
 from tests.support.company_records import RecordedCompany
 from tests.support.domain_values import CONNECTION, NOW, invitation, link, seen, session, with_link
@@ -218,39 +218,6 @@ def test_a_claim_overturns_who_was_presumed() -> None:
     books.claim(CAROL)
     assert books.verdict().owner == who(CAROL)
     assert "connection.reassigned" in books.told()
-
-
-def test_a_presumed_session_that_loses_its_connection_is_open_again_and_told_so() -> None:
-    books = with_ada(CAROL)
-    books.take(seen())
-    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
-    changes = books.claim(CAROL)
-    assert books.sessions[ADA.id].status is SessionStatus.CREATED
-    (reopened,) = [one for one in changes.events if one.type == "session.reopened"]
-    assert (reopened.session_id, reopened.data) == (ADA.id, {"reason": "reassigned", "status": "created"})
-    (reassigned,) = [one for one in changes.events if one.type == "connection.reassigned"]
-    assert reassigned.data["from"] == {"sessionId": ADA.id, "userId": ADA.user_id}
-    assert reassigned.data["to"] == {"sessionId": CAROL.id, "userId": CAROL.user_id}
-    assert {job.kind for job in changes.jobs if job.ref == ADA.id} >= {JobKind.EXPIRE}
-
-
-def test_undoing_the_claim_gives_it_back_and_the_other_session_is_open_again() -> None:
-    books = with_ada(CAROL)
-    books.take(seen())
-    books.claim(CAROL)
-    changes = books.claim(CAROL, undo=True)
-    assert books.sessions[CAROL.id].status is not SessionStatus.CONNECTED
-    assert "session.reopened" in [one.type for one in changes.events if one.session_id == CAROL.id]
-    assert books.verdict().owner == who(ADA)
-    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
-
-
-def test_a_session_that_has_another_working_connection_stays_connected() -> None:
-    books = with_ada(CAROL)
-    books.take(seen(), seen("n2"))
-    books.claim(CAROL)
-    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
-    assert "session.reopened" not in books.told()
 
 
 def test_a_claim_for_who_was_presumed_already_makes_it_certain_and_tells_nothing_new() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from service.domain.model import Clock
+from service.store.dialects import SqliteDialect
 from service.store.engine import Engine, T, Transaction, Unit
-from service.store.sqlite import SqliteDialect
 
 
 class Mortal(Protocol):

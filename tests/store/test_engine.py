@@ -2,9 +2,8 @@ import sqlite3
 
 import pytest
 
+from service.store.dialects import PostgresDialect, SqliteDialect
 from service.store.engine import Transaction, percent_style
-from service.store.postgres import PostgresDialect
-from service.store.sqlite import SqliteDialect
 
 
 @pytest.fixture

@@ -1,0 +1,57 @@
+"""Changes of a company while they are collected: sessions and connections as they will be written."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from service.domain.changes import Attachment, Changes, CompanyRecords, Detachment, Job
+from service.domain.events import NewEvent
+from service.domain.evidence import CompanyFacts
+from service.domain.model import Connection, ConnectionId, EvidenceKind, Session, SessionId
+
+
+@dataclass(slots=True)
+class RecordingDraft:
+    """Starts from the records of one company; `attached` is which sessions each connection will be attached to."""
+
+    records: CompanyRecords
+    now: float
+    facts: CompanyFacts
+    connections: dict[ConnectionId, Connection] = field(default_factory=dict)
+    sessions: dict[SessionId, Session] = field(default_factory=dict)
+    events: list[NewEvent] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    detachments: list[Detachment] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    attached: defaultdict[ConnectionId, set[SessionId]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.attached = defaultdict(set)
+        for session_id, connection_id in self.records.attached:
+            self.attached[connection_id].add(session_id)
+
+    def attach(self, session_id: SessionId, connection_id: ConnectionId, kind: EvidenceKind) -> None:
+        self.attachments.append(Attachment(session_id, connection_id, kind))
+        self.attached[connection_id].add(session_id)
+
+    def detach(self, session_id: SessionId, connection_id: ConnectionId) -> None:
+        self.detachments.append(Detachment(session_id, connection_id))
+        self.attached[connection_id].discard(session_id)
+
+    def session(self, session_id: SessionId) -> Session | None:
+        """The session as changed so far."""
+        return self.sessions.get(session_id) or self.records.sessions.get(session_id)
+
+    def connection(self, connection_id: ConnectionId) -> Connection | None:
+        """The connection as changed so far."""
+        return self.connections.get(connection_id) or self.records.connections.get(connection_id)
+
+    def changes(self) -> Changes:
+        return Changes(
+            sessions=tuple(self.sessions.values()),
+            connections=tuple(self.connections.values()),
+            facts=tuple(self.facts.added),
+            events=tuple(self.events),
+            jobs=tuple(self.jobs),
+            attachments=tuple(self.attachments),
+            detachments=tuple(self.detachments),
+        )
