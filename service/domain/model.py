@@ -262,12 +262,13 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class PageSnapshot:
-    """What a page may know, read in one transaction; `seq` is the position of the session's newest event."""
+    """What a page may know, read in one transaction; `event_id` and `seq` are those of the session's newest event."""
 
     session: Session
     connections: Sequence[Connection]
     seq: int
     at: float
+    event_id: EventId | None = None
 
 
 @dataclass(frozen=True, slots=True)

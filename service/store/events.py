@@ -5,7 +5,7 @@ Events are written by `service.store.changes`, in the transaction that changes t
 
 from collections.abc import Sequence
 
-from service.domain.model import Event, SessionId, Tenant
+from service.domain.model import Event, EventId, SessionId, Tenant
 from service.store.engine import Engine, Transaction
 from service.store.rows import event_of
 
@@ -48,7 +48,10 @@ def _position(tx: Transaction, event_id: str, session_id: SessionId | None) -> i
     return int(row["seq"])
 
 
-def last_position(tx: Transaction, session_id: SessionId) -> int:
-    """Return the position of the session's newest event; 0 where it has none with a position."""
-    row = tx.one("SELECT MAX(seq) AS seq FROM events WHERE session_id = :session", session=session_id)
-    return int(row["seq"]) if row is not None and row["seq"] is not None else 0
+def last_event(tx: Transaction, session_id: SessionId) -> tuple[EventId | None, int]:
+    """Return id and position of the session's newest event that readers can see; None and 0 before any."""
+    row = tx.one(
+        "SELECT id, seq FROM events WHERE session_id = :session AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1",
+        session=session_id,
+    )
+    return (EventId(row["id"]), int(row["seq"])) if row is not None else (None, 0)

@@ -12,7 +12,7 @@ from service.errors import NotFound
 from service.store.changes import WriteContext, apply
 from service.store.companies import adopt_company, adopt_sites
 from service.store.engine import Engine, Row, Transaction
-from service.store.events import last_position
+from service.store.events import last_event
 from service.store.idempotency import begin, keep
 from service.store.rows import SESSION_COLUMNS, SESSION_NAMES, connection_of, session_of, session_values, site_of
 
@@ -131,9 +131,9 @@ class SessionStore:
 
     def _page_snapshot(self, tx: Transaction, session_id: SessionId) -> PageSnapshot:
         session = self._get(tx, session_id, None)
-        return PageSnapshot(
-            session, _connections(tx, [session_id])[session_id], last_position(tx, session_id), self._context.clock()
-        )
+        event_id, seq = last_event(tx, session_id)
+        connections = _connections(tx, [session_id])[session_id]
+        return PageSnapshot(session, connections, seq, self._context.clock(), event_id)
 
     def _list_page(
         self, tx: Transaction, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int

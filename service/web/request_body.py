@@ -22,21 +22,29 @@ class Body(BaseModel):
 
 
 async def read_optional_json(request: Request) -> Any:
-    """Return the body as JSON, or an empty object where there is none. Raises as `read_json` does."""
-    if request.headers.get("content-type") is None:
+    """Return the body as JSON, or an empty object where it has no bytes. Raises as `read_json` does."""
+    if request.headers.get("content-type") is not None:
+        _require_json(request)
         raw = await read_raw(request)
-        if raw:
-            raise UnsupportedMediaType
-        return {}
-    return await read_json(request)
+        return _parsed(raw) if raw else {}
+    if await read_raw(request):
+        raise UnsupportedMediaType
+    return {}
 
 
 async def read_json(request: Request) -> Any:
     """Return the body as JSON. Raises UnsupportedMediaType, TooLarge, InvalidJson."""
+    _require_json(request)
+    return _parsed(await read_raw(request))
+
+
+def _require_json(request: Request) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise UnsupportedMediaType
-    raw = await read_raw(request)
+
+
+def _parsed(raw: bytes) -> Any:
     try:
         return json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as exc:

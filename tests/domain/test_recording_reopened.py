@@ -1,5 +1,6 @@
 """A session whose connection is taken from it: what it is afterwards, and what the log says."""
 
+from service.domain.changes import JobKind
 from service.domain.model import Candidate, Session, SessionStatus
 from tests.support.company_records import RecordedCompany
 from tests.support.domain_values import link, seen, session, with_link

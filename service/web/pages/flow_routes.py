@@ -17,7 +17,7 @@ from service.web.pages.bodies import ExitPage, StartPage
 from service.web.pages.cookies import page_cookie, page_key_of
 from service.web.pages.rate_limit import PageRateLimit
 from service.web.pages.responses import PageResponses, json_answer, require_open
-from service.web.pages.sse import EventStream, StreamSource
+from service.web.pages.sse import EventStream, StreamSource, StreamStart
 from service.web.request_body import parse, read_json
 
 _STREAMS = 8  # of one session: its page has one, and perhaps some whose connection broke without notice
@@ -91,15 +91,16 @@ class FlowRoutes:
         async def heartbeat() -> None:
             await self.pages.heartbeat(session_id, key)
 
-        first = await view()
+        first = await self.pages.snapshot(session_id, key)
         if wants_json(request):
-            return json_answer(first)
+            return json_answer(self.responses.view(first, redirects=redirects))
         if self.pubsub.count_for(session_id) >= _STREAMS:
             raise RateLimited
         last_event_id = request.headers.get("last-event-id")
-        position = await self.pages.stream_position(session_id, last_event_id, first["seq"])
+        position = await self.pages.stream_position(session_id, last_event_id, first.seq)
         source = StreamSource(view, events_after, heartbeat)
-        return _StreamResponse(EventStream(session_id, self.pubsub, source, position))
+        start = StreamStart(position, first.event_id if last_event_id is None else None)
+        return _StreamResponse(EventStream(session_id, self.pubsub, source, start))
 
     async def _page_of(self, request: Request) -> tuple[Session, str | None]:
         self.responses.refuse_cross_site(request)

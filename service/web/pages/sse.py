@@ -35,14 +35,26 @@ class StreamSource:
     heartbeat: Callable[[], Awaitable[None]]
 
 
-class EventStream:
-    """The ASGI app that is the response's body; it sends the events after the position `last`."""
+@dataclass(frozen=True, slots=True)
+class StreamStart:
+    """Where a stream starts: after `position`. `event_id` is the event there, None where the browser named it itself.
 
-    def __init__(self, session_id: SessionId, pubsub: PubSub, source: StreamSource, last: int) -> None:
+    The first frame carries it: a page whose connection breaks before its first event then misses none.
+    """
+
+    position: int
+    event_id: str | None = None
+
+
+class EventStream:
+    """The ASGI app that is the response's body; it sends the events after its start."""
+
+    def __init__(self, session_id: SessionId, pubsub: PubSub, source: StreamSource, start: StreamStart) -> None:
         self._session_id = session_id
         self._pubsub = pubsub
         self._source = source
-        self._last = last
+        self._last = start.position
+        self._first_id = start.event_id
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until the browser disconnects, another page takes over, or the process stops."""
@@ -64,7 +76,7 @@ class EventStream:
         async with self._pubsub.subscribe(self._session_id) as signal:
             view = await self._view(send)
             if view is not None:
-                await _write(send, "view", None, self._data("view", view["seq"], view["at"], view))
+                await _write(send, "view", self._first_id, self._data("view", view["seq"], view["at"], view))
             while view is not None and not disconnected.done() and not self._pubsub.closing.is_set():
                 view = await self._send_events(send, view)
                 if view is not None and not await wait_for(signal, self._pubsub.keep_alive_seconds):
