@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from service.domain.changes import CompanyActivity, CompanyBaseline, Fact, FactKind
+from service.domain.changes import CompanyBaseline, Fact, FactKind
 from service.domain.model import Company, CompanyRef, ProviderCompanyId, ProviderSiteId, Site, SiteRef
 from service.errors import Forbidden, NotFound
-from service.store.activity import read_activity, take_poll
+from service.store.activity import take_poll
 from service.store.changes import add_fact
 from service.store.engine import Engine, Transaction
 from service.store.rows import ACCOUNT, company_of, site_of
@@ -32,10 +32,6 @@ class CompanyStore:
     async def by_provider_id(self, provider_id: ProviderCompanyId) -> Company | None:
         """Return the company with this id at the provider, of any tenant; None where there is none."""
         return await self._engine.read(lambda tx: _by_provider_id(tx, provider_id))
-
-    async def activity(self, ref: CompanyRef) -> CompanyActivity:
-        """Return what decides the company's poll interval now."""
-        return await self._engine.read(lambda tx: read_activity(tx, ref, self._clock()))
 
     async def take_poll(self, ref: CompanyRef) -> tuple[Company, float]:
         """Return the company and 0 where its budget had a poll, or the seconds until it has one. Raises NotFound.

@@ -26,6 +26,10 @@ BY_ID = replace(UNNAMED, ref=CompanyRef("cmp_by_id"), external_id=None, name=Non
 QUIET = CompanyActivity(**dict.fromkeys(CompanyActivity.__slots__, False))
 
 
+async def activity(store: Store) -> CompanyActivity:
+    return (await store.connections.after_poll(REF, ()))[1]
+
+
 async def test_a_company_is_found_by_our_reference_with_its_sites(store: Store) -> None:
     made = await create(store, fresh())
     assert await store.companies.get(REF) == UNNAMED
@@ -197,22 +201,22 @@ async def test_a_company_that_the_provider_has_not_named_takes_no_poll(store: St
 
 
 async def test_a_company_without_sessions_is_quiet(store: Store) -> None:
-    assert await store.companies.activity(REF) == QUIET
+    assert await activity(store) == QUIET
 
 
 async def test_a_session_whose_link_nobody_saw_only_has_a_link(store: Store) -> None:
     await create(store, fresh(), link())
-    assert await store.companies.activity(REF) == replace(QUIET, linked=True)
+    assert await activity(store) == replace(QUIET, linked=True)
 
 
 async def test_a_page_is_present_for_ten_minutes_after_its_last_word(store: Store, clock: Clock) -> None:
     made = await create(store, fresh(), link())
     await change(store, made, link=link(), seen_at=clock.now(), revealed_at=clock.now(), status=SessionStatus.OPENED)
-    assert await store.companies.activity(REF) == replace(QUIET, present=True, open_sessions=True, linked=True)
+    assert await activity(store) == replace(QUIET, present=True, open_sessions=True, linked=True)
     clock.advance(599)
-    assert (await store.companies.activity(REF)).present
+    assert (await activity(store)).present
     clock.advance(2)
-    assert await store.companies.activity(REF) == replace(QUIET, open_sessions=True, linked=True)
+    assert await activity(store) == replace(QUIET, open_sessions=True, linked=True)
 
 
 async def test_who_said_that_it_is_finished_waits_until_it_is_recorded_or_a_minute_and_a_half(
@@ -221,37 +225,37 @@ async def test_who_said_that_it_is_finished_waits_until_it_is_recorded_or_a_minu
     made = await create(store, fresh(), link())
     done = {"finished_at": clock.now(), "link": link(), "revealed_at": clock.now()}
     await change(store, made, status=SessionStatus.OPENED, **done)
-    assert (await store.companies.activity(REF)).just_finished
+    assert (await activity(store)).just_finished
     await change(store, made, status=SessionStatus.CONNECTED, **done)
-    assert not (await store.companies.activity(REF)).just_finished
+    assert not (await activity(store)).just_finished
     await change(store, made, status=SessionStatus.OPENED, **done)
     clock.advance(91)
-    assert not (await store.companies.activity(REF)).just_finished
+    assert not (await activity(store)).just_finished
 
 
 @pytest.mark.parametrize("status", [SessionStatus.CONNECTED, SessionStatus.EXPIRED, SessionStatus.REVOKED])
 async def test_a_session_that_is_over_is_not_open(store: Store, clock: Clock, status: SessionStatus) -> None:
     made = await create(store, fresh(), link())
     await change(store, made, status=status, revealed_at=clock.now())
-    assert not (await store.companies.activity(REF)).open_sessions
+    assert not (await activity(store)).open_sessions
 
 
 async def test_a_connection_that_waits_for_its_verdict_makes_the_company_undecided(store: Store) -> None:
     await create(store, fresh())
     waiting = replace(connection(Verdict(waiting=True)), company=REF)
     await store.connections.change(REF, [], [], lambda _: Changes(connections=(waiting,)))
-    assert (await store.companies.activity(REF)).undecided
+    assert (await activity(store)).undecided
 
 
 async def test_an_expired_session_is_looked_after_while_its_link_may_outlive_it(store: Store, clock: Clock) -> None:
     made = await create(store, fresh(), link())
     await change(store, made, link=link(), status=SessionStatus.EXPIRED, revealed_at=clock.now())
     clock.advance(3600 + 2 * 3600 - 1)
-    assert await store.companies.activity(REF) == replace(QUIET, outlived=True, linked=True)
+    assert await activity(store) == replace(QUIET, outlived=True, linked=True)
     clock.advance(2)
-    assert await store.companies.activity(REF) == replace(QUIET, linked=True)
+    assert await activity(store) == replace(QUIET, linked=True)
 
 
 async def test_a_renewed_session_had_a_link_though_its_next_one_is_not_there_yet(store: Store) -> None:
     await create(store, fresh(serial=2))
-    assert (await store.companies.activity(REF)).linked
+    assert (await activity(store)).linked
