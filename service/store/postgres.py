@@ -18,6 +18,7 @@ from time import perf_counter
 from typing import Any
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 
 from service.domain.model import Clock
@@ -137,19 +138,22 @@ class PostgresEngine:
         return result
 
     async def read(self, unit: Unit[T]) -> T:
-        """Run the unit in a thread of the pool; each of its statements sees what was committed before it."""
+        """Run the unit in a thread of the pool; all of its statements see the database as of one moment."""
         if self._pool is None or self._loop is None:
             raise Unavailable
-        result, _ = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit))
+        result, _ = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit, is_read=True))
         return result
 
-    def _attempt(self, unit: Unit[T]) -> tuple[T, Transaction]:
+    def _attempt(self, unit: Unit[T], *, is_read: bool = False) -> tuple[T, Transaction]:
         attempts = 0
         while True:
             attempts += 1
             begun = False
             try:
                 connection = self._connection()
+                # Otherwise two statements of one read could see two states: a page an old session with a new position.
+                connection.isolation_level = IsolationLevel.REPEATABLE_READ if is_read else None
+                connection.read_only = is_read or None
                 with connection.transaction():
                     begun = True
                     tx = Transaction(connection.cursor(), self._dialect)
