@@ -13,7 +13,7 @@ from service.urls import origin_of
 
 _ALWAYS = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "no-referrer",  # page URLs hold tokens
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
@@ -32,6 +32,7 @@ class FramePolicy:
 
 def page_headers(frame: FramePolicy) -> dict[str, str]:
     """The headers of one page."""
+    # No inline script runs, so markup that an attacker brought into a page could not read its key or its link.
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -45,6 +46,7 @@ def page_headers(frame: FramePolicy) -> dict[str, str]:
         "require-trusted-types-for": "'script'",
     }
     csp = "; ".join(f"{name} {value}" for name, value in policy.items())
+    # For browsers without frame-ancestors; it cannot name an origin, so it is left out where one may frame the page.
     legacy = {} if frame.ancestors else {"X-Frame-Options": "DENY"}
     return {**_ALWAYS, **legacy, "Content-Security-Policy": csp}
 

@@ -48,7 +48,7 @@ class HealthRoutes:
         """GET /readyz: the database takes writes too."""
         try:
             await self._check()
-        except MagiclinkError as exc:
+        except MagiclinkError as exc:  # a load balancer stops sending requests here until it answers 200 again
             return JSONResponse({"status": "unavailable", "code": exc.code}, 503, {"Retry-After": "2"})
         return JSONResponse({"status": "ready"})
 

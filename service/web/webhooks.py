@@ -31,6 +31,7 @@ class WebhookRoutes:
         """POST /webhooks/nectar: 204 once it is stored; 401, 400 or 413 where it is refused; 404 where disabled."""
         if not self._enabled:
             raise NotFound
+        # The raw bytes: the signature covers them, and JSON that is parsed and written again may differ.
         try:
             await self._webhooks.accept(dict(request.headers), await read_raw(request))
         except MagiclinkError as exc:

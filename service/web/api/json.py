@@ -19,7 +19,7 @@ from service.web.api.answers import (
 
 
 def iso(at: float) -> str:
-    """RFC 3339 in UTC, milliseconds."""
+    """The time as RFC 3339 in UTC, with milliseconds."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -64,6 +64,7 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
     connection = details.connection
     reported, verdict = connection.reported, connection.verdict
     external_ids = {site.provider_id: site.external_id for site in details.sites}
+    # The provider's last status is no longer true of a connection that it removed.
     status = "REMOVED" if connection.removed_at is not None else canonical_status(reported.status)
     body: ConnectionJson = {
         "id": connection.id,
@@ -81,6 +82,7 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
         "needsAttention": needs_attention(status),
     }
     if verdict.owner is None:
+        # One company can have sessions of several tenants: their users must not be shown to each other.
         own = sorted((c.session_id, c.user_id) for c in verdict.candidates if c.tenant == connection.tenant)
         body["candidates"] = [{"sessionId": session, "userId": user} for session, user in own]
         body["confirming"] = verdict.waiting

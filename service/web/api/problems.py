@@ -38,6 +38,7 @@ def problem(error: MagiclinkError) -> JSONResponse:
         body["errors"] = [{"pointer": one.pointer, "detail": one.detail} for one in error.problems]
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after_seconds)
+    # Reference: RFC 9110: 10.2.3 Retry-After, 11.6.1 WWW-Authenticate, which every 401 must have.
     if error.status == 503:
         headers["Retry-After"] = "2"
     if error.status == 401:
@@ -63,6 +64,7 @@ def _with_subclasses(kind: type[MagiclinkError]) -> Iterator[type[MagiclinkError
 
 async def on_error(_request: Request, exc: Exception) -> Response:
     """Starlette's handler for MagiclinkError; anything else is an `internal_error`, without its message."""
+    # The message of an unknown exception may hold a secret or a query: it is logged, never answered.
     return problem(exc if isinstance(exc, MagiclinkError) else MagiclinkError())
 
 

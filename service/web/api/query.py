@@ -38,6 +38,7 @@ def renamed(query: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str
 
 def number(name: str, text: str, least: int, most: int) -> int:
     """A whole number within limits. Raises InvalidRequest."""
+    # Without ASCII, `\d` also matches the digits of other scripts.
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
         raise InvalidRequest([Problem(f"/{name}", f"must be a whole number from {least} to {most}")])
     return int(text)
@@ -102,6 +103,7 @@ def event_page(events: Sequence[Event], limit: int, at_end: str | None) -> Event
     return {"data": page, "next": following if more or at_end is not None else None}
 
 
+# A cursor is not signed: a forged one only names another place in the caller's own list.
 def _cursor(text: str) -> tuple[float, str]:
     try:
         at, _, row_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition("|")

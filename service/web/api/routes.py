@@ -116,7 +116,7 @@ class ApiRoutes:
     def _endpoint(self, handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             caller = await self._keys.caller_of(request.headers.get("authorization"))
-            request.state.key_id = caller.key_id
+            request.state.key_id = caller.key_id  # claims are audited
             method = "GET" if request.method == "HEAD" else request.method
             if method != "GET":
                 query_of(request, set())
@@ -136,6 +136,7 @@ class ApiRoutes:
     async def reconnect(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/connections/{id}/reconnect."""
         connection_id = connection_id_of(request)
+        # The session is for the connection's owner, whom the body cannot name: a reconnect never changes the owner.
         owner = (await self._connections.get(tenant, connection_id)).connection.verdict.owner
         if owner is None:
             raise InvalidRequest(detail="This connection is not attributed to a user; claim it first")
@@ -244,6 +245,7 @@ class ApiRoutes:
         query = query_of(request, PAGING | {"wait"})
         wait = number("wait", query.get("wait", "0"), 0, _WAIT_MOST)
         seq, limit = position_of(request), limit_of(request)
+        # Subscribe before reading: an event written in between would otherwise be noticed only by the next call.
         async with self._pubsub.subscribe() as signal:
             events = await self._sessions.events(tenant, seq, limit + 1)
             if not events and wait and await wait_for(signal, wait):
@@ -276,7 +278,7 @@ class ApiRoutes:
         try:
             ready = await self._prepare_in_time(session)
         except MagiclinkError as exc:
-            await self._links.fail(session.id, exc.code)
+            await self._links.fail(session.id, exc.code)  # the host has no URL, so nobody could use the session
             await self._idempotent_calls.complete(tenant, idempotency, None)
             raise
         await self._idempotent_calls.complete(tenant, idempotency, stored_answer(ready))

@@ -58,6 +58,7 @@ def document(public_url: str) -> Json:
 def _operation(call: Json, groups: Mapping[str, Sequence[str]]) -> Json:
     names = [*call.get("parameters", ()), *(["idempotencyKey"] if call.get("idempotent") else ())]
     refused = [code for name in call["refuses"] for code in groups.get(name, [name])]
+    # An empty list overrides the document's own `security`: this call needs no key.
     keyless: Json = {} if "unauthorized" in refused else {"security": []}
     made: Json = {"operationId": call["id"], "tags": [call["tag"]], "summary": call["summary"], **keyless}
     if "description" in call:
@@ -102,6 +103,7 @@ def _refusals(codes: Sequence[str], *, html: bool) -> dict[str, Json]:
 
 
 def _refusal(kinds: Mapping[str, type[MagiclinkError]], *, html: bool) -> Json:
+    # Several errors share a status, so `code` is narrowed to those that this call can answer.
     schema = {"allOf": [{"$ref": f"{SCHEMA_REF}Problem"}], "properties": {"code": {"enum": list(kinds)}}}
     examples = {code: {"$ref": f"#/components/examples/{code}"} for code in kinds}
     content: Json = {MEDIA_TYPE: {"schema": schema, "examples": examples}}

@@ -103,6 +103,7 @@ def reference_page(spec: Json) -> DocsPage:
 
 def _call(spec: Json, method: str, path: str, operation: Json) -> CallView:
     responses = operation["responses"]
+    # Refusals are shown by their codes.
     answers = {status: one for status, one in responses.items() if MEDIA_TYPE not in _media(one)}
     parameters = [_resolved(spec, one) for one in operation.get("parameters", ())]
     body = _named(_media(operation.get("requestBody", {})))

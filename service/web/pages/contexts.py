@@ -63,6 +63,7 @@ class FlowView:
     @property
     def screen(self) -> str:
         """Return which of the flow's panels is shown."""
+        # The same order of decisions as `screenOf` in static/screen.js.
         if self.status in ENDED or self.status == "connected":
             return self.status
         if self.link.status is not LinkStatus.READY:

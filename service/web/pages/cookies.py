@@ -17,6 +17,7 @@ _COOKIE_SECONDS = 30 * 86400
 
 def page_key_of(request: Request, session_id: SessionId, *, secure: bool) -> str | None:
     """Return the page key: the frame's script sends it in a header, the redirect flow in a first-party cookie."""
+    # In a cross-site frame cookies are third-party: browsers block or partition them.
     return request.headers.get(KEY_HEADER) or page_cookie(request, session_id, secure=secure)
 
 
@@ -63,6 +64,7 @@ def parse_fields(raw: bytes) -> list[tuple[str, str]]:
 
 def return_address(session: Session, connections: Sequence[Connection], result: str) -> str:
     """Return `returnUrl` with sessionId, status, connectionId where there is one, and the signed result as `state`."""
+    # The host may have put a query of its own into `returnUrl`: it stays, and ours follows.
     parts = urlsplit(session.return_url or "")
     fields = {"sessionId": str(session.id), "status": session.status.value}
     connection_id = main_connection(connections)

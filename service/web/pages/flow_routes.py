@@ -91,7 +91,9 @@ class FlowRoutes:
         async def heartbeat() -> None:
             await self.pages.heartbeat(session_id, key)
 
-        first = await self.pages.snapshot(session_id, key)
+        first = await self.pages.snapshot(
+            session_id, key
+        )  # raises before a stream begins: a refusal has its own status
         if wants_json(request):
             return json_answer(self.responses.view(first, redirects=redirects))
         if self.pubsub.count_for(session_id) >= _STREAMS:
@@ -106,7 +108,7 @@ class FlowRoutes:
         self.responses.refuse_cross_site(request)
         read = self.pages.by_connect_token if _redirects(request) else self.pages.by_embed_token
         opened = await read(request.path_params["token"])
-        self.limit.take(opened.session.id)
+        self.limit.take(opened.session.id)  # before the key is checked: guesses count too
         return opened.session, page_key_of(request, opened.session.id, secure=self.responses.secure)
 
 

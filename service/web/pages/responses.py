@@ -67,6 +67,7 @@ class PageResponses:
     def embed(self, request: Request, session: Session, status: int) -> Response:
         """The embeddable page; only the session's origin may frame it."""
         page = EmbedPage(**self._flow(request, session), host_origin=session.origin or "")
+        # No other page can frame it: an attacker's could lay its own controls over ours (clickjacking).
         frame = FramePolicy((session.origin,) if session.origin else (), (self._provider_origin, "'self'"))
         return self.render(page, frame, status)
 
@@ -126,6 +127,7 @@ class PageResponses:
     def closed(self, snapshot: PageSnapshot, closed: MagiclinkError) -> Response:
         """A closed link of the redirect flow: one button takes the user to the host, with the outcome."""
         session = snapshot.session
+        # The URL may expire before the job that expires the session has run; result and page must agree.
         if isinstance(closed, Expired):
             snapshot = replace(snapshot, session=replace(session, status=SessionStatus.EXPIRED))
         page = ErrorPage(

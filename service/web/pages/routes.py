@@ -101,6 +101,7 @@ class PageRoutes:
             if json:
                 raise
             return self._responses.confirm(session, "takeover", request.url.path, {"takeOver": "true"}, 409)
+        # A redirect after the POST, so that reloading the page does not post again.
         response: Response = RedirectResponse(request.url.path.removesuffix("/start"), 303)
         if json:
             response = self._responses.started(started, redirects=True)
@@ -120,6 +121,7 @@ class PageRoutes:
             ancestors = ("'self'", session.origin) if session.origin else ("'self'",)
             return self._responses.render(HandoverPage(session_id=session.id), FramePolicy(ancestors))
         key = page_key_of(request, session.id, secure=self._responses.secure)
+        # An attacker could send their own callback URL to somebody else: a browser without the page key is asked first.
         if key is None or not self._pages.holds_page_key(session, key):
             await self._pages.enqueue_poll(session)
             return self._responses.confirm(session, "callback", "/callback", {"state": state}, 200)

@@ -61,7 +61,7 @@ class EventStream:
         headers = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
             (b"cache-control", b"no-store"),
-            (b"x-accel-buffering", b"no"),
+            (b"x-accel-buffering", b"no"),  # nginx would hold the events back
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         disconnected = asyncio.create_task(_disconnected(receive))
@@ -73,6 +73,7 @@ class EventStream:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _follow(self, send: Send, disconnected: "asyncio.Task[None]") -> None:
+        # Subscribe before the first read: a signal for an event written in between must not be missed.
         async with self._pubsub.subscribe(self._session_id) as signal:
             view = await self._view(send)
             if view is not None:
@@ -94,6 +95,7 @@ class EventStream:
         now = await self._view(send)
         if now is None:
             return None
+        # One view for all: the page draws the newest state, and each event only names what happened on the way.
         for event in events:
             await _write(send, event.type, event.id, self._data(event.type, event.seq, iso(event.at), now))
             self._last = event.seq
