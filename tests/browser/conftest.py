@@ -1,6 +1,6 @@
 """One street and one browser for all; everybody gets a browser context of their own, watched for complaints."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -11,13 +11,11 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Playwright, async_playwright, expect
 
 from tests.support.browser_services import ROOT, Api, BrowserServices, running_street
-from tests.support.browser_user import BrowserUser
+from tests.support.browser_user import LAUNCH, BrowserUser, Newcomer
 from tests.support.screenshots import Screenshots
 
-Newcomer = Callable[..., Awaitable[BrowserUser]]
 SECONDS = 1_000
 expect.set_options(timeout=20 * SECONDS)  # a busy machine is not a failure
-LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Playwright
 
-from tests.browser.conftest import LAUNCH, Newcomer
 from tests.support.browser_services import Api, BrowserServices
-from tests.support.browser_user import BrowserUser, FlowPage
+from tests.support.browser_user import LAUNCH, BrowserUser, FlowPage, Newcomer
 
 STORAGE = "() => { try { localStorage.setItem('seen', 'yes'); return 'works' } catch (error) { return error.name } }"
 

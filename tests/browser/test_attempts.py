@@ -5,9 +5,8 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import Api, BrowserServices
-from tests.support.browser_user import ProviderPages
+from tests.support.browser_user import Newcomer, ProviderPages
 
 
 async def test_a_wrong_password_is_said_and_once_corrected_the_same_connection_works(

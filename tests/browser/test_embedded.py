@@ -2,8 +2,8 @@
 
 from playwright.async_api import expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import Api
+from tests.support.browser_user import Newcomer
 
 
 async def test_an_invitation_in_a_dialog_ends_with_the_account_and_its_bills(newcomer: Newcomer, api: Api) -> None:

@@ -2,9 +2,8 @@
 
 from playwright.async_api import Frame, expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import GUIDE
-from tests.support.browser_user import BrowserUser
+from tests.support.browser_user import BrowserUser, Newcomer
 
 # What has the focus in this document, by the words that a screen reader would say, and how it is shown.
 FOCUSED = """() => {

@@ -6,9 +6,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import Api
-from tests.support.browser_user import BrowserUser
+from tests.support.browser_user import BrowserUser, Newcomer
 
 RETURNED = re.compile(r"/utilities/done\?")
 

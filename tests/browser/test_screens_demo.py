@@ -4,8 +4,8 @@ import re
 
 from playwright.async_api import expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import BrowserServices
+from tests.support.browser_user import Newcomer
 from tests.support.screenshots import Screenshots
 
 

@@ -10,9 +10,8 @@ from jinja2 import Environment, FileSystemLoader
 from playwright.async_api import Route, expect
 
 from service.web.pages.contexts import ConnectionView, DonePage, ErrorPage, HandoverPage, Page
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import ROOT, Api, BrowserServices
-from tests.support.browser_user import BrowserUser
+from tests.support.browser_user import BrowserUser, Newcomer
 from tests.support.screenshots import Screenshots
 
 HELP = "https://help.example.com/utilities"

@@ -7,9 +7,8 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Frame, expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import Api, BrowserServices, Json
-from tests.support.browser_user import BrowserUser, FlowPage
+from tests.support.browser_user import BrowserUser, FlowPage, Newcomer
 from tests.support.screenshots import WIDTHS, Screenshots
 
 START = re.compile(r"/embed/[^/]+/start$")

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import GUIDE, Api
-from tests.support.browser_user import BrowserUser, ProviderPages
+from tests.support.browser_user import BrowserUser, Newcomer, ProviderPages
 from tests.support.screenshots import Screenshots
 
 

@@ -10,7 +10,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.web.docs.openapi import document, errors
 from service.web.docs.reference_page import DocsPage, reference_page
-from tests.contract.test_template_contexts import rendered, used_by
+from tests.support.templates import rendered, used_by
 
 URL = "https://link.example.com"
 SPEC = document(URL)

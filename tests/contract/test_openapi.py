@@ -20,9 +20,9 @@ from service.web.api import bodies
 from service.web.api.problems import problem
 from service.web.docs.openapi import BODIES, document
 from service.web.request_body import parse
-from tests.integration.test_claim import ambiguous
 from tests.support.api_description import Description, WatchedStreet
 from tests.support.clock import Clock
+from tests.support.connection_steps import ambiguous
 from tests.support.people import User, asked_in
 from tests.support.services import RETURN_URL, refused
 

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from service.demo.app import create_app
-from tests.demo.fake_service import CONNECTION_ID, KEY, OWN_URL, PUBLIC_URL, SETTINGS, FakeService
+from tests.support.fake_service import CONNECTION_ID, KEY, OWN_URL, PUBLIC_URL, SETTINGS, FakeService
 
 
 @pytest.mark.parametrize("path", ["/utilities", "/utilities/done?state=x"])

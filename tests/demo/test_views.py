@@ -7,7 +7,7 @@ from jinja2 import meta
 from service.demo import views
 from service.demo.pages import environment
 from service.demo.people import ACME
-from tests.demo.fake_service import connection
+from tests.support.fake_service import connection
 
 
 def account(**changes: Any) -> views.UtilityAccount:

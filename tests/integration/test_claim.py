@@ -5,25 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.people import FramePage, User
-from tests.support.sandbox_client import Wire
+from tests.support.connection_steps import ambiguous, claim
+from tests.support.people import User
 from tests.support.services import RunningServices, refused
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-
-
-async def ambiguous(street: RunningServices, ada: User, bob: User) -> tuple[Wire, FramePage, FramePage]:
-    """A connection that could be Ada's or Bob's, and the two pages."""
-    hers, his = await ada.frame(link="magic_link"), await bob.frame(link="magic_link")
-    await hers.connect()
-    await hers.finish()
-    await street.later(150)
-    (row,) = await street.rows("/v1/connections", attributed="false")
-    return row, hers, his
-
-
-async def claim(street: RunningServices, connection: Wire, session_id: str) -> Any:
-    return await street.host.post(f"/v1/connections/{connection['id']}/claim", json={"sessionId": session_id})
 
 
 async def test_an_unknown_connection_cannot_be_claimed(street: RunningServices, ada: User) -> None:

@@ -7,8 +7,7 @@ import pytest
 
 from service.domain.model import Link, ProviderCompanyId, ProviderSnapshot, SessionId
 from service.errors import ProviderRefused
-from tests.integration.test_reconciliation import connect_at
-from tests.integration.test_reconnect import broken, reconnecting, repair
+from tests.support.connection_steps import broken, connect_at, reconnecting, repair
 from tests.support.people import User
 from tests.support.services import RunningServices
 

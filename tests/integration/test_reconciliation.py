@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 
+from tests.support.connection_steps import connect_at
 from tests.support.people import FramePage, User
 from tests.support.sandbox_person import Person
 from tests.support.services import RunningServices
@@ -23,14 +24,6 @@ async def seconds_until_found(street: RunningServices, person: User, at_most: in
         if await person.connections():
             return passed
     raise AssertionError(f"nothing was found within {at_most} seconds")
-
-
-async def connect_at(street: RunningServices, url: str) -> None:
-    person = Person(street.sandbox)
-    await person.open(url)
-    await person.choose_provider()
-    await person.sign_in()
-    await person.connect()
 
 
 async def test_within_a_minute_while_the_page_is_there(street: RunningServices, ada: User) -> None:

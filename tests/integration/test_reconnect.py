@@ -4,43 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.people import WRONG, FramePage, TopPage, User, asked_in
-from tests.support.sandbox_client import Wire
+from tests.support.connection_steps import broken, reconnecting, repair
+from tests.support.people import WRONG, TopPage, User, asked_in
 from tests.support.sandbox_person import Person
 from tests.support.services import RunningServices, refused
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-
-
-async def broken(person: User, link: str = "invitation") -> Wire:
-    """A connection of this person whose password was wrong."""
-    page = await person.frame(link=link)
-    await page.connect(WRONG)
-    await page.finish()
-    person.street.clock.advance(60)
-    return await person.newest()
-
-
-async def reconnecting(street: RunningServices, connection: Wire, **fields: Any) -> FramePage:
-    """The started page of a reconnect session that the host has asked for."""
-    body = {"origin": "https://app.example.com", **fields}
-    made = await street.post(f"/v1/connections/{connection['id']}/reconnect", body)
-    await street.drain()
-    page = FramePage(street, made)
-    await page.start()
-    return page
-
-
-async def repair(page: FramePage | TopPage, *, button: str = "Save changes") -> Person:
-    """Sign in again on the provider's page behind the link, with what is right now."""
-    person = Person(page.street.sandbox)
-    await person.open(str((await page.view())["link"]["url"]))
-    if person.screen.step == "credentials":
-        await person.sign_in()
-    if person.screen.step == "settings":
-        await person.press(button)
-    assert person.screen.step == "done", person.screen.source
-    return person
 
 
 @pytest.mark.parametrize("connection_id", [UNKNOWN, "nonsense", "%00", "00000000-0000-4000-8000-00000000000g"])

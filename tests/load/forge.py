@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from itertools import cycle, product
 from time import perf_counter
 
-from tests.test_signing import READERS
-from tests.test_signing_mutations import Readers, mutated, refused
+from tests.support.signed_texts import READERS, Readers, mutated, refused
 
 _TOLD_AT_MOST = 10
 

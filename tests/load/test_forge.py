@@ -4,8 +4,7 @@ import json
 
 from service.errors import BadState
 from tests.load.forge import MANNERS, forge, told
-from tests.test_signing import READERS, payload
-from tests.test_signing_mutations import Readers
+from tests.support.signed_texts import READERS, Readers, payload
 
 
 def believed(text: str) -> object:

@@ -1,6 +1,5 @@
 """Webhooks of the provider, and everything that only looks like one."""
 
-import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,21 +13,10 @@ from hypothesis import strategies as st
 
 from service.errors import BadBody, BadSignature
 from service.provider.webhooks import TOLERANCE_SECONDS, WebhookEvent, parse_event, verify
+from tests.support.webhook_vectors import BODY, CONNECTION, OTHER, SECRET, SENT, SIGNATURE, event, headers
 
-# Reference: the vector published by Svix and by the Standard Webhooks specification.
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-BODY = b'{"test": 2432232314}'
-SENT = 1614265330
-SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-OTHER = "whsec_" + base64.b64encode(b"another secret of enough length").decode()
-CONNECTION = "11111111-1111-4111-8111-111111111111"
 COMPANY = "33333333-3333-4333-8333-333333333333"
 UPDATED_AT = 1_767_607_200.0
-
-
-def headers(family: str = "svix", **changes: str) -> dict[str, str]:
-    named = {"id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "timestamp": str(SENT), "signature": SIGNATURE} | changes
-    return {f"{family}-{name}": value for name, value in named.items()}
 
 
 @pytest.mark.parametrize("family", ["svix", "webhook", "Svix", "WEBHOOK"])
@@ -120,10 +108,6 @@ VALUES = st.text(max_size=40) | st.sampled_from([SIGNATURE, str(SENT), "msg_1", 
 def test_nothing_that_a_stranger_sends_verifies_or_breaks(given_headers: Mapping[str, str], body: bytes) -> None:
     with pytest.raises(BadSignature):
         verify([SECRET, OTHER], given_headers, body, SENT)
-
-
-def event(**fields: Any) -> bytes:
-    return json.dumps({"eventType": "connection.updated.v2", "id": CONNECTION} | fields).encode()
 
 
 GENERATIONS: list[dict[str, Any]] = [

@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import BadBody, BadSignature
 from service.provider.webhooks import parse_event, verify
-from tests.provider.test_webhooks import BODY, CONNECTION, OTHER, SECRET, SENT, event, headers
+from tests.support.webhook_vectors import BODY, CONNECTION, OTHER, SECRET, SENT, event, headers
 
 
 def signed(message_id: str, timestamp: str, secret: str = OTHER) -> dict[str, str]:

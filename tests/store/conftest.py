@@ -13,8 +13,7 @@ from service.store.postgres import PostgresEngine
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
 from tests.support.postgres import Postgres
-
-KEYS = ("k" * 32,)
+from tests.support.store_cases import KEYS
 
 
 @pytest.fixture(scope="session")

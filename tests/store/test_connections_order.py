@@ -8,9 +8,9 @@ from service.domain.changes import Changes, CompanyBaseline, Fact, FactKind
 from service.domain.model import ProviderSnapshot, SessionId, SessionStatus
 from service.domain.recording import record
 from service.store import Store
-from tests.domain import test_recording_order as in_memory
-from tests.domain.test_recording_order import ADA, BOB, READINGS, USERS, Story, look
+from tests.support import recording_orders as in_memory
 from tests.support.domain_values import COMPANY, CREATED_AT, NOW
+from tests.support.recording_orders import ADA, BOB, READINGS, USERS, Story, look
 from tests.support.store_cases import UNNAMED, change, connections_of, create, fresh
 
 REF = UNNAMED.ref

@@ -7,9 +7,8 @@ from service.domain.changes import Changes
 from service.domain.events import NewEvent
 from service.store import Store
 from service.store.sqlite import SqliteEngine
-from tests.store.conftest import KEYS
 from tests.support.clock import Clock
-from tests.support.store_cases import UNNAMED, create, fresh
+from tests.support.store_cases import KEYS, UNNAMED, create, fresh
 
 
 def store_at(path: Path, clock: Clock, name: str) -> Store:

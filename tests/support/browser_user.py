@@ -1,5 +1,6 @@
 """People in front of a browser: what they do on the demo host app's pages, on ours and on the provider's."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from playwright.async_api import FrameLocator, Locator, Page, expect
@@ -7,6 +8,7 @@ from playwright.async_api import FrameLocator, Locator, Page, expect
 from tests.support.browser_services import GUIDE, BrowserServices
 
 Surroundings = Page | FrameLocator
+LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
 
 
 class ProviderPages:
@@ -138,3 +140,6 @@ class BrowserUser:
     async def told_types(self) -> list[str]:
         """The same by type, without the live events, whose number is a matter of timing."""
         return [payload["type"] for payload in await self.told() if payload["type"] != "event"]
+
+
+Newcomer = Callable[..., Awaitable[BrowserUser]]

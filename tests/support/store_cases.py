@@ -13,6 +13,7 @@ from tests.support.domain_values import SITE, TENANT, session
 
 UNNAMED = Company(CompanyRef("cmp_new"), TENANT, "acme", "Acme Ltd", None, None)
 PATIENCE_SECONDS = 5.0
+KEYS = ("k" * 32,)
 
 
 def fresh(user: str = "ada", name: str | None = None, **fields: Any) -> Session:

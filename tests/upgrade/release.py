@@ -22,7 +22,7 @@ import psycopg
 from service import __version__
 from tests.support.clock import Clock
 from tests.support.services import RunningServices
-from tests.upgrade.town import live
+from tests.upgrade.contents import live
 
 RELEASED = Path(__file__).parent / "released"
 MIGRATIONS = files("service.store") / "migrations"

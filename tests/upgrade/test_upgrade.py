@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 
 from service.store import engine_for, migrate, pending
-from tests.integration.test_claim import claim
-from tests.integration.test_reconnect import reconnecting, repair
 from tests.support.clock import Clock
+from tests.support.connection_steps import claim, reconnecting, repair
 from tests.support.people import FramePage, TopPage, check_page
 from tests.support.sandbox_client import Wire
 from tests.support.services import RunningServices, refused
 from tests.support.streams import Listening
+from tests.upgrade.contents import HOST_KEY, OTHER_KEY, person
 from tests.upgrade.release import RELEASED, Release, digest_of, migrations
-from tests.upgrade.town import HOST_KEY, OTHER_KEY, person
 
 VERSIONS = sorted(folder.name for folder in RELEASED.iterdir())
 

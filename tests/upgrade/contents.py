@@ -10,8 +10,7 @@ import httpx
 from service.domain.changes import JobKind
 from service.domain.tokens import digest
 from service.usecases.api_keys import DEFAULT_TENANT
-from tests.integration.test_claim import ambiguous, claim
-from tests.integration.test_reconnect import broken, reconnecting, repair
+from tests.support.connection_steps import ambiguous, broken, claim, reconnecting, repair
 from tests.support.people import FramePage, User
 from tests.support.sandbox_client import Wire
 from tests.support.services import RunningServices
