@@ -33,9 +33,23 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
-    """A database of this test's own: new, empty, and dropped afterwards."""
+def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A database of this test's own: new, without any table, and dropped afterwards."""
     with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Postgres) -> Postgres:
+    """The migrations have run, outside of any event loop."""
+    with postgres.migrated_database():
+        return postgres
+
+
+@pytest.fixture
+def migrated_postgres_url(migrated_postgres: Postgres) -> Iterator[str]:
+    """The same with our tables, which nothing has to make."""
+    with migrated_postgres.migrated_database() as url:
         yield url
 
 

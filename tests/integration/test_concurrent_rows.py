@@ -22,9 +22,9 @@ _MEANWHILE_SECONDS = 0.5  # long enough for a write that nothing holds up
 
 
 @pytest.fixture
-async def wide(clock: Clock, postgres_url: str) -> AsyncIterator[RunningServices]:
+async def wide(clock: Clock, migrated_postgres_url: str) -> AsyncIterator[RunningServices]:
     """A street whose service keeps its rows in PostgreSQL."""
-    opened = RunningServices(clock, postgres_url)
+    opened = RunningServices(clock, migrated_postgres_url)
     await opened.open()
     yield opened
     await opened.close()

@@ -25,7 +25,7 @@ AT_ONCE = 12
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def street(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Street]:
     is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'magiclink.db'}" if is_sqlite else str(request.getfixturevalue("postgres_url"))
+    url = f"sqlite:///{tmp_path / 'magiclink.db'}" if is_sqlite else str(request.getfixturevalue("empty_postgres_url"))
     with standing(url, workers=1, speed=1) as opened:
         await opened.start()
         yield opened

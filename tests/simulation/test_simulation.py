@@ -47,8 +47,8 @@ def test_the_same_histories_on_the_services_own_sqlite_engine(tmp_path: Path) ->
         check(live(historian, 1, 12), "sqlite")
 
 
-def test_the_same_histories_on_postgresql(postgres_url: str) -> None:
-    with closing(historian_at(postgres_url)) as historian:
+def test_the_same_histories_on_postgresql(migrated_postgres_url: str) -> None:
+    with closing(historian_at(migrated_postgres_url)) as historian:
         check(live(historian, 1, 12), "postgresql")
 
 

@@ -30,7 +30,7 @@ def release(request: pytest.FixtureRequest) -> Release:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, release: Release) -> str:
     is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'magiclink.db'}" if is_sqlite else str(request.getfixturevalue("postgres_url"))
+    url = f"sqlite:///{tmp_path / 'magiclink.db'}" if is_sqlite else str(request.getfixturevalue("empty_postgres_url"))
     release.restore(url)
     return url
 
@@ -84,7 +84,7 @@ async def test_only_what_is_newer_is_applied(release: Release, database_url: str
 def test_of_processes_that_migrate_at_once_one_does(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     sqlite = f"sqlite:///{tmp_path / 'magiclink.db'}"
     environ = {
-        "MAGICLINK_DATABASE_URL": sqlite if kind == "sqlite" else str(request.getfixturevalue("postgres_url")),
+        "MAGICLINK_DATABASE_URL": sqlite if kind == "sqlite" else str(request.getfixturevalue("empty_postgres_url")),
         "MAGICLINK_SECRET_KEYS": "k" * 32,
         "MAGICLINK_PUBLIC_URL": "http://localhost:8000",
         "MAGICLINK_PROVIDER_API_KEY": "provider-key",
