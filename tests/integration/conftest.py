@@ -29,6 +29,19 @@ if missing := [name for name in ON_BOTH if not Path(__file__).with_name(f"test_{
     raise pytest.UsageError(f"renamed or gone: {missing}")  # or it would run on SQLite alone, and nobody would see it
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make quick` leaves PostgreSQL to `make test`."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and _is_on_postgresql(item):
+            item.add_marker(pytest.mark.postgresql)
+
+
+def _is_on_postgresql(item: pytest.Item) -> bool:
+    assert isinstance(item, pytest.Function)
+    database = item.callspec.params.get("database_url") if hasattr(item, "callspec") else None
+    return database == "postgresql" or "migrated_postgres_url" in item.fixturenames
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_url" in metafunc.fixturenames:
         story = metafunc.module.__name__.rpartition(".test_")[2]

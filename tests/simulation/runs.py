@@ -71,12 +71,12 @@ def tell(outcome: Outcome, database: str) -> str:
     return "\n".join([*outcome.trace, "", *outcome.faults, f"replay: {command}"])
 
 
-def every_moment(historian: Historian, story: str) -> Sums:
-    """One story again and again, each time with a process that ends at the next moment."""
+def every_moment(historian: Historian, story: str, part: int = 0, parts: int = 1) -> Sums:
+    """One story again and again, each time with a process that ends at the next moment; or every so-manieth of them."""
     sums = Sums()
     whole = historian.tell(story)
     sums.add(whole)
-    for moment in range(1, whole.perils.lively + 1):
+    for moment in range(1 + part, whole.perils.lively + 1, parts):
         sums.add(historian.tell(story, moment))
     return sums
 

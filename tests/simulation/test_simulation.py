@@ -10,7 +10,8 @@ from tests.simulation.history import Historian
 from tests.simulation.plan import STORIES
 from tests.simulation.runs import Sums, every_moment, historian_at, tell
 
-HISTORIES = 150
+PARTS = range(6)
+HISTORIES = 25  # of each part
 
 
 @pytest.fixture
@@ -30,16 +31,18 @@ def check(sums: Sums, database: str) -> None:
     assert not sums.failed, "\n\n".join(tell(outcome, database) for outcome in sums.failed[:2])
 
 
-def test_whatever_happens_nothing_is_lost_or_doubled_or_given_to_somebody_else(memory: Historian) -> None:
-    sums = live(memory, 1, HISTORIES)
+@pytest.mark.parametrize("part", PARTS)
+def test_whatever_happens_nothing_is_lost_or_doubled_or_given_to_somebody_else(memory: Historian, part: int) -> None:
+    sums = live(memory, 1 + part * HISTORIES, HISTORIES)
     check(sums, "memory")
     assert sums.crashes > HISTORIES
     assert min(sums.tally.exact, sums.tally.presumed, sums.tally.unattributed) > HISTORIES / 10
 
 
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("story", STORIES)
-def test_a_process_may_end_at_any_single_moment_of_a_story(memory: Historian, story: str) -> None:
-    check(every_moment(memory, story), "memory")
+def test_a_process_may_end_at_any_single_moment_of_a_story(memory: Historian, story: str, part: int) -> None:
+    check(every_moment(memory, story, part, len(PARTS)), "memory")
 
 
 def test_the_same_histories_on_the_services_own_sqlite_engine(tmp_path: Path) -> None:
