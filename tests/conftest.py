@@ -10,7 +10,7 @@ from hypothesis import settings
 from tests.support.clock import Clock
 from tests.support.postgres import Postgres, running_postgres
 
-# A busy machine is not a failure. A continuous run says the same twice; a developer's looks further each time.
+# A busy machine is not a failure. In CI the examples stay the same; a developer's run tries others each time.
 settings.register_profile("magiclink", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("magiclink")
 

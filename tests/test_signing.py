@@ -152,7 +152,7 @@ def test_what_a_dropped_key_signed_is_refused() -> None:
         Signer([NEW]).read_embed_token(Signer([OLD]).embed_token(TOKEN, key_id(OLD)))
 
 
-def test_key_ids_name_keys_and_tell_nothing_of_them() -> None:
+def test_key_ids_name_keys_and_reveal_nothing_of_them() -> None:
     assert key_id(OLD) != key_id(NEW) == KID
     assert key_id(OLD) not in digest(OLD)
     assert len(KID) == 8

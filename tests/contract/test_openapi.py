@@ -20,11 +20,11 @@ from service.web.api import bodies
 from service.web.api.problems import problem
 from service.web.docs.openapi import BODIES, document
 from service.web.request_body import parse
-from tests.support.api_description import Description, WatchedStreet
+from tests.support.api_description import CheckedServices, Description
 from tests.support.clock import Clock
 from tests.support.connection_steps import ambiguous
-from tests.support.people import User, asked_in
 from tests.support.services import RETURN_URL, refused
+from tests.support.users import User, asked_in
 
 BODY = {body.__name__: body for body in BODIES}
 SPEC = document("https://link.example.com")
@@ -47,8 +47,8 @@ def description() -> Description:
 
 
 @pytest.fixture
-async def street(clock: Clock, tmp_path: Path, description: Description) -> AsyncIterator[WatchedStreet]:
-    opened = WatchedStreet(description, clock, f"sqlite:///{tmp_path / 'magiclink.db'}")
+async def services(clock: Clock, tmp_path: Path, description: Description) -> AsyncIterator[CheckedServices]:
+    opened = CheckedServices(description, clock, f"sqlite:///{tmp_path / 'magiclink.db'}")
     await opened.open()
     yield opened
     await opened.close()
@@ -156,79 +156,81 @@ def test_bodies_are_closed_and_every_field_is_explained() -> None:
     assert SPEC["components"]["schemas"]["CreateSession"]["properties"]["prepare"]["enum"] == list(kinds)
 
 
-async def test_every_call_of_a_whole_flow_answers_as_described(street: WatchedStreet, description: Description) -> None:
-    ada, bob = User(street, "ada"), User(street, "bob")
+async def test_every_call_of_a_whole_flow_answers_as_described(
+    services: CheckedServices, description: Description
+) -> None:
+    ada, bob = User(services, "ada"), User(services, "bob")
     page = await ada.browser(metadata={"plan": "pro"})
     await page.connect()
     state = asked_in(await page.finish())["state"]
-    await street.post("/v1/verify", {"state": state, "userId": "ada"})
+    await services.post("/v1/verify", {"state": state, "userId": "ada"})
     (connection,) = await ada.connections()
-    await read_everything(street, connection["id"])
-    again = await street.post(f"/v1/connections/{connection['id']}/reconnect", {})
-    await street.post(f"/v1/sessions/{again['id']}/renew")
-    await street.post(f"/v1/sessions/{again['id']}/revoke")
-    open_one, hers, _ = await ambiguous(street, ada, bob)
-    await street.post(f"/v1/connections/{open_one['id']}/claim", {"sessionId": hers.id})
-    await street.host.delete(f"/v1/connections/{open_one['id']}/claim")
-    await street.rows("/v1/connections", attributed="false")
+    await read_everything(services, connection["id"])
+    again = await services.post(f"/v1/connections/{connection['id']}/reconnect", {})
+    await services.post(f"/v1/sessions/{again['id']}/renew")
+    await services.post(f"/v1/sessions/{again['id']}/revoke")
+    open_one, hers, _ = await ambiguous(services, ada, bob)
+    await services.post(f"/v1/connections/{open_one['id']}/claim", {"sessionId": hers.id})
+    await services.host.delete(f"/v1/connections/{open_one['id']}/claim")
+    await services.rows("/v1/connections", attributed="false")
     await hers.post("exit", {"stage": "provider", "reason": "closed"})
     assert {answer.rpartition(" ")[0] for answer in description.answered} >= {
         operation["operationId"] for name, operation in operations() if "/v1/" in name
     }
 
 
-async def read_everything(street: WatchedStreet, connection_id: str) -> None:
-    await street.sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 60})
+async def read_everything(services: CheckedServices, connection_id: str) -> None:
+    await services.sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 60})
     for path in ("documents", "usage"):
-        await street.rows(f"/v1/connections/{connection_id}/{path}")
-    await street.get(f"/v1/connections/{connection_id}")
-    (session, *_) = await street.rows("/v1/sessions", status="connected")
-    await street.get(f"/v1/sessions/{session['id']}")
-    assert len(await street.told(session["id"])) > 3
-    assert len(await street.told()) > 3
+        await services.rows(f"/v1/connections/{connection_id}/{path}")
+    await services.get(f"/v1/connections/{connection_id}")
+    (session, *_) = await services.rows("/v1/sessions", status="connected")
+    await services.get(f"/v1/sessions/{session['id']}")
+    assert len(await services.event_types(session["id"])) > 3
+    assert len(await services.event_types()) > 3
     for path in ("/openapi.json", "/docs", "/healthz", "/readyz", "/metrics", "/embed.js"):
-        await street.host.get(path)
+        await services.host.get(path)
 
 
-async def test_every_refusal_of_the_api_is_as_described(street: WatchedStreet, description: Description) -> None:
-    ada = User(street, "ada")
+async def test_every_refusal_of_the_api_is_as_described(services: CheckedServices, description: Description) -> None:
+    ada = User(services, "ada")
     made = await ada.session()
     path, text = "/v1/sessions", {"Content-Type": "application/json"}
-    refused(await street.web().get(path), 401, "unauthorized")
-    refused(await street.host.put(path), 405, "method_not_allowed")
-    refused(await street.host.get("/v1/nothing"), 404, "not_found")
-    refused(await street.host.get(f"{path}?page=2"), 422, "invalid_request", "/page")
-    refused(await street.host.get(f"{path}/ses_00000000000000000000"), 404, "not_found")
-    refused(await street.host.post(path, content="{", headers=text), 400, "invalid_json")
-    refused(await street.host.post(path, content="{}"), 415, "unsupported_media_type")
-    refused(await street.host.post(path, content=" " * 300_000, headers=text), 413, "too_large")
+    refused(await services.web().get(path), 401, "unauthorized")
+    refused(await services.host.put(path), 405, "method_not_allowed")
+    refused(await services.host.get("/v1/nothing"), 404, "not_found")
+    refused(await services.host.get(f"{path}?page=2"), 422, "invalid_request", "/page")
+    refused(await services.host.get(f"{path}/ses_00000000000000000000"), 404, "not_found")
+    refused(await services.host.post(path, content="{", headers=text), 400, "invalid_json")
+    refused(await services.host.post(path, content="{}"), 415, "unsupported_media_type")
+    refused(await services.host.post(path, content=" " * 300_000, headers=text), 413, "too_large")
     key = {"Idempotency-Key": "one"}
-    await street.host.post(path, json=ada.wants(), headers=key)
-    refused(await street.host.post(path, json=ada.wants(locale="de"), headers=key), 422, "idempotency_key_reused")
-    await street.post(f"{path}/{made['id']}/revoke")
-    refused(await street.host.post(f"{path}/{made['id']}/renew"), 409, "session_closed")
+    await services.host.post(path, json=ada.wants(), headers=key)
+    refused(await services.host.post(path, json=ada.wants(locale="de"), headers=key), 422, "idempotency_key_reused")
+    await services.post(f"{path}/{made['id']}/revoke")
+    refused(await services.host.post(f"{path}/{made['id']}/renew"), 409, "session_closed")
     unknown = ada.wants(company={"id": UNKNOWN}, prepare="now")
-    refused(await street.host.post(path, json=unknown), 422, "provider_refused")
-    stranger = await street.stranger()
-    await street.host.post(path, json=ada.wants(company={"id": UNKNOWN}))
+    refused(await services.host.post(path, json=unknown), 422, "provider_refused")
+    stranger = await services.stranger()
+    await services.host.post(path, json=ada.wants(company={"id": UNKNOWN}))
     refused(await stranger.post(path, json=unknown), 403, "forbidden")
-    street.outgoing.is_down = True
-    refused(await street.host.post(path, json=ada.wants(prepare="now")), 502, "provider_error")
+    services.outgoing.is_down = True
+    refused(await services.host.post(path, json=ada.wants(prepare="now")), 502, "provider_error")
     assert len(description.refused) > 10
 
 
-async def test_a_providers_silence_and_a_claim_too_late_are_as_described(street: WatchedStreet) -> None:
-    ada, bob = User(street, "ada"), User(street, "bob")
+async def test_a_providers_silence_and_a_claim_too_late_are_as_described(services: CheckedServices) -> None:
+    ada, bob = User(services, "ada"), User(services, "bob")
     connection = await ada.connected()
     other = await bob.session()
     claim = {"sessionId": other["id"]}
-    refused(await street.host.post(f"/v1/connections/{connection['id']}/claim", json=claim), 409, "already_claimed")
-    await street.sandbox.trouble("slow", seconds=60)
-    refused(await street.host.post("/v1/sessions", json=ada.wants(prepare="now")), 504, "provider_timeout")
+    refused(await services.host.post(f"/v1/connections/{connection['id']}/claim", json=claim), 409, "already_claimed")
+    await services.sandbox.trouble("slow", seconds=60)
+    refused(await services.host.post("/v1/sessions", json=ada.wants(prepare="now")), 504, "provider_timeout")
 
 
-async def test_pages_answer_as_described(street: WatchedStreet, description: Description) -> None:
-    ada = User(street, "ada")
+async def test_pages_answer_as_described(services: CheckedServices, description: Description) -> None:
+    ada = User(services, "ada")
     page = await ada.frame()
     await page.view()
     await page.post("heartbeat")
@@ -238,8 +240,8 @@ async def test_pages_answer_as_described(street: WatchedStreet, description: Des
     top = await ada.browser(returnUrl=RETURN_URL)
     await top.post("heartbeat")
     await top.post("exit")
-    assert (await street.web().get("/callback?state=x", headers={"Accept": "text/html"})).status_code == 400
-    await street.post(f"/v1/sessions/{page.id}/revoke")
+    assert (await services.web().get("/callback?state=x", headers={"Accept": "text/html"})).status_code == 400
+    await services.post(f"/v1/sessions/{page.id}/revoke")
     assert (await page.http.get(page.path)).status_code == 410
     assert {"startEmbed 200", "live 200", "beatEmbed 204", "startConnect 303", "exitConnect 303"} <= (
         description.answered

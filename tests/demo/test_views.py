@@ -14,7 +14,7 @@ def account(**changes: Any) -> views.UtilityAccount:
     return views.utilities([connection(**changes)], [], ACME).accounts[0]
 
 
-def test_an_unknown_status_needs_a_look() -> None:
+def test_an_unknown_status_needs_attention() -> None:
     assert (account(status="BRAND_NEW").status, account(status="BRAND_NEW").tone) == ("Needs a look", "bad")
 
 

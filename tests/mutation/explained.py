@@ -1,4 +1,4 @@
-"""Survivors that change nothing that anybody could tell, each with the sentence that says why: `survivors.toml`."""
+"""Survivors that change nothing that a test could notice, each with the sentence that says why: `survivors.toml`."""
 
 import tomllib
 from collections.abc import Iterable

@@ -102,5 +102,5 @@ def test_a_modules_own_tests_kill_its_mutants_and_those_of_another_module_do_not
     """In a process of its own, which may fork and wait as it likes."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST"))}
     command = [sys.executable, "-c", ALIVE]
-    told = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-    assert told.stdout.splitlines() == ["2 0", "2 2"], told.stderr
+    reported = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert reported.stdout.splitlines() == ["2 0", "2 2"], reported.stderr

@@ -1,7 +1,7 @@
 """Runs a module's own tests against each of its mutants, each in a process of its own.
 
 A process is forked, forgets what it had imported of ours, is given the mutant instead of the module, and imports the
-tests anew: what these compute while they are imported comes from the mutant too. The tree is never written to.
+tests again: what these compute while they are imported comes from the mutant too. The tree is never written to.
 """
 
 import importlib.abc

@@ -1,4 +1,4 @@
-"""Webhooks of the provider, and everything that only looks like one."""
+"""Webhooks of the provider, and everything that only resembles one."""
 
 import json
 from collections.abc import Mapping
@@ -146,8 +146,8 @@ def test_all_generations_of_connection_payloads_are_read(
 
 
 def test_a_document_names_its_company_by_id_alone() -> None:
-    news = parse_event(event(eventType="document.created.v2", company=COMPANY, billDate="2025-12-31"))
-    assert (news.type, news.id, news.company_id) == ("document.created.v2", CONNECTION, COMPANY)
+    parsed = parse_event(event(eventType="document.created.v2", company=COMPANY, billDate="2025-12-31"))
+    assert (parsed.type, parsed.id, parsed.company_id) == ("document.created.v2", CONNECTION, COMPANY)
     assert parse_event(event(eventType=None, billDate="2025-12-31")).type == "document.unnamed"
     assert parse_event(event(eventType="document.deleted.v2")).company_id is None
 
@@ -201,10 +201,10 @@ JSON = st.recursive(
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-def test_any_bytes_are_news_or_a_bad_body(body: bytes) -> None:
+def test_any_bytes_are_an_event_or_a_bad_body(body: bytes) -> None:
     try:
-        news = parse_event(body)
+        parsed = parse_event(body)
     except BadBody:
         return
-    assert news.type.isascii()
-    assert news.id is None or news.id.isascii()
+    assert parsed.type.isascii()
+    assert parsed.id is None or parsed.id.isascii()

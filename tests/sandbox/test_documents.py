@@ -1,4 +1,4 @@
-"""The sample documents, usage entries, meters and accounts in their wire shapes."""
+"""The sample documents, usage entries, meters and accounts as JSON."""
 
 from decimal import Decimal
 from typing import Any

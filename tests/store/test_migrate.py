@@ -45,22 +45,22 @@ async def test_migrating_twice_changes_nothing_the_second_time(store: Store) -> 
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def neighbours(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> list[Engine]:
-    """Several processes' doors to one empty database; none is open."""
+def engines(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> list[Engine]:
+    """The engines of several processes on one empty database; none is open."""
     if request.param == "sqlite":
         return [SqliteEngine(str(tmp_path / "store.db"), clock.now) for _ in range(5)]
     return [_postgres(request, clock) for _ in range(5)]
 
 
-async def test_of_several_that_migrate_at_once_one_does(neighbours: list[Engine]) -> None:
+async def test_of_several_that_migrate_at_once_one_does(engines: list[Engine]) -> None:
     async def begin(engine: Engine) -> list[str]:
         await engine.open()
         return await migrate(engine)
 
-    applied = await asyncio.gather(*(begin(engine) for engine in neighbours))
+    applied = await asyncio.gather(*(begin(engine) for engine in engines))
     assert sorted(map(bool, applied)) == [False] * 4 + [True]
-    assert await pending(neighbours[0]) == []
-    for engine in neighbours:
+    assert await pending(engines[0]) == []
+    for engine in engines:
         await engine.close()
 
 
@@ -78,7 +78,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty_eng
     assert 9999 in [row["version"] for row in rows]
 
 
-async def test_each_migration_is_noted_once_with_its_time(store: Store) -> None:
+async def test_each_migration_is_recorded_once_with_its_time(store: Store) -> None:
     rows = await store.engine.read(lambda tx: tx.all("SELECT * FROM schema_version ORDER BY version"))
     assert [row["version"] for row in rows] == list(range(1, len(rows) + 1))
     assert all(row["applied_at"] > 0 for row in rows)

@@ -1,4 +1,4 @@
-"""Our own OpenAPI document as a judge: says what is wrong with an answer, and remembers what it has seen."""
+"""Our own OpenAPI document: checks answers against it, and remembers which calls and refusals it has seen."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import httpx
 from jsonschema import Draft202012Validator, FormatChecker
 
 from service.web.api.problems import MEDIA_TYPE
-from tests.support.services import API_KEY, Door, RunningServices
+from tests.support.services import API_KEY, AppTransport, RunningServices
 
 Json = dict[str, Any]
 
@@ -28,14 +28,14 @@ class Description:
             assert (kind, answer.json()["code"]) in {(MEDIA_TYPE, "not_found"), (MEDIA_TYPE, "method_not_allowed")}
             self.validate({"$ref": "#/components/schemas/Problem"}, answer.json())
             return
-        told = f"{request.method} {request.url.path} answered {answer.status_code} {kind}: {answer.text[:300]}"
-        assert str(answer.status_code) in operation["responses"], told
-        self._content(operation, answer, kind, told)
+        reported = f"{request.method} {request.url.path} answered {answer.status_code} {kind}: {answer.text[:300]}"
+        assert str(answer.status_code) in operation["responses"], reported
+        self._content(operation, answer, kind, reported)
         self.answered.add(f"{operation['operationId']} {answer.status_code}")
 
-    def _content(self, operation: Json, answer: httpx.Response, kind: str, told: str) -> None:
+    def _content(self, operation: Json, answer: httpx.Response, kind: str, reported: str) -> None:
         content = operation["responses"][str(answer.status_code)].get("content", {})
-        assert kind in content or (not kind and not content), told
+        assert kind in content or (not kind and not content), reported
         if kind.endswith("json"):
             self.validate(content[kind].get("schema", {}), answer.json())
         if kind == MEDIA_TYPE:
@@ -55,7 +55,7 @@ class Description:
         return None
 
 
-class WatchedDoor(Door):
+class CheckedTransport(AppTransport):
     """The service, every answer of which is judged."""
 
     def __init__(self, description: Description) -> None:
@@ -69,15 +69,15 @@ class WatchedDoor(Door):
         return answer
 
 
-class WatchedStreet(RunningServices):
-    """A street on which nothing is answered that the document does not promise."""
+class CheckedServices(RunningServices):
+    """The services; an answer that the document does not promise fails the test."""
 
     def __init__(self, description: Description, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._webhooks = self.door
-        self.door = WatchedDoor(description)
+        self._webhooks = self.transport
+        self.transport = CheckedTransport(description)
         self.host = self.backend(API_KEY)
 
     async def open(self) -> None:
         await super().open()
-        self._webhooks.app = self.door.app
+        self._webhooks.app = self.transport.app

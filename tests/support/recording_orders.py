@@ -13,9 +13,9 @@ BOB = with_link(session("bob"), link(invitation_id="inv_bob"))
 
 def with_ada(*others: Session) -> RecordedCompany:
     """Ada was shown a magic link a minute before the connection."""
-    books = RecordedCompany(ADA, *others)
-    books.reveal(ADA, -60)
-    return books
+    company = RecordedCompany(ADA, *others)
+    company.reveal(ADA, -60)
+    return company
 
 
 READINGS = (
@@ -27,46 +27,46 @@ READINGS = (
 )
 
 
-def plain(books: RecordedCompany) -> object:
+def plain(company: RecordedCompany) -> object:
     """What the outcome is, whenever it came about."""
     return (
-        {key: (one.verdict, one.reported) for key, one in books.connections.items()},
-        {one.id: one.status for one in books.sessions.values()},
-        books.attached,
+        {key: (one.verdict, one.reported) for key, one in company.connections.items()},
+        {one.id: one.status for one in company.sessions.values()},
+        company.attached,
     )
 
 
-class Story(NamedTuple):
-    """What happened at the provider, in seconds around the creation, and when it was looked at."""
+class Scenario(NamedTuple):
+    """What happened at the provider, in seconds around the creation, and when it was polled."""
 
     reveals: dict[str, int]
     revoked: dict[str, int]
     made_by: str | None  # an invitation: "inv_bob" is ours, "inv_operator" is not
     named_after: int
     unused: bool
-    looks: list[int]
+    polls: list[int]
 
 
 USERS = {"ada": ADA, "again": with_link(session("ada", "ses_again")), "carol": with_link(session("carol"))}
 
 
-def look(story: Story, after: int) -> ProviderSnapshot:
+def snapshot_after(scenario: Scenario, after: int) -> ProviderSnapshot:
     """What the provider says so long after the creation: a use is counted before it is named."""
     there: list[ReportedConnection | ReportedInvitation] = [seen()]
-    if story.made_by is not None:
-        named = [seen().id] if after >= story.named_after else []
-        there.append(invitation(story.made_by, *named, uses=1))
-    if story.unused:
+    if scenario.made_by is not None:
+        named = [seen().id] if after >= scenario.named_after else []
+        there.append(invitation(scenario.made_by, *named, uses=1))
+    if scenario.unused:
         there.append(invitation("inv_unused"))
     return reading(*there, after=after)
 
 
-def told(story: Story, looks: Sequence[int]) -> object:
-    books = RecordedCompany(BOB, *USERS.values())
-    for name, after in story.reveals.items():
-        books.reveal(USERS[name], after)
-    for name, after in story.revoked.items():
-        books.revoke(USERS[name], after)
-    for after in looks:
-        books.read(look(story, after))
-    return plain(books)
+def outcome_of(scenario: Scenario, polls: Sequence[int]) -> object:
+    company = RecordedCompany(BOB, *USERS.values())
+    for name, after in scenario.reveals.items():
+        company.reveal(USERS[name], after)
+    for name, after in scenario.revoked.items():
+        company.revoke(USERS[name], after)
+    for after in polls:
+        company.read(snapshot_after(scenario, after))
+    return plain(company)

@@ -31,8 +31,8 @@ class Screenshots:
         folder.mkdir(parents=True, exist_ok=True)
 
     async def show(self, page: Page, name: str, frames: Sequence[Frame] = (), widths: Sequence[int] = WIDTHS) -> None:
-        """One page as it stands, in each dress; `frames`: what is looked at of it, if not the page itself."""
-        looked_at, before = frames or [page.main_frame], page.viewport_size
+        """One page as it stands, in each dress; `frames`: which of its frames are checked, if not the page itself."""
+        shown, before = frames or [page.main_frame], page.viewport_size
         found: list[str] = []
         for width in widths:
             await page.set_viewport_size({"width": width, "height": 900 if width > 600 else 700})
@@ -42,7 +42,7 @@ class Screenshots:
                 await _painted(page)
                 picture = self._folder / f"{name}-{width}-{scheme}.png"
                 await page.screenshot(path=picture, full_page=not frames, animations="disabled")
-                for frame in looked_at:
+                for frame in shown:
                     found += [f"{picture.stem}: {fault}" for fault in await _faults(frame, scheme)]
         if before:
             await page.set_viewport_size(before)
@@ -54,7 +54,7 @@ class Screenshots:
 async def _resized(page: Page) -> None:
     """Waits until each frame has its new width: our page decides by it whether the provider is framed.
 
-    A frame runs in a process of its own and is told after its parent; on a busy machine that takes seconds.
+    A frame runs in a process of its own and learns of it after its parent; on a busy machine that takes seconds.
     """
     async with asyncio.timeout(_RESIZE_SECONDS):
         for frame in page.frames[1:]:

@@ -47,8 +47,8 @@ ALPHABET = string.ascii_letters + string.digits + "-_.=~+/ \n\x00é\u2028\U0001f
 def payload(text: str) -> bytes:
     """What anybody who sees the text can read in it."""
     packed = text.startswith(".")
-    letters = text.lstrip(".").partition(".")[0]
-    raw = base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4))
+    texts = text.lstrip(".").partition(".")[0]
+    raw = base64.urlsafe_b64decode(texts + "=" * (-len(texts) % 4))
     return zlib.decompress(raw) if packed else raw
 
 
@@ -77,6 +77,6 @@ def mutated(text: str, rng: random.Random) -> str:
     if kind == 4:
         return text + "".join(rng.choices(ALPHABET, k=rng.randint(1, 4)))
     other = rng.randrange(len(text))
-    letters = list(text)
-    letters[at], letters[other] = letters[other], letters[at]
-    return "".join(letters)
+    texts = list(text)
+    texts[at], texts[other] = texts[other], texts[at]
+    return "".join(texts)

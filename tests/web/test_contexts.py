@@ -47,7 +47,7 @@ def test_marks_say_what_else_is_shown() -> None:
     assert view.marks == {"provider", "attention", "recorded", "done"}
 
 
-def test_news_on_its_way_is_told_unless_the_person_has_something_to_correct() -> None:
+def test_a_pending_confirmation_is_shown_unless_the_user_has_something_to_correct() -> None:
     assert "news" in FlowView(status="opened", link=READY, confirming=True).marks
     assert "news" not in FlowView(status="opened", link=READY, confirming=True, connections=(REFUSED,)).marks
 
