@@ -1,4 +1,5 @@
-# Everything that a newcomer needs: `make dev` runs the whole flow here, `make test` runs every check and test.
+# Everything that a newcomer needs: `make dev` runs the whole flow here, `make quick` checks a commit, `make test` a
+# release, and `make soak` what takes hours.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,9 +12,14 @@ BIN := .venv/bin
 CHROMIUM ?= $(shell scripts/browser --find)
 export CHROMIUM
 NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_executable as driver; print(driver()[0])'
-PYTEST := $(BIN)/coverage run -m pytest -q --durations=10
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+PYTEST := $(BIN)/pytest -q --durations=10 -n $(CORES) --dist worksteal
+COVERED := $(BIN)/coverage run -m pytest -q --durations=10 -n $(CORES)
+# Their value is in what they find, and other tests run the same lines: coverage would only make them slow.
+UNCOVERED := tests/simulation tests/load
 
-.PHONY: help dev test check format types contracts javascript unit browser coverage bench simulate kill away forgeries mutants browser-installed clean
+.PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench \
+  simulate kill away forgeries mutants browser-installed clean
 
 help: ## what can be made here
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -21,10 +27,16 @@ help: ## what can be made here
 dev: .venv/.runtime ## sandbox, service and demo host app, side by side; options in ARGS="…"
 	@exec $(BIN)/magiclink dev $(ARGS)
 
-test: .venv/.dev ## installs what it needs, the browser included; then every check and every test
+quick: .venv/.dev ## for each commit: the fast checks; domain, integration on SQLite, store on both databases
+	@$(MAKE) --no-print-directory check
+	$(PYTEST) -m "not postgresql" tests/domain tests/integration tests/store tests/test_code_rules.py $(ARGS)
+
+test: .venv/.dev ## for each release: installs what it needs, the browser included; then every check and every test
 	@$(MAKE) --no-print-directory browser-installed
 	@$(MAKE) --no-print-directory check
-	@$(MAKE) --no-print-directory coverage
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target parts
+
+soak: simulate kill forgeries mutants away ## for hours: the long runs, one after the other
 
 check: format types contracts javascript ## the fast checks: format, lint, types, directions, scripts
 
@@ -42,17 +54,23 @@ javascript: .venv/.dev # with the Node that playwright brings, so that none need
 	node=$$($(NODE)); for script in $$(find service -name '*.js' | sort); do "$$node" --check "$$script"; done
 
 unit: .venv/.dev ## every test but the browser's, without coverage
-	$(BIN)/pytest -q -n 2 -m "not browser" $(ARGS)
+	$(PYTEST) -m "not browser" $(ARGS)
 
 browser: .venv/.dev browser-installed ## the browser's tests alone
 	$(BIN)/pytest -q -n 2 --dist loadfile -m browser $(ARGS)
 
+# Side by side; each part prints when it is done, and a failure of either is one of `make test`.
+parts: coverage uncovered
+
 coverage: .venv/.dev
 	$(BIN)/coverage erase
-	$(PYTEST) -n 2 --dist worksteal -m "not browser"
-	$(PYTEST) -n 2 --dist loadfile -m browser
+	$(COVERED) --dist worksteal -m "not browser" $(UNCOVERED:%=--ignore=%)
+	$(COVERED) --dist loadfile -m browser
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+uncovered: .venv/.dev
+	$(BIN)/pytest -q --durations=10 -n 1 $(UNCOVERED)
 
 bench: .venv/.dev ## the floor and our own figures, in one run
 	$(BIN)/python -m tests.load.bench $(ARGS)

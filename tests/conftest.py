@@ -10,7 +10,7 @@ from hypothesis import settings
 from tests.support.clock import Clock
 from tests.support.postgres import Postgres, running_postgres
 
-# A busy machine is not a failure. A continuous run says the same twice; a developer's looks further each time.
+# A busy machine is not a failure. In CI the examples stay the same; a developer's run tries others each time.
 settings.register_profile("magiclink", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("magiclink")
 
@@ -33,9 +33,23 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
-    """A database of this test's own: new, empty, and dropped afterwards."""
+def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A database of this test's own: new, without any table, and dropped afterwards."""
     with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Postgres) -> Postgres:
+    """The migrations have run, outside of any event loop."""
+    with postgres.migrated_database():
+        return postgres
+
+
+@pytest.fixture
+def migrated_postgres_url(migrated_postgres: Postgres) -> Iterator[str]:
+    """The same with our tables, which nothing has to make."""
+    with migrated_postgres.migrated_database() as url:
         yield url
 
 

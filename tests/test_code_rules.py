@@ -35,7 +35,7 @@ COVERED_ELSEWHERE = {
     "demo": "demo/ and browser/",
     "commands": "commands/, and run whole in integration/",
 }
-SUPPORT_ONLY = re.compile(r"from tests(?:\.\w+)*\.test_\w+ import|import tests(?:\.\w+)*\.test_")
+SUPPORT_ONLY = re.compile(r"(?:from|import) tests(?:\.\w+)*(?: import \(?\s*|\.)(?:test_\w+|conftest)\b")
 
 BANNED = {
     "unfinished work": r"\b(?:TODO|FIXME|XXX)\b",

@@ -61,7 +61,7 @@ def test_every_error_says_what_a_person_can_act_on(kind: type[MagiclinkError]) -
     assert str(kind()) == said
 
 
-def test_an_error_may_be_told_more_exactly() -> None:
+def test_an_error_may_have_a_more_exact_message() -> None:
     assert errors.NotFound("This link is not known here").detail == "This link is not known here"
 
 
@@ -82,7 +82,7 @@ def test_an_invalid_requests_sentence_stays_short() -> None:
     assert error.detail.count("is odd") == 5
 
 
-def test_who_asks_too_often_is_told_when_to_come_again() -> None:
+def test_who_calls_too_often_gets_retry_after() -> None:
     assert RateLimited().retry_after_seconds == 1
     assert RateLimited(7).retry_after_seconds == 7
 

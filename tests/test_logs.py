@@ -1,4 +1,4 @@
-"""Lines that machines read and that open no door."""
+"""Lines that machines read and that hold no secret."""
 
 import io
 import json
@@ -120,7 +120,7 @@ def test_whatever_we_sign_is_removed(token: str) -> None:
         (f"page key {RANDOM}.", "page key …."),
     ],
 )
-def test_what_opens_a_door_is_removed(text: str, left: str) -> None:
+def test_secrets_are_removed(text: str, left: str) -> None:
     assert redact(text) == left
 
 

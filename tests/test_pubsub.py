@@ -1,4 +1,4 @@
-"""Bells: who is told, who is not, and how waiting ends."""
+"""Who is woken, who is not, and how waiting ends."""
 
 import asyncio
 
@@ -7,14 +7,14 @@ import pytest
 from service.pubsub import ALL_SESSIONS, PubSub, wait_for
 
 
-async def test_only_those_who_listen_to_the_session_and_those_who_listen_to_all_are_told() -> None:
+async def test_only_listeners_to_the_session_and_listeners_to_all_are_woken() -> None:
     live = PubSub()
     async with live.subscribe("ses_1") as one, live.subscribe("ses_2") as other, live.subscribe() as everybody:
         live.publish({"ses_1"})
         assert (one.is_set(), other.is_set(), everybody.is_set()) == (True, False, True)
 
 
-async def test_all_pages_of_a_session_are_told() -> None:
+async def test_all_pages_of_a_session_get_the_event() -> None:
     live = PubSub()
     async with live.subscribe("ses_1") as one, live.subscribe("ses_1") as same:
         live.publish({"ses_1"})
@@ -22,7 +22,7 @@ async def test_all_pages_of_a_session_are_told() -> None:
         assert same.is_set()
 
 
-async def test_where_nobody_knows_what_happened_everybody_looks() -> None:
+async def test_after_an_unknown_event_every_waiting_reader_is_woken() -> None:
     live = PubSub()
     async with live.subscribe("ses_1") as one, live.subscribe(ALL_SESSIONS) as everybody:
         live.publish_all()
@@ -36,7 +36,7 @@ async def _breaks_off(live: PubSub) -> None:
         raise ConnectionResetError
 
 
-async def test_who_left_is_forgotten_even_by_an_error() -> None:
+async def test_a_reader_that_left_is_removed_even_after_an_error() -> None:
     live = PubSub()
     with pytest.raises(ConnectionResetError):
         await _breaks_off(live)
@@ -44,7 +44,7 @@ async def test_who_left_is_forgotten_even_by_an_error() -> None:
     live.publish({"ses_1"})
 
 
-async def test_a_bell_that_rang_before_anybody_waited_is_heard_once() -> None:
+async def test_a_signal_before_anybody_waited_wakes_once() -> None:
     live = PubSub()
     async with live.subscribe("ses_1") as signal:
         live.publish({"ses_1"})
@@ -52,7 +52,7 @@ async def test_a_bell_that_rang_before_anybody_waited_is_heard_once() -> None:
         assert not await wait_for(signal, 0)
 
 
-async def test_who_waits_is_woken_by_the_news() -> None:
+async def test_a_waiting_reader_is_woken_by_the_event() -> None:
     live = PubSub()
     async with live.subscribe("ses_1") as signal:
         waiting = asyncio.create_task(wait_for(signal, 5))
@@ -60,7 +60,7 @@ async def test_who_waits_is_woken_by_the_news() -> None:
         assert await waiting
 
 
-async def test_closing_wakes_everybody_and_whoever_comes_later() -> None:
+async def test_closing_wakes_every_waiting_and_every_later_reader() -> None:
     live = PubSub()
     async with live.subscribe("ses_1") as signal:
         live.close()

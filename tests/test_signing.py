@@ -1,9 +1,6 @@
 """What we sign: every refusal by name, purposes that do not mix, keys that rotate, URLs that are derived again."""
 
-import base64
 import hashlib
-import zlib
-from collections.abc import Callable
 
 import pytest
 
@@ -11,35 +8,27 @@ from service.domain.model import SessionId, Tenant, UserId
 from service.domain.tokens import CallbackState, PageToken, SessionResult, digest, key_id
 from service.errors import BadState, NotFound
 from service.signing import Signer
-
-OLD, NEW, FOREIGN = "o" * 32, "n" * 32, "f" * 32
-SIGNER = Signer([NEW, OLD])
-ADA, TENANT = UserId("ada"), Tenant("default")
-TOKEN = PageToken(SessionId("ses_0123456789abcdef"), 1, 1_800_000_000)
-STATE = CallbackState(TOKEN.session_id, ADA, 2)
-AT = 1_800_000_000
-RESULT = SessionResult(TOKEN.session_id, TENANT, ADA, "connected", "connection-1", AT)
-KID = SIGNER.newest_key_id
-
-EMBED = SIGNER.embed_token(TOKEN, KID)
-CONNECT = SIGNER.connect_token(TOKEN, KID)
-WAY_BACK = SIGNER.sign_state(STATE)
-READ = SIGNER.read_state(WAY_BACK)
-OUTCOME = SIGNER.sign_result(RESULT)
-
-Read = Callable[[str], object]
-
-
-def read_result(text: str, signer: Signer = SIGNER) -> SessionResult:
-    return signer.read_result(text, TENANT, ADA, AT)
-
-
-READERS: dict[str, tuple[Read, str, type[Exception]]] = {
-    "embed": (SIGNER.read_embed_token, EMBED, NotFound),
-    "connect": (SIGNER.read_connect_token, CONNECT, NotFound),
-    "state": (SIGNER.read_state, WAY_BACK, BadState),
-    "result": (read_result, OUTCOME, BadState),
-}
+from tests.support.signed_texts import (
+    ADA,
+    AT,
+    CONNECT,
+    EMBED,
+    FOREIGN,
+    KID,
+    NEW,
+    OLD,
+    OUTCOME,
+    READ,
+    READERS,
+    RESULT,
+    SIGNER,
+    STATE,
+    TENANT,
+    TOKEN,
+    WAY_BACK,
+    payload,
+    read_result,
+)
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -163,7 +152,7 @@ def test_what_a_dropped_key_signed_is_refused() -> None:
         Signer([NEW]).read_embed_token(Signer([OLD]).embed_token(TOKEN, key_id(OLD)))
 
 
-def test_key_ids_name_keys_and_tell_nothing_of_them() -> None:
+def test_key_ids_name_keys_and_reveal_nothing_of_them() -> None:
     assert key_id(OLD) != key_id(NEW) == KID
     assert key_id(OLD) not in digest(OLD)
     assert len(KID) == 8
@@ -215,14 +204,6 @@ def test_a_result_within_its_ten_minutes_holds(now: float) -> None:
 def test_a_result_asked_for_by_an_odd_user_is_refused_and_breaks_nothing(user: str) -> None:
     with pytest.raises(BadState):
         SIGNER.read_result(OUTCOME, TENANT, UserId(user), AT)
-
-
-def payload(text: str) -> bytes:
-    """What anybody who sees the text can read in it."""
-    packed = text.startswith(".")
-    letters = text.lstrip(".").partition(".")[0]
-    raw = base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4))
-    return zlib.decompress(raw) if packed else raw
 
 
 def test_the_users_id_does_not_travel_in_the_result() -> None:

@@ -7,7 +7,7 @@ import pytest
 from itsdangerous import URLSafeSerializer
 
 from service.domain.tokens import digest, key_id
-from tests.test_signing import CONNECT, EMBED, NEW, OLD, OUTCOME, READERS, WAY_BACK
+from tests.support.signed_texts import CONNECT, EMBED, NEW, OLD, OUTCOME, READERS, WAY_BACK
 
 # Made once by the first version. Addresses and rows out there hold such texts: they may change with a new salt only.
 PAYLOAD = "WyJzZXNfMDEyMzQ1Njc4OWFiY2RlZiIsMSwxODAwMDAwMDAwXQ"

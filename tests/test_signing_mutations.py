@@ -1,51 +1,16 @@
 """No change to anything that we signed is accepted, and none raises anything but its one documented error."""
 
 import random
-import string
-from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import BadState, NotFound
-from tests.test_signing import READERS, Read
+from tests.support.signed_texts import READERS, mutated, refused
 
-Readers = Mapping[str, tuple[Read, str, type[Exception]]]
-
-ALPHABET = string.ascii_letters + string.digits + "-_.=~+/ \n\x00é\u2028\U0001f600"
 SEEDED_MUTATIONS = 15_000
 KINDS = st.sampled_from(sorted(READERS))
-
-
-def refused(kind: str, text: str, readers: Readers = READERS) -> bool:
-    """Whether it was refused, in the one way that is documented."""
-    read, good, refusal = readers[kind]
-    if text == good:
-        return True
-    try:
-        read(text)
-    except Exception as exc:  # noqa: BLE001 - whatever else it raises is no refusal
-        return type(exc) is refusal
-    return False
-
-
-def mutated(text: str, rng: random.Random) -> str:
-    at, kind = rng.randrange(len(text)), rng.randrange(6)
-    if kind == 0:
-        return text[:at] + rng.choice(ALPHABET) + text[at + 1 :]
-    if kind == 1:
-        return text[:at] + text[at + 1 :]
-    if kind == 2:
-        return text[:at] + rng.choice(ALPHABET) + text[at:]
-    if kind == 3:
-        return text[:at]
-    if kind == 4:
-        return text + "".join(rng.choices(ALPHABET, k=rng.randint(1, 4)))
-    other = rng.randrange(len(text))
-    letters = list(text)
-    letters[at], letters[other] = letters[other], letters[at]
-    return "".join(letters)
 
 
 @given(KINDS, st.data(), st.characters())

@@ -92,7 +92,9 @@ async def test_a_fault_of_ours_is_logged_whole_and_stops_nothing(
     assert "of ours" in caplog.text
 
 
-async def test_work_that_a_dead_worker_held_is_done_by_another_when_its_lease_ends(store: Store, clock: Clock) -> None:
+async def test_a_job_that_a_dead_worker_leased_is_done_by_another_when_its_lease_ends(
+    store: Store, clock: Clock
+) -> None:
     reached = asyncio.Event()
 
     async def never(_ref: str) -> None:
@@ -168,7 +170,7 @@ async def test_the_time_to_finish_runs_from_the_moment_of_retiring(store: Store)
     assert perf_counter() - began < 0.5
 
 
-async def test_the_loop_does_what_it_is_told_of_until_it_is_stopped(store: Store) -> None:
+async def test_the_loop_runs_jobs_as_they_are_enqueued_until_it_is_stopped(store: Store) -> None:
     done = asyncio.Event()
 
     async def handle(_ref: str) -> None:
@@ -184,7 +186,7 @@ async def test_the_loop_does_what_it_is_told_of_until_it_is_stopped(store: Store
 
 
 class Heard(logging.Handler):
-    """Tells the test that the loop has noticed."""
+    """Signals to the test that the loop has noticed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,19 +198,19 @@ class Heard(logging.Handler):
 
 
 @pytest.fixture
-async def heard() -> AsyncIterator[asyncio.Event]:
+async def logged() -> AsyncIterator[asyncio.Event]:
     handler = Heard()
     logging.getLogger("service.worker").addHandler(handler)
     yield handler.event
     logging.getLogger("service.worker").removeHandler(handler)
 
 
-async def test_a_database_that_is_away_is_asked_until_it_is_back(store: Store, heard: asyncio.Event) -> None:
+async def test_a_database_that_is_away_is_asked_until_it_is_back(store: Store, logged: asyncio.Event) -> None:
     desk = Desk(store)
     await store.queue.enqueue(due())
     await store.close()
     loop = asyncio.create_task(desk.worker.run())
-    await heard.wait()
+    await logged.wait()
     await store.engine.open()
     while not desk.counted:
         desk.worker.wake()
@@ -220,7 +222,7 @@ async def test_a_database_that_is_away_is_asked_until_it_is_back(store: Store, h
 
 @pytest.mark.parametrize("outcome", [None, ProviderTimeout(), NotFound()])
 async def test_what_cannot_be_written_down_as_done_is_left_to_the_lease(
-    store: Store, clock: Clock, outcome: Exception | None, heard: asyncio.Event
+    store: Store, clock: Clock, outcome: Exception | None, logged: asyncio.Event
 ) -> None:
     async def handle(_ref: str) -> None:
         await store.close()
@@ -232,7 +234,7 @@ async def test_what_cannot_be_written_down_as_done_is_left_to_the_lease(
     worker = Worker(store, handlers)
     await worker.lease_batch()
     await worker.wait_for_running()
-    assert heard.is_set()
+    assert logged.is_set()
     await store.engine.open()
     clock.advance(LEASE_SECONDS)
     heir = Desk(store)
@@ -241,7 +243,7 @@ async def test_what_cannot_be_written_down_as_done_is_left_to_the_lease(
 
 
 async def test_what_could_not_be_written_down_is_so_once_the_database_is_back(
-    store: Store, heard: asyncio.Event
+    store: Store, logged: asyncio.Event
 ) -> None:
     asked = asyncio.Event()
 
@@ -254,7 +256,7 @@ async def test_what_could_not_be_written_down_is_so_once_the_database_is_back(
     worker = Worker(store, {JobKind.PREPARE: handle})
     loop = asyncio.create_task(worker.run())
     await asked.wait()
-    await heard.wait()
+    await logged.wait()
     await store.engine.open()
     async with asyncio.timeout(30):
         while await store.queue.next_in_seconds() == LEASE_SECONDS:
@@ -266,7 +268,7 @@ async def test_what_could_not_be_written_down_is_so_once_the_database_is_back(
 
 
 @pytest.mark.parametrize(("asked", "again"), [(None, 1.0), (0.5, 1.0), (20.0, 20.0), (1e9, 60.0)])
-async def test_work_comes_back_no_sooner_than_the_provider_asked_for_within_reason(
+async def test_a_job_is_retried_no_sooner_than_the_provider_asked_for_within_reason(
     store: Store, asked: float | None, again: float
 ) -> None:
     busy = ProviderBusy()

@@ -1,6 +1,6 @@
-"""One street and one browser for all; everybody gets a browser context of their own, watched for complaints."""
+"""One `magiclink dev` and one browser for all; each user has a browser context, and a console error fails the test."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -10,14 +10,12 @@ import httpx
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Playwright, async_playwright, expect
 
-from tests.support.browser_services import ROOT, Api, BrowserServices, running_street
-from tests.support.browser_user import BrowserUser
+from tests.support.browser_services import ROOT, Api, BrowserServices, running_services
+from tests.support.browser_user import LAUNCH, BrowserUser, NewUser
 from tests.support.screenshots import Screenshots
 
-Newcomer = Callable[..., Awaitable[BrowserUser]]
 SECONDS = 1_000
 expect.set_options(timeout=20 * SECONDS)  # a busy machine is not a failure
-LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-class _Guest(BaseHTTPRequestHandler):
+class _OtherHost(BaseHTTPRequestHandler):
     """A host of two lines: frames what its address asks for."""
 
     def do_GET(self) -> None:
@@ -42,8 +40,8 @@ class _Guest(BaseHTTPRequestHandler):
         """Nothing to say."""
 
 
-def _guest() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Guest) as server:
+def _other_host() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _OtherHost) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -52,34 +50,34 @@ def _guest() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def guest() -> Iterator[str]:
+def other_host() -> Iterator[str]:
     """A third host's origin, which the service allows."""
-    yield from _guest()
+    yield from _other_host()
 
 
 @pytest.fixture(scope="session")
 def stranger() -> Iterator[str]:
     """The same host on an origin that nobody allowed."""
-    yield from _guest()
+    yield from _other_host()
 
 
 @pytest.fixture(scope="session")
-def street(tmp_path_factory: pytest.TempPathFactory, guest: str) -> Iterator[BrowserServices]:
-    folder = tmp_path_factory.mktemp("street") / "data"
-    with running_street(folder, ("--data-delay", "0.5", "--allow-origin", guest)) as street:
-        yield street
+def services(tmp_path_factory: pytest.TempPathFactory, other_host: str) -> Iterator[BrowserServices]:
+    folder = tmp_path_factory.mktemp("services") / "data"
+    with running_services(folder, ("--data-delay", "0.5", "--allow-origin", other_host)) as services:
+        yield services
 
 
 @pytest.fixture(scope="session")
-def returning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserServices]:
-    """Another street, whose provider sends people back to where they came from, as its documentation does not promise.
+def returning_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserServices]:
+    """Another `magiclink dev`, whose provider sends users back, which its documentation does not promise.
 
     Nobody has been here before the first picture is taken.
     """
-    folder = tmp_path_factory.mktemp("returning") / "data"
+    folder = tmp_path_factory.mktemp("returning_services") / "data"
     environ = {"MAGICLINK_PROVIDER_REDIRECTS": "on", "SANDBOX_REDIRECTS": "1"}
-    with running_street(folder, ("--data-delay", "1.5"), **environ) as street:
-        yield street
+    with running_services(folder, ("--data-delay", "1.5"), **environ) as services:
+        yield services
 
 
 @pytest.fixture(scope="session")
@@ -89,8 +87,8 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def api(street: BrowserServices, http: httpx.AsyncClient) -> Api:
-    return Api(street, http)
+def api(services: BrowserServices, http: httpx.AsyncClient) -> Api:
+    return Api(services, http)
 
 
 @pytest.fixture(scope="session")
@@ -107,12 +105,12 @@ async def browser(playwright: Playwright, chromium_path: str) -> AsyncIterator[B
 
 
 @pytest.fixture
-def gallery() -> Screenshots:
+def screenshots() -> Screenshots:
     return Screenshots(ROOT / "artefacts" / "screens")
 
 
 @pytest.fixture
-async def newcomer(browser: Browser, street: BrowserServices) -> AsyncIterator[Newcomer]:
+async def new_user(browser: Browser, services: BrowserServices) -> AsyncIterator[NewUser]:
     """Makes people; what their browsers complained about in the end fails the test."""
     complaints: list[str] = []
     contexts = []
@@ -123,7 +121,7 @@ async def newcomer(browser: Browser, street: BrowserServices) -> AsyncIterator[N
             complaints.append(message.text)
 
     async def make(
-        on: BrowserServices = street, *, width: int = 1280, watched: bool = True, **options: Any
+        on: BrowserServices = services, *, width: int = 1280, watched: bool = True, **options: Any
     ) -> BrowserUser:
         context = await browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)

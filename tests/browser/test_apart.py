@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Playwright
 
-from tests.browser.conftest import LAUNCH, Newcomer
 from tests.support.browser_services import Api, BrowserServices
-from tests.support.browser_user import BrowserUser, FlowPage
+from tests.support.browser_user import LAUNCH, BrowserUser, FlowPage, NewUser
 
 STORAGE = "() => { try { localStorage.setItem('seen', 'yes'); return 'works' } catch (error) { return error.name } }"
 
 
-async def _walk(person: BrowserUser, name: str, site: str) -> str:
-    await person.sign_in(name)
-    flow = await person.connect()
+async def _walk(user: BrowserUser, name: str, site: str) -> str:
+    await user.sign_in(name)
+    flow = await user.connect()
     session_id = await flow.session_id()
     await flow.provider.choose_provider()
     await flow.provider.sign_in()
@@ -25,10 +24,10 @@ async def _walk(person: BrowserUser, name: str, site: str) -> str:
     return session_id
 
 
-async def test_two_users_of_one_company_at_once_get_the_right_connection_each(newcomer: Newcomer, api: Api) -> None:
-    people = {"ada": ("Ada Byron", "Headquarters", "hq"), "bob": ("Bob Fisher", "Warehouse", "warehouse")}
-    walks = [_walk(await newcomer(), name, site) for name, site, _ in people.values()]
-    for (user, (_, _, external_id)), session_id in zip(people.items(), await asyncio.gather(*walks), strict=True):
+async def test_two_users_of_one_company_at_once_get_the_right_connection_each(new_user: NewUser, api: Api) -> None:
+    users = {"ada": ("Ada Byron", "Headquarters", "hq"), "bob": ("Bob Fisher", "Warehouse", "warehouse")}
+    walks = [_walk(await new_user(), name, site) for name, site, _ in users.values()]
+    for (user, (_, _, external_id)), session_id in zip(users.items(), await asyncio.gather(*walks), strict=True):
         session = await api.session(session_id)
         connection = await api.only_connection(session_id)
         assert (session["userId"], connection["userId"]) == (user, user)
@@ -36,19 +35,19 @@ async def test_two_users_of_one_company_at_once_get_the_right_connection_each(ne
         assert connection["sites"] == [site for site in session["sites"] if site["externalId"] == external_id]
 
 
-async def test_an_allowed_host_may_frame_the_page(newcomer: Newcomer, api: Api, guest: str) -> None:
-    session = await api.create("ada", "guest", origin=guest)
-    ada = await newcomer()
-    await ada.page.goto(f"{guest}/?{session['embedUrl']}")
+async def test_an_allowed_host_may_frame_the_page(new_user: NewUser, api: Api, other_host: str) -> None:
+    session = await api.create("ada", "other_host", origin=other_host)
+    ada = await new_user()
+    await ada.page.goto(f"{other_host}/?{session['embedUrl']}")
     await FlowPage(ada.page.frame_locator("iframe")).provider.step("provider").wait_for()
 
 
 @pytest.mark.parametrize("address", ["embedUrl", "redirectUrl"])
 async def test_a_foreign_host_cannot_frame_our_pages(
-    newcomer: Newcomer, api: Api, guest: str, stranger: str, address: str
+    new_user: NewUser, api: Api, other_host: str, stranger: str, address: str
 ) -> None:
-    session = await api.create("ada", "stranger", origin=guest)
-    mallory = await newcomer(watched=False)
+    session = await api.create("ada", "stranger", origin=other_host)
+    mallory = await new_user(watched=False)
     async with (
         mallory.page.expect_console_message(lambda message: "frame-ancestors" in message.text),
         mallory.page.expect_event("framenavigated", lambda frame: frame.url == "chrome-error://chromewebdata/"),
@@ -57,9 +56,9 @@ async def test_a_foreign_host_cannot_frame_our_pages(
     assert (await api.session(session["id"]))["status"] == "created"
 
 
-async def test_an_embed_address_opened_by_itself_reveals_nothing(newcomer: Newcomer, api: Api) -> None:
+async def test_an_embed_address_opened_by_itself_reveals_nothing(new_user: NewUser, api: Api) -> None:
     session = await api.create("ada", "curious", supportUrl="https://help.example.com")
-    known, unknown = await newcomer(), await newcomer()
+    known, unknown = await new_user(), await new_user()
     await known.page.goto(session["embedUrl"])
     await known.redirected.shows("Please open this in your app")
     await unknown.page.goto(session["embedUrl"].replace("/embed/", "/embed/x"))
@@ -67,20 +66,20 @@ async def test_an_embed_address_opened_by_itself_reveals_nothing(newcomer: Newco
     assert (await api.session(session["id"]))["status"] == "created"
 
 
-async def test_it_works_where_the_browser_keeps_nothing_for_frames(newcomer: Newcomer, api: Api) -> None:
-    ada = await (await newcomer()).sign_in()
+async def test_it_works_where_the_browser_keeps_nothing_for_frames(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in()
     assert await _connects(ada, api, "no-storage") == {"SecurityError"}
 
 
 async def test_and_where_it_does(
-    playwright: Playwright, chromium_path: str, street: BrowserServices, api: Api, tmp_path: Path
+    playwright: Playwright, chromium_path: str, services: BrowserServices, api: Api, tmp_path: Path
 ) -> None:
     preferences = tmp_path / "Default" / "Preferences"
     preferences.parent.mkdir()
     preferences.write_text('{"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": false}}')
     chromium = playwright.chromium
     async with await chromium.launch_persistent_context(tmp_path, executable_path=chromium_path, args=LAUNCH) as own:
-        ada = await BrowserUser(own.pages[0], street).sign_in()
+        ada = await BrowserUser(own.pages[0], services).sign_in()
         assert await _connects(ada, api, "storage") == {"works"}
 
 

@@ -5,15 +5,14 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import Api, BrowserServices
-from tests.support.browser_user import ProviderPages
+from tests.support.browser_user import NewUser, ProviderPages
 
 
 async def test_a_wrong_password_is_said_and_once_corrected_the_same_connection_works(
-    newcomer: Newcomer, api: Api
+    new_user: NewUser, api: Api
 ) -> None:
-    ada = await (await newcomer()).sign_in()
+    ada = await (await new_user()).sign_in()
     session = await api.create("ada", "wrong-password")
     flow = await ada.open(session)
     await flow.provider.choose_provider()
@@ -30,11 +29,11 @@ async def test_a_wrong_password_is_said_and_once_corrected_the_same_connection_w
     await flow.shows("Your account is connected.")
     corrected = await api.only_connection(session["id"])
     assert (corrected["id"], corrected["status"]) == (refused["id"], "CONNECTED")
-    assert await ada.told_types() == ["ready", "open", "connected"]
+    assert await ada.message_types() == ["ready", "open", "connected"]
 
 
-async def test_a_code_is_asked_for_where_the_utility_wants_one(newcomer: Newcomer, api: Api) -> None:
-    ada = await (await newcomer()).sign_in()
+async def test_a_code_is_asked_for_where_the_utility_wants_one(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in()
     session = await api.create("ada", "second-proof")
     await api.trouble("PUT", "mfa", (await api.session(session["id"]))["company"]["id"])
     flow = await ada.open(session)
@@ -47,7 +46,7 @@ async def test_a_code_is_asked_for_where_the_utility_wants_one(newcomer: Newcome
     await flow.shows("Your account is connected.")
 
 
-async def test_an_edit_link_changes_the_sites_and_keeps_the_connection(newcomer: Newcomer, api: Api) -> None:
+async def test_an_edit_link_changes_the_sites_and_keeps_the_connection(new_user: NewUser, api: Api) -> None:
     company = (await api.sandbox("POST", "/company", {"name": "Edited Ltd"}))["id"]
     sites = [
         (await api.sandbox("POST", f"/company/{company}/site", {"name": name}))["id"] for name in ("North", "South")
@@ -57,10 +56,10 @@ async def test_an_edit_link_changes_the_sites_and_keeps_the_connection(newcomer:
     made = await api.sandbox("POST", f"/company/{company}/connection", account)
     link = await api.sandbox("POST", f"/connection/{made['id']}")
 
-    ada = await newcomer()
+    ada = await new_user()
     pages = ProviderPages(ada.page)
     await ada.page.goto(
-        f"{ada.street.sandbox}/p/connect/{link['publicCompanyId']}/workflow/{link['connectionMagicLinkSecret']}"
+        f"{ada.services.sandbox}/p/connect/{link['publicCompanyId']}/workflow/{link['connectionMagicLinkSecret']}"
     )
     await expect(ada.page.get_by_label("User name")).to_have_value(username)
     await pages.sign_in()
@@ -72,9 +71,9 @@ async def test_an_edit_link_changes_the_sites_and_keeps_the_connection(newcomer:
 
 
 async def test_a_second_page_must_confirm_that_it_takes_over_and_the_first_one_stops(
-    newcomer: Newcomer, api: Api
+    new_user: NewUser, api: Api
 ) -> None:
-    first, second = await (await newcomer()).sign_in(), await (await newcomer()).sign_in()
+    first, second = await (await new_user()).sign_in(), await (await new_user()).sign_in()
     session = await api.create("ada", "two-frames")
     one = await first.open(session)
     await one.provider.step("provider").wait_for()
@@ -84,11 +83,11 @@ async def test_a_second_page_must_confirm_that_it_takes_over_and_the_first_one_s
     await two.press("Continue here")
     await two.provider.step("provider").wait_for()
     await one.shows("You continued in another window.")
-    assert (await first.told())[-1]["code"] == "taken_over"
+    assert (await first.messages())[-1]["code"] == "taken_over"
 
 
-async def test_a_page_that_is_open_says_so_when_its_session_is_revoked(newcomer: Newcomer, api: Api) -> None:
-    ada = await (await newcomer()).sign_in()
+async def test_a_page_that_is_open_says_so_when_its_session_is_revoked(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in()
     session = await api.create("ada", "revoked")
     flow = await ada.open(session)
     await flow.provider.step("provider").wait_for()
@@ -96,26 +95,26 @@ async def test_a_page_that_is_open_says_so_when_its_session_is_revoked(newcomer:
     await flow.shows("This link was withdrawn.", seconds=2)
     await expect(flow.where.locator(".slot iframe")).to_have_count(0)
 
-    opened_later = await (await newcomer()).sign_in()
+    opened_later = await (await new_user()).sign_in()
     await (await opened_later.open(session)).shows("This link was withdrawn.")
-    assert await opened_later.told_types() == ["error"]
-    redirected = await newcomer()
+    assert await opened_later.message_types() == ["error"]
+    redirected = await new_user()
     await redirected.page.goto(session["redirectUrl"])
     await redirected.redirected.shows("This link was withdrawn.")
 
 
 async def test_an_expired_link_says_so_and_offers_to_ask_for_another(
-    newcomer: Newcomer, api: Api, street: BrowserServices
+    new_user: NewUser, api: Api, services: BrowserServices
 ) -> None:
     session = await api.create("ada", "expired")
-    street.let_expire(session["id"])
-    ada = await (await newcomer()).sign_in()
+    services.let_expire(session["id"])
+    ada = await (await new_user()).sign_in()
     flow = await ada.open(session)
     await flow.shows("This link has expired.")
     await flow.press("Ask for a new link")
     await expect(flow.words("Asked.")).to_be_visible()
-    assert (await ada.told_types())[-1] == "expired"
-    redirected = await newcomer()
+    assert (await ada.message_types())[-1] == "expired"
+    redirected = await new_user()
     answer = await redirected.page.goto(session["redirectUrl"])
     assert answer is not None
     assert answer.status == 410
@@ -123,8 +122,8 @@ async def test_an_expired_link_says_so_and_offers_to_ask_for_another(
 
 
 @pytest.mark.parametrize("way", ["Escape", "Leave", "close()"])
-async def test_leaving_closes_the_dialog_and_tells_the_host_once(newcomer: Newcomer, api: Api, way: str) -> None:
-    ada = await (await newcomer()).sign_in()
+async def test_leaving_closes_the_dialog_and_sends_the_host_one_message(new_user: NewUser, api: Api, way: str) -> None:
+    ada = await (await new_user()).sign_in()
     session = await api.create("ada", "leaving")
     flow = await ada.open(session)
     await flow.opens()
@@ -136,14 +135,14 @@ async def test_leaving_closes_the_dialog_and_tells_the_host_once(newcomer: Newco
     else:
         await ada.page.evaluate("window.flow.close()")
     await expect(ada.page.locator("dialog")).to_have_count(0)
-    assert await ada.told_types() == ["ready", "open", "exit"]
-    left = (await ada.told())[-1]
+    assert await ada.message_types() == ["ready", "open", "exit"]
+    left = (await ada.messages())[-1]
     assert (left["stage"], left["reason"]) == ("provider", "left" if way == "Leave" else "closed")
     await api.becomes(session["id"], "exited")
 
 
-async def test_a_line_that_breaks_is_said_and_mends_by_itself(newcomer: Newcomer, api: Api) -> None:
-    ada = await (await newcomer()).sign_in()
+async def test_a_network_failure_is_shown_and_recovers_by_itself(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in()
     session = await api.create("ada", "broken-line")
     await ada.page.route(re.compile("/live/"), lambda route: route.abort())
     flow = await ada.open(session)
@@ -153,11 +152,11 @@ async def test_a_line_that_breaks_is_said_and_mends_by_itself(newcomer: Newcomer
     await ada.page.unroute_all()
     await flow.press("Try now")
     await expect(banner).to_be_hidden()
-    assert (await ada.told())[-1]["code"] == "unavailable"
+    assert (await ada.messages())[-1]["code"] == "unavailable"
 
 
-async def test_a_service_that_cannot_answer_just_now_is_asked_again(newcomer: Newcomer, api: Api) -> None:
-    ada = await (await newcomer()).sign_in()
+async def test_a_service_that_cannot_answer_just_now_is_asked_again(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in()
     session = await api.create("ada", "busy-service")
     problem = {"status": 503, "content_type": "application/problem+json", "body": '{"code": "unavailable"}'}
     await ada.page.route(re.compile("/start$"), lambda route: route.fulfill(**problem))

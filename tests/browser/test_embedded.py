@@ -2,12 +2,12 @@
 
 from playwright.async_api import expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import Api
+from tests.support.browser_user import NewUser
 
 
-async def test_an_invitation_in_a_dialog_ends_with_the_account_and_its_bills(newcomer: Newcomer, api: Api) -> None:
-    ada = await (await newcomer()).sign_in("Ada Byron")
+async def test_an_invitation_in_a_dialog_ends_with_the_account_and_its_bills(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in("Ada Byron")
     flow = await ada.connect("Invitation")
     session_id = await flow.session_id()
     await flow.provider.connect("Headquarters", "Warehouse")
@@ -25,9 +25,9 @@ async def test_an_invitation_in_a_dialog_ends_with_the_account_and_its_bills(new
 
 
 async def test_a_magic_link_in_the_page_is_recorded_for_the_only_one_who_could_be_meant(
-    newcomer: Newcomer, api: Api
+    new_user: NewUser, api: Api
 ) -> None:
-    mallory = await (await newcomer()).sign_in("Mallory Reed")
+    mallory = await (await new_user()).sign_in("Mallory Reed")
     flow = await mallory.connect("Magic link", "In this page")
     session_id = await flow.session_id()
     await flow.provider.connect()

@@ -2,9 +2,8 @@
 
 from playwright.async_api import Frame, expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import GUIDE
-from tests.support.browser_user import BrowserUser
+from tests.support.browser_user import BrowserUser, NewUser
 
 # What has the focus in this document, by the words that a screen reader would say, and how it is shown.
 FOCUSED = """() => {
@@ -16,39 +15,39 @@ FOCUSED = """() => {
 }"""
 
 
-async def _focused(person: BrowserUser) -> tuple[str, bool]:
-    for frame in reversed(person.page.frames):
-        found = await _look(frame)
+async def _focused(user: BrowserUser) -> tuple[str, bool]:
+    for frame in reversed(user.page.frames):
+        found = await _focused_in(frame)
         if found:
             return found[0], found[1]
     return "", True
 
 
-async def _look(frame: Frame) -> tuple[str, bool] | None:
+async def _focused_in(frame: Frame) -> tuple[str, bool] | None:
     await frame.wait_for_load_state()  # how the focus is shown, the style sheet says
     found: tuple[str, bool] | None = await frame.evaluate(FOCUSED)
     return found
 
 
-async def _tab_to(person: BrowserUser, words: str, *then: str) -> None:
+async def _tab_to(user: BrowserUser, words: str, *then: str) -> None:
     """Tab by tab, each stop of which must be seen, up to what says these words; then these keys."""
     passed: list[str] = []
     for _ in range(40):
-        name, shown = await _focused(person)
+        name, shown = await _focused(user)
         assert shown, f"the focus on {name!r} cannot be seen"
         if name.startswith(words):
             for key in then:
-                await person.page.keyboard.press(key)
+                await user.page.keyboard.press(key)
             return
         passed.append(name)
-        await person.page.keyboard.press("Tab")
+        await user.page.keyboard.press("Tab")
     raise AssertionError(f"{words!r} was not reached: {passed}")
 
 
-async def test_every_step_can_be_reached_seen_and_pressed_by_keyboard(newcomer: Newcomer) -> None:
-    mallory = await newcomer()
+async def test_every_step_can_be_reached_seen_and_pressed_by_keyboard(new_user: NewUser) -> None:
+    mallory = await new_user()
     keyboard, page = mallory.page.keyboard, mallory.page
-    await page.goto(mallory.street.demo)
+    await page.goto(mallory.services.demo)
     await _tab_to(mallory, "MR", "Enter")
     await mallory.at_home()
     await _tab_to(mallory, "Connect a utility account", "Enter")

@@ -6,28 +6,27 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import Api
-from tests.support.browser_user import BrowserUser
+from tests.support.browser_user import BrowserUser, NewUser
 
 RETURNED = re.compile(r"/utilities/done\?")
 
 
-async def _connect(person: BrowserUser, *, finish: bool = False) -> str:
+async def _connect(user: BrowserUser, *, finish: bool = False) -> str:
     """The whole way; returns the session's id."""
-    await person.press("Connect by redirect")
-    await person.press("Continue")
-    session_id = await person.redirected.session_id()
-    await person.redirected.provider.connect("Warehouse")
-    await person.redirected.provider.step("done").wait_for() if finish else None
+    await user.press("Connect by redirect")
+    await user.press("Continue")
+    session_id = await user.redirected.session_id()
+    await user.redirected.provider.connect("Warehouse")
+    await user.redirected.provider.step("done").wait_for() if finish else None
     if finish:
-        await person.press("I have finished")
-    await person.page.wait_for_url(RETURNED)
+        await user.press("I have finished")
+    await user.page.wait_for_url(RETURNED)
     return session_id
 
 
-async def test_it_ends_on_the_hosts_own_page_with_a_verified_result(newcomer: Newcomer, api: Api) -> None:
-    bob = await (await newcomer()).sign_in("Bob Fisher")
+async def test_it_ends_on_the_hosts_own_page_with_a_verified_result(new_user: NewUser, api: Api) -> None:
+    bob = await (await new_user()).sign_in("Bob Fisher")
     session_id = await _connect(bob)
     await expect(bob.page.get_by_role("heading", name="Your utility account is connected")).to_be_visible()
     result = {name: values[0] for name, values in parse_qs(urlsplit(bob.page.url).query).items()}
@@ -39,24 +38,24 @@ async def test_it_ends_on_the_hosts_own_page_with_a_verified_result(newcomer: Ne
     assert (verified["sessionId"], verified["status"]) == (session_id, "connected")
 
     await bob.page.goto(
-        f"{bob.street.demo}/utilities/done?{urlencode(result | {'state': result['state'][:-2] + 'xx'})}"
+        f"{bob.services.demo}/utilities/done?{urlencode(result | {'state': result['state'][:-2] + 'xx'})}"
     )
     await expect(bob.page.get_by_role("heading", name="We did not recognise that")).to_be_visible()
 
-    mallory = await (await newcomer()).sign_in("Mallory Reed")
-    await mallory.page.goto(f"{bob.street.demo}/utilities/done?{urlencode(result)}")
+    mallory = await (await new_user()).sign_in("Mallory Reed")
+    await mallory.page.goto(f"{bob.services.demo}/utilities/done?{urlencode(result)}")
     await expect(mallory.page.get_by_role("heading", name="We did not recognise that")).to_be_visible()
 
 
-async def test_it_needs_no_script(newcomer: Newcomer, api: Api) -> None:
-    bob = await (await newcomer(java_script_enabled=False)).sign_in("Bob Fisher")
+async def test_it_needs_no_script(new_user: NewUser, api: Api) -> None:
+    bob = await (await new_user(java_script_enabled=False)).sign_in("Bob Fisher")
     session_id = await _connect(bob, finish=True)
     await expect(bob.page.get_by_role("heading", name="Your utility account is connected")).to_be_visible()
     assert (await api.only_connection(session_id))["userId"] == "bob"
 
 
-async def test_a_person_may_leave_and_is_back_in_the_host_app(newcomer: Newcomer, api: Api) -> None:
-    bob = await (await newcomer()).sign_in("Bob Fisher")
+async def test_a_person_may_leave_and_is_back_in_the_host_app(new_user: NewUser, api: Api) -> None:
+    bob = await (await new_user()).sign_in("Bob Fisher")
     await bob.press("Connect by redirect")
     await bob.press("Continue")
     session_id = await bob.redirected.session_id()
@@ -66,8 +65,8 @@ async def test_a_person_may_leave_and_is_back_in_the_host_app(newcomer: Newcomer
     assert (await api.session(session_id))["status"] == "exited"
 
 
-async def test_without_an_address_to_return_to_it_ends_on_our_own_page(newcomer: Newcomer, api: Api) -> None:
-    ada = await newcomer()
+async def test_without_an_address_to_return_to_it_ends_on_our_own_page(new_user: NewUser, api: Api) -> None:
+    ada = await new_user()
     session = await api.create("ada", "no-way-back")
     await ada.page.goto(session["redirectUrl"])
     await ada.press("Continue")
@@ -77,21 +76,21 @@ async def test_without_an_address_to_return_to_it_ends_on_our_own_page(newcomer:
     await ada.redirected.shows("Your account is connected.")
 
 
-async def test_opening_the_address_starts_nothing(newcomer: Newcomer, api: Api) -> None:
-    ada = await newcomer()
+async def test_opening_the_address_starts_nothing(new_user: NewUser, api: Api) -> None:
+    ada = await new_user()
     session = await api.create("ada", "only-looking")
     await ada.page.goto(session["redirectUrl"])
     await ada.redirected.shows("Connect a utility account")
     assert (await api.session(session["id"]))["status"] == "created"
 
 
-async def test_a_return_in_another_browser_is_asked_whether_it_is_the_same_person(newcomer: Newcomer, api: Api) -> None:
-    ada, other = await newcomer(), await newcomer()
+async def test_a_return_in_another_browser_is_asked_whether_it_is_the_same_person(new_user: NewUser, api: Api) -> None:
+    ada, other = await new_user(), await new_user()
     session = await api.create("ada", "two-browsers")
     await ada.page.goto(session["redirectUrl"])
     await ada.press("Continue")
     way_back = await ada.page.locator("a[data-done]").first.get_attribute("href")
-    await other.page.goto(f"{other.street.service}{way_back}")
+    await other.page.goto(f"{other.services.service}{way_back}")
     await other.redirected.shows("Is this you?")
     await other.press("Yes, continue")
     await other.redirected.shows("Thank you. We are confirming with the provider.")
@@ -99,12 +98,12 @@ async def test_a_return_in_another_browser_is_asked_whether_it_is_the_same_perso
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
-async def test_a_second_window_must_confirm_that_it_takes_over(newcomer: Newcomer, api: Api, *, script: bool) -> None:
-    first, second = await newcomer(), await newcomer(java_script_enabled=script)
+async def test_a_second_window_must_confirm_that_it_takes_over(new_user: NewUser, api: Api, *, script: bool) -> None:
+    first, second = await new_user(), await new_user(java_script_enabled=script)
     session = await api.create("ada", "two-windows")
-    for person in (first, second):
-        await person.page.goto(session["redirectUrl"])
-        await person.press("Continue")
+    for user in (first, second):
+        await user.page.goto(session["redirectUrl"])
+        await user.press("Continue")
     await second.redirected.shows("Continue in this window?")
     await first.redirected.provider.step("provider").wait_for()
     await second.press("Continue here")

@@ -4,59 +4,59 @@ import re
 
 from playwright.async_api import expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import BrowserServices
+from tests.support.browser_user import NewUser
 from tests.support.screenshots import Screenshots
 
 
-async def test_the_pages_of_somebody_who_is_not_signed_in(newcomer: Newcomer, gallery: Screenshots) -> None:
-    someone = await newcomer()
-    await someone.page.goto(someone.street.demo)
-    await gallery.show(someone.page, "demo-sign-in")
-    await someone.page.goto(f"{someone.street.demo}/utilities/done")
-    await gallery.show(someone.page, "demo-sign-in-first")
-    await someone.page.goto(f"{someone.street.demo}/nothing-here")
-    await gallery.show(someone.page, "demo-not-found")
+async def test_the_pages_of_somebody_who_is_not_signed_in(new_user: NewUser, screenshots: Screenshots) -> None:
+    user = await new_user()
+    await user.page.goto(user.services.demo)
+    await screenshots.show(user.page, "demo-sign-in")
+    await user.page.goto(f"{user.services.demo}/utilities/done")
+    await screenshots.show(user.page, "demo-sign-in-first")
+    await user.page.goto(f"{user.services.demo}/nothing-here")
+    await screenshots.show(user.page, "demo-not-found")
 
 
 async def test_the_pages_on_the_way_from_nothing_to_bills(
-    newcomer: Newcomer, gallery: Screenshots, returning: BrowserServices
+    new_user: NewUser, screenshots: Screenshots, returning_services: BrowserServices
 ) -> None:
-    ada = await (await newcomer(returning)).sign_in("Ada Byron")
+    ada = await (await new_user(returning_services)).sign_in("Ada Byron")
     await ada.choose("Invitation", "In this page")
-    await gallery.show(ada.page, "demo-options")
+    await screenshots.show(ada.page, "demo-options")
     flow = await ada.connect()
     await flow.provider.choose_provider()
-    await gallery.show(ada.page, "demo-inline", widths=[1280])
+    await screenshots.show(ada.page, "demo-inline", widths=[1280])
     await flow.provider.sign_in("wrong")
     await flow.words("The sign-in did not work.").wait_for()
     await flow.press("Leave")
     await expect(ada.page.get_by_text("Sign-in refused")).to_be_visible()
-    await gallery.show(ada.page, "demo-attention")
+    await screenshots.show(ada.page, "demo-attention")
     await ada.choose("In a dialog")
     flow = await ada.connect()
     await flow.provider.connect()
     await flow.press("Done")
-    await gallery.show(ada.page, "demo-first-bills", widths=[320])
+    await screenshots.show(ada.page, "demo-first-bills", widths=[320])
     await ada.page.locator("figure").first.wait_for()
     await ada.page.get_by_text("Show as a table").first.click()
-    await gallery.show(ada.page, "demo-bills")
+    await screenshots.show(ada.page, "demo-bills")
 
 
 async def test_the_pages_that_a_redirect_ends_on(
-    newcomer: Newcomer, gallery: Screenshots, returning: BrowserServices
+    new_user: NewUser, screenshots: Screenshots, returning_services: BrowserServices
 ) -> None:
-    mallory = await (await newcomer(returning)).sign_in("Mallory Reed")
+    mallory = await (await new_user(returning_services)).sign_in("Mallory Reed")
     for name, ending in (("waiting", None), ("left", "Leave")):
-        await mallory.page.goto(mallory.street.demo)
+        await mallory.page.goto(mallory.services.demo)
         await mallory.press("Connect by redirect")
         await mallory.press("Continue")
         if ending:
             await mallory.press(ending)
         else:
             way_back = await mallory.page.locator("a[data-done]").first.get_attribute("href")
-            await mallory.page.goto(f"{mallory.street.service}{way_back}")
+            await mallory.page.goto(f"{mallory.services.service}{way_back}")
         await mallory.page.wait_for_url(re.compile(r"/utilities/done\?"))
-        await gallery.show(mallory.page, f"demo-done-{name}")
-    await mallory.page.goto(f"{mallory.street.demo}/utilities/done?state=nobodys")
-    await gallery.show(mallory.page, "demo-done-not-recognised")
+        await screenshots.show(mallory.page, f"demo-done-{name}")
+    await mallory.page.goto(f"{mallory.services.demo}/utilities/done?state=nobodys")
+    await screenshots.show(mallory.page, "demo-done-not-recognised")

@@ -10,9 +10,8 @@ from jinja2 import Environment, FileSystemLoader
 from playwright.async_api import Route, expect
 
 from service.web.pages.contexts import ConnectionView, DonePage, ErrorPage, HandoverPage, Page
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import ROOT, Api, BrowserServices
-from tests.support.browser_user import BrowserUser
+from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.screenshots import Screenshots
 
 HELP = "https://help.example.com/utilities"
@@ -39,89 +38,89 @@ RARE: dict[str, Page] = {
 
 
 @pytest.fixture
-async def ada(newcomer: Newcomer) -> BrowserUser:
-    return await newcomer()
+async def ada(new_user: NewUser) -> BrowserUser:
+    return await new_user()
 
 
-async def test_the_way_by_redirect(ada: BrowserUser, newcomer: Newcomer, gallery: Screenshots, api: Api) -> None:
+async def test_the_way_by_redirect(ada: BrowserUser, new_user: NewUser, screenshots: Screenshots, api: Api) -> None:
     session = await api.create("ada", "screen-redirect", supportUrl=HELP)
     page, flow = ada.page, ada.redirected
     await page.goto(session["redirectUrl"])
-    await gallery.show(page, "top-connect")
+    await screenshots.show(page, "top-connect")
     await ada.press("Continue")
     await flow.provider.step("provider").wait_for()
-    await gallery.show(page, "top-provider", [page.main_frame], [1280])
+    await screenshots.show(page, "top-provider", [page.main_frame], [1280])
     await flow.press("I have finished")
     await flow.shows("Confirming with the provider…")
-    await gallery.show(page, "top-confirming")
+    await screenshots.show(page, "top-confirming")
     way_back = await page.locator("a[data-done]").first.get_attribute("href")
 
-    other = await newcomer(width=320)
+    other = await new_user(width=320)
     await other.page.goto(session["redirectUrl"])
     await other.press("Continue")
     await other.redirected.shows("Continue in this window?")
-    await gallery.show(other.page, "top-confirm-takeover")
-    await other.page.goto(f"{ada.street.service}{way_back}")
+    await screenshots.show(other.page, "top-confirm-takeover")
+    await other.page.goto(f"{ada.services.service}{way_back}")
     await other.redirected.shows("Is this you?")
-    await gallery.show(other.page, "top-confirm-return")
+    await screenshots.show(other.page, "top-confirm-return")
     await other.press("Yes, continue")
     await other.redirected.shows("Thank you. We are confirming with the provider.")
-    await gallery.show(other.page, "top-done-confirming")
+    await screenshots.show(other.page, "top-done-confirming")
     await flow.shows("You continued in another window.")
-    await gallery.show(page, "top-taken")
+    await screenshots.show(page, "top-taken")
 
 
-async def test_the_way_by_redirect_on_a_small_screen(newcomer: Newcomer, gallery: Screenshots, api: Api) -> None:
-    ada = await newcomer(width=320)
+async def test_the_way_by_redirect_on_a_small_screen(new_user: NewUser, screenshots: Screenshots, api: Api) -> None:
+    ada = await new_user(width=320)
     await ada.page.goto((await api.create("ada", "screen-small"))["redirectUrl"])
     await ada.press("Continue")
     await ada.redirected.shows("Your secure page is ready.")
-    await gallery.show(ada.page, "top-window", widths=[320])
+    await screenshots.show(ada.page, "top-window", widths=[320])
 
 
-async def test_the_end_of_the_way(ada: BrowserUser, gallery: Screenshots, api: Api) -> None:
+async def test_the_end_of_the_way(ada: BrowserUser, screenshots: Screenshots, api: Api) -> None:
     await ada.page.goto((await api.create("ada", "screen-end"))["redirectUrl"])
     await ada.press("Continue")
     await ada.page.route(re.compile("/callback"), lambda _: None)  # so that the page stays to be looked at
     await ada.redirected.provider.connect()
     await ada.redirected.shows("Your account is connected.")
-    await gallery.show(ada.page, "top-connected")
+    await screenshots.show(ada.page, "top-connected")
     await ada.page.unroute_all()
     await ada.page.get_by_role("link", name="Done").click()
     await expect(ada.page.get_by_text("You can close this page.")).to_be_visible()
-    await gallery.show(ada.page, "top-done-connected")
+    await screenshots.show(ada.page, "top-done-connected")
 
 
 async def test_addresses_that_lead_nowhere(
-    ada: BrowserUser, gallery: Screenshots, api: Api, street: BrowserServices
+    ada: BrowserUser, screenshots: Screenshots, api: Api, services: BrowserServices
 ) -> None:
     session = await api.create("ada", "screen-nowhere", supportUrl=HELP)
     await ada.page.goto(session["embedUrl"])
-    await gallery.show(ada.page, "top-elsewhere")
+    await screenshots.show(ada.page, "top-elsewhere")
     await ada.page.goto(session["redirectUrl"])
     await ada.press("Continue")
     await ada.redirected.provider.step("provider").wait_for()
     await api.revoke(session["id"])
     await ada.redirected.shows("This link was withdrawn.")
-    await gallery.show(ada.page, "top-revoked")
+    await screenshots.show(ada.page, "top-revoked")
     addresses = {
         "error-revoked": session["redirectUrl"],
-        "error-not_found": f"{street.service}/connect/nothing",
-        "error-bad_state": f"{street.service}/callback?state=nobodys",
+        "error-not_found": f"{services.service}/connect/nothing",
+        "error-bad_state": f"{services.service}/callback?state=nobodys",
     }
     for name, url in addresses.items():
         await ada.page.goto(url)
-        await gallery.show(ada.page, f"top-{name}")
+        await screenshots.show(ada.page, f"top-{name}")
 
 
-async def test_ends_that_no_single_walk_reaches(ada: BrowserUser, gallery: Screenshots) -> None:
+async def test_ends_that_no_single_walk_reaches(ada: BrowserUser, screenshots: Screenshots) -> None:
     environment = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
     for name, page in RARE.items():
         context = {each.name: getattr(page, each.name) for each in fields(page)}
         html = environment.get_template(page.template).render(context)
         await ada.page.route(f"**/{name}", _answering(html))
-        await ada.page.goto(f"{ada.street.service}/{name}")
-        await gallery.show(ada.page, f"top-{name}")
+        await ada.page.goto(f"{ada.services.service}/{name}")
+        await screenshots.show(ada.page, f"top-{name}")
 
 
 def _answering(html: str) -> Callable[[Route], Awaitable[None]]:

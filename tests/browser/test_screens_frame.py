@@ -7,9 +7,8 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Frame, expect
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import Api, BrowserServices, Json
-from tests.support.browser_user import BrowserUser, FlowPage
+from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 from tests.support.screenshots import WIDTHS, Screenshots
 
 START = re.compile(r"/embed/[^/]+/start$")
@@ -17,13 +16,13 @@ HELP = "https://help.example.com/utilities"
 
 
 class Stage:
-    """Ada with the demo host app's page open, on which one session after the other is opened and looked at."""
+    """Ada with the demo host app's page open, on which one session after the other is opened and photographed."""
 
-    def __init__(self, ada: BrowserUser, api: Api, gallery: Screenshots) -> None:
+    def __init__(self, ada: BrowserUser, api: Api, screenshots: Screenshots) -> None:
         self.ada = ada
         self.page = ada.page
         self.api = api
-        self._gallery = gallery
+        self._screenshots = screenshots
         self.session: Json = {}
 
     async def open(self, name: str, *, inline: bool = False, **fields: Any) -> FlowPage:
@@ -31,22 +30,22 @@ class Stage:
         return await self.open_again(inline=inline)
 
     async def open_again(self, *, inline: bool = False) -> FlowPage:
-        await self.page.goto(self.ada.street.demo)
+        await self.page.goto(self.ada.services.demo)
         return await self.ada.open(self.session, inline=inline)
 
     async def show(self, name: str, *widths: int) -> None:
-        service: Frame = next(one for one in self.page.frames if one.url.startswith(self.ada.street.service))
-        await self._gallery.show(self.page, f"frame-{name}", [service], widths or WIDTHS)
+        service: Frame = next(one for one in self.page.frames if one.url.startswith(self.ada.services.service))
+        await self._screenshots.show(self.page, f"frame-{name}", [service], widths or WIDTHS)
 
 
 @pytest.fixture
-async def stage(newcomer: Newcomer, api: Api, gallery: Screenshots) -> Stage:
-    return Stage(await (await newcomer()).sign_in(), api, gallery)
+async def stage(new_user: NewUser, api: Api, screenshots: Screenshots) -> Stage:
+    return Stage(await (await new_user()).sign_in(), api, screenshots)
 
 
 @pytest.fixture
-async def narrow(newcomer: Newcomer, api: Api, gallery: Screenshots) -> Stage:
-    return Stage(await (await newcomer(width=320)).sign_in(), api, gallery)
+async def narrow(new_user: NewUser, api: Api, screenshots: Screenshots) -> Stage:
+    return Stage(await (await new_user(width=320)).sign_in(), api, screenshots)
 
 
 async def test_while_the_link_is_made(stage: Stage) -> None:
@@ -121,10 +120,10 @@ async def test_what_was_connected_and_what_was_not(stage: Stage) -> None:
     await stage.show("connected-one-refused")
 
 
-async def test_two_windows(stage: Stage, newcomer: Newcomer, api: Api, gallery: Screenshots) -> None:
+async def test_two_windows_of_one_session(stage: Stage, new_user: NewUser, api: Api, screenshots: Screenshots) -> None:
     first = await stage.open("windows")
     await first.opens()
-    other = Stage(await (await newcomer()).sign_in(), api, gallery)
+    other = Stage(await (await new_user()).sign_in(), api, screenshots)
     other.session = stage.session
     second = await other.open_again()
     await second.shows("This is open in another window.")
@@ -142,7 +141,7 @@ async def test_leaving_a_page_that_stays(stage: Stage) -> None:
     await stage.show("left")
 
 
-async def test_links_that_are_no_longer_good(stage: Stage, street: BrowserServices) -> None:
+async def test_links_that_are_no_longer_good(stage: Stage, services: BrowserServices) -> None:
     flow = await stage.open("revoked")
     await flow.opens()
     await stage.api.revoke(stage.session["id"])
@@ -150,7 +149,7 @@ async def test_links_that_are_no_longer_good(stage: Stage, street: BrowserServic
     await stage.show("revoked")
 
     flow = await stage.open("expired")
-    street.let_expire(stage.session["id"])
+    services.let_expire(stage.session["id"])
     flow = await stage.open_again()
     await flow.shows("This link has expired.")
     await stage.show("expired")

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Newcomer
 from tests.support.browser_services import GUIDE, Api
-from tests.support.browser_user import BrowserUser, ProviderPages
+from tests.support.browser_user import BrowserUser, NewUser, ProviderPages
 from tests.support.screenshots import Screenshots
 
 
@@ -19,8 +18,8 @@ async def company(api: Api) -> str:
 
 
 @pytest.fixture
-async def someone(newcomer: Newcomer) -> BrowserUser:
-    return await newcomer()
+async def user(new_user: NewUser) -> BrowserUser:
+    return await new_user()
 
 
 async def _invite(api: Api, company: str, **fields: Any) -> str:
@@ -29,79 +28,81 @@ async def _invite(api: Api, company: str, **fields: Any) -> str:
 
 
 async def test_the_steps_of_an_invitation_and_what_they_say_no_to(
-    someone: BrowserUser, gallery: Screenshots, api: Api, company: str
+    user: BrowserUser, screenshots: Screenshots, api: Api, company: str
 ) -> None:
-    page, pages = someone.page, ProviderPages(someone.page)
+    page, pages = user.page, ProviderPages(user.page)
     await api.trouble("PUT", "mfa", company)
     await page.goto(await _invite(api, company, allowedEmails=["ada@example.com"]))
-    await gallery.show(page, "sandbox-1-email")
+    await screenshots.show(page, "sandbox-1-email")
     await page.get_by_label("Your e-mail address").fill("ada@example.com")
     await pages.press("Confirm")
-    await gallery.show(page, "sandbox-2-provider")
+    await screenshots.show(page, "sandbox-2-provider")
     await pages.choose_provider("nowhere at all")
-    await gallery.show(page, "sandbox-2-provider-refused")
+    await screenshots.show(page, "sandbox-2-provider-refused")
     await pages.choose_provider()
-    await gallery.show(page, "sandbox-3-credentials")
+    await screenshots.show(page, "sandbox-3-credentials")
     await pages.sign_in("wrong")
-    await gallery.show(page, "sandbox-3-credentials-refused")
+    await screenshots.show(page, "sandbox-3-credentials-refused")
     await pages.sign_in()
-    await gallery.show(page, "sandbox-4-mfa")
+    await screenshots.show(page, "sandbox-4-mfa")
     await page.get_by_label("Six-digit code").fill("123456")
     await pages.press("Verify")
     await pages.choose_sites()
     await pages.press("Connect")
-    await gallery.show(page, "sandbox-5-settings-refused")
+    await screenshots.show(page, "sandbox-5-settings-refused")
     await pages.choose_sites("Bakery")
-    await gallery.show(page, "sandbox-5-settings")
+    await screenshots.show(page, "sandbox-5-settings")
     await pages.press("Connect")
     await pages.step("done").wait_for()
-    await gallery.show(page, "sandbox-6-done")
+    await screenshots.show(page, "sandbox-6-done")
 
 
-async def test_the_ends_that_are_no_success(someone: BrowserUser, gallery: Screenshots, api: Api, company: str) -> None:
-    page, pages = someone.page, ProviderPages(someone.page)
+async def test_the_ends_that_are_no_success(
+    user: BrowserUser, screenshots: Screenshots, api: Api, company: str
+) -> None:
+    page, pages = user.page, ProviderPages(user.page)
     await page.goto(await _invite(api, company))
     await pages.choose_provider("https://silent-valley.example")
     await pages.sign_in("secret")
     await pages.choose_sites("Bakery")
     await pages.press("Connect")
     await pages.step("done").wait_for()
-    await gallery.show(page, "sandbox-6-done-unreachable")
-    await page.goto(f"{someone.street.sandbox}/p/i/unknown")
-    await gallery.show(page, "sandbox-unknown")
+    await screenshots.show(page, "sandbox-6-done-unreachable")
+    await page.goto(f"{user.services.sandbox}/p/i/unknown")
+    await screenshots.show(page, "sandbox-unknown")
     invitation = await api.sandbox("POST", f"/invitation/company/{company}", {})
     await api.sandbox("POST", f"/invitation/{invitation['id']}/revoke")
     await page.goto(invitation["invitationUrl"])
-    await gallery.show(page, "sandbox-revoked")
+    await screenshots.show(page, "sandbox-revoked")
 
 
-async def test_changing_a_connection(someone: BrowserUser, gallery: Screenshots, api: Api, company: str) -> None:
+async def test_changing_a_connection(user: BrowserUser, screenshots: Screenshots, api: Api, company: str) -> None:
     sites = [site["id"] for site in (await api.sandbox("GET", f"/company/{company}"))["sites"]]
     account = {"url": GUIDE[0], "username": GUIDE[1], "password": GUIDE[2], "sites": sites}
     made = await api.sandbox("POST", f"/company/{company}/connection", account)
-    page, pages = someone.page, ProviderPages(someone.page)
+    page, pages = user.page, ProviderPages(user.page)
     await page.goto(
-        f"{someone.street.sandbox}/p/connect/{made['publicCompanyId']}/workflow/{made['connectionMagicLinkSecret']}"
+        f"{user.services.sandbox}/p/connect/{made['publicCompanyId']}/workflow/{made['connectionMagicLinkSecret']}"
     )
-    await gallery.show(page, "sandbox-edit-credentials")
+    await screenshots.show(page, "sandbox-edit-credentials")
     await pages.sign_in()
     await pages.step("settings").wait_for()
-    await gallery.show(page, "sandbox-edit-settings")
+    await screenshots.show(page, "sandbox-edit-settings")
     await pages.press("Save changes")
     await pages.step("done").wait_for()
-    await gallery.show(page, "sandbox-edit-done")
+    await screenshots.show(page, "sandbox-edit-done")
 
 
-async def test_the_dashboard(someone: BrowserUser, gallery: Screenshots, company: str) -> None:
-    page, pages = someone.page, ProviderPages(someone.page)
-    await page.goto(f"{someone.street.sandbox}/dashboard")
+async def test_the_dashboard(user: BrowserUser, screenshots: Screenshots, company: str) -> None:
+    page, pages = user.page, ProviderPages(user.page)
+    await page.goto(f"{user.services.sandbox}/dashboard")
     await pages.press("Add the company")
     await page.get_by_label("Name of the company").fill("Quarry Lane Dairy")
     await pages.press("Add the company")
-    await gallery.show(page, "sandbox-board-company-new")
-    await page.goto(f"{someone.street.sandbox}/dashboard")
-    await gallery.show(page, "sandbox-board-companies")
-    await page.goto(f"{someone.street.sandbox}/dashboard/companies/{company}")
+    await screenshots.show(page, "sandbox-board-company-new")
+    await page.goto(f"{user.services.sandbox}/dashboard")
+    await screenshots.show(page, "sandbox-board-companies")
+    await page.goto(f"{user.services.sandbox}/dashboard/companies/{company}")
     await page.get_by_role("link", name="Connect a utility account").click()
     await pages.choose_provider()
     await pages.sign_in()
@@ -113,8 +114,8 @@ async def test_the_dashboard(someone: BrowserUser, gallery: Screenshots, company
     await page.get_by_role("heading", name="Nectar Sandbox Utility").wait_for()
     while not await page.get_by_role("table").count():
         await page.reload()
-    await gallery.show(page, "sandbox-board-connection")
+    await screenshots.show(page, "sandbox-board-connection")
     await page.get_by_role("region").get_by_role("link").first.click()
-    await gallery.show(page, "sandbox-board-bill")
-    await page.goto(f"{someone.street.sandbox}/dashboard/companies/{company}")
-    await gallery.show(page, "sandbox-board-company")
+    await screenshots.show(page, "sandbox-board-bill")
+    await page.goto(f"{user.services.sandbox}/dashboard/companies/{company}")
+    await screenshots.show(page, "sandbox-board-company")

@@ -131,11 +131,11 @@ async def test_a_provider_that_refuses_says_what_to_mend(
     assert "provider-key" not in finding.says
 
 
-async def test_clocks_that_are_apart_are_noted(tmp_path: Path) -> None:
+async def test_clocks_that_differ_are_reported(tmp_path: Path) -> None:
     finding = (await found(settings(tmp_path), provider(date=FAR_FROM_NOW)))["clock"]
     assert finding.level == "note"
 
 
-async def test_what_is_switched_off_is_noted(tmp_path: Path) -> None:
+async def test_what_is_switched_off_is_reported(tmp_path: Path) -> None:
     findings = await found(settings(tmp_path, allowed_origins=(), provider_webhook_secrets=()), provider())
     assert (findings["origins"].level, findings["webhooks"].level) == ("note", "note")

@@ -175,7 +175,7 @@ def test_a_session_that_is_refused_is_not_waited_for() -> None:
     assert len(answers.requests) == 1
 
 
-def test_news_are_told_in_words_once() -> None:
+def test_changes_are_printed_in_words_once() -> None:
     now = session("connected", "ready", ("c1", "CONNECTED"), ("c2", "PASSWORD_INCORRECT"))
     before = session("opened", "pending", ("c2", "PASSWORD_INCORRECT"))
     assert api_client.news(before, now) == ["link invitation ready", "connection c1 CONNECTED", "session connected"]

@@ -19,9 +19,9 @@ PORTS = Ports(service=8000, sandbox=9000, demo=8080)
 def settled(
     environ: Mapping[str, str] | None = None, ports: Ports = PORTS, **flags: object
 ) -> tuple[service.settings.Settings, service.sandbox.settings.SandboxSettings]:
-    told = DevOptions(**flags)  # type: ignore[arg-type]
-    folder = told.data_dir or Path(".magiclink")
-    known = complete_environ(told, environ or {}, ports, folder, KEPT)
+    reported = DevOptions(**flags)  # type: ignore[arg-type]
+    folder = reported.data_dir or Path(".magiclink")
+    known = complete_environ(reported, environ or {}, ports, folder, KEPT)
     return service.settings.read(known), service.sandbox.settings.read(known)
 
 

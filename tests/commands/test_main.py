@@ -24,7 +24,7 @@ SESSION = {
 LINK = ["link", "--user", "ada", "--company", "acme=Acme Ltd", "--site", "hq=Headquarters"]
 
 
-class Asked(list[httpx.Request]):
+class Requests(list[httpx.Request]):
     """One answer for everything, and what was asked for it."""
 
     def __init__(self, body: object = None, status: int = 200) -> None:
@@ -36,10 +36,10 @@ class Asked(list[httpx.Request]):
         return self.answer
 
 
-def magiclink(*arguments: str, asked: Asked | None = None, env: dict[str, str | None] | None = None) -> Result:
+def magiclink(*arguments: str, requests: Requests | None = None, env: dict[str, str | None] | None = None) -> Result:
     cleared = {"MAGICLINK_PUBLIC_URL": None, "MAGICLINK_API_KEY": None, **(env or {})}
     return CliRunner(env=cleared).invoke(
-        main.main, arguments, obj=httpx.MockTransport(Asked({}) if asked is None else asked)
+        main.main, arguments, obj=httpx.MockTransport(Requests({}) if requests is None else requests)
     )
 
 
@@ -50,16 +50,16 @@ def test_help_names_the_commands() -> None:
     )
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert __version__ in magiclink("--version").output
 
 
 def test_link_prints_the_url_alone_on_standard_output() -> None:
-    asked = Asked(SESSION, 201)
-    result = magiclink(*LINK, asked=asked)
+    requests = Requests(SESSION, 201)
+    result = magiclink(*LINK, requests=requests)
     assert (result.exit_code, result.stdout) == (0, "http://localhost:8000/connect/token\n")
     assert "ses_1" in result.stderr
-    assert json.loads(asked[0].content) == {
+    assert json.loads(requests[0].content) == {
         "userId": "ada",
         "company": {"externalId": "acme", "name": "Acme Ltd"},
         "sites": [{"externalId": "hq", "name": "Headquarters"}],
@@ -87,14 +87,14 @@ def test_the_doctor_fails_only_for_what_stops_a_deployment(
 def test_link_opens_a_browser_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
-    assert magiclink(*LINK, "--open", asked=Asked(SESSION, 201)).exit_code == 0
+    assert magiclink(*LINK, "--open", requests=Requests(SESSION, 201)).exit_code == 0
     assert opened == ["http://localhost:8000/connect/token"]
 
 
 @pytest.mark.parametrize(("option", "line"), [([], "session connected"), (["--json"], '"status": "connected"')])
-def test_waiting_tells_what_changes(monkeypatch: pytest.MonkeyPatch, option: list[str], line: str) -> None:
+def test_waiting_prints_what_changes(monkeypatch: pytest.MonkeyPatch, option: list[str], line: str) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    answers = [Asked({**SESSION, "status": "connected"}).answer, Asked(SESSION, 201).answer]
+    answers = [Requests({**SESSION, "status": "connected"}).answer, Requests(SESSION, 201).answer]
     transport = httpx.MockTransport(lambda _: answers.pop())
     result = CliRunner().invoke(main.main, [*LINK, "--wait", *option], obj=transport)
     assert result.exit_code == 0
@@ -102,12 +102,12 @@ def test_waiting_tells_what_changes(monkeypatch: pytest.MonkeyPatch, option: lis
 
 
 def test_link_for_machines_is_the_session() -> None:
-    assert json.loads(magiclink(*LINK, "--json", asked=Asked(SESSION, 201)).stdout) == SESSION
+    assert json.loads(magiclink(*LINK, "--json", requests=Requests(SESSION, 201)).stdout) == SESSION
 
 
 @pytest.mark.parametrize(("status", "code"), [("connected", 0), ("expired", 1), ("failed", 1)])
 def test_waiting_ends_with_the_session_and_says_how(status: str, code: int) -> None:
-    assert magiclink(*LINK, "--wait", asked=Asked({**SESSION, "status": status}, 201)).exit_code == code
+    assert magiclink(*LINK, "--wait", requests=Requests({**SESSION, "status": status}, 201)).exit_code == code
 
 
 @pytest.mark.parametrize(
@@ -128,48 +128,48 @@ def test_wrong_usage_is_explained_with_code_2(arguments: list[str]) -> None:
 
 
 def test_a_refusal_is_one_line_with_code_1() -> None:
-    result = magiclink("sessions", asked=Asked({"code": "rate_limited", "detail": "Slow down"}, 429))
+    result = magiclink("sessions", requests=Requests({"code": "rate_limited", "detail": "Slow down"}, 429))
     assert (result.exit_code, result.stderr) == (1, "Error: Refused (rate_limited): Slow down\n")
 
 
 def test_address_and_key_come_from_the_environment() -> None:
-    asked = Asked({"data": [], "next": None})
+    requests = Requests({"data": [], "next": None})
     env: dict[str, str | None] = {"MAGICLINK_PUBLIC_URL": "https://link.example.com", "MAGICLINK_API_KEY": "k1"}
-    magiclink("sessions", asked=asked, env=env)
-    assert str(asked[0].url).startswith("https://link.example.com/v1/sessions")
-    assert asked[0].headers["authorization"] == "Bearer k1"
+    magiclink("sessions", requests=requests, env=env)
+    assert str(requests[0].url).startswith("https://link.example.com/v1/sessions")
+    assert requests[0].headers["authorization"] == "Bearer k1"
 
 
 def test_options_beat_the_environment() -> None:
-    asked = Asked({"data": [], "next": None})
+    requests = Requests({"data": [], "next": None})
     env: dict[str, str | None] = {"MAGICLINK_PUBLIC_URL": "https://link.example.com", "MAGICLINK_API_KEY": "k1"}
-    magiclink("sessions", "--base-url", "http://localhost:1", "--api-key", "k2", asked=asked, env=env)
-    assert str(asked[0].url).startswith("http://localhost:1/")
-    assert asked[0].headers["authorization"] == "Bearer k2"
+    magiclink("sessions", "--base-url", "http://localhost:1", "--api-key", "k2", requests=requests, env=env)
+    assert str(requests[0].url).startswith("http://localhost:1/")
+    assert requests[0].headers["authorization"] == "Bearer k2"
 
 
 def test_sessions_are_a_table() -> None:
-    result = magiclink("sessions", "--user", "ada", asked=Asked({"data": [SESSION], "next": None}))
+    result = magiclink("sessions", "--user", "ada", requests=Requests({"data": [SESSION], "next": None}))
     assert result.stdout.splitlines()[0].startswith("SESSION")
     assert "ses_1" in result.stdout
 
 
 def test_nothing_found_is_said_beside_the_output() -> None:
-    result = magiclink("connections", asked=Asked({"data": [], "next": None}))
+    result = magiclink("connections", requests=Requests({"data": [], "next": None}))
     assert (result.stdout, result.stderr) == ("", "No connections.\n")
 
 
 @pytest.mark.parametrize("command", ["sessions", "connections"])
 def test_lists_for_machines_are_json(command: str) -> None:
-    result = magiclink(command, "--json", asked=Asked({"data": [SESSION], "next": None}))
+    result = magiclink(command, "--json", requests=Requests({"data": [SESSION], "next": None}))
     assert json.loads(result.stdout) == [SESSION]
 
 
 def test_events_are_lines_and_objects_for_machines() -> None:
     event = {"id": "evt_1", "type": "session.created", "at": "2026-01-01T00:00:00Z", "sessionId": "ses_1"}
-    asked = Asked({"data": [event], "next": None})
-    assert "session.created" in magiclink("events", asked=asked).stdout
-    assert json.loads(magiclink("events", "--json", asked=asked).stdout) == event
+    requests = Requests({"data": [event], "next": None})
+    assert "session.created" in magiclink("events", requests=requests).stdout
+    assert json.loads(magiclink("events", "--json", requests=requests).stdout) == event
 
 
 def test_an_interrupted_command_ends_quietly() -> None:

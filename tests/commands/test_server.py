@@ -49,14 +49,14 @@ class Diary:
         return app
 
 
-def run(houses: Callable[[], list[AppServer]], visit: Callable[[], object]) -> None:
+def run(servers: Callable[[], list[AppServer]], visit: Callable[[], object]) -> None:
     """Serves until `visit`, a coroutine function, is done and has asked for the end as a person would."""
     visits = []
 
     def started() -> None:
         visits.append(asyncio.ensure_future(visit()))  # type: ignore[call-overload]
 
-    server.run(houses, started)
+    server.run(servers, started)
     for each in visits:
         each.result()
 
@@ -81,9 +81,9 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 
 def test_every_address_of_localhost_has_the_same_port() -> None:
-    with listen("localhost", 0, "--port") as door:
-        assert {each.getsockname()[1] for each in door.sockets} == {door.port}
-        assert door.address.endswith(f":{door.port}")
+    with listen("localhost", 0, "--port") as transport:
+        assert {each.getsockname()[1] for each in transport.sockets} == {transport.port}
+        assert transport.address.endswith(f":{transport.port}")
 
 
 def test_a_kind_of_address_that_this_machine_does_not_know_is_passed_over() -> None:
@@ -94,34 +94,37 @@ def test_addresses_of_the_newer_kind_do_not_take_the_older_ones_port() -> None:
     newer = server.bind(socket.AF_INET6, "::1", 0)
     if newer is None:
         pytest.skip("this machine has no IPv6")
-    with newer, listen("127.0.0.1", newer.getsockname()[1], "--port") as door:
-        assert door.port == newer.getsockname()[1]
+    with newer, listen("127.0.0.1", newer.getsockname()[1], "--port") as transport:
+        assert transport.port == newer.getsockname()[1]
 
 
 def test_an_open_stream_does_not_delay_the_end() -> None:
     diary = Diary()
-    with listen("127.0.0.1", 0, "--port") as door:
+    with listen("127.0.0.1", 0, "--port") as transport:
 
         async def visit() -> None:
-            async with httpx.AsyncClient() as client, client.stream("GET", f"http://{door.address}/stream") as answer:
+            async with (
+                httpx.AsyncClient() as client,
+                client.stream("GET", f"http://{transport.address}/stream") as answer,
+            ):
                 lines = answer.aiter_lines()
                 assert await anext(lines) == "begun"
                 os.kill(os.getpid(), signal.SIGINT)
                 assert [line async for line in lines] == []
 
-        run(lambda: [AppServer(diary.app("a"), door)], visit)
+        run(lambda: [AppServer(diary.app("a"), transport)], visit)
     assert diary.lines == ["a opens", "a ends its stream", "a closes"]
 
 
-def test_houses_close_in_the_opposite_order_and_whom_one_still_asks_is_there() -> None:
+def test_servers_stop_in_the_opposite_order_and_a_server_that_is_still_called_runs() -> None:
     diary = Diary()
-    houses: list[AppServer] = []
+    servers: list[AppServer] = []
     with listen("127.0.0.1", 0, "--port") as one, listen("127.0.0.1", 0, "--port") as two:
 
         async def relay(_request: Request) -> Response:
             os.kill(os.getpid(), signal.SIGINT)
             async with httpx.AsyncClient() as client:
-                while not houses[1].should_exit:
+                while not servers[1].should_exit:
                     await client.get(f"http://{one.address}/")
                 return PlainTextResponse((await client.get(f"http://{one.address}/")).text)
 
@@ -132,21 +135,24 @@ def test_houses_close_in_the_opposite_order_and_whom_one_still_asks_is_there() -
         def open_houses() -> list[AppServer]:
             asking = diary.app("b")
             asking.router.routes.append(Route("/relay", relay))
-            houses.extend([AppServer(diary.app("a"), one), AppServer(asking, two)])
-            return houses
+            servers.extend([AppServer(diary.app("a"), one), AppServer(asking, two)])
+            return servers
 
         run(open_houses, visit)
     assert diary.lines == ["a opens", "b opens", "b closes", "a closes"]
 
 
-def test_houses_open_in_order_and_all_close() -> None:
+def test_servers_start_in_order_and_all_stop() -> None:
     diary = Diary()
     before = signal.getsignal(signal.SIGTERM)
     with listen("127.0.0.1", 0, "--port") as one, listen("127.0.0.1", 0, "--port") as two:
 
         async def visit() -> None:
             async with httpx.AsyncClient() as client:
-                assert [(await client.get(f"http://{door.address}/")).text for door in (one, two)] == ["a", "b"]
+                assert [(await client.get(f"http://{transport.address}/")).text for transport in (one, two)] == [
+                    "a",
+                    "b",
+                ]
             os.kill(os.getpid(), signal.SIGTERM)
 
         run(lambda: [AppServer(diary.app("a"), one), AppServer(diary.app("b"), two)], visit)
@@ -155,23 +161,23 @@ def test_houses_open_in_order_and_all_close() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_house_that_cannot_open_closes_the_others_and_says_why() -> None:
+def test_a_server_that_cannot_start_stops_the_others_and_says_why() -> None:
     diary = Diary()
     refusal = CannotStart("no room")
     with listen("127.0.0.1", 0, "--port") as one, listen("127.0.0.1", 0, "--port") as two:
 
-        def houses() -> list[AppServer]:
+        def servers() -> list[AppServer]:
             return [AppServer(diary.app("a"), one), AppServer(diary.app("b", refusal), two)]
 
         with pytest.raises(CannotStart, match="no room"):
-            server.run(houses, lambda: diary.lines.append("started"))
+            server.run(servers, lambda: diary.lines.append("started"))
     assert diary.lines == ["a opens", "a closes"]
 
 
 def test_a_second_interrupt_waits_for_nobody() -> None:
     diary = Diary()
-    houses: list[AppServer] = []
-    with listen("127.0.0.1", 0, "--port") as door:
+    servers: list[AppServer] = []
+    with listen("127.0.0.1", 0, "--port") as transport:
 
         async def visit() -> None:
             for _ in range(2):
@@ -179,9 +185,9 @@ def test_a_second_interrupt_waits_for_nobody() -> None:
                 await asyncio.sleep(0)
 
         def open_houses() -> list[AppServer]:
-            houses.append(AppServer(diary.app("a"), door))
-            return houses
+            servers.append(AppServer(diary.app("a"), transport))
+            return servers
 
         run(open_houses, visit)
-    assert houses[0].force_exit
+    assert servers[0].force_exit
     assert diary.lines == ["a opens", "a closes"]

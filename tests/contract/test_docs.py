@@ -11,7 +11,7 @@ from service.settings import Settings
 from service.web.api.problems import errors_by_code
 from service.web.docs.openapi import document
 from service.web.docs.reference_page import DocsPage, reference_page
-from tests.contract.test_template_contexts import rendered, used_by
+from tests.support.templates import rendered, used_by
 
 URL = "https://link.example.com"
 SPEC = document(URL)

@@ -80,15 +80,15 @@ def test_the_settings_table_names_every_setting_and_no_other() -> None:
 @pytest.mark.parametrize(
     "name", [each.name for each in fields(Settings) if each.default not in {MISSING, None, (), False}]
 )
-def test_the_settings_table_tells_the_default(name: str) -> None:
+def test_the_settings_table_names_the_default(name: str) -> None:
     (row,) = (row for row in _tables()["setting"] if f"`MAGICLINK_{name.upper()}`" in row[0])
     (default,) = (each.default for each in fields(Settings) if each.name == name)
     assert f"`{default}`" in " ".join(row[1:])
 
 
 def test_the_codes_table_names_every_error_code_with_its_status() -> None:
-    told = {kind for kind in _errors() if kind.code != MagiclinkError.code} | {MagiclinkError}
-    expected = {(kind.code, kind.status) for kind in told if not issubclass(kind, BadSettings)}
+    reported = {kind for kind in _errors() if kind.code != MagiclinkError.code} | {MagiclinkError}
+    expected = {(kind.code, kind.status) for kind in reported if not issubclass(kind, BadSettings)}
     written = {
         (code, int(status))
         for row in _tables()["code"]

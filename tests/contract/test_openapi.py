@@ -20,11 +20,11 @@ from service.web.api.problems import problem
 from service.web.docs.openapi import document
 from service.web.docs.schemas import BODIES
 from service.web.request_body import parse
-from tests.integration.test_claim import ambiguous
 from tests.support.api_description import CheckedServices, Description
 from tests.support.clock import Clock
-from tests.support.people import User, asked_in
+from tests.support.connection_steps import ambiguous
 from tests.support.services import RETURN_URL, refused
+from tests.support.users import User, asked_in
 
 BODY = {body.__name__: body for body in BODIES}
 SPEC = document("https://link.example.com")
@@ -178,8 +178,8 @@ async def read_everything(services: CheckedServices, connection_id: str) -> None
     await services.get(f"/v1/connections/{connection_id}")
     (session, *_) = await services.rows("/v1/sessions", status="connected")
     await services.get(f"/v1/sessions/{session['id']}")
-    assert len(await services.told(session["id"])) > 3
-    assert len(await services.told()) > 3
+    assert len(await services.event_types(session["id"])) > 3
+    assert len(await services.event_types()) > 3
     for path in ("/openapi.json", "/docs", "/healthz", "/readyz", "/metrics", "/embed.js"):
         await services.host.get(path)
 

@@ -21,8 +21,8 @@ from service.errors import (
 from service.provider import CallLimits, InvitationTerms, Provider, ProviderAccount, Redirect
 from service.settings import PathGeneration
 from tests.support.clock import Clock
+from tests.support.provider_user import ProviderUser
 from tests.support.sandbox_client import GUIDE, Sandbox
-from tests.support.sandbox_person import Person
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PAGES_URL = "http://127.0.0.1:9000"
@@ -40,8 +40,8 @@ class Bench:
 
     def provider(self, paths: PathGeneration = "company", key: str = "sandbox-key", version: str = "v2.2") -> Provider:
         account = ProviderAccount(f"http://sandbox.test/{version}", PAGES_URL, key, paths)
-        pace = CallLimits(self.clock.now, self.sleep, random.Random(1))  # noqa: S311 - jitter, not a secret
-        return Provider(httpx.AsyncClient(transport=httpx.MockTransport(self.carry)), account, pace)
+        limits = CallLimits(self.clock.now, self.sleep, random.Random(1))  # noqa: S311 - jitter, not a secret
+        return Provider(httpx.AsyncClient(transport=httpx.MockTransport(self.carry)), account, limits)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -89,10 +89,10 @@ async def test_an_invitation_leads_to_the_connection_that_it_names(bench: Bench,
     company, sites = await bench.company()
     link = await provider.links.invite(company, sites, {"url": GUIDE["url"], "country": "US"}, HOUR)
     assert (link.kind, link.provider_given_at) == (LinkKind.INVITATION, bench.clock.now())
-    person = Person(bench.sandbox)
-    await person.open(link.url)
-    await person.sign_in()
-    await person.connect()
+    user = ProviderUser(bench.sandbox)
+    await user.open(link.url)
+    await user.sign_in()
+    await user.connect()
     bench.clock.advance(5)
     reading = await provider.snapshot(company)
     [seen] = reading.connections
@@ -108,18 +108,18 @@ async def test_an_invitation_leads_to_the_connection_that_it_names(bench: Bench,
 
 @both_generations
 async def test_a_magic_link_and_then_an_edit_link_lead_to_one_connection(bench: Bench, paths: PathGeneration) -> None:
-    provider, person = bench.provider(paths), Person(bench.sandbox)
+    provider, user = bench.provider(paths), ProviderUser(bench.sandbox)
     company, sites = await bench.company()
     link = await provider.links.magic_link(company, sites, {"url": GUIDE["url"]})
     assert link.kind is LinkKind.MAGIC_LINK
-    await person.open(link.url)
-    await person.sign_in(password="wrong")
+    await user.open(link.url)
+    await user.sign_in(password="wrong")
     [wrong] = await provider.connections(company)
     assert not credentials_work(wrong.status)
     edit = await provider.links.edit_link(wrong.id)
-    await person.open(edit.url)
-    await person.sign_in()
-    await person.press("Save changes", sites=sites)
+    await user.open(edit.url)
+    await user.sign_in()
+    await user.press("Save changes", sites=sites)
     [mended] = await provider.connections(company)
     assert (mended.id, mended.provider_created_at) == (wrong.id, wrong.provider_created_at)
     assert credentials_work(mended.status)
@@ -134,7 +134,7 @@ async def test_a_reconnect_invitation_edits_its_connection(bench: Bench) -> None
     assert (invitation.edits, invitation.url, invitation.created) == (connection, link.url, frozenset())
 
 
-async def test_a_revoked_invitation_tells_when(bench: Bench) -> None:
+async def test_a_revoked_invitation_has_the_time_of_it(bench: Bench) -> None:
     provider = bench.provider()
     company, sites = await bench.company()
     link = await provider.links.invite(company, sites, {}, HOUR)
@@ -146,19 +146,17 @@ async def test_a_revoked_invitation_tells_when(bench: Bench) -> None:
 
 async def test_a_redirect_reaches_pages_that_know_it(clock: Clock) -> None:
     bench = Bench(Sandbox(clock, redirects=True), clock)
-    provider, person = bench.provider(), Person(bench.sandbox)
+    provider, user = bench.provider(), ProviderUser(bench.sandbox)
     company, sites = await bench.company()
     back = Redirect("https://link.example.com/callback", "signed")
     for link in (
         await provider.links.invite(company, sites, {"url": GUIDE["url"]}, InvitationTerms(3600, redirect=back)),
         await provider.links.magic_link(company, sites, {"url": GUIDE["url"]}, back),
     ):
-        await person.open(link.url)
-        await person.sign_in()
-        await person.connect()
-        assert person.last.headers["location"].startswith(
-            "https://link.example.com/callback?state=signed&connectionId="
-        )
+        await user.open(link.url)
+        await user.sign_in()
+        await user.connect()
+        assert user.last.headers["location"].startswith("https://link.example.com/callback?state=signed&connectionId=")
 
 
 @both_generations
@@ -231,7 +229,7 @@ async def test_a_slow_answer_is_waited_for(bench: Bench) -> None:
         ("drop_connection", ProviderBroken),
     ],
 )
-async def test_a_trouble_that_stays_is_told_by_its_name(
+async def test_a_failure_that_stays_is_reported_by_its_name(
     bench: Bench, trouble: str, error: type[ProviderFailure]
 ) -> None:
     await bench.sandbox.trouble(trouble)

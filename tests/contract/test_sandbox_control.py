@@ -126,7 +126,7 @@ async def test_a_reset_deletes_all_data_and_stops_every_trouble(clock: Clock) ->
     await sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 60})
     assert (await sandbox.plain("POST", "/_control/reset")).status_code == 204
     assert await sandbox.get("/company") == []
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert (sandbox.received, sandbox.slept, sandbox.world.clock.time()) == ([], [], clock.now())
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.clock import Clock
+from tests.support.provider_user import ProviderUser, connections_of
 from tests.support.sandbox_client import GUIDE, Sandbox
-from tests.support.sandbox_person import Person, connections_of
 
 
 @pytest.fixture
@@ -13,8 +13,8 @@ def sandbox(clock: Clock) -> Sandbox:
 
 
 @pytest.fixture
-def person(sandbox: Sandbox) -> Person:
-    return Person(sandbox)
+def user(sandbox: Sandbox) -> ProviderUser:
+    return ProviderUser(sandbox)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ async def test_another_sites_page_cannot_post_here(sandbox: Sandbox, headers: di
     assert [each["name"] for each in await sandbox.get("/company")] == ["Acme Ltd"]
 
 
-async def test_no_other_page_may_frame_it(sandbox: Sandbox, person: Person) -> None:
+async def test_no_other_page_may_frame_it(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     for path in ("/dashboard", f"/dashboard/companies/{company}", f"/dashboard/companies/{company}/connect"):
-        screen = await person.open(path)
+        screen = await user.open(path)
         assert screen.headers["x-frame-options"] == "DENY"
         assert "frame-ancestors 'none'" in screen.headers["content-security-policy"]
 
@@ -53,20 +53,20 @@ async def test_no_other_page_may_frame_it(sandbox: Sandbox, person: Person) -> N
         "/dashboard/connections/unknown/bills/unknown",
     ],
 )
-async def test_an_unknown_address_shows_an_error_page(person: Person, path: str) -> None:
-    screen = await person.open(path)
+async def test_an_unknown_address_shows_an_error_page(user: ProviderUser, path: str) -> None:
+    screen = await user.open(path)
     assert (screen.status, screen.step) == (404, "error")
 
 
-async def test_a_missing_or_too_long_name_is_an_error_at_its_field(sandbox: Sandbox, person: Person) -> None:
+async def test_a_missing_or_too_long_name_is_an_error_at_its_field(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    await person.open("/dashboard")
+    await user.open("/dashboard")
     for name in (" ", "x" * 201):
-        screen = await person.press("Add the company", name=name)
+        screen = await user.press("Add the company", name=name)
         assert screen.status == 422
         assert 'id="name-wrong"' in screen.source
-    await person.open(f"/dashboard/companies/{company}")
-    screen = await person.press("Add the site", name="", address="y" * 256)
+    await user.open(f"/dashboard/companies/{company}")
+    screen = await user.press("Add the site", name="", address="y" * 256)
     assert screen.status == 422
     assert 'id="name-wrong"' in screen.source
     assert 'id="address-wrong"' in screen.source
@@ -80,8 +80,8 @@ async def test_the_dashboards_own_forms_are_accepted(sandbox: Sandbox, headers: 
     assert answer.status_code == 303
 
 
-async def test_the_root_redirects_to_the_dashboard_which_says_that_nobody_signs_in(person: Person) -> None:
-    screen = await person.open("/")
+async def test_the_root_redirects_to_the_dashboard_which_says_that_nobody_signs_in(user: ProviderUser) -> None:
+    screen = await user.open("/")
     assert "nobody signs in here" in screen.text
     assert GUIDE["username"] in screen.text
     assert GUIDE["password"] in screen.text
@@ -89,76 +89,78 @@ async def test_the_root_redirects_to_the_dashboard_which_says_that_nobody_signs_
 
 
 async def test_the_dashboard_suffices_from_an_empty_sandbox_to_a_bill(
-    sandbox: Sandbox, person: Person, clock: Clock
+    sandbox: Sandbox, user: ProviderUser, clock: Clock
 ) -> None:
-    await person.open("/dashboard")
-    company = await person.press("Add the company", name="Acme Ltd")
+    await user.open("/dashboard")
+    company = await user.press("Add the company", name="Acme Ltd")
     assert "No site yet" in company.text
-    assert "Headquarters" in (await person.press("Add the site", name="Headquarters", address="1 Main St")).text
-    assert (await person.open(person.screen.links["Connect a utility account"])).step == "provider"
-    assert (await person.choose_provider()).step == "credentials"
-    assert (await person.sign_in("wrong")).step == "credentials"
-    assert (await person.sign_in()).step == "settings"
-    done = await person.connect()
+    assert "Headquarters" in (await user.press("Add the site", name="Headquarters", address="1 Main St")).text
+    assert (await user.open(user.screen.links["Connect a utility account"])).step == "provider"
+    assert (await user.choose_provider()).step == "credentials"
+    assert (await user.sign_in("wrong")).step == "credentials"
+    assert (await user.sign_in()).step == "settings"
+    done = await user.connect()
     assert done.step == "done"
-    page = await person.open(done.links["Go to the connection"])
+    page = await user.open(done.links["Go to the connection"])
     assert "CONNECTED" in page.text
     assert "on their way" in page.text
     clock.advance(10)
-    page = await person.open(done.links["Go to the connection"])
+    page = await user.open(done.links["Go to the connection"])
     assert "120 bills, page 1 of 3" in page.text
-    bill = await person.open(page.links["2026-12"])
+    bill = await user.open(page.links["2026-12"])
     assert "Electricity bill, 2026-12" in bill.text
     pdf = await sandbox.plain("GET", bill.links["Open the bill as PDF"])
     assert pdf.headers["content-type"] == "application/pdf"
     assert pdf.content.startswith(b"%PDF-1.4")
 
 
-async def test_a_connection_lists_its_bills_in_pages(sandbox: Sandbox, person: Person, clock: Clock) -> None:
+async def test_a_connection_lists_its_bills_in_pages(sandbox: Sandbox, user: ProviderUser, clock: Clock) -> None:
     company, sites = await sandbox.company()
     made = await sandbox.connect(company, sites)
     clock.advance(10)
     path = f"/dashboard/connections/{made['id']}"
-    first = await person.open(path)
+    first = await user.open(path)
     assert "Older bills" in first.links
     assert "Newer bills" not in first.links
     for number in ("3", "99", "99999999"):
-        last = await person.open(f"{path}?page={number}")
+        last = await user.open(f"{path}?page={number}")
         assert "page 3 of 3" in last.text
         assert "Older bills" not in last.links
     for number in ("0", "-1", "x", "999999999999"):
-        assert "page 1 of 3" in (await person.open(f"{path}?page={number}")).text
-    assert (await person.open(f"{path}/bills/unknown")).status == 404
+        assert "page 1 of 3" in (await user.open(f"{path}?page={number}")).text
+    assert (await user.open(f"{path}/bills/unknown")).status == 404
 
 
 async def test_a_connection_without_working_credentials_says_why_it_has_no_bills(
-    sandbox: Sandbox, person: Person
+    sandbox: Sandbox, user: ProviderUser
 ) -> None:
     company, sites = await sandbox.company()
     made = await sandbox.connect(company, sites, password="wrong")
-    screen = await person.open(f"/dashboard/connections/{made['id']}")
+    screen = await user.open(f"/dashboard/connections/{made['id']}")
     assert "INCORRECT_PASSWORD" in screen.text
     assert "the sign-in has not worked yet" in screen.text
-    assert (await person.open(screen.links["Change sign-in, sites or types"])).step == "credentials"
+    assert (await user.open(screen.links["Change sign-in, sites or types"])).step == "credentials"
 
 
-async def test_the_wizards_connection_is_one_like_any_other(sandbox: Sandbox, person: Person) -> None:
+async def test_the_wizards_connection_is_one_like_any_other(sandbox: Sandbox, user: ProviderUser) -> None:
     company, sites = await sandbox.company(sites=2)
-    await person.open(f"/dashboard/companies/{company}/connect")
-    await person.press("Nectar Sandbox Utility")
-    await person.sign_in()
-    await person.connect(sites=sites, ownerEmail="ada@example.com")
+    await user.open(f"/dashboard/companies/{company}/connect")
+    await user.press("Nectar Sandbox Utility")
+    await user.sign_in()
+    await user.connect(sites=sites, ownerEmail="ada@example.com")
     (made,) = await connections_of(sandbox, company)
     assert (made["status"], made["initialSites"]) == ("CONNECTED", sites)
-    assert "dashboard" in (await person.open(f"/dashboard/companies/{company}")).text
+    assert "dashboard" in (await user.open(f"/dashboard/companies/{company}")).text
 
 
-async def test_every_page_has_one_heading_labels_and_no_script(sandbox: Sandbox, person: Person, clock: Clock) -> None:
+async def test_every_page_has_one_heading_labels_and_no_script(
+    sandbox: Sandbox, user: ProviderUser, clock: Clock
+) -> None:
     company, sites = await sandbox.company("<b>Acme</b>")
     made = await sandbox.connect(company, sites)
     clock.advance(10)
     for path in ("/dashboard", f"/dashboard/companies/{company}", f"/dashboard/connections/{made['id']}"):
-        screen = await person.open(path)
+        screen = await user.open(path)
         assert (screen.tags["h1"], screen.tags["main"]) == (1, 1)
         assert screen.tags["script"] == screen.tags["b"] == 0
         assert set(screen.named) <= screen.labels

@@ -8,7 +8,7 @@ from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, RecordMiss
 from service.sandbox.world.account_form import read_edit, read_submission
 from service.sandbox.world.invitations import Via
 from tests.support.clock import Clock
-from tests.support.sandbox_client import GUIDE, Sandbox, Wire
+from tests.support.sandbox_client import GUIDE, JsonObject, Sandbox
 
 
 @pytest.fixture
@@ -22,19 +22,19 @@ class InvitationClient:
     def __init__(self, sandbox: Sandbox, company: str, sites: list[str]) -> None:
         self.sandbox, self.world, self.company, self.sites = sandbox, sandbox.world, company, sites
 
-    async def invite(self, **body: Any) -> Wire:
-        made: Wire = await self.sandbox.post(f"/invitation/company/{self.company}", body)
+    async def invite(self, **body: Any) -> JsonObject:
+        made: JsonObject = await self.sandbox.post(f"/invitation/company/{self.company}", body)
         return made
 
-    async def read(self, invitation: Wire) -> Wire:
-        shown: Wire = await self.sandbox.get(f"/invitation/{invitation['id']}")
+    async def read(self, invitation: JsonObject) -> JsonObject:
+        shown: JsonObject = await self.sandbox.get(f"/invitation/{invitation['id']}")
         return shown
 
-    def use(self, invitation: Wire, proof: str | None = None, **fields: Any) -> str:
+    def use(self, invitation: JsonObject, proof: str | None = None, **fields: Any) -> str:
         submission = read_submission({**GUIDE, "sites": self.sites, **fields})
         return self.world.submissions.create(self.company, submission, Via("invitation", invitation["id"], proof)).id
 
-    def edit(self, invitation: Wire, connection: str, **fields: Any) -> str:
+    def edit(self, invitation: JsonObject, connection: str, **fields: Any) -> str:
         before = self.world.connections.get(connection)
         via = Via("invitation", invitation["id"])
         return self.world.submissions.edit(before.id, read_edit(before, fields), via).status

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.clock import Clock
+from tests.support.provider_user import ProviderUser, connections_of, invitation_of, link_of
 from tests.support.sandbox_client import GUIDE, Sandbox
-from tests.support.sandbox_person import Person, connections_of, invitation_of, link_of
 
 
 @pytest.fixture
@@ -15,13 +15,13 @@ def sandbox(clock: Clock) -> Sandbox:
 
 
 @pytest.fixture
-def person(sandbox: Sandbox) -> Person:
-    return Person(sandbox)
+def user(sandbox: Sandbox) -> ProviderUser:
+    return ProviderUser(sandbox)
 
 
-async def test_a_link_for_a_new_connection_cannot_skip_the_sign_in(sandbox: Sandbox, person: Person) -> None:
+async def test_a_link_for_a_new_connection_cannot_skip_the_sign_in(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    screen = await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    screen = await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
     answer = await sandbox.plain("POST", screen.form.action, data={"step": "keep"})
     assert 'data-step="credentials"' in answer.text
 
@@ -36,27 +36,27 @@ async def test_no_step_of_such_an_invitation_works_without_the_address(sandbox: 
     assert await connections_of(sandbox, company) == []
 
 
-async def test_a_revoked_invitation_closes_a_flow_that_has_started(sandbox: Sandbox, person: Person) -> None:
+async def test_a_revoked_invitation_closes_a_flow_that_has_started(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     invitation = await invitation_of(sandbox, company, prefill={"url": GUIDE["url"]})
-    await person.open(invitation["invitationUrl"])
-    await person.sign_in()
+    await user.open(invitation["invitationUrl"])
+    await user.sign_in()
     await sandbox.post(f"/invitation/{invitation['id']}/revoke")
-    screen = await person.connect()
+    screen = await user.connect()
     assert (screen.step, screen.status) == ("error", 410)
     assert "withdrawn" in screen.text
     assert await connections_of(sandbox, company) == []
 
 
 async def test_expired_used_and_unknown_links_say_why_they_do_not_open(
-    sandbox: Sandbox, person: Person, clock: Clock
+    sandbox: Sandbox, user: ProviderUser, clock: Clock
 ) -> None:
     company, _ = await sandbox.company()
     short = await invitation_of(sandbox, company, expiresInSeconds=60)
     once = await invitation_of(sandbox, company, maxUses=1, prefill={"url": GUIDE["url"]})
-    await person.open(once["invitationUrl"])
-    await person.sign_in()
-    await person.connect()
+    await user.open(once["invitationUrl"])
+    await user.sign_in()
+    await user.connect()
     clock.advance(61)
     for url, status, words in (
         (short["invitationUrl"], 410, "expired"),
@@ -65,7 +65,7 @@ async def test_expired_used_and_unknown_links_say_why_they_do_not_open(
         ("/p/connect/unknown/unknown", 404, "do not know"),
         ("/p/connect/unknown/workflow/unknown", 404, "do not know"),
     ):
-        screen = await person.open(url)
+        screen = await user.open(url)
         assert (screen.step, screen.status) == ("error", status)
         assert words in screen.text
         assert screen.tags["h1"] == 1
@@ -74,97 +74,101 @@ async def test_expired_used_and_unknown_links_say_why_they_do_not_open(
 async def test_the_last_use_of_another_flow_closes_this_one(sandbox: Sandbox) -> None:
     company, _ = await sandbox.company()
     invitation = await invitation_of(sandbox, company, maxUses=1, prefill={"url": GUIDE["url"]})
-    ada, bob = Person(sandbox), Person(sandbox)
-    for person in (ada, bob):
-        await person.open(invitation["invitationUrl"])
-        await person.sign_in()
+    ada, bob = ProviderUser(sandbox), ProviderUser(sandbox)
+    for user in (ada, bob):
+        await user.open(invitation["invitationUrl"])
+        await user.sign_in()
     assert (await ada.connect()).step == "done"
     assert ((await bob.connect()).status, bob.screen.step) == (410, "error")
     assert len(await connections_of(sandbox, company)) == 1
 
 
-async def test_a_link_is_not_valid_below_another_company_or_as_another_kind(sandbox: Sandbox, person: Person) -> None:
+async def test_a_link_is_not_valid_below_another_company_or_as_another_kind(
+    sandbox: Sandbox, user: ProviderUser
+) -> None:
     company, sites = await sandbox.company()
     other, others_sites = await sandbox.company("Bolt Ltd")
     public = (await sandbox.connect(other, others_sites))["publicCompanyId"]
     made = await sandbox.connect(company, sites)
     secret = (await sandbox.post(f"/company/{company}/connection/link"))["companyMagicLinkSecret"]
-    assert (await person.open(f"/p/connect/{public}/{secret}")).status == 404
-    assert (await person.open(f"/p/connect/{made['publicCompanyId']}/workflow/{secret}")).status == 404
-    assert (
-        await person.open(f"/p/connect/{made['publicCompanyId']}/{made['connectionMagicLinkSecret']}")
-    ).status == 404
+    assert (await user.open(f"/p/connect/{public}/{secret}")).status == 404
+    assert (await user.open(f"/p/connect/{made['publicCompanyId']}/workflow/{secret}")).status == 404
+    assert (await user.open(f"/p/connect/{made['publicCompanyId']}/{made['connectionMagicLinkSecret']}")).status == 404
 
 
-async def test_the_link_expired_trouble_closes_links_and_invitations(sandbox: Sandbox, person: Person) -> None:
+async def test_the_link_expired_trouble_closes_links_and_invitations(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     link, invitation = await link_of(sandbox, company), await invitation_of(sandbox, company)
     await sandbox.trouble("link_expired", companyId=company)
     for url in (link, invitation["invitationUrl"]):
-        assert ((await person.open(url)).status, "expired" in person.screen.text) == (410, True)
+        assert ((await user.open(url)).status, "expired" in user.screen.text) == (410, True)
 
 
-async def test_an_edit_link_changes_credentials_and_sites_and_keeps_the_id(sandbox: Sandbox, person: Person) -> None:
+async def test_an_edit_link_changes_credentials_and_sites_and_keeps_the_id(
+    sandbox: Sandbox, user: ProviderUser
+) -> None:
     company, sites = await sandbox.company(sites=3)
     before = await sandbox.connect(company, sites[:1], password="wrong")
     link = await sandbox.post(f"/connection/{before['id']}")
-    screen = await person.open(f"/p/connect/{link['publicCompanyId']}/workflow/{link['connectionMagicLinkSecret']}")
+    screen = await user.open(f"/p/connect/{link['publicCompanyId']}/workflow/{link['connectionMagicLinkSecret']}")
     assert screen.step == "credentials"
     assert screen.form.values["username"] == [GUIDE["username"]]
-    assert (await person.sign_in("still wrong")).step == "credentials"
-    assert (await person.sign_in()).form.values["sites"] == sites[:1]
-    assert (await person.press("Save changes", sites=sites[1:])).step == "done"
+    assert (await user.sign_in("still wrong")).step == "credentials"
+    assert (await user.sign_in()).form.values["sites"] == sites[:1]
+    assert (await user.press("Save changes", sites=sites[1:])).step == "done"
     (after,) = await connections_of(sandbox, company)
     assert (after["id"], after["status"], after["initialSites"]) == (before["id"], "CONNECTED", sites[1:])
 
 
-async def test_an_edit_link_can_change_the_sites_without_a_password(sandbox: Sandbox, person: Person) -> None:
+async def test_an_edit_link_can_change_the_sites_without_a_password(sandbox: Sandbox, user: ProviderUser) -> None:
     company, sites = await sandbox.company(sites=2)
     before = await sandbox.connect(company, sites[:1])
-    await person.open(f"/p/connect/{before['publicCompanyId']}/workflow/{before['connectionMagicLinkSecret']}")
-    assert (await person.press("Keep the saved sign-in and change sites or types only")).step == "settings"
-    assert (await person.press("Save changes", sites=sites)).step == "done"
+    await user.open(f"/p/connect/{before['publicCompanyId']}/workflow/{before['connectionMagicLinkSecret']}")
+    assert (await user.press("Keep the saved sign-in and change sites or types only")).step == "settings"
+    assert (await user.press("Save changes", sites=sites)).step == "done"
     (after,) = await connections_of(sandbox, company)
     assert (after["status"], after["initialSites"]) == ("CONNECTED", sites)
 
 
-async def test_reconnecting_after_an_mfa_error_requires_only_the_code(sandbox: Sandbox, person: Person) -> None:
+async def test_reconnecting_after_an_mfa_error_requires_only_the_code(sandbox: Sandbox, user: ProviderUser) -> None:
     company, sites = await sandbox.company()
     await sandbox.trouble("mfa", companyId=company, times=1)
     before = await sandbox.connect(company, sites)
     assert before["status"] == "MFA_TOKEN_EXPIRED"
     invitation = await sandbox.post(f"/invitation/connection/{before['id']}", {"maxUses": 1})
-    assert (await person.open(invitation["invitationUrl"])).step == "mfa"
-    await person.press("Verify", code="123 456")
-    assert (await person.press("Save changes")).step == "done"
+    assert (await user.open(invitation["invitationUrl"])).step == "mfa"
+    await user.press("Verify", code="123 456")
+    assert (await user.press("Save changes")).step == "done"
     (after,) = await connections_of(sandbox, company)
     assert (after["id"], after["status"]) == (before["id"], "CONNECTED")
     assert (await sandbox.get(f"/invitation/{invitation['id']}"))["useCount"] == 1
 
 
-async def test_an_edit_invitation_counts_its_use_when_the_new_password_works(sandbox: Sandbox, person: Person) -> None:
+async def test_an_edit_invitation_counts_its_use_when_the_new_password_works(
+    sandbox: Sandbox, user: ProviderUser
+) -> None:
     company, sites = await sandbox.company()
     before = await sandbox.connect(company, sites, password="old")
     invitation = await sandbox.post(f"/invitation/connection/{before['id']}", {"maxUses": 1})
-    await person.open(invitation["invitationUrl"])
-    await person.sign_in("wrong")
+    await user.open(invitation["invitationUrl"])
+    await user.sign_in("wrong")
     assert (await sandbox.get(f"/invitation/{invitation['id']}"))["useCount"] == 0
-    await person.sign_in()
-    assert (await person.press("Save changes")).step == "done"
+    await user.sign_in()
+    assert (await user.press("Save changes")).step == "done"
     assert (await sandbox.get(f"/invitation/{invitation['id']}"))["status"] == "FULFILLED"
     assert [made["id"] for made in await connections_of(sandbox, company)] == [before["id"]]
 
 
-async def test_an_invitation_with_allowed_emails_starts_with_the_address(sandbox: Sandbox, person: Person) -> None:
+async def test_an_invitation_with_allowed_emails_starts_with_the_address(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     prefill = {"url": GUIDE["url"], "connectionOwnerEmail": "ada@example.com", "utilityTypes": ["GAS"]}
     invitation = await invitation_of(sandbox, company, allowedEmails=["ada@example.com"], maxUses=1, prefill=prefill)
-    assert (await person.open(invitation["invitationUrl"])).step == "email"
-    assert (await person.press("Confirm", email="mallory@example.com")).status == 422
-    assert (await person.press("Confirm", email="Ada@example.com ")).step == "credentials"
-    settings = await person.sign_in()
+    assert (await user.open(invitation["invitationUrl"])).step == "email"
+    assert (await user.press("Confirm", email="mallory@example.com")).status == 422
+    assert (await user.press("Confirm", email="Ada@example.com ")).step == "credentials"
+    settings = await user.sign_in()
     assert settings.form.values["ownerEmail"] == ["ada@example.com"]
     assert settings.form.values["types"] == ["GAS"]
-    assert (await person.connect()).step == "done"
+    assert (await user.connect()).step == "done"
     log = (await sandbox.get(f"/invitation/{invitation['id']}"))["events"]
     assert [entry["type"] for entry in log] == ["VIEWED", "EMAIL_VERIFIED", "USED"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.clock import Clock
-from tests.support.sandbox_client import Sandbox, Wire
+from tests.support.sandbox_client import JsonObject, Sandbox
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ async def billed(sandbox: Sandbox, *kinds: str, sites: int = 1) -> tuple[str, li
     return company, made, connection["id"]
 
 
-def _bill_date(record: Wire) -> str:
+def _bill_date(record: JsonObject) -> str:
     return str(record.get("billDate") or record["document"]["billDate"])
 
 

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.clock import Clock
+from tests.support.provider_user import ProviderUser, connections_of, invitation_of, link_of
 from tests.support.sandbox_client import GUIDE, Sandbox
-from tests.support.sandbox_person import Person, connections_of, invitation_of, link_of
 
 
 @pytest.fixture
@@ -16,16 +16,16 @@ def sandbox(clock: Clock) -> Sandbox:
 
 
 @pytest.fixture
-def person(sandbox: Sandbox) -> Person:
-    return Person(sandbox)
+def user(sandbox: Sandbox) -> ProviderUser:
+    return ProviderUser(sandbox)
 
 
-async def test_the_last_page_says_that_a_provider_cannot_be_reached(sandbox: Sandbox, person: Person) -> None:
+async def test_the_last_page_says_that_a_provider_cannot_be_reached(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company))
-    await person.choose_provider("https://utility.example")
-    await person.press("Sign in", username="ada", password="secret")
-    done = await person.connect()
+    await user.open(await link_of(sandbox, company))
+    await user.choose_provider("https://utility.example")
+    await user.press("Sign in", username="ada", password="secret")
+    done = await user.connect()
     assert done.step == "done"
     assert "website cannot be reached" in done.text
     assert [made["status"] for made in await connections_of(sandbox, company)] == ["URL_INACCESSIBLE"]
@@ -41,20 +41,20 @@ async def test_the_last_page_says_that_a_provider_cannot_be_reached(sandbox: San
     ],
 )
 async def test_a_wrong_provider_or_country_is_an_error_at_its_field(
-    sandbox: Sandbox, person: Person, entered: dict[str, str], field: str
+    sandbox: Sandbox, user: ProviderUser, entered: dict[str, str], field: str
 ) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company))
-    screen = await person.press("Continue", **{"url": GUIDE["url"], "country": "US", **entered})
+    await user.open(await link_of(sandbox, company))
+    screen = await user.press("Continue", **{"url": GUIDE["url"], "country": "US", **entered})
     assert (screen.step, screen.status) == ("provider", 422)
     assert f'id="{field}-wrong"' in screen.source
     assert screen.form.values[field] == [entered[field]]
 
 
-async def test_empty_credentials_are_refused_and_create_nothing(sandbox: Sandbox, person: Person) -> None:
+async def test_empty_credentials_are_refused_and_create_nothing(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
-    screen = await person.press("Sign in", username=" ", password="")
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    screen = await user.press("Sign in", username=" ", password="")
     assert (screen.step, screen.status) == ("credentials", 422)
     assert 'id="username-wrong"' in screen.source
     assert 'id="password-wrong"' in screen.source
@@ -62,22 +62,22 @@ async def test_empty_credentials_are_refused_and_create_nothing(sandbox: Sandbox
 
 
 async def test_a_wrong_password_creates_one_connection_which_the_second_try_corrects(
-    sandbox: Sandbox, person: Person
+    sandbox: Sandbox, user: ProviderUser
 ) -> None:
     company, sites = await sandbox.company(sites=2)
     invitation = await invitation_of(sandbox, company, maxUses=1, prefill={"initialSites": sites[1:]})
-    await person.open(invitation["invitationUrl"])
-    await person.choose_provider()
+    await user.open(invitation["invitationUrl"])
+    await user.choose_provider()
     for password in ("not-this-one", "nor-this-one"):
-        screen = await person.sign_in(password)
+        screen = await user.sign_in(password)
         assert screen.step == "credentials"
         assert "did not accept" in screen.text
         assert password not in screen.source
     (refused,) = await connections_of(sandbox, company)
     assert refused["status"] == "INCORRECT_PASSWORD"
     assert refused["initialSites"] == sites[1:]
-    await person.sign_in()
-    assert (await person.connect()).step == "done"
+    await user.sign_in()
+    assert (await user.connect()).step == "done"
     (made,) = await connections_of(sandbox, company)
     assert (made["id"], made["status"]) == (refused["id"], "CONNECTED")
     used = await sandbox.get(f"/invitation/{invitation['id']}")
@@ -86,11 +86,13 @@ async def test_a_wrong_password_creates_one_connection_which_the_second_try_corr
 
 
 @pytest.mark.parametrize("count", [0, 4])
-async def test_no_site_and_four_sites_are_refused_at_their_field(sandbox: Sandbox, person: Person, count: int) -> None:
+async def test_no_site_and_four_sites_are_refused_at_their_field(
+    sandbox: Sandbox, user: ProviderUser, count: int
+) -> None:
     company, sites = await sandbox.company(sites=4)
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
-    await person.sign_in()
-    screen = await person.connect(sites=sites[:count])
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await user.sign_in()
+    screen = await user.connect(sites=sites[:count])
     assert (screen.step, screen.status) == ("settings", 422)
     assert "Choose one to three sites." in screen.text
     assert screen.form.values["sites"] == sites[:count]
@@ -106,22 +108,22 @@ async def test_no_site_and_four_sites_are_refused_at_their_field(sandbox: Sandbo
     ],
 )
 async def test_a_wrong_setting_is_an_error_at_its_field(
-    sandbox: Sandbox, person: Person, entered: dict[str, Any], field: str
+    sandbox: Sandbox, user: ProviderUser, entered: dict[str, Any], field: str
 ) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
-    await person.sign_in()
-    screen = await person.connect(**entered)
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await user.sign_in()
+    screen = await user.connect(**entered)
     assert (screen.step, screen.status) == ("settings", 422)
     assert f'id="{field}-wrong"' in screen.source
 
 
-async def test_another_companys_site_is_refused(sandbox: Sandbox, person: Person) -> None:
+async def test_another_companys_site_is_refused(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     _, foreign = await sandbox.company("Bolt Ltd")
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
-    await person.sign_in()
-    assert (await person.connect(sites=foreign)).step == "settings"
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await user.sign_in()
+    assert (await user.connect(sites=foreign)).step == "settings"
     assert await connections_of(sandbox, company) == []
 
 
@@ -135,36 +137,38 @@ async def test_a_later_step_cannot_be_posted_directly(sandbox: Sandbox, step: st
     assert await connections_of(sandbox, company) == []
 
 
-async def test_the_wrong_password_trouble_refuses_even_the_right_one_once(sandbox: Sandbox, person: Person) -> None:
+async def test_the_wrong_password_trouble_refuses_even_the_right_one_once(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     await sandbox.trouble("wrong_password", companyId=company, times=1)
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
-    assert (await person.sign_in()).step == "credentials"
-    assert (await person.sign_in()).step == "settings"
-    assert (await person.connect()).step == "done"
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    assert (await user.sign_in()).step == "credentials"
+    assert (await user.sign_in()).step == "settings"
+    assert (await user.connect()).step == "done"
     assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
 
 
-async def test_a_password_that_fails_only_at_the_end_returns_to_the_sign_in(sandbox: Sandbox, person: Person) -> None:
+async def test_a_password_that_fails_only_at_the_end_returns_to_the_sign_in(
+    sandbox: Sandbox, user: ProviderUser
+) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
-    await person.sign_in()
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await user.sign_in()
     await sandbox.trouble("status_change", companyId=company, times=1, status="PASSWORD_INCORRECT")
-    assert (await person.connect()).step == "credentials"
-    await person.sign_in()
-    assert (await person.connect()).step == "done"
+    assert (await user.connect()).step == "credentials"
+    await user.sign_in()
+    assert (await user.connect()).step == "done"
     assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
 
 
 async def test_a_magic_link_takes_every_step_to_a_connection_with_bills(
-    sandbox: Sandbox, person: Person, clock: Clock
+    sandbox: Sandbox, user: ProviderUser, clock: Clock
 ) -> None:
     company, sites = await sandbox.company(sites=2)
-    assert (await person.open(await link_of(sandbox, company, sites=sites[:1]))).step == "provider"
-    assert (await person.choose_provider(country="gb")).step == "credentials"
-    assert (await person.sign_in()).step == "settings"
-    assert person.screen.form.values["sites"] == sites[:1]
-    done = await person.connect(ownerEmail="ada@example.com", types=["GAS", "SOLAR"], startDate="2026-01-01")
+    assert (await user.open(await link_of(sandbox, company, sites=sites[:1]))).step == "provider"
+    assert (await user.choose_provider(country="gb")).step == "credentials"
+    assert (await user.sign_in()).step == "settings"
+    assert user.screen.form.values["sites"] == sites[:1]
+    done = await user.connect(ownerEmail="ada@example.com", types=["GAS", "SOLAR"], startDate="2026-01-01")
     assert done.step == "done"
     assert "You can close this window" in done.text
     (made,) = await connections_of(sandbox, company)
@@ -179,107 +183,107 @@ async def test_a_magic_link_takes_every_step_to_a_connection_with_bills(
     assert bills["totalDocuments"] == 48
 
 
-async def test_a_prefilled_provider_skips_its_step_and_can_be_changed(sandbox: Sandbox, person: Person) -> None:
+async def test_a_prefilled_provider_skips_its_step_and_can_be_changed(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    assert (await person.open(await link_of(sandbox, company, url=GUIDE["url"]))).step == "credentials"
-    assert (await person.press("Choose another provider or country")).step == "provider"
-    assert person.screen.form.values["url"] == [GUIDE["url"]]
+    assert (await user.open(await link_of(sandbox, company, url=GUIDE["url"]))).step == "credentials"
+    assert (await user.press("Choose another provider or country")).step == "provider"
+    assert user.screen.form.values["url"] == [GUIDE["url"]]
 
 
 @pytest.mark.parametrize("words", ["nectar sandbox utility", "nectarclimate.com", " https://nectarclimate.com "])
-async def test_the_provider_is_found_by_name_or_address(sandbox: Sandbox, person: Person, words: str) -> None:
+async def test_the_provider_is_found_by_name_or_address(sandbox: Sandbox, user: ProviderUser, words: str) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company))
-    assert (await person.choose_provider(words)).step == "credentials"
-    assert "Nectar Sandbox Utility" in person.screen.text
+    await user.open(await link_of(sandbox, company))
+    assert (await user.choose_provider(words)).step == "credentials"
+    assert "Nectar Sandbox Utility" in user.screen.text
 
 
-async def test_the_provider_can_be_picked_from_the_list(sandbox: Sandbox, person: Person) -> None:
+async def test_the_provider_can_be_picked_from_the_list(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company))
-    assert (await person.press("Nectar Sandbox Utility")).step == "credentials"
+    await user.open(await link_of(sandbox, company))
+    assert (await user.press("Nectar Sandbox Utility")).step == "credentials"
 
 
-async def test_no_page_ever_shows_a_password_that_was_entered(sandbox: Sandbox, person: Person) -> None:
+async def test_no_page_ever_shows_a_password_that_was_entered(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
     secret = "a-password-of-my-own"
-    assert secret not in (await person.press("Sign in", username="ada", password=secret)).source
-    assert person.screen.form.values["password"] == [""]
-    assert "ada" in person.screen.form.values["username"]
+    assert secret not in (await user.press("Sign in", username="ada", password=secret)).source
+    assert user.screen.form.values["password"] == [""]
+    assert "ada" in user.screen.form.values["username"]
 
 
 async def test_the_only_site_of_a_company_is_checked_and_a_company_without_one_gets_a_note(
-    sandbox: Sandbox, person: Person
+    sandbox: Sandbox, user: ProviderUser
 ) -> None:
     one, sites = await sandbox.company(sites=1)
-    await person.open(await link_of(sandbox, one, url=GUIDE["url"]))
-    assert (await person.sign_in()).form.values["sites"] == sites
+    await user.open(await link_of(sandbox, one, url=GUIDE["url"]))
+    assert (await user.sign_in()).form.values["sites"] == sites
     none, _ = await sandbox.company("Empty Ltd", sites=0)
-    await person.open(await link_of(sandbox, none, url=GUIDE["url"]))
-    assert "has no sites yet" in (await person.sign_in()).text
+    await user.open(await link_of(sandbox, none, url=GUIDE["url"]))
+    assert "has no sites yet" in (await user.sign_in()).text
 
 
-async def test_the_same_settings_posted_twice_create_one_connection(sandbox: Sandbox, person: Person) -> None:
+async def test_the_same_settings_posted_twice_create_one_connection(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
-    await person.sign_in()
-    form = person.screen.form
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await user.sign_in()
+    form = user.screen.form
     for _ in range(2):
         answer = await sandbox.plain("POST", form.action, data=form.values)
         assert 'data-step="done"' in answer.text
     assert len(await connections_of(sandbox, company)) == 1
 
 
-async def test_a_flow_belongs_to_its_link_and_lasts_an_hour(sandbox: Sandbox, person: Person, clock: Clock) -> None:
+async def test_a_flow_belongs_to_its_link_and_lasts_an_hour(sandbox: Sandbox, user: ProviderUser, clock: Clock) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company))
-    flow = (await person.choose_provider()).form.values["flow"]
+    await user.open(await link_of(sandbox, company))
+    flow = (await user.choose_provider()).form.values["flow"]
     other = urlsplit(await link_of(sandbox, company)).path
     assert "start again" in (await sandbox.plain("POST", other, data={"step": "credentials", "flow": flow})).text
     clock.advance(3601)
-    assert (await person.sign_in()).step == "provider"
+    assert (await user.sign_in()).step == "provider"
 
 
-async def test_the_mfa_trouble_requires_a_code(sandbox: Sandbox, person: Person) -> None:
+async def test_the_mfa_trouble_requires_a_code(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     await sandbox.trouble("mfa", companyId=company)
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
-    assert (await person.sign_in()).step == "mfa"
-    assert (await person.press("Verify", code="12345")).status == 422
-    assert (await person.press("Verify", code="424242")).step == "settings"
-    assert (await person.connect()).step == "done"
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    assert (await user.sign_in()).step == "mfa"
+    assert (await user.press("Verify", code="12345")).status == 422
+    assert (await user.press("Verify", code="424242")).step == "settings"
+    assert (await user.connect()).step == "done"
     assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
 
 
-async def test_a_trouble_in_the_query_applies_to_the_whole_flow(sandbox: Sandbox, person: Person) -> None:
+async def test_a_trouble_in_the_query_applies_to_the_whole_flow(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    await person.open(f"{await link_of(sandbox, company, url=GUIDE['url'])}?trouble=mfa")
-    assert (await person.sign_in()).step == "mfa"
-    await person.press("Verify", code="424242")
-    assert (await person.connect()).step == "done"
+    await user.open(f"{await link_of(sandbox, company, url=GUIDE['url'])}?trouble=mfa")
+    assert (await user.sign_in()).step == "mfa"
+    await user.press("Verify", code="424242")
+    assert (await user.connect()).step == "done"
     assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
 
 
-async def test_mfa_that_starts_only_at_the_end_requires_a_code_then(sandbox: Sandbox, person: Person) -> None:
+async def test_mfa_that_starts_only_at_the_end_requires_a_code_then(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company, url=GUIDE["url"]))
-    await person.sign_in()
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    await user.sign_in()
     await sandbox.trouble("mfa", companyId=company)
-    assert (await person.connect()).step == "mfa"
-    assert (await person.press("Verify", code="424242")).step == "settings"
-    assert (await person.connect()).step == "done"
+    assert (await user.connect()).step == "mfa"
+    assert (await user.press("Verify", code="424242")).step == "settings"
+    assert (await user.connect()).step == "done"
     assert [made["status"] for made in await connections_of(sandbox, company)] == ["CONNECTED"]
 
 
-async def test_going_back_shows_the_earlier_steps_errors_there(sandbox: Sandbox, person: Person) -> None:
+async def test_going_back_shows_the_earlier_steps_errors_there(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
-    await person.open(await link_of(sandbox, company))
-    earlier = await person.choose_provider()
-    later = await person.sign_in()
+    await user.open(await link_of(sandbox, company))
+    earlier = await user.choose_provider()
+    later = await user.sign_in()
     path, flow = later.form.action, later.form.values["flow"]
     answer = await sandbox.plain("POST", path, data={"step": "provider", "flow": flow, "url": "", "country": "US"})
     assert (answer.status_code, 'data-step="provider"' in answer.text) == (422, True)
     answer = await sandbox.plain("POST", path, data={**earlier.form.values, "username": "", "password": ""})
     assert (answer.status_code, 'data-step="credentials"' in answer.text) == (422, True)
-    assert (await person.connect()).step == "done"
+    assert (await user.connect()).step == "done"

@@ -26,12 +26,12 @@ async def test_refused_webhooks_are_retried_after_a_restart_as_the_same_messages
     first.answers = [500] * 3
     company, sites = await first.company()
     await first.connect(company, sites)
-    await first.pump()
+    await first.deliver_webhooks()
     second = on_disk(clock, tmp_path, **RECEIVER)
-    await second.pump()
+    await second.deliver_webhooks()
     assert second.received == []
     clock.advance(5)
-    await second.pump()
+    await second.deliver_webhooks()
     ids = [[received.headers["svix-id"] for received in sandbox.received[:3]] for sandbox in (first, second)]
     assert ids[0] == ids[1]
 
@@ -41,10 +41,10 @@ async def test_documents_announced_before_a_restart_are_not_announced_again(cloc
     company, sites = await first.company()
     await first.connect(company, sites, initialDatasourceTypes=["GAS"])
     clock.advance(6)
-    await first.pump(3)
+    await first.deliver_webhooks(3)
     assert len(first.received) == 3 + 24
     second = on_disk(clock, tmp_path, **RECEIVER)
-    await second.pump(3)
+    await second.deliver_webhooks(3)
     assert second.received == []
 
 

@@ -33,9 +33,9 @@ async def test_never_webhook_sends_nothing(sandbox: Sandbox) -> None:
     await sandbox.trouble("never_webhook")
     await connected(sandbox)
     sandbox.clock.advance(60)
-    await sandbox.pump(4)
+    await sandbox.deliver_webhooks(4)
     await sandbox.plain("DELETE", "/_control/troubles/never_webhook")
-    await sandbox.pump(4)
+    await sandbox.deliver_webhooks(4)
     assert sandbox.received == []
 
 
@@ -84,14 +84,14 @@ async def test_webhook_first_shows_the_connection_even_if_the_receiver_is_down(s
     made = await connected(sandbox)
     assert (await sandbox.call("GET", f"/connection/{made['id']}/details")).status_code == 200
     sandbox.clock.advance(5)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert len(sandbox.received) == 6
 
 
 async def test_webhook_thrice_repeats_the_same_message(sandbox: Sandbox) -> None:
     await sandbox.trouble("webhook_thrice", times=1)
     await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert sandbox.events() == [CREATED] * 3 + [UPDATED, VALIDATED]
     assert len({received.headers["svix-id"] for received in sandbox.received[:3]}) == 1
 
@@ -100,17 +100,17 @@ async def test_webhook_late_sends_that_much_later(sandbox: Sandbox) -> None:
     await sandbox.trouble("webhook_late", seconds=90)
     await connected(sandbox, password="x")
     sandbox.clock.advance(89)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert sandbox.received == []
     sandbox.clock.advance(1)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert sandbox.events() == FIRST
 
 
 async def test_webhook_shuffled_sends_the_latest_first(sandbox: Sandbox) -> None:
     await sandbox.trouble("webhook_shuffled")
     await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert sandbox.events() == FIRST[::-1]
 
 
@@ -118,9 +118,9 @@ async def test_webhook_bad_signature_is_signed_with_another_key(sandbox: Sandbox
     await sandbox.trouble("webhook_bad_signature", times=1)
     sandbox.answers = [401]
     await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert [has_valid_signature(received) for received in sandbox.received] == [False, True, True]
     sandbox.clock.advance(5)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert has_valid_signature(sandbox.received[-1])
     assert sandbox.received[-1].headers["svix-id"] == sandbox.received[0].headers["svix-id"]

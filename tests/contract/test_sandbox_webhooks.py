@@ -37,7 +37,7 @@ async def connected(sandbox: Sandbox, **fields: Any) -> dict[str, Any]:
 async def test_wrong_credentials_are_announced_and_no_document_is(sandbox: Sandbox) -> None:
     await connected(sandbox, password="wrong")
     sandbox.clock.advance(60)
-    await sandbox.pump(3)
+    await sandbox.deliver_webhooks(3)
     assert [received.body["status"] for received in sandbox.received] == [
         "PENDING",
         "INCORRECT_PASSWORD",
@@ -48,12 +48,12 @@ async def test_wrong_credentials_are_announced_and_no_document_is(sandbox: Sandb
 async def test_an_edit_announces_what_changed_and_never_a_password(sandbox: Sandbox) -> None:
     company, (north, south) = await sandbox.company(sites=2)
     made = await sandbox.connect(company, [north], password="wrong")
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     sandbox.received.clear()
     sandbox.clock.advance(10)
     before = sandbox.world.connections.get(made["id"])
     sandbox.world.submissions.edit(before.id, read_edit(before, {"password": GUIDE["password"], "sites": [south]}))
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert sandbox.events() == [UPDATED, VALIDATED]
     body = sandbox.received[0].body
     assert body["protectedChanges"] == ["initialSites", "status", "password"]
@@ -63,11 +63,11 @@ async def test_an_edit_announces_what_changed_and_never_a_password(sandbox: Sand
 
 async def test_an_edit_without_a_change_announces_nothing(sandbox: Sandbox) -> None:
     made = await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     sandbox.received.clear()
     before = sandbox.world.connections.get(made["id"])
     sandbox.world.submissions.edit(before.id, read_edit(before, {"sites": made["initialSites"]}))
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert sandbox.received == []
 
 
@@ -76,21 +76,21 @@ async def test_without_a_receiver_nothing_is_queued(clock: Clock) -> None:
     company, sites = await sandbox.company()
     await sandbox.connect(company, sites)
     clock.advance(6)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert len(sandbox.world.outbox) == 0
 
 
 async def test_a_message_that_is_being_sent_is_not_sent_by_another_pass(sandbox: Sandbox) -> None:
     await connected(sandbox)
-    sandbox.on_webhook = sandbox.pump
-    await sandbox.pump()
+    sandbox.on_webhook = sandbox.deliver_webhooks
+    await sandbox.deliver_webhooks()
     assert sandbox.events() == FIRST
 
 
 async def test_a_new_connection_sends_created_updated_and_validated(sandbox: Sandbox) -> None:
     made = await connected(sandbox, workflowOwnerEmail="ada@example.com")
     assert sandbox.received == []
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert sandbox.events() == FIRST
     created, updated, validated = (received.body for received in sandbox.received)
     assert {body["id"] for body in (created, updated, validated)} == {made["id"]}
@@ -103,7 +103,7 @@ async def test_a_new_connection_sends_created_updated_and_validated(sandbox: San
 async def test_events_have_the_described_shape_and_naive_times(sandbox: Sandbox) -> None:
     await connected(sandbox)
     sandbox.clock.advance(6)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     for received in sandbox.received:
         assert faults_of_event(received.event, received.body) == []
         assert datetime.fromisoformat(received.body["created"]).tzinfo is None
@@ -112,7 +112,7 @@ async def test_events_have_the_described_shape_and_naive_times(sandbox: Sandbox)
 
 async def test_events_have_no_password_and_no_secret_of_a_link(sandbox: Sandbox) -> None:
     made = await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     sent = b"".join(received.raw for received in sandbox.received).decode()
     for secret in (GUIDE["password"], made["connectionMagicLinkSecret"], made["publicCompanyId"]):
         assert secret not in sent
@@ -120,7 +120,7 @@ async def test_events_have_no_password_and_no_secret_of_a_link(sandbox: Sandbox)
 
 async def test_every_event_is_signed_as_svix_signs(sandbox: Sandbox) -> None:
     await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert all(has_valid_signature(received) for received in sandbox.received)
     assert len({received.headers["svix-id"] for received in sandbox.received}) == 3
     assert {received.headers["content-type"] for received in sandbox.received} == {"application/json"}
@@ -129,17 +129,17 @@ async def test_every_event_is_signed_as_svix_signs(sandbox: Sandbox) -> None:
 async def test_a_signature_has_the_real_time_even_if_the_sandboxs_was_advanced(sandbox: Sandbox) -> None:
     await sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 7200})
     await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert {received.headers["svix-timestamp"] for received in sandbox.received} == {str(int(sandbox.clock.now()))}
 
 
 async def test_each_document_is_announced_once_a_few_at_a_time_the_newest_first(sandbox: Sandbox) -> None:
     made = await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     sandbox.clock.advance(6)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert sandbox.events()[3:] == [DOCUMENT] * DOCUMENTS_AT_ONCE
-    await sandbox.pump(4)
+    await sandbox.deliver_webhooks(4)
     sent = [received.body for received in sandbox.received[3:]]
     listed = (await sandbox.get(f"/document/connection/{made['id']}"))["documents"]
     assert [body["id"] for body in sent] == [document["id"] for document in listed]
@@ -154,13 +154,13 @@ async def test_a_failed_delivery_is_retried_on_svixs_schedule_and_then_dropped(s
     for attempt, wait in enumerate(waits, 1):
         if wait:
             sandbox.clock.advance(wait - 1)
-            await sandbox.pump()
+            await sandbox.deliver_webhooks()
             assert len(sandbox.received) == 3 * (attempt - 1)
             sandbox.clock.advance(1)
-        await sandbox.pump()
+        await sandbox.deliver_webhooks()
         assert len(sandbox.received) == 3 * attempt
     sandbox.clock.advance(10**6)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert len(sandbox.received) == 3 * len(waits)
     assert len({received.headers["svix-id"] for received in sandbox.received}) == 3
     assert {received.body["id"] for received in sandbox.received} == {made["id"]}
@@ -172,10 +172,10 @@ async def test_a_failed_delivery_is_retried_on_svixs_schedule_and_then_dropped(s
 async def test_anything_but_a_2xx_is_a_failure(sandbox: Sandbox, answer: int | Exception) -> None:
     sandbox.answers = [answer]
     await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     sandbox.clock.advance(5)
     sandbox.answers = []
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     ids = [received.headers["svix-id"] for received in sandbox.received if received.event == CREATED]
     assert len(ids) == 2
     assert len(set(ids)) == 1
@@ -191,18 +191,18 @@ async def test_a_deleted_companys_messages_are_dropped_even_while_one_is_being_s
 
     sandbox.on_webhook = delete
     sandbox.answers = [500]
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert len(sandbox.world.outbox) == 0
 
 
 async def test_a_removed_connection_is_not_announced_any_more(sandbox: Sandbox) -> None:
     made = await connected(sandbox)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     sandbox.clock.advance(6)
-    await sandbox.pump()
+    await sandbox.deliver_webhooks()
     assert len(sandbox.received) == 3 + DOCUMENTS_AT_ONCE
     await sandbox.plain("DELETE", f"/_control/connections/{made['id']}")
-    await sandbox.pump(3)
+    await sandbox.deliver_webhooks(3)
     assert len(sandbox.received) == 3 + DOCUMENTS_AT_ONCE
     assert len(sandbox.world.outbox) == 0
 

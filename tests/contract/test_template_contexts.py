@@ -1,10 +1,9 @@
 """Each page's template uses the fields of its context: all of them, and nothing else."""
 
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta, nodes
+from jinja2 import meta
 
 from service.domain.model import LinkStatus
 from service.web.pages.contexts import (
@@ -22,9 +21,8 @@ from service.web.pages.contexts import (
     OpenPage,
     Page,
 )
+from tests.support.templates import ENVIRONMENT, family_of, made_by, rendered, used_by
 
-LOADER = FileSystemLoader(Path(__file__).parents[2] / "templates")
-ENVIRONMENT = Environment(loader=LOADER, autoescape=True, undefined=StrictUndefined)
 STRANGER = "<script>alert('&')</script>"
 VIEW = FlowView(
     status="opened",
@@ -56,36 +54,6 @@ SAMPLES: list[Page] = [
     HandoverPage(session_id=STRANGER),
     ErrorPage(code=STRANGER, request_id=STRANGER, support_url=STRANGER),
 ]
-
-
-def rendered(page: Page) -> str:
-    return ENVIRONMENT.get_template(page.template).render(
-        {field.name: getattr(page, field.name) for field in fields(page)}
-    )
-
-
-def family_of(template: str) -> dict[str, nodes.Template]:
-    """Parse the template with all that it extends, imports and includes."""
-    found: dict[str, nodes.Template] = {}
-    waiting = [template]
-    while waiting:
-        name = waiting.pop()
-        found[name] = ENVIRONMENT.parse(LOADER.get_source(ENVIRONMENT, name)[0])
-        referenced = meta.find_referenced_templates(found[name])
-        waiting += [other for other in referenced if other is not None and other not in found]
-    return found
-
-
-def made_by(tree: nodes.Template) -> set[str]:
-    """Name what a template makes at its top level, which its blocks then see."""
-    made = {macro.name for macro in tree.find_all(nodes.Macro)} | {part.target for part in tree.find_all(nodes.Import)}
-    return made | {part.target.name for part in tree.find_all(nodes.Assign) if isinstance(part.target, nodes.Name)}
-
-
-def used_by(template: str) -> set[str]:
-    trees = family_of(template).values()
-    used = set[str]().union(*(meta.find_undeclared_variables(tree) for tree in trees))
-    return used - set[str]().union(*(made_by(tree) for tree in trees))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)

@@ -65,7 +65,7 @@ def test_the_wheel_holds_nothing_of_the_tests(wheel: Path) -> None:
     assert top == {"service", f"magiclink-{__version__}.dist-info"}
 
 
-def test_the_installed_command_tells_what_it_can_do(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_command_prints_its_help(installed: Path, tmp_path: Path) -> None:
     said = _run(str(installed / "magiclink"), "--help", cwd=tmp_path)
     for command in (
         "dev",

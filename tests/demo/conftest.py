@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from service.demo.app import create_app
-from tests.demo.fake_service import OWN_URL, SETTINGS, FakeService
+from tests.support.fake_service import OWN_URL, SETTINGS, FakeService
 
 
 @pytest.fixture

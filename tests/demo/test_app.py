@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from service.demo.app import create_app
-from tests.demo.fake_service import CONNECTION_ID, KEY, OWN_URL, PUBLIC_URL, SETTINGS, FakeService
+from tests.support.fake_service import CONNECTION_ID, KEY, OWN_URL, PUBLIC_URL, SETTINGS, FakeService
 
 
 @pytest.mark.parametrize("path", ["/utilities", "/utilities/done?state=x"])
@@ -69,17 +69,17 @@ def test_secrets_are_not_in_the_settings_repr() -> None:
 async def test_a_client_given_to_the_app_is_not_closed(service: FakeService) -> None:
     lent = service.client()
     app = create_app(SETTINGS, http=lent)
-    heard: list[str] = []
+    answered: list[str] = []
     sent = iter(["lifespan.startup", "lifespan.shutdown"])
 
     async def receive() -> dict[str, str]:
         return {"type": next(sent)}
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        heard.append(message["type"])
+        answered.append(message["type"])
 
     await app({"type": "lifespan", "state": {}}, receive, send)
-    assert heard == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert answered == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert not lent.is_closed
 
 

@@ -10,7 +10,7 @@ from service.demo import views
 from service.demo.chart import tonnes, usage_charts
 from service.demo.pages import render
 from service.demo.people import ACME
-from tests.demo.fake_service import reading
+from tests.support.fake_service import reading
 
 
 def two_years(amount: int = 1000) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.demo.fake_service import CONNECTION_ID, KEY, OWN_URL, URL, FakeService, connection, problem, reading
+from tests.support.fake_service import CONNECTION_ID, KEY, OWN_URL, URL, FakeService, connection, problem, reading
 
 JSON = {"accept": "application/json"}
 

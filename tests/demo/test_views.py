@@ -7,14 +7,14 @@ from jinja2 import meta
 from service.demo import views
 from service.demo.pages import environment
 from service.demo.people import ACME
-from tests.demo.fake_service import connection
+from tests.support.fake_service import connection
 
 
 def account(**changes: Any) -> views.UtilityAccount:
     return views.utilities([connection(**changes)], [], ACME).accounts[0]
 
 
-def test_an_unknown_status_needs_a_look() -> None:
+def test_an_unknown_status_needs_attention() -> None:
     assert (account(status="BRAND_NEW").status, account(status="BRAND_NEW").tone) == ("Needs a look", "bad")
 
 

@@ -1,4 +1,4 @@
-"""Whose connection is it: every row of the evidence table, every conflict between rows, and the stories behind them."""
+"""Whose connection is it: every row of the evidence table, every conflict between rows, and whole scenarios."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_invitations_that_contradict_each_other_prove_nothing() -> None:
     assert judge(facts) == Verdict(candidates=frozenset({ADA, BOB}))
 
 
-def test_an_invitation_made_elsewhere_makes_the_connection_nobodys() -> None:
+def test_an_invitation_made_elsewhere_leaves_the_connection_without_an_owner() -> None:
     facts = history(namings=[named(None)], reveals=[revealed(ADA, -60)], cleared=True)
     assert judge(facts) == Verdict()
 
@@ -79,7 +79,7 @@ def test_a_claim_that_was_undone_counts_for_nothing() -> None:
     assert judge(history(claims=[Claim(ADA, NOW, undone=True)], cleared=True)) == Verdict()
 
 
-def test_the_earliest_standing_claim_holds() -> None:
+def test_the_earliest_claim_that_was_not_undone_holds() -> None:
     claims = [Claim(ADA, NOW, undone=True), Claim(BOB, NOW + 1), Claim(ADA_AGAIN, NOW + 2)]
     assert judge(history(claims=claims)) == Verdict(EvidenceKind.CLAIMED, BOB)
 
@@ -172,7 +172,7 @@ def test_a_withdrawn_link_of_another_user_is_still_a_candidate() -> None:
     assert judge(facts) == Verdict(candidates=frozenset({ADA, BOB}))
 
 
-def test_what_a_withdrawn_link_brings_later_is_nobodys() -> None:
+def test_what_a_revoked_link_brings_later_has_no_owner() -> None:
     facts = history(reveals=[revealed(ADA, -60, revoked_after=-30)], cleared=True)
     assert judge(facts) == Verdict(candidates=frozenset({ADA}))
 
@@ -191,7 +191,7 @@ def test_a_users_withdrawn_link_does_not_hide_the_link_that_still_works() -> Non
     assert presumed(facts) == ADA
 
 
-# stories
+# scenarios
 
 
 def test_ada_holds_a_magic_link_and_bob_finishes_his_invitation_before_the_provider_names_it() -> None:
@@ -220,7 +220,7 @@ def test_mallory_holding_a_session_of_her_own_turns_a_guess_into_an_ambiguity_an
     assert judge(facts).owner is None
 
 
-def test_a_connection_made_in_the_providers_dashboard_is_nobodys() -> None:
+def test_a_connection_made_in_the_providers_dashboard_has_no_owner() -> None:
     assert judge(history(cleared=rules_out_invitations(seen(), reading(after=1)))) == Verdict()
 
 

@@ -32,7 +32,7 @@ def test_without_any_invitation_the_verdict_is_immediate() -> None:
     assert rules_out_invitations(seen(), reading(after=0.5))
 
 
-def test_a_reading_older_than_the_connection_clears_nothing() -> None:
+def test_a_snapshot_older_than_the_connection_clears_nothing() -> None:
     assert not rules_out_invitations(seen(), reading(after=-5.1))
     assert rules_out_invitations(seen(), reading(after=-5.0))
 
@@ -80,7 +80,7 @@ def test_an_invitation_of_ours_that_the_list_leaves_out_may_have_made_it() -> No
     assert not rules_out_invitations(seen(), reading(invitation("inv_1", "another"), after=86400), [ours()])
 
 
-def test_one_of_ours_whose_time_was_over_before_or_began_after_cannot_have_made_it() -> None:
+def test_our_invitation_that_expired_before_or_began_after_cannot_have_created_it() -> None:
     for usable in (ours(given=5.0), ours(ends=-5.0)):
         assert not rules_out_invitations(seen(), reading(after=600), [usable])
     for over in (ours(given=5.1), ours(ends=-5.1)):
@@ -95,7 +95,7 @@ def test_a_day_after_the_creation_it_is_waited_for_no_longer() -> None:
     assert stays_undecided(seen(), reading(after=86400))
 
 
-def test_what_stays_unclear_is_nobodys_and_is_told_with_its_candidates() -> None:
+def test_what_stays_unclear_is_emitted_as_ambiguous_with_its_candidates() -> None:
     facts = history(reveals=[revealed(ADA, -60)], unclear=True)
     assert judge(facts) == Verdict(candidates=frozenset({ADA}))
     assert judge(history(unclear=True)) == Verdict()
@@ -151,7 +151,7 @@ def test_a_claim_for_the_session_that_its_own_invitation_shows_is_not_refused() 
     assert claim_refusal(history(namings=[named(ADA)]), ADA) is None
 
 
-def test_a_refused_claim_is_told_why() -> None:
+def test_a_refused_claim_names_the_reason() -> None:
     shown = "an invitation shows that another session made this connection"
     assert claim_refusal(history(namings=[named(BOB)]), ADA) == shown
     assert claim_refusal(history(claims=[Claim(BOB, NOW)]), ADA) == "this connection is already attributed"

@@ -10,12 +10,12 @@ def test_changes_of_nothing_are_equal_and_change_nothing() -> None:
     assert not any(getattr(Changes(), each.name) for each in dataclasses.fields(Changes))
 
 
-def test_facts_told_twice_are_equal() -> None:
+def test_facts_given_twice_are_equal() -> None:
     assert Fact(FactKind.CLEARED) == Fact(FactKind.CLEARED)
     assert len({Fact(FactKind.CLEARED), Fact(FactKind.CLEARED), Fact(FactKind.NAMED)}) == 2
 
 
-def test_work_is_due_at_once_unless_said_otherwise() -> None:
+def test_a_job_is_due_at_once_without_a_delay() -> None:
     assert Job(JobKind.RECONCILE, "cmp_1").in_seconds == 0
     assert CreateOptions().prepare_in_seconds == 0
 

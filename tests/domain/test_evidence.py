@@ -24,9 +24,9 @@ INVITED = InvitationId("inv_1")
 
 
 def test_a_reveal_in_the_company_counts_for_each_of_its_connections() -> None:
-    books = records(ADA, facts=(reveal_row(ADA, -60),))
+    company = records(ADA, facts=(reveal_row(ADA, -60),))
     for one in (seen(), seen("another")):
-        assert CompanyFacts(books, NOW).about(one).reveals == {Reveal(WHO, CREATED_AT - 60)}
+        assert CompanyFacts(company, NOW).about(one).reveals == {Reveal(WHO, CREATED_AT - 60)}
 
 
 def test_the_reveal_of_an_edit_link_counts_for_none() -> None:
@@ -53,31 +53,31 @@ def test_a_revocation_stands_with_the_reveal_it_ends() -> None:
 
 
 def test_facts_about_to_be_written_count_already() -> None:
-    told = (Fact(FactKind.NAMED, CONNECTION, ADA.id, INVITED), Fact(FactKind.CLEARED, CONNECTION))
-    facts = CompanyFacts(records(ADA), NOW, told).about(seen())
+    reported = (Fact(FactKind.NAMED, CONNECTION, ADA.id, INVITED), Fact(FactKind.CLEARED, CONNECTION))
+    facts = CompanyFacts(records(ADA), NOW, reported).about(seen())
     assert facts.namings == {NamedByInvitation(INVITED, WHO)}
     assert facts.cleared
 
 
 def test_facts_of_another_connection_do_not_count() -> None:
     other = ConnectionId("another")
-    told = (
+    reported = (
         Fact(FactKind.NAMED, other, ADA.id, INVITED),
         Fact(FactKind.CLEARED, other),
         Fact(FactKind.CLAIMED, other, ADA.id, nonce="n"),
     )
-    facts = CompanyFacts(records(ADA), NOW, told).about(seen())
+    facts = CompanyFacts(records(ADA), NOW, reported).about(seen())
     assert (facts.namings, facts.claims, facts.cleared) == (frozenset(), frozenset(), False)
 
 
 def test_an_invitation_made_elsewhere_names_nobody() -> None:
-    told = (Fact(FactKind.NAMED, CONNECTION, None, INVITED),)
-    assert CompanyFacts(records(), NOW, told).about(seen()).namings == {NamedByInvitation(INVITED, None)}
+    reported = (Fact(FactKind.NAMED, CONNECTION, None, INVITED),)
+    assert CompanyFacts(records(), NOW, reported).about(seen()).namings == {NamedByInvitation(INVITED, None)}
 
 
 def test_an_invitation_known_as_ours_later_does_not_contradict_itself() -> None:
-    told = (Fact(FactKind.NAMED, CONNECTION, None, INVITED), Fact(FactKind.NAMED, CONNECTION, ADA.id, INVITED))
-    assert CompanyFacts(records(ADA), NOW, told).about(seen()).namings == {NamedByInvitation(INVITED, WHO)}
+    reported = (Fact(FactKind.NAMED, CONNECTION, None, INVITED), Fact(FactKind.NAMED, CONNECTION, ADA.id, INVITED))
+    assert CompanyFacts(records(ADA), NOW, reported).about(seen()).namings == {NamedByInvitation(INVITED, WHO)}
 
 
 def test_a_naming_without_an_invitation_is_none() -> None:
@@ -124,12 +124,12 @@ def test_every_entry_of_an_invitation_is_a_fact() -> None:
     ]
 
 
-def test_what_is_known_is_not_told_again() -> None:
+def test_what_is_known_emits_no_event_again() -> None:
     known = row(Fact(FactKind.NAMED, CONNECTION, ADA.id, INVITED), ADA)
     assert new_namings(records(ADA, facts=(known,)), [invitation("inv_1", CONNECTION)]) == []
 
 
-def test_an_invitation_that_became_ours_is_told_again_with_its_session() -> None:
+def test_an_invitation_that_became_ours_is_a_fact_again_with_its_session() -> None:
     known = row(Fact(FactKind.NAMED, CONNECTION, None, INVITED))
     (fact,) = new_namings(records(ADA, facts=(known,)), [invitation("inv_1", CONNECTION)])
     assert fact.session_id == SessionId(ADA.id)

@@ -1,4 +1,4 @@
-"""What a reading changes: who is told what, once; several connections, statuses, late and repeated news."""
+"""What a provider snapshot changes and which events it emits: several connections, statuses, late and repeated ones."""
 
 from dataclasses import replace
 
@@ -17,59 +17,59 @@ BOB = with_link(session("bob"), link(invitation_id="inv_2"))
 
 def recorded(status: str = "CONNECTED") -> RecordedCompany:
     """Ada's connection, made by her invitation."""
-    books = RecordedCompany(ADA)
-    books.take(seen(status=status), invitation("inv_1", CONNECTION))
-    return books
+    company = RecordedCompany(ADA)
+    company.take(seen(status=status), invitation("inv_1", CONNECTION))
+    return company
 
 
 def test_a_new_connection_is_recorded_for_the_session_whose_invitation_names_it() -> None:
-    books = RecordedCompany(ADA)
-    changes = books.take(seen(), invitation("inv_1", CONNECTION))
+    company = RecordedCompany(ADA)
+    changes = company.take(seen(), invitation("inv_1", CONNECTION))
     (made,) = changes.connections
     assert (made.recorded_at, made.evidence_at, made.updated_at) == (NOW, NOW, NOW)
-    assert books.attached == {(ADA.id, CONNECTION)}
-    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
-    assert books.told() == ["connection.recorded", "session.connected"]
+    assert company.attached == {(ADA.id, CONNECTION)}
+    assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
+    assert company.event_types() == ["connection.recorded", "session.connected"]
     assert changes.jobs == (Job(JobKind.DOCUMENTS, CONNECTION, 5.0),)
 
 
-def test_what_is_told_of_a_new_connection_names_evidence_and_status_and_its_owner() -> None:
-    news = recorded("INCORRECT_PASSWORD").events[0]
-    assert (news.session_id, news.connection_id, news.user_id) == (ADA.id, CONNECTION, ADA.user_id)
-    assert news.data == {"evidence": "invitation", "presumed": False, "status": "PASSWORD_INCORRECT"}
+def test_the_event_of_a_new_connection_names_evidence_status_and_owner() -> None:
+    event = recorded("INCORRECT_PASSWORD").events[0]
+    assert (event.session_id, event.connection_id, event.user_id) == (ADA.id, CONNECTION, ADA.user_id)
+    assert event.data == {"evidence": "invitation", "presumed": False, "status": "PASSWORD_INCORRECT"}
 
 
-def test_the_same_reading_again_changes_nothing() -> None:
-    books = recorded()
-    assert books.take(seen(), invitation("inv_1", CONNECTION)) == Changes()
+def test_the_same_snapshot_again_changes_nothing() -> None:
+    company = recorded()
+    assert company.take(seen(), invitation("inv_1", CONNECTION)) == Changes()
 
 
-def test_an_empty_reading_changes_nothing() -> None:
+def test_an_empty_snapshot_changes_nothing() -> None:
     """Absence proves nothing: pages shift while we read and one id is skipped."""
-    books = recorded()
-    before = dict(books.connections)
-    assert books.take() == Changes()
-    assert books.connections == before
+    company = recorded()
+    before = dict(company.connections)
+    assert company.take() == Changes()
+    assert company.connections == before
 
 
 def test_the_same_account_connected_twice_is_two_connections() -> None:
-    books = RecordedCompany(ADA)
-    books.take(seen(), seen("connection-2"), invitation("inv_1", CONNECTION, "connection-2"))
-    assert books.attached == {(ADA.id, CONNECTION), (ADA.id, ConnectionId("connection-2"))}
-    assert books.told().count("connection.recorded") == 2
-    assert books.told().count("session.connected") == 1
+    company = RecordedCompany(ADA)
+    company.take(seen(), seen("connection-2"), invitation("inv_1", CONNECTION, "connection-2"))
+    assert company.attached == {(ADA.id, CONNECTION), (ADA.id, ConnectionId("connection-2"))}
+    assert company.event_types().count("connection.recorded") == 2
+    assert company.event_types().count("session.connected") == 1
 
 
 def test_the_second_connection_of_a_session_is_recorded_when_it_comes_later() -> None:
-    books = recorded()
-    books.take(seen(), seen("connection-2", after=60), invitation("inv_1", CONNECTION, "connection-2"), after=61)
-    assert books.verdict(ConnectionId("connection-2")).kind is EvidenceKind.INVITATION
+    company = recorded()
+    company.take(seen(), seen("connection-2", after=60), invitation("inv_1", CONNECTION, "connection-2"), after=61)
+    assert company.verdict(ConnectionId("connection-2")).kind is EvidenceKind.INVITATION
 
 
-def test_two_users_connections_in_one_reading_go_each_to_their_own() -> None:
-    books = RecordedCompany(ADA, BOB)
-    books.take(seen(), seen("b"), invitation("inv_1", CONNECTION), invitation("inv_2", "b"))
-    assert books.attached == {(ADA.id, CONNECTION), (BOB.id, ConnectionId("b"))}
+def test_two_users_connections_in_one_snapshot_go_each_to_their_own() -> None:
+    company = RecordedCompany(ADA, BOB)
+    company.take(seen(), seen("b"), invitation("inv_1", CONNECTION), invitation("inv_2", "b"))
+    assert company.attached == {(ADA.id, CONNECTION), (BOB.id, ConnectionId("b"))}
 
 
 # what is not ours to record
@@ -99,9 +99,9 @@ def test_what_was_not_there_before_is_recorded_though_something_is_said_of_it() 
 
 
 def test_whatever_else_is_said_of_a_company_that_was_never_listed_its_old_connections_are_not_recorded() -> None:
-    books = RecordedCompany(ADA)
-    books.reveal(ADA, -9999)
-    assert books.take(seen(after=-9998)).connections == ()
+    company = RecordedCompany(ADA)
+    company.reveal(ADA, -9999)
+    assert company.take(seen(after=-9998)).connections == ()
 
 
 def test_of_what_an_invitation_names_nothing_is_left_to_be_cleared_a_day_later() -> None:
@@ -117,15 +117,15 @@ def test_in_a_company_that_was_never_listed_what_is_as_old_as_the_uncertainty_is
 
 
 def test_a_company_that_never_had_a_session_has_nothing_to_record() -> None:
-    books = RecordedCompany()
-    bare = replace(books.records(), company=replace(books.records().company, provider_since_at=None))
+    company = RecordedCompany()
+    bare = replace(company.records(), company=replace(company.records().company, provider_since_at=None))
     assert record(bare, reading(seen()), NOW) == Changes()
 
 
 def test_what_our_own_invitation_made_is_recorded_whatever_the_times_say() -> None:
-    books = RecordedCompany(ADA)
-    books.take(seen(after=-9999), invitation("inv_1", CONNECTION, after=-10000))
-    assert books.verdict().kind is EvidenceKind.INVITATION
+    company = RecordedCompany(ADA)
+    company.take(seen(after=-9999), invitation("inv_1", CONNECTION, after=-10000))
+    assert company.verdict().kind is EvidenceKind.INVITATION
 
 
 def test_what_an_invitation_made_elsewhere_is_not_recorded_when_it_is_older() -> None:
@@ -133,10 +133,10 @@ def test_what_an_invitation_made_elsewhere_is_not_recorded_when_it_is_older() ->
 
 
 def test_an_old_connection_that_was_recorded_on_purpose_is_kept_up_to_date() -> None:
-    books = RecordedCompany()
+    company = RecordedCompany()
     old = seen(after=-9999)
-    books.connections[CONNECTION] = connection(reported=old)
-    changes = books.take(replace(old, status="WEBSITE_DOWN", provider_updated_at=old.provider_updated_at + 1))
+    company.connections[CONNECTION] = connection(reported=old)
+    changes = company.take(replace(old, status="WEBSITE_DOWN", provider_updated_at=old.provider_updated_at + 1))
     assert changes.connections[0].reported.status == "WEBSITE_DOWN"
 
 
@@ -145,93 +145,93 @@ def test_an_old_connection_that_was_recorded_on_purpose_is_kept_up_to_date() -> 
 
 @pytest.mark.parametrize("status", ["PENDING", "WEBSITE_DOWN", "PASSWORD_INCORRECT", "SOMETHING_NEW"])
 def test_a_session_is_connected_only_when_the_credentials_work(status: str) -> None:
-    books = recorded(status)
-    assert books.sessions[ADA.id].status is SessionStatus.OPENED
+    company = recorded(status)
+    assert company.sessions[ADA.id].status is SessionStatus.OPENED
     later = seen(provider_updated_at=seen().provider_updated_at + 9)
-    books.take(later, invitation("inv_1", CONNECTION))
-    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
-    assert books.told()[-2:] == ["connection.updated", "session.connected"]
+    company.take(later, invitation("inv_1", CONNECTION))
+    assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
+    assert company.event_types()[-2:] == ["connection.updated", "session.connected"]
 
 
-def test_a_changed_status_is_told_with_what_it_was_before() -> None:
-    books = recorded()
-    books.take(seen(status="WEBSITE_DOWN", provider_updated_at=seen().provider_updated_at + 9))
-    news = books.events[-1]
-    assert (news.type, news.session_id) == ("connection.updated", ADA.id)
-    assert news.data == {"status": "WEBSITE_DOWN", "from": "CONNECTED"}
+def test_the_event_of_a_changed_status_names_the_status_before() -> None:
+    company = recorded()
+    company.take(seen(status="WEBSITE_DOWN", provider_updated_at=seen().provider_updated_at + 9))
+    event = company.events[-1]
+    assert (event.type, event.session_id) == ("connection.updated", ADA.id)
+    assert event.data == {"status": "WEBSITE_DOWN", "from": "CONNECTED"}
 
 
-def test_another_spelling_of_the_same_status_is_no_news() -> None:
-    books = recorded("INCORRECT_PASSWORD")
-    count = len(books.events)
-    changes = books.take(seen(status="PASSWORD_INCORRECT"))
+def test_another_spelling_of_the_same_status_changes_nothing() -> None:
+    company = recorded("INCORRECT_PASSWORD")
+    count = len(company.events)
+    changes = company.take(seen(status="PASSWORD_INCORRECT"))
     assert changes.connections[0].reported.status == "PASSWORD_INCORRECT"
-    assert len(books.events) == count
+    assert len(company.events) == count
 
 
 def test_wrong_credentials_ask_for_the_users_attention_and_name_the_reconnect_call() -> None:
-    books = recorded("INCORRECT_PASSWORD")
-    (news,) = [one for one in books.events if one.type == "connection.needs_attention"]
+    company = recorded("INCORRECT_PASSWORD")
+    (event,) = [one for one in company.events if one.type == "connection.needs_attention"]
     call = f"POST /v1/connections/{CONNECTION}/reconnect"
-    assert news.data == {"status": "PASSWORD_INCORRECT", "reconnect": call}
-    assert (news.session_id, news.user_id) == (ADA.id, ADA.user_id)
+    assert event.data == {"status": "PASSWORD_INCORRECT", "reconnect": call}
+    assert (event.session_id, event.user_id) == (ADA.id, ADA.user_id)
 
 
 def test_attention_is_asked_for_once_while_the_status_stays() -> None:
-    books = recorded("INCORRECT_PASSWORD")
-    books.take(seen(status="INCORRECT_PASSWORD", provider_updated_at=seen().provider_updated_at + 60))
-    assert books.told().count("connection.needs_attention") == 1
+    company = recorded("INCORRECT_PASSWORD")
+    company.take(seen(status="INCORRECT_PASSWORD", provider_updated_at=seen().provider_updated_at + 60))
+    assert company.event_types().count("connection.needs_attention") == 1
 
 
 def test_attention_is_asked_for_again_when_it_breaks_again() -> None:
-    books = recorded("PASSWORD_INCORRECT")
+    company = recorded("PASSWORD_INCORRECT")
     for number, status in enumerate(["CONNECTED", "MFA_TOKEN_EXPIRED"], 1):
-        books.take(seen(status=status, provider_updated_at=seen().provider_updated_at + number))
-    assert books.told().count("connection.needs_attention") == 2
+        company.take(seen(status=status, provider_updated_at=seen().provider_updated_at + number))
+    assert company.event_types().count("connection.needs_attention") == 2
 
 
-def test_nobodys_attention_is_asked_for_an_unattributed_connection() -> None:
-    books = RecordedCompany(ADA)
-    books.take(seen(status="PASSWORD_INCORRECT"))
-    assert "connection.needs_attention" not in books.told()
+def test_an_unattributed_connection_asks_for_no_attention() -> None:
+    company = RecordedCompany(ADA)
+    company.take(seen(status="PASSWORD_INCORRECT"))
+    assert "connection.needs_attention" not in company.event_types()
 
 
 def test_who_becomes_the_owner_of_a_broken_connection_is_asked() -> None:
-    books = RecordedCompany(ADA)
-    books.take(seen(status="PASSWORD_INCORRECT"))
-    books.take(seen(status="PASSWORD_INCORRECT"), invitation("inv_1", CONNECTION))
-    assert books.told()[-2:] == ["connection.recorded", "connection.needs_attention"]
+    company = RecordedCompany(ADA)
+    company.take(seen(status="PASSWORD_INCORRECT"))
+    company.take(seen(status="PASSWORD_INCORRECT"), invitation("inv_1", CONNECTION))
+    assert company.event_types()[-2:] == ["connection.recorded", "connection.needs_attention"]
 
 
-def test_older_news_after_newer_leaves_the_newest_truth() -> None:
-    books = recorded()
+def test_an_older_snapshot_after_a_newer_one_changes_no_status() -> None:
+    company = recorded()
     newest = seen(status="PASSWORD_INCORRECT", provider_updated_at=seen().provider_updated_at + 60)
-    books.take(newest)
-    assert books.take(seen()) == Changes()
-    assert books.connections[CONNECTION].reported == newest
+    company.take(newest)
+    assert company.take(seen()) == Changes()
+    assert company.connections[CONNECTION].reported == newest
 
 
-def test_older_news_may_still_bring_evidence() -> None:
-    books = RecordedCompany(ADA)
+def test_an_older_snapshot_may_still_bring_evidence() -> None:
+    company = RecordedCompany(ADA)
     newest = seen(status="PENDING", provider_updated_at=seen().provider_updated_at + 60)
-    books.take(newest)
-    books.take(seen(), invitation("inv_1", CONNECTION))
-    assert books.verdict().kind is EvidenceKind.INVITATION
-    assert books.connections[CONNECTION].reported == newest
+    company.take(newest)
+    company.take(seen(), invitation("inv_1", CONNECTION))
+    assert company.verdict().kind is EvidenceKind.INVITATION
+    assert company.connections[CONNECTION].reported == newest
 
 
 def test_a_connection_that_is_back_is_missed_no_more() -> None:
-    books = recorded()
-    books.connections[CONNECTION] = replace(books.connections[CONNECTION], missing_at=NOW, removed_at=NOW)
-    (back,) = books.take(seen()).connections
+    company = recorded()
+    company.connections[CONNECTION] = replace(company.connections[CONNECTION], missing_at=NOW, removed_at=NOW)
+    (back,) = company.take(seen()).connections
     assert (back.missing_at, back.removed_at) == (None, None)
     assert back.verdict.kind is EvidenceKind.INVITATION
 
 
 def test_where_the_page_was_taken_over_the_connection_says_so() -> None:
-    books = RecordedCompany(replace(ADA, taken_over=True))
-    books.take(seen(), invitation("inv_1", CONNECTION))
-    assert books.connections[CONNECTION].cross_device
+    company = RecordedCompany(replace(ADA, taken_over=True))
+    company.take(seen(), invitation("inv_1", CONNECTION))
+    assert company.connections[CONNECTION].cross_device
 
 
 # sessions
@@ -239,19 +239,19 @@ def test_where_the_page_was_taken_over_the_connection_says_so() -> None:
 
 @pytest.mark.parametrize("status", [SessionStatus.EXITED, SessionStatus.EXPIRED, SessionStatus.CREATED])
 def test_a_session_that_was_left_or_expired_is_connected_by_what_comes_late(status: SessionStatus) -> None:
-    books = RecordedCompany(replace(ADA, status=status))
-    books.take(seen(), invitation("inv_1", CONNECTION))
-    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
+    company = RecordedCompany(replace(ADA, status=status))
+    company.take(seen(), invitation("inv_1", CONNECTION))
+    assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
 
 
 def test_a_revoked_session_stays_revoked_though_its_connection_is_recorded() -> None:
-    books = RecordedCompany(replace(ADA, status=SessionStatus.REVOKED))
-    books.take(seen(), invitation("inv_1", CONNECTION))
-    assert books.sessions[ADA.id].status is SessionStatus.REVOKED
-    assert books.told() == ["connection.recorded"]
+    company = RecordedCompany(replace(ADA, status=SessionStatus.REVOKED))
+    company.take(seen(), invitation("inv_1", CONNECTION))
+    assert company.sessions[ADA.id].status is SessionStatus.REVOKED
+    assert company.event_types() == ["connection.recorded"]
 
 
-def test_an_owner_whose_session_is_not_in_the_ledger_changes_no_session() -> None:
-    books = recorded("PENDING")
-    del books.sessions[ADA.id]
-    assert books.take(seen(provider_updated_at=seen().provider_updated_at + 1)).sessions == ()
+def test_an_owner_whose_session_is_not_in_the_records_changes_no_session() -> None:
+    company = recorded("PENDING")
+    del company.sessions[ADA.id]
+    assert company.take(seen(provider_updated_at=seen().provider_updated_at + 1)).sessions == ()

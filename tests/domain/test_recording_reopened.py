@@ -17,17 +17,17 @@ def who(one: Session) -> Candidate:
 
 def with_ada(*others: Session) -> RecordedCompany:
     """Ada was shown a magic link a minute before the connection."""
-    books = RecordedCompany(ADA, *others)
-    books.reveal(ADA, -60)
-    return books
+    company = RecordedCompany(ADA, *others)
+    company.reveal(ADA, -60)
+    return company
 
 
 def test_a_presumed_session_that_loses_its_connection_is_open_again_and_told_so() -> None:
-    books = with_ada(CAROL)
-    books.take(seen())
-    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
-    changes = books.claim(CAROL)
-    assert books.sessions[ADA.id].status is SessionStatus.CREATED
+    company = with_ada(CAROL)
+    company.take(seen())
+    assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
+    changes = company.claim(CAROL)
+    assert company.sessions[ADA.id].status is SessionStatus.CREATED
     (reopened,) = [one for one in changes.events if one.type == "session.reopened"]
     assert (reopened.session_id, reopened.data) == (ADA.id, {"reason": "reassigned", "status": "created"})
     (reassigned,) = [one for one in changes.events if one.type == "connection.reassigned"]
@@ -37,19 +37,19 @@ def test_a_presumed_session_that_loses_its_connection_is_open_again_and_told_so(
 
 
 def test_undoing_the_claim_gives_it_back_and_the_other_session_is_open_again() -> None:
-    books = with_ada(CAROL)
-    books.take(seen())
-    books.claim(CAROL)
-    changes = books.claim(CAROL, undo=True)
-    assert books.sessions[CAROL.id].status is not SessionStatus.CONNECTED
+    company = with_ada(CAROL)
+    company.take(seen())
+    company.claim(CAROL)
+    changes = company.claim(CAROL, undo=True)
+    assert company.sessions[CAROL.id].status is not SessionStatus.CONNECTED
     assert "session.reopened" in [one.type for one in changes.events if one.session_id == CAROL.id]
-    assert books.verdict().owner == who(ADA)
-    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
+    assert company.verdict().owner == who(ADA)
+    assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
 
 
 def test_a_session_that_has_another_working_connection_stays_connected() -> None:
-    books = with_ada(CAROL)
-    books.take(seen(), seen("n2"))
-    books.claim(CAROL)
-    assert books.sessions[ADA.id].status is SessionStatus.CONNECTED
-    assert "session.reopened" not in books.told()
+    company = with_ada(CAROL)
+    company.take(seen(), seen("n2"))
+    company.claim(CAROL)
+    assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
+    assert "session.reopened" not in company.event_types()

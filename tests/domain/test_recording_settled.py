@@ -12,9 +12,9 @@ LONG_AFTER = UNDECIDED_SECONDS + 1
 
 
 def test_what_our_own_invitation_made_is_recorded_though_the_providers_clock_was_set_back() -> None:
-    books = RecordedCompany(ADA)
-    books.take(seen(after=-9999), invitation("inv_1", CONNECTION))
-    assert books.verdict().kind is EvidenceKind.INVITATION
+    company = RecordedCompany(ADA)
+    company.take(seen(after=-9999), invitation("inv_1", CONNECTION))
+    assert company.verdict().kind is EvidenceKind.INVITATION
 
 
 def test_what_an_invitation_made_elsewhere_names_is_still_not_recorded_where_it_is_older() -> None:
@@ -22,36 +22,36 @@ def test_what_an_invitation_made_elsewhere_names_is_still_not_recorded_where_it_
 
 
 def test_an_invitation_whose_connection_is_gone_has_named_it_all_the_same() -> None:
-    books = RecordedCompany(ADA, BOB)
-    books.reveal(BOB, -60)
-    books.take(seen(OTHER, after=-30), invitation("inv_1", OTHER))
-    books.take(seen(), invitation("inv_1", uses=1), after=121)
-    assert (books.verdict().kind, books.verdict().presumed) == (EvidenceKind.SOLE_CANDIDATE, True)
+    company = RecordedCompany(ADA, BOB)
+    company.reveal(BOB, -60)
+    company.take(seen(OTHER, after=-30), invitation("inv_1", OTHER))
+    company.take(seen(), invitation("inv_1", uses=1), after=121)
+    assert (company.verdict().kind, company.verdict().presumed) == (EvidenceKind.SOLE_CANDIDATE, True)
 
 
 def test_a_use_that_is_never_explained_leaves_it_ambiguous_after_a_day_and_nobody_presumed() -> None:
-    books = RecordedCompany(ADA, BOB)
-    books.reveal(BOB, -60)
-    books.take(seen(), invitation("inv_1", uses=1), after=LONG_AFTER - 2)
-    assert books.verdict().waiting
-    books.take(seen(), invitation("inv_1", uses=1), after=LONG_AFTER)
-    assert (books.verdict().owner, books.verdict().waiting) == (None, False)
-    assert books.told() == ["connection.ambiguous"]
-    assert books.events[0].data == {"candidates": [BOB.id]}
+    company = RecordedCompany(ADA, BOB)
+    company.reveal(BOB, -60)
+    company.take(seen(), invitation("inv_1", uses=1), after=LONG_AFTER - 2)
+    assert company.verdict().waiting
+    company.take(seen(), invitation("inv_1", uses=1), after=LONG_AFTER)
+    assert (company.verdict().owner, company.verdict().waiting) == (None, False)
+    assert company.event_types() == ["connection.ambiguous"]
+    assert company.events[0].data == {"candidates": [BOB.id]}
 
 
 def test_a_use_that_is_explained_after_all_still_decides() -> None:
-    books = RecordedCompany(ADA, BOB)
-    books.reveal(BOB, -60)
-    books.take(seen(), invitation("inv_1", uses=1), after=LONG_AFTER)
-    books.take(seen(), invitation("inv_1", CONNECTION), after=LONG_AFTER + 1)
-    assert books.verdict().kind is EvidenceKind.INVITATION
-    assert books.told()[:2] == ["connection.ambiguous", "connection.recorded"]
+    company = RecordedCompany(ADA, BOB)
+    company.reveal(BOB, -60)
+    company.take(seen(), invitation("inv_1", uses=1), after=LONG_AFTER)
+    company.take(seen(), invitation("inv_1", CONNECTION), after=LONG_AFTER + 1)
+    assert company.verdict().kind is EvidenceKind.INVITATION
+    assert company.event_types()[:2] == ["connection.ambiguous", "connection.recorded"]
 
 
 def test_what_was_left_open_is_presumed_once_the_use_turns_out_to_be_another_connections() -> None:
-    books = RecordedCompany(ADA, BOB)
-    books.reveal(BOB, -60)
-    books.take(seen(), invitation("inv_1", uses=1), after=LONG_AFTER)
-    books.take(seen(), seen(OTHER), invitation("inv_1", OTHER), after=LONG_AFTER + 1)
-    assert books.verdict().kind is EvidenceKind.SOLE_CANDIDATE
+    company = RecordedCompany(ADA, BOB)
+    company.reveal(BOB, -60)
+    company.take(seen(), invitation("inv_1", uses=1), after=LONG_AFTER)
+    company.take(seen(), seen(OTHER), invitation("inv_1", OTHER), after=LONG_AFTER + 1)
+    assert company.verdict().kind is EvidenceKind.SOLE_CANDIDATE

@@ -65,11 +65,11 @@ def test_the_grace_ends() -> None:
 
 
 @pytest.mark.parametrize("status", sorted(set(SessionStatus) - OVER - {SessionStatus.CONNECTED}))
-def test_a_session_whose_time_is_over_is_closed_told_of_and_looked_at_once_more(status: SessionStatus) -> None:
+def test_a_session_whose_time_is_over_expires_emits_its_event_and_is_polled_once_more(status: SessionStatus) -> None:
     changes = expire(replace(OPEN, status=status))
     assert changes is not None
     assert changes.sessions[0].status is SessionStatus.EXPIRED
-    assert [news.type for news in changes.events] == ["session.expired"]
+    assert [event.type for event in changes.events] == ["session.expired"]
     assert Job(JobKind.RECONCILE, COMPANY.ref) in changes.jobs
 
 
@@ -86,7 +86,7 @@ def test_a_session_is_revoked_at_once_whatever_it_was(status: SessionStatus) -> 
     changes = revoke(replace(OPEN, status=status), NOW, None)
     assert changes is not None
     assert (changes.sessions[0].status, changes.sessions[0].revoked_at) == (SessionStatus.REVOKED, NOW)
-    assert [news.type for news in changes.events] == ["session.revoked"]
+    assert [event.type for event in changes.events] == ["session.revoked"]
 
 
 def test_revoking_again_changes_nothing() -> None:

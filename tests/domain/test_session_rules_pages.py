@@ -53,7 +53,7 @@ def test_where_no_page_is_bound_no_key_helps() -> None:
         require_page_key(NEW, KEY)
 
 
-def test_an_older_pages_key_is_told_that_it_was_taken_over() -> None:
+def test_an_older_pages_key_is_refused_as_taken_over() -> None:
     with pytest.raises(TakenOver):
         require_page_key(HELD, OTHER)
     require_page_key(HELD, KEY)
@@ -77,7 +77,7 @@ def test_a_closed_session_is_refused_by_name_everywhere(status: SessionStatus, r
         start(replace(NEW, status=status))
 
 
-def test_a_session_whose_time_is_over_is_refused_before_anything_closed_it() -> None:
+def test_a_session_whose_time_is_over_is_refused_before_anything_expired_it() -> None:
     raise_if_closed(NEW, ENDS - 0.1)
     with pytest.raises(Expired):
         raise_if_closed(NEW, ENDS)
@@ -91,7 +91,7 @@ def test_a_page_that_is_going_on_has_the_grace() -> None:
         raise_if_closed(replace(HELD, seen_at=ENDS + GRACE_SECONDS), ENDS + GRACE_SECONDS)
 
 
-def test_what_is_connected_may_be_looked_at_later() -> None:
+def test_what_is_connected_may_be_opened_later() -> None:
     raise_if_closed(replace(HELD, status=SessionStatus.CONNECTED), ENDS + 99999)
 
 
@@ -109,10 +109,10 @@ def test_starting_binds_the_page_and_reveals_the_link_in_the_same_change() -> No
         NOW + 5,
         NOW + 5,
     )
-    assert [(news.type, news.data) for news in changes.events] == [("session.opened", {"crossDevice": False})]
+    assert [(event.type, event.data) for event in changes.events] == [("session.opened", {"crossDevice": False})]
 
 
-def test_the_provider_is_looked_at_soon_and_the_pages_absence_noticed() -> None:
+def test_the_provider_is_polled_soon_and_the_pages_absence_noticed() -> None:
     work = start(NEW).jobs
     assert Job(JobKind.RECONCILE, COMPANY.ref, 4.0) in work
     assert Job(JobKind.PRESENCE, NEW.id, PRESENCE_SECONDS) in work
@@ -127,7 +127,7 @@ def test_a_second_page_must_say_that_it_takes_over() -> None:
         start(HELD, OTHER)
 
 
-def test_taking_over_ends_the_page_before_and_is_told() -> None:
+def test_taking_over_ends_the_page_before_and_emits_an_event() -> None:
     changes = start(HELD, OTHER, take_over=True)
     (bound,) = changes.sessions
     assert holds_page_key(bound, OTHER)
@@ -177,7 +177,7 @@ def test_revealing_a_magic_link_is_a_fact_at_the_providers_time(provider_now: fl
     assert changes.facts == (Fact(FactKind.REVEALED, None, NEW.id, provider_at=revealed_at),)
 
 
-def test_revealing_an_edit_link_names_the_connection_it_mends() -> None:
+def test_revealing_an_edit_link_names_the_connection_it_reconnects() -> None:
     mending = with_link(NEW, MAGIC, mode=Mode.RECONNECT, connection_id=CONNECTION)
     assert reveal_link(mending, NOW, None).facts[0].connection_id == CONNECTION
 
@@ -195,9 +195,9 @@ def test_a_link_is_revealed_once_at_its_first_time() -> None:
 # finished
 
 
-def test_saying_finished_is_told_once_and_acted_upon_each_time() -> None:
+def test_saying_finished_emits_one_event_and_polls_each_time() -> None:
     first = finish(HELD, KEY, NOW + 9)
-    assert [news.type for news in first.events] == ["session.submitted"]
+    assert [event.type for event in first.events] == ["session.submitted"]
     again = finish(first.sessions[0], KEY, NOW + 10)
     assert again.events == ()
     assert first.jobs == again.jobs == (Job(JobKind.RECONCILE, COMPANY.ref),)
@@ -209,7 +209,7 @@ def test_saying_finished_brings_back_a_session_that_was_left() -> None:
     assert back.status is SessionStatus.OPENED
 
 
-def test_a_word_is_never_evidence() -> None:
+def test_a_users_word_is_never_evidence() -> None:
     changes = finish(HELD, KEY, NOW)
     assert (changes.facts, changes.connections, changes.attachments) == ((), (), ())
     assert changes.sessions[0].status is SessionStatus.OPENED
@@ -246,7 +246,7 @@ def test_an_expired_session_says_so_to_its_page() -> None:
 # staying and leaving
 
 
-def test_a_heartbeat_is_noted_and_told_to_nobody() -> None:
+def test_a_heartbeat_is_recorded_and_emits_no_event() -> None:
     changes = record_presence(HELD, KEY, NOW + 30)
     assert changes.sessions[0].seen_at == NOW + 30
     assert changes.events == ()
@@ -259,7 +259,7 @@ def test_a_heartbeat_brings_back_a_session_that_was_thought_left() -> None:
     assert Job(JobKind.PRESENCE, HELD.id, PRESENCE_SECONDS) in changes.jobs
 
 
-def test_leaving_is_told_with_its_stage_and_reason_and_the_provider_is_looked_at() -> None:
+def test_leaving_emits_its_stage_and_reason_and_polls_the_provider() -> None:
     changes = exit_session(HELD, "provider", "closed")
     assert changes is not None
     assert changes.sessions[0].status is SessionStatus.EXITED

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.people import User
 from tests.support.services import API_KEY, RunningServices, refused
+from tests.support.users import User
 
 SESSION = "ses_0123456789abcdef01234567"
 CONNECTION = "00000000-0000-4000-8000-000000000000"
@@ -65,37 +65,37 @@ def _named(path: str, names: dict[str, str]) -> str:
         "Bearer \xff\xfe",
     ],
 )
-async def test_without_a_key_that_we_know_nobody_gets_in(street: RunningServices, authorization: str | None) -> None:
+async def test_without_a_key_that_we_know_nobody_gets_in(services: RunningServices, authorization: str | None) -> None:
     headers = {} if authorization is None else {b"authorization": authorization.encode("latin-1")}
     for method, path in CALLS:
-        answer = await street.web().request(method, path, headers=headers)
+        answer = await services.web().request(method, path, headers=headers)
         refused(answer, 401, "unauthorized")
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_a_key_in_the_address_is_no_key(street: RunningServices) -> None:
+async def test_a_key_in_the_address_is_no_key(services: RunningServices) -> None:
     for method, path in CALLS:
-        answer = await street.web().request(method, f"{path}?key={API_KEY}&access_token={API_KEY}")
+        answer = await services.web().request(method, f"{path}?key={API_KEY}&access_token={API_KEY}")
         refused(answer, 401, "unauthorized")
 
 
-async def test_a_revoked_key_works_no_more(street: RunningServices) -> None:
-    other = await street.stranger()
+async def test_a_revoked_key_works_no_more(services: RunningServices) -> None:
+    other = await services.stranger()
     assert (await other.get("/v1/sessions")).status_code == 200
-    assert await street.services.store.keys.revoke("key_other")
-    street.clock.advance(6)
+    assert await services.parts.store.keys.revoke("key_other")
+    services.clock.advance(6)
     refused(await other.get("/v1/sessions"), 401, "unauthorized")
 
 
-async def test_the_scheme_may_be_spelled_in_any_case(street: RunningServices) -> None:
-    answer = await street.web().get("/v1/sessions", headers={"Authorization": f"bearer {API_KEY}"})
+async def test_the_scheme_may_be_spelled_in_any_case(services: RunningServices) -> None:
+    answer = await services.web().get("/v1/sessions", headers={"Authorization": f"bearer {API_KEY}"})
     assert answer.status_code == 200
 
 
-async def test_a_method_that_the_path_does_not_have_is_refused_with_those_it_has(street: RunningServices) -> None:
+async def test_a_method_that_the_path_does_not_have_is_refused_with_those_it_has(services: RunningServices) -> None:
     for path, methods in TABLE.items():
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE"} - set(methods):
-            answer = await street.host.request(method, path)
+            answer = await services.host.request(method, path)
             refused(answer, 405, "method_not_allowed")
             assert set(methods) <= {one.strip() for one in answer.headers["allow"].split(",")}
 
@@ -107,17 +107,17 @@ async def test_a_method_that_the_path_does_not_have_is_refused_with_those_it_has
         *(f"/v1/sessions/{SESSION}/nothing", "/v1/sessions/a/b/c/d/e", "/v2/sessions", "/v1/%00", "/v1/é"),
     ],
 )
-async def test_a_path_that_is_not_there_is_not_found(street: RunningServices, path: str) -> None:
+async def test_a_path_that_is_not_there_is_not_found(services: RunningServices, path: str) -> None:
     for method in ("GET", "POST"):
-        answer = await street.host.request(method, path, headers={"Accept": "application/json"})
+        answer = await services.host.request(method, path, headers={"Accept": "application/json"})
         refused(answer, 404, "not_found")
 
 
-async def test_an_id_that_nobody_has_is_not_found_whatever_is_asked(street: RunningServices) -> None:
+async def test_an_id_that_nobody_has_is_not_found_whatever_is_asked(services: RunningServices) -> None:
     for method, path in CALLS:
         if SESSION in path or CONNECTION in path:
             body = {"sessionId": SESSION} if path.endswith("/claim") else {}
-            answer = await street.host.request(method, path, json=body if method == "POST" else None)
+            answer = await services.host.request(method, path, json=body if method == "POST" else None)
             refused(answer, 404, "not_found")
 
 
@@ -125,13 +125,13 @@ async def test_an_id_that_nobody_has_is_not_found_whatever_is_asked(street: Runn
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp"]
 )
 async def test_a_body_that_is_not_json_by_its_own_word_is_refused(
-    street: RunningServices, ada: User, kind: str
+    services: RunningServices, ada: User, kind: str
 ) -> None:
-    paths, before = await posts(ada), await street.told()
+    paths, before = await posts(ada), await services.event_types()
     for path in paths:
-        answer = await street.host.post(path, content=b"{}", headers={"Content-Type": kind})
+        answer = await services.host.post(path, content=b"{}", headers={"Content-Type": kind})
         refused(answer, 415, "unsupported_media_type")
-    assert await street.told() == before
+    assert await services.event_types() == before
 
 
 @pytest.mark.parametrize(
@@ -155,80 +155,84 @@ async def test_a_body_that_is_not_json_by_its_own_word_is_refused(
     ],
     ids=lambda body: repr(body[:40]),
 )
-async def test_a_body_that_is_no_json_is_refused(street: RunningServices, ada: User, body: bytes) -> None:
-    paths, before = await posts(ada), await street.told()
+async def test_a_body_that_is_no_json_is_refused(services: RunningServices, ada: User, body: bytes) -> None:
+    paths, before = await posts(ada), await services.event_types()
     for path in paths:
-        refused(await street.host.post(path, content=body, headers=JSON), 400, "invalid_json")
-    assert await street.told() == before
+        refused(await services.host.post(path, content=body, headers=JSON), 400, "invalid_json")
+    assert await services.event_types() == before
 
 
-async def test_json_that_is_no_object_is_refused(street: RunningServices, ada: User) -> None:
+async def test_json_that_is_no_object_is_refused(services: RunningServices, ada: User) -> None:
     for path in await posts(ada):
         for body in (b"[]", b"null", b'"text"', b"7", b"true", b"1e400"):
-            refused(await street.host.post(path, content=body, headers=JSON), 422, "invalid_request")
+            refused(await services.host.post(path, content=body, headers=JSON), 422, "invalid_request")
 
 
-async def test_an_unknown_field_is_refused_by_its_name(street: RunningServices, ada: User) -> None:
-    paths, before = await posts(ada), await street.told()
+async def test_an_unknown_field_is_refused_by_its_name(services: RunningServices, ada: User) -> None:
+    paths, before = await posts(ada), await services.event_types()
     for path in paths:
         for name, pointer in (("unknown", "/unknown"), ("user_id", "/user_id"), ("a/b~c", "/a~1b~0c"), ("", "/")):
-            problem = refused(await street.host.post(path, json={name: 1}), 422, "invalid_request", pointer)
+            problem = refused(await services.host.post(path, json={name: 1}), 422, "invalid_request", pointer)
             unknown = next(one for one in problem["errors"] if one["pointer"] == pointer)
             assert unknown["detail"] == "is not a known field"
-    assert await street.told() == before
+    assert await services.event_types() == before
 
 
-async def test_a_lone_surrogate_in_a_name_or_a_value_is_refused(street: RunningServices, ada: User) -> None:
+async def test_a_lone_surrogate_in_a_name_or_a_value_is_refused(services: RunningServices, ada: User) -> None:
     for path in await posts(ada):
         for body in (b'{"\\ud800": 1}', b'{"userId": "\\ud800"}', b'{"metadata": {"\\udfff": "x"}}'):
-            refused(await street.host.post(path, content=body, headers=JSON), 422, "invalid_request")
+            refused(await services.host.post(path, content=body, headers=JSON), 422, "invalid_request")
 
 
-async def test_a_body_over_256_kib_is_refused_and_one_of_just_that_is_read(street: RunningServices, ada: User) -> None:
+async def test_a_body_over_256_kib_is_refused_and_one_of_just_that_is_read(
+    services: RunningServices, ada: User
+) -> None:
     def padded(size: int) -> bytes:
         return b'{"unknown": "' + b"x" * (size - 15) + b'"}'
 
     assert len(padded(LARGEST)) == LARGEST
     for path in await posts(ada):
-        refused(await street.host.post(path, content=padded(LARGEST), headers=JSON), 422, "invalid_request", "/unknown")
-        refused(await street.host.post(path, content=padded(LARGEST + 1), headers=JSON), 413, "too_large")
+        refused(
+            await services.host.post(path, content=padded(LARGEST), headers=JSON), 422, "invalid_request", "/unknown"
+        )
+        refused(await services.host.post(path, content=padded(LARGEST + 1), headers=JSON), 413, "too_large")
 
 
 async def test_a_body_that_is_sent_in_pieces_without_a_length_is_measured_too(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(40):
             yield b"x" * 8192
 
     for path in await posts(ada):
-        refused(await street.host.post(path, content=pieces(), headers=JSON), 413, "too_large")
+        refused(await services.host.post(path, content=pieces(), headers=JSON), 413, "too_large")
 
 
 @pytest.mark.parametrize("query", ["unknown=1", "UNKNOWN=", "é=1", "%00=1", "a=1&a=2", "limit=1&Limit=2"])
-async def test_an_unknown_parameter_is_refused_by_name(street: RunningServices, ada: User, query: str) -> None:
+async def test_an_unknown_parameter_is_refused_by_name(services: RunningServices, ada: User, query: str) -> None:
     for method, path in await calls(ada):
-        answer = await street.host.request(method, f"{path}?{query}", json={} if method == "POST" else None)
+        answer = await services.host.request(method, f"{path}?{query}", json={} if method == "POST" else None)
         problem = refused(answer, 422, "invalid_request")
         assert any(one["detail"] == "is not a known parameter" for one in problem["errors"])
 
 
-async def test_paging_where_there_are_no_pages_is_refused(street: RunningServices, ada: User) -> None:
+async def test_paging_where_there_are_no_pages_is_refused(services: RunningServices, ada: User) -> None:
     for method, path in await calls(ada):
         if path.endswith(("/documents", "/usage")):
-            refused(await street.host.request(method, f"{path}?limit=5"), 422, "invalid_request", "/limit")
+            refused(await services.host.request(method, f"{path}?limit=5"), 422, "invalid_request", "/limit")
 
 
-async def test_every_answer_names_its_request_and_is_kept_by_nobody(street: RunningServices) -> None:
+async def test_every_answer_names_its_request_and_is_kept_by_nobody(services: RunningServices) -> None:
     for method, path in CALLS:
-        answer = await street.host.request(method, path, headers={"X-Request-Id": "req-of-the-host-1"})
+        answer = await services.host.request(method, path, headers={"X-Request-Id": "req-of-the-host-1"})
         assert answer.headers["x-request-id"] == "req-of-the-host-1"
         assert answer.headers["cache-control"] == "no-store"
-        odd = await street.host.request(method, path, headers={"X-Request-Id": "no spaces; please"})
+        odd = await services.host.request(method, path, headers={"X-Request-Id": "no spaces; please"})
         assert odd.headers["x-request-id"].startswith("req_")
 
 
-async def test_no_refusal_repeats_what_was_sent(street: RunningServices) -> None:
+async def test_no_refusal_repeats_what_was_sent(services: RunningServices) -> None:
     secret = "hunter2-and-more"
     for body in ({"userId": secret * 30}, {"userId": {"a": secret}}, {"link": secret}, {"company": secret}):
-        assert secret not in (await street.host.post("/v1/sessions", json=body)).text
+        assert secret not in (await services.host.post("/v1/sessions", json=body)).text

@@ -1,4 +1,4 @@
-"""What somebody with bad intent, or a broken program, tries on our doors: it gets a clear refusal and moves nothing."""
+"""What somebody with bad intent, or a broken program, sends to our endpoints: it is refused and changes nothing."""
 
 import asyncio
 import base64
@@ -17,22 +17,22 @@ from service.provider import CallLimits, Provider, ProviderAccount
 from service.store.engine import Transaction
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
-from tests.support.people import PERSON, SCRIPT, User, refused_page
 from tests.support.services import RunningServices, refused
+from tests.support.users import NAVIGATION, SCRIPT, User, refused_page
 
 _MANY = 150  # more than honest pages ask at once
 
 
 async def test_a_page_that_comes_back_in_a_loop_does_not_make_us_ask_the_provider_in_a_loop(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     page = await ada.browser()
     way_back = str((await page.view())["doneUrl"])
-    street.outgoing.calls.clear()
+    services.outgoing.calls.clear()
     answers = [await page.get(way_back) for _ in range(_MANY)]
     refused_page(answers[-1], 429, "rate_limited")
-    assert street.outgoing.made("GET /connection") < _MANY
-    street.clock.advance(60)
+    assert services.outgoing.made("GET /connection") < _MANY
+    services.clock.advance(60)
     assert (await page.get(way_back)).status_code == 303
 
 
@@ -42,38 +42,38 @@ async def test_nobody_presses_start_in_a_loop(ada: User) -> None:
     assert statuses[-1] == 429
 
 
-async def test_nobody_confirms_in_a_loop(street: RunningServices, ada: User) -> None:
+async def test_nobody_confirms_in_a_loop(services: RunningServices, ada: User) -> None:
     page = await ada.browser()
     state = str((await page.view())["doneUrl"]).removeprefix("/callback?state=")
-    elsewhere = street.web()
-    answers = [await elsewhere.post("/callback", data={"state": state}, headers=PERSON) for _ in range(_MANY)]
+    elsewhere = services.web()
+    answers = [await elsewhere.post("/callback", data={"state": state}, headers=NAVIGATION) for _ in range(_MANY)]
     assert answers[-1].status_code in {400, 429}
 
 
 @pytest.mark.parametrize("row_id", ["\x00", "ses_1'--", "", "x" * 101])
-async def test_a_cursor_that_names_no_row_is_refused(street: RunningServices, row_id: str) -> None:
+async def test_a_cursor_that_names_no_row_is_refused(services: RunningServices, row_id: str) -> None:
     cursor = base64.urlsafe_b64encode(f"1800000000.0|{row_id}".encode()).decode().rstrip("=")
     for path in ("/v1/sessions", "/v1/connections"):
-        answer = await street.host.get(path, params={"after": cursor})
+        answer = await services.host.get(path, params={"after": cursor})
         refused(answer, 422, "invalid_request", "/after")
 
 
 async def test_a_scanner_adds_no_series_to_what_is_counted(clock: Clock, database_url: str) -> None:
-    street = RunningServices(clock, database_url, metrics_key="scrape-me")
-    await street.open()
-    web, words = street.web(), ("v1", "live", "embed", "start", "callback", "x", "")
+    services = RunningServices(clock, database_url, metrics_key="scrape-me")
+    await services.open()
+    web, words = services.web(), ("v1", "live", "embed", "start", "callback", "x", "")
     await web.get("/healthz")
     for path in product(words, repeat=3):
         await web.request("PROPFIND-" + path[0], "/" + "/".join(path))
     page = (await web.get("/metrics", headers={"Authorization": "Bearer scrape-me"})).text
-    await street.close()
+    await services.close()
     series = [line for line in page.splitlines() if line.startswith("magiclink_requests_total{")]
     assert 'magiclink_requests_total{method="GET",route="/healthz",status="200"} 1.0' in series
     assert len(series) < 20
 
 
-def told(**fields: str) -> Provider:
-    """A provider that tells of one connection, like this."""
+def reported(**fields: str) -> Provider:
+    """A provider that lists one connection, like this."""
     row = {"id": "con-1", "created": "2026-01-01T00:00:00Z", "status": "CONNECTED"} | fields
     content = json.dumps({"connections": [row], "hasNext": False})
     http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=content)))
@@ -84,28 +84,28 @@ def told(**fields: str) -> Provider:
 
 @pytest.mark.parametrize("odd", ["\x00", "\ud800"])
 async def test_a_providers_name_that_no_database_holds_spoils_no_list(odd: str) -> None:
-    (seen,) = await told(url=f"Mill {odd}!", status=f"{odd}").connections(ProviderCompanyId("company-1"))
+    (seen,) = await reported(url=f"Mill {odd}!", status=f"{odd}").connections(ProviderCompanyId("company-1"))
     assert (seen.provider_url, seen.status) == ("Mill \ufffd!", "\ufffd")
 
 
 async def test_what_merely_looks_odd_stays() -> None:
     text = "\\u0000 \U0001f4a1"
-    (seen,) = await told(url=text).connections(ProviderCompanyId("company-1"))
+    (seen,) = await reported(url=text).connections(ProviderCompanyId("company-1"))
     assert seen.provider_url == text
 
 
 @pytest.mark.parametrize("created", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
-async def test_a_time_that_could_not_be_told_again_is_no_time(created: str) -> None:
-    assert await told(created=created).connections(ProviderCompanyId("company-1")) == ()
+async def test_a_time_that_cannot_be_formatted_again_is_no_time(created: str) -> None:
+    assert await reported(created=created).connections(ProviderCompanyId("company-1")) == ()
     with pytest.raises(ProviderBroken):
-        await told(created=created).connection(ConnectionId("connection-1"))
+        await reported(created=created).connection(ConnectionId("connection-1"))
 
 
-async def test_one_page_opens_no_streams_without_end(street: RunningServices, ada: User) -> None:
+async def test_one_page_opens_no_streams_without_end(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
     async with AsyncExitStack() as open_streams:
         for _ in range(8):
-            await open_streams.enter_async_context(street.services.pubsub.subscribe(page.id))
+            await open_streams.enter_async_context(services.parts.pubsub.subscribe(page.id))
         headers = SCRIPT | {"X-Page-Key": str(page.key), "Accept": "text/event-stream"}
         refused(await page.http.get(page.live, headers=headers), 429, "rate_limited")
         assert (await page.ask()).status_code == 200
@@ -130,10 +130,10 @@ async def test_a_connection_that_can_neither_commit_nor_roll_back_does_not_keep_
     await engine.close()
 
 
-async def test_work_goes_on_after_whatever_the_database_says(
-    street: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
+async def test_the_worker_goes_on_after_any_error_of_the_database(
+    services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker, said = street.services.worker, [ValueError("database disk image is malformed"), None]
+    worker, said = services.parts.worker, [ValueError("database disk image is malformed"), None]
 
     async def next_in_seconds() -> float | None:
         trouble = said.pop(0)
@@ -143,7 +143,7 @@ async def test_work_goes_on_after_whatever_the_database_says(
         await worker.stop(0.0)
         return None
 
-    monkeypatch.setattr(street.services.store.queue, "next_in_seconds", next_in_seconds)
+    monkeypatch.setattr(services.parts.store.queue, "next_in_seconds", next_in_seconds)
     await ada.session()
     async with asyncio.timeout(5):
         await worker.run()

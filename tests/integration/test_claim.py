@@ -5,32 +5,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.people import FramePage, User
-from tests.support.sandbox_client import Wire
+from tests.support.connection_steps import ambiguous, claim
 from tests.support.services import RunningServices, refused
+from tests.support.users import User
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-async def ambiguous(street: RunningServices, ada: User, bob: User) -> tuple[Wire, FramePage, FramePage]:
-    """A connection that could be Ada's or Bob's, and the two pages."""
-    hers, his = await ada.frame(link="magic_link"), await bob.frame(link="magic_link")
-    await hers.connect()
-    await hers.finish()
-    await street.later(150)
-    (row,) = await street.rows("/v1/connections", attributed="false")
-    return row, hers, his
-
-
-async def claim(street: RunningServices, connection: Wire, session_id: str) -> Any:
-    return await street.host.post(f"/v1/connections/{connection['id']}/claim", json={"sessionId": session_id})
-
-
-async def test_an_unknown_connection_cannot_be_claimed(street: RunningServices, ada: User) -> None:
+async def test_an_unknown_connection_cannot_be_claimed(services: RunningServices, ada: User) -> None:
     made = await ada.session()
-    refused(await claim(street, {"id": UNKNOWN}, made["id"]), 404, "not_found")
-    refused(await claim(street, {"id": "nonsense"}, made["id"]), 404, "not_found")
-    refused(await street.host.delete(f"/v1/connections/{UNKNOWN}/claim"), 404, "not_found")
+    refused(await claim(services, {"id": UNKNOWN}, made["id"]), 404, "not_found")
+    refused(await claim(services, {"id": "nonsense"}, made["id"]), 404, "not_found")
+    refused(await services.host.delete(f"/v1/connections/{UNKNOWN}/claim"), 404, "not_found")
 
 
 @pytest.mark.parametrize(
@@ -43,49 +29,49 @@ async def test_an_unknown_connection_cannot_be_claimed(street: RunningServices, 
     ],
 )
 async def test_a_wrong_body_is_refused_by_name(
-    street: RunningServices, ada: User, bob: User, body: Any, pointer: str
+    services: RunningServices, ada: User, bob: User, body: Any, pointer: str
 ) -> None:
-    connection, _, _ = await ambiguous(street, ada, bob)
-    answer = await street.host.post(f"/v1/connections/{connection['id']}/claim", json=body)
+    connection, _, _ = await ambiguous(services, ada, bob)
+    answer = await services.host.post(f"/v1/connections/{connection['id']}/claim", json=body)
     refused(answer, 422, "invalid_request", pointer)
 
 
-async def test_an_unknown_session_claims_nothing(street: RunningServices, ada: User, bob: User) -> None:
-    connection, _, _ = await ambiguous(street, ada, bob)
-    refused(await claim(street, connection, "ses_00000000000000000000"), 404, "not_found")
+async def test_an_unknown_session_claims_nothing(services: RunningServices, ada: User, bob: User) -> None:
+    connection, _, _ = await ambiguous(services, ada, bob)
+    refused(await claim(services, connection, "ses_00000000000000000000"), 404, "not_found")
 
 
 async def test_another_tenant_can_neither_claim_nor_be_claimed_for(
-    street: RunningServices, ada: User, bob: User
+    services: RunningServices, ada: User, bob: User
 ) -> None:
-    connection, hers, _ = await ambiguous(street, ada, bob)
-    other = await street.stranger()
+    connection, hers, _ = await ambiguous(services, ada, bob)
+    other = await services.stranger()
     path = f"/v1/connections/{connection['id']}/claim"
     refused(await other.post(path, json={"sessionId": hers.id}), 404, "not_found")
     refused(await other.delete(path), 404, "not_found")
 
 
 async def test_a_session_of_another_company_claims_nothing(
-    street: RunningServices, ada: User, bob: User, mallory: User
+    services: RunningServices, ada: User, bob: User, mallory: User
 ) -> None:
-    connection, _, _ = await ambiguous(street, ada, bob)
+    connection, _, _ = await ambiguous(services, ada, bob)
     theirs = await mallory.frame(link="magic_link")
-    refused(await claim(street, connection, theirs.id), 409, "already_claimed")
+    refused(await claim(services, connection, theirs.id), 409, "already_claimed")
     assert await mallory.connections() == []
 
 
 async def test_what_an_invitation_has_shown_cannot_be_claimed_away(
-    street: RunningServices, ada: User, bob: User
+    services: RunningServices, ada: User, bob: User
 ) -> None:
     connection = await ada.connected()
     his = await bob.session()
-    refused(await claim(street, connection, his["id"]), 409, "already_claimed")
+    refused(await claim(services, connection, his["id"]), 409, "already_claimed")
     assert (await ada.newest())["id"] == connection["id"]
 
 
-async def test_a_claim_settles_it_and_connects_the_session(street: RunningServices, ada: User, bob: User) -> None:
-    connection, hers, his = await ambiguous(street, ada, bob)
-    answer = await claim(street, connection, hers.id)
+async def test_a_claim_settles_it_and_connects_the_session(services: RunningServices, ada: User, bob: User) -> None:
+    connection, hers, his = await ambiguous(services, ada, bob)
+    answer = await claim(services, connection, hers.id)
     assert answer.status_code == 200
     settled = answer.json()
     assert (settled["userId"], settled["sessionId"]) == ("ada", hers.id)
@@ -94,76 +80,78 @@ async def test_a_claim_settles_it_and_connects_the_session(street: RunningServic
     assert (await hers.stored())["status"] == "connected"
     assert (await his.stored())["status"] != "connected"
     assert await bob.connections() == []
-    assert "connection.recorded" in await hers.told()
-    await street.later(600)
+    assert "connection.recorded" in await hers.event_types()
+    await services.later(600)
     assert (await ada.newest())["evidence"]["kind"] == "claimed"
 
 
 async def test_whose_key_claimed_and_whose_undid_it_is_in_the_log(
-    street: RunningServices, ada: User, bob: User
+    services: RunningServices, ada: User, bob: User
 ) -> None:
-    connection, hers, _ = await ambiguous(street, ada, bob)
-    await claim(street, connection, hers.id)
-    await street.host.delete(f"/v1/connections/{connection['id']}/claim")
-    await street.host.delete(f"/v1/connections/{connection['id']}/claim")
-    rows = await street.rows("/v1/events", limit=100)
+    connection, hers, _ = await ambiguous(services, ada, bob)
+    await claim(services, connection, hers.id)
+    await services.host.delete(f"/v1/connections/{connection['id']}/claim")
+    await services.host.delete(f"/v1/connections/{connection['id']}/claim")
+    rows = await services.rows("/v1/events", limit=100)
     signed = [(row["type"], row["data"].get("claim"), row["data"]["by"]) for row in rows if "by" in row["data"]]
     assert signed == [("connection.updated", "made", "bootstrap"), ("connection.updated", "undone", "bootstrap")]
 
 
 async def test_claiming_again_for_the_same_is_the_same_and_for_another_is_refused(
-    street: RunningServices, ada: User, bob: User
+    services: RunningServices, ada: User, bob: User
 ) -> None:
-    connection, hers, his = await ambiguous(street, ada, bob)
-    first = (await claim(street, connection, hers.id)).json()
-    assert (await claim(street, connection, hers.id)).json() == first
-    refused(await claim(street, connection, his.id), 409, "already_claimed")
+    connection, hers, his = await ambiguous(services, ada, bob)
+    first = (await claim(services, connection, hers.id)).json()
+    assert (await claim(services, connection, hers.id)).json() == first
+    refused(await claim(services, connection, his.id), 409, "already_claimed")
     assert (await ada.newest())["userId"] == "ada"
 
 
-async def test_of_two_claims_at_once_one_wins(street: RunningServices, ada: User, bob: User) -> None:
-    connection, hers, his = await ambiguous(street, ada, bob)
-    answers = await asyncio.gather(*(claim(street, connection, page.id) for page in (hers, his) * 10))
+async def test_of_two_claims_at_once_one_wins(services: RunningServices, ada: User, bob: User) -> None:
+    connection, hers, his = await ambiguous(services, ada, bob)
+    answers = await asyncio.gather(*(claim(services, connection, page.id) for page in (hers, his) * 10))
     statuses = [answer.status_code for answer in answers]
     assert sorted(statuses) == [200] * 10 + [409] * 10
     assert len(await ada.connections()) + len(await bob.connections()) == 1
 
 
-async def test_a_presumed_owner_is_overturned_by_a_claim_and_told_so(
-    street: RunningServices, ada: User, bob: User
+async def test_a_claim_overturns_a_presumed_owner_and_emits_the_event(
+    services: RunningServices, ada: User, bob: User
 ) -> None:
     page = await ada.frame(link="magic_link")
     await page.connect()
     await page.finish()
     connection = await ada.newest()
     his = await bob.session()
-    assert (await claim(street, connection, his["id"])).status_code == 200
+    assert (await claim(services, connection, his["id"])).status_code == 200
     assert await ada.connections() == []
     assert (await bob.newest())["id"] == connection["id"]
-    assert (await street.told(his["id"])).count("connection.reassigned") == 1
+    assert (await services.event_types(his["id"])).count("connection.reassigned") == 1
     assert (await page.stored())["connections"] == []
 
 
-async def test_undoing_a_claim_makes_it_ambiguous_again(street: RunningServices, ada: User, bob: User) -> None:
-    connection, hers, his = await ambiguous(street, ada, bob)
-    await claim(street, connection, hers.id)
-    answer = await street.host.delete(f"/v1/connections/{connection['id']}/claim")
+async def test_undoing_a_claim_makes_it_ambiguous_again(services: RunningServices, ada: User, bob: User) -> None:
+    connection, hers, his = await ambiguous(services, ada, bob)
+    await claim(services, connection, hers.id)
+    answer = await services.host.delete(f"/v1/connections/{connection['id']}/claim")
     assert answer.status_code == 200
     undone = answer.json()
     assert (undone["userId"], undone["evidence"]) == (None, None)
     assert {one["userId"] for one in undone["candidates"]} == {"ada", "bob"}
-    assert (await claim(street, connection, his.id)).json()["userId"] == "bob"
+    assert (await claim(services, connection, his.id)).json()["userId"] == "bob"
 
 
-async def test_undoing_what_was_never_claimed_changes_nothing(street: RunningServices, ada: User) -> None:
+async def test_undoing_what_was_never_claimed_changes_nothing(services: RunningServices, ada: User) -> None:
     connection = await ada.connected()
-    answer = await street.host.delete(f"/v1/connections/{connection['id']}/claim")
+    answer = await services.host.delete(f"/v1/connections/{connection['id']}/claim")
     assert (answer.status_code, answer.json()) == (200, connection)
 
 
-async def test_a_claim_is_in_the_log(street: RunningServices, ada: User, bob: User) -> None:
-    connection, hers, _ = await ambiguous(street, ada, bob)
-    await claim(street, connection, hers.id)
-    told = [event for event in await street.rows("/v1/events", limit=100) if event["connectionId"] == connection["id"]]
-    recorded = [event for event in told if event["type"] == "connection.recorded"]
+async def test_a_claim_is_in_the_log(services: RunningServices, ada: User, bob: User) -> None:
+    connection, hers, _ = await ambiguous(services, ada, bob)
+    await claim(services, connection, hers.id)
+    reported = [
+        event for event in await services.rows("/v1/events", limit=100) if event["connectionId"] == connection["id"]
+    ]
+    recorded = [event for event in reported if event["type"] == "connection.recorded"]
     assert [(event["data"]["evidence"], event["userId"]) for event in recorded] == [("claimed", "ada")]

@@ -1,4 +1,4 @@
-"""The houses in this very process, as the commands start them."""
+"""The three servers in this process, as the commands start them."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from service.commands.dev import DevOptions
 from service.commands.server import CannotStart
 
 ANYWHERE = ["--port", "0"]
-STREET = [*ANYWHERE, "--sandbox-port", "0", "--host-port", "0"]
+ANY_PORTS = [*ANYWHERE, "--sandbox-port", "0", "--host-port", "0"]
 SETTINGS = {
     "MAGICLINK_SECRET_KEYS": "k" * 32,
     "MAGICLINK_PUBLIC_URL": "http://localhost:8000",
@@ -46,11 +46,11 @@ def leave(_said: str) -> None:
 def once(said: list[str]) -> Callable[[str], None]:
     """Keeps what was said, and leaves."""
 
-    def hear(line: str) -> None:
+    def receive(line: str) -> None:
         said.append(line)
         leave(line)
 
-    return hear
+    return receive
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_the_doctor_fails_where_the_provider_cannot_be_reached(environ: dict[str
     assert "magiclink migrate" in result.stdout
 
 
-@pytest.mark.parametrize("command", [["dev", *STREET], ["sandbox", *ANYWHERE]])
+@pytest.mark.parametrize("command", [["dev", *ANY_PORTS], ["sandbox", *ANYWHERE]])
 def test_a_command_runs_until_it_is_interrupted(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,47 +7,47 @@ import pytest
 
 from service.domain.changes import CompanyBaseline
 from service.domain.timing import LOST_SECONDS
-from tests.support.people import User
 from tests.support.services import RunningServices
+from tests.support.users import User
 
 
-async def test_its_sites_are_made_once(street: RunningServices, ada: User) -> None:
-    known = await street.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
+async def test_its_sites_are_made_once(services: RunningServices, ada: User) -> None:
+    known = await services.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
     ways = [{"externalId": "acme", "name": "Acme Ltd"}, {"id": known["id"]}]
     bodies = [ada.wants(company=ways[number % 2]) for number in range(20)]
-    answers = await asyncio.gather(*(street.host.post("/v1/sessions", json=body) for body in bodies))
+    answers = await asyncio.gather(*(services.host.post("/v1/sessions", json=body) for body in bodies))
     assert {answer.status_code for answer in answers} == {201}
     for _ in range(3):
-        await street.later(5)
-    (company,) = await street.sandbox.get("/company")
+        await services.later(5)
+    (company,) = await services.sandbox.get("/company")
     assert [site["externalId"] for site in company["sites"]] == ["hq"]
-    rows = await street.rows("/v1/sessions", limit=100)
+    rows = await services.rows("/v1/sessions", limit=100)
     assert {(row["link"]["status"], row["company"]["id"], row["sites"][0]["id"]) for row in rows} == {
         ("ready", company["id"], company["sites"][0]["id"])
     }
 
 
 async def test_a_session_whose_row_becomes_one_with_another_while_its_company_is_read_gets_its_link(
-    street: RunningServices, ada: User, bob: User
+    services: RunningServices, ada: User, bob: User
 ) -> None:
-    known = await street.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
-    made = await street.post("/v1/sessions", ada.wants())
-    await street.post("/v1/sessions", bob.wants(company={"id": known["id"]}))
-    row = (await street.services.store.sessions.get(made["id"])).company.ref
+    known = await services.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
+    made = await services.post("/v1/sessions", ada.wants())
+    await services.post("/v1/sessions", bob.wants(company={"id": known["id"]}))
+    row = (await services.parts.store.sessions.get(made["id"])).company.ref
 
     async def become_one(request: httpx.Request) -> None:
         if request.url.path.endswith("/company"):
-            street.outgoing.after = None
-            await street.services.store.companies.set_provider_id(row, CompanyBaseline(known["id"], 0.0))
+            services.outgoing.after = None
+            await services.parts.store.companies.set_provider_id(row, CompanyBaseline(known["id"], 0.0))
 
-    street.outgoing.after = become_one
-    assert (await street.services.links.prepare(made["id"])).link is not None
+    services.outgoing.after = become_one
+    assert (await services.parts.links.prepare(made["id"])).link is not None
 
 
 async def test_a_company_that_the_provider_does_not_list_yet_is_asked_for_again(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    await street.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
+    await services.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
     late: list[str] = []
 
     def not_yet(request: httpx.Request) -> httpx.Response | None:
@@ -57,27 +57,29 @@ async def test_a_company_that_the_provider_does_not_list_yet_is_asked_for_again(
         late.append(request.url.path)
         return httpx.Response(404, json={"detail": "Not found."})
 
-    street.outgoing.instead = not_yet
+    services.outgoing.instead = not_yet
     made = await ada.session()
-    assert (await street.get(f"/v1/sessions/{made['id']}"))["link"]["status"] == "pending"
-    await street.later(2)
-    assert (await street.get(f"/v1/sessions/{made['id']}"))["link"]["status"] == "ready"
+    assert (await services.get(f"/v1/sessions/{made['id']}"))["link"]["status"] == "pending"
+    await services.later(2)
+    assert (await services.get(f"/v1/sessions/{made['id']}"))["link"]["status"] == "ready"
 
 
 async def test_of_two_sites_with_one_name_the_first_is_used_and_it_is_said(
-    street: RunningServices, ada: User, caplog: pytest.LogCaptureFixture
+    services: RunningServices, ada: User, caplog: pytest.LogCaptureFixture
 ) -> None:
-    known = await street.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
+    known = await services.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
     both = [
-        (await street.sandbox.post(f"/company/{known['id']}/site", {"name": name, "externalId": "hq"}))["id"]
+        (await services.sandbox.post(f"/company/{known['id']}/site", {"name": name, "externalId": "hq"}))["id"]
         for name in ("Headquarters", "The other")
     ]
     made = await ada.session()
-    assert (await street.get(f"/v1/sessions/{made['id']}"))["sites"] == [{"id": both[0], "externalId": "hq"}]
+    assert (await services.get(f"/v1/sessions/{made['id']}"))["sites"] == [{"id": both[0], "externalId": "hq"}]
     assert "several sites have one externalId" in caplog.text
 
 
-async def test_a_lost_company_that_the_list_shows_at_last_is_not_made_again(street: RunningServices, ada: User) -> None:
+async def test_a_lost_company_that_the_list_shows_at_last_is_not_made_again(
+    services: RunningServices, ada: User
+) -> None:
     hidden = [True]
 
     async def lose(request: httpx.Request) -> None:
@@ -88,12 +90,12 @@ async def test_a_lost_company_that_the_list_shows_at_last_is_not_made_again(stre
         if (request.method, request.url.path) != ("GET", "/v2.2/company"):
             return None
         shown = not hidden[0]
-        hidden[0] = street.clock.now() < begun_at + LOST_SECONDS
+        hidden[0] = services.clock.now() < begun_at + LOST_SECONDS
         return None if shown else httpx.Response(200, json=[])
 
-    begun_at = street.clock.now()
-    street.outgoing.after, street.outgoing.instead = lose, hide
+    begun_at = services.clock.now()
+    services.outgoing.after, services.outgoing.instead = lose, hide
     await ada.session(expiresIn=86400)
     for _ in range(5):
-        await street.later(LOST_SECONDS / 2)
-    assert len(await street.sandbox.get("/company")) == 1
+        await services.later(LOST_SECONDS / 2)
+    assert len(await services.sandbox.get("/company")) == 1

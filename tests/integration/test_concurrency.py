@@ -19,134 +19,136 @@ from service.provider import CallLimits
 from service.usecases.links import invitation_seconds
 from service.worker import Worker
 from tests.support.clock import Clock
-from tests.support.people import FramePage, User
-from tests.support.sandbox_client import Wire
-from tests.support.sandbox_person import Person
+from tests.support.provider_user import ProviderUser
+from tests.support.sandbox_client import JsonObject
 from tests.support.services import RunningServices
+from tests.support.users import FramePage, User
 
 _MEANWHILE_SECONDS = 0.5  # long enough for a write that nothing holds up
 
 
 @pytest.fixture
-async def wide(clock: Clock, postgres_url: str) -> AsyncIterator[RunningServices]:
-    """A street whose service keeps its rows in PostgreSQL."""
-    opened = RunningServices(clock, postgres_url)
+async def services_on_postgresql(clock: Clock, migrated_postgres_url: str) -> AsyncIterator[RunningServices]:
+    """The services on PostgreSQL."""
+    opened = RunningServices(clock, migrated_postgres_url)
     await opened.open()
     yield opened
     await opened.close()
 
 
-async def test_a_look_at_the_provider_does_not_undo_what_a_host_does_meanwhile(wide: RunningServices) -> None:
-    page = await User(wide, "ada").frame()
-    services, loop = wide.services, asyncio.get_running_loop()
-    session = await services.store.sessions.get(SessionId(page.id))
+async def test_a_poll_does_not_undo_what_a_host_does_meanwhile(services_on_postgresql: RunningServices) -> None:
+    page = await User(services_on_postgresql, "ada").frame()
+    parts, loop = services_on_postgresql.parts, asyncio.get_running_loop()
+    session = await parts.store.sessions.get(SessionId(page.id))
     meanwhile: list[Future[Session]] = []
 
     def decide(records: CompanyRecords) -> Changes:
-        revoke = services.sessions.revoke(session.tenant, session.id)
+        revoke = parts.sessions.revoke(session.tenant, session.id)
         meanwhile.append(asyncio.run_coroutine_threadsafe(revoke, loop))
         with suppress(TimeoutError):
             meanwhile[0].result(_MEANWHILE_SECONDS)
         return Changes(sessions=(replace(records.sessions[session.id], status=SessionStatus.CONNECTED),))
 
-    named = {InvitationId(one) for one in await services.store.sessions.invitations(session.id)}
-    await services.store.connections.change(session.company.ref, [], named, decide)
+    named = {InvitationId(one) for one in await parts.store.sessions.invitations(session.id)}
+    await parts.store.connections.change(session.company.ref, [], named, decide)
     await asyncio.wrap_future(meanwhile[0])
     assert (await page.stored())["status"] == "revoked"
 
 
 @asynccontextmanager
-async def other_process(street: RunningServices) -> AsyncIterator[Services]:
+async def other_process(services: RunningServices) -> AsyncIterator[Services]:
     """A second process of the service on the same database."""
-    pace = CallLimits(monotonic=street.clock.now, sleep=asyncio.sleep)
-    world = Environment(street.clock.now, street.clock.now, transport=street.outgoing, limits=pace, background=False)
-    app = create_app(street.settings, world)
+    limits = CallLimits(monotonic=services.clock.now, sleep=asyncio.sleep)
+    environment = Environment(
+        services.clock.now, services.clock.now, transport=services.outgoing, limits=limits, background=False
+    )
+    app = create_app(services.settings, environment)
     async with app.router.lifespan_context(app):
         yield app.state.services
 
 
-def once(street: RunningServices, call: str, act: Callable[[], Awaitable[object]]) -> None:
+def once(services: RunningServices, call: str, act: Callable[[], Awaitable[object]]) -> None:
     """Do this when the provider has answered such a call for the first time, and before we read the answer."""
 
     async def after(request: httpx.Request) -> None:
         if re.fullmatch(call, f"{request.method} {request.url.path}"):
-            street.outgoing.after = None
+            services.outgoing.after = None
             await act()
 
-    street.outgoing.after = after
+    services.outgoing.after = after
 
 
-async def test_a_company_that_another_process_makes_while_we_look_for_it_is_not_made_twice(
-    street: RunningServices, ada: User, bob: User
+async def test_a_company_that_another_process_creates_while_we_search_is_not_created_twice(
+    services: RunningServices, ada: User, bob: User
 ) -> None:
-    hers, his = [await street.post("/v1/sessions", one.wants()) for one in (ada, bob)]
-    async with other_process(street) as other:
-        once(street, "GET /v2.2/company", lambda: other.links.prepare(his["id"]))
-        await street.services.links.prepare(hers["id"])
-    assert (street.outgoing.made("POST /v2.2/company"), street.outgoing.made("POST /site")) == (1, 1)
-    made = [await street.get(f"/v1/sessions/{one['id']}") for one in (hers, his)]
+    hers, his = [await services.post("/v1/sessions", one.wants()) for one in (ada, bob)]
+    async with other_process(services) as other:
+        once(services, "GET /v2.2/company", lambda: other.links.prepare(his["id"]))
+        await services.parts.links.prepare(hers["id"])
+    assert (services.outgoing.made("POST /v2.2/company"), services.outgoing.made("POST /site")) == (1, 1)
+    made = [await services.get(f"/v1/sessions/{one['id']}") for one in (hers, his)]
     assert made[0]["company"] == made[1]["company"]
     assert [one["link"]["status"] for one in made] == ["ready", "ready"]
 
 
-async def test_a_site_that_another_process_makes_while_we_look_for_it_is_not_made_twice(
-    street: RunningServices, ada: User, bob: User
+async def test_a_site_that_another_process_creates_while_we_search_is_not_created_twice(
+    services: RunningServices, ada: User, bob: User
 ) -> None:
     await ada.session()
-    street.outgoing.calls.clear()
+    services.outgoing.calls.clear()
     mill = [{"externalId": "mill", "name": "Mill"}]
-    hers, his = [await street.post("/v1/sessions", one.wants(sites=mill)) for one in (ada, bob)]
-    async with other_process(street) as other:
-        once(street, "GET /v2.2/company/.*", lambda: other.links.prepare(his["id"]))
-        await street.services.links.prepare(hers["id"])
-    assert street.outgoing.made("POST /site") == 1
-    made = [await street.get(f"/v1/sessions/{one['id']}") for one in (hers, his)]
+    hers, his = [await services.post("/v1/sessions", one.wants(sites=mill)) for one in (ada, bob)]
+    async with other_process(services) as other:
+        once(services, "GET /v2.2/company/.*", lambda: other.links.prepare(his["id"]))
+        await services.parts.links.prepare(hers["id"])
+    assert services.outgoing.made("POST /site") == 1
+    made = [await services.get(f"/v1/sessions/{one['id']}") for one in (hers, his)]
     assert made[0]["sites"] == made[1]["sites"]
 
 
 async def test_a_company_that_was_named_keeps_its_name_whatever_a_late_process_says(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    session = await street.services.store.sessions.get((await ada.session())["id"])
-    named = await street.services.store.companies.set_provider_id(
+    session = await services.parts.store.sessions.get((await ada.session())["id"])
+    named = await services.parts.store.companies.set_provider_id(
         session.company.ref, CompanyBaseline(ProviderCompanyId("another"), 0.0)
     )
     assert named == session.company
 
 
-async def test_every_creation_whose_answer_was_lost_is_waited_for_not_only_the_first(
-    street: RunningServices, ada: User
+async def test_every_intent_whose_answer_was_lost_is_searched_for_not_only_the_first(
+    services: RunningServices, ada: User
 ) -> None:
     async def lose(request: httpx.Request) -> None:
         if (request.method, request.url.path) == ("POST", "/v2.2/company"):
             raise httpx.ReadTimeout("lost", request=request)
 
-    street.outgoing.before = lose
+    services.outgoing.before = lose
     await ada.session()
     for seconds, calls in ((60, 1), (61, 2), (30, 2), (60, 2), (60, 3)):
-        await street.later(seconds)
-        assert street.outgoing.made("POST /v2.2/company") == calls
+        await services.later(seconds)
+        assert services.outgoing.made("POST /v2.2/company") == calls
 
 
-async def works(street: RunningServices, page: FramePage) -> bool:
+async def works(services: RunningServices, page: FramePage) -> bool:
     """Whether the provider's page behind the session's link opens."""
-    person = Person(street.sandbox)
-    await person.open((await page.view())["link"]["url"])
-    return person.last.status_code == 200
+    user = ProviderUser(services.sandbox)
+    await user.open((await page.view())["link"]["url"])
+    return user.last.status_code == 200
 
 
-async def active(street: RunningServices, session: Wire) -> int:
+async def active(services: RunningServices, session: JsonObject) -> int:
     """How many invitations of the session's company can be used."""
-    company = (await street.get(f"/v1/sessions/{session['id']}"))["company"]["id"]
-    listed = await street.services.provider.links.invitations(ProviderCompanyId(company))
+    company = (await services.get(f"/v1/sessions/{session['id']}"))["company"]["id"]
+    listed = await services.parts.provider.links.invitations(ProviderCompanyId(company))
     return sum(one.status == "ACTIVE" for one in listed)
 
 
-async def test_a_late_process_takes_no_link_away_and_leaves_none_behind(street: RunningServices, ada: User) -> None:
-    made = await street.post("/v1/sessions", ada.wants())
+async def test_a_late_process_takes_no_link_away_and_leaves_none_behind(services: RunningServices, ada: User) -> None:
+    made = await services.post("/v1/sessions", ada.wants())
     asked, given = asyncio.Event(), asyncio.Event()
     late: list[asyncio.Task[Session]] = []
-    async with other_process(street) as other:
+    async with other_process(services) as other:
 
         async def after(request: httpx.Request) -> None:
             if request.method != "POST" or "/invitation/company/" not in request.url.path:
@@ -158,21 +160,21 @@ async def test_a_late_process_takes_no_link_away_and_leaves_none_behind(street: 
                 late.append(asyncio.create_task(other.links.prepare(made["id"])))
                 await asked.wait()
 
-        street.outgoing.after = after
-        await street.services.links.prepare(made["id"])
+        services.outgoing.after = after
+        await services.parts.links.prepare(made["id"])
         given.set()
         await late[0]
-    page = FramePage(street, made)
+    page = FramePage(services, made)
     await page.start()
-    assert await works(street, page)
-    assert await active(street, made) == 1
+    assert await works(services, page)
+    assert await active(services, made) == 1
 
 
 async def test_a_lost_invitation_is_not_mistaken_for_that_of_another_session(
-    street: RunningServices, ada: User, bob: User
+    services: RunningServices, ada: User, bob: User
 ) -> None:
-    page, sessions = await ada.frame(), street.services.store.sessions
-    theirs = await street.post("/v1/sessions", bob.wants())
+    page, sessions = await ada.frame(), services.parts.store.sessions
+    theirs = await services.post("/v1/sessions", bob.wants())
     hers, his = await sessions.get(SessionId(page.id)), await sessions.get(theirs["id"])
     same = replace(his, expires_at=his.expires_at + invitation_seconds(hers) - invitation_seconds(his))
     await sessions.change(his.id, lambda _: Changes(sessions=(same,)))
@@ -181,42 +183,42 @@ async def test_a_lost_invitation_is_not_mistaken_for_that_of_another_session(
         if request.method == "POST" and "/invitation/" in request.url.path:
             raise httpx.ReadTimeout("lost", request=request)
 
-    street.outgoing.before = lose
+    services.outgoing.before = lose
     with pytest.raises(ProviderTimeout):
-        await street.services.links.prepare(his.id)
-    street.outgoing.before = None
-    await street.services.links.prepare(his.id)
+        await services.parts.links.prepare(his.id)
+    services.outgoing.before = None
+    await services.parts.links.prepare(his.id)
     for _ in range(4):
-        await street.later(ANSWER_SECONDS)
-    assert await works(street, page)
-    assert await active(street, theirs) == 2
+        await services.later(ANSWER_SECONDS)
+    assert await works(services, page)
+    assert await active(services, theirs) == 2
 
 
 async def test_a_withdrawal_that_comes_late_spares_the_link_of_the_renewed_session(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    made = await street.post("/v1/sessions", ada.wants(expiresIn=60))
+    made = await services.post("/v1/sessions", ada.wants(expiresIn=60))
 
-    street.clock.advance(50)
+    services.clock.advance(50)
 
     async def expire() -> None:
-        street.clock.advance(20)
-        await street.services.sessions.expire(made["id"])
+        services.clock.advance(20)
+        await services.parts.sessions.expire(made["id"])
 
-    once(street, "POST .*/invitation/company/.*", expire)
-    await street.services.links.prepare(made["id"])
-    page = FramePage(street, await street.post(f"/v1/sessions/{made['id']}/renew"))
-    await street.services.links.prepare(made["id"])
-    await street.services.links.revoke_invitations(made["id"])
+    once(services, "POST .*/invitation/company/.*", expire)
+    await services.parts.links.prepare(made["id"])
+    page = FramePage(services, await services.post(f"/v1/sessions/{made['id']}/renew"))
+    await services.parts.links.prepare(made["id"])
+    await services.parts.links.revoke_invitations(made["id"])
     await page.start()
-    assert await works(street, page)
-    assert await active(street, made) == 1
+    assert await works(services, page)
+    assert await active(services, made) == 1
 
 
-async def test_a_look_that_waits_for_anothers_ends_even_where_that_one_was_the_last(
-    street: RunningServices, ada: User
+async def test_a_poll_that_waits_for_another_ends_even_where_that_one_was_the_last(
+    services: RunningServices, ada: User
 ) -> None:
-    store = street.services.store
+    store = services.parts.store
     ref = (await store.sessions.get(SessionId((await ada.session())["id"]))).company.ref
     work = [await store.queue.lease_now(JobKind.RECONCILE, ref, 90.0)]
     waits = 0
@@ -232,20 +234,20 @@ async def test_a_look_that_waits_for_anothers_ends_even_where_that_one_was_the_l
         if work[-1] is not None:
             await store.queue.complete(work[-1])
 
-    reconciliation = street.services.reconciliation
-    street.outgoing.calls.clear()
+    reconciliation = services.parts.reconciliation
+    services.outgoing.calls.clear()
     await Worker(store, {JobKind.RECONCILE: reconciliation.reconcile}, sleep=sleep).run_now(JobKind.RECONCILE, ref, 5.0)
-    assert street.outgoing.made("GET /connection") == 1
+    assert services.outgoing.made("GET /connection") == 1
 
 
 async def test_two_processes_that_miss_a_connection_at_once_do_not_take_it_for_gone(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     connection = await ada.connected()
-    session = await street.services.store.sessions.get(SessionId(connection["sessionId"]))
-    await street.sandbox.plain("DELETE", f"/_control/connections/{connection['id']}")
-    async with other_process(street) as other:
-        once(street, "GET .*/details", lambda: other.reconciliation.reconcile(session.company.ref))
-        await street.services.reconciliation.reconcile(session.company.ref)
+    session = await services.parts.store.sessions.get(SessionId(connection["sessionId"]))
+    await services.sandbox.plain("DELETE", f"/_control/connections/{connection['id']}")
+    async with other_process(services) as other:
+        once(services, "GET .*/details", lambda: other.reconciliation.reconcile(session.company.ref))
+        await services.parts.reconciliation.reconcile(session.company.ref)
     assert (await ada.newest())["status"] == "CONNECTED"
-    assert "connection.removed" not in await street.told()
+    assert "connection.removed" not in await services.event_types()

@@ -15,30 +15,30 @@ from service.errors import IdempotencyInProgress
 from service.store.companies import adopt_company
 from service.store.engine import Transaction
 from tests.support.clock import Clock
-from tests.support.people import User
 from tests.support.services import RunningServices
+from tests.support.users import User
 
 _MEANWHILE_SECONDS = 0.5  # long enough for a write that nothing holds up
 
 
 @pytest.fixture
-async def wide(clock: Clock, postgres_url: str) -> AsyncIterator[RunningServices]:
-    """A street whose service keeps its rows in PostgreSQL."""
-    opened = RunningServices(clock, postgres_url)
+async def services(clock: Clock, migrated_postgres_url: str) -> AsyncIterator[RunningServices]:
+    """The services on PostgreSQL."""
+    opened = RunningServices(clock, migrated_postgres_url)
     await opened.open()
     yield opened
     await opened.close()
 
 
-async def test_of_two_equal_calls_that_follow_a_dead_one_at_once_only_one_is_made(wide: RunningServices) -> None:
+async def test_of_two_equal_calls_that_follow_a_dead_one_at_once_only_one_is_made(services: RunningServices) -> None:
     calls, tenant, repeat = (
-        wide.services.store.idempotency,
+        services.parts.store.idempotency,
         Tenant("default"),
         IdempotentRequest("/v1/sessions", "key-1", "digest"),
     )
     for _ in range(10):
         await calls.begin(tenant, repeat)
-        wide.clock.advance(61)
+        services.clock.advance(61)
         answers = await asyncio.gather(*(calls.begin(tenant, repeat) for _ in range(8)), return_exceptions=True)
         assert answers.count(None) == 1
         assert sum(isinstance(answer, IdempotencyInProgress) for answer in answers) == 7
@@ -46,18 +46,18 @@ async def test_of_two_equal_calls_that_follow_a_dead_one_at_once_only_one_is_mad
 
 
 async def test_a_row_that_becomes_one_with_another_while_a_session_is_made_takes_the_session_along(
-    wide: RunningServices,
+    services: RunningServices,
 ) -> None:
-    store, loop = wide.services.store, asyncio.get_running_loop()
-    first = await wide.post("/v1/sessions", User(wide, "ada").wants())
+    store, loop = services.parts.store, asyncio.get_running_loop()
+    first = await services.post("/v1/sessions", User(services, "ada").wants())
     acme = (await store.sessions.get(first["id"])).company
-    twin = {"id": "00000000-0000-4000-8000-000000000001"}
-    await wide.post("/v1/sessions", User(wide, "bob").wants(company=twin))
+    other = {"id": "00000000-0000-4000-8000-000000000001"}
+    await services.post("/v1/sessions", User(services, "bob").wants(company=other))
     meanwhile: list[Future[Company]] = []
 
     def make(tx: Transaction) -> str:
-        ref = adopt_company(tx, replace(acme, ref=CompanyRef("cmp_unused")), wide.clock.now()).ref
-        merge = store.companies.set_provider_id(acme.ref, CompanyBaseline(ProviderCompanyId(twin["id"]), 0.0))
+        ref = adopt_company(tx, replace(acme, ref=CompanyRef("cmp_unused")), services.clock.now()).ref
+        merge = store.companies.set_provider_id(acme.ref, CompanyBaseline(ProviderCompanyId(other["id"]), 0.0))
         meanwhile.append(asyncio.run_coroutine_threadsafe(merge, loop))
         with suppress(TimeoutError):
             meanwhile[0].result(_MEANWHILE_SECONDS)
@@ -69,12 +69,12 @@ async def test_a_row_that_becomes_one_with_another_while_a_session_is_made_takes
     assert (await store.sessions.get(first["id"])).company == merged
 
 
-async def test_two_rows_that_turn_out_to_be_one_company_at_once_become_one(wide: RunningServices) -> None:
-    store, tenant = wide.services.store, Tenant("default")
+async def test_two_rows_that_turn_out_to_be_one_company_at_once_become_one(services: RunningServices) -> None:
+    store, tenant = services.parts.store, Tenant("default")
     for number in range(10):
-        host = User(wide, "ada", {"externalId": f"a{number}", "name": "A"})
-        twin = User(wide, "bob", {"externalId": f"b{number}", "name": "B"})
-        made = [await wide.post("/v1/sessions", one.wants()) for one in (host, twin)]
+        host = User(services, "ada", {"externalId": f"a{number}", "name": "A"})
+        other = User(services, "bob", {"externalId": f"b{number}", "name": "B"})
+        made = [await services.post("/v1/sessions", one.wants()) for one in (host, other)]
         refs = [(await store.sessions.get(one["id"], tenant)).company.ref for one in made]
         provider_id = ProviderCompanyId(f"company-{number}")
         named = await asyncio.gather(
@@ -85,12 +85,12 @@ async def test_two_rows_that_turn_out_to_be_one_company_at_once_become_one(wide:
 
 
 async def test_a_session_whose_company_becomes_one_with_another_while_it_is_changed_is_found(
-    wide: RunningServices,
+    services: RunningServices,
 ) -> None:
-    store, loop = wide.services.store, asyncio.get_running_loop()
-    made = await wide.post("/v1/sessions", User(wide, "ada").wants())
-    twin = {"id": "00000000-0000-4000-8000-000000000001"}
-    theirs = await wide.post("/v1/sessions", User(wide, "bob").wants(company=twin))
+    store, loop = services.parts.store, asyncio.get_running_loop()
+    made = await services.post("/v1/sessions", User(services, "ada").wants())
+    other = {"id": "00000000-0000-4000-8000-000000000001"}
+    theirs = await services.post("/v1/sessions", User(services, "bob").wants(company=other))
     old, kept = [(await store.sessions.get(one["id"])).company.ref for one in (made, theirs)]
     meanwhile: list[Future[Session]] = []
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.clock import Clock
-from tests.support.people import User
 from tests.support.services import HOST_URL, RunningServices, refused
+from tests.support.users import User
 
 UUID = "01234567-89ab-4def-8123-456789abcdef"
 COMPANY = {"externalId": "acme", "name": "Acme Ltd"}
@@ -64,17 +64,17 @@ def changed(ada: User, path: str, value: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 async def test_a_field_that_is_wrong_is_refused_by_its_name_and_nothing_is_made(
-    street: RunningServices, ada: User, path: str, values: list[Any]
+    services: RunningServices, ada: User, path: str, values: list[Any]
 ) -> None:
     for value in values:
-        answer = await street.host.post("/v1/sessions", json=changed(ada, path, value))
+        answer = await services.host.post("/v1/sessions", json=changed(ada, path, value))
         problem = refused(answer, 422, "invalid_request")
         pointers = [one["pointer"] for one in problem["errors"]]
         first = "/" + path.split(".", maxsplit=1)[0]
         by_name = any(pointer.startswith(first) for pointer in pointers)
         assert by_name or any(first.lstrip("/") in one["detail"] for one in problem["errors"]), (value, problem)
-    assert await street.rows("/v1/sessions") == []
-    assert street.outgoing.calls == []
+    assert await services.rows("/v1/sessions") == []
+    assert services.outgoing.calls == []
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ async def test_a_field_that_is_wrong_is_refused_by_its_name_and_nothing_is_made(
     ],
 )
 async def test_an_origin_that_is_not_exactly_an_allowed_one_is_refused(
-    street: RunningServices, ada: User, origin: str
+    services: RunningServices, ada: User, origin: str
 ) -> None:
-    answer = await street.host.post("/v1/sessions", json=ada.wants(origin=origin))
+    answer = await services.host.post("/v1/sessions", json=ada.wants(origin=origin))
     refused(answer, 422, "invalid_request", "/origin")
 
 
@@ -134,19 +134,19 @@ async def test_an_origin_that_is_not_exactly_an_allowed_one_is_refused(
     ],
 )
 async def test_a_return_address_that_could_lead_elsewhere_is_refused(
-    street: RunningServices, ada: User, url: str
+    services: RunningServices, ada: User, url: str
 ) -> None:
-    answer = await street.host.post("/v1/sessions", json=ada.wants(returnUrl=url))
+    answer = await services.host.post("/v1/sessions", json=ada.wants(returnUrl=url))
     refused(answer, 422, "invalid_request", "/returnUrl")
 
 
-async def test_every_wrong_field_is_named_in_one_answer(street: RunningServices, ada: User) -> None:
+async def test_every_wrong_field_is_named_in_one_answer(services: RunningServices, ada: User) -> None:
     body = ada.wants(userId="", expiresIn=1, link="letter", sites=[{"externalId": "hq"}], unknown=1)
-    problem = refused(await street.host.post("/v1/sessions", json=body), 422, "invalid_request")
+    problem = refused(await services.host.post("/v1/sessions", json=body), 422, "invalid_request")
     pointers = {one["pointer"] for one in problem["errors"]}
     assert {"/userId", "/expiresIn", "/link", "/sites/0", "/unknown"} <= pointers
     outside = ada.wants(origin="https://evil.example", returnUrl="https://evil.example", userEmail="nobody")
-    problem = refused(await street.host.post("/v1/sessions", json=outside), 422, "invalid_request")
+    problem = refused(await services.host.post("/v1/sessions", json=outside), 422, "invalid_request")
     assert {one["pointer"] for one in problem["errors"]} == {"/origin", "/returnUrl", "/userEmail"}
 
 
@@ -166,32 +166,34 @@ async def test_every_wrong_field_is_named_in_one_answer(street: RunningServices,
         ("returnUrl", [HOST_URL, f"{HOST_URL}/?a=1&b=2", f"{HOST_URL}/%F0%9F%98%80"]),
     ],
 )
-async def test_a_field_at_its_limits_is_taken(street: RunningServices, ada: User, path: str, values: list[Any]) -> None:
+async def test_a_field_at_its_limits_is_taken(
+    services: RunningServices, ada: User, path: str, values: list[Any]
+) -> None:
     for value in values:
-        answer = await street.host.post("/v1/sessions", json=changed(ada, path, value))
+        answer = await services.host.post("/v1/sessions", json=changed(ada, path, value))
         assert answer.status_code == 201, (value, answer.text)
     made = answer.json()
     if path in {"userId", "metadata", "returnUrl"}:
         assert made[path] == values[-1]
-        assert (await street.get(f"/v1/sessions/{made['id']}"))[path] == values[-1]
+        assert (await services.get(f"/v1/sessions/{made['id']}"))[path] == values[-1]
 
 
 async def test_without_any_allowed_origin_there_is_no_frame_and_no_return(clock: Clock, database_url: str) -> None:
-    street = RunningServices(clock, database_url, allowed_origins=())
-    await street.open()
-    ada = User(street, "ada")
-    refused(await street.host.post("/v1/sessions", json=ada.wants(returnUrl=None)), 422, "invalid_request", "/origin")
-    answer = await street.host.post("/v1/sessions", json=ada.wants(origin=None))
+    services = RunningServices(clock, database_url, allowed_origins=())
+    await services.open()
+    ada = User(services, "ada")
+    refused(await services.host.post("/v1/sessions", json=ada.wants(returnUrl=None)), 422, "invalid_request", "/origin")
+    answer = await services.host.post("/v1/sessions", json=ada.wants(origin=None))
     refused(answer, 422, "invalid_request", "/returnUrl")
-    assert (await street.host.post("/v1/sessions", json=ada.wants(origin=None, returnUrl=None))).status_code == 201
-    await street.close()
+    assert (await services.host.post("/v1/sessions", json=ada.wants(origin=None, returnUrl=None))).status_code == 201
+    await services.close()
 
 
 async def test_an_app_scheme_that_is_listed_may_be_returned_to(clock: Clock, database_url: str) -> None:
-    street = RunningServices(clock, database_url, allowed_origins=(HOST_URL, "com.example.app:"))
-    await street.open()
-    page = await User(street, "ada").browser(returnUrl="com.example.app:/done")
+    services = RunningServices(clock, database_url, allowed_origins=(HOST_URL, "com.example.app:"))
+    await services.open()
+    page = await User(services, "ada").browser(returnUrl="com.example.app:/done")
     await page.connect()
     answer = await page.finish()
     assert answer.headers["location"].startswith("com.example.app:/done?sessionId=")
-    await street.close()
+    await services.close()

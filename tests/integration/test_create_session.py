@@ -6,20 +6,20 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.people import FramePage, User
 from tests.support.sandbox_client import GUIDE
 from tests.support.services import HOST_URL, RETURN_URL, SERVICE_URL, RunningServices, refused
+from tests.support.users import FramePage, User
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-async def test_the_least_that_can_be_asked_is_answered_with_every_default(street: RunningServices) -> None:
+async def test_the_least_that_can_be_asked_is_answered_with_every_default(services: RunningServices) -> None:
     body = {
         "userId": "ada",
         "company": {"externalId": "acme", "name": "Acme Ltd"},
         "sites": [{"externalId": "hq", "name": "Headquarters"}],
     }
-    answer = await street.host.post("/v1/sessions", json=body)
+    answer = await services.host.post("/v1/sessions", json=body)
     assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
     made = answer.json()
     assert made["id"].startswith("ses_")
@@ -39,7 +39,7 @@ async def test_the_least_that_can_be_asked_is_answered_with_every_default(street
     assert made["expiresAt"] == "2027-01-15T09:00:00.000Z"
 
 
-async def test_every_field_reaches_where_it_belongs(street: RunningServices, ada: User) -> None:
+async def test_every_field_reaches_where_it_belongs(services: RunningServices, ada: User) -> None:
     made = await ada.session(
         sites=[{"externalId": "hq", "name": "Headquarters", "address": "123 Main St, San Francisco, CA 94105"}],
         link="invitation",
@@ -53,101 +53,101 @@ async def test_every_field_reaches_where_it_belongs(street: RunningServices, ada
         supportUrl="https://help.example.com/utilities",
     )
     assert (made["expiresAt"], made["metadata"]) == ("2027-01-15T08:01:00.000Z", {"plan": "pro"})
-    stored = await street.get(f"/v1/sessions/{made['id']}")
+    stored = await services.get(f"/v1/sessions/{made['id']}")
     assert (stored["link"], stored["metadata"]) == ({"kind": "invitation", "status": "ready"}, {"plan": "pro"})
-    (company,) = await street.sandbox.get("/company")
+    (company,) = await services.sandbox.get("/company")
     assert (company["name"], company["externalId"]) == ("Acme Ltd", "acme")
     (site,) = company["sites"]
     assert (site["name"], site["externalId"]) == ("Headquarters", "hq")
-    invitation = await the_invitation(street, company["id"])
+    invitation = await the_invitation(services, company["id"])
     assert invitation["allowedEmails"] == ["ada@example.com"]
     assert invitation["maxUses"] == 1
     assert invitation["prefill"] | {"url": GUIDE["url"], "country": "GB"} == invitation["prefill"]
-    page = await FramePage(street, made).http.get(made["embedUrl"], headers={"Sec-Fetch-Dest": "iframe"})
+    page = await FramePage(services, made).http.get(made["embedUrl"], headers={"Sec-Fetch-Dest": "iframe"})
     assert "A••• L•••" in page.text
     assert "Lovelace" not in page.text
-    start = await street.web().get(made["redirectUrl"])
+    start = await services.web().get(made["redirectUrl"])
     assert "https://help.example.com/utilities" in start.text
 
 
-async def test_ids_of_the_provider_are_told_once_it_has_given_them(street: RunningServices, ada: User) -> None:
+async def test_ids_of_the_provider_are_returned_once_it_has_given_them(services: RunningServices, ada: User) -> None:
     made = await ada.session()
-    (company,) = await street.sandbox.get("/company")
-    stored = await street.get(f"/v1/sessions/{made['id']}")
+    (company,) = await services.sandbox.get("/company")
+    stored = await services.get(f"/v1/sessions/{made['id']}")
     assert stored["company"] == {"id": company["id"], "externalId": "acme"}
     assert stored["sites"] == [{"id": company["sites"][0]["id"], "externalId": "hq"}]
 
 
 async def test_a_company_and_sites_given_by_the_providers_ids_are_used_as_they_are(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    company, sites = await street.sandbox.company("Made elsewhere", sites=3)
+    company, sites = await services.sandbox.company("Made elsewhere", sites=3)
     made = await ada.session(company={"id": company.upper()}, sites=[{"id": site} for site in sites])
-    stored = await street.get(f"/v1/sessions/{made['id']}")
+    stored = await services.get(f"/v1/sessions/{made['id']}")
     assert stored["company"] == {"id": company, "externalId": None}
     assert [site["id"] for site in stored["sites"]] == sites
     assert stored["link"]["status"] == "ready"
-    assert len(await street.sandbox.get("/company")) == 1
+    assert len(await services.sandbox.get("/company")) == 1
 
 
 async def test_a_company_that_the_host_made_earlier_is_found_by_its_external_id(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    company = (await street.sandbox.post("/company", {"name": "Acme", "externalId": "acme"}))["id"]
-    site = (await street.sandbox.post(f"/company/{company}/site", {"name": "HQ", "externalId": "hq"}))["id"]
+    company = (await services.sandbox.post("/company", {"name": "Acme", "externalId": "acme"}))["id"]
+    site = (await services.sandbox.post(f"/company/{company}/site", {"name": "HQ", "externalId": "hq"}))["id"]
     made = await ada.session()
-    stored = await street.get(f"/v1/sessions/{made['id']}")
+    stored = await services.get(f"/v1/sessions/{made['id']}")
     assert (stored["company"]["id"], stored["sites"][0]["id"]) == (company, site)
-    assert street.outgoing.made("POST /company") == street.outgoing.made("POST /site") == 0
+    assert services.outgoing.made("POST /company") == services.outgoing.made("POST /site") == 0
 
 
-async def test_one_company_named_in_both_ways_is_one(street: RunningServices, ada: User) -> None:
-    first = await street.get(f"/v1/sessions/{(await ada.session())['id']}")
+async def test_one_company_named_in_both_ways_is_one(services: RunningServices, ada: User) -> None:
+    first = await services.get(f"/v1/sessions/{(await ada.session())['id']}")
     by_id = await ada.session(company={"id": first["company"]["id"]}, sites=[{"id": first["sites"][0]["id"]}])
-    assert (await street.get(f"/v1/sessions/{by_id['id']}"))["company"] == first["company"]
-    assert len(await street.sandbox.get("/company")) == 1
+    assert (await services.get(f"/v1/sessions/{by_id['id']}"))["company"] == first["company"]
+    assert len(await services.sandbox.get("/company")) == 1
 
 
 async def test_a_hundred_racing_creates_make_one_company_and_one_of_each_site(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     body = ada.wants(sites=[{"externalId": "hq", "name": "Headquarters"}, {"externalId": "mill", "name": "Mill"}])
-    answers = await asyncio.gather(*(street.host.post("/v1/sessions", json=body) for _ in range(100)))
+    answers = await asyncio.gather(*(services.host.post("/v1/sessions", json=body) for _ in range(100)))
     assert [answer.status_code for answer in answers] == [201] * 100
     assert len({answer.json()["id"] for answer in answers}) == 100
-    await street.drain()
-    await street.later(1)  # whoever came while the company was being made comes back
-    (company,) = await street.sandbox.get("/company")
+    await services.drain()
+    await services.later(1)  # whoever came while the company was being made comes back
+    (company,) = await services.sandbox.get("/company")
     assert sorted(site["externalId"] for site in company["sites"]) == ["hq", "mill"]
-    rows = await street.rows("/v1/sessions", limit=100)
+    rows = await services.rows("/v1/sessions", limit=100)
     assert {row["link"]["status"] for row in rows} == {"ready"}
     assert {row["company"]["id"] for row in rows} == {company["id"]}
 
 
 async def test_auto_takes_a_magic_link_where_the_provider_refuses_invitations(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     async def no_invitations(request: httpx.Request) -> None:
         if request.url.path.startswith("/v2.2/invitation/"):
             request.headers["content-type"] = "text/plain"  # which the provider does not read
 
-    street.outgoing.before = no_invitations
-    stored = await street.get(f"/v1/sessions/{(await ada.session(link='auto'))['id']}")
+    services.outgoing.before = no_invitations
+    stored = await services.get(f"/v1/sessions/{(await ada.session(link='auto'))['id']}")
     assert stored["link"] == {"kind": "magic_link", "status": "ready"}
-    asked = await street.get(f"/v1/sessions/{(await ada.session(link='invitation'))['id']}")
+    asked = await services.get(f"/v1/sessions/{(await ada.session(link='invitation'))['id']}")
     assert (asked["status"], asked["failure"]) == ("failed", {"code": "provider_refused"})
 
 
-async def test_a_magic_link_is_made_when_asked_for_by_name(street: RunningServices, ada: User) -> None:
+async def test_a_magic_link_is_made_when_asked_for_by_name(services: RunningServices, ada: User) -> None:
     made = await ada.session(link="magic_link")
     assert made["link"] == {"kind": "magic_link", "status": "pending"}
-    stored = await street.get(f"/v1/sessions/{made['id']}")
+    stored = await services.get(f"/v1/sessions/{made['id']}")
     assert stored["link"] == {"kind": "magic_link", "status": "ready"}
 
 
 @pytest.mark.parametrize("link", ["auto", "invitation", "magic_link"])
-async def test_prepare_now_answers_with_the_link_made(street: RunningServices, ada: User, link: str) -> None:
-    made = await street.post("/v1/sessions", ada.wants(prepare="now", link=link))
+async def test_prepare_now_answers_with_the_link_made(services: RunningServices, ada: User, link: str) -> None:
+    made = await services.post("/v1/sessions", ada.wants(prepare="now", link=link))
     assert made["link"]["status"] == "ready"
     assert made["company"]["id"]
     assert made["sites"][0]["id"]
@@ -156,26 +156,26 @@ async def test_prepare_now_answers_with_the_link_made(street: RunningServices, a
 
 
 async def test_prepare_now_passes_the_providers_refusal_on_and_closes_the_session(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     body = ada.wants(prepare="now", company={"id": UNKNOWN}, sites=[{"id": UNKNOWN}])
-    refused(await street.host.post("/v1/sessions", json=body), 422, "provider_refused")
-    (row,) = await street.rows("/v1/sessions")
+    refused(await services.host.post("/v1/sessions", json=body), 422, "provider_refused")
+    (row,) = await services.rows("/v1/sessions")
     assert (row["status"], row["failure"]) == ("failed", {"code": "provider_refused"})
-    assert await street.told() == ["session.created", "session.failed"]
+    assert await services.event_types() == ["session.created", "session.failed"]
 
 
-async def test_a_refusal_behind_the_answer_fails_the_session_and_says_why(street: RunningServices, ada: User) -> None:
+async def test_a_refusal_behind_the_answer_fails_the_session_and_says_why(services: RunningServices, ada: User) -> None:
     made = await ada.session(company={"id": UNKNOWN}, sites=[{"id": UNKNOWN}])
-    stored = await street.get(f"/v1/sessions/{made['id']}")
+    stored = await services.get(f"/v1/sessions/{made['id']}")
     assert (stored["status"], stored["link"]["status"]) == ("failed", "failed")
     assert stored["failure"] == {"code": "provider_refused"}
 
 
-async def test_no_answer_names_a_token_but_the_one_that_made_it(street: RunningServices, ada: User) -> None:
+async def test_no_answer_names_a_token_but_the_one_that_made_it(services: RunningServices, ada: User) -> None:
     made = await ada.session()
-    read = await street.host.get(f"/v1/sessions/{made['id']}")
-    listed = await street.host.get("/v1/sessions")
+    read = await services.host.get(f"/v1/sessions/{made['id']}")
+    listed = await services.host.get("/v1/sessions")
     for url in (made["embedUrl"], made["redirectUrl"]):
         token = url.rpartition("/")[2]
         assert token not in read.text + listed.text
@@ -192,10 +192,10 @@ async def test_an_origin_without_a_return_address_and_the_other_way_round_are_bo
     assert (await ada.session(origin=HOST_URL))["origin"] == HOST_URL
 
 
-async def the_invitation(street: RunningServices, company: str) -> dict[str, Any]:
+async def the_invitation(services: RunningServices, company: str) -> dict[str, Any]:
     """The only invitation of a company, whole."""
-    listed = await street.sandbox.get(f"/invitation/company/{company}")
+    listed = await services.sandbox.get(f"/invitation/company/{company}")
     rows = listed["invitations"] if isinstance(listed, dict) else listed
     (row,) = rows
-    found: dict[str, Any] = await street.sandbox.get(f"/invitation/{row['id']}")
+    found: dict[str, Any] = await services.sandbox.get(f"/invitation/{row['id']}")
     return found

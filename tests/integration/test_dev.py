@@ -25,7 +25,7 @@ SESSION = {
 }
 
 
-class Street:
+class DevProcess:
     """A running `magiclink dev` and its three addresses, as it printed them."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -46,7 +46,7 @@ class Street:
 
 
 @contextmanager
-def magiclink_dev(folder: Path, *options: str) -> Iterator[Street]:
+def magiclink_dev(folder: Path, *options: str) -> Iterator[DevProcess]:
     command = [sys.executable, "-m", "service", "dev", "--port", "0", "--sandbox-port", "0", "--host-port", "0"]
     command += ["--data-dir", str(folder), *options]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAGICLINK_", "SANDBOX_"))}
@@ -55,16 +55,16 @@ def magiclink_dev(folder: Path, *options: str) -> Iterator[Street]:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=root, env=environ
     ) as process:
         try:
-            street = Street(process)
-            yield street
-            street.api.close()
+            services = DevProcess(process)
+            yield services
+            services.api.close()
         finally:
             process.kill()
 
 
-def wait_for_link(street: Street, session_id: str) -> dict[str, object]:
+def wait_for_link(services: DevProcess, session_id: str) -> dict[str, object]:
     for _ in range(100):
-        session: dict[str, object] = street.api.get(f"/v1/sessions/{session_id}").raise_for_status().json()
+        session: dict[str, object] = services.api.get(f"/v1/sessions/{session_id}").raise_for_status().json()
         link = session["link"]
         assert isinstance(link, dict)
         if link["status"] != "pending":
@@ -73,73 +73,73 @@ def wait_for_link(street: Street, session_id: str) -> dict[str, object]:
     pytest.fail("no link was made")
 
 
-def test_three_houses_stand_and_what_they_know_survives_a_restart(tmp_path: Path) -> None:
-    with magiclink_dev(tmp_path / "data") as street:
-        assert "dev-key" in street.said
-        for url in (street.demo, street.service, street.sandbox):
+def test_three_servers_run_and_their_data_survives_a_restart(tmp_path: Path) -> None:
+    with magiclink_dev(tmp_path / "data") as services:
+        assert "dev-key" in services.said
+        for url in (services.demo, services.service, services.sandbox):
             assert httpx.get(f"{url}/readyz").status_code == 200, url
-        created = street.api.post("/v1/sessions", json=SESSION)
+        created = services.api.post("/v1/sessions", json=SESSION)
         assert created.status_code == 201, created.text
-        session = wait_for_link(street, created.json()["id"])
+        session = wait_for_link(services, created.json()["id"])
         assert session["link"] == {"kind": "invitation", "status": "ready"}
-        assert street.stop() == 0
+        assert services.stop() == 0
 
-    with magiclink_dev(tmp_path / "data") as street:
-        again = street.api.get(f"/v1/sessions/{session['id']}")
+    with magiclink_dev(tmp_path / "data") as services:
+        again = services.api.get(f"/v1/sessions/{session['id']}")
         assert again.status_code == 200
         assert again.json()["company"] == session["company"]
-        companies = httpx.get(f"{street.sandbox}/v2.2/company", headers={"X-API-Key": "sandbox-key"}).json()
+        companies = httpx.get(f"{services.sandbox}/v2.2/company", headers={"X-API-Key": "sandbox-key"}).json()
         assert [company["externalId"] for company in companies] != []
-        assert street.stop() == 0
+        assert services.stop() == 0
 
 
-def wait_for_call(street: Street, call: str) -> None:
+def wait_for_call(services: DevProcess, call: str) -> None:
     """Until the sandbox has answered a call of the service to this path."""
     for _ in range(200):
-        if call in [entry["path"] for entry in httpx.get(f"{street.sandbox}/_control/requests").json()["requests"]]:
+        if call in [entry["path"] for entry in httpx.get(f"{services.sandbox}/_control/requests").json()["requests"]]:
             return
         time.sleep(0.05)
     pytest.fail(f"{call} was never called")
 
 
 def test_what_is_asked_of_the_sandbox_when_ctrl_c_comes_is_answered_before_all_end(tmp_path: Path) -> None:
-    with magiclink_dev(tmp_path) as street:
-        httpx.put(f"{street.sandbox}/_control/troubles/slow", json={"seconds": 0.3}).raise_for_status()
-        street.api.post("/v1/sessions", json=SESSION).raise_for_status()
-        wait_for_call(street, "/v2.2/company")  # of several, one after the other
-        assert street.stop() == 0
+    with magiclink_dev(tmp_path) as services:
+        httpx.put(f"{services.sandbox}/_control/troubles/slow", json={"seconds": 0.3}).raise_for_status()
+        services.api.post("/v1/sessions", json=SESSION).raise_for_status()
+        wait_for_call(services, "/v2.2/company")  # of several, one after the other
+        assert services.stop() == 0
         with closing(sqlite3.connect(tmp_path / "magiclink.db")) as file:
-            told = [kind for (kind,) in file.execute("SELECT type FROM events ORDER BY seq")]
-    assert told == ["session.created", "session.link_ready"]
+            reported = [kind for (kind,) in file.execute("SELECT type FROM events ORDER BY seq")]
+    assert reported == ["session.created", "session.link_ready"]
 
 
 def test_a_person_signs_in_to_the_demo_and_is_sent_to_the_service(tmp_path: Path) -> None:
-    with magiclink_dev(tmp_path) as street, httpx.Client(base_url=street.demo) as browser:
+    with magiclink_dev(tmp_path) as services, httpx.Client(base_url=services.demo) as browser:
         browser.post("/sign-in", data={"person": "ada"})
         page = browser.get("/")
         assert "No accounts yet" in page.text
-        assert f"{street.service}/embed.js" in page.text
+        assert f"{services.service}/embed.js" in page.text
         embedded = browser.post("/utilities/connect", headers={"accept": "application/json"}).json()
-        assert embedded["embedUrl"].startswith(f"{street.service}/embed/")
+        assert embedded["embedUrl"].startswith(f"{services.service}/embed/")
         redirected = browser.post("/utilities/connect", data={"way": "redirect"})
-        assert redirected.headers["location"].startswith(f"{street.service}/connect/")
+        assert redirected.headers["location"].startswith(f"{services.service}/connect/")
         assert httpx.get(redirected.headers["location"]).status_code == 200
 
 
 def test_a_further_host_app_is_allowed(tmp_path: Path) -> None:
-    with magiclink_dev(tmp_path, "--allow-origin", "http://127.0.0.1:5173") as street:
-        allowed = street.api.post("/v1/sessions", json={**SESSION, "origin": "http://127.0.0.1:5173"})
-        refused = street.api.post("/v1/sessions", json={**SESSION, "origin": "http://127.0.0.1:5174"})
+    with magiclink_dev(tmp_path, "--allow-origin", "http://127.0.0.1:5173") as services:
+        allowed = services.api.post("/v1/sessions", json={**SESSION, "origin": "http://127.0.0.1:5173"})
+        refused = services.api.post("/v1/sessions", json={**SESSION, "origin": "http://127.0.0.1:5174"})
     assert (allowed.status_code, refused.status_code) == (201, 422)
 
 
-def test_the_doctor_finds_the_street_sound(tmp_path: Path) -> None:
+def test_the_doctor_finds_the_services_healthy(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'another.db'}"
-    with magiclink_dev(tmp_path / "data") as street:
+    with magiclink_dev(tmp_path / "data") as services:
         environ = {
             "MAGICLINK_SECRET_KEYS": "k" * 32,
-            "MAGICLINK_PUBLIC_URL": street.service,
-            "MAGICLINK_PROVIDER_URL": f"{street.sandbox}/v2.2",
+            "MAGICLINK_PUBLIC_URL": services.service,
+            "MAGICLINK_PROVIDER_URL": f"{services.sandbox}/v2.2",
             "MAGICLINK_PROVIDER_API_KEY": "sandbox-key",
             "MAGICLINK_DATABASE_URL": database,
         }
@@ -152,11 +152,11 @@ def test_the_doctor_finds_the_street_sound(tmp_path: Path) -> None:
     assert "MAGICLINK_PROVIDER_API_KEY" in refused.stdout
 
 
-def test_a_link_is_made_and_looked_at_from_the_shell(tmp_path: Path) -> None:
-    with magiclink_dev(tmp_path) as street:
-        shell = CliRunner(env={"MAGICLINK_PUBLIC_URL": street.service, "MAGICLINK_API_KEY": "dev-key"})
+def test_a_link_is_created_and_read_from_the_shell(tmp_path: Path) -> None:
+    with magiclink_dev(tmp_path) as services:
+        shell = CliRunner(env={"MAGICLINK_PUBLIC_URL": services.service, "MAGICLINK_API_KEY": "dev-key"})
         made = shell.invoke(main.main, ["link", "--user", "ada", "--company", "acme=Acme Ltd", "--site", "hq=HQ"])
-        assert made.stdout.startswith(f"{street.service}/connect/")
+        assert made.stdout.startswith(f"{services.service}/connect/")
         assert " ada " in shell.invoke(main.main, ["sessions"]).stdout
         assert "session.created" in shell.invoke(main.main, ["events"]).stdout
         assert shell.invoke(main.main, ["connections"]).stderr == "No connections.\n"

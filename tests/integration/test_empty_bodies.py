@@ -2,31 +2,31 @@
 
 import pytest
 
-from tests.support.people import User
 from tests.support.services import RunningServices, refused
+from tests.support.users import User
 
 JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("call", ["renew", "revoke"])
-async def test_an_empty_body_is_an_empty_object(street: RunningServices, ada: User, call: str) -> None:
+async def test_an_empty_body_is_an_empty_object(services: RunningServices, ada: User, call: str) -> None:
     session = await ada.session()
-    answer = await street.host.post(f"/v1/sessions/{session['id']}/{call}", content=b"", headers=JSON)
+    answer = await services.host.post(f"/v1/sessions/{session['id']}/{call}", content=b"", headers=JSON)
     assert answer.status_code == 200
 
 
-async def test_a_reconnect_needs_no_fields(street: RunningServices, ada: User) -> None:
+async def test_a_reconnect_needs_no_fields(services: RunningServices, ada: User) -> None:
     connection = await ada.connected()
-    answer = await street.host.post(f"/v1/connections/{connection['id']}/reconnect", content=b"", headers=JSON)
+    answer = await services.host.post(f"/v1/connections/{connection['id']}/reconnect", content=b"", headers=JSON)
     assert answer.status_code == 201
 
 
 @pytest.mark.parametrize("content", [b" ", b"null", b"[]"])
-async def test_what_is_not_empty_must_be_an_object(street: RunningServices, ada: User, content: bytes) -> None:
+async def test_what_is_not_empty_must_be_an_object(services: RunningServices, ada: User, content: bytes) -> None:
     session = await ada.session()
-    answer = await street.host.post(f"/v1/sessions/{session['id']}/renew", content=content, headers=JSON)
+    answer = await services.host.post(f"/v1/sessions/{session['id']}/renew", content=content, headers=JSON)
     assert answer.status_code in {400, 422}
 
 
-async def test_a_route_with_required_fields_refuses_an_empty_body(street: RunningServices) -> None:
-    refused(await street.host.post("/v1/sessions", content=b"", headers=JSON), 400, "invalid_json")
+async def test_a_route_with_required_fields_refuses_an_empty_body(services: RunningServices) -> None:
+    refused(await services.host.post("/v1/sessions", content=b"", headers=JSON), 400, "invalid_json")

@@ -5,22 +5,22 @@ import time
 
 import pytest
 
-from tests.support.people import User
-from tests.support.sandbox_client import Wire
+from tests.support.sandbox_client import JsonObject
 from tests.support.services import RunningServices, refused
+from tests.support.users import User
 
-FULL_STORY = [
+FULL_SCENARIO = [
     *("session.created", "session.link_ready", "session.opened", "session.submitted"),
     *("connection.recorded", "session.connected"),
 ]
 
 
-async def follow(street: RunningServices, limit: int = 2) -> list[Wire]:
+async def follow(services: RunningServices, limit: int = 2) -> list[JsonObject]:
     """Read the feed as a host does that remembers its cursor, until it is at the end."""
-    found: list[Wire] = []
+    found: list[JsonObject] = []
     after = "0"
     while True:
-        body = await street.get("/v1/events", after=after, limit=limit)
+        body = await services.get("/v1/events", after=after, limit=limit)
         found += body["data"]
         if not body["data"]:
             assert body["next"] == after
@@ -28,10 +28,10 @@ async def follow(street: RunningServices, limit: int = 2) -> list[Wire]:
         after = body["next"]
 
 
-async def has_begun(street: RunningServices) -> None:
+async def has_begun(services: RunningServices) -> None:
     """What was asked before is waiting by now: later calls have been answered meanwhile."""
     for _ in range(5):
-        await street.rows("/v1/sessions")
+        await services.rows("/v1/sessions")
 
 
 @pytest.mark.parametrize(
@@ -48,91 +48,91 @@ async def has_begun(street: RunningServices) -> None:
         ("type=x", "/type"),
     ],
 )
-async def test_a_wrong_parameter_is_refused_by_name(street: RunningServices, query: str, pointer: str) -> None:
-    refused(await street.host.get(f"/v1/events?{query}"), 422, "invalid_request", pointer)
+async def test_a_wrong_parameter_is_refused_by_name(services: RunningServices, query: str, pointer: str) -> None:
+    refused(await services.host.get(f"/v1/events?{query}"), 422, "invalid_request", pointer)
 
 
-async def test_the_feed_tells_everything_once_in_order(street: RunningServices, ada: User, bob: User) -> None:
+async def test_the_feed_has_every_event_once_in_order(services: RunningServices, ada: User, bob: User) -> None:
     await ada.connected()
     await bob.connected()
-    events = await follow(street)
+    events = await follow(services)
     assert len({event["id"] for event in events}) == len(events)
     assert [event["seq"] for event in events] == sorted({event["seq"] for event in events})
     for user in ("ada", "bob"):
-        assert [event["type"] for event in events if event["userId"] == user] == FULL_STORY
+        assert [event["type"] for event in events if event["userId"] == user] == FULL_SCENARIO
 
 
-async def test_an_event_has_every_field_that_is_promised(street: RunningServices, ada: User) -> None:
+async def test_an_event_has_every_field_that_is_promised(services: RunningServices, ada: User) -> None:
     connection = await ada.connected()
-    for event in await street.rows("/v1/events"):
+    for event in await services.rows("/v1/events"):
         assert set(event) == {"id", "seq", "type", "at", "sessionId", "connectionId", "userId", "data"}
         assert event["id"].startswith("evt_")
         assert event["sessionId"] == connection["sessionId"]
-    recorded = next(e for e in await street.rows("/v1/events") if e["type"] == "connection.recorded")
+    recorded = next(e for e in await services.rows("/v1/events") if e["type"] == "connection.recorded")
     assert recorded["connectionId"] == connection["id"]
     assert recorded["data"] == {"evidence": "invitation", "presumed": False, "status": "CONNECTED"}
 
 
 async def test_a_timeline_is_the_same_log_seen_through_one_session(
-    street: RunningServices, ada: User, bob: User
+    services: RunningServices, ada: User, bob: User
 ) -> None:
     connection = await ada.connected()
     await bob.connected()
     path = f"/v1/sessions/{connection['sessionId']}/events"
-    timeline = await street.rows(path)
-    assert [event["type"] for event in timeline] == FULL_STORY
+    timeline = await services.rows(path)
+    assert [event["type"] for event in timeline] == FULL_SCENARIO
     assert timeline == [
-        e for e in await street.rows("/v1/events", limit=100) if e["sessionId"] == timeline[0]["sessionId"]
+        e for e in await services.rows("/v1/events", limit=100) if e["sessionId"] == timeline[0]["sessionId"]
     ]
-    first = await street.get(path, limit=4)
-    second = await street.get(path, limit=4, after=first["next"])
+    first = await services.get(path, limit=4)
+    second = await services.get(path, limit=4, after=first["next"])
     assert first["data"] + second["data"] == timeline
     assert second["next"] is None
 
 
-async def test_no_event_holds_a_link_a_token_or_a_name(street: RunningServices, ada: User) -> None:
+async def test_no_event_holds_a_link_a_token_or_a_name(services: RunningServices, ada: User) -> None:
     connection = await ada.connected(userLabel="Ada Lovelace", userEmail=None)
-    text = (await street.host.get("/v1/events")).text
+    text = (await services.host.get("/v1/events")).text
     for secret in ("Lovelace", "/p/", "http", "embed"):
         assert secret not in text
     assert connection["id"] in text
 
 
-async def test_waiting_answers_as_soon_as_something_happens(street: RunningServices, ada: User) -> None:
-    waiting = asyncio.create_task(street.host.get("/v1/events?after=0&wait=30"))
-    await has_begun(street)
+async def test_waiting_answers_as_soon_as_something_happens(services: RunningServices, ada: User) -> None:
+    waiting = asyncio.create_task(services.host.get("/v1/events?after=0&wait=30"))
+    await has_begun(services)
     began = time.perf_counter()
-    made = await street.post("/v1/sessions", ada.wants())
+    made = await services.post("/v1/sessions", ada.wants())
     (event,) = (await waiting).json()["data"]
     assert (event["type"], event["sessionId"]) == ("session.created", made["id"])
     assert time.perf_counter() - began < 5
 
 
-async def test_waiting_for_nothing_ends_with_nothing_and_the_same_cursor(street: RunningServices) -> None:
+async def test_waiting_for_nothing_ends_with_nothing_and_the_same_cursor(services: RunningServices) -> None:
     began = time.perf_counter()
-    assert await street.get("/v1/events", after=7, wait=1) == {"data": [], "next": "7"}
+    assert await services.get("/v1/events", after=7, wait=1) == {"data": [], "next": "7"}
     assert 0.9 < time.perf_counter() - began < 5
 
 
-async def test_a_wait_ends_when_the_service_stops(street: RunningServices) -> None:
-    waiting = asyncio.create_task(street.host.get("/v1/events?wait=30"))
-    await has_begun(street)
-    street.services.pubsub.close()
+async def test_a_wait_ends_when_the_service_stops(services: RunningServices) -> None:
+    waiting = asyncio.create_task(services.host.get("/v1/events?wait=30"))
+    await has_begun(services)
+    services.parts.pubsub.close()
     assert (await waiting).json()["data"] == []
 
 
-async def test_another_tenants_news_wakes_nobody_with_a_row(street: RunningServices, ada: User) -> None:
-    other = await street.stranger()
+async def test_another_tenants_event_wakes_no_reader_with_a_row(services: RunningServices, ada: User) -> None:
+    other = await services.stranger()
     waiting = asyncio.create_task(other.get("/v1/events?wait=1"))
-    await has_begun(street)
-    await street.post("/v1/sessions", ada.wants())
+    await has_begun(services)
+    await services.post("/v1/sessions", ada.wants())
     assert (await waiting).json()["data"] == []
 
 
 async def test_a_hundred_events_at_once_are_seen_by_every_reader_in_one_order(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    await asyncio.gather(*(street.post("/v1/sessions", ada.wants()) for _ in range(100)))
-    readers = await asyncio.gather(*(follow(street, limit) for limit in (7, 100)))
+    await asyncio.gather(*(services.post("/v1/sessions", ada.wants()) for _ in range(100)))
+    readers = await asyncio.gather(*(follow(services, limit) for limit in (7, 100)))
     assert readers[0] == readers[1]
     assert len(readers[0]) == 100

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.clock import Clock
-from tests.support.people import User
 from tests.support.services import RunningServices, refused
+from tests.support.users import User
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ async def foreign(clock: Clock, database_url: str) -> AsyncIterator[RunningServi
     await opened.close()
 
 
-async def invitations(street: RunningServices) -> list[str]:
-    (company,) = await street.sandbox.get("/company")
-    listed = await street.sandbox.get(f"/invitation/company/{company['id']}")
+async def invitations(services: RunningServices) -> list[str]:
+    (company,) = await services.sandbox.get("/company")
+    listed = await services.sandbox.get(f"/invitation/company/{company['id']}")
     return [row["status"] for row in (listed["invitations"] if isinstance(listed, dict) else listed)]
 
 

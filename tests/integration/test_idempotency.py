@@ -6,136 +6,140 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.people import User
 from tests.support.services import RunningServices, refused
+from tests.support.users import User
 
 
 def keyed(key: str) -> dict[str, str]:
     return {"Idempotency-Key": key}
 
 
-async def test_another_body_under_the_same_key_is_refused_and_makes_nothing(street: RunningServices, ada: User) -> None:
-    await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
-    answer = await street.host.post("/v1/sessions", json=ada.wants(expiresIn=61), headers=keyed("k"))
+async def test_another_body_under_the_same_key_is_refused_and_makes_nothing(
+    services: RunningServices, ada: User
+) -> None:
+    await services.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
+    answer = await services.host.post("/v1/sessions", json=ada.wants(expiresIn=61), headers=keyed("k"))
     refused(answer, 422, "idempotency_key_reused")
-    assert len(await street.rows("/v1/sessions")) == 1
+    assert len(await services.rows("/v1/sessions")) == 1
 
 
 @pytest.mark.parametrize("key", ["", " ", "k" * 256, "naïve".encode("latin-1"), b"a\tb"])
-async def test_a_key_that_is_no_key_is_refused(street: RunningServices, ada: User, key: Any) -> None:
-    answer = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed(key))
+async def test_a_key_that_is_no_key_is_refused(services: RunningServices, ada: User, key: Any) -> None:
+    answer = await services.host.post("/v1/sessions", json=ada.wants(), headers=keyed(key))
     refused(answer, 422, "invalid_request")
-    assert await street.rows("/v1/sessions") == []
+    assert await services.rows("/v1/sessions") == []
 
 
 async def test_a_hundred_equal_calls_make_one_session_and_get_a_hundred_equal_answers(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    calls = (street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k")) for _ in range(100))
+    calls = (services.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k")) for _ in range(100))
     answers = await asyncio.gather(*calls)
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.content for answer in answers}) == 1
-    assert len(await street.rows("/v1/sessions")) == 1
+    assert len(await services.rows("/v1/sessions")) == 1
 
 
 async def test_a_repeat_answers_the_same_urls_long_after_and_whatever_became_of_the_session(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    first = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
-    await street.drain()
-    street.clock.advance(600)
-    again = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
+    first = await services.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
+    await services.drain()
+    services.clock.advance(600)
+    again = await services.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
     assert (again.status_code, again.json()) == (201, first.json())
 
 
-async def test_the_same_body_spelled_in_another_order_is_the_same(street: RunningServices, ada: User) -> None:
+async def test_the_same_body_spelled_in_another_order_is_the_same(services: RunningServices, ada: User) -> None:
     body = ada.wants()
-    first = await street.host.post("/v1/sessions", json=body, headers=keyed("k"))
+    first = await services.host.post("/v1/sessions", json=body, headers=keyed("k"))
     turned = dict(reversed(list(body.items())))
-    again = await street.host.post("/v1/sessions", json=turned, headers=keyed("k"))
+    again = await services.host.post("/v1/sessions", json=turned, headers=keyed("k"))
     assert again.json() == first.json()
 
 
-async def test_calls_without_a_key_are_all_new(street: RunningServices, ada: User) -> None:
+async def test_calls_without_a_key_are_all_new(services: RunningServices, ada: User) -> None:
     for _ in range(2):
-        await street.post("/v1/sessions", ada.wants())
-    assert len(await street.rows("/v1/sessions")) == 2
+        await services.post("/v1/sessions", ada.wants())
+    assert len(await services.rows("/v1/sessions")) == 2
 
 
-async def test_another_tenants_equal_key_is_its_own(street: RunningServices, ada: User) -> None:
-    other = await street.stranger()
-    first = await street.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
+async def test_another_tenants_equal_key_is_its_own(services: RunningServices, ada: User) -> None:
+    other = await services.stranger()
+    first = await services.host.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
     theirs = await other.post("/v1/sessions", json=ada.wants(), headers=keyed("k"))
     assert theirs.status_code == 201
     assert theirs.json()["id"] != first.json()["id"]
 
 
-async def test_a_call_that_waits_for_its_link_lets_no_equal_one_in_between(street: RunningServices, ada: User) -> None:
+async def test_a_call_that_waits_for_its_link_lets_no_equal_one_in_between(
+    services: RunningServices, ada: User
+) -> None:
     reached, go_on = asyncio.Event(), asyncio.Event()
 
     async def hold(_: httpx.Request) -> None:
         reached.set()
         await go_on.wait()
 
-    street.outgoing.before = hold
+    services.outgoing.before = hold
     body = ada.wants(prepare="now")
-    first = asyncio.create_task(street.host.post("/v1/sessions", json=body, headers=keyed("k")))
+    first = asyncio.create_task(services.host.post("/v1/sessions", json=body, headers=keyed("k")))
     await reached.wait()
-    refused(await street.host.post("/v1/sessions", json=body, headers=keyed("k")), 409, "idempotency_in_progress")
+    refused(await services.host.post("/v1/sessions", json=body, headers=keyed("k")), 409, "idempotency_in_progress")
     go_on.set()
     made = (await first).json()
     assert made["link"]["status"] == "ready"
-    assert (await street.host.post("/v1/sessions", json=body, headers=keyed("k"))).json() == made
-    assert len(await street.rows("/v1/sessions")) == 1
+    assert (await services.host.post("/v1/sessions", json=body, headers=keyed("k"))).json() == made
+    assert len(await services.rows("/v1/sessions")) == 1
 
 
-async def test_a_key_whose_call_the_provider_failed_may_be_tried_again(street: RunningServices, ada: User) -> None:
-    street.outgoing.is_down = True
+async def test_a_key_whose_call_the_provider_failed_may_be_tried_again(services: RunningServices, ada: User) -> None:
+    services.outgoing.is_down = True
     body = ada.wants(prepare="now")
-    refused(await street.host.post("/v1/sessions", json=body, headers=keyed("k")), 502, "provider_error")
-    street.outgoing.is_down = False
-    answer = await street.host.post("/v1/sessions", json=body, headers=keyed("k"))
+    refused(await services.host.post("/v1/sessions", json=body, headers=keyed("k")), 502, "provider_error")
+    services.outgoing.is_down = False
+    answer = await services.host.post("/v1/sessions", json=body, headers=keyed("k"))
     assert (answer.status_code, answer.json()["link"]["status"]) == (201, "ready")
 
 
 @pytest.mark.parametrize("verb", ["revoke", "renew"])
 async def test_a_repeated_post_to_a_session_answers_as_the_first_did(
-    street: RunningServices, ada: User, verb: str
+    services: RunningServices, ada: User, verb: str
 ) -> None:
     made = await ada.session()
     path = f"/v1/sessions/{made['id']}/{verb}"
-    first = await street.host.post(path, headers=keyed("k"))
-    street.clock.advance(5)
-    again = await street.host.post(path, headers=keyed("k"))
+    first = await services.host.post(path, headers=keyed("k"))
+    services.clock.advance(5)
+    again = await services.host.post(path, headers=keyed("k"))
     assert (again.status_code, again.json()) == (200, first.json())
 
 
-async def test_a_repeated_reconnect_makes_one_session(street: RunningServices, ada: User) -> None:
+async def test_a_repeated_reconnect_makes_one_session(services: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     path = f"/v1/connections/{connection['id']}/reconnect"
-    first = await street.host.post(path, json={}, headers=keyed("k"))
-    again = await street.host.post(path, json={}, headers=keyed("k"))
+    first = await services.host.post(path, json={}, headers=keyed("k"))
+    again = await services.host.post(path, json={}, headers=keyed("k"))
     assert (again.status_code, again.json()) == (201, first.json())
-    assert len(await street.rows("/v1/sessions")) == 2
-    refused(await street.host.post(path, json={"expiresIn": 61}, headers=keyed("k")), 422, "idempotency_key_reused")
+    assert len(await services.rows("/v1/sessions")) == 2
+    refused(await services.host.post(path, json={"expiresIn": 61}, headers=keyed("k")), 422, "idempotency_key_reused")
 
 
-async def test_a_refused_call_does_not_use_its_key_up(street: RunningServices, ada: User) -> None:
+async def test_a_refused_call_does_not_use_its_key_up(services: RunningServices, ada: User) -> None:
     body = ada.wants()
     refused(
-        await street.host.post("/v1/sessions", json=body | {"expiresIn": 1}, headers=keyed("k")),
+        await services.host.post("/v1/sessions", json=body | {"expiresIn": 1}, headers=keyed("k")),
         422,
         "invalid_request",
         "/expiresIn",
     )
-    assert (await street.host.post("/v1/sessions", json=body, headers=keyed("k"))).status_code == 201
+    assert (await services.host.post("/v1/sessions", json=body, headers=keyed("k"))).status_code == 201
 
 
-async def test_fifty_renewals_at_once_under_one_key_are_one(street: RunningServices, ada: User) -> None:
+async def test_fifty_renewals_at_once_under_one_key_are_one(services: RunningServices, ada: User) -> None:
     made = await ada.session()
-    street.clock.advance(5)
+    services.clock.advance(5)
     path = f"/v1/sessions/{made['id']}/renew"
-    answers = await asyncio.gather(*(street.host.post(path, headers=keyed("k")) for _ in range(50)))
+    answers = await asyncio.gather(*(services.host.post(path, headers=keyed("k")) for _ in range(50)))
     done = [answer.json() for answer in answers if answer.status_code == 200]
     for answer in answers:
         if answer.status_code != 200:

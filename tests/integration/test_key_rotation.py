@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.clock import Clock
-from tests.support.people import FramePage, User, asked_in
 from tests.support.services import RunningServices
+from tests.support.users import FramePage, User, asked_in
 from tests.support.webhooks import created, made_by, send
 
 OLD, NEW = "the-first-key-0123456789-0123456789", "the-second-key-0123456789-012345678"
@@ -17,25 +17,25 @@ REPEAT = {"Idempotency-Key": "in-flight"}
 
 @pytest.fixture
 async def old(clock: Clock, database_url: str) -> AsyncIterator[RunningServices]:
-    """A street whose service has one key."""
+    """The services, with one key."""
     opened = RunningServices(clock, database_url, secret_keys=(OLD,))
     await opened.open()
     yield opened
     await opened.close()
 
 
-async def restart(street: RunningServices, *keys: str) -> None:
-    await street.close()
-    street.settings = replace(street.settings, secret_keys=keys)
-    await street.open()
+async def restart(services: RunningServices, *keys: str) -> None:
+    await services.close()
+    services.settings = replace(services.settings, secret_keys=keys)
+    await services.open()
 
 
-async def confirmed(street: RunningServices, state: str) -> int:
-    return (await street.host.post("/v1/verify", json={"state": state, "userId": "bob"})).status_code
+async def confirmed(services: RunningServices, state: str) -> int:
+    return (await services.host.post("/v1/verify", json={"state": state, "userId": "bob"})).status_code
 
 
-async def create(street: RunningServices, body: Any) -> Any:
-    answer = await street.host.post("/v1/sessions", json=body, headers=REPEAT)
+async def create(services: RunningServices, body: Any) -> Any:
+    answer = await services.host.post("/v1/sessions", json=body, headers=REPEAT)
     assert answer.status_code == 201
     return answer.json()
 

@@ -1,4 +1,4 @@
-"""News that comes at an awkward moment: in the middle of a claim, skipped by one reading, after the session's end."""
+"""Changes at an awkward moment: in the middle of a claim, missing in one snapshot, after the session's end."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,50 +7,49 @@ import pytest
 
 from service.domain.model import Link, ProviderCompanyId, ProviderSnapshot, SessionId
 from service.errors import ProviderRefused
-from tests.integration.test_reconciliation import connect_at
-from tests.integration.test_reconnect import broken, reconnecting, repair
-from tests.support.people import User
+from tests.support.connection_steps import broken, connect_at, reconnecting, repair
 from tests.support.services import RunningServices
+from tests.support.users import User
 
 
 async def test_a_claim_does_not_undo_a_revocation_that_comes_in_its_middle(
-    street: RunningServices, ada: User, bob: User, monkeypatch: pytest.MonkeyPatch
+    services: RunningServices, ada: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = await ada.frame(link="magic_link")
     await page.connect()
     await page.finish()
     connection, his = await ada.newest(), await bob.session()
-    rows = street.services.store.connections
+    rows = services.parts.store.connections
     change = rows.change
 
     async def after_a_revocation(*args: Any, **kwargs: Any) -> Any:
-        await street.post(f"/v1/sessions/{his['id']}/revoke")
+        await services.post(f"/v1/sessions/{his['id']}/revoke")
         return await change(*args, **kwargs)
 
     monkeypatch.setattr(rows, "change", after_a_revocation)
-    claimed = await street.post(f"/v1/connections/{connection['id']}/claim", {"sessionId": his["id"]})
+    claimed = await services.post(f"/v1/connections/{connection['id']}/claim", {"sessionId": his["id"]})
     assert claimed["sessionId"] == his["id"]
-    assert (await street.get(f"/v1/sessions/{his['id']}"))["status"] == "revoked"
+    assert (await services.get(f"/v1/sessions/{his['id']}"))["status"] == "revoked"
 
 
-async def test_a_claim_for_who_was_only_presumed_makes_it_certain(street: RunningServices, ada: User) -> None:
+async def test_a_claim_for_the_only_presumed_owner_makes_it_certain(services: RunningServices, ada: User) -> None:
     page = await ada.frame(link="magic_link")
     await page.connect()
     await page.finish()
     connection = await ada.newest()
     assert connection["evidence"]["presumed"]
-    claimed = await street.post(f"/v1/connections/{connection['id']}/claim", {"sessionId": page.id})
+    claimed = await services.post(f"/v1/connections/{connection['id']}/claim", {"sessionId": page.id})
     assert (claimed["evidence"]["kind"], claimed["evidence"]["presumed"]) == ("claimed", False)
-    told = (await street.rows("/v1/events", limit=100))[-1]
-    assert (told["type"], told["data"]) == ("connection.updated", {"claim": "made", "by": "bootstrap"})
+    reported = (await services.rows("/v1/events", limit=100))[-1]
+    assert (reported["type"], reported["data"]) == ("connection.updated", {"claim": "made", "by": "bootstrap"})
 
 
-async def test_a_repair_that_one_reading_skipped_is_told_by_the_next(
-    street: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
+async def test_a_repair_that_one_snapshot_missed_is_emitted_by_the_next(
+    services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = await reconnecting(street, await broken(ada, "magic_link"))
+    page = await reconnecting(services, await broken(ada, "magic_link"))
     await repair(page)
-    provider = street.services.provider
+    provider = services.parts.provider
     snapshot = provider.snapshot
 
     async def skipping(company_id: ProviderCompanyId) -> ProviderSnapshot:
@@ -60,26 +59,26 @@ async def test_a_repair_that_one_reading_skipped_is_told_by_the_next(
     await page.finish()
     monkeypatch.setattr(provider, "snapshot", snapshot)
     assert (await page.stored())["status"] == "opened"
-    await street.later(60)
+    await services.later(60)
     assert (await page.stored())["status"] == "connected"
 
 
 async def test_what_is_made_on_the_providers_page_after_the_end_is_found_within_ten_minutes(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     page = await ada.frame(expiresIn=600)
     url = (await page.view())["link"]["url"]
     session = SessionId(page.id)
-    await street.later(1490)  # its invitation lives for 1500 seconds at least
+    await services.later(1490)  # its invitation lives for 1500 seconds at least
     assert (await page.stored())["status"] == "expired"
-    assert (await street.services.store.sessions.get(session)).link is not None
-    await connect_at(street, url)
-    await street.later(601)
+    assert (await services.parts.store.sessions.get(session)).link is not None
+    await connect_at(services, url)
+    await services.later(601)
     assert (await ada.newest())["sessionId"] == page.id
 
 
-async def test_a_company_whose_only_session_could_not_be_renewed_is_looked_at_daily_all_the_same(
-    street: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
+async def test_a_company_whose_only_session_could_not_be_renewed_is_still_polled_daily(
+    services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = await ada.frame(expiresIn=3600)
     url = (await page.view())["link"]["url"]
@@ -87,12 +86,12 @@ async def test_a_company_whose_only_session_could_not_be_renewed_is_looked_at_da
     async def refuse(*_: Any) -> Link:
         raise ProviderRefused
 
-    monkeypatch.setattr(street.services.provider.links, "invite", refuse)
-    monkeypatch.setattr(street.services.provider.links, "magic_link", refuse)
-    await street.post(f"/v1/sessions/{page.id}/renew")
-    await street.drain()
+    monkeypatch.setattr(services.parts.provider.links, "invite", refuse)
+    monkeypatch.setattr(services.parts.provider.links, "magic_link", refuse)
+    await services.post(f"/v1/sessions/{page.id}/renew")
+    await services.drain()
     assert (await page.stored())["status"] == "failed"
-    await street.later(700)
-    await connect_at(street, url)
-    await street.later(86400)
+    await services.later(700)
+    await connect_at(services, url)
+    await services.later(86400)
     assert (await ada.newest())["sessionId"] == page.id

@@ -1,39 +1,39 @@
-"""GET /live/{token}: one session's news as it happens; the view first, nothing twice, nothing missed."""
+"""GET /live/{token}: one session's events as they happen; the view first, nothing twice, nothing missed."""
 
 import asyncio
 
 import pytest
 
-from tests.support.people import SCRIPT, FramePage, User
 from tests.support.services import RunningServices, refused
-from tests.support.streams import Listening
+from tests.support.streams import EventStream
+from tests.support.users import SCRIPT, FramePage, User
 
 STREAM = {"Accept": "text/event-stream"}
 
 
 @pytest.mark.parametrize("token", ["x", "ses_x.y", "%00", "é"])
-async def test_a_token_that_nobody_here_signed_has_no_news(street: RunningServices, token: str) -> None:
+async def test_a_token_that_nobody_here_signed_opens_no_stream(services: RunningServices, token: str) -> None:
     for headers in (STREAM, SCRIPT):
-        refused(await street.web().get(f"/live/{token}", headers=headers), 404, "not_found")
+        refused(await services.web().get(f"/live/{token}", headers=headers), 404, "not_found")
 
 
-async def test_a_page_without_its_key_hears_nothing(street: RunningServices, ada: User) -> None:
+async def test_a_page_without_its_key_gets_no_event(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
-    refused(await street.web().get(page.live, headers=STREAM), 404, "not_found")
+    refused(await services.web().get(page.live, headers=STREAM), 404, "not_found")
     wrong = STREAM | {"X-Page-Key": "made-up"}
-    refused(await street.web().get(page.live, headers=wrong), 409, "taken_over")
+    refused(await services.web().get(page.live, headers=wrong), 409, "taken_over")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-async def test_news_can_only_be_read(street: RunningServices, ada: User, method: str) -> None:
+async def test_a_stream_can_only_be_read(services: RunningServices, ada: User, method: str) -> None:
     page = await ada.frame()
-    answer = await street.web().request(method, page.live, headers=SCRIPT)
+    answer = await services.web().request(method, page.live, headers=SCRIPT)
     refused(answer, 405, "method_not_allowed")
 
 
-async def test_the_first_frame_is_the_whole_view(street: RunningServices, ada: User) -> None:
+async def test_the_first_frame_is_the_whole_view(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
-    async with Listening(street, page) as stream:
+    async with EventStream(services, page) as stream:
         assert stream.status == 200
         assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert stream.headers["cache-control"] == "no-store"
@@ -43,166 +43,174 @@ async def test_the_first_frame_is_the_whole_view(street: RunningServices, ada: U
 
 
 async def test_every_event_comes_once_in_order_with_the_view_that_goes_with_it(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     page = await ada.frame()
-    async with Listening(street, page) as stream:
+    async with EventStream(services, page) as stream:
         await page.connect()
         await page.finish()
-        told = await stream.until("session.connected")
-        assert [one.type for one in told] == ["session.submitted", "connection.recorded", "session.connected"]
-        assert [one.id for one in told] == [
-            event["id"] for event in (await street.rows(f"/v1/sessions/{page.id}/events"))[-3:]
+        reported = await stream.until("session.connected")
+        assert [one.type for one in reported] == ["session.submitted", "connection.recorded", "session.connected"]
+        assert [one.id for one in reported] == [
+            event["id"] for event in (await services.rows(f"/v1/sessions/{page.id}/events"))[-3:]
         ]
-        assert [one.data["seq"] for one in told] == sorted(one.data["seq"] for one in told)
-        assert told[-1].data["view"]["status"] == "connected"
-        assert told[-1].data["view"]["connections"][0]["status"] == "CONNECTED"
+        assert [one.data["seq"] for one in reported] == sorted(one.data["seq"] for one in reported)
+        assert reported[-1].data["view"]["status"] == "connected"
+        assert reported[-1].data["view"]["connections"][0]["status"] == "CONNECTED"
 
 
-async def test_a_link_that_is_made_later_reaches_the_page_that_waits(street: RunningServices, ada: User) -> None:
-    street.outgoing.is_down = True
+async def test_a_link_that_is_made_later_reaches_the_page_that_waits(services: RunningServices, ada: User) -> None:
+    services.outgoing.is_down = True
     page = await ada.frame()
-    async with Listening(street, page) as stream:
+    async with EventStream(services, page) as stream:
         assert stream.first.data["view"]["link"]["status"] == "pending"
-        street.outgoing.is_down = False
-        await street.later(5)
+        services.outgoing.is_down = False
+        await services.later(5)
         (ready,) = await stream.until("session.link_ready")
         assert ready.data["view"]["link"]["url"].startswith("http://127.0.0.1:9000/p/i/")
 
 
-async def test_the_last_event_id_replays_what_came_after_it(street: RunningServices, ada: User) -> None:
+async def test_the_last_event_id_replays_what_came_after_it(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.connect()
     await page.finish()
-    events = await street.rows(f"/v1/sessions/{page.id}/events")
-    async with Listening(street, page, events[2]["id"]) as stream:
-        told = await stream.until("session.connected")
-        assert [one.id for one in told] == [event["id"] for event in events[3:]]
+    events = await services.rows(f"/v1/sessions/{page.id}/events")
+    async with EventStream(services, page, events[2]["id"]) as stream:
+        reported = await stream.until("session.connected")
+        assert [one.id for one in reported] == [event["id"] for event in events[3:]]
 
 
 @pytest.mark.parametrize("last", ["nonsense", "evt_00000000", "99999999", "é", "x" * 4000])
 async def test_a_last_event_id_that_is_not_this_sessions_replays_all_of_it(
-    street: RunningServices, ada: User, last: str
+    services: RunningServices, ada: User, last: str
 ) -> None:
     page = await ada.frame()
-    events = await street.rows(f"/v1/sessions/{page.id}/events")
-    async with Listening(street, page, last) as stream:
+    events = await services.rows(f"/v1/sessions/{page.id}/events")
+    async with EventStream(services, page, last) as stream:
         assert [one.id for one in await stream.until("session.opened")] == [event["id"] for event in events]
 
 
-async def test_another_sessions_event_id_is_no_place_in_this_one(street: RunningServices, ada: User, bob: User) -> None:
+async def test_another_sessions_event_id_is_no_place_in_this_one(
+    services: RunningServices, ada: User, bob: User
+) -> None:
     other, page = await bob.frame(), await ada.frame()
-    foreign = (await street.rows(f"/v1/sessions/{other.id}/events"))[-1]["id"]
-    async with Listening(street, page, foreign) as stream:
+    foreign = (await services.rows(f"/v1/sessions/{other.id}/events"))[-1]["id"]
+    async with EventStream(services, page, foreign) as stream:
         assert len(await stream.until("session.opened")) == 3
 
 
-async def test_a_page_hears_nothing_of_anybody_else(street: RunningServices, ada: User, bob: User) -> None:
+async def test_a_page_gets_no_event_of_another_session(services: RunningServices, ada: User, bob: User) -> None:
     page = await ada.frame()
-    async with Listening(street, page) as stream:
+    async with EventStream(services, page) as stream:
         await bob.connected()
         await page.post("finished")
         assert (await stream.next()).type == "session.submitted"
 
 
-async def test_a_page_that_is_taken_over_is_told_so_and_hears_no_more(street: RunningServices, ada: User) -> None:
+async def test_a_page_that_is_taken_over_gets_that_event_and_no_more(services: RunningServices, ada: User) -> None:
     first = await ada.frame()
-    async with Listening(street, first) as stream:
-        second = FramePage(street, first.session)
+    async with EventStream(services, first) as stream:
+        second = FramePage(services, first.session)
         await second.start(take_over=True)
-        told = await stream.next()
-        assert (told.type, told.id, told.data) == ("taken_over", None, {"type": "taken_over", "sessionId": first.id})
+        reported = await stream.next()
+        assert (reported.type, reported.id, reported.data) == (
+            "taken_over",
+            None,
+            {"type": "taken_over", "sessionId": first.id},
+        )
         assert (await stream.next()).type == "ended"
     assert (await second.view())["status"] == "opened"
 
 
-async def test_a_revoked_session_is_told_at_once_and_its_link_is_gone(street: RunningServices, ada: User) -> None:
+async def test_a_revoked_session_emits_its_event_at_once_and_its_link_is_gone(
+    services: RunningServices, ada: User
+) -> None:
     page = await ada.frame()
-    async with Listening(street, page) as stream:
-        await street.post(f"/v1/sessions/{page.id}/revoke")
-        told = await stream.next()
-        assert told.type == "session.revoked"
-        assert told.data["view"]["status"] == "revoked"
-        assert told.data["view"]["link"]["url"] is None
+    async with EventStream(services, page) as stream:
+        await services.post(f"/v1/sessions/{page.id}/revoke")
+        reported = await stream.next()
+        assert reported.type == "session.revoked"
+        assert reported.data["view"]["status"] == "revoked"
+        assert reported.data["view"]["link"]["url"] is None
 
 
-async def test_a_session_that_expires_is_told(street: RunningServices, ada: User) -> None:
+async def test_a_session_that_expires_emits_an_event(services: RunningServices, ada: User) -> None:
     page = await ada.frame(expiresIn=60)
-    async with Listening(street, page) as stream:
-        await street.later(61)
-        told = await stream.until("session.expired")
-        assert told[-1].data["view"]["status"] == "expired"
+    async with EventStream(services, page) as stream:
+        await services.later(61)
+        reported = await stream.until("session.expired")
+        assert reported[-1].data["view"]["status"] == "expired"
 
 
-async def test_a_wrong_password_reaches_the_page_as_whose_turn_it_is(street: RunningServices, ada: User) -> None:
+async def test_a_wrong_password_reaches_the_page_as_whose_turn_it_is(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
-    async with Listening(street, page) as stream:
+    async with EventStream(services, page) as stream:
         await page.connect("not-the-password")
         await page.finish()
-        told = await stream.until("connection.needs_attention")
-        assert told[-1].data["view"]["connections"][0]["needsAttention"] is True
+        reported = await stream.until("connection.needs_attention")
+        assert reported[-1].data["view"]["connections"][0]["needsAttention"] is True
 
 
-async def test_fifty_pages_listen_at_once_and_each_hears_its_own(street: RunningServices, ada: User) -> None:
+async def test_fifty_pages_listen_at_once_and_each_gets_its_own_events(services: RunningServices, ada: User) -> None:
     pages = [await ada.frame() for _ in range(50)]
-    streams = [await Listening(street, page).__aenter__() for page in pages]
+    streams = [await EventStream(services, page).__aenter__() for page in pages]
     await asyncio.gather(*(page.post("finished") for page in pages))
     for page, stream in zip(pages, streams, strict=True):
-        told = await stream.next()
-        assert (told.type, told.data["sessionId"]) == ("session.submitted", page.id)
+        reported = await stream.next()
+        assert (reported.type, reported.data["sessionId"]) == ("session.submitted", page.id)
         await stream.__aexit__(None, None, None)
 
 
-async def test_the_redirect_flows_page_listens_with_its_cookie(street: RunningServices, ada: User) -> None:
+async def test_the_redirect_flows_page_listens_with_its_cookie(services: RunningServices, ada: User) -> None:
     page = await ada.browser()
-    async with Listening(street, page) as stream:
+    async with EventStream(services, page) as stream:
         assert stream.first.data["view"]["doneUrl"].startswith("/callback?state=")
         await page.connect()
         await page.post("finished")
-        await street.drain()
+        await services.drain()
         assert (await stream.until("session.connected"))[-1].data["view"]["doneUrl"]
 
 
-async def test_every_stream_ends_when_the_service_stops(street: RunningServices, ada: User) -> None:
+async def test_every_stream_ends_when_the_service_stops(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
-    async with Listening(street, page) as stream:
-        await street.die()
+    async with EventStream(services, page) as stream:
+        await services.die()
         assert (await stream.next()).type == "ended"
 
 
-async def test_a_page_that_reconnects_after_a_restart_misses_nothing(street: RunningServices, ada: User) -> None:
+async def test_a_page_that_reconnects_after_a_restart_misses_nothing(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.post("finished")
-    last = (await street.rows(f"/v1/sessions/{page.id}/events"))[-1]["id"]
-    await street.die()
+    last = (await services.rows(f"/v1/sessions/{page.id}/events"))[-1]["id"]
+    await services.die()
     await page.connect()
-    await street.later(5)
-    async with Listening(street, page, last) as stream:
-        told = [one.type for one in await stream.until("session.connected")]
-        assert told == ["connection.recorded", "session.connected"]
+    await services.later(5)
+    async with EventStream(services, page, last) as stream:
+        reported = [one.type for one in await stream.until("session.connected")]
+        assert reported == ["connection.recorded", "session.connected"]
 
 
 async def test_a_silent_stream_is_kept_alive_and_shows_that_its_page_is_there(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    street.services.pubsub.keep_alive_seconds = 0.02
+    services.parts.pubsub.keep_alive_seconds = 0.02
     page = await ada.frame()
-    async with Listening(street, page) as stream:
-        street.clock.advance(50)
+    async with EventStream(services, page) as stream:
+        services.clock.advance(50)
         for _ in range(2):
             assert (await stream.next()).type is None
-        await street.later(50)
+        await services.later(50)
         assert (await page.stored())["status"] == "opened"
 
 
 async def test_a_database_that_goes_away_ends_the_stream_in_words_and_the_next_goes_on(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     page = await ada.frame()
-    async with Listening(street, page) as stream:
-        await street.services.store.close()
-        street.services.pubsub.publish({page.id})
+    async with EventStream(services, page) as stream:
+        await services.parts.store.close()
+        services.parts.pubsub.publish({page.id})
         assert [(await stream.next()).type for _ in range(2)] == ["unavailable", "ended"]
-    await street.services.store.open()
-    async with Listening(street, page) as stream:
+    await services.parts.store.open()
+    async with EventStream(services, page) as stream:
         assert stream.first.type == "view"

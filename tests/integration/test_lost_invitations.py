@@ -7,17 +7,17 @@ import pytest
 
 from service.domain.timing import ANSWER_SECONDS, LOST_SECONDS
 from service.errors import GivenUp
-from tests.support.people import User
 from tests.support.services import RunningServices
+from tests.support.users import User
 
 
-def looks(street: RunningServices) -> int:
-    return sum(call.startswith("GET ") and "/invitation/company/" in call for call in street.outgoing.calls)
+def polls(services: RunningServices) -> int:
+    return sum(call.startswith("GET ") and "/invitation/company/" in call for call in services.outgoing.calls)
 
 
 @pytest.fixture
-def losing(street: RunningServices) -> Iterator[RunningServices]:
-    """A street on which the answer to the first invitation gets lost."""
+def losing(services: RunningServices) -> Iterator[RunningServices]:
+    """The answer to the first invitation gets lost."""
     lost: list[str] = []
 
     async def lose(request: httpx.Request) -> None:
@@ -25,13 +25,13 @@ def losing(street: RunningServices) -> Iterator[RunningServices]:
             lost.append(request.url.path)
             raise httpx.ReadError("lost", request=request)
 
-    street.outgoing.after = lose
-    yield street
+    services.outgoing.after = lose
+    yield services
     assert lost
 
 
-def active(street: RunningServices) -> int:
-    world = street.sandbox.world
+def active(services: RunningServices) -> int:
+    world = services.sandbox.world
     return sum(
         world.invitations.status(invitation) == "ACTIVE"
         for company in world.companies
@@ -39,7 +39,7 @@ def active(street: RunningServices) -> int:
     )
 
 
-async def test_though_its_session_was_revoked_before_anybody_looked(losing: RunningServices, ada: User) -> None:
+async def test_though_its_session_was_revoked_before_the_poll(losing: RunningServices, ada: User) -> None:
     session = await ada.session()
     assert active(losing) == 1
     await losing.post(f"/v1/sessions/{session['id']}/revoke")
@@ -48,7 +48,7 @@ async def test_though_its_session_was_revoked_before_anybody_looked(losing: Runn
     assert active(losing) == 0
 
 
-async def test_though_its_session_was_renewed_before_anybody_looked(losing: RunningServices, ada: User) -> None:
+async def test_though_its_session_was_renewed_before_the_poll(losing: RunningServices, ada: User) -> None:
     session = await ada.session()
     await losing.post(f"/v1/sessions/{session['id']}/renew")
     await losing.later(2)
@@ -58,7 +58,7 @@ async def test_though_its_session_was_renewed_before_anybody_looked(losing: Runn
     assert active(losing) == 1
 
 
-async def test_though_the_host_was_told_that_there_is_no_link(losing: RunningServices, ada: User) -> None:
+async def test_though_the_host_was_answered_that_there_is_no_link(losing: RunningServices, ada: User) -> None:
     answer = await losing.host.post("/v1/sessions", json=ada.wants(prepare="now"))
     assert answer.status_code == 502
     assert active(losing) == 1
@@ -93,22 +93,22 @@ async def test_though_the_providers_clock_is_set_back_so_that_it_looks_just_made
     assert active(losing) == 1
 
 
-async def test_it_is_looked_for_until_the_list_must_have_shown_it_and_no_longer(
+async def test_it_is_searched_for_until_the_list_must_have_shown_it_and_no_longer(
     losing: RunningServices, ada: User
 ) -> None:
     await ada.session()
     for _ in range(6):
         await losing.later(ANSWER_SECONDS)
-    asked = looks(losing)
+    asked = polls(losing)
     assert asked >= 4
     for _ in range(5):
         await losing.later(ANSWER_SECONDS)
-    assert looks(losing) == asked
-    assert await losing.services.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
+    assert polls(losing) == asked
+    assert await losing.parts.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
 
 
 async def test_a_refused_revocation_does_not_keep_the_next_from_being_revoked(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     lost: list[str] = []
 
@@ -125,39 +125,39 @@ async def test_a_refused_revocation_does_not_keep_the_next_from_being_revoked(
         refused.append(request.url.path)
         return httpx.Response(400, json={"detail": "no"})
 
-    street.outgoing.after, street.outgoing.instead = lose, refuse_first
+    services.outgoing.after, services.outgoing.instead = lose, refuse_first
     await ada.session()
-    await street.later(2)
-    await street.later(2)
-    assert active(street) == 3
+    await services.later(2)
+    await services.later(2)
+    assert active(services) == 3
     for _ in range(6):
-        await street.later(ANSWER_SECONDS)
-    assert (active(street), len(lost), len(refused)) == (1, 2, 1)
-    assert await street.services.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
+        await services.later(ANSWER_SECONDS)
+    assert (active(services), len(lost), len(refused)) == (1, 2, 1)
+    assert await services.parts.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
 
 
 @pytest.mark.parametrize("again", ["refused", "accepted"])
 @pytest.mark.parametrize("stood_still_seconds", [ANSWER_SECONDS, LOST_SECONDS])
-async def test_one_whose_answer_comes_after_it_was_given_up_is_revoked_and_made_anew(
-    street: RunningServices, ada: User, stood_still_seconds: float, again: str
+async def test_an_invitation_whose_answer_comes_too_late_is_revoked_and_created_again(
+    services: RunningServices, ada: User, stood_still_seconds: float, again: str
 ) -> None:
     """This process stood still while it was being answered; the provider may refuse to revoke what is revoked."""
-    made = await street.post("/v1/sessions", ada.wants())
+    made = await services.post("/v1/sessions", ada.wants())
 
     async def stand_still(request: httpx.Request) -> None:
         if request.method == "POST" and "/invitation/company/" in request.url.path:
-            street.outgoing.after = None
-            street.clock.advance(stood_still_seconds)
-            await street.services.links.sweep(made["id"])
+            services.outgoing.after = None
+            services.clock.advance(stood_still_seconds)
+            await services.parts.links.sweep(made["id"])
             if again == "refused":
-                street.outgoing.instead = refuse
+                services.outgoing.instead = refuse
 
     def refuse(request: httpx.Request) -> httpx.Response | None:
         return httpx.Response(400, json={"detail": "no"}) if request.url.path.endswith("/revoke") else None
 
-    street.outgoing.after = stand_still
+    services.outgoing.after = stand_still
     with pytest.raises(GivenUp):
-        await street.services.links.prepare(made["id"])
-    assert active(street) == 0
-    await street.services.links.prepare(made["id"])
-    assert active(street) == 1
+        await services.parts.links.prepare(made["id"])
+    assert active(services) == 0
+    await services.parts.links.prepare(made["id"])
+    assert active(services) == 1

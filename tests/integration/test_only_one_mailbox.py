@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.support.people import User
 from tests.support.services import RunningServices
+from tests.support.users import User
 
 
 def refuse_invitations(request: httpx.Request) -> httpx.Response | None:
@@ -17,10 +17,10 @@ def refuse_invitations(request: httpx.Request) -> httpx.Response | None:
     ("email", "expected"), [(None, ("ready", "magic_link")), ("ada@example.com", ("pending", "invitation"))]
 )
 async def test_a_magic_link_stands_in_only_where_nobodys_mailbox_was_named(
-    street: RunningServices, ada: User, email: str | None, expected: tuple[str, str]
+    services: RunningServices, ada: User, email: str | None, expected: tuple[str, str]
 ) -> None:
-    street.outgoing.instead = refuse_invitations
+    services.outgoing.instead = refuse_invitations
     session = await ada.session(**({"userEmail": email} if email else {}))
-    await street.drain()
-    link = (await street.get(f"/v1/sessions/{session['id']}"))["link"]
+    await services.drain()
+    link = (await services.get(f"/v1/sessions/{session['id']}"))["link"]
     assert (link["status"], link["kind"]) == expected

@@ -3,40 +3,40 @@
 import pytest
 
 from tests.support.clock import Clock
-from tests.support.people import User
 from tests.support.services import RunningServices
+from tests.support.users import User
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_it_is_alive_and_ready_and_needs_no_key_to_say_so(street: RunningServices, path: str) -> None:
-    answer = await street.web().get(path)
+async def test_it_is_alive_and_ready_and_needs_no_key_to_say_so(services: RunningServices, path: str) -> None:
+    answer = await services.web().get(path)
     assert answer.status_code == 200
-    assert (await street.web().post(path)).status_code in {404, 405}
+    assert (await services.web().post(path)).status_code in {404, 405}
 
 
 async def test_metrics_are_there_for_their_own_key_and_nobody_else(clock: Clock, database_url: str) -> None:
-    street = RunningServices(clock, database_url, metrics_key="metrics-key")
-    await street.open()
-    await User(street, "ada").connected()
-    assert (await street.web().get("/metrics")).status_code == 401
-    assert (await street.host.get("/metrics")).status_code == 401
+    services = RunningServices(clock, database_url, metrics_key="metrics-key")
+    await services.open()
+    await User(services, "ada").connected()
+    assert (await services.web().get("/metrics")).status_code == 401
+    assert (await services.host.get("/metrics")).status_code == 401
     odd = {b"authorization": "Bearer \xff".encode("latin-1")}
-    assert (await street.web().get("/metrics", headers=odd)).status_code == 401
-    answer = await street.web().get("/metrics", headers={"Authorization": "Bearer metrics-key"})
+    assert (await services.web().get("/metrics", headers=odd)).status_code == 401
+    answer = await services.web().get("/metrics", headers={"Authorization": "Bearer metrics-key"})
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain")
     assert "/v1/sessions" in answer.text
     for secret in ("ses_", "/embed/W", "ada"):
         assert secret not in answer.text
-    await street.close()
+    await services.close()
 
 
-async def test_without_a_metrics_key_there_are_no_metrics(street: RunningServices) -> None:
-    assert (await street.host.get("/metrics")).status_code == 404
+async def test_without_a_metrics_key_there_are_no_metrics(services: RunningServices) -> None:
+    assert (await services.host.get("/metrics")).status_code == 404
 
 
-async def test_the_host_pages_script_may_be_loaded_by_other_sites(street: RunningServices) -> None:
-    answer = await street.web().get("/embed.js")
+async def test_the_host_pages_script_may_be_loaded_by_other_sites(services: RunningServices) -> None:
+    answer = await services.web().get("/embed.js")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
@@ -45,8 +45,8 @@ async def test_the_host_pages_script_may_be_loaded_by_other_sites(street: Runnin
 
 
 @pytest.mark.parametrize("name", ["frame.js", "page.css", "mark.svg"])
-async def test_what_the_pages_load_is_there(street: RunningServices, name: str) -> None:
-    answer = await street.web().get(f"/static/{name}")
+async def test_what_the_pages_load_is_there(services: RunningServices, name: str) -> None:
+    answer = await services.web().get(f"/static/{name}")
     assert answer.status_code == 200
     assert answer.headers["x-content-type-options"] == "nosniff"
 
@@ -58,20 +58,20 @@ async def test_what_the_pages_load_is_there(street: RunningServices, name: str) 
         *("/static/%00", "/static//etc/passwd", "/static/....//app.py"),
     ],
 )
-async def test_nothing_else_of_the_disk_is(street: RunningServices, path: str) -> None:
-    answer = await street.web().get(path)
+async def test_nothing_else_of_the_disk_is(services: RunningServices, path: str) -> None:
+    answer = await services.web().get(path)
     assert answer.status_code in {404, 405}
     assert "import" not in answer.text
 
 
 async def test_a_log_line_names_no_token_and_no_key(
-    street: RunningServices, ada: User, caplog: pytest.LogCaptureFixture
+    services: RunningServices, ada: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(0)
     page = await ada.frame()
     await page.connect()
     await page.finish()
-    secrets = [page.session["embedUrl"].rpartition("/")[2], page.key or "", "host-key", street.sandbox.key]
+    secrets = [page.session["embedUrl"].rpartition("/")[2], page.key or "", "host-key", services.sandbox.key]
     written = [
         f"{record.getMessage()} {record.__dict__}" for record in caplog.records if record.name.startswith("service")
     ]

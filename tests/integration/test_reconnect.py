@@ -4,62 +4,31 @@ from typing import Any
 
 import pytest
 
-from tests.support.people import WRONG, FramePage, TopPage, User, asked_in
-from tests.support.sandbox_client import Wire
-from tests.support.sandbox_person import Person
+from tests.support.connection_steps import broken, reconnecting, repair
+from tests.support.provider_user import ProviderUser
 from tests.support.services import RunningServices, refused
+from tests.support.users import WRONG, TopPage, User, asked_in
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-async def broken(person: User, link: str = "invitation") -> Wire:
-    """A connection of this person whose password was wrong."""
-    page = await person.frame(link=link)
-    await page.connect(WRONG)
-    await page.finish()
-    person.street.clock.advance(60)
-    return await person.newest()
-
-
-async def reconnecting(street: RunningServices, connection: Wire, **fields: Any) -> FramePage:
-    """The started page of a reconnect session that the host has asked for."""
-    body = {"origin": "https://app.example.com", **fields}
-    made = await street.post(f"/v1/connections/{connection['id']}/reconnect", body)
-    await street.drain()
-    page = FramePage(street, made)
-    await page.start()
-    return page
-
-
-async def repair(page: FramePage | TopPage, *, button: str = "Save changes") -> Person:
-    """Sign in again on the provider's page behind the link, with what is right now."""
-    person = Person(page.street.sandbox)
-    await person.open(str((await page.view())["link"]["url"]))
-    if person.screen.step == "credentials":
-        await person.sign_in()
-    if person.screen.step == "settings":
-        await person.press(button)
-    assert person.screen.step == "done", person.screen.source
-    return person
-
-
 @pytest.mark.parametrize("connection_id", [UNKNOWN, "nonsense", "%00", "00000000-0000-4000-8000-00000000000g"])
-async def test_an_unknown_connection_cannot_be_reconnected(street: RunningServices, connection_id: str) -> None:
-    refused(await street.host.post(f"/v1/connections/{connection_id}/reconnect", json={}), 404, "not_found")
+async def test_an_unknown_connection_cannot_be_reconnected(services: RunningServices, connection_id: str) -> None:
+    refused(await services.host.post(f"/v1/connections/{connection_id}/reconnect", json={}), 404, "not_found")
 
 
-async def test_another_tenants_connection_cannot_be_reconnected(street: RunningServices, ada: User) -> None:
+async def test_another_tenants_connection_cannot_be_reconnected(services: RunningServices, ada: User) -> None:
     connection = await broken(ada)
-    other = await street.stranger()
+    other = await services.stranger()
     refused(await other.post(f"/v1/connections/{connection['id']}/reconnect", json={}), 404, "not_found")
 
 
-async def test_an_unattributed_connection_must_be_claimed_first(street: RunningServices, ada: User) -> None:
+async def test_an_unattributed_connection_must_be_claimed_first(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
     stored = await page.stored()
-    made = await street.sandbox.connect(stored["company"]["id"], [stored["sites"][0]["id"]])
-    await street.later(300)
-    refused(await street.host.post(f"/v1/connections/{made['id']}/reconnect", json={}), 422, "invalid_request")
+    made = await services.sandbox.connect(stored["company"]["id"], [stored["sites"][0]["id"]])
+    await services.later(300)
+    refused(await services.host.post(f"/v1/connections/{made['id']}/reconnect", json={}), 422, "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -76,44 +45,44 @@ async def test_an_unattributed_connection_must_be_claimed_first(street: RunningS
         ("locale", "!"),
     ],
 )
-async def test_a_wrong_field_is_refused_by_name(street: RunningServices, ada: User, field: str, value: Any) -> None:
+async def test_a_wrong_field_is_refused_by_name(services: RunningServices, ada: User, field: str, value: Any) -> None:
     connection = await broken(ada)
-    answer = await street.host.post(f"/v1/connections/{connection['id']}/reconnect", json={field: value})
+    answer = await services.host.post(f"/v1/connections/{connection['id']}/reconnect", json={field: value})
     problem = refused(answer, 422, "invalid_request")
     assert any(one["pointer"].startswith(f"/{field}") for one in problem["errors"])
 
 
-async def test_another_users_connection_cannot_be_named_in_a_create(street: RunningServices, ada: User) -> None:
+async def test_another_users_connection_cannot_be_named_in_a_create(services: RunningServices, ada: User) -> None:
     connection = await broken(ada)
     body = {"userId": "mallory", "connectionId": connection["id"]}
-    refused(await street.host.post("/v1/sessions", json=body), 422, "invalid_request", "/connectionId")
+    refused(await services.host.post("/v1/sessions", json=body), 422, "invalid_request", "/connectionId")
 
 
-async def test_an_unknown_connection_cannot_be_named_in_a_create(street: RunningServices) -> None:
-    answer = await street.host.post("/v1/sessions", json={"userId": "ada", "connectionId": UNKNOWN})
+async def test_an_unknown_connection_cannot_be_named_in_a_create(services: RunningServices) -> None:
+    answer = await services.host.post("/v1/sessions", json={"userId": "ada", "connectionId": UNKNOWN})
     refused(answer, 404, "not_found")
 
 
-async def test_the_session_says_that_it_reconnects_and_what(street: RunningServices, ada: User) -> None:
+async def test_the_session_says_that_it_reconnects_and_what(services: RunningServices, ada: User) -> None:
     connection = await broken(ada)
-    made = await street.post(f"/v1/connections/{connection['id']}/reconnect", {"metadata": {"why": "password"}})
+    made = await services.post(f"/v1/connections/{connection['id']}/reconnect", {"metadata": {"why": "password"}})
     assert (made["mode"], made["connectionId"], made["userId"]) == ("reconnect", connection["id"], "ada")
     assert (made["metadata"], made["status"]) == ({"why": "password"}, "created")
     assert made["company"]["id"] == connection["company"]["id"]
     assert made["redirectUrl"]
-    same = await street.post("/v1/sessions", {"userId": "ada", "connectionId": connection["id"].upper()})
+    same = await services.post("/v1/sessions", {"userId": "ada", "connectionId": connection["id"].upper()})
     assert (same["mode"], same["connectionId"]) == ("reconnect", connection["id"])
 
 
 @pytest.mark.parametrize("link", ["invitation", "magic_link"])
 @pytest.mark.parametrize("first", ["invitation", "magic_link"])
-async def test_the_connection_is_mended_and_stays_the_same_one(
-    street: RunningServices, ada: User, first: str, link: str
+async def test_the_connection_is_reconnected_and_stays_the_same_one(
+    services: RunningServices, ada: User, first: str, link: str
 ) -> None:
     connection = await broken(ada, first)
-    page = await reconnecting(street, connection, link=link)
+    page = await reconnecting(services, connection, link=link)
     await repair(page)
-    street.clock.advance(5)
+    services.clock.advance(5)
     view = await page.finish()
     assert view["status"] == "connected"
     (after,) = await ada.connections()
@@ -123,92 +92,100 @@ async def test_the_connection_is_mended_and_stays_the_same_one(
     assert after["recordedAt"] == connection["recordedAt"]
     stored = await page.stored()
     assert (stored["status"], [one["id"] for one in stored["connections"]]) == ("connected", [connection["id"]])
-    assert "session.connected" in await page.told()
-    assert "connection.recorded" not in await page.told()
+    assert "session.connected" in await page.event_types()
+    assert "connection.recorded" not in await page.event_types()
 
 
-async def test_an_edit_link_that_was_only_looked_at_has_mended_nothing(street: RunningServices, ada: User) -> None:
+async def test_an_edit_link_that_was_only_opened_reconnects_nothing(services: RunningServices, ada: User) -> None:
     connection = await broken(ada)
-    page = await reconnecting(street, connection, link="magic_link")
-    street.clock.advance(30)
+    page = await reconnecting(services, connection, link="magic_link")
+    services.clock.advance(30)
     assert (await page.finish())["status"] == "opened"
-    await street.later(300)
+    await services.later(300)
     assert (await page.stored())["status"] != "connected"
     assert (await ada.newest())["status"] == "PASSWORD_INCORRECT"
 
 
-async def test_a_reconnect_that_fails_again_is_not_connected(street: RunningServices, ada: User) -> None:
+async def test_a_reconnect_that_fails_again_is_not_connected(services: RunningServices, ada: User) -> None:
     connection = await broken(ada)
-    page = await reconnecting(street, connection)
-    person = Person(street.sandbox)
-    await person.open(str((await page.view())["link"]["url"]))
-    await person.sign_in(WRONG)
-    street.clock.advance(5)
+    page = await reconnecting(services, connection)
+    user = ProviderUser(services.sandbox)
+    await user.open(str((await page.view())["link"]["url"]))
+    await user.sign_in(WRONG)
+    services.clock.advance(5)
     assert (await page.finish())["status"] == "opened"
     (after,) = await ada.connections()
     assert (after["id"], after["needsAttention"]) == (connection["id"], True)
 
 
 @pytest.mark.parametrize("link", ["invitation", "magic_link"])
-async def test_five_reconnects_in_a_row_keep_the_id(street: RunningServices, ada: User, link: str) -> None:
+async def test_five_reconnects_in_a_row_keep_the_id(services: RunningServices, ada: User, link: str) -> None:
     connection = await ada.connected()
     company = connection["company"]["id"]
     for _ in range(5):
-        street.clock.advance(120)
-        await street.sandbox.trouble("status_change", status="PASSWORD_INCORRECT", companyId=company)
-        await street.pump()
+        services.clock.advance(120)
+        await services.sandbox.trouble("status_change", status="PASSWORD_INCORRECT", companyId=company)
+        await services.deliver_webhooks()
         assert (await ada.newest())["status"] == "PASSWORD_INCORRECT"
-        await street.sandbox.plain("DELETE", "/_control/troubles/status_change")
-        page = await reconnecting(street, connection, link=link)
+        await services.sandbox.plain("DELETE", "/_control/troubles/status_change")
+        page = await reconnecting(services, connection, link=link)
         await repair(page)
-        street.clock.advance(5)
+        services.clock.advance(5)
         assert (await page.finish())["status"] == "connected"
     (after,) = await ada.connections()
     assert (after["id"], after["status"], after["userId"]) == (connection["id"], "CONNECTED", "ada")
 
 
-async def test_the_redirect_flow_returns_with_the_connection_it_mended(street: RunningServices, ada: User) -> None:
+async def test_the_redirect_flow_returns_with_the_connection_it_reconnected(
+    services: RunningServices, ada: User
+) -> None:
     connection = await broken(ada)
     body = {"returnUrl": "https://app.example.com/back"}
-    made = await street.post(f"/v1/connections/{connection['id']}/reconnect", body)
-    await street.drain()
-    page = TopPage(street, made)
+    made = await services.post(f"/v1/connections/{connection['id']}/reconnect", body)
+    await services.drain()
+    page = TopPage(services, made)
     assert "Reconnect" in (await page.get()).text
     await page.press_start()
     await repair(page)
-    street.clock.advance(5)
-    told = asked_in(await page.finish())
-    assert (told["status"], told["connectionId"], told["sessionId"]) == ("connected", connection["id"], made["id"])
+    services.clock.advance(5)
+    reported = asked_in(await page.finish())
+    assert (reported["status"], reported["connectionId"], reported["sessionId"]) == (
+        "connected",
+        connection["id"],
+        made["id"],
+    )
 
 
-async def test_the_webhook_alone_tells_that_a_reconnect_is_done(street: RunningServices, ada: User) -> None:
+async def test_the_webhook_alone_shows_that_a_reconnect_is_done(services: RunningServices, ada: User) -> None:
     connection = await broken(ada)
-    page = await reconnecting(street, connection, link="invitation")
+    page = await reconnecting(services, connection, link="invitation")
     await repair(page)
-    street.clock.advance(5)
-    await street.pump()
-    await street.drain()
+    services.clock.advance(5)
+    await services.deliver_webhooks()
+    await services.drain()
     assert (await page.stored())["status"] == "connected"
 
 
-async def test_a_revoked_reconnect_session_leaves_the_connection_as_it_was(street: RunningServices, ada: User) -> None:
+async def test_a_revoked_reconnect_session_leaves_the_connection_as_it_was(
+    services: RunningServices, ada: User
+) -> None:
     connection = await broken(ada)
-    page = await reconnecting(street, connection)
-    await street.post(f"/v1/sessions/{page.id}/revoke")
-    await street.later(60)
+    page = await reconnecting(services, connection)
+    await services.post(f"/v1/sessions/{page.id}/revoke")
+    await services.later(60)
     (after,) = await ada.connections()
     assert (after["id"], after["userId"], after["status"]) == (connection["id"], "ada", "PASSWORD_INCORRECT")
-    assert (await street.get(f"/v1/sessions/{page.id}"))["status"] == "revoked"
+    assert (await services.get(f"/v1/sessions/{page.id}"))["status"] == "revoked"
 
 
 async def test_an_edit_link_makes_nobody_a_candidate_for_new_connections(
-    street: RunningServices, ada: User, bob: User
+    services: RunningServices, ada: User, bob: User
 ) -> None:
     connection = await broken(ada)
-    await reconnecting(street, connection, link="magic_link")
+    await reconnecting(services, connection, link="magic_link")
     his = await bob.frame(link="magic_link")
     await his.connect()
     await his.finish()
     for _ in range(15):
-        await street.later(10)
+        await services.later(10)
     assert (await bob.newest())["evidence"]["kind"] == "sole_candidate"

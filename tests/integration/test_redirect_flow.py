@@ -6,12 +6,12 @@ import httpx
 import pytest
 
 from tests.support.clock import Clock
-from tests.support.people import PERSON, TopPage, User, asked_in, check_page, refused_page, screen
 from tests.support.services import HOST_URL, RETURN_URL, SANDBOX_URL, RunningServices
+from tests.support.users import NAVIGATION, TopPage, User, asked_in, check_page, refused_page, screen
 
 
-async def test_a_get_shows_one_button_and_starts_spends_and_sets_nothing(street: RunningServices, ada: User) -> None:
-    page = TopPage(street, await ada.session(userEmail="ada@example.com"))
+async def test_a_get_shows_one_button_and_starts_spends_and_sets_nothing(services: RunningServices, ada: User) -> None:
+    page = TopPage(services, await ada.session(userEmail="ada@example.com"))
     for _ in range(3):
         answer = await page.get()
         assert answer.status_code == 200
@@ -22,13 +22,11 @@ async def test_a_get_shows_one_button_and_starts_spends_and_sets_nothing(street:
     assert "a•••@example.com" in answer.text
     assert "Acme Ltd" in answer.text
     assert (await page.stored())["status"] == "created"
-    assert "session.opened" not in await page.told()
+    assert "session.opened" not in await page.event_types()
 
 
-async def test_the_first_page_names_nothing_that_a_strangers_look_should_learn(
-    street: RunningServices, ada: User
-) -> None:
-    page = TopPage(street, await ada.session())
+async def test_the_first_page_names_nothing_that_a_stranger_should_learn(services: RunningServices, ada: User) -> None:
+    page = TopPage(services, await ada.session())
     answer = await page.get()
     for secret in (page.id, "/p/i/", "ada"):
         assert secret not in answer.text
@@ -44,32 +42,32 @@ async def test_the_first_page_names_nothing_that_a_strangers_look_should_learn(
 )
 @pytest.mark.parametrize("verb", ["start", "finished", "exit", "heartbeat"])
 async def test_a_form_that_another_site_posts_is_refused(
-    street: RunningServices, ada: User, verb: str, headers: dict[str, str]
+    services: RunningServices, ada: User, verb: str, headers: dict[str, str]
 ) -> None:
-    page = TopPage(street, await ada.session())
+    page = TopPage(services, await ada.session())
     refused_page(await page.post(verb, **headers), 403, "forbidden")
     assert (await page.stored())["status"] == "created"
 
 
-async def test_a_form_with_a_foreign_origin_and_no_other_word_is_refused(street: RunningServices, ada: User) -> None:
-    page = TopPage(street, await ada.session())
+async def test_a_form_with_a_foreign_origin_and_no_other_word_is_refused(services: RunningServices, ada: User) -> None:
+    page = TopPage(services, await ada.session())
     refused_page(await page.http.post(f"{page.path}/start", headers={"Origin": HOST_URL}), 403, "forbidden")
 
 
 @pytest.mark.parametrize("verb", ["finished", "exit", "heartbeat"])
 async def test_a_browser_that_did_not_start_the_page_can_do_nothing_with_it(
-    street: RunningServices, ada: User, verb: str
+    services: RunningServices, ada: User, verb: str
 ) -> None:
     mine = await ada.browser()
-    theirs = TopPage(street, mine.session)
+    theirs = TopPage(services, mine.session)
     refused_page(await theirs.post(verb), 404, "not_found")
     assert (await mine.stored())["status"] == "opened"
 
 
 async def test_starting_answers_303_and_a_first_party_cookie_that_scripts_cannot_read(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
-    page = TopPage(street, await ada.session())
+    page = TopPage(services, await ada.session())
     answer = await page.post("start")
     assert (answer.status_code, answer.headers["location"]) == (303, page.path)
     cookie = answer.headers["set-cookie"]
@@ -94,7 +92,7 @@ async def test_the_started_page_shows_the_provider_and_works_by_forms_alone(ada:
 
 
 async def test_an_account_is_connected_and_the_browser_returns_to_the_host_with_a_result(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     page = await ada.browser(returnUrl=f"{RETURN_URL}?from=settings&tab=2")
     assert (await page.connect()).screen.step == "done"
@@ -102,11 +100,15 @@ async def test_an_account_is_connected_and_the_browser_returns_to_the_host_with_
     assert answer.status_code == 303
     assert answer.headers["location"].startswith(f"{RETURN_URL}?from=settings&tab=2&sessionId=")
     assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "no-referrer")
-    told = asked_in(answer)
+    reported = asked_in(answer)
     connection = await ada.newest()
-    assert (told["sessionId"], told["status"], told["connectionId"]) == (page.id, "connected", connection["id"])
+    assert (reported["sessionId"], reported["status"], reported["connectionId"]) == (
+        page.id,
+        "connected",
+        connection["id"],
+    )
     assert connection["userId"] == "ada"
-    verified = await street.post("/v1/verify", {"state": told["state"], "userId": "ada"})
+    verified = await services.post("/v1/verify", {"state": reported["state"], "userId": "ada"})
     assert (verified["sessionId"], verified["connectionId"]) == (page.id, connection["id"])
 
 
@@ -115,7 +117,7 @@ async def test_a_refresh_of_the_started_page_goes_on_where_it_was(ada: User) -> 
     first, second = await page.get(), await page.get()
     assert first.text == second.text
     assert (await page.post("start")).status_code == 303
-    assert (await page.told()).count("session.opened") <= 2
+    assert (await page.event_types()).count("session.opened") <= 2
 
 
 async def test_without_a_return_address_the_flow_ends_on_our_own_page(ada: User) -> None:
@@ -128,33 +130,33 @@ async def test_without_a_return_address_the_flow_ends_on_our_own_page(ada: User)
     assert "location" not in answer.headers
 
 
-async def test_a_return_address_that_is_no_longer_allowed_is_not_used(street: RunningServices, ada: User) -> None:
+async def test_a_return_address_that_is_no_longer_allowed_is_not_used(services: RunningServices, ada: User) -> None:
     page = await ada.browser()
-    await street.close()
-    street.settings = replace(street.settings, allowed_origins=("https://new.example.com",))
-    await street.open()
+    await services.close()
+    services.settings = replace(services.settings, allowed_origins=("https://new.example.com",))
+    await services.open()
     await page.connect()
     answer = await page.finish()
     assert answer.status_code == 200
     assert "location" not in answer.headers
 
 
-async def test_leaving_answers_the_host_that_the_person_left(street: RunningServices, ada: User) -> None:
+async def test_leaving_answers_the_host_that_the_person_left(services: RunningServices, ada: User) -> None:
     page = await ada.browser()
     answer = await page.post("exit")
     assert answer.status_code == 303
-    told = asked_in(answer)
-    assert (told["status"], "connectionId" in told) == ("exited", False)
-    assert (await street.post("/v1/verify", {"state": told["state"], "userId": "ada"}))["status"] == "exited"
-    (left,) = [e for e in await street.rows(f"/v1/sessions/{page.id}/events") if e["type"] == "session.exited"]
+    reported = asked_in(answer)
+    assert (reported["status"], "connectionId" in reported) == ("exited", False)
+    assert (await services.post("/v1/verify", {"state": reported["state"], "userId": "ada"}))["status"] == "exited"
+    (left,) = [e for e in await services.rows(f"/v1/sessions/{page.id}/events") if e["type"] == "session.exited"]
     assert left["data"] == {"stage": "page", "reason": "left"}
 
 
 async def test_a_second_browser_is_asked_whether_to_take_over_and_says_for_whom(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     first = await ada.browser(userLabel="Ada Lovelace")
-    second = TopPage(street, first.session)
+    second = TopPage(services, first.session)
     asked = await second.post("start")
     assert asked.status_code == 409
     check_page(asked)
@@ -168,57 +170,55 @@ async def test_a_second_browser_is_asked_whether_to_take_over_and_says_for_whom(
     refused_page(await first.post("finished"), 409, "taken_over")
 
 
-async def test_two_flows_in_one_browser_have_two_cookies(street: RunningServices, ada: User) -> None:
+async def test_two_flows_in_one_browser_have_two_cookies(services: RunningServices, ada: User) -> None:
     first = await ada.browser()
-    second = TopPage(street, await ada.session())
+    second = TopPage(services, await ada.session())
     second.http = first.http
     await second.press_start()
     assert (await first.view())["sessionId"] == first.id
     assert (await second.view())["sessionId"] == second.id
 
 
-async def test_a_link_that_is_not_there_yet_is_waited_for_on_a_page_that_looks_again_by_itself(
-    street: RunningServices, ada: User
-) -> None:
-    street.outgoing.is_down = True
+async def test_a_page_whose_link_is_not_there_yet_refreshes_by_itself(services: RunningServices, ada: User) -> None:
+    services.outgoing.is_down = True
     page = await ada.browser()
     waiting = await page.get()
     assert waiting.status_code == 200
     assert 'http-equiv="refresh"' in waiting.text
-    street.outgoing.is_down = False
-    await street.later(5)
+    services.outgoing.is_down = False
+    await services.later(5)
     assert f"{SANDBOX_URL}/p/i/" in (await page.get()).text
 
 
 async def test_http_in_development_has_a_cookie_that_works_without_https(clock: Clock, database_url: str) -> None:
-    street = RunningServices(clock, database_url, public_url="http://localhost:8000")
-    await street.open()
-    made = await User(street, "ada").session()
-    async with httpx.AsyncClient(transport=street.door, base_url="http://localhost:8000") as http:
+    services = RunningServices(clock, database_url, public_url="http://localhost:8000")
+    await services.open()
+    made = await User(services, "ada").session()
+    async with httpx.AsyncClient(transport=services.transport, base_url="http://localhost:8000") as http:
         path = made["redirectUrl"].removeprefix("http://localhost:8000")
-        answer = await http.post(f"{path}/start", headers=PERSON | {"Origin": "http://localhost:8000"})
+        answer = await http.post(f"{path}/start", headers=NAVIGATION | {"Origin": "http://localhost:8000"})
         assert "Secure" not in answer.headers["set-cookie"]
         assert (await http.get(path)).text.count("/p/i/") >= 1
-    await street.close()
+    await services.close()
 
 
-async def test_an_embed_token_starts_no_redirect_flow(street: RunningServices, ada: User) -> None:
+async def test_an_embed_token_starts_no_redirect_flow(services: RunningServices, ada: User) -> None:
     token = (await ada.session())["embedUrl"].rpartition("/")[2]
-    http = street.web()
+    http = services.web()
     refused_page(await http.get(f"/connect/{token}", headers={"Accept": "text/html"}), 404, "not_found")
-    refused_page(await http.post(f"/connect/{token}/start", headers=PERSON), 404, "not_found")
+    refused_page(await http.post(f"/connect/{token}/start", headers=NAVIGATION), 404, "not_found")
 
 
 @pytest.mark.parametrize("token", ["x", "ses_x.y", "W10.abc", "%00", "é"])
-async def test_a_token_that_nobody_here_signed_opens_nothing(street: RunningServices, token: str) -> None:
-    refused_page(await street.web().get(f"/connect/{token}"), 404, "not_found")
-    refused_page(await street.web().post(f"/connect/{token}/start", headers=PERSON), 404, "not_found")
+async def test_a_token_that_nobody_here_signed_opens_nothing(services: RunningServices, token: str) -> None:
+    refused_page(await services.web().get(f"/connect/{token}"), 404, "not_found")
+    refused_page(await services.web().post(f"/connect/{token}/start", headers=NAVIGATION), 404, "not_found")
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "text/plain", "multipart/form-data; boundary=x"])
-async def test_a_form_of_another_kind_is_refused(street: RunningServices, ada: User, kind: str) -> None:
-    page = TopPage(street, await ada.session())
-    headers = PERSON | {"Content-Type": kind}
+async def test_a_form_of_another_kind_is_refused(services: RunningServices, ada: User, kind: str) -> None:
+    page = TopPage(services, await ada.session())
+    headers = NAVIGATION | {"Content-Type": kind}
     answer = await page.http.post(f"{page.path}/start", content=b"takeOver=true", headers=headers)
     assert answer.status_code == 415
     assert (await page.stored())["status"] == "created"

@@ -1,49 +1,49 @@
 """An invitation that somebody revoked at the provider: the session says so, and the host can renew it."""
 
 from service.domain.model import SessionId
-from tests.support.people import User
 from tests.support.services import RunningServices
+from tests.support.users import User
 
 
-async def revoke_at_the_provider(street: RunningServices, session_id: str) -> None:
-    session = await street.services.store.sessions.get(SessionId(session_id))
+async def revoke_at_the_provider(services: RunningServices, session_id: str) -> None:
+    session = await services.parts.store.sessions.get(SessionId(session_id))
     assert session.link is not None
-    await street.sandbox.post(f"/invitation/{session.link.invitation_id}/revoke", {})
+    await services.sandbox.post(f"/invitation/{session.link.invitation_id}/revoke", {})
 
 
 async def test_a_link_that_is_dead_at_the_provider_fails_its_session_at_the_next_poll(
-    street: RunningServices, ada: User
+    services: RunningServices, ada: User
 ) -> None:
     page = await ada.frame()
-    await revoke_at_the_provider(street, page.id)
-    await street.later(60)
+    await revoke_at_the_provider(services, page.id)
+    await services.later(60)
     stored = await page.stored()
     assert (stored["status"], stored["failure"]) == ("failed", {"code": "link_revoked"})
-    assert (await street.told(page.id)).count("session.failed") == 1
+    assert (await services.event_types(page.id)).count("session.failed") == 1
 
 
-async def test_a_renewed_session_has_a_link_that_works_again(street: RunningServices, ada: User) -> None:
+async def test_a_renewed_session_has_a_link_that_works_again(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
-    await revoke_at_the_provider(street, page.id)
-    await street.later(60)
-    renewed = await street.post(f"/v1/sessions/{page.id}/renew")
-    await street.drain()
+    await revoke_at_the_provider(services, page.id)
+    await services.later(60)
+    renewed = await services.post(f"/v1/sessions/{page.id}/renew")
+    await services.drain()
     assert (renewed["status"], renewed.get("failure")) == ("opened", None)
-    assert (await street.get(f"/v1/sessions/{page.id}"))["link"]["status"] == "ready"
-    await street.later(60)
+    assert (await services.get(f"/v1/sessions/{page.id}"))["link"]["status"] == "ready"
+    await services.later(60)
     assert (await page.stored())["status"] in {"opened", "exited"}
 
 
-async def test_the_links_that_a_renewal_replaced_do_not_fail_it(street: RunningServices, ada: User) -> None:
+async def test_the_links_that_a_renewal_replaced_do_not_fail_it(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
-    await revoke_at_the_provider(street, page.id)
-    await street.post(f"/v1/sessions/{page.id}/renew")
-    await street.later(60)
+    await revoke_at_the_provider(services, page.id)
+    await services.post(f"/v1/sessions/{page.id}/renew")
+    await services.later(60)
     assert (await page.stored())["status"] in {"opened", "exited"}
 
 
-async def test_a_connected_session_stays_connected(street: RunningServices, ada: User) -> None:
+async def test_a_connected_session_stays_connected(services: RunningServices, ada: User) -> None:
     connection = await ada.connected()
-    await revoke_at_the_provider(street, connection["sessionId"])
-    await street.later(60)
-    assert (await street.get(f"/v1/sessions/{connection['sessionId']}"))["status"] == "connected"
+    await revoke_at_the_provider(services, connection["sessionId"])
+    await services.later(60)
+    assert (await services.get(f"/v1/sessions/{connection['sessionId']}"))["status"] == "connected"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.clock import Clock
-from tests.support.people import User
 from tests.support.services import RunningServices, refused
+from tests.support.users import User
 
 Opened = Callable[..., AbstractAsyncContextManager[RunningServices]]
 
@@ -17,10 +17,10 @@ Opened = Callable[..., AbstractAsyncContextManager[RunningServices]]
 def opened(clock: Clock, database_url: str) -> Opened:
     @asynccontextmanager
     async def build(**settings: Any) -> AsyncIterator[RunningServices]:
-        street = RunningServices(clock, database_url, **settings)
-        await street.open()
-        yield street
-        await street.close()
+        services = RunningServices(clock, database_url, **settings)
+        await services.open()
+        yield services
+        await services.close()
 
     return build
 
@@ -29,8 +29,8 @@ def opened(clock: Clock, database_url: str) -> Opened:
 async def test_the_kind_of_link_is_the_operators_unless_the_host_names_one(
     opened: Opened, link: str, kind: str
 ) -> None:
-    async with opened(link=link) as street:
-        ada = User(street, "ada")
+    async with opened(link=link) as services:
+        ada = User(services, "ada")
         assert (await ada.session())["link"]["kind"] == kind
         assert (await ada.session(link="magic_link"))["link"]["kind"] == "magic_link"
         assert (await ada.session(link="invitation"))["link"]["kind"] == "invitation"
@@ -42,12 +42,12 @@ async def test_both_generations_of_the_providers_paths_lead_to_a_connection_with
     opened: Opened, paths: str, version: str
 ) -> None:
     url = f"http://127.0.0.1:9000/{version}"
-    async with opened(provider_paths=paths, provider_url=url, sandbox={"version": version}) as street:
-        connection = await User(street, "ada").connected()
-        street.clock.advance(30)
+    async with opened(provider_paths=paths, provider_url=url, sandbox={"version": version}) as services:
+        connection = await User(services, "ada").connected()
+        services.clock.advance(30)
         assert (
             len(
-                await street.rows(
+                await services.rows(
                     f"/v1/connections/{connection['id']}/documents",
                 )
             )
@@ -56,32 +56,32 @@ async def test_both_generations_of_the_providers_paths_lead_to_a_connection_with
 
 
 async def test_the_bootstrap_key_is_one_key_among_those_of_the_database(opened: Opened) -> None:
-    async with opened(api_key=None) as street:
-        refused(await street.host.get("/v1/sessions"), 401, "unauthorized")
-        other = await street.stranger("default")
+    async with opened(api_key=None) as services:
+        refused(await services.host.get("/v1/sessions"), 401, "unauthorized")
+        other = await services.stranger("default")
         assert (await other.get("/v1/sessions")).status_code == 200
 
 
 @pytest.mark.parametrize("first", ["host", "other"])
 async def test_two_tenants_that_name_a_company_alike_never_share_it(opened: Opened, first: str) -> None:
-    async with opened() as street:
-        other = await street.stranger()
-        ada = User(street, "ada")
-        callers = [street.host, other] if first == "host" else [other, street.host]
+    async with opened() as services:
+        other = await services.stranger()
+        ada = User(services, "ada")
+        callers = [services.host, other] if first == "host" else [other, services.host]
         made = []
         for caller in callers:
             made.append((await caller.post("/v1/sessions", json=ada.wants(userId="ada"))).json())
-            await street.drain()
+            await services.drain()
         stored = [(await c.get(f"/v1/sessions/{m['id']}")).json() for c, m in zip(callers, made, strict=True)]
         assert stored[0]["link"]["status"] == "ready"
         assert stored[1]["company"]["id"] != stored[0]["company"]["id"]
 
 
 async def test_another_tenants_company_cannot_be_named_by_the_providers_id(opened: Opened) -> None:
-    async with opened() as street:
-        ada = User(street, "ada")
+    async with opened() as services:
+        ada = User(services, "ada")
         connection = await ada.connected()
-        other = await street.stranger()
+        other = await services.stranger()
         body = ada.wants(company={"id": connection["company"]["id"]}, sites=[{"id": connection["sites"][0]["id"]}])
         refused(await other.post("/v1/sessions", json=body), 403, "forbidden")
         assert (await other.get("/v1/sessions")).json()["data"] == []

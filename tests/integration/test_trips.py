@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from service.store.engine import Unit
-from tests.support.people import FramePage, User
 from tests.support.services import RunningServices
+from tests.support.users import FramePage, User
 
 
 class Transactions:
@@ -35,40 +35,40 @@ class Transactions:
 
 
 @pytest.fixture
-def transactions(street: RunningServices, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[int, int]]:
-    return Transactions(street.services.store.engine, monkeypatch).taken
+def transactions(services: RunningServices, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[int, int]]:
+    return Transactions(services.parts.store.engine, monkeypatch).taken
 
 
 async def test_creating_a_session_is_one_write(
-    street: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
+    services: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
 ) -> None:
-    await street.post("/v1/sessions", ada.wants())
+    await services.post("/v1/sessions", ada.wants())
     assert transactions() == (0, 1)
 
 
 async def test_the_link_of_a_known_company_takes_three_reads_and_five_writes(
-    street: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
+    services: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
 ) -> None:
     await ada.session()
-    await street.post("/v1/sessions", ada.wants())
+    await services.post("/v1/sessions", ada.wants())
     transactions()
-    await street.drain()
+    await services.drain()
     assert transactions() == (3, 5)
 
 
 async def test_an_embed_page_is_one_read(
-    street: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
+    services: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
 ) -> None:
     session = await ada.session()
     transactions()
-    await street.web().get(session["embedUrl"], headers={"Sec-Fetch-Dest": "iframe"})
+    await services.web().get(session["embedUrl"], headers={"Sec-Fetch-Dest": "iframe"})
     assert transactions() == (1, 0)
 
 
 async def test_starting_a_page_is_one_write_after_one_read_and_before_another(
-    street: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
+    services: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
 ) -> None:
-    page = FramePage(street, await ada.session())
+    page = FramePage(services, await ada.session())
     transactions()
     await page.start()
     assert transactions() == (2, 1)
@@ -93,11 +93,11 @@ async def test_a_callback_reads_three_times_and_writes_five_times(
 
 
 async def test_a_webhook_is_one_write_before_it_is_acknowledged(
-    street: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
+    services: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
 ) -> None:
     page = await ada.frame()
     await page.connect()
     transactions()
-    await street.sandbox.pump()
+    await services.sandbox.deliver_webhooks()
     reads, writes = transactions()
     assert (reads, writes >= 1) == (0, True)

@@ -1,4 +1,4 @@
-"""After the killing: what the provider has, what the service says, and what the people did must be one story."""
+"""After the killing: what the provider has, what the service says, and what the users did must agree."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 
-from tests.load.crowd import Wish
-from tests.simulation.checks import Books
+from tests.load.load_users import PlannedSession
+from tests.simulation.checks import StoredRows
 
 _SANDBOX = {"X-API-Key": "sandbox-key"}
-Wire = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 @dataclass
@@ -35,16 +35,16 @@ class Findings:
 class Provided:
     """What the provider has."""
 
-    companies: list[Wire]
-    connections: dict[str, Wire]
-    invitations: list[Wire]
+    companies: list[JsonObject]
+    connections: dict[str, JsonObject]
+    invitations: list[JsonObject]
 
     @classmethod
     def read(cls, url: str) -> "Provided":
         with httpx.Client(base_url=f"{url}/v2.2", headers=_SANDBOX, trust_env=False, timeout=30) as http:
-            companies: list[Wire] = http.get("/company").json()
-            connections: dict[str, Wire] = {}
-            invitations: list[Wire] = []
+            companies: list[JsonObject] = http.get("/company").json()
+            connections: dict[str, JsonObject] = {}
+            invitations: list[JsonObject] = []
             for company in companies:
                 for one in _pages(http, f"/company/{company['id']}/connection", "connections"):
                     connections[one["id"]] = one
@@ -52,92 +52,92 @@ class Provided:
         return cls(companies, connections, invitations)
 
 
-def undecided(provided: Provided, books: Books) -> int:
+def undecided(provided: Provided, rows: StoredRows) -> int:
     """How much is still to come: connections not recorded or not judged, webhooks not worked off."""
-    missing = provided.connections.keys() - books.connections.keys()
-    waiting = [row for row in books.connections.values() if row["waiting"]]
-    letters = [row for row in books.tables["inbox"] if row["done_at"] is None]
-    work = [
-        row for row in books.tables["work"] if row["kind"] != "documents"
-    ]  # bills come and come, and decide nothing
+    missing = provided.connections.keys() - rows.connections.keys()
+    waiting = [row for row in rows.connections.values() if row["waiting"]]
+    webhooks = [row for row in rows.tables["inbox"] if row["done_at"] is None]
+    work = [row for row in rows.tables["work"] if row["kind"] != "documents"]  # bills come and come, and decide nothing
     under_way = [row for row in work if row["lease"] is not None or row["kind"] in {"prepare", "withdraw"}]
-    return len(missing) + len(waiting) + len(letters) + len(under_way)
+    return len(missing) + len(waiting) + len(webhooks) + len(under_way)
 
 
-def audit(provided: Provided, books: Books, wishes: list[Wish]) -> Findings:
+def audit(provided: Provided, rows: StoredRows, planned_sessions: list[PlannedSession]) -> Findings:
     findings = Findings()
-    _check_provider(findings, provided, books)
-    _check_sessions(findings, books, wishes)
-    seqs = [row["seq"] for row in books.events]
+    _check_provider(findings, provided, rows)
+    _check_sessions(findings, rows, planned_sessions)
+    seqs = [row["seq"] for row in rows.events]
     if seqs != list(range(1, len(seqs) + 1)):
         findings.faults.append(f"the log has gaps between {seqs[:1]} and {seqs[-1:]}")
-    by_label = {f"{wish.label}@example.com": wish for wish in wishes}
+    by_label = {f"{planned.label}@example.com": planned for planned in planned_sessions}
     makers = {
         one["id"]: invitation["id"] for invitation in provided.invitations for one in invitation["createdConnections"]
     }
-    sessions = {row["id"]: row["session_id"] for row in books.tables["invitations"]}
+    sessions = {row["id"]: row["session_id"] for row in rows.tables["invitations"]}
     for connection_id, seen in provided.connections.items():
-        wish = by_label[seen["workflowOwnerEmail"]]
+        planned = by_label[seen["workflowOwnerEmail"]]
         invited = sessions.get(makers[connection_id]) if connection_id in makers else None
-        _check_connection(findings, books, connection_id, wish, invited)
+        _check_connection(findings, rows, connection_id, planned, invited)
     return findings
 
 
-def _check_connection(findings: Findings, books: Books, connection_id: str, wish: Wish, invited: str | None) -> None:
+def _check_connection(
+    findings: Findings, rows: StoredRows, connection_id: str, planned: PlannedSession, invited: str | None
+) -> None:
     findings.connections += 1
-    row = books.connections.get(connection_id)
+    row = rows.connections.get(connection_id)
     if row is None:
-        findings.faults.append(f"LOST: {connection_id}, made by {wish}")
+        findings.faults.append(f"LOST: {connection_id}, made by {planned}")
         return
-    _check_told(findings, row, Counter(event["type"] for event in books.told_of(connection_id)))
+    _check_events(findings, row, Counter(event["type"] for event in rows.ownership_events(connection_id)))
     if row["session_id"] is None:
         findings.unattributed += 1
     elif row["presumed"]:
         findings.presumed += 1
-        findings.presumed_wrong += row["user_id"] != wish.user
+        findings.presumed_wrong += row["user_id"] != planned.user
     else:
         findings.exact += 1
-        if row["session_id"] != wish.session:
-            findings.faults.append(f"WRONG: {connection_id} of {wish} is given to {row['session_id']}")
+        if row["session_id"] != planned.session:
+            findings.faults.append(f"WRONG: {connection_id} of {planned} is given to {row['session_id']}")
     if invited not in {None, row["session_id"]}:
         findings.faults.append(
             f"WRONG: {connection_id} was made by the invitation of {invited}, not {row['session_id']}"
         )
 
 
-def _check_told(findings: Findings, row: Wire, told: Counter[str]) -> None:
-    if told["connection.recorded"] != (row["session_id"] is not None):
-        findings.faults.append(f"DOUBLED or unsaid: {row['id']} of {row['session_id']} is told as {dict(told)}")
-    if row["session_id"] is None and not told["connection.ambiguous"]:
+def _check_events(findings: Findings, row: JsonObject, reported: Counter[str]) -> None:
+    if reported["connection.recorded"] != (row["session_id"] is not None):
+        findings.faults.append(f"DOUBLED or unsaid: {row['id']} of {row['session_id']} is told as {dict(reported)}")
+    if row["session_id"] is None and not reported["connection.ambiguous"]:
         findings.faults.append(f"UNSAID: {row['id']} is nobody's and was not announced")
 
 
-def _check_provider(findings: Findings, provided: Provided, books: Books) -> None:
+def _check_provider(findings: Findings, provided: Provided, rows: StoredRows) -> None:
     names = Counter(company["externalId"] for company in provided.companies)
     findings.faults += [f"DOUBLED at the provider: company {name}" for name, count in names.items() if count > 1]
     for company in provided.companies:
         sites = [site["externalId"] for site in company["sites"]]
         if len(set(sites)) < len(sites):
             findings.faults.append(f"DOUBLED at the provider: sites {sites}")
-    known = {row["id"] for row in books.tables["invitations"]}
+    known = {row["id"] for row in rows.tables["invitations"]}
     orphans = [one["id"] for one in provided.invitations if one["status"] == "ACTIVE" and one["id"] not in known]
     if orphans:
         findings.faults.append(f"ORPHANS: active at the provider and unknown to us: {orphans}")
 
 
-def _check_sessions(findings: Findings, books: Books, wishes: list[Wish]) -> None:
-    created = Counter(row["session_id"] for row in books.events if row["type"] == "session.created")
-    if any(created[session_id] != 1 for session_id in books.sessions):
+def _check_sessions(findings: Findings, rows: StoredRows, planned_sessions: list[PlannedSession]) -> None:
+    created = Counter(row["session_id"] for row in rows.events if row["type"] == "session.created")
+    if any(created[session_id] != 1 for session_id in rows.sessions):
         findings.faults.append("a session was announced more or less than once")
-    labels = Counter(row["metadata"] for row in books.sessions.values())
+    labels = Counter(row["metadata"] for row in rows.sessions.values())
     findings.faults += [f"DOUBLED: {count} sessions of {label}" for label, count in labels.items() if count > 1]
-    for wish in wishes:
-        if wish.session and wish.session not in books.sessions:
-            findings.faults.append(f"LOST: the session of {wish}")
+    for planned in planned_sessions:
+        if planned.session and planned.session not in rows.sessions:
+            findings.faults.append(f"LOST: the session of {planned}")
 
 
-def _pages(http: httpx.Client, path: str, name: str) -> list[Wire]:
-    found: list[Wire] = []
+def _pages(http: httpx.Client, path: str, name: str) -> list[JsonObject]:
+    found: list[JsonObject] = []
     page, more = 1, True
     while more:
         body = http.get(path, params={"page": page, "limit": 500}).json()

@@ -22,8 +22,8 @@ from time import perf_counter
 from psycopg import sql
 
 from tests.load.audit import Findings, audit
-from tests.load.crowd import Crowd
-from tests.load.houses import Street, standing
+from tests.load.load_users import LoadUsers
+from tests.load.processes import LoadServices, running_services
 from tests.load.watch import Watch
 from tests.support.postgres import Postgres, running_postgres
 
@@ -36,7 +36,7 @@ print("held", flush=True)
 sys.stdin.read()
 """
 
-Trouble = Callable[[Street], AbstractContextManager[None]]
+Trouble = Callable[[LoadServices], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -55,25 +55,25 @@ def run(plan: Plan) -> tuple[Findings, Watch]:
     with ExitStack() as stack:
         url, troubles = stack.enter_context(_postgresql() if plan.database == "postgresql" else _sqlite())
         workers = 2 if plan.database == "postgresql" else 1
-        street = stack.enter_context(standing(url, workers, plan.speed))
-        return asyncio.run(_run(plan, street, troubles))
+        services = stack.enter_context(running_services(url, workers, plan.speed))
+        return asyncio.run(_run(plan, services, troubles))
 
 
-async def _run(plan: Plan, street: Street, troubles: dict[str, Trouble]) -> tuple[Findings, Watch]:
-    await street.start()
-    crowd = Crowd([worker.url for worker in street.workers], street.sandbox.url, random.Random(plan.seed))  # noqa: S311
-    pressing = asyncio.create_task(crowd.press(plan.people))
-    watch = Watch(street)
+async def _run(plan: Plan, services: LoadServices, troubles: dict[str, Trouble]) -> tuple[Findings, Watch]:
+    await services.start()
+    load_users = LoadUsers([worker.url for worker in services.workers], services.sandbox.url, random.Random(plan.seed))  # noqa: S311
+    pressing = asyncio.create_task(load_users.press(plan.people))
+    watch = Watch(services)
     for name, trouble in troubles.items():
         await asyncio.sleep(_CALM_SECONDS)
-        await watch.during(name, trouble(street), plan.seconds)
-        street.require_alive()
+        await watch.during(name, trouble(services), plan.seconds)
+        services.require_alive()
     await asyncio.sleep(_CALM_SECONDS)
-    crowd.stopping = True
+    load_users.stopping = True
     await pressing
-    watch.listen_to_what_they_said()
-    provided, books = await street.settled()
-    return audit(provided, books, crowd.wishes), watch
+    watch.check_logs()
+    provided, rows = await services.settled()
+    return audit(provided, rows, load_users.planned_sessions), watch
 
 
 @contextmanager
@@ -84,14 +84,14 @@ def _postgresql() -> Iterator[tuple[str, dict[str, Trouble]]]:
 
 
 @contextmanager
-def _stopped(server: Postgres, _street: Street) -> Iterator[None]:
+def _stopped(server: Postgres, _services: LoadServices) -> Iterator[None]:
     server.stop()
     yield
     server.resume()
 
 
 @contextmanager
-def _read_only(server: Postgres, name: str, _street: Street) -> Iterator[None]:
+def _read_only(server: Postgres, name: str, _services: LoadServices) -> Iterator[None]:
     """As a database that has failed over to a copy: everybody is cut off, and finds one that only reads."""
     database = sql.Identifier(name)
     server.administer(
@@ -110,7 +110,7 @@ def _sqlite() -> Iterator[tuple[str, dict[str, Trouble]]]:
 
 
 @contextmanager
-def _held(path: Path, _street: Street) -> Iterator[None]:
+def _held(path: Path, _services: LoadServices) -> Iterator[None]:
     command = [sys.executable, "-c", _HOLD, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
@@ -120,9 +120,9 @@ def _held(path: Path, _street: Street) -> Iterator[None]:
 
 
 @contextmanager
-def _full(street: Street) -> Iterator[None]:
+def _full(services: LoadServices) -> Iterator[None]:
     """No file of the worker's may grow, nor be written at all, as on a disk that has no room left."""
-    pid = street.workers[0].pid
+    pid = services.workers[0].pid
     _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))
     yield
@@ -135,13 +135,13 @@ def main() -> int:
     began = perf_counter()
     findings, watch = run(plan)
     faults = [*watch.faults, *findings.faults]
-    told = [
+    reported = [
         f"On {plan.database}: {findings}",
-        *watch.told,
+        *watch.report,
         *faults,
         f"{perf_counter() - began:.0f} s, {len(faults)} faults",
     ]
-    sys.stdout.write("\n".join(told) + "\n")
+    sys.stdout.write("\n".join(reported) + "\n")
     return 1 if faults else 0
 
 

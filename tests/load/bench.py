@@ -155,7 +155,7 @@ def targets(floor: Server, ours: Server) -> list[Target]:
 
 
 def run(rounds: int, seconds: float, say: Say) -> None:
-    """Measure in turns and tell the medians."""
+    """Measure in turns and report the medians."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as closing:
         floor, ours = open_floor(Path(folder)), open_ours(Path(folder))
         closing.callback(floor.close)

@@ -1,6 +1,6 @@
 """What this machine allows: the least that could answer like us, without our product in it.
 
-`/plain` says two letters. `/sessions` validates a body like ours, signs one token and answers once its row is durable
+`/plain` answers `ok`. `/sessions` validates a body like ours, signs one token and answers once its row is durable
 (a writer thread groups commits, `synchronous=FULL`). `/page` renders our embed template's like with eight variables.
 """
 
@@ -34,7 +34,7 @@ class Place(BaseModel):
     """A company or a site."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
-    externalId: str = Field(min_length=1, max_length=255)  # noqa: N815 - the wire's own name
+    externalId: str = Field(min_length=1, max_length=255)  # noqa: N815 - the JSON's own name
     name: str = Field(min_length=1, max_length=255)
 
 
@@ -42,11 +42,11 @@ class Body(BaseModel):
     """The same body that our own create is sent."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
-    userId: str = Field(min_length=1, max_length=255)  # noqa: N815 - the wire's own name
+    userId: str = Field(min_length=1, max_length=255)  # noqa: N815 - the JSON's own name
     company: Place
     sites: list[Place] = Field(min_length=1, max_length=100)
     origin: str = Field(max_length=2048)
-    returnUrl: str = Field(max_length=2048)  # noqa: N815 - the wire's own name
+    returnUrl: str = Field(max_length=2048)  # noqa: N815 - the JSON's own name
     metadata: dict[str, str] = Field(max_length=20)
 
 

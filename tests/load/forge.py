@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from itertools import cycle, product
 from time import perf_counter
 
-from tests.test_signing import READERS
-from tests.test_signing_mutations import Readers, mutated, refused
+from tests.support.signed_texts import READERS, Readers, mutated, refused
 
 _TOLD_AT_MOST = 10
 
@@ -69,7 +68,7 @@ MANNERS: dict[str, Callable[[str, Readers, random.Random], str]] = {
 }
 
 
-def told(forged: Forged) -> list[str]:
+def report(forged: Forged) -> list[str]:
     """A line for each kind, then what got through."""
     accepted = Counter(kind for kind, _ in forged.accepted)
     lines = []
@@ -85,7 +84,7 @@ def main() -> int:
     forged = forge(options.count, options.seed)
     seconds = perf_counter() - began
     sums = f"{forged.tried.total():,} tried, no two alike; {len(forged.accepted)} accepted; {seconds:.0f} s"
-    sys.stdout.write("\n".join([*told(forged), sums]) + "\n")
+    sys.stdout.write("\n".join([*report(forged), sums]) + "\n")
     return 1 if forged.accepted else 0
 
 

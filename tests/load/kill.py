@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from tests.load.audit import Findings, audit
-from tests.load.crowd import Crowd
-from tests.load.houses import Street, database, standing
+from tests.load.load_users import LoadUsers
+from tests.load.processes import LoadServices, database, running_services
 
 _PAUSE_SECONDS = (0.1, 1.5)
 
@@ -33,35 +33,35 @@ class Plan:
 
 def run(plan: Plan) -> Findings:
     """All rounds and the audit. Raises AssertionError where a process does not come back."""
-    with database(plan.database) as url, standing(url, plan.workers, plan.speed) as street:
-        return asyncio.run(_run(plan, street))
+    with database(plan.database) as url, running_services(url, plan.workers, plan.speed) as services:
+        return asyncio.run(_run(plan, services))
 
 
-async def _run(plan: Plan, street: Street) -> Findings:
+async def _run(plan: Plan, services: LoadServices) -> Findings:
     rng = random.Random(plan.seed)  # noqa: S311 - no secret
-    await street.start()
-    crowd = Crowd([worker.url for worker in street.workers], street.sandbox.url, rng)
-    pressing = asyncio.create_task(crowd.press(plan.people))
-    await _kill(plan, street, rng, pressing)
-    crowd.stopping = True
+    await services.start()
+    load_users = LoadUsers([worker.url for worker in services.workers], services.sandbox.url, rng)
+    pressing = asyncio.create_task(load_users.press(plan.people))
+    await _kill(plan, services, rng, pressing)
+    load_users.stopping = True
     await pressing
-    provided, books = await street.settled()
-    return audit(provided, books, crowd.wishes)
+    provided, rows = await services.settled()
+    return audit(provided, rows, load_users.planned_sessions)
 
 
-async def _kill(plan: Plan, street: Street, rng: random.Random, pressing: asyncio.Task[None]) -> None:
+async def _kill(plan: Plan, services: LoadServices, rng: random.Random, pressing: asyncio.Task[None]) -> None:
     for _ in range(plan.rounds):
         await asyncio.sleep(rng.uniform(*_PAUSE_SECONDS))
         if pressing.done():
-            pressing.result()  # nobody goes home early: what they met is the finding
-        street.require_alive()
-        victim = rng.choice(street.workers)
+            pressing.result()  # no user stops early: an error of theirs is the finding
+        services.require_alive()
+        victim = rng.choice(services.workers)
         victim.kill()
         victim.start()
         if plan.workers == 1 or rng.random() < 0.5:  # otherwise another one may follow while it is still starting
             await victim.ready()
-    for house in street.houses:
-        await house.ready()
+    for process in services.processes:
+        await process.ready()
 
 
 def main() -> int:
@@ -69,12 +69,12 @@ def main() -> int:
     plan = Plan(options.rounds, options.database, options.workers, options.people, options.speed, options.seed)
     began = perf_counter()
     findings = run(plan)
-    told = [
+    reported = [
         f"{plan.rounds} rounds on {plan.database} with {plan.workers} workers: {findings}",
         *findings.faults,
         f"{perf_counter() - began:.0f} s, {len(findings.faults)} faults",
     ]
-    sys.stdout.write("\n".join(told) + "\n")
+    sys.stdout.write("\n".join(reported) + "\n")
     return 1 if findings.faults else 0
 
 

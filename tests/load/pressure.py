@@ -58,12 +58,12 @@ def _wrk(program: str, shot: Shot) -> Measured:
         script.flush()
         options = ["-t1", f"-c{shot.connections}", f"-d{max(1, round(shot.seconds))}s", "--latency", "-s", script.name]
         command = [program, *options, f"http://127.0.0.1:{shot.port}{shot.path}"]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-    lost = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", told)
+        reported = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", reported)
+    lost = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", reported)
     return Measured(
-        float(_found(r"Requests/sec:\s+([\d.]+)", told)[0]),
-        _milliseconds(_found(r"99%\s+([\d.]+)(us|ms|s)", told)),
+        float(_found(r"Requests/sec:\s+([\d.]+)", reported)[0]),
+        _milliseconds(_found(r"99%\s+([\d.]+)(us|ms|s)", reported)),
         int(failed[1]) if failed else 0 + (sum(map(int, lost.groups())) if lost else 0),
     )
 
@@ -81,8 +81,10 @@ def _milliseconds(parts: tuple[str, ...]) -> float:
 def _own(shot: Shot) -> Measured:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "tests.load.pressure"]
-    told = subprocess.run(command, input=json.dumps(asdict(shot)), check=True, capture_output=True, text=True, cwd=root)
-    return Measured(**json.loads(told.stdout))
+    reported = subprocess.run(
+        command, input=json.dumps(asdict(shot)), check=True, capture_output=True, text=True, cwd=root
+    )
+    return Measured(**json.loads(reported.stdout))
 
 
 class _Caller(asyncio.Protocol):

@@ -3,13 +3,12 @@
 import json
 
 from service.errors import BadState
-from tests.load.forge import MANNERS, forge, told
-from tests.test_signing import READERS, payload
-from tests.test_signing_mutations import Readers
+from tests.load.forge import MANNERS, forge, report
+from tests.support.signed_texts import READERS, Readers, payload
 
 
 def believed(text: str) -> object:
-    """A reader that looks at the content and forgets the signature."""
+    """A reader that reads the content and forgets the signature."""
     try:
         return json.loads(payload(text))
     except ValueError as exc:
@@ -27,7 +26,7 @@ def test_a_reader_that_forgets_the_signature_is_found_out() -> None:
     permissive: Readers = READERS | {"state": (believed, READERS["state"][1], BadState)}
     forged = forge(600, seed=1, readers=permissive)
     assert {kind for kind, _ in forged.accepted} == {"state"}
-    assert any(line.startswith("accepted as state: ") for line in told(forged))
+    assert any(line.startswith("accepted as state: ") for line in report(forged))
 
 
 def test_the_good_text_itself_is_no_forgery() -> None:

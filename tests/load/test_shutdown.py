@@ -1,4 +1,4 @@
-"""A worker that is told to stop, as by a deployment: a real process, with everything open that may be open."""
+"""A worker that gets SIGTERM, as by a deployment: a real process, with everything open that may be open."""
 
 import asyncio
 import signal
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.load.crowd import KEY, ORIGIN
-from tests.load.houses import Street, standing
+from tests.load.load_users import KEY, ORIGIN
+from tests.load.processes import LoadServices, running_services
 
 END_SECONDS = 10
 STREAMS = 8
@@ -23,19 +23,19 @@ AT_ONCE = 12
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def street(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Street]:
+async def services(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LoadServices]:
     is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'magiclink.db'}" if is_sqlite else str(request.getfixturevalue("postgres_url"))
-    with standing(url, workers=1, speed=1) as opened:
+    url = f"sqlite:///{tmp_path / 'magiclink.db'}" if is_sqlite else str(request.getfixturevalue("empty_postgres_url"))
+    with running_services(url, workers=1, speed=1) as opened:
         await opened.start()
         yield opened
 
 
 @asynccontextmanager
-async def backend(street: Street) -> AsyncIterator[httpx.AsyncClient]:
+async def backend(services: LoadServices) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"authorization": f"Bearer {KEY}", "accept": "application/json"}
     limits = httpx.Limits(max_connections=100)
-    url = street.workers[0].url
+    url = services.workers[0].url
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False, limits=limits) as http:
         yield http
 
@@ -54,13 +54,13 @@ async def until(what: Callable[[], Awaitable[bool]]) -> None:
 
 async def listen(http: httpx.AsyncClient, live: str, key: str, first: asyncio.Event) -> list[str]:
     """Every event of a stream that was ended as it should be; httpx raises where the last chunk is missing."""
-    told = []
+    reported = []
     headers = {"accept": "text/event-stream", "x-page-key": key}
     async with http.stream("GET", live, headers=headers) as answer:
         async for line in answer.aiter_lines():
             first.set()
-            told += [line] if line.startswith("event:") else []
-    return told
+            reported += [line] if line.startswith("event:") else []
+    return reported
 
 
 async def open_streams(http: httpx.AsyncClient) -> list[asyncio.Task[list[str]]]:
@@ -74,15 +74,15 @@ async def open_streams(http: httpx.AsyncClient) -> list[asyncio.Task[list[str]]]
     return streams
 
 
-async def wait_for_news(http: httpx.AsyncClient, street: Street) -> "asyncio.Task[httpx.Response]":
-    """A host that waits at the end of the log; sent once the link's own news is out."""
+async def wait_for_events(http: httpx.AsyncClient, services: LoadServices) -> "asyncio.Task[httpx.Response]":
+    """A host that waits at the end of the log; sent once the link's own events are there."""
 
     async def quiet() -> bool:
         return "session.link_ready" in (await http.get("/v1/events", params={"limit": 100})).text
 
     await until(quiet)
     slow = {"seconds": 0.4}  # so that a create that waits for its link is under way for a while
-    async with httpx.AsyncClient(base_url=street.sandbox.url, trust_env=False) as control:
+    async with httpx.AsyncClient(base_url=services.sandbox.url, trust_env=False) as control:
         (await control.put("/_control/troubles/slow", json=slow)).raise_for_status()
     after = (await http.get("/v1/events", params={"limit": 100})).json()["next"]
     return asyncio.create_task(http.get("/v1/events", params={"after": after, "wait": 30}))
@@ -100,14 +100,16 @@ async def under_way(http: httpx.AsyncClient) -> "asyncio.Task[httpx.Response]":
     return waiting
 
 
-async def test_whoever_is_being_served_is_served_to_the_end_and_nothing_accepted_is_lost(street: Street) -> None:
-    worker = street.workers[0]
-    async with backend(street) as http, AsyncExitStack() as stack:
+async def test_on_sigterm_running_requests_are_answered_and_nothing_accepted_is_lost(
+    services: LoadServices,
+) -> None:
+    worker = services.workers[0]
+    async with backend(services) as http, AsyncExitStack() as stack:
         address = ("127.0.0.1", urlsplit(worker.url).port or 0)
         for _ in range(4):  # as browsers do, for requests that they may never send
             stack.enter_context(socket.create_connection(address))
         streams = await open_streams(http)
-        news = await wait_for_news(http, street)
+        waiting_reader = await wait_for_events(http, services)
         waiting = await under_way(http)
         rush = [asyncio.create_task(create(http, f"rush-{number}")) for number in range(AT_ONCE)]
         await asyncio.sleep(0)
@@ -117,19 +119,19 @@ async def test_whoever_is_being_served_is_served_to_the_end_and_nothing_accepted
         sys.stdout.write(f"ended after {took:.2f} s\n")
         assert (code, took < END_SECONDS - 3) == (0, True), worker.said()
         assert [(await stream)[0] for stream in streams] == ["event: view"] * STREAMS
-        assert ((await news).status_code, (await waiting).status_code) == (200, 201)
+        assert ((await waiting_reader).status_code, (await waiting).status_code) == (200, 201)
         assert (await waiting).json()["link"]["status"] == "ready"
         answers = [
             one for one in await asyncio.gather(*rush, return_exceptions=True) if isinstance(one, httpx.Response)
         ]
         assert {one.status_code for one in answers} <= {201}
     assert "Traceback" not in worker.said()
-    await _all_there(street, [one.json()["id"] for one in (await waiting, *answers)])
+    await _all_there(services, [one.json()["id"] for one in (await waiting, *answers)])
 
 
-async def _all_there(street: Street, sessions: list[str]) -> None:
-    street.workers[0].start()
-    await street.workers[0].ready()
-    async with backend(street) as http:
+async def _all_there(services: LoadServices, sessions: list[str]) -> None:
+    services.workers[0].start()
+    await services.workers[0].ready()
+    async with backend(services) as http:
         found = [(await http.get(f"/v1/sessions/{session}")).status_code for session in sessions]
     assert found == [200] * len(sessions)

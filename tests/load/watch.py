@@ -1,4 +1,4 @@
-"""Looks at the workers while the database is in trouble, and after: what everybody is told, how fast, and when again.
+"""Asks the workers while the database is in trouble, and after: what they answer, how fast, and when all is well again.
 
 Beside the crowd, who only wants to get through, it asks every worker again and again: is it alive, is it ready, will it
 make a session, will it list them, will it keep a webhook. A page listens all the while.
@@ -18,8 +18,8 @@ from uuid import uuid4
 import httpx
 from svix.webhooks import Webhook
 
-from tests.load.crowd import KEY, ORIGIN
-from tests.load.houses import SECRET, Street
+from tests.load.load_users import KEY, ORIGIN
+from tests.load.processes import SECRET, LoadServices
 
 _EVERY_SECONDS = 0.25
 _HANG_SECONDS = 10.0  # nobody waits longer for a refusal
@@ -44,14 +44,14 @@ class Answer:
 class Watch:
     """`faults` is empty where every request was refused as it should be, and everything went on afterwards."""
 
-    street: Street
+    services: LoadServices
     faults: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    report: list[str] = field(default_factory=list)
 
     async def during(self, name: str, trouble: AbstractContextManager[None], seconds: float) -> None:
         """The whole of one trouble: before, in it, and until all is well again."""
         async with httpx.AsyncClient(timeout=2 * _HANG_SECONDS, trust_env=False) as http:
-            page = await Page.opened(http, self.street)
+            page = await Page.opened(http, self.services)
             listening = asyncio.create_task(page.listen())
             answers: list[Answer] = []
             stop = asyncio.Event()
@@ -65,22 +65,22 @@ class Watch:
             stop.set()
             await asyncio.gather(*asking)
             self._judge(name, answers, (began, ended))
-            await self._hear(http, name, page)
+            await self._check_stream(http, name, page)
             listening.cancel()
         worst = max((one.ended - one.began for one in answers), default=0.0)
-        self.told.append(
+        self.report.append(
             f"{name}, {seconds:.0f} s: {len(answers)} answers, the slowest {worst:.1f} s, well {again:.1f} s after"
         )
 
-    def listen_to_what_they_said(self) -> None:
+    def check_logs(self) -> None:
         """A refusal is no fault of the worker's, so it writes no traceback."""
-        for worker in self.street.workers:
+        for worker in self.services.workers:
             said = worker.said()
             if "Traceback" in said:
                 self.faults.append(f"{worker.url} wrote tracebacks: {said[said.index('Traceback') :][:3000]}")
 
     def _urls(self) -> list[str]:
-        return [worker.url for worker in self.street.workers]
+        return [worker.url for worker in self.services.workers]
 
     async def _ask(self, http: httpx.AsyncClient, url: str, stop: asyncio.Event, answers: list[Answer]) -> None:
         """Everything of one worker, at once, again and again; whoever has not answered yet is not asked again."""
@@ -97,7 +97,7 @@ class Watch:
     async def _answer(self, http: httpx.AsyncClient, url: str, asked: str) -> Answer:
         began = perf_counter()
         try:
-            found = await _CALLS[asked](http, url, self.street)
+            found = await _CALLS[asked](http, url, self.services)
         except httpx.TransportError as exc:
             return Answer(asked, began, perf_counter(), 0, repr(exc))
         return Answer(asked, began, perf_counter(), found.status_code, _ill_said(asked, found))
@@ -124,15 +124,15 @@ class Watch:
             if not any(one.asked == asked and began <= one.ended < ended for one in answers):
                 self.faults.append(f"{name}: {asked} was answered nothing in all the time")
 
-    async def _hear(self, http: httpx.AsyncClient, name: str, page: "Page") -> None:
-        """What happens on one worker is told to the page that listens to another."""
+    async def _check_stream(self, http: httpx.AsyncClient, name: str, page: "Page") -> None:
+        """An event of one worker reaches the page whose stream is at another."""
         headers = {"authorization": f"Bearer {KEY}"}
         answer = await http.post(f"{self._urls()[-1]}/v1/sessions/{page.session}/revoke", json={}, headers=headers)
         self.faults += [] if answer.is_success else [f"{name}: revoking is answered {answer.text}"]
         with suppress(TimeoutError):
-            await asyncio.wait_for(page.told_of_the_end.wait(), _AGAIN_SECONDS)
-        if not page.told_of_the_end.is_set():
-            self.faults.append(f"{name}: the page never heard that its session was revoked, only {page.heard}")
+            await asyncio.wait_for(page.saw_the_end.wait(), _AGAIN_SECONDS)
+        if not page.saw_the_end.is_set():
+            self.faults.append(f"{name}: the page got no event of the revocation, only {page.received}")
         self.faults += [f"{name}: the page's stream broke: {one}" for one in page.broken]
 
 
@@ -144,21 +144,21 @@ class Page:
         self._live = live
         self._headers = {"accept": "text/event-stream", "x-page-key": key}
         self.session = session
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.broken: list[str] = []
-        self.told_of_the_end = asyncio.Event()
+        self.saw_the_end = asyncio.Event()
 
     @classmethod
-    async def opened(cls, http: httpx.AsyncClient, street: Street) -> "Page":
-        url = street.workers[0].url
-        made = (await _create(http, url, street)).raise_for_status().json()
+    async def opened(cls, http: httpx.AsyncClient, services: LoadServices) -> "Page":
+        url = services.workers[0].url
+        made = (await _create(http, url, services)).raise_for_status().json()
         path = urlsplit(made["embedUrl"]).path
         answer = await http.post(f"{url}{path}/start", json={"takeOver": True}, headers={"accept": "application/json"})
         started = answer.raise_for_status().json()
         return cls(http, url + path.replace("/embed/", "/live/"), made["id"], started["pageKey"])
 
     async def listen(self) -> None:
-        while not self.told_of_the_end.is_set():
+        while not self.saw_the_end.is_set():
             try:
                 await self._follow()
             except httpx.TransportError as exc:
@@ -172,20 +172,20 @@ class Page:
                 if name == "id":
                     self._headers["last-event-id"] = value
                 if name == "event":
-                    self.heard.append(value)
+                    self.received.append(value)
                 if value in {"session.revoked", "revoked"}:
-                    self.told_of_the_end.set()
+                    self.saw_the_end.set()
 
 
-async def _healthz(http: httpx.AsyncClient, url: str, _street: Street) -> httpx.Response:
+async def _healthz(http: httpx.AsyncClient, url: str, _services: LoadServices) -> httpx.Response:
     return await http.get(f"{url}/healthz")
 
 
-async def _readyz(http: httpx.AsyncClient, url: str, _street: Street) -> httpx.Response:
+async def _readyz(http: httpx.AsyncClient, url: str, _services: LoadServices) -> httpx.Response:
     return await http.get(f"{url}/readyz")
 
 
-async def _create(http: httpx.AsyncClient, url: str, _street: Street) -> httpx.Response:
+async def _create(http: httpx.AsyncClient, url: str, _services: LoadServices) -> httpx.Response:
     company = {"externalId": "watched", "name": "Watched"}
     sites = [{"externalId": "hq", "name": "Headquarters"}]
     name = f"watch-{uuid4().hex}"
@@ -195,13 +195,13 @@ async def _create(http: httpx.AsyncClient, url: str, _street: Street) -> httpx.R
     return await http.post(f"{url}/v1/sessions", json=body, headers=headers)
 
 
-async def _list(http: httpx.AsyncClient, url: str, _street: Street) -> httpx.Response:
+async def _list(http: httpx.AsyncClient, url: str, _services: LoadServices) -> httpx.Response:
     return await http.get(f"{url}/v1/sessions", headers={"authorization": f"Bearer {KEY}"})
 
 
-async def _webhook(http: httpx.AsyncClient, url: str, street: Street) -> httpx.Response:
+async def _webhook(http: httpx.AsyncClient, url: str, services: LoadServices) -> httpx.Response:
     body = json.dumps({"eventType": "connection.created.v2", "id": str(uuid4())}).encode()
-    name, at = f"msg_{uuid4().hex}", datetime.fromtimestamp(street.now(), UTC)
+    name, at = f"msg_{uuid4().hex}", datetime.fromtimestamp(services.now(), UTC)
     headers = {
         "svix-id": name,
         "svix-timestamp": str(int(at.timestamp())),
@@ -210,7 +210,7 @@ async def _webhook(http: httpx.AsyncClient, url: str, street: Street) -> httpx.R
     return await http.post(f"{url}/webhooks/nectar", content=body, headers=headers)
 
 
-_CALLS: dict[str, Callable[[httpx.AsyncClient, str, Street], Awaitable[httpx.Response]]] = {
+_CALLS: dict[str, Callable[[httpx.AsyncClient, str, LoadServices], Awaitable[httpx.Response]]] = {
     "healthz": _healthz,
     "readyz": _readyz,
     "create": _create,

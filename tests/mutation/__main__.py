@@ -1,20 +1,22 @@
-"""`make mutants`: the modules that decide, changed in every small way, must fail their own unit tests each time."""
+"""`make mutants`: the modules that decide, changed in every small way, must fail their own tests each time."""
 
 import argparse
 import os
 import sys
+from collections.abc import Set as AbstractSet
 from time import perf_counter
 
+from tests.mutation.changes import Mutant
 from tests.mutation.explained import faults, read_explanations
 from tests.mutation.trials import Tests, Trial
 
-# What is pure, and what it costs to be wrong in: each module, and the files of tests/unit that answer for it.
+# Pure, and costly to be wrong in: each module below service/, and the files of tests/ that answer for it.
 MODULES = {
-    "state": ("test_state*",),
-    "inbound": ("test_inbound*",),
-    "attribution": ("test_attribution*", "test_history*", "test_recording*"),
-    "history": ("test_history*", "test_recording*"),
-    "recording": ("test_recording*",),
+    "signing": ("test_signing*",),
+    "provider/webhooks": ("provider/test_webhooks*",),
+    "domain/attribution": ("domain/test_attribution*", "domain/test_evidence*", "domain/test_recording*"),
+    "domain/evidence": ("domain/test_evidence*", "domain/test_recording*"),
+    "domain/recording": ("domain/test_recording*",),
 }
 
 
@@ -23,8 +25,8 @@ def main() -> int:
     explained = read_explanations()
     count = 0
     for module in options.only or MODULES:
-        known = {one for one in explained if one.module == module and options.function in {None, one.function}}
-        trial = _timed(module, options, len(known))
+        trial = _timed(module, options, explained.keys())
+        known = trial.tried & explained.keys()
         found = faults(trial.survivors, known)
         say("".join(f"\n{fault}\n" for fault in found))
         count += len(found)
@@ -37,13 +39,13 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _timed(module: str, options: argparse.Namespace, known: int) -> Trial:
+def _timed(module: str, options: argparse.Namespace, explained: AbstractSet[Mutant]) -> Trial:
     began = perf_counter()
-    trial = Tests(module, MODULES[module]).try_mutants(module, options.function, options.processes)
-    alive = len(trial.survivors)
+    trial = Tests(module, MODULES[module]).try_mutants(options.function, options.processes)
+    tried, alive = len(trial.tried), len(trial.survivors)
     say(
-        f"service/{module}.py: {trial.tried} mutants, {trial.tried - alive} killed, {alive} survive "
-        f"({known} explained), {perf_counter() - began:.0f} s"
+        f"service/{module}.py: {tried} mutants, {tried - alive} killed, {alive} survive "
+        f"({len(trial.survivors & explained)} explained), {perf_counter() - began:.0f} s"
     )
     return trial
 

@@ -18,22 +18,21 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 @dataclass(frozen=True, order=True)
 class Mutant:
-    """A change, named by its text and never by a line number: edits elsewhere leave it the same mutant."""
+    """A change, named by its function and text: edits elsewhere, or a move to another module, leave it the same."""
 
-    module: str
     function: str
     line: str
     becomes: str
 
 
-def mutants(module: str, source: str) -> dict[Mutant, str]:
+def mutants(source: str) -> dict[Mutant, str]:
     """Each mutant with its whole source."""
     found: dict[Mutant, str] = {}
     for scope, node, text in _places(ast.parse(source), ()):
         changed = _spliced(source, node, text)
         line, becomes = _difference(source, changed)
         if line != becomes:
-            found.setdefault(Mutant(module, ".".join(scope), line, becomes), changed)
+            found.setdefault(Mutant(".".join(scope), line, becomes), changed)
     return found
 
 

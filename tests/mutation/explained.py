@@ -1,4 +1,4 @@
-"""Survivors that change nothing that anybody could tell, each with the sentence that says why: `survivors.toml`."""
+"""Survivors that change nothing that a test could notice, each with the sentence that says why: `survivors.toml`."""
 
 import tomllib
 from collections.abc import Iterable
@@ -12,12 +12,11 @@ EXPLANATIONS = Path(__file__).with_name("survivors.toml")
 def read_explanations(path: Path = EXPLANATIONS) -> dict[Mutant, str]:
     """Why each one survives. Raises ValueError where one has no sentence."""
     found: dict[Mutant, str] = {}
-    for module, entries in tomllib.loads(path.read_text()).items():
-        for entry in entries:
-            if not entry["why"].strip():
-                raise ValueError(f"{module}.{entry['function']}: a survivor without a reason: {entry['line']}")
-            for becomes in entry["becomes"]:
-                found[Mutant(module, entry["function"], entry["line"], becomes)] = entry["why"]
+    for entry in tomllib.loads(path.read_text())["survivor"]:
+        if not entry["why"].strip():
+            raise ValueError(f"{entry['function']}: a survivor without a reason: {entry['line']}")
+        for becomes in entry["becomes"]:
+            found[Mutant(entry["function"], entry["line"], becomes)] = entry["why"]
     return found
 
 
@@ -33,7 +32,7 @@ def faults(survivors: Iterable[Mutant], explained: Iterable[Mutant]) -> list[str
 def as_toml(one: Mutant) -> str:
     """As it would stand in the file, to be finished by hand."""
     return (
-        f"[[{one.module}]]\nfunction = {_quoted(one.function)}\nline = {_quoted(one.line)}\n"
+        f"[[survivor]]\nfunction = {_quoted(one.function)}\nline = {_quoted(one.line)}\n"
         f'becomes = [{_quoted(one.becomes)}]\nwhy = ""'
     )
 

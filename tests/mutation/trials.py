@@ -1,7 +1,7 @@
-"""Runs a module's own unit tests against each of its mutants, each in a process of its own.
+"""Runs a module's own tests against each of its mutants, each in a process of its own.
 
 A process is forked, forgets what it had imported of ours, is given the mutant instead of the module, and imports the
-tests anew: what these compute while they are imported comes from the mutant too. The tree is never written to.
+tests again: what these compute while they are imported comes from the mutant too. The tree is never written to.
 """
 
 import importlib.abc
@@ -34,8 +34,7 @@ class CannotTry(Exception):
 class Trial:
     """What came of all mutants of one module."""
 
-    module: str
-    tried: int
+    tried: frozenset[Mutant]
     survivors: frozenset[Mutant]
 
 
@@ -62,25 +61,25 @@ class _Changed(SourceFileLoader):
 
 
 class Tests:
-    """The files of `tests/unit` that answer for `service/{module}.py`."""
+    """The files of `tests/` that answer for `service/{module}.py`."""
 
     __test__ = False
 
     def __init__(self, module: str, patterns: Sequence[str]) -> None:
-        self._name = f"service.{module}"
+        self._name = f"service.{module.replace('/', '.')}"
         self._path = ROOT / "service" / f"{module}.py"
-        found = {path for each in patterns for path in ROOT.glob(f"tests/unit/{each}.py")}
+        found = {path for each in patterns for path in ROOT.glob(f"tests/{each}.py")}
         self._files = [str(path) for path in sorted(found, key=_slow_last)]
         self._limit_seconds = 300
 
-    def try_mutants(self, module: str, function: str | None, processes: int) -> Trial:
+    def try_mutants(self, function: str | None, processes: int) -> Trial:
         """Every mutant, or those of one function. Raises CannotTry."""
         source = self._path.read_text()
         self._calibrate()
-        made = mutants(module, source)
+        made = mutants(source)
         wanted = {mutant: text for mutant, text in made.items() if function in {None, mutant.function}}
         alive = {mutant for mutant, code in self._outcomes(wanted, processes) if code == _PASSED}
-        return Trial(module, len(wanted), frozenset(alive))
+        return Trial(frozenset(wanted), frozenset(alive))
 
     def _calibrate(self) -> None:
         began = perf_counter()

@@ -17,7 +17,7 @@ from service.domain.model import (
 from service.errors import ProviderBroken, ProviderUnauthorized
 from service.provider import ProviderAccount
 from service.settings import PathGeneration
-from tests.support.provider_double import BASE_URL, DATE_AT, KEY, PAGES_URL, Handler, ProviderDouble, answer
+from tests.support.fake_provider import BASE_URL, DATE_AT, KEY, PAGES_URL, FakeProvider, Handler, answer
 
 COMPANY = ProviderCompanyId("c1")
 CONNECTION = ConnectionId("n1")
@@ -43,10 +43,10 @@ SEEN = {
 INVITATION = {"id": "i1", "status": "ACTIVE", "useCount": 0, "createdAt": "2026-01-06T10:00:00"}
 
 
-def saying(**replies: Any) -> ProviderDouble:
+def saying(**replies: Any) -> FakeProvider:
     """Keyword `GET_company_c1` for `GET /company/c1`."""
     routes = {name.replace("_", " /", 1).replace("_", "/"): reply for name, reply in replies.items()}
-    return ProviderDouble(routes={path: always(reply) for path, reply in routes.items()})
+    return FakeProvider(routes={path: always(reply) for path, reply in routes.items()})
 
 
 def always(reply: Any) -> Handler:
@@ -69,38 +69,36 @@ async def test_companies_come_with_their_sites() -> None:
 
 
 async def test_a_company_is_created_with_our_name_for_it() -> None:
-    double = saying(POST_company=answer(ACME, 201))
-    assert await double.provider().create_company("Acme", "acme") == FOUND
-    assert double.body() == {"name": "Acme", "externalId": "acme"}
+    fake = saying(POST_company=answer(ACME, 201))
+    assert await fake.provider().create_company("Acme", "acme") == FOUND
+    assert fake.body() == {"name": "Acme", "externalId": "acme"}
 
 
 @pytest.mark.parametrize(("paths", "path"), [("company", "/company/c1/site"), ("reference", "/site/company/c1")])
 async def test_a_site_is_created_in_both_generations(paths: PathGeneration, path: str) -> None:
-    double = ProviderDouble([answer({"id": "s1", "name": "HQ", "externalId": "hq"}, 201)])
-    site = await double.provider(paths).create_site(COMPANY, "HQ", "hq", None)
+    fake = FakeProvider([answer({"id": "s1", "name": "HQ", "externalId": "hq"}, 201)])
+    site = await fake.provider(paths).create_site(COMPANY, "HQ", "hq", None)
     assert site == ReportedSite(ProviderSiteId("s1"), "hq", "HQ")
-    assert double.asked() == [f"POST {path}"]
-    assert double.body() == {"name": "HQ", "externalId": "hq"}
+    assert fake.asked() == [f"POST {path}"]
+    assert fake.body() == {"name": "HQ", "externalId": "hq"}
 
 
 async def test_a_creation_without_an_id_may_have_happened() -> None:
-    double = ProviderDouble([answer({"name": "Acme"}, 201)])
+    fake = FakeProvider([answer({"name": "Acme"}, 201)])
     with pytest.raises(ProviderBroken) as company:
-        await double.provider().create_company("Acme", "acme")
+        await fake.provider().create_company("Acme", "acme")
     with pytest.raises(ProviderBroken) as site:
-        await double.provider().create_site(COMPANY, "HQ", None, "123 Main St")
+        await fake.provider().create_site(COMPANY, "HQ", None, "123 Main St")
     assert (company.value.lost, site.value.lost) == (True, True)
-    assert double.body() == {"name": "HQ", "address": "123 Main St"}
+    assert fake.body() == {"name": "HQ", "address": "123 Main St"}
 
 
 @pytest.mark.parametrize(
     ("paths", "path"), [("company", "/company/c1/connection"), ("reference", "/connection/company/c1")]
 )
 async def test_connections_are_listed_in_both_generations(paths: PathGeneration, path: str) -> None:
-    double = ProviderDouble(
-        [answer({"connections": [SEEN], "totalConnections": 1, "hasNext": False, "currentPage": 1})]
-    )
-    assert await double.provider(paths).connections(COMPANY) == (
+    fake = FakeProvider([answer({"connections": [SEEN], "totalConnections": 1, "hasNext": False, "currentPage": 1})])
+    assert await fake.provider(paths).connections(COMPANY) == (
         ReportedConnection(
             id=CONNECTION,
             status="CONNECTED",
@@ -112,7 +110,7 @@ async def test_connections_are_listed_in_both_generations(paths: PathGeneration,
             company_id=ProviderCompanyId("c9"),
         ),
     )
-    assert double.asked() == [f"GET {path}?limit=500"]
+    assert fake.asked() == [f"GET {path}?limit=500"]
 
 
 async def test_a_sparse_connection_belongs_to_the_company_that_was_asked_for() -> None:
@@ -136,12 +134,12 @@ async def test_the_details_of_a_connection_name_its_company() -> None:
     assert (await provider.connection(ConnectionId("n2"))).company_id is None
 
 
-async def test_a_reading_holds_both_lists_and_the_date_of_its_first_answer() -> None:
-    double = saying(
+async def test_a_snapshot_holds_both_lists_and_the_date_of_its_first_answer() -> None:
+    fake = saying(
         GET_company_c1_connection=[SEEN],
         GET_invitation_company_c1=answer([INVITATION], date="Tue, 06 Jan 2026 10:09:00 GMT"),
     )
-    reading = await double.provider().snapshot(COMPANY)
+    reading = await fake.provider().snapshot(COMPANY)
     assert reading.provider_at == DATE_AT
     assert [each.id for each in reading.connections] == ["n1"]
     assert [each.id for each in reading.invitations] == ["i1"]
@@ -165,11 +163,11 @@ async def test_usage_is_read_from_all_pages_once() -> None:
         number = int(request.url.params.get("page", 1))
         return answer({"usageData": [{"id": f"u{number}"}], "currentPage": number, "hasNext": number < 3})
 
-    double = ProviderDouble(routes={"GET /usage/connection/n1": pages})
-    usage = await double.provider().usage(CONNECTION, {"datasourceType": "GAS"})
+    fake = FakeProvider(routes={"GET /usage/connection/n1": pages})
+    usage = await fake.provider().usage(CONNECTION, {"datasourceType": "GAS"})
     assert [entry["id"] for entry in usage] == ["u1", "u2", "u3"]
-    assert double.asked()[-1] == "GET /usage/connection/n1?datasourceType=GAS&page=3"
-    assert len(double.requests) == 3
+    assert fake.asked()[-1] == "GET /usage/connection/n1?datasourceType=GAS&page=3"
+    assert len(fake.requests) == 3
 
 
 @pytest.mark.parametrize("record", [5, {}, {"id": 5}])

@@ -16,7 +16,7 @@ from service.domain.model import (
 )
 from service.errors import ForeignLink, ProviderBroken, ProviderNotFound
 from service.provider import InvitationTerms, Redirect
-from tests.support.provider_double import DATE_AT, PAGES_URL, ProviderDouble, answer
+from tests.support.fake_provider import DATE_AT, PAGES_URL, FakeProvider, answer
 
 COMPANY = ProviderCompanyId("c1")
 SITES = [ProviderSiteId("s1"), ProviderSiteId("s2")]
@@ -33,24 +33,24 @@ INVITATION: dict[str, Any] = {
 }
 
 
-def saying(reply: httpx.Response, *paths: str) -> ProviderDouble:
-    return ProviderDouble(routes={path: lambda _: reply for path in paths})
+def saying(reply: httpx.Response, *paths: str) -> FakeProvider:
+    return FakeProvider(routes={path: lambda _: reply for path in paths})
 
 
 async def test_a_magic_link_is_asked_for_with_sites_and_prefill() -> None:
     reply = answer({"publicCompanyId": "pub", "companyMagicLinkSecret": "s", "magicLinkUrl": f"{PAGES_URL}/x"})
-    double = saying(reply, "POST /company/c1/connection/link")
-    link = await double.provider().links.magic_link(COMPANY, SITES, {"country": "US"})
+    fake = saying(reply, "POST /company/c1/connection/link")
+    link = await fake.provider().links.magic_link(COMPANY, SITES, {"country": "US"})
     assert link == Link(LinkKind.MAGIC_LINK, f"{PAGES_URL}/x", DATE_AT)
-    assert double.body() == {"sites": ["s1", "s2"], "country": "US"}
+    assert fake.body() == {"sites": ["s1", "s2"], "country": "US"}
 
 
 async def test_a_magic_link_is_found_in_the_reference_generation_too() -> None:
     reply = answer({"publicCompanyId": "pub", "companyMagicLinkSecret": "sec"})
-    double = saying(reply, "POST /connection/company/c1/link")
-    link = await double.provider().links.magic_link(COMPANY, SITES, {}, BACK)
+    fake = saying(reply, "POST /connection/company/c1/link")
+    link = await fake.provider().links.magic_link(COMPANY, SITES, {}, BACK)
     assert link.url == f"{PAGES_URL}/p/connect/pub/sec"
-    assert double.body() == {"sites": ["s1", "s2"], "redirect_uri": BACK.uri, "state": BACK.state}
+    assert fake.body() == {"sites": ["s1", "s2"], "redirect_uri": BACK.uri, "state": BACK.state}
 
 
 @pytest.mark.parametrize(
@@ -81,24 +81,24 @@ async def test_a_missing_address_is_put_together(body: dict[str, Any], path: str
     ],
 )
 async def test_a_link_that_is_not_on_the_providers_pages_is_refused(body: object) -> None:
-    double = saying(answer(body), "POST /connection/n1")
+    fake = saying(answer(body), "POST /connection/n1")
     with pytest.raises(ProviderBroken) as caught:
-        await double.provider().links.edit_link(CONNECTION)
+        await fake.provider().links.edit_link(CONNECTION)
     assert not caught.value.lost
 
 
 async def test_a_link_of_unknown_time_counts_as_given_before_anything() -> None:
     body = {"publicCompanyId": "pub", "connectionMagicLinkSecret": "e"}
-    double = saying(answer(body, date=""), "POST /connection/n1")
-    assert (await double.provider().links.edit_link(CONNECTION, BACK)).provider_given_at == 0.0
-    assert double.body() == {"redirect_uri": BACK.uri, "state": BACK.state}
+    fake = saying(answer(body, date=""), "POST /connection/n1")
+    assert (await fake.provider().links.edit_link(CONNECTION, BACK)).provider_given_at == 0.0
+    assert fake.body() == {"redirect_uri": BACK.uri, "state": BACK.state}
 
 
 async def test_an_invitation_is_for_one_use_and_always_ends() -> None:
-    double = saying(answer(INVITATION, 201), "POST /invitation/company/c1")
-    link = await double.provider().links.invite(COMPANY, SITES, {"country": "US"}, InvitationTerms(5.2))
+    fake = saying(answer(INVITATION, 201), "POST /invitation/company/c1")
+    link = await fake.provider().links.invite(COMPANY, SITES, {"country": "US"}, InvitationTerms(5.2))
     assert link == Link(LinkKind.INVITATION, f"{PAGES_URL}/p/i/tok", DATE_AT, InvitationId("i1"))
-    assert double.body() == {
+    assert fake.body() == {
         "maxUses": 1,
         "expiresInSeconds": 60,
         "sendEmail": False,
@@ -107,9 +107,9 @@ async def test_an_invitation_is_for_one_use_and_always_ends() -> None:
 
 
 async def test_an_invitation_for_an_email_address_is_for_it_alone() -> None:
-    double = saying(answer(INVITATION), "POST /invitation/company/c1")
-    await double.provider().links.invite(COMPANY, [], {}, InvitationTerms(3600.5, "ada@example.com", BACK))
-    assert double.body() == {
+    fake = saying(answer(INVITATION), "POST /invitation/company/c1")
+    await fake.provider().links.invite(COMPANY, [], {}, InvitationTerms(3600.5, "ada@example.com", BACK))
+    assert fake.body() == {
         "maxUses": 1,
         "expiresInSeconds": 3601,
         "sendEmail": False,
@@ -122,16 +122,16 @@ async def test_an_invitation_for_an_email_address_is_for_it_alone() -> None:
 
 async def test_a_reconnect_invitation_has_no_prefill() -> None:
     body = INVITATION | {"invitationUrl": None, "connectionId": "n1"}
-    double = saying(answer(body), "POST /invitation/connection/n1")
-    link = await double.provider().links.invite_to_reconnect(CONNECTION, InvitationTerms(600, "ada@example.com"))
+    fake = saying(answer(body), "POST /invitation/connection/n1")
+    link = await fake.provider().links.invite_to_reconnect(CONNECTION, InvitationTerms(600, "ada@example.com"))
     assert link.url == f"{PAGES_URL}/p/i/tok"
-    assert "prefill" not in double.body()
+    assert "prefill" not in fake.body()
 
 
 async def test_an_invitation_without_an_id_may_exist_all_the_same() -> None:
-    double = saying(answer(INVITATION | {"id": None}), "POST /invitation/company/c1")
+    fake = saying(answer(INVITATION | {"id": None}), "POST /invitation/company/c1")
     with pytest.raises(ProviderBroken) as caught:
-        await double.provider().links.invite(COMPANY, SITES, {}, InvitationTerms(600))
+        await fake.provider().links.invite(COMPANY, SITES, {}, InvitationTerms(600))
     assert caught.value.lost
 
 
@@ -141,13 +141,13 @@ async def test_an_invitation_without_an_id_may_exist_all_the_same() -> None:
 async def test_an_invitation_that_is_not_on_the_providers_pages_is_named_so_that_it_can_be_revoked(
     changes: dict[str, Any],
 ) -> None:
-    double = saying(answer(INVITATION | changes), "POST /invitation/company/c1")
+    fake = saying(answer(INVITATION | changes), "POST /invitation/company/c1")
     with pytest.raises(ForeignLink) as caught:
-        await double.provider().links.invite(COMPANY, SITES, {}, InvitationTerms(600))
+        await fake.provider().links.invite(COMPANY, SITES, {}, InvitationTerms(600))
     assert (caught.value.invitation_id, caught.value.lost) == (INVITATION["id"], False)
 
 
-async def test_invitations_are_told_with_what_they_made() -> None:
+async def test_invitations_are_listed_with_what_they_created() -> None:
     made = {"createdConnections": [{"id": "n1", "status": "PENDING"}, {"id": "n2"}], "useCount": 2}
     edits = {"id": "i2", "connectionId": "n3", "invitationUrl": "https://evil.example/", "status": "REVOKED"}
     reply = answer([INVITATION | made, INVITATION | edits, INVITATION | {"id": "i3", "invitationUrl": None}])
@@ -172,17 +172,17 @@ async def test_an_invitation_without_what_attribution_rests_on_is_refused(field:
 
 
 async def test_a_revocation_has_the_providers_time_even_where_that_answer_has_none() -> None:
-    double = ProviderDouble([answer(b"", 204, date=""), answer(b"", 204), answer(b"", 204, date="")])
-    provider = double.provider()
+    fake = FakeProvider([answer(b"", 204, date=""), answer(b"", 204), answer(b"", 204, date="")])
+    provider = fake.provider()
     assert await provider.links.revoke_invitation(InvitationId("i1")) is None
     assert await provider.links.revoke_invitation(InvitationId("i1")) == DATE_AT
-    double.now += 9
+    fake.now += 9
     assert await provider.links.revoke_invitation(InvitationId("i1")) == DATE_AT + 9
-    assert double.asked()[0] == "POST /invitation/i1/revoke"
+    assert fake.asked()[0] == "POST /invitation/i1/revoke"
 
 
 async def test_an_id_from_a_stranger_cannot_become_another_path() -> None:
-    double = ProviderDouble()
+    fake = FakeProvider()
     with pytest.raises(ProviderNotFound):
-        await double.provider().links.revoke_invitation(InvitationId("../company"))
-    assert double.requests == []
+        await fake.provider().links.revoke_invitation(InvitationId("../company"))
+    assert fake.requests == []

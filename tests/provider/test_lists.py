@@ -9,7 +9,7 @@ import pytest
 from service.errors import ProviderBroken, ProviderTimeout
 from service.provider.lists import At, Id, ListCall, Shape, read_list, read_object
 from service.provider.transport import Call, ProviderAccount, Transport
-from tests.support.provider_double import BASE_URL, DATE_AT, KEY, PAGES_URL, ProviderDouble, answer
+from tests.support.fake_provider import BASE_URL, DATE_AT, KEY, PAGES_URL, FakeProvider, answer
 
 
 class Thing(Shape):
@@ -27,9 +27,9 @@ def page(number: int, ids: str, *, more: bool = False, **fields: Any) -> httpx.R
     return answer({"things": [{"id": each} for each in ids], "currentPage": number, "hasNext": more} | fields)
 
 
-async def ids(double: ProviderDouble, *, agreed: bool = True) -> str:
-    wire = Transport(double.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), double.pace())
-    found, _ = await read_list(wire, ListCall(Call("GET", "/thing"), "things", item), agreed=agreed)
+async def ids(fake: FakeProvider, *, agreed: bool = True) -> str:
+    transport = Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), fake.limits())
+    found, _ = await read_list(transport, ListCall(Call("GET", "/thing"), "things", item), agreed=agreed)
     return "".join(thing.id for thing in found)
 
 
@@ -84,58 +84,58 @@ def test_an_object_that_is_not_the_contract_is_the_providers_failure(body: objec
     ],
 )
 async def test_a_list_may_be_bare_or_in_any_envelope(body: object) -> None:
-    double = ProviderDouble([answer(body)])
-    assert await ids(double) == "ab"
-    assert double.asked() == ["GET /thing"]
+    fake = FakeProvider([answer(body)])
+    assert await ids(fake) == "ab"
+    assert fake.asked() == ["GET /thing"]
 
 
 @pytest.mark.parametrize("body", [None, 5, {}, {"one": [], "two": []}, {"things": 5}, [5], {"things": [{}]}])
-async def test_a_list_that_cannot_be_told_is_the_providers_failure(body: object) -> None:
+async def test_a_list_that_cannot_be_parsed_is_the_providers_failure(body: object) -> None:
     with pytest.raises(ProviderBroken):
-        await ids(ProviderDouble([answer(body)]))
+        await ids(FakeProvider([answer(body)]))
 
 
 async def test_several_pages_are_read_until_two_passes_agree() -> None:
-    double = ProviderDouble([page(1, "ab", more=True), page(2, "c"), page(1, "ab", more=True), page(2, "c")])
-    assert await ids(double) == "abc"
-    assert double.asked() == ["GET /thing", "GET /thing?page=2"] * 2
+    fake = FakeProvider([page(1, "ab", more=True), page(2, "c"), page(1, "ab", more=True), page(2, "c")])
+    assert await ids(fake) == "abc"
+    assert fake.asked() == ["GET /thing", "GET /thing?page=2"] * 2
 
 
 async def test_an_item_that_slipped_between_two_pages_is_found() -> None:
     passes = [("ab", "d"), ("abc", "d"), ("abc", "d")]
     script = [reply for first, second in passes for reply in (page(1, first, more=True), page(2, second))]
-    assert sorted(await ids(ProviderDouble([*script]))) == list("abcd")
+    assert sorted(await ids(FakeProvider([*script]))) == list("abcd")
 
 
 async def test_an_item_that_vanished_stays_in_the_union() -> None:
     passes = [("ab", "c"), ("a", "c"), ("a", "c")]
     script = [reply for first, second in passes for reply in (page(1, first, more=True), page(2, second))]
-    assert await ids(ProviderDouble([*script])) == "abc"
+    assert await ids(FakeProvider([*script])) == "abc"
 
 
 async def test_a_page_that_is_not_the_one_asked_for_makes_the_pass_worthless() -> None:
     shrunk = [page(1, "ab", more=True), page(1, "ab")]
     steady = [page(1, "abc")]
-    double = ProviderDouble([*shrunk, *steady])
-    assert await ids(double) == "abc"
-    assert len(double.requests) == 3
+    fake = FakeProvider([*shrunk, *steady])
+    assert await ids(fake) == "abc"
+    assert len(fake.requests) == 3
 
 
 async def test_a_list_that_never_settles_is_given_up() -> None:
-    double = ProviderDouble([reply for n in "wxyz" for reply in (page(1, "ab", more=True), page(2, n))])
+    fake = FakeProvider([reply for n in "wxyz" for reply in (page(1, "ab", more=True), page(2, n))])
     with pytest.raises(ProviderBroken, match="changes faster"):
-        await ids(double)
-    assert len(double.requests) == 8
+        await ids(fake)
+    assert len(fake.requests) == 8
 
 
 async def test_one_pass_is_enough_where_speed_matters_more() -> None:
-    double = ProviderDouble([page(1, "ab", more=True), page(2, "c")])
-    assert await ids(double, agreed=False) == "abc"
-    assert len(double.requests) == 2
+    fake = FakeProvider([page(1, "ab", more=True), page(2, "c")])
+    assert await ids(fake, agreed=False) == "abc"
+    assert len(fake.requests) == 2
 
 
-def always(more: Callable[[int], httpx.Response]) -> ProviderDouble:
-    return ProviderDouble(routes={"GET /thing": lambda request: more(int(request.url.params.get("page", 1)))})
+def always(more: Callable[[int], httpx.Response]) -> FakeProvider:
+    return FakeProvider(routes={"GET /thing": lambda request: more(int(request.url.params.get("page", 1)))})
 
 
 async def test_a_list_without_an_end_is_given_up() -> None:
@@ -145,21 +145,19 @@ async def test_a_list_without_an_end_is_given_up() -> None:
 
 async def test_a_list_ends_with_its_own_deadline() -> None:
     def slowly(number: int) -> httpx.Response:
-        double.now += 7
+        fake.now += 7
         return page(number, "ab", more=True)
 
-    double = always(slowly)
+    fake = always(slowly)
     with pytest.raises(ProviderTimeout) as caught:
-        await ids(double)
+        await ids(fake)
     assert not caught.value.lost
-    assert len(double.requests) < 12
+    assert len(fake.requests) < 12
 
 
-async def test_the_reading_has_the_date_of_its_first_answer() -> None:
+async def test_the_snapshot_has_the_date_of_its_first_answer() -> None:
     late = "Tue, 06 Jan 2026 10:05:00 GMT"
-    double = ProviderDouble(
-        [page(1, "a", more=True), answer({"things": [{"id": "b"}], "currentPage": 2}, date=late)] * 2
-    )
-    wire = Transport(double.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), double.pace())
-    _, provider_at = await read_list(wire, ListCall(Call("GET", "/thing"), "things", item))
+    fake = FakeProvider([page(1, "a", more=True), answer({"things": [{"id": "b"}], "currentPage": 2}, date=late)] * 2)
+    transport = Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), fake.limits())
+    _, provider_at = await read_list(transport, ListCall(Call("GET", "/thing"), "things", item))
     assert provider_at == DATE_AT

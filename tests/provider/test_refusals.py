@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from service.provider.refusals import http_date, refusal_text, retry_after_seconds
-from tests.support.provider_double import DATE, DATE_AT, KEY
+from tests.support.fake_provider import DATE, DATE_AT, KEY
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Tue, 99 Jan 2026 10:00:00 GMT", "Tue, 06 Jan 99999 10:00:00 GMT"])
-def test_what_is_no_date_tells_no_time(date: str) -> None:
+def test_what_is_no_date_gives_no_time(date: str) -> None:
     assert http_date(date) is None
 
 
@@ -54,5 +54,5 @@ def test_the_providers_reasons_are_passed_on_without_secrets(body: object, reaso
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b"{}", b"5", b"[" * 100_000])
-def test_a_refusal_without_reasons_is_told_as_such(content: bytes) -> None:
+def test_a_refusal_without_reasons_is_reported_as_such(content: bytes) -> None:
     assert refusal_text(content, KEY) == "The provider refused the request"

@@ -19,54 +19,54 @@ from service.errors import (
     ProviderUnreachable,
 )
 from service.provider.transport import LARGEST_ANSWER_BYTES, Call, CallLimits, ProviderAccount, Transport, segment
-from tests.support.provider_double import BASE_URL, DATE_AT, KEY, PAGES_URL, ProviderDouble, Reply, answer
+from tests.support.fake_provider import BASE_URL, DATE_AT, KEY, PAGES_URL, FakeProvider, Reply, answer
 
 GET = Call("GET", "/ping")
 CREATE = Call("POST", "/company", body={"name": "Acme"}, creates=True)
 BOTH = Call("GET", "/company/c1/connection", "/connection/company/c1")
 
 
-def wire(double: ProviderDouble, **pace: float) -> Transport:
-    return Transport(double.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), double.pace(**pace))
+def transport(fake: FakeProvider, **limits: float) -> Transport:
+    return Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), fake.limits(**limits))
 
 
-async def failure(double: ProviderDouble, call: Call, **pace: float) -> ProviderFailure:
+async def failure(fake: FakeProvider, call: Call, **limits: float) -> ProviderFailure:
     with pytest.raises(ProviderFailure) as caught:
-        await wire(double, **pace).send(call)
+        await transport(fake, **limits).send(call)
     return caught.value
 
 
 async def test_a_call_carries_the_key_and_answers_body_and_date() -> None:
-    double = ProviderDouble([answer({"version": "2.2"})])
-    told = await wire(double).send(Call("GET", "/company", query={"page": 2}))
-    assert (told.body, told.provider_at) == ({"version": "2.2"}, DATE_AT)
-    assert str(double.requests[0].url) == f"{BASE_URL}/company?page=2"
-    assert double.requests[0].headers["x-api-key"] == KEY
+    fake = FakeProvider([answer({"version": "2.2"})])
+    reported = await transport(fake).send(Call("GET", "/company", query={"page": 2}))
+    assert (reported.body, reported.provider_at) == ({"version": "2.2"}, DATE_AT)
+    assert str(fake.requests[0].url) == f"{BASE_URL}/company?page=2"
+    assert fake.requests[0].headers["x-api-key"] == KEY
 
 
-async def test_every_call_is_told_with_its_outcome_and_time() -> None:
-    told: list[tuple[str, float]] = []
-    double = ProviderDouble([answer({}, 429, retry_after="2"), answer({}), answer({}, 404)])
+async def test_every_call_is_measured_with_its_outcome_and_time() -> None:
+    reported: list[tuple[str, float]] = []
+    fake = FakeProvider([answer({}, 429, retry_after="2"), answer({}), answer({}, 404)])
     observed = Transport(
-        double.http(),
+        fake.http(),
         ProviderAccount(BASE_URL, PAGES_URL, KEY),
-        double.pace(observe=lambda outcome, seconds: told.append((outcome, seconds))),
+        fake.limits(observe=lambda outcome, seconds: reported.append((outcome, seconds))),
     )
     await observed.send(GET)
     with pytest.raises(ProviderNotFound):
         await observed.send(GET)
-    assert told == [("ok", pytest.approx(sum(double.slept))), ("ProviderNotFound", 0.0)]
+    assert reported == [("ok", pytest.approx(sum(fake.slept))), ("ProviderNotFound", 0.0)]
 
 
 async def test_an_answer_without_a_body_is_none() -> None:
-    assert (await wire(ProviderDouble([answer(b"", 204)])).send(GET)).body is None
+    assert (await transport(FakeProvider([answer(b"", 204)])).send(GET)).body is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
 async def test_a_redirect_is_not_followed_so_that_the_key_stays_home(status: int) -> None:
-    double = ProviderDouble([answer({}, status, location="https://evil.example/")])
-    assert type(await failure(double, GET)) is ProviderBroken
-    assert {request.url.host for request in double.requests} == {"api.example.com"}
+    fake = FakeProvider([answer({}, status, location="https://evil.example/")])
+    assert type(await failure(fake, GET)) is ProviderBroken
+    assert {request.url.host for request in fake.requests} == {"api.example.com"}
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ async def test_a_redirect_is_not_followed_so_that_the_key_stays_home(status: int
     ],
 )
 async def test_a_refusal_is_not_repeated(status: int, error: type[ProviderFailure]) -> None:
-    double = ProviderDouble([answer({"detail": "No."}, status)])
-    refused = await failure(double, CREATE)
+    fake = FakeProvider([answer({"detail": "No."}, status)])
+    refused = await failure(fake, CREATE)
     assert type(refused) is error
     assert not refused.lost
-    assert len(double.requests) == 1
+    assert len(fake.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ async def test_a_refusal_is_not_repeated(status: int, error: type[ProviderFailur
     ],
 )
 async def test_a_failing_read_is_repeated_five_times_with_growing_pauses(reply: Reply, error: type[Exception]) -> None:
-    double = ProviderDouble([reply])
-    failed = await failure(double, GET)
+    fake = FakeProvider([reply])
+    failed = await failure(fake, GET)
     assert type(failed) is error
     assert not failed.lost
-    assert len(double.requests) == 5
-    assert all(0.25 * 2**n <= pause <= 0.5 * 2**n for n, pause in enumerate(double.slept))
+    assert len(fake.requests) == 5
+    assert all(0.25 * 2**n <= pause <= 0.5 * 2**n for n, pause in enumerate(fake.slept))
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ async def test_a_failing_read_is_repeated_five_times_with_growing_pauses(reply: 
     ],
 )
 async def test_a_creation_that_may_have_happened_is_lost_and_never_repeated(reply: Reply) -> None:
-    double = ProviderDouble([reply])
-    assert (await failure(double, CREATE)).lost
-    assert len(double.requests) == 1
+    fake = FakeProvider([reply])
+    assert (await failure(fake, CREATE)).lost
+    assert len(fake.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -149,28 +149,28 @@ async def test_a_creation_that_may_have_happened_is_lost_and_never_repeated(repl
     ],
 )
 async def test_a_creation_that_was_certainly_not_received_is_repeated(reply: Reply) -> None:
-    double = ProviderDouble([reply, reply, answer({"id": "c1"}, 201)])
-    assert (await wire(double).send(CREATE)).body == {"id": "c1"}
-    assert len(double.requests) == 3
-    assert not (await failure(ProviderDouble([reply]), CREATE)).lost
+    fake = FakeProvider([reply, reply, answer({"id": "c1"}, 201)])
+    assert (await transport(fake).send(CREATE)).body == {"id": "c1"}
+    assert len(fake.requests) == 3
+    assert not (await failure(FakeProvider([reply]), CREATE)).lost
 
 
 async def test_retry_after_is_honoured_within_the_budget() -> None:
-    double = ProviderDouble([answer({}, 429, retry_after="7"), answer({})])
-    await wire(double).send(GET)
-    assert 7 < double.slept[0] <= 7.5
+    fake = FakeProvider([answer({}, 429, retry_after="7"), answer({})])
+    await transport(fake).send(GET)
+    assert 7 < fake.slept[0] <= 7.5
 
 
 async def test_retry_after_beyond_the_budget_fails_at_once() -> None:
-    double = ProviderDouble([answer({}, 429, retry_after="3600")])
-    assert type(await failure(double, GET)) is ProviderBusy
-    assert double.slept == []
+    fake = FakeProvider([answer({}, 429, retry_after="3600")])
+    assert type(await failure(fake, GET)) is ProviderBusy
+    assert fake.slept == []
 
 
 async def test_repeats_end_with_the_budget() -> None:
-    double = ProviderDouble([answer({}, 500)])
-    await failure(double, GET, call_seconds=1.0)
-    assert sum(double.slept) < 1.0
+    fake = FakeProvider([answer({}, 500)])
+    await failure(fake, GET, call_seconds=1.0)
+    assert sum(fake.slept) < 1.0
 
 
 async def test_an_answer_that_never_comes_is_a_timeout() -> None:
@@ -192,32 +192,32 @@ class Endless(httpx.AsyncByteStream):
 
 async def test_an_endless_answer_is_cut_off() -> None:
     http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless())))
-    endless = Transport(http, ProviderAccount(BASE_URL, PAGES_URL, KEY), ProviderDouble().pace())
+    endless = Transport(http, ProviderAccount(BASE_URL, PAGES_URL, KEY), FakeProvider().limits())
     with pytest.raises(ProviderBroken):
         await endless.send(CREATE)
     assert LARGEST_ANSWER_BYTES == 20 * 1024 * 1024
 
 
 async def test_an_answer_in_another_encoding_is_no_answer() -> None:
-    assert isinstance(await failure(ProviderDouble([answer('{"name": "\x00"}'.encode("utf-16"))]), GET), ProviderBroken)
-    told = await wire(ProviderDouble([answer(b"\xef\xbb\xbf{}")])).send(GET)
-    assert told.body == {}
+    assert isinstance(await failure(FakeProvider([answer('{"name": "\x00"}'.encode("utf-16"))]), GET), ProviderBroken)
+    reported = await transport(FakeProvider([answer(b"\xef\xbb\xbf{}")])).send(GET)
+    assert reported.body == {}
 
 
-async def test_who_is_turned_away_for_longer_than_the_budget_is_told_for_how_long() -> None:
-    failed = await failure(ProviderDouble([answer({}, 429, retry_after="90")]), GET)
+async def test_who_is_refused_for_longer_than_the_budget_gets_the_time_to_wait() -> None:
+    failed = await failure(FakeProvider([answer({}, 429, retry_after="90")]), GET)
     assert isinstance(failed, ProviderBusy)
     assert failed.after_seconds == 90
 
 
 @pytest.mark.parametrize("status", [404, 405])
 async def test_the_other_path_generation_is_tried_and_remembered_after_it_answered(status: int) -> None:
-    double = ProviderDouble(routes={"GET /connection/company/c1": lambda _: answer([])})
-    double.routes["GET /company/c1/connection"] = lambda _: answer({}, status)
-    both = wire(double)
+    fake = FakeProvider(routes={"GET /connection/company/c1": lambda _: answer([])})
+    fake.routes["GET /company/c1/connection"] = lambda _: answer({}, status)
+    both = transport(fake)
     await both.send(BOTH)
     await both.send(BOTH)
-    assert double.asked() == [
+    assert fake.asked() == [
         "GET /company/c1/connection",
         "GET /connection/company/c1",
         "GET /connection/company/c1",
@@ -225,35 +225,35 @@ async def test_the_other_path_generation_is_tried_and_remembered_after_it_answer
 
 
 async def test_the_generation_can_be_found_back_from_the_reference() -> None:
-    double = ProviderDouble(routes={"GET /company/c1/connection": lambda _: answer([])})
-    both = Transport(double.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY, "reference"), double.pace())
+    fake = FakeProvider(routes={"GET /company/c1/connection": lambda _: answer([])})
+    both = Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY, "reference"), fake.limits())
     await both.send(BOTH)
     await both.send(BOTH)
-    assert [path.split()[1][:9] for path in double.asked()] == ["/connecti", "/company/", "/company/"]
+    assert [path.split()[1][:9] for path in fake.asked()] == ["/connecti", "/company/", "/company/"]
 
 
 async def test_an_id_unknown_in_both_generations_changes_nothing() -> None:
-    double = ProviderDouble()
-    both = wire(double)
+    fake = FakeProvider()
+    both = transport(fake)
     for _ in range(2):
         with pytest.raises(ProviderNotFound):
             await both.send(BOTH)
-    assert double.asked() == ["GET /company/c1/connection", "GET /connection/company/c1"] * 2
+    assert fake.asked() == ["GET /company/c1/connection", "GET /connection/company/c1"] * 2
 
 
 async def test_what_the_other_generation_says_is_the_answer_when_it_knows_the_path() -> None:
-    double = ProviderDouble(routes={"GET /connection/company/c1": lambda _: answer({"detail": "no such limit"}, 400)})
-    assert "no such limit" in str(await failure(double, BOTH))
+    fake = FakeProvider(routes={"GET /connection/company/c1": lambda _: answer({"detail": "no such limit"}, 400)})
+    assert "no such limit" in str(await failure(fake, BOTH))
 
 
 async def test_the_providers_time_goes_on_by_the_monotonic_clock() -> None:
-    double = ProviderDouble([answer({}), answer({}, date="")])
-    heard = wire(double)
-    assert heard.provider_now() is None
-    await heard.send(GET)
-    double.now += 30
-    await heard.send(GET)
-    assert heard.provider_now() == DATE_AT + 30
+    fake = FakeProvider([answer({}), answer({}, date="")])
+    kept = transport(fake)
+    assert kept.provider_now() is None
+    await kept.send(GET)
+    fake.now += 30
+    await kept.send(GET)
+    assert kept.provider_now() == DATE_AT + 30
 
 
 @pytest.mark.parametrize("identifier", ["", "..", "a/b", "a?b", "a%2e", "x" * 101, "a\n"])
@@ -268,6 +268,6 @@ async def test_whatever_comes_back_is_an_answer_or_a_provider_failure(
 ) -> None:
     reply = httpx.Response(status, headers={header.encode(): value.encode()}, content=body)
     try:
-        await wire(ProviderDouble([reply])).send(CREATE)
+        await transport(FakeProvider([reply])).send(CREATE)
     except ProviderFailure as exc:
         assert str(exc)  # noqa: PT017 - an answer is as good as a failure here

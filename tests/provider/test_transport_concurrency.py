@@ -1,4 +1,4 @@
-"""Calls wait for their turn, and one that was noted too long ago is not made any more."""
+"""Calls wait for their turn, and one whose intent is too old is not made any more."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import ProviderBusy, ProviderTimeout
 from service.provider.transport import Answer, Call, ProviderAccount, Transport
-from tests.support.provider_double import BASE_URL, KEY, PAGES_URL, ProviderDouble, answer
+from tests.support.fake_provider import BASE_URL, KEY, PAGES_URL, FakeProvider, answer
 
 GET = Call("GET", "/ping")
 CREATE = Call("POST", "/company", body={"name": "Acme"}, creates=True)
@@ -27,7 +27,7 @@ async def test_at_most_ten_calls_are_under_way_at_once() -> None:
         return answer({})
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
-    limited = Transport(http, ProviderAccount(BASE_URL, PAGES_URL, KEY), ProviderDouble().pace())
+    limited = Transport(http, ProviderAccount(BASE_URL, PAGES_URL, KEY), FakeProvider().limits())
     await asyncio.gather(*(limited.send(GET) for _ in range(30)))
     assert most == 10
 
@@ -36,12 +36,12 @@ class Crowded:
     """A transport for one call at a time, on which one is under way until the gate opens; `sent` is what has left."""
 
     def __init__(self) -> None:
-        self.double = ProviderDouble()
+        self.fake = FakeProvider()
         self.gate = asyncio.Event()
         self.sent: list[str] = []
         self._first_is_in = asyncio.Event()
         http = httpx.AsyncClient(transport=httpx.MockTransport(self._handle))
-        self.transport = Transport(http, ProviderAccount(BASE_URL, PAGES_URL, KEY), self.double.pace(concurrency=1))
+        self.transport = Transport(http, ProviderAccount(BASE_URL, PAGES_URL, KEY), self.fake.limits(concurrency=1))
 
     async def hold(self) -> asyncio.Task[Answer]:
         holder = asyncio.create_task(self.transport.send(GET))
@@ -59,20 +59,20 @@ async def test_a_call_that_never_gets_its_turn_was_certainly_not_received() -> N
     crowded = Crowded()
     holder = await crowded.hold()
     with pytest.raises(ProviderBusy) as caught:
-        await crowded.transport.send(CREATE, deadline=crowded.double.now)
+        await crowded.transport.send(CREATE, deadline=crowded.fake.now)
     crowded.gate.set()
     await holder
     assert (crowded.sent, caught.value.lost) == (["GET"], False)
 
 
 async def test_a_process_that_stood_still_before_its_call_left_does_not_make_it() -> None:
-    double = ProviderDouble([answer({})])
-    late = Transport(double.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), double.pace())
+    fake = FakeProvider([answer({})])
+    late = Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), fake.limits())
     deadline = late.call_deadline()
-    double.now += 25.0
+    fake.now += 25.0
     with pytest.raises(ProviderTimeout) as caught:
         await late.send(CREATE, deadline)
-    assert (double.requests, caught.value.lost) == ([], False)
+    assert (fake.requests, caught.value.lost) == ([], False)
 
 
 async def test_nor_does_one_that_stood_still_while_it_waited_for_its_turn() -> None:
@@ -80,7 +80,7 @@ async def test_nor_does_one_that_stood_still_while_it_waited_for_its_turn() -> N
     holder = await crowded.hold()
     waiting = asyncio.create_task(crowded.transport.send(CREATE, crowded.transport.call_deadline()))
     await asyncio.sleep(0)
-    crowded.double.now += 25.0
+    crowded.fake.now += 25.0
     crowded.gate.set()
     await holder
     with pytest.raises(ProviderTimeout) as caught:

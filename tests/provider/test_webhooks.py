@@ -1,6 +1,5 @@
-"""Webhooks of the provider, and everything that only looks like one."""
+"""Webhooks of the provider, and everything that only resembles one."""
 
-import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,21 +13,10 @@ from hypothesis import strategies as st
 
 from service.errors import BadBody, BadSignature
 from service.provider.webhooks import TOLERANCE_SECONDS, WebhookEvent, parse_event, verify
+from tests.support.webhook_vectors import BODY, CONNECTION, OTHER, SECRET, SENT, SIGNATURE, event, headers
 
-# Reference: the vector published by Svix and by the Standard Webhooks specification.
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-BODY = b'{"test": 2432232314}'
-SENT = 1614265330
-SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-OTHER = "whsec_" + base64.b64encode(b"another secret of enough length").decode()
-CONNECTION = "11111111-1111-4111-8111-111111111111"
 COMPANY = "33333333-3333-4333-8333-333333333333"
 UPDATED_AT = 1_767_607_200.0
-
-
-def headers(family: str = "svix", **changes: str) -> dict[str, str]:
-    named = {"id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "timestamp": str(SENT), "signature": SIGNATURE} | changes
-    return {f"{family}-{name}": value for name, value in named.items()}
 
 
 @pytest.mark.parametrize("family", ["svix", "webhook", "Svix", "WEBHOOK"])
@@ -122,10 +110,6 @@ def test_nothing_that_a_stranger_sends_verifies_or_breaks(given_headers: Mapping
         verify([SECRET, OTHER], given_headers, body, SENT)
 
 
-def event(**fields: Any) -> bytes:
-    return json.dumps({"eventType": "connection.updated.v2", "id": CONNECTION} | fields).encode()
-
-
 GENERATIONS: list[dict[str, Any]] = [
     {
         "id": CONNECTION,
@@ -162,8 +146,8 @@ def test_all_generations_of_connection_payloads_are_read(
 
 
 def test_a_document_names_its_company_by_id_alone() -> None:
-    news = parse_event(event(eventType="document.created.v2", company=COMPANY, billDate="2025-12-31"))
-    assert (news.type, news.id, news.company_id) == ("document.created.v2", CONNECTION, COMPANY)
+    parsed = parse_event(event(eventType="document.created.v2", company=COMPANY, billDate="2025-12-31"))
+    assert (parsed.type, parsed.id, parsed.company_id) == ("document.created.v2", CONNECTION, COMPANY)
     assert parse_event(event(eventType=None, billDate="2025-12-31")).type == "document.unnamed"
     assert parse_event(event(eventType="document.deleted.v2")).company_id is None
 
@@ -217,10 +201,10 @@ JSON = st.recursive(
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-def test_any_bytes_are_news_or_a_bad_body(body: bytes) -> None:
+def test_any_bytes_are_an_event_or_a_bad_body(body: bytes) -> None:
     try:
-        news = parse_event(body)
+        parsed = parse_event(body)
     except BadBody:
         return
-    assert news.type.isascii()
-    assert news.id is None or news.id.isascii()
+    assert parsed.type.isascii()
+    assert parsed.id is None or parsed.id.isascii()

@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import BadBody, BadSignature
 from service.provider.webhooks import parse_event, verify
-from tests.provider.test_webhooks import BODY, CONNECTION, OTHER, SECRET, SENT, event, headers
+from tests.support.webhook_vectors import BODY, CONNECTION, OTHER, SECRET, SENT, event, headers
 
 
 def signed(message_id: str, timestamp: str, secret: str = OTHER) -> dict[str, str]:
@@ -56,7 +56,7 @@ def test_five_minutes_are_300_seconds(off: int) -> None:
         *(("document.unnamed", field) for field in ("billDate", "lineItems", "usageData")),
     ],
 )
-def test_each_field_that_no_other_payload_has_tells_what_happened(type_: str, field: str) -> None:
+def test_each_field_that_no_other_payload_has_shows_the_type(type_: str, field: str) -> None:
     assert parse_event(json.dumps({"id": CONNECTION, field: None}).encode()).type == type_
 
 
@@ -96,8 +96,8 @@ def test_an_id_that_would_not_stay_in_its_place_in_an_address_is_refused(identif
 
 
 def test_an_event_with_data_of_its_own_is_no_envelope() -> None:
-    news = parse_event(event(data={"id": "other", "eventType": "document.created.v2"}))
-    assert (news.type, news.id) == ("connection.updated.v2", CONNECTION)
+    parsed = parse_event(event(data={"id": "other", "eventType": "document.created.v2"}))
+    assert (parsed.type, parsed.id) == ("connection.updated.v2", CONNECTION)
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])

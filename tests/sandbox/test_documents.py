@@ -1,4 +1,4 @@
-"""The sample documents, usage entries, meters and accounts in their wire shapes."""
+"""The sample documents, usage entries, meters and accounts as JSON."""
 
 from decimal import Decimal
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from service.sandbox.bills.bill import BilledSite, BillSource
 from service.sandbox.bills.documents import VERSIONS, accounts_for, documents_for, meters_for, usage_for
 from service.sandbox.wire.enums import SAMPLE_TYPES
-from tests.sandbox.bill_sources import HEADQUARTERS, source
+from tests.support.bill_sources import HEADQUARTERS, source
 
 FILES = "https://sandbox.example"
 OTHER_SITE = BilledSite("44444444-4444-4444-8444-444444444444", "Warehouse", "")

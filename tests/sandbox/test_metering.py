@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.sandbox.bills.metering import bills_for, find_bill, meters_of
 from service.sandbox.wire.enums import SAMPLE_TYPES
-from tests.sandbox.bill_sources import source
+from tests.support.bill_sources import source
 
 countries = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=2, max_size=2)
 

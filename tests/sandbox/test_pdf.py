@@ -6,7 +6,7 @@ from service.sandbox.bills.bill import BilledSite, BillSource, format_money
 from service.sandbox.bills.metering import bills_for
 from service.sandbox.bills.pdf import pdf_for
 from service.sandbox.wire.enums import SAMPLE_TYPES
-from tests.sandbox.bill_sources import HEADQUARTERS, source
+from tests.support.bill_sources import HEADQUARTERS, source
 
 
 def printed(connection: BillSource) -> bytes:

@@ -6,10 +6,10 @@ import sys
 from contextlib import closing
 from time import perf_counter
 
-from tests.simulation.plan import STORIES
-from tests.simulation.runs import DATABASES, Sums, every_moment, historian_at, run, servers, tell
+from tests.simulation.plan import SCENARIOS
+from tests.simulation.runs import DATABASES, Sums, every_moment, run, run_scenario, runner_at, servers
 
-_TOLD_AT_MOST = 3
+_SHOWN_AT_MOST = 3
 
 
 def say(text: str) -> None:
@@ -25,8 +25,8 @@ def main() -> int:
     total = Sums()
     seeds = range(options.seed, options.seed + options.histories)
     for sums in run(options.database, seeds, options.processes):
-        for outcome in sums.failed[: max(0, _TOLD_AT_MOST - len(total.failed))]:
-            say(tell(outcome, options.database))
+        for outcome in sums.failed[: max(0, _SHOWN_AT_MOST - len(total.failed))]:
+            say(run_scenario(outcome, options.database))
         total.join(sums)
     seconds = perf_counter() - began
     say(f"\n{total}\n{seconds:.0f} s, {total.histories / seconds:.0f} histories a second")
@@ -36,14 +36,16 @@ def main() -> int:
 
 
 def _alone(options: argparse.Namespace) -> int:
-    with servers(options.database, 1) as places, closing(historian_at(places[0])) as historian:
-        if options.only in STORIES and options.crash_at is None:
-            sums = every_moment(historian, options.only)
-            say("\n\n".join([*(tell(one, options.database) for one in sums.failed[:_TOLD_AT_MOST]), str(sums)]))
+    with servers(options.database, 1) as places, closing(runner_at(places[0])) as runner:
+        if options.only in SCENARIOS and options.crash_at is None:
+            sums = every_moment(runner, options.only)
+            say(
+                "\n\n".join([*(run_scenario(one, options.database) for one in sums.failed[:_SHOWN_AT_MOST]), str(sums)])
+            )
             return 1 if sums.failed else 0
-        story = options.only in STORIES
-        outcome = historian.tell(options.only, options.crash_at) if story else historian.run(int(options.only))
-    say(tell(outcome, options.database))
+        scenario = options.only in SCENARIOS
+        outcome = runner.run_scenario(options.only, options.crash_at) if scenario else runner.run(int(options.only))
+    say(run_scenario(outcome, options.database))
     return 1 if outcome.faults else 0
 
 
@@ -53,7 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="the first of them; each history has the next")
     parser.add_argument("--database", choices=DATABASES, default="memory", help="memory is SQLite without its threads")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--only", metavar="SEED", help=f"replay one history, or one of {', '.join(STORIES)}")
+    parser.add_argument("--only", metavar="SEED", help=f"replay one history, or one of {', '.join(SCENARIOS)}")
     parser.add_argument("--crash-at", type=int, metavar="MOMENT", help="of a story: end a process there alone")
     return parser.parse_args()
 

@@ -53,5 +53,5 @@ async def ask(app: ASGIApp, method: str, target: str, headers: Mapping[str, str]
 
     await app(scope, receive, send)
     start = next(message for message in said if message["type"] == "http.response.start")
-    told = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Answer(start["status"], told, b"".join(message.get("body", b"") for message in said))
+    reported = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Answer(start["status"], reported, b"".join(message.get("body", b"") for message in said))

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.domain.statuses import credentials_work
 from service.store.engine import Engine
-from tests.simulation.town import Town
+from tests.simulation.simulation import Simulation
 
 Row = dict[str, Any]
 _UNNUMBERED = "SELECT 1 AS found FROM events WHERE seq IS NULL"
@@ -15,7 +15,7 @@ _TABLES = ("companies", "connections", "events", "inbox", "invitations", "sessio
 
 
 @dataclass
-class Tally:
+class Counts:
     """What one history had in it, for the sums at the end of a run."""
 
     connections: int = 0
@@ -30,8 +30,8 @@ class Tally:
 
 
 @dataclass
-class Books:
-    """The database's rows, by what one looks them up with."""
+class StoredRows:
+    """The database's rows, by their keys."""
 
     tables: dict[str, list[Row]]
     connections: dict[str, Row] = field(init=False)
@@ -47,54 +47,54 @@ class Books:
             (row["session_id"], row["connection_id"]): row["kind"] for row in self.tables["session_connections"]
         }
 
-    def told_of(self, connection_id: str) -> list[Row]:
+    def ownership_events(self, connection_id: str) -> list[Row]:
         """What the log says of one connection's owner, oldest first."""
         names = {"connection.recorded", "connection.reassigned", "connection.ambiguous"}
         return [row for row in self.events if row["connection_id"] == connection_id and row["type"] in names]
 
 
-async def read_books(engine: Engine) -> Books:
+async def read_rows(engine: Engine) -> StoredRows:
     """All of it, once the log is numbered."""
 
     async def rows(table: str) -> list[Row]:
         return await engine.read(lambda tx: [dict(row) for row in tx.all(f"SELECT * FROM {table}")])  # noqa: S608 - our own names
 
-    # PostgreSQL's sequencer numbers what is committed in a thread of its own, soon.
-    while await engine.read(lambda tx: tx.one(_UNNUMBERED)):  # noqa: ASYNC110 - it tells nobody
+    # On PostgreSQL a thread gives events their positions soon after the commit.
+    while await engine.read(lambda tx: tx.one(_UNNUMBERED)):  # noqa: ASYNC110 - nothing signals it
         await asyncio.sleep(0.01)
-    return Books({table: await rows(table) for table in _TABLES})
+    return StoredRows({table: await rows(table) for table in _TABLES})
 
 
-def check_provider(town: Town, books: Books) -> None:
+def check_provider(simulation: Simulation, stored: StoredRows) -> None:
     """While links still live: what the service made there is there once, known to us, and revoked if it must be."""
-    known = {row["id"]: row["session_id"] for row in books.tables["invitations"]}
-    for company in town.world.companies:
-        _check_twins(town, company)
-        for invitation in town.world.invitations.of(company.id):
-            _check_invitation(town, books, invitation, known.get(invitation.id))
+    known = {row["id"]: row["session_id"] for row in stored.tables["invitations"]}
+    for company in simulation.world.companies:
+        _check_duplicates(simulation, company)
+        for invitation in simulation.world.invitations.of(company.id):
+            _check_invitation(simulation, stored, invitation, known.get(invitation.id))
 
 
-def _check_twins(town: Town, company: Any) -> None:
+def _check_duplicates(simulation: Simulation, company: Any) -> None:
     """But for a process that stood still for longer than anybody waits while its call was just leaving it."""
-    if town.truth.stalled:
+    if simulation.ground_truth.stalled:
         return
-    if sum(one.external_id == company.external_id for one in town.world.companies) > 1:
-        town.fault(f"DOUBLED at the provider: company {company.external_id}")
-    names = [site.values["externalId"] for site in town.world.companies.sites_of(company.id)]
+    if sum(one.external_id == company.external_id for one in simulation.world.companies) > 1:
+        simulation.fault(f"DOUBLED at the provider: company {company.external_id}")
+    names = [site.values["externalId"] for site in simulation.world.companies.sites_of(company.id)]
     if len(set(names)) < len(names):
-        town.fault(f"DOUBLED at the provider: sites {names} of {company.external_id}")
+        simulation.fault(f"DOUBLED at the provider: sites {names} of {company.external_id}")
 
 
-def _check_invitation(town: Town, books: Books, invitation: Any, session_id: str | None) -> None:
-    own = books.sessions[session_id] if session_id is not None else None
+def _check_invitation(simulation: Simulation, stored: StoredRows, invitation: Any, session_id: str | None) -> None:
+    own = stored.sessions[session_id] if session_id is not None else None
     if own is not None and _is_dead(own, invitation):
-        town.fault(f"DEAD: {own['id']} is {own['status']} and its link {invitation.id} was revoked")
-    if invitation.expires_at is None or town.world.invitations.status(invitation) != "ACTIVE":
+        simulation.fault(f"DEAD: {own['id']} is {own['status']} and its link {invitation.id} was revoked")
+    if invitation.expires_at is None or simulation.world.invitations.status(invitation) != "ACTIVE":
         return
-    if own is None and not town.truth.links_lied:
-        town.fault(f"ORPHAN: an invitation of ours is active and unknown to us: {invitation}")
+    if own is None and not simulation.ground_truth.links_lied:
+        simulation.fault(f"ORPHAN: an invitation of ours is active and unknown to us: {invitation}")
     elif own is not None and own["status"] == "revoked":
-        town.fault(f"ALIVE: {session_id} is revoked and its invitation {invitation.id} is not")
+        simulation.fault(f"ALIVE: {session_id} is revoked and its invitation {invitation.id} is not")
 
 
 def _is_dead(session: Row, invitation: Any) -> bool:
@@ -103,57 +103,61 @@ def _is_dead(session: Row, invitation: Any) -> bool:
     return live and session["invitation_id"] == invitation.id and invitation.revoked_at is not None
 
 
-def check_log(town: Town, books: Books) -> None:
-    """No gap, no twin, and whoever has read along has read everything."""
-    seqs = [row["seq"] for row in books.events]
+def check_log(simulation: Simulation, stored: StoredRows) -> None:
+    """No gap, no duplicate, and a host that follows the log has read everything."""
+    seqs = [row["seq"] for row in stored.events]
     if seqs != list(range(1, len(seqs) + 1)):
-        town.fault(f"the log has gaps: {seqs}")
-    if town.heard != [row["id"] for row in books.events]:
-        missed = [row["id"] for row in books.events if row["id"] not in town.heard]
-        town.fault(f"a reader of the log has not read it: {missed} missed of {len(seqs)}, {len(town.heard)} heard")
-    for row in books.tables["inbox"]:
+        simulation.fault(f"the log has gaps: {seqs}")
+    if simulation.received != [row["id"] for row in stored.events]:
+        missed = [row["id"] for row in stored.events if row["id"] not in simulation.received]
+        simulation.fault(
+            f"a reader of the log has not read it: {missed} missed of {len(seqs)}, {len(simulation.received)} heard"
+        )
+    for row in stored.tables["inbox"]:
         if row["done_at"] is None:
-            town.fault(f"a webhook was acknowledged and never worked off: {row['message_id']}")
+            simulation.fault(f"a webhook was acknowledged and never worked off: {row['message_id']}")
 
 
 _ONCE = ("session.created", "session.revoked", "session.failed")
 _ENDS = {"connected": "session.connected", "expired": "session.expired", "revoked": "session.revoked"}
 
 
-def check_sessions(town: Town, books: Books) -> None:
-    """The log tells of each session what its row says."""
-    told: dict[str, list[str]] = {session_id: [] for session_id in books.sessions}
-    for row in books.events:
+def check_sessions(simulation: Simulation, stored: StoredRows) -> None:
+    """The log agrees with the row of each session."""
+    reported: dict[str, list[str]] = {session_id: [] for session_id in stored.sessions}
+    for row in stored.events:
         if row["session_id"] is not None and row["type"].startswith("session."):
-            told[row["session_id"]].append(row["type"])
-    for session_id, types in told.items():
-        _check_story(town, books.sessions[session_id], types)
-    for session_id, connection_id in books.attachments:
-        _check_join(town, books, session_id, connection_id)
-    holders = {session_id for session_id, _ in books.attachments}
-    for session_id, row in books.sessions.items():
+            reported[row["session_id"]].append(row["type"])
+    for session_id, types in reported.items():
+        _check_events_of(simulation, stored.sessions[session_id], types)
+    for session_id, connection_id in stored.attachments:
+        _check_attachment(simulation, stored, session_id, connection_id)
+    holders = {session_id for session_id, _ in stored.attachments}
+    for session_id, row in stored.sessions.items():
         if row["status"] == "connected" and session_id not in holders:
-            town.fault(f"{session_id} is connected and has no connection: {told[session_id]}")
+            simulation.fault(f"{session_id} is connected and has no connection: {reported[session_id]}")
 
 
-def _check_story(town: Town, row: Row, types: list[str]) -> None:
+def _check_events_of(simulation: Simulation, row: Row, types: list[str]) -> None:
     if types[:1] != ["session.created"] or any(types.count(name) > 1 for name in _ONCE):
-        town.fault(f"{row['id']} is told of wrongly: {types}")
+        simulation.fault(f"{row['id']} is told of wrongly: {types}")
     if _ENDS.get(row["status"], "session.created") not in types:
-        town.fault(f"{row['id']} is {row['status']} and the log does not say so: {types}")
+        simulation.fault(f"{row['id']} is {row['status']} and the log does not say so: {types}")
     if "session.revoked" in types and row["status"] != "revoked":
-        town.fault(f"{row['id']} was revoked and is {row['status']}")
+        simulation.fault(f"{row['id']} was revoked and is {row['status']}")
 
 
-def _check_join(town: Town, books: Books, session_id: str, connection_id: str) -> None:
-    session, connection = books.sessions[session_id], books.connections[connection_id]
-    kind = books.attachments[session_id, connection_id]
+def _check_attachment(simulation: Simulation, stored: StoredRows, session_id: str, connection_id: str) -> None:
+    session, connection = stored.sessions[session_id], stored.connections[connection_id]
+    kind = stored.attachments[session_id, connection_id]
     if connection["user_id"] != session["user_id"]:
-        town.fault(f"{session_id} of {session['user_id']} lists {connection_id}, {kind}, of {connection['user_id']}")
+        simulation.fault(
+            f"{session_id} of {session['user_id']} lists {connection_id}, {kind}, of {connection['user_id']}"
+        )
     if kind != "reconnect" and connection["session_id"] != session_id:
-        town.fault(f"{session_id} lists {connection_id}, which belongs to {connection['session_id']}")
+        simulation.fault(f"{session_id} lists {connection_id}, which belongs to {connection['session_id']}")
     if credentials_work(connection["provider_status"]) and session["status"] not in {"connected", "revoked"}:
-        town.fault(f"{session_id} is {session['status']} and its connection {connection_id} works")
+        simulation.fault(f"{session_id} is {session['status']} and its connection {connection_id} works")
 
 
 def candidates_of(row: Row) -> list[str]:

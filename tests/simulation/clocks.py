@@ -1,4 +1,4 @@
-"""The clocks of a simulated town: the true time, and how far from it each house believes itself to be."""
+"""The clocks of a simulation: the true time, and how far each server's clock is from it."""
 
 
 class Clocks:

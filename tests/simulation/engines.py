@@ -10,12 +10,12 @@ from service.store.dialects import SqliteDialect
 from service.store.engine import Engine, T, Transaction, Unit
 
 
-class Mortal(Protocol):
+class CanEnd(Protocol):
     """A process that may end at a moment."""
 
     def reach(self, moment: str) -> Awaitable[None]: ...
 
-    def doomed(self, moment: str) -> bool: ...
+    def must_end(self, moment: str) -> bool: ...
 
     def require_alive(self) -> None: ...
 
@@ -26,7 +26,7 @@ class Inline:
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self._connection = connection
         self._dialect = SqliteDialect(clock)
-        self._news: list[Callable[[set[str]], None]] = []
+        self._listeners: list[Callable[[set[str]], None]] = []
         self._work: list[Callable[[], None]] = []
 
     @property
@@ -35,7 +35,7 @@ class Inline:
         return False
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
-        self._news.append(listener)
+        self._listeners.append(listener)
 
     def on_jobs(self, listener: Callable[[], None]) -> None:
         self._work.append(listener)
@@ -58,8 +58,8 @@ class Inline:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
-        for tell in self._news if tx.notified else ():
-            tell(tx.notified)
+        for notify in self._listeners if tx.notified else ():
+            notify(tx.notified)
         for ask in self._work if tx.jobs_due else ():
             ask()
         return result
@@ -98,14 +98,14 @@ class Shared:
             return await self._engine.write(unit)
 
 
-class Torn(Exception):
+class CommitLost(Exception):
     """The process ended with everything written and nothing committed."""
 
 
-class Fragile:
+class CrashingEngine:
     """An engine whose process may end before a transaction, before its commit, and after it."""
 
-    def __init__(self, engine: Engine, process: Mortal) -> None:
+    def __init__(self, engine: Engine, process: CanEnd) -> None:
         self._engine = engine
         self._process = process
 
@@ -135,20 +135,20 @@ class Fragile:
     async def write(self, unit: Unit[T]) -> T:
         name = _name(unit)
         await self._process.reach(f"before writing {name}")
-        if self._process.doomed(f"before the commit of {name}"):
-            await self._tear(unit)
+        if self._process.must_end(f"before the commit of {name}"):
+            await self._lose(unit)
         written = await self._engine.write(unit)
         await self._process.reach(f"after writing {name}")
         return written
 
-    async def _tear(self, unit: Unit[T]) -> None:
+    async def _lose(self, unit: Unit[T]) -> None:
         def torn(tx: Transaction) -> None:
             unit(tx)
-            raise Torn
+            raise CommitLost
 
         try:
             await self._engine.write(torn)
-        except Exception:  # noqa: BLE001 - whatever the unit said, nobody is there to hear it
+        except Exception:  # noqa: BLE001 - whatever the unit raised, its caller has ended
             self._process.require_alive()
 
 

@@ -10,18 +10,18 @@ from typing import Protocol
 
 from service.domain.model import Clock
 from service.store.engine import Engine
-from tests.simulation.checks import Tally, check_log, check_provider, check_sessions, read_books
-from tests.simulation.people import People
-from tests.simulation.perils import Crash, Perils, dice
+from tests.simulation.checks import Counts, check_log, check_provider, check_sessions, read_rows
+from tests.simulation.crashes import Crash, Crashes, dice
+from tests.simulation.ownership_checks import OwnershipChecks
 from tests.simulation.plan import Plan
 from tests.simulation.provider import ProviderSide
-from tests.simulation.town import Town
-from tests.simulation.utility import Utility
-from tests.simulation.verdicts import Verdicts
-from tests.simulation.weather import Weather
+from tests.simulation.provider_actions import ProviderActions
+from tests.simulation.simulation import Simulation
+from tests.simulation.troubles import Troubles
+from tests.simulation.user_actions import UserActions
 
-Deed = Callable[[], Awaitable[str | None]]
-# After the last deed: long enough for every grace, lease, retry and for the look of each of three days.
+Action = Callable[[], Awaitable[str | None]]
+# After the last action: long enough for every grace, lease, retry and for the poll of each of three days.
 _SOON = (1, 65, 130, 130, 40)
 _LATER = (900, 8200, 86400, 86400, 130)
 
@@ -35,13 +35,13 @@ class Database(Protocol):
 
 
 @dataclass
-class Life:
-    """What a history is made from: `name` is its seed, or that of a story."""
+class History:
+    """What a history is made from: `name` is its seed, or that of a scenario."""
 
     name: str
     plan: Plan
     rng: random.Random
-    perils: Perils
+    crashes: Crashes
 
 
 @dataclass
@@ -51,150 +51,171 @@ class Outcome:
     name: str
     faults: list[str]
     trace: list[str]
-    tally: Tally
-    perils: Perils = field(repr=False)
+    counts: Counts
+    crashes: Crashes = field(repr=False)
 
 
-class Ears(logging.Handler):
-    """Hears what the service calls an error: a fault of ours that it survived is a fault all the same."""
+class LogHandler(logging.Handler):
+    """Collects what the service logs as an error: a fault of ours that it survived is a fault all the same."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.town: Town | None = None
+        self.simulation: Simulation | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self.town is not None:
+        if self.simulation is not None:
             cause = f": {record.exc_info[1]!r}" if record.exc_info else ""
-            self.town.fault(f"logged as an error: {record.getMessage()}{cause}")
+            self.simulation.fault(f"logged as an error: {record.getMessage()}{cause}")
 
 
-class Historian:
+class Runner:
     """Runs histories one after the other, over one database and one provider."""
 
     def __init__(self, database: Database) -> None:
         self._runner = asyncio.Runner()
         self._database = database
-        self._house = ProviderSide()
-        self._ears = Ears()
-        logging.getLogger("service").addHandler(self._ears)
+        self._provider = ProviderSide()
+        self._log_handler = LogHandler()
+        logging.getLogger("service").addHandler(self._log_handler)
 
     def run(self, seed: int) -> Outcome:
         """What the seed decides."""
         rng = dice(seed)
         plan = Plan.of(rng)
         return self._runner.run(
-            self._begin(Life(str(seed), plan, rng, Perils(dice(f"perils of {seed}"), plan.crash_rate)))
+            self._begin(History(str(seed), plan, rng, Crashes(dice(f"perils of {seed}"), plan.crash_rate)))
         )
 
-    def tell(self, story: str, crash_at: int | None = None) -> Outcome:
-        """One of the stories, in which a process ends at the moment that is named."""
-        perils = Perils(dice(story), at=crash_at)
-        return self._runner.run(self._begin(Life(story, Plan.told(story), dice(story), perils)))
+    def run_scenario(self, scenario: str, crash_at: int | None = None) -> Outcome:
+        """One of the scenarios, in which a process ends at the moment that is named."""
+        crashes = Crashes(dice(scenario), at=crash_at)
+        return self._runner.run(self._begin(History(scenario, Plan.scripted(scenario), dice(scenario), crashes)))
 
     def close(self) -> None:
         self._runner.run(self._database.close())
         self._runner.close()
 
-    async def _begin(self, life: Life) -> Outcome:
+    async def _begin(self, life: History) -> Outcome:
         asyncio.get_running_loop().set_exception_handler(_quiet)
         async with self._database.begin() as open_engine:
             return await self._run(life, open_engine)
 
-    async def _run(self, life: Life, open_engine: Callable[[Clock], Engine]) -> Outcome:
-        town = self._ears.town = Town(life.plan, self._house, life.rng, life.perils)
-        town.note("history", f"{life.name}: {life.plan}")
-        await town.open(open_engine)
+    async def _run(self, life: History, open_engine: Callable[[Clock], Engine]) -> Outcome:
+        simulation = self._log_handler.simulation = Simulation(life.plan, self._provider, life.rng, life.crashes)
+        simulation.note("history", f"{life.name}: {life.plan}")
+        await simulation.open(open_engine)
         try:
             if life.plan.before:
-                Utility(town).be_there_before()
-            await _live(town)
-            await _heal(town)
-            tally = await _judge(town)
+                ProviderActions(simulation).be_there_before()
+            await _live(simulation)
+            await _heal(simulation)
+            counts = await _judge(simulation)
         finally:
-            await town.close()
-            self._ears.town = None
-        return Outcome(life.name, town.faults, town.trace, tally, life.perils)
+            await simulation.close()
+            self._log_handler.simulation = None
+        return Outcome(life.name, simulation.faults, simulation.trace, counts, life.crashes)
 
 
-def _deeds(town: Town) -> list[tuple[int, Deed]]:
-    people, utility, weather = People(town), Utility(town), Weather(town)
-    found: list[tuple[int, Deed]] = [
-        *((10, people.create), (12, people.start), (10, people.look), (2, people.beat), (6, people.finish)),
-        *((2, people.leave), (2, people.renew), (2, people.revoke), (5, people.reconnect), (2, people.claim)),
-        *((16, utility.use_link), (3, utility.correct)),
-        *((12, weather.wait), (18, weather.work), (6, weather.deliver), (3, weather.listen), (1, weather.die)),
+def _actions(simulation: Simulation) -> list[tuple[int, Action]]:
+    user_actions, provider_actions, troubles = (
+        UserActions(simulation),
+        ProviderActions(simulation),
+        Troubles(simulation),
+    )
+    found: list[tuple[int, Action]] = [
+        *(
+            (10, user_actions.create),
+            (12, user_actions.start),
+            (10, user_actions.poll_page),
+            (2, user_actions.heartbeat),
+            (6, user_actions.finish),
+        ),
+        *(
+            (2, user_actions.leave),
+            (2, user_actions.renew),
+            (2, user_actions.revoke),
+            (5, user_actions.reconnect),
+            (2, user_actions.claim),
+        ),
+        *((16, provider_actions.use_link), (3, provider_actions.correct)),
+        *((12, troubles.wait), (18, troubles.work), (6, troubles.deliver), (3, troubles.listen), (1, troubles.die)),
     ]
-    if town.plan.outsiders:
-        found += [(3, utility.dashboard), (3, utility.invite_elsewhere), (1, utility.check), (1, utility.remove)]
-    if town.plan.troubles:
-        found += [(5, weather.trouble), (1, weather.cut)]
-    if town.plan.jumps:
-        found += [(3, weather.jump)]
+    if simulation.plan.outsiders:
+        found += [
+            (3, provider_actions.dashboard),
+            (3, provider_actions.invite_elsewhere),
+            (1, provider_actions.check),
+            (1, provider_actions.remove),
+        ]
+    if simulation.plan.troubles:
+        found += [(5, troubles.trouble), (1, troubles.cut)]
+    if simulation.plan.jumps:
+        found += [(3, troubles.jump)]
     return found
 
 
-async def _live(town: Town) -> None:
-    deeds = _deeds(town)
-    if town.plan.script:
-        await _follow(town, {deed.__name__: deed for _, deed in deeds})
+async def _live(simulation: Simulation) -> None:
+    actions = _actions(simulation)
+    if simulation.plan.script:
+        await _follow(simulation, {action.__name__: action for _, action in actions})
         return
-    weights = [weight for weight, _ in deeds]
+    weights = [weight for weight, _ in actions]
     done = 0
-    for _ in range(4 * town.plan.steps):
-        several = town.rng.choices((1, 2, 3), (7, 2, 1))[0]
-        chosen = town.rng.choices(deeds, weights, k=several)
-        done += sum(await asyncio.gather(*(_do(town, deed) for _, deed in chosen)))
-        if not any(process.alive for process in town.processes) or town.rng.random() < 0.7:
-            await town.restart()
-        if done >= town.plan.steps:
+    for _ in range(4 * simulation.plan.steps):
+        several = simulation.rng.choices((1, 2, 3), (7, 2, 1))[0]
+        chosen = simulation.rng.choices(actions, weights, k=several)
+        done += sum(await asyncio.gather(*(_do(simulation, action) for _, action in chosen)))
+        if not any(process.alive for process in simulation.processes) or simulation.rng.random() < 0.7:
+            await simulation.restart()
+        if done >= simulation.plan.steps:
             return
 
 
-async def _follow(town: Town, deeds: Mapping[str, Deed]) -> None:
-    for name in town.plan.script:
-        await _do(town, deeds[name])
-        await town.restart()
+async def _follow(simulation: Simulation, actions: Mapping[str, Action]) -> None:
+    for name in simulation.plan.script:
+        await _do(simulation, actions[name])
+        await simulation.restart()
 
 
-async def _do(town: Town, deed: Deed) -> bool:
+async def _do(simulation: Simulation, action: Action) -> bool:
     try:
-        came = await deed()
+        came = await action()
     except Crash:
         came = "hears nothing more"
     if came is not None:
-        town.note(deed.__name__, came)
+        simulation.note(action.__name__, came)
     return came is not None
 
 
-async def _heal(town: Town) -> None:
+async def _heal(simulation: Simulation) -> None:
     """Nothing fails any more; only time passes, and the service does what it finds to do."""
-    town.perils.calm()
-    town.house.is_down = False
-    for trouble in list(town.world.troubles):
+    simulation.crashes.calm()
+    simulation.provider.is_down = False
+    for trouble in list(simulation.world.troubles):
         if trouble.name != "clock_skew":
-            town.world.troubles.remove(trouble.name, None)
-    for made in town.truth.made:
-        town.world.connections.reveal(made)
-    await town.restart()
-    town.note("town", "heals")
-    await _pass(town, _SOON)
-    check_provider(town, await read_books(town.engine))
-    await _pass(town, _LATER)
+            simulation.world.troubles.remove(trouble.name, None)
+    for made in simulation.ground_truth.made:
+        simulation.world.connections.reveal(made)
+    await simulation.restart()
+    simulation.note("simulation", "all troubles end")
+    await _pass(simulation, _SOON)
+    check_provider(simulation, await read_rows(simulation.engine))
+    await _pass(simulation, _LATER)
 
 
-async def _pass(town: Town, pauses: tuple[float, ...]) -> None:
+async def _pass(simulation: Simulation, pauses: tuple[float, ...]) -> None:
     for seconds in pauses:
-        town.clocks.advance(seconds)
-        await town.processes[0].work(50)
+        simulation.clocks.advance(seconds)
+        await simulation.processes[0].work(50)
 
 
-async def _judge(town: Town) -> Tally:
-    books = await read_books(town.engine)
-    while await town.listen(100):
+async def _judge(simulation: Simulation) -> Counts:
+    stored = await read_rows(simulation.engine)
+    while await simulation.listen(100):
         pass
-    check_log(town, books)
-    check_sessions(town, books)
-    return Verdicts(town, books).check()
+    check_log(simulation, stored)
+    check_sessions(simulation, stored)
+    return OwnershipChecks(simulation, stored).check()
 
 
 def _quiet(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:

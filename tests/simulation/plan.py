@@ -3,14 +3,14 @@
 import random
 from dataclasses import dataclass
 
-from tests.simulation.provider import Temper
+from tests.simulation.provider import Behaviour
 
 USERS = ("ada", "bob", "carol", "mallory")
 COMPANIES = ("acme", "globex")
 
 _FLOW = ("create", "work", "start", "work", "look", "use_link", "deliver", "finish", "work", "listen")
 _AGAIN = ("reconnect", "work", "start", "work", "look", "use_link", "finish", "deliver", "work")
-STORIES = {
+SCENARIOS = {
     "invitation": (("invitation",), 1, _FLOW),
     "magic-link": (("magic_link",), 1, _FLOW),
     "reconnect": (("auto",), 1, _FLOW + _AGAIN),
@@ -30,7 +30,7 @@ class Plan:
     processes: int
     steps: int
     crash_rate: float
-    temper: Temper
+    behaviour: Behaviour
     ours_off: float
     database_off: float
     skews: tuple[float, ...]
@@ -42,9 +42,9 @@ class Plan:
     script: tuple[str, ...] = ()
 
     @classmethod
-    def told(cls, story: str) -> "Plan":
-        """One of the stories: a quiet world, in which the deeds are known beforehand."""
-        choices, processes, script = STORIES[story]
+    def scripted(cls, scenario: str) -> "Plan":
+        """One of the scenarios: without troubles, its actions are known beforehand."""
+        choices, processes, script = SCENARIOS[scenario]
         return cls(
             users=USERS[:1],
             companies=COMPANIES[:1],
@@ -52,7 +52,7 @@ class Plan:
             processes=processes,
             steps=len(script),
             crash_rate=0.0,
-            temper=Temper(),
+            behaviour=Behaviour(),
             ours_off=0.0,
             database_off=0.0,
             skews=(0.0,) * processes,
@@ -74,7 +74,7 @@ class Plan:
             processes=processes,
             steps=rng.randrange(15, 60),
             crash_rate=rng.choices((0.0, 0.004, 0.015, 0.05), (3, 3, 3, 1))[0],
-            temper=_temper(rng),
+            behaviour=_behaviour(rng),
             ours_off=rng.choice((0.0, 0.0, 0.0, 600.0, -600.0, 2.0)),
             database_off=rng.choice((0.0, 0.0, -30.0, 600.0)),
             skews=tuple(rng.choice((0.0, -2.0, 30.0)) if many_machines else 0.0 for _ in range(processes)),
@@ -86,8 +86,8 @@ class Plan:
         )
 
 
-def _temper(rng: random.Random) -> Temper:
-    return Temper(
+def _behaviour(rng: random.Random) -> Behaviour:
+    return Behaviour(
         lag_seconds=rng.choice((0.0, 0.0, 0.0, 5.0, 40.0, 100.0, 110.0, 400.0)),
         late_seconds=rng.choice((0.0, 0.0, 0.0, 5.0, 30.0, 100.0)),
         page_size=rng.choice((500, 500, 2)),

@@ -14,22 +14,22 @@ from service.settings import Settings
 from service.store.engine import Engine
 from tests.simulation.asgi import LOST, Answer, ask
 from tests.simulation.clocks import Clocks
-from tests.simulation.engines import Fragile
-from tests.simulation.perils import Crash, Perils
-from tests.simulation.provider import ProviderSide, Wire
+from tests.simulation.crashes import Crash, Crashes
+from tests.simulation.engines import CrashingEngine
+from tests.simulation.provider import ProviderSide, ProviderTransport
 
 OPEN_ENGINE = Callable[[Clock], Engine]
 _STALL_SECONDS = 2.0  # a busy machine wakes a sleeper late
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What all processes of a town share."""
+class Parts:
+    """What all processes of a simulation share."""
 
     settings: Settings
     clocks: Clocks
-    perils: Perils
-    house: ProviderSide
+    crashes: Crashes
+    provider: ProviderSide
     open_engine: OPEN_ENGINE
     new_id: Callable[[str], str]
     rng: random.Random
@@ -39,10 +39,10 @@ class Surroundings:
 class Process:
     """`skew_seconds` is how far its machine's clock is from its neighbours'."""
 
-    def __init__(self, name: str, around: Surroundings, skew_seconds: float = 0.0) -> None:
+    def __init__(self, name: str, parts: Parts, skew_seconds: float = 0.0) -> None:
         self.name = name
         self.alive = True
-        self._around = around
+        self._parts = parts
         self._skew = skew_seconds
         self._app = self._create()
 
@@ -57,7 +57,7 @@ class Process:
         self.services.store.engine.on_jobs(self.services.worker.wake)
 
     async def close(self) -> None:
-        """Let what runs come to its end, which for one that has died is its next moment. Only between two deeds."""
+        """Let what runs come to its end, which for one that has died is its next moment. Only between two actions."""
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         running = [task for task in tasks if not task.get_name().startswith("store-")]
         await asyncio.gather(*running, return_exceptions=True)
@@ -86,15 +86,15 @@ class Process:
     async def reach(self, moment: str) -> None:
         """A moment: others may go first, and this process may end."""
         self.require_alive()
-        await self._around.perils.idle()
+        await self._parts.crashes.idle()
         self.require_alive()
-        if self._around.perils.strikes(moment):
+        if self._parts.crashes.strikes(moment):
             self.die(moment)
             raise Crash(moment)
 
-    def doomed(self, moment: str) -> bool:
+    def must_end(self, moment: str) -> bool:
         """Whether it ends now, with something half done that the caller has to undo as a power cut would."""
-        if self._around.perils.strikes(moment):
+        if self._parts.crashes.strikes(moment):
             self.die(moment)
         return not self.alive
 
@@ -104,28 +104,28 @@ class Process:
 
     def die(self, moment: str) -> None:
         self.alive = False
-        self._around.note(self.name, f"DIES {moment}")
+        self._parts.note(self.name, f"DIES {moment}")
 
     def _create(self) -> Starlette:
-        around = self._around
-        limits = CallLimits(monotonic=around.clocks.true, sleep=self._sleep, rng=around.rng)
-        world = Environment(
-            clock=lambda: around.clocks.ours() + self._skew,
-            monotonic=around.clocks.true,
-            new_id=around.new_id,
-            new_secret=lambda: around.new_id("secret"),
+        parts = self._parts
+        limits = CallLimits(monotonic=parts.clocks.true, sleep=self._sleep, rng=parts.rng)
+        environment = Environment(
+            clock=lambda: parts.clocks.ours() + self._skew,
+            monotonic=parts.clocks.true,
+            new_id=parts.new_id,
+            new_secret=lambda: parts.new_id("secret"),
             sleep=self._doze,
-            transport=Wire(around.house, self),
-            engine=lambda _url, _clock: Fragile(around.open_engine(around.clocks.database), self),
+            transport=ProviderTransport(parts.provider, self),
+            engine=lambda _url, _clock: CrashingEngine(parts.open_engine(parts.clocks.database), self),
             limits=limits,
             background=False,
         )
-        return create_app(around.settings, world)
+        return create_app(parts.settings, environment)
 
     async def _sleep(self, seconds: float) -> None:
-        self._around.clocks.advance(seconds)
+        self._parts.clocks.advance(seconds)
         await self.reach("while waiting to call the provider again")
 
     async def _doze(self, seconds: float) -> None:
-        self._around.clocks.advance(max(seconds, _STALL_SECONDS))
+        self._parts.clocks.advance(max(seconds, _STALL_SECONDS))
         await self.reach("while waiting for another process")

@@ -1,4 +1,4 @@
-"""The provider's side of a simulated town: the sandbox, behind a wire that may be cut, slow to show what it knows."""
+"""The provider's side of a simulation: the sandbox, behind a transport that may fail, slow to list what it has."""
 
 import json
 import re
@@ -27,7 +27,7 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
 @dataclass(frozen=True)
-class Temper:
+class Behaviour:
     """How the provider is in one history.
 
     `lag_seconds`: how long an invitation does not name what it made; `late_seconds`: how long no list shows it.
@@ -40,21 +40,21 @@ class Temper:
     bills: bool = False
 
 
-class Mortal(Protocol):
+class CanEnd(Protocol):
     """A process that may end at a moment."""
 
     def reach(self, moment: str) -> Awaitable[None]: ...
 
 
 class ProviderSide:
-    """One sandbox for all histories, emptied for each: its world and its API, without its door and its postman.
+    """One sandbox for all histories, emptied for each: its world and its API, without its server and its deliveries.
 
     `leaving`: how many calls have been decided upon and have not left yet.
     """
 
     def __init__(self) -> None:
         self.clocks = Clocks()
-        self.temper = Temper()
+        self.behaviour = Behaviour()
         self.is_down = False
         self.slept = 0.0
         self.leaving = 0
@@ -62,27 +62,27 @@ class ProviderSide:
         self.first_link_at: dict[str, float] = {}
         self._start(SandboxSettings())
 
-    def begin(self, clocks: Clocks, temper: Temper) -> None:
+    def begin(self, clocks: Clocks, behaviour: Behaviour) -> None:
         """Forget the history before."""
         self._born = {}
-        self.clocks, self.temper, self.is_down, self.slept, self.first_link_at = clocks, temper, False, 0.0, {}
+        self.clocks, self.behaviour, self.is_down, self.slept, self.first_link_at = clocks, behaviour, False, 0.0, {}
         self.world.close()
         settings = SandboxSettings(
             seed="s", public_url=PROVIDER_URL, webhook_url="http://hook.test/", webhook_secret=SECRET
         )
-        delay = 5.0 if temper.bills else _NEVER_SECONDS
-        self._start(replace(settings, redirects=temper.redirects, data_delay_seconds=delay))
+        delay = 5.0 if behaviour.bills else _NEVER_SECONDS
+        self._start(replace(settings, redirects=behaviour.redirects, data_delay_seconds=delay))
 
     def _start(self, settings: SandboxSettings) -> None:
         self.world = SandboxWorld(settings, lambda: self.clocks.at)
         self._api = SandboxApiGate(create_api(self.world, "v2.2"), self.world, self._sleep)
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
-        """What came back over the wire; raises as httpx does."""
+        """The response; raises as httpx does."""
         if self.is_down:
             raise httpx.ConnectError("refused", request=request)
         target = request.url.raw_path.decode().removeprefix(_API)
-        target = target.replace("limit=500", f"limit={self.temper.page_size}")
+        target = target.replace("limit=500", f"limit={self.behaviour.page_size}")
         path, before = target.partition("?")[0], self.slept
         try:
             answer = await self._answered(request, target)
@@ -95,13 +95,13 @@ class ProviderSide:
             self.first_link_at.setdefault(company_id, self.clocks.at)
         date = formatdate(self.world.clock.now(company_id), usegmt=True)
         content = answer.body
-        if (self.temper.lag_seconds or self.temper.late_seconds) and "/invitation" in path and answer.ok:
+        if (self.behaviour.lag_seconds or self.behaviour.late_seconds) and "/invitation" in path and answer.ok:
             content = self._forgetful(content)
         kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
         return httpx.Response(answer.status, headers={"date": date, **kept}, content=content)
 
     async def _answered(self, request: httpx.Request, target: str) -> Answer:
-        if target.endswith("/document") and not self.temper.bills:
+        if target.endswith("/document") and not self.behaviour.bills:
             return _NO_BILLS
         try:
             return await ask(self._api, request.method, target, request.headers, await request.aread())
@@ -122,36 +122,36 @@ class ProviderSide:
         return json.dumps(body).encode()
 
     def _horizon(self, invitation: Mapping[str, Any]) -> str:
-        return rest_time(self.world.clock.now(invitation.get("companyId")) - self.temper.lag_seconds)
+        return rest_time(self.world.clock.now(invitation.get("companyId")) - self.behaviour.lag_seconds)
 
     def _note_births(self, company_id: str | None) -> None:
-        """Also of what nobody is told of, since the answer gets lost."""
+        """Also of what no answer reports, since it gets lost."""
         for one in self.world.invitations.of(company_id) if company_id else ():
             self._born.setdefault(one.id, self.clocks.at)
 
     def _is_shown(self, invitation_id: str) -> bool:
         """However its clock is set: what was made through its API is on its lists a while later."""
-        return self.clocks.at - self._born.setdefault(invitation_id, self.clocks.at) >= self.temper.late_seconds
+        return self.clocks.at - self._born.setdefault(invitation_id, self.clocks.at) >= self.behaviour.late_seconds
 
     async def _sleep(self, seconds: float) -> None:
         self.slept += seconds
         self.clocks.advance(min(seconds, _PATIENCE_SECONDS))
 
 
-class Wire(httpx.AsyncBaseTransport):
+class ProviderTransport(httpx.AsyncBaseTransport):
     """One process's way to the provider: it may end before a call leaves, and before its answer is read."""
 
-    def __init__(self, house: ProviderSide, process: Mortal) -> None:
-        self._house = house
+    def __init__(self, provider: ProviderSide, process: CanEnd) -> None:
+        self._provider = provider
         self._process = process
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         call = f"{request.method} {_ID.sub('{}', request.url.path)}"
-        self._house.leaving += 1
+        self._provider.leaving += 1
         try:
             await self._process.reach(f"before {call}")
         finally:
-            self._house.leaving -= 1
-        answer = await self._house.answer(request)
+            self._provider.leaving -= 1
+        answer = await self._provider.answer(request)
         await self._process.reach(f"after {call}")
         return answer

@@ -1,4 +1,4 @@
-"""Many histories: shared out to a few processes, added up, and each failing one told so that it can be replayed."""
+"""Many histories: shared out to a few processes, added up, and each failing one printed so that it can be replayed."""
 
 import os
 from collections import Counter
@@ -10,9 +10,9 @@ from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.simulation.checks import Tally
+from tests.simulation.checks import Counts
 from tests.simulation.databases import File, Memory, Postgres
-from tests.simulation.history import Historian, Outcome
+from tests.simulation.history import Outcome, Runner
 from tests.support.postgres import running_postgres
 
 DATABASES = ("memory", "sqlite", "postgresql")
@@ -26,18 +26,18 @@ class Sums:
     histories: int = 0
     moments: int = 0
     crashes: int = 0
-    tally: Tally = field(default_factory=Tally)
+    counts: Counts = field(default_factory=Counts)
     kinds: Counter[str] = field(default_factory=Counter)
     struck: Counter[str] = field(default_factory=Counter)
     failed: list[Outcome] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         self.histories += 1
-        self.moments += outcome.perils.passed
-        self.crashes += outcome.perils.struck.total()
-        self.kinds += outcome.perils.seen
-        self.struck += outcome.perils.struck
-        _add(self.tally, outcome.tally)
+        self.moments += outcome.crashes.passed
+        self.crashes += outcome.crashes.struck.total()
+        self.kinds += outcome.crashes.seen
+        self.struck += outcome.crashes.struck
+        _add(self.counts, outcome.counts)
         if outcome.faults:
             self.failed.append(outcome)
 
@@ -47,37 +47,37 @@ class Sums:
         self.crashes += other.crashes
         self.kinds += other.kinds
         self.struck += other.struck
-        _add(self.tally, other.tally)
+        _add(self.counts, other.counts)
         self.failed += other.failed
 
     def __str__(self) -> str:
-        tally = self.tally
-        wrong = 100 * tally.presumed_wrong / tally.presumed if tally.presumed else 0.0
+        counts = self.counts
+        wrong = 100 * counts.presumed_wrong / counts.presumed if counts.presumed else 0.0
         return (
             f"{self.histories} histories, {self.moments} moments, {self.crashes} crashes "
             f"at {len(self.struck)} of {len(self.kinds)} kinds of moments\n"
-            f"{tally.connections} connections: {tally.exact} by invitation, {tally.claimed} claimed, "
-            f"{tally.presumed} presumed, {tally.unattributed} unattributed, {tally.unrecorded} rightly not recorded; "
-            f"{tally.reconnected} reconnects, {tally.events} events\n"
-            f"presumed and wrong: {tally.presumed_wrong} of {tally.presumed} ({wrong:.1f} %)\n"
+            f"{counts.connections} connections: {counts.exact} by invitation, {counts.claimed} claimed, "
+            f"{counts.presumed} presumed, {counts.unattributed} unattributed, "
+            f"{counts.unrecorded} rightly not recorded; {counts.reconnected} reconnects, {counts.events} events\n"
+            f"presumed and wrong: {counts.presumed_wrong} of {counts.presumed} ({wrong:.1f} %)\n"
             f"histories with a fault: {len(self.failed)}"
         )
 
 
-def tell(outcome: Outcome, database: str) -> str:
+def run_scenario(outcome: Outcome, database: str) -> str:
     """A failing history, and the one command that replays it alone."""
-    moment = f" --crash-at {outcome.perils.at}" if outcome.perils.at is not None else ""
+    moment = f" --crash-at {outcome.crashes.at}" if outcome.crashes.at is not None else ""
     command = f"python -m tests.simulation --database {database} --only {outcome.name}{moment}"
     return "\n".join([*outcome.trace, "", *outcome.faults, f"replay: {command}"])
 
 
-def every_moment(historian: Historian, story: str) -> Sums:
-    """One story again and again, each time with a process that ends at the next moment."""
+def every_moment(runner: Runner, scenario: str, part: int = 0, parts: int = 1) -> Sums:
+    """One scenario for each moment at which a process can end; with `parts`, for one share of the moments."""
     sums = Sums()
-    whole = historian.tell(story)
+    whole = runner.run_scenario(scenario)
     sums.add(whole)
-    for moment in range(1, whole.perils.lively + 1):
-        sums.add(historian.tell(story, moment))
+    for moment in range(1 + part, whole.crashes.before_calm + 1, parts):
+        sums.add(runner.run_scenario(scenario, moment))
     return sums
 
 
@@ -107,20 +107,20 @@ def servers(database: str, count: int) -> Iterator[list[str]]:
             yield list(repeat("", count))
 
 
-def historian_at(place: str) -> Historian:
+def runner_at(place: str) -> Runner:
     if not place:
-        return Historian(Memory())
-    return Historian(Postgres(place) if place.startswith("postgresql:") else File(Path(place)))
+        return Runner(Memory())
+    return Runner(Postgres(place) if place.startswith("postgresql:") else File(Path(place)))
 
 
 def _batch(place: str, seeds: Sequence[int]) -> Sums:
     sums = Sums()
-    with closing(historian_at(place)) as historian:
+    with closing(runner_at(place)) as runner:
         for seed in seeds:
-            sums.add(historian.run(seed))
+            sums.add(runner.run(seed))
     return sums
 
 
-def _add(into: Tally, other: Tally) -> None:
-    for each in fields(Tally):
+def _add(into: Counts, other: Counts) -> None:
+    for each in fields(Counts):
         setattr(into, each.name, getattr(into, each.name) + getattr(other, each.name))

@@ -6,51 +6,54 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.history import Historian
-from tests.simulation.plan import STORIES
-from tests.simulation.runs import Sums, every_moment, historian_at, tell
+from tests.simulation.history import Runner
+from tests.simulation.plan import SCENARIOS
+from tests.simulation.runs import Sums, every_moment, run_scenario, runner_at
 
-HISTORIES = 150
+PARTS = range(6)
+HISTORIES = 25  # of each part
 
 
 @pytest.fixture
-def memory() -> Iterator[Historian]:
-    with closing(historian_at("")) as historian:
-        yield historian
+def memory() -> Iterator[Runner]:
+    with closing(runner_at("")) as runner:
+        yield runner
 
 
-def live(historian: Historian, first: int, histories: int) -> Sums:
+def live(runner: Runner, first: int, histories: int) -> Sums:
     sums = Sums()
     for seed in range(first, first + histories):
-        sums.add(historian.run(seed))
+        sums.add(runner.run(seed))
     return sums
 
 
 def check(sums: Sums, database: str) -> None:
-    assert not sums.failed, "\n\n".join(tell(outcome, database) for outcome in sums.failed[:2])
+    assert not sums.failed, "\n\n".join(run_scenario(outcome, database) for outcome in sums.failed[:2])
 
 
-def test_whatever_happens_nothing_is_lost_or_doubled_or_given_to_somebody_else(memory: Historian) -> None:
-    sums = live(memory, 1, HISTORIES)
+@pytest.mark.parametrize("part", PARTS)
+def test_whatever_happens_nothing_is_lost_or_doubled_or_given_to_somebody_else(memory: Runner, part: int) -> None:
+    sums = live(memory, 1 + part * HISTORIES, HISTORIES)
     check(sums, "memory")
     assert sums.crashes > HISTORIES
-    assert min(sums.tally.exact, sums.tally.presumed, sums.tally.unattributed) > HISTORIES / 10
+    assert min(sums.counts.exact, sums.counts.presumed, sums.counts.unattributed) > HISTORIES / 10
 
 
-@pytest.mark.parametrize("story", STORIES)
-def test_a_process_may_end_at_any_single_moment_of_a_story(memory: Historian, story: str) -> None:
-    check(every_moment(memory, story), "memory")
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("story", SCENARIOS)
+def test_a_process_may_end_at_any_single_moment_of_a_scenario(memory: Runner, scenario: str, part: int) -> None:
+    check(every_moment(memory, scenario, part, len(PARTS)), "memory")
 
 
 def test_the_same_histories_on_the_services_own_sqlite_engine(tmp_path: Path) -> None:
-    with closing(historian_at(str(tmp_path))) as historian:
-        check(live(historian, 1, 12), "sqlite")
+    with closing(runner_at(str(tmp_path))) as runner:
+        check(live(runner, 1, 12), "sqlite")
 
 
-def test_the_same_histories_on_postgresql(postgres_url: str) -> None:
-    with closing(historian_at(postgres_url)) as historian:
-        check(live(historian, 1, 12), "postgresql")
+def test_the_same_histories_on_postgresql(migrated_postgres_url: str) -> None:
+    with closing(runner_at(migrated_postgres_url)) as runner:
+        check(live(runner, 1, 12), "postgresql")
 
 
-def test_a_seed_tells_the_same_history_twice(memory: Historian) -> None:
+def test_a_seed_runs_the_same_history_twice(memory: Runner) -> None:
     assert memory.run(7).trace == memory.run(7).trace

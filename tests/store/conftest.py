@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from service.store import Store
@@ -12,32 +11,30 @@ from service.store.engine import Engine
 from service.store.postgres import PostgresEngine
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
-from tests.support.postgres import Postgres
-
-KEYS = ("k" * 32,)
+from tests.support.postgres import Postgres, delete_rows
+from tests.support.store_cases import KEYS
 
 
 @pytest.fixture(scope="session")
-def shared_url(postgres: Postgres) -> Iterator[str]:
+def shared_migrated_url(migrated_postgres: Postgres) -> Iterator[str]:
     """One database for all tests of the store, since making one takes longer than a test."""
-    with postgres.database() as url:
+    with migrated_postgres.migrated_database() as url:
         yield url
 
 
 @pytest.fixture
-def emptied_url(shared_url: str) -> str:
-    with psycopg.connect(shared_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return shared_url
+def migrated_url(shared_migrated_url: str) -> str:
+    """Our tables without a row."""
+    delete_rows(shared_migrated_url)
+    return shared_migrated_url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Engine:
-    """Not opened yet. Leases and due times follow the test's clock on both."""
+    """Not opened yet; on PostgreSQL its tables are there. Leases and due times follow the test's clock on both."""
     if request.param == "sqlite":
         return SqliteEngine(str(tmp_path / "store.db"), clock.now)
-    return PostgresEngine(request.getfixturevalue("emptied_url"), clock.now)
+    return PostgresEngine(request.getfixturevalue("migrated_url"), clock.now)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ async def test_an_invitation_of_unknown_time_may_be_used_at_any(store: Store) ->
 
 
 @pytest.mark.parametrize(("seconds", "taken"), [(ANSWER_SECONDS - 1, 1), (ANSWER_SECONDS, 0), (-1, 0)])
-async def test_an_answer_is_taken_while_nobody_looks_for_what_the_call_has_made(
+async def test_an_answer_is_taken_while_nobody_searches_for_what_the_call_created(
     store: Store, clock: Clock, seconds: float, taken: int
 ) -> None:
     made = await create(store, fresh())
@@ -100,7 +100,7 @@ async def test_who_comes_back_to_a_call_that_was_given_up_changes_nothing(store:
 
 
 async def answered(store: Store, made: Session) -> Changes:
-    """The provider has given the session's invitation, and the call was noted."""
+    """The provider has given the session's invitation, and the intent was written."""
     given = link()
     ready = replace(made, link=given, link_status=LinkStatus.READY)
     ref = await store.intents.begin_invitation(made.id, made.serial)
@@ -113,7 +113,7 @@ async def answered(store: Store, made: Session) -> Changes:
 
 async def test_every_event_has_an_id_of_its_own(store: Store) -> None:
     made = await create(store, fresh())
-    news = NewEvent("session.opened", made.id)
-    await store.sessions.change(made.id, lambda _: Changes(events=(news, news, news)))
+    event = NewEvent("session.opened", made.id)
+    await store.sessions.change(made.id, lambda _: Changes(events=(event, event, event)))
     rows = await store.engine.read(lambda tx: tx.all("SELECT id FROM events"))
     assert len({row["id"] for row in rows}) == 4

@@ -73,7 +73,7 @@ async def test_one_company_named_in_two_ways_becomes_one(store: Store) -> None:
     assert (await store.companies.with_sites(BY_ID.ref))[1] == list(by_name.sites)
 
 
-async def test_what_was_there_before_is_noted_the_first_time_it_is_said_and_never_again(store: Store) -> None:
+async def test_what_was_there_before_is_recorded_the_first_time_and_never_again(store: Store) -> None:
     await create(store, fresh())
     await store.companies.set_provider_id(REF, CompanyBaseline(GIVEN, 1000.0, frozenset({OLD})))
     await store.companies.set_provider_id(REF, CompanyBaseline(GIVEN, 2000.0, frozenset({OLD, ConnectionId("ours")})))
@@ -91,8 +91,8 @@ async def test_a_company_given_by_id_begins_with_whatever_names_it_first(store: 
 
 async def test_a_site_that_both_have_stays_with_the_sessions_that_named_it(store: Store) -> None:
     by_name = await create(store, fresh(name="ses_1"))
-    twin = replace(SITE, ref=SiteRef("sit_2"), provider_id=None)
-    await create(store, fresh(name="ses_2", company=BY_ID, sites=(twin,)))
+    again = replace(SITE, ref=SiteRef("sit_2"), provider_id=None)
+    await create(store, fresh(name="ses_2", company=BY_ID, sites=(again,)))
     await store.companies.set_provider_id(BY_ID.ref, CompanyBaseline(GIVEN, 500.0))
     await store.companies.set_provider_id(REF, CompanyBaseline(GIVEN, 1000.0))
     assert (await store.sessions.get(by_name.id)).sites == by_name.sites
@@ -121,14 +121,14 @@ async def test_sites_keep_the_order_in_which_the_host_named_them(store: Store) -
 
 
 async def begun_with(store: Store, ref: CompanyRef) -> set[tuple[FactKind, ConnectionId | None]]:
-    """The facts on how a company began, as a ledger that asks about its connections has them."""
+    """The facts on how a company began, as the records for its connections have them."""
     facts: list[Fact] = []
 
-    def look(records: CompanyRecords) -> Changes:
+    def snapshot_after(records: CompanyRecords) -> Changes:
         facts.extend(row.fact for row in records.facts)
         return Changes()
 
-    await store.connections.change(ref, [OLD, ConnectionId("ours")], [], look)
+    await store.connections.change(ref, [OLD, ConnectionId("ours")], [], snapshot_after)
     return {(fact.kind, fact.connection_id) for fact in facts}
 
 
@@ -147,7 +147,7 @@ async def test_a_site_is_found_by_our_reference(store: Store) -> None:
         await store.companies.site(SiteRef("sit_nowhere"))
 
 
-# how often it may be looked at
+# how often it may be polled
 
 
 async def wait_for_poll(store: Store) -> float:
@@ -157,7 +157,7 @@ async def wait_for_poll(store: Store) -> float:
     return (await store.companies.take_poll(REF))[1]
 
 
-async def test_a_company_may_be_looked_at_sixty_times_at_once_and_then_every_fifteen_seconds(
+async def test_a_company_may_be_polled_sixty_times_at_once_and_then_every_fifteen_seconds(
     store: Store, clock: Clock
 ) -> None:
     await create(store, fresh())
@@ -169,15 +169,15 @@ async def test_a_company_may_be_looked_at_sixty_times_at_once_and_then_every_fif
     assert [await wait_for_poll(store) for _ in range(2)] == [0.0, 15.0]
 
 
-async def test_its_looks_are_saved_up_to_sixty(store: Store, clock: Clock) -> None:
+async def test_its_polls_are_saved_up_to_sixty(store: Store, clock: Clock) -> None:
     await create(store, fresh())
     await wait_for_poll(store)
     clock.advance(86400)
-    looks = [await wait_for_poll(store) for _ in range(61)]
-    assert (looks[:60], looks[60]) == ([0.0] * 60, 15.0)
+    polls = [await wait_for_poll(store) for _ in range(61)]
+    assert (polls[:60], polls[60]) == ([0.0] * 60, 15.0)
 
 
-async def test_a_clock_that_was_set_back_does_not_keep_anybody_from_looking(store: Store, clock: Clock) -> None:
+async def test_a_clock_that_was_set_back_does_not_stop_polling(store: Store, clock: Clock) -> None:
     await create(store, fresh())
     for _ in range(60):
         await wait_for_poll(store)
@@ -234,7 +234,7 @@ async def test_who_said_that_it_is_finished_waits_until_it_is_recorded_or_a_minu
 
 
 @pytest.mark.parametrize("status", [SessionStatus.CONNECTED, SessionStatus.EXPIRED, SessionStatus.REVOKED])
-async def test_a_session_that_is_over_is_not_open(store: Store, clock: Clock, status: SessionStatus) -> None:
+async def test_a_session_that_has_ended_is_not_open(store: Store, clock: Clock, status: SessionStatus) -> None:
     made = await create(store, fresh(), link())
     await change(store, made, status=status, revealed_at=clock.now())
     assert not (await activity(store)).open_sessions
@@ -247,7 +247,7 @@ async def test_a_connection_that_waits_for_its_verdict_makes_the_company_undecid
     assert (await activity(store)).undecided
 
 
-async def test_an_expired_session_is_looked_after_while_its_link_may_outlive_it(store: Store, clock: Clock) -> None:
+async def test_an_expired_session_is_polled_for_while_its_link_may_outlive_it(store: Store, clock: Clock) -> None:
     made = await create(store, fresh(), link())
     await change(store, made, link=link(), status=SessionStatus.EXPIRED, revealed_at=clock.now())
     clock.advance(3600 + 2 * 3600 - 1)

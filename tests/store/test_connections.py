@@ -1,4 +1,4 @@
-"""Recorded connections, the ledger that they are judged by, and the lock under which that happens."""
+"""Recorded connections, the records that decide about them, and the lock under which that happens."""
 
 import asyncio
 from dataclasses import replace
@@ -42,12 +42,12 @@ async def write(store: Store, changes: Changes) -> None:
 async def records(store: Store, *connections: str, invitations: tuple[str, ...] = ()) -> CompanyRecords:
     read: list[CompanyRecords] = []
 
-    def look(found: CompanyRecords) -> Changes:
+    def snapshot_after(found: CompanyRecords) -> Changes:
         read.append(found)
         return Changes()
 
     ids, named = map(ConnectionId, connections), map(InvitationId, invitations)
-    await store.connections.change(REF, ids, named, look)
+    await store.connections.change(REF, ids, named, snapshot_after)
     return read[0]
 
 
@@ -93,22 +93,22 @@ async def test_a_connection_is_recorded_once_and_keeps_the_moment_it_was(acme: S
     assert (found.recorded_at, found.updated_at, found.verdict) == (1.0, 2.0, Verdict())
 
 
-# the ledger
+# the records
 
 
-async def test_the_ledger_of_a_company_that_is_not_there_is_not_found(store: Store) -> None:
+async def test_the_records_of_a_company_that_is_not_there_are_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         await records(store)
 
 
-async def test_the_ledger_of_a_quiet_company_is_empty(acme: Store) -> None:
+async def test_the_records_of_a_company_without_activity_are_empty(acme: Store) -> None:
     found = await records(acme, CONNECTION)
     assert found.company == UNNAMED
     assert (found.facts, found.connections, found.sessions) == ((), {}, {})
     assert found.attached == frozenset()
 
 
-async def test_the_ledger_has_the_facts_on_what_is_asked_about_and_every_reveal_of_the_company(acme: Store) -> None:
+async def test_the_records_have_the_facts_on_what_is_asked_for_and_every_reveal_of_the_company(acme: Store) -> None:
     reveal = Fact(FactKind.REVEALED, session_id=BOB.session_id, provider_at=5.0)
     other = replace(NAMED, connection_id=ConnectionId("another"))
     await write(acme, Changes(facts=(NAMED, reveal, other)))
@@ -141,13 +141,13 @@ async def test_the_same_fact_twice_is_one_and_keeps_its_first_time(acme: Store, 
     assert {(row.fact.provider_at, row.recorded_at) for row in rows} == {(5.0, first_at), (None, first_at)}
 
 
-async def test_the_ledger_knows_whose_the_invitations_are_that_were_read(acme: Store) -> None:
+async def test_the_records_name_the_session_of_each_invitation_in_the_snapshot(acme: Store) -> None:
     found = await records(acme, invitations=("inv_1", "inv_elsewhere"))
     assert found.by_invitation == {"inv_1": ADA.session_id}
     assert set(found.sessions) == {ADA.session_id}
 
 
-async def test_the_ledger_knows_which_invitations_of_ours_were_not_among_those_read(acme: Store) -> None:
+async def test_the_records_name_our_invitations_that_were_not_in_the_snapshot(acme: Store) -> None:
     given = link(invitation_id="inv_3")
     await create(acme, fresh("carol"), given)
     own = OwnInvitation(InvitationId("inv_3"), given.provider_given_at, given.provider_given_at + 3600)
@@ -157,20 +157,20 @@ async def test_the_ledger_knows_which_invitations_of_ours_were_not_among_those_r
     assert (await records(acme, invitations=("inv_1",))).unlisted == ()
 
 
-async def test_the_ledger_has_the_sessions_that_a_verdict_names_or_a_fact_does(acme: Store) -> None:
+async def test_the_records_have_the_sessions_that_a_verdict_or_a_fact_names(acme: Store) -> None:
     await write(acme, Changes(connections=(one(),), facts=(replace(NAMED, session_id=BOB.session_id),)))
     found = await records(acme, CONNECTION)
     assert set(found.sessions) == {ADA.session_id, BOB.session_id}
     assert set(found.connections) == {CONNECTION}
 
 
-async def test_the_ledger_has_the_sessions_that_mend_the_connection(acme: Store) -> None:
+async def test_the_records_have_the_sessions_that_reconnect_the_connection(acme: Store) -> None:
     await create(acme, fresh("ada", "ses_mending", mode=Mode.RECONNECT, connection_id=CONNECTION))
     assert set((await records(acme, CONNECTION)).sessions) == {"ses_mending"}
     assert set((await records(acme, "another")).sessions) == set()
 
 
-async def test_what_waits_for_its_verdict_is_always_in_the_ledger(acme: Store) -> None:
+async def test_what_waits_for_its_verdict_is_always_in_the_records(acme: Store) -> None:
     await write(acme, Changes(connections=(one(Verdict(waiting=True)),), facts=(CLEARED,)))
     found = await records(acme)
     assert set(found.connections) == {CONNECTION}
@@ -196,7 +196,7 @@ async def test_everything_that_a_decision_says_is_written_together(acme: Store) 
     assert await connections_of(acme, ADA.session_id) == []
 
 
-async def test_joining_again_for_a_better_reason_is_one_join(acme: Store) -> None:
+async def test_attaching_again_for_a_better_reason_is_one_attachment(acme: Store) -> None:
     for kind in (EvidenceKind.SOLE_CANDIDATE, EvidenceKind.CLAIMED):
         await write(acme, Changes(connections=(one(),), attachments=(Attachment(ADA.session_id, CONNECTION, kind),)))
     assert await count(acme, "session_connections", "kind = 'claimed'") == 1
@@ -212,7 +212,7 @@ async def test_a_decision_that_refuses_writes_nothing(acme: Store) -> None:
     assert await count(acme, "facts") == 0
 
 
-async def test_a_hundred_looks_at_once_record_one_connection_and_tell_once(acme: Store) -> None:
+async def test_a_hundred_polls_at_once_record_one_connection_and_emit_one_event(acme: Store) -> None:
     def decide(found: CompanyRecords) -> Changes:
         if CONNECTION in found.connections:
             return Changes()
@@ -267,9 +267,9 @@ async def test_what_was_removed_is_no_longer_the_companys_to_ask_about(acme: Sto
 # documents
 
 
-async def test_documents_are_told_of_once_for_each_time_there_are_more(acme: Store) -> None:
+async def test_documents_emit_one_event_for_each_time_there_are_more(acme: Store) -> None:
     await write(acme, Changes(connections=(one(),)))
-    news = NewEvent("document.available", ADA.session_id, CONNECTION, ADA.user_id, {"documents": 3})
-    told = [await acme.connections.count_documents(CONNECTION, number, news) for number in (0, 3, 3, 2, 4)]
-    assert told == [False, True, False, False, True]
+    event = NewEvent("document.available", ADA.session_id, CONNECTION, ADA.user_id, {"documents": 3})
+    reported = [await acme.connections.count_documents(CONNECTION, number, event) for number in (0, 3, 3, 2, 4)]
+    assert reported == [False, True, False, False, True]
     assert await count(acme, "events", "type = 'document.available'") == 2

@@ -38,7 +38,7 @@ def test_the_newest_key_closes() -> None:
     assert Cipher([OLD]).decrypt(CLOSED, "ses_1") == ""
 
 
-def test_the_key_is_not_told() -> None:
+def test_the_key_is_not_shown() -> None:
     assert NEW not in CLOSED
 
 

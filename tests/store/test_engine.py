@@ -29,7 +29,7 @@ def test_casts_and_percent_signs_are_left_as_they_are_meant() -> None:
     assert SqliteDialect(lambda: 0.0).translate(":a") == ":a"
 
 
-def test_a_statement_tells_how_many_rows_it_touched(tx: Transaction) -> None:
+def test_a_statement_returns_how_many_rows_it_changed(tx: Transaction) -> None:
     assert tx.run("UPDATE t SET number = 9 WHERE number > :least", least=0) == 2
 
 
@@ -61,7 +61,7 @@ def test_values_are_never_read_as_sql(tx: Transaction) -> None:
     assert [row["id"] for row in tx.among("SELECT id FROM t WHERE id IN (:among)", [hostile])] == [hostile]
 
 
-def test_whom_to_wake_is_remembered_and_a_matter_of_the_company_wakes_everybody(tx: Transaction) -> None:
+def test_readers_are_woken_by_their_session_and_all_of_them_by_an_event_of_the_company(tx: Transaction) -> None:
     assert tx.notified == set()
     tx.notify("ses_1")
     tx.notify(None)

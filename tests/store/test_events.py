@@ -16,7 +16,7 @@ async def tell(store: Store, name: str, session: SessionId | None = ADA) -> None
     await store.connections.change(UNNAMED.ref, [], [], lambda _: Changes(events=(NewEvent(name, session),)))
 
 
-async def told(store: Store, *names: str) -> None:
+async def reported(store: Store, *names: str) -> None:
     """Ada's creation first, then these, in this order."""
     await create(store, fresh("ada"))
     for name in names:
@@ -39,7 +39,7 @@ async def test_an_empty_log_ends_at_zero(store: Store) -> None:
 
 
 async def test_events_come_in_the_order_in_which_they_happened(store: Store) -> None:
-    await told(store, "a", "b", "c")
+    await reported(store, "a", "b", "c")
     events = await store.events.after(0, 10)
     assert [event.type for event in events] == ["session.created", "a", "b", "c"]
     assert [event.seq for event in events] == sorted({event.seq for event in events})
@@ -47,7 +47,7 @@ async def test_events_come_in_the_order_in_which_they_happened(store: Store) -> 
 
 
 async def test_a_reader_goes_on_after_its_position(store: Store) -> None:
-    await told(store, "a", "b", "c")
+    await reported(store, "a", "b", "c")
     first = await store.events.after(0, 2)
     rest = await store.events.after(first[-1].seq, 10)
     assert [event.type for event in (*first, *rest)] == ["session.created", "a", "b", "c"]
@@ -55,7 +55,7 @@ async def test_a_reader_goes_on_after_its_position(store: Store) -> None:
 
 
 async def test_a_sessions_timeline_is_its_own(store: Store) -> None:
-    await told(store, "a")
+    await reported(store, "a")
     await create(store, fresh("bob"))
     await numbered(store)
     assert {event.session_id for event in await store.events.after(0, 10, session_id=ADA)} == {ADA}
@@ -63,28 +63,28 @@ async def test_a_sessions_timeline_is_its_own(store: Store) -> None:
 
 
 async def test_another_tenant_sees_nothing(store: Store) -> None:
-    await told(store, "a")
+    await reported(store, "a")
     assert await store.events.after(0, 10, Tenant("elsewhere")) == []
     assert len(await store.events.after(0, 10, TENANT, ADA)) == 2
 
 
 async def test_an_event_is_found_by_its_id_in_its_own_session_only(store: Store) -> None:
-    await told(store, "a")
+    await reported(store, "a")
     event = (await store.events.after(0, 10))[-1]
     assert await store.events.position(event.id) == await store.events.position(event.id, ADA) == event.seq
     assert await store.events.position(event.id, BOB) is None
     assert await store.events.position("evt_future") is None
 
 
-async def test_a_matter_of_no_session_is_told_to_the_company(store: Store) -> None:
-    await told(store)
+async def test_an_event_of_no_session_wakes_the_company(store: Store) -> None:
+    await reported(store)
     await tell(store, "connection.ambiguous", None)
     await numbered(store)
     assert (await store.events.after(0, 10))[-1].session_id is None
 
 
 async def test_a_reader_that_reads_while_a_hundred_write_misses_nothing(store: Store) -> None:
-    await told(store)
+    await reported(store)
     seen: list[str] = []
     seq = await newest(store)
     writing = [asyncio.ensure_future(tell(store, f"e{number}")) for number in range(100)]
@@ -96,12 +96,12 @@ async def test_a_reader_that_reads_while_a_hundred_write_misses_nothing(store: S
     assert sorted(seen) == sorted(f"e{number}" for number in range(100))
 
 
-async def test_who_waits_for_news_hears_of_the_sessions_that_have_some(store: Store) -> None:
-    heard: set[str] = set()
-    store.engine.on_events(heard.update)
-    await told(store)
+async def test_a_listener_is_given_the_sessions_with_new_events(store: Store) -> None:
+    notified: set[str] = set()
+    store.engine.on_events(notified.update)
+    await reported(store)
     async with asyncio.timeout(10):
-        while not heard:  # PostgreSQL's listener begins a moment after the store, so it is told again until it has
+        while not notified:  # PostgreSQL's listener begins a moment after the store, so the event is repeated
             await tell(store, "again")
             await asyncio.sleep(0.05)
-    assert heard == {ADA}
+    assert notified == {ADA}

@@ -33,7 +33,7 @@ async def test_the_same_key_with_another_body_is_refused(store: Store) -> None:
         await store.idempotency.begin(TENANT, replace(REPEAT, body_digest="digest-2"))
 
 
-async def test_while_the_first_call_is_in_flight_an_equal_one_is_told_so(store: Store) -> None:
+async def test_while_the_first_call_is_in_flight_an_equal_one_is_refused_as_in_flight(store: Store) -> None:
     await store.idempotency.begin(TENANT, REPEAT)
     with pytest.raises(IdempotencyInProgress):
         await store.idempotency.begin(TENANT, REPEAT)

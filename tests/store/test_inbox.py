@@ -12,7 +12,7 @@ BODY = '{"id": "connection-1", "note": "geheim é"}'
 DAY = 86_400.0
 
 
-async def only_letter(store: Store) -> str:
+async def only_webhook(store: Store) -> str:
     (work,) = await store.queue.lease(10, 60)
     assert work.kind is JobKind.WEBHOOK
     return work.ref
@@ -20,13 +20,13 @@ async def only_letter(store: Store) -> str:
 
 async def test_a_webhook_is_kept_and_its_work_is_due(store: Store) -> None:
     assert await store.inbox.put("default", "msg_1", BODY)
-    letter = await store.inbox.get(await only_letter(store))
-    assert letter.body == BODY
+    webhook = await store.inbox.get(await only_webhook(store))
+    assert webhook.body == BODY
 
 
 async def test_the_same_message_is_kept_once_and_worked_once(store: Store) -> None:
     assert await store.inbox.put("default", "msg_1", BODY)
-    await only_letter(store)
+    await only_webhook(store)
     assert not await store.inbox.put("default", "msg_1", BODY)
     assert await store.queue.lease(10, 60) == []
 
@@ -47,7 +47,7 @@ async def test_a_body_cannot_be_read_in_the_database(store: Store) -> None:
     assert "geheim" not in str([dict(row) for row in rows])
 
 
-async def test_a_letter_that_is_not_there_is_not_found(store: Store) -> None:
+async def test_a_webhook_that_is_not_there_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.inbox.get("msg_nowhere")
 
@@ -56,7 +56,7 @@ async def test_after_thirty_days_what_was_worked_off_is_purged_and_what_was_not_
     store: Store, clock: Clock
 ) -> None:
     await store.inbox.put("default", "msg_1", BODY)
-    await store.inbox.complete(await only_letter(store))
+    await store.inbox.complete(await only_webhook(store))
     await store.inbox.put("default", "msg_2", BODY)
     clock.advance(30 * DAY)
     assert await store.inbox.purge() == 0

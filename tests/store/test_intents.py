@@ -1,4 +1,4 @@
-"""What is about to be created at the provider: noted before the call, and waited for when its answer was lost."""
+"""What is about to be created at the provider: written before the call, and searched for when its answer was lost."""
 
 from service.domain.model import SessionId
 from service.domain.timing import LOST_SECONDS
@@ -62,7 +62,7 @@ async def test_every_call_for_an_invitation_has_a_note_of_its_own(store: Store, 
     assert [one.ref for one in await store.intents.open_intents(ADA)] == [second]
 
 
-async def test_for_a_note_from_the_future_the_time_begins_anew(store: Store, clock: Clock) -> None:
+async def test_for_a_poll_time_in_the_future_the_interval_begins_again(store: Store, clock: Clock) -> None:
     await store.intents.begin_invitation(ADA, 1)
     clock.advance(-7200)
     assert [one.age_seconds for one in await store.intents.open_intents(ADA)] == [-7200]

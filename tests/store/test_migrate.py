@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,26 @@ from tests.support.store_cases import create, fresh
 FIRST = "0001_first.sql"
 
 
-async def test_a_new_database_gets_every_migration_in_order(engine: Engine) -> None:
-    await engine.open()
-    before = await pending(engine)
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Engine]:
+    """Open, on an empty database."""
+    on_sqlite = request.param == "sqlite"
+    found = SqliteEngine(str(tmp_path / "store.db"), clock.now) if on_sqlite else _postgres(request, clock)
+    await found.open()
+    yield found
+    await found.close()
+
+
+def _postgres(request: pytest.FixtureRequest, clock: Clock) -> PostgresEngine:
+    return PostgresEngine(request.getfixturevalue("empty_postgres_url"), clock.now)
+
+
+async def test_a_new_database_gets_every_migration_in_order(empty_engine: Engine) -> None:
+    before = await pending(empty_engine)
     assert before[0] == FIRST
     assert before == sorted(before)
-    assert await migrate(engine) == before
-    assert await pending(engine) == []
-    await engine.close()
+    assert await migrate(empty_engine) == before
+    assert await pending(empty_engine) == []
 
 
 async def test_migrating_twice_changes_nothing_the_second_time(store: Store) -> None:
@@ -32,39 +45,40 @@ async def test_migrating_twice_changes_nothing_the_second_time(store: Store) -> 
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def neighbours(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> list[Engine]:
-    """Several processes' doors to one empty database; none is open."""
+def engines(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> list[Engine]:
+    """The engines of several processes on one empty database; none is open."""
     if request.param == "sqlite":
         return [SqliteEngine(str(tmp_path / "store.db"), clock.now) for _ in range(5)]
-    url: str = request.getfixturevalue("emptied_url")
-    return [PostgresEngine(url, clock.now) for _ in range(5)]
+    return [_postgres(request, clock) for _ in range(5)]
 
 
-async def test_of_several_that_migrate_at_once_one_does(neighbours: list[Engine]) -> None:
+async def test_of_several_that_migrate_at_once_one_does(engines: list[Engine]) -> None:
     async def begin(engine: Engine) -> list[str]:
         await engine.open()
         return await migrate(engine)
 
-    applied = await asyncio.gather(*(begin(engine) for engine in neighbours))
+    applied = await asyncio.gather(*(begin(engine) for engine in engines))
     assert sorted(map(bool, applied)) == [False] * 4 + [True]
-    assert await pending(neighbours[0]) == []
-    for engine in neighbours:
+    assert await pending(engines[0]) == []
+    for engine in engines:
         await engine.close()
 
 
-async def test_a_database_of_a_newer_version_is_refused_and_left_alone(store: Store) -> None:
+async def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty_engine: Engine) -> None:
+    await migrate(empty_engine)
+
     def upgrade(tx: Transaction) -> None:
         tx.run("INSERT INTO schema_version (version, applied_at) VALUES (9999, 1)")
 
-    await store.engine.write(upgrade)
+    await empty_engine.write(upgrade)
     for use in (migrate, pending):
         with pytest.raises(NewerDatabase, match="at schema 9999, of a newer magiclink"):
-            await use(store.engine)
-    rows = await store.engine.read(lambda tx: tx.all("SELECT version FROM schema_version"))
+            await use(empty_engine)
+    rows = await empty_engine.read(lambda tx: tx.all("SELECT version FROM schema_version"))
     assert 9999 in [row["version"] for row in rows]
 
 
-async def test_each_migration_is_noted_once_with_its_time(store: Store) -> None:
+async def test_each_migration_is_recorded_once_with_its_time(store: Store) -> None:
     rows = await store.engine.read(lambda tx: tx.all("SELECT * FROM schema_version ORDER BY version"))
     assert [row["version"] for row in rows] == list(range(1, len(rows) + 1))
     assert all(row["applied_at"] > 0 for row in rows)

@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from service.errors import NotFound, Unavailable
-from service.store import migrate
 from service.store.engine import Transaction, Unit
 from service.store.postgres import PostgresEngine
 
@@ -22,10 +21,10 @@ PATIENCE_SECONDS = 10.0
 
 
 @pytest.fixture
-async def engine(emptied_url: str) -> AsyncIterator[PostgresEngine]:
-    found = PostgresEngine(emptied_url)
+async def engine(migrated_url: str) -> AsyncIterator[PostgresEngine]:
+    found = PostgresEngine(migrated_url)
     await found.open()
-    await migrate(found)
+    await found.write(lambda tx: tx.run("DROP TABLE IF EXISTS t"))
     await found.write(lambda tx: tx.run("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)"))
     await found.write(lambda tx: tx.run("INSERT INTO t VALUES (1, 0), (2, 0)"))
     yield found
@@ -142,10 +141,10 @@ async def test_a_connection_that_ends_in_the_middle_leaves_nothing_and_is_replac
 
 
 async def test_connections_that_were_ended_while_they_lay_idle_are_replaced_unseen(
-    engine: PostgresEngine, emptied_url: str
+    engine: PostgresEngine, migrated_url: str
 ) -> None:
     await asyncio.gather(*(engine.write(lambda tx: add(tx, 1)) for _ in range(20)))
-    end_others(emptied_url)
+    end_others(migrated_url)
     await asyncio.gather(*(engine.write(lambda tx: add(tx, 2)) for _ in range(20)))
     assert await values(engine) == [20, 20]
 
@@ -167,18 +166,18 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
     await engine.close()
 
 
-async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_first(emptied_url: str) -> None:
-    """Something takes their connections and never says a word: a network that fails looks like that."""
-    address, _, home = emptied_url.partition("?host=")
+async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_first(migrated_url: str) -> None:
+    """Something accepts connections and never answers, as a network that fails."""
+    address, _, home = migrated_url.partition("?host=")
     with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as silent:
-        door = Path(folder) / SOCKET
-        door.symlink_to(Path(home) / SOCKET)
+        transport = Path(folder) / SOCKET
+        transport.symlink_to(Path(home) / SOCKET)
         engine = PostgresEngine(f"{address}?host={folder}")
         await engine.open()
-        door.unlink()
-        silent.bind(str(door))
+        transport.unlink()
+        silent.bind(str(transport))
         silent.listen(200)
-        end_others(emptied_url)
+        end_others(migrated_url)
         began = perf_counter()
         waiting = [engine.read(lambda tx: tx.one("SELECT 1")) for _ in range(100)]
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
@@ -188,8 +187,8 @@ async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_fi
     assert took < PATIENCE_SECONDS
 
 
-async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(emptied_url: str) -> None:
-    engine = PostgresEngine(emptied_url)
+async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(migrated_url: str) -> None:
+    engine = PostgresEngine(migrated_url)
     for _ in range(2):
         with pytest.raises(Unavailable):
             await engine.read(lambda tx: tx.one("SELECT 1"))
@@ -199,12 +198,11 @@ async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(emptie
         await engine.close()
 
 
-async def test_closing_does_not_wait_for_news_that_nobody_will_hear(emptied_url: str) -> None:
+async def test_closing_does_not_wait_for_the_next_notification(migrated_url: str) -> None:
     took: list[float] = []
     for _ in range(3):  # a busy machine may be slow once
-        engine = PostgresEngine(emptied_url)
+        engine = PostgresEngine(migrated_url)
         await engine.open()
-        await migrate(engine)
         began = perf_counter()
         await engine.close()
         took.append(perf_counter() - began)
@@ -216,8 +214,8 @@ async def test_the_clock_is_the_servers(engine: PostgresEngine) -> None:
         row = tx.one("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION) AS at")
         return (row["at"] if row else 0.0), tx.now()
 
-    told, now = await engine.read(both)
-    assert told <= now < told + PATIENCE_SECONDS
+    reported, now = await engine.read(both)
+    assert reported <= now < reported + PATIENCE_SECONDS
 
 
 def telling(session_id: str) -> Unit[None]:
@@ -232,17 +230,17 @@ def telling(session_id: str) -> Unit[None]:
     return unit
 
 
-async def test_news_of_the_moment_in_which_nobody_listened_are_heard_once_somebody_does(
-    engine: PostgresEngine, emptied_url: str
+async def test_events_of_the_moment_without_a_listener_are_notified_once_there_is_one(
+    engine: PostgresEngine, migrated_url: str
 ) -> None:
-    heard: set[str] = set()
-    engine.on_events(heard.update)
+    notified: set[str] = set()
+    engine.on_events(notified.update)
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not heard:  # listening begins where it first looks, so it is told again until it has begun
+        while not notified:  # listening begins at the position it first reads, so the event is repeated
             await engine.write(telling("ses_1"))
             await asyncio.sleep(0.05)
-        end_others(emptied_url)
+        end_others(migrated_url)
         await engine.write(telling("ses_2"))
         await engine.number()  # before the listener is back, a second later
-        while "ses_2" not in heard:  # noqa: ASYNC110 - the listener is another thread
+        while "ses_2" not in notified:  # noqa: ASYNC110 - the listener is another thread
             await asyncio.sleep(0.05)

@@ -21,7 +21,7 @@ async def only(store: Store) -> LeasedJob:
     return work
 
 
-async def test_what_is_due_is_claimed_once(store: Store) -> None:
+async def test_what_is_due_is_leased_once(store: Store) -> None:
     await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
     work = await only(store)
     assert (work.kind, work.ref, work.attempts) == (RECONCILE, "cmp_1", 0)
@@ -42,7 +42,7 @@ async def test_the_earlier_of_two_times_asked_for_stays(store: Store, clock: Clo
     assert {work.ref for work in await claim(store)} == {"cmp_1", "cmp_2"}
 
 
-async def test_the_most_overdue_is_claimed_first_and_no_more_than_asked_for(store: Store, clock: Clock) -> None:
+async def test_the_most_overdue_is_leased_first_and_no_more_than_requested(store: Store, clock: Clock) -> None:
     for number in (3, 1, 2):
         await store.queue.enqueue(Job(RECONCILE, f"cmp_{number}", number))
     clock.advance(10)
@@ -50,7 +50,7 @@ async def test_the_most_overdue_is_claimed_first_and_no_more_than_asked_for(stor
     assert [work.ref for work in await claim(store, 2)] == ["cmp_3"]
 
 
-async def test_a_hundred_claimers_at_once_share_the_work_without_overlap(store: Store) -> None:
+async def test_a_hundred_workers_at_once_lease_the_jobs_without_overlap(store: Store) -> None:
     await store.queue.enqueue(*(Job(RECONCILE, f"cmp_{number}") for number in range(50)))
     batches = await asyncio.gather(*(store.queue.lease(3, LEASE) for _ in range(100)))
     refs = [work.ref for batch in batches for work in batch]
@@ -67,7 +67,7 @@ async def test_what_is_done_is_gone(store: Store, clock: Clock) -> None:
     assert await store.queue.next_in_seconds() is None
 
 
-async def test_a_dead_workers_work_is_picked_up_when_its_lease_ends(store: Store, clock: Clock) -> None:
+async def test_a_dead_workers_job_is_leased_again_when_its_lease_ends(store: Store, clock: Clock) -> None:
     await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
     await only(store)
     clock.advance(LEASE - 2)
@@ -136,7 +136,7 @@ async def test_asking_for_what_failed_makes_it_due_at_once(store: Store) -> None
     assert (await only(store)).attempts == 1
 
 
-async def test_one_piece_of_work_is_claimed_before_it_is_due(store: Store) -> None:
+async def test_one_job_is_leased_before_it_is_due(store: Store) -> None:
     await store.queue.enqueue(Job(RECONCILE, "cmp_1", 600))
     work = await store.queue.lease_now(RECONCILE, "cmp_1", LEASE)
     assert work is not None
@@ -151,7 +151,7 @@ async def test_a_job_that_is_not_there_is_enqueued_and_leased(store: Store, kind
     assert (leased.kind, leased.ref) == (kind, ref)
 
 
-async def test_one_piece_of_work_is_claimed_again_after_its_lease(store: Store, clock: Clock) -> None:
+async def test_one_job_is_leased_again_after_its_lease(store: Store, clock: Clock) -> None:
     await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
     await store.queue.lease_now(RECONCILE, "cmp_1", LEASE)
     clock.advance(LEASE + 1)
@@ -168,20 +168,20 @@ async def test_the_next_time_is_known_with_leases_in_mind(store: Store, clock: C
     assert await store.queue.next_in_seconds() == pytest.approx(LEASE, abs=2)
 
 
-async def test_who_waits_for_work_is_told_of_what_is_due_now_and_only_of_that(store: Store, clock: Clock) -> None:
-    told: list[str] = []
-    store.engine.on_jobs(lambda: told.append("due"))
+async def test_a_listener_for_jobs_is_woken_for_what_is_due_now_and_only_for_that(store: Store, clock: Clock) -> None:
+    reported: list[str] = []
+    store.engine.on_jobs(lambda: reported.append("due"))
     await store.queue.enqueue(Job(RECONCILE, "cmp_1", 60))
-    assert told == []
+    assert reported == []
     await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
-    assert told == ["due"]
+    assert reported == ["due"]
     running = await only(store)
     await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
     await store.queue.complete(running, 60)
-    assert told == ["due"] * 3
+    assert reported == ["due"] * 3
     clock.advance(1)
     await store.queue.complete(await only(store))
-    assert told == ["due"] * 3
+    assert reported == ["due"] * 3
 
 
 async def test_a_lease_that_is_given_back_leaves_the_job_due_at_once(store: Store) -> None:

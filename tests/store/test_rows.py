@@ -1,4 +1,4 @@
-"""Nouns and their columns: nothing is forgotten on the way there."""
+"""Domain values and their columns: no field is lost between them."""
 
 from dataclasses import fields
 

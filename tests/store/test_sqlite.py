@@ -1,4 +1,4 @@
-"""Grouped commits keep stories whole: what fails leaves nothing, what ends the transaction fails the whole group."""
+"""Grouped commits keep units of work whole: what fails leaves nothing, the end of the transaction fails all."""
 
 import asyncio
 import sqlite3
@@ -36,14 +36,14 @@ async def test_units_that_wait_together_are_committed_together(tmp_path: Path, c
         assert await ids(engine) == [1, 2, 3]
 
 
-async def test_a_unit_that_raises_leaves_nothing_while_its_neighbours_commit(tmp_path: Path, clock: Clock) -> None:
+async def test_a_unit_that_raises_leaves_nothing_while_the_rest_commits(tmp_path: Path, clock: Clock) -> None:
     async with opened(tmp_path / "t.db", clock) as engine:
         first, middle, last = await in_one_group(engine, insert(1), failing, insert(2))
         assert (first, type(middle), last) == (1, NotFound, 1)
         assert await ids(engine) == [1, 2]
 
 
-async def test_a_unique_violation_leaves_nothing_while_its_neighbours_commit(tmp_path: Path, clock: Clock) -> None:
+async def test_a_unique_violation_leaves_nothing_while_the_rest_commits(tmp_path: Path, clock: Clock) -> None:
     def twice(tx: Transaction) -> None:
         insert(7)(tx)
         insert(1)(tx)
@@ -86,11 +86,11 @@ async def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, clock: Cl
         await engine.write(lambda tx: tx.run("PRAGMA max_page_count = 60"))
         outcomes = await in_one_group(engine, insert(1), fill, insert(2))
         assert isinstance(outcomes[1], Unavailable)
-        told = [number for number, outcome in ((1, outcomes[0]), (2, outcomes[2])) if outcome == 1]
-        assert await ids(engine) == told
+        reported = [number for number, outcome in ((1, outcomes[0]), (2, outcomes[2])) if outcome == 1]
+        assert await ids(engine) == reported
         await engine.write(lambda tx: tx.run("PRAGMA max_page_count = 100000"))
         await engine.write(fill)
-        assert await ids(engine) == sorted([*told, 7, 8])
+        assert await ids(engine) == sorted([*reported, 7, 8])
 
 
 async def test_an_io_error_at_the_commit_fails_the_whole_group_and_later_work_succeeds(
@@ -115,10 +115,10 @@ async def test_an_io_error_in_the_middle_of_a_group_fails_the_whole_group(tmp_pa
         with files_no_larger_than(PAGES):
             outcomes = await in_one_group(engine, insert(1), spill, insert(2))
         assert Unavailable in map(type, outcomes)
-        told = [number for number, outcome in ((1, outcomes[0]), (2, outcomes[2])) if outcome == 1]
-        assert await ids(engine) == told
+        reported = [number for number, outcome in ((1, outcomes[0]), (2, outcomes[2])) if outcome == 1]
+        assert await ids(engine) == reported
         assert await engine.write(insert(4)) == 1
-        assert await ids(engine) == [*told, 4]
+        assert await ids(engine) == [*reported, 4]
 
 
 async def test_a_commit_that_fails_fails_the_whole_group_and_later_work_succeeds(tmp_path: Path, clock: Clock) -> None:
@@ -154,7 +154,7 @@ async def test_while_another_process_holds_the_file_nothing_is_half_done(tmp_pat
         assert await ids(engine) == [2]
 
 
-async def test_whoever_comes_while_another_process_holds_the_file_waits_no_longer_than_the_first(
+async def test_a_later_job_waits_for_the_file_of_another_process_no_longer_than_the_first(
     tmp_path: Path, clock: Clock
 ) -> None:
     async with opened(tmp_path / "t.db", clock) as engine:
@@ -181,7 +181,7 @@ async def test_a_result_is_durable_before_it_is_given(tmp_path: Path, clock: Clo
         assert [next(iter(dict(mode or {}).values())) for mode in modes] == [2, "wal"]
 
 
-async def test_a_caller_that_went_away_does_not_take_its_neighbours_along(tmp_path: Path, clock: Clock) -> None:
+async def test_a_cancelled_caller_does_not_fail_the_others_of_its_group(tmp_path: Path, clock: Clock) -> None:
     async with opened(tmp_path / "t.db", clock) as engine:
         gone = asyncio.create_task(engine.write(insert(1)))
         await asyncio.sleep(0)
@@ -206,7 +206,7 @@ async def test_closing_finishes_what_was_accepted(tmp_path: Path, clock: Clock) 
         assert len(await ids(engine)) == 20
 
 
-async def test_a_folder_that_is_not_there_is_told_as_unavailable(tmp_path: Path, clock: Clock) -> None:
+async def test_a_folder_that_is_not_there_raises_unavailable(tmp_path: Path, clock: Clock) -> None:
     engine = SqliteEngine(str(tmp_path / "nowhere" / "t.db"), clock.now)
     with pytest.raises(Unavailable):
         await engine.open()
@@ -251,7 +251,7 @@ async def test_a_read_writes_nothing(tmp_path: Path, clock: Clock) -> None:
         assert await ids(engine) == []
 
 
-# who is told
+# who is notified
 
 
 def telling(session_id: str | None, *, work: bool = False) -> Any:
@@ -263,26 +263,26 @@ def telling(session_id: str | None, *, work: bool = False) -> Any:
 
 
 async def test_listeners_hear_of_a_group_once_after_its_commit(tmp_path: Path, clock: Clock) -> None:
-    heard: list[set[str]] = []
+    notified: list[set[str]] = []
     asked: list[int] = []
     async with opened(tmp_path / "t.db", clock) as engine:
-        engine.on_events(heard.append)
+        engine.on_events(notified.append)
         engine.on_jobs(lambda: asked.append(1))
         await in_one_group(engine, telling("ses_1", work=True), telling("ses_2"), telling(None, work=True))
-        assert heard == [{"ses_1", "ses_2", ""}]
+        assert notified == [{"ses_1", "ses_2", ""}]
         assert asked == [1]
 
 
-async def test_nobody_hears_of_what_did_not_happen(tmp_path: Path, clock: Clock) -> None:
+async def test_nobody_is_notified_of_what_did_not_happen(tmp_path: Path, clock: Clock) -> None:
     def loud(tx: Transaction) -> None:
         telling("ses_1", work=True)(tx)
         raise NotFound
 
-    heard: list[object] = []
+    notified: list[object] = []
     async with opened(tmp_path / "t.db", clock) as engine:
-        engine.on_events(heard.append)
-        engine.on_jobs(lambda: heard.append("work"))
+        engine.on_events(notified.append)
+        engine.on_jobs(lambda: notified.append("work"))
         await in_one_group(engine, loud)
         await in_one_group(engine, telling("ses_2", work=True), ended_beneath)
         await engine.write(insert(1))
-        assert heard == []
+        assert notified == []

@@ -7,7 +7,7 @@ import httpx
 from jsonschema import Draft202012Validator, FormatChecker
 
 from service.web.api.problems import MEDIA_TYPE
-from tests.support.services import API_KEY, Door, RunningServices
+from tests.support.services import API_KEY, AppTransport, RunningServices
 
 Json = dict[str, Any]
 
@@ -55,7 +55,7 @@ class Description:
         return None
 
 
-class CheckedTransport(Door):
+class CheckedTransport(AppTransport):
     """A transport to the service that checks every answer."""
 
     def __init__(self, description: Description) -> None:
@@ -74,10 +74,10 @@ class CheckedServices(RunningServices):
 
     def __init__(self, description: Description, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._webhooks = self.door
-        self.door = CheckedTransport(description)
+        self._webhooks = self.transport
+        self.transport = CheckedTransport(description)
         self.host = self.backend(API_KEY)
 
     async def open(self) -> None:
         await super().open()
-        self._webhooks.app = self.door.app
+        self._webhooks.app = self.transport.app

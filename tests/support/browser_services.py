@@ -1,4 +1,4 @@
-"""`magiclink dev` as a process of its own, its three addresses, and the two APIs that the tests look through."""
+"""`magiclink dev` as a process of its own, its three addresses, and the two APIs that the tests read."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ class BrowserServices:
 
 
 @contextmanager
-def running_street(folder: Path, options: Sequence[str] = (), **environ: str) -> Iterator[BrowserServices]:
+def running_services(folder: Path, options: Sequence[str] = (), **environ: str) -> Iterator[BrowserServices]:
     """Stops as Ctrl-C does, so that what it measured is written down; what it said is shown when a test fails."""
     command = [sys.executable, "-m", "service", "dev", "--data-dir", str(folder), *options]
     command += [word for name in ("--port", "--sandbox-port", "--host-port") for word in (name, "0")]
@@ -76,20 +76,20 @@ def _wait_for_addresses(process: subprocess.Popen[bytes], said: Path) -> list[st
 class Api:
     """The service as a host's backend sees it, and the sandbox as the service sees it."""
 
-    def __init__(self, street: BrowserServices, http: httpx.AsyncClient) -> None:
-        self.street = street
+    def __init__(self, services: BrowserServices, http: httpx.AsyncClient) -> None:
+        self.services = services
         self._http = http
 
     async def service(self, method: str, path: str, body: Json | None = None) -> Json:
-        url, headers = f"{self.street.service}{path}", {"Authorization": "Bearer dev-key"}
+        url, headers = f"{self.services.service}{path}", {"Authorization": "Bearer dev-key"}
         answer: Json = await self._call(method, url, headers, body)
         return answer
 
     async def sandbox(self, method: str, path: str, body: Json | None = None) -> Any:
-        return await self._call(method, f"{self.street.sandbox}/v2.2{path}", {"X-API-Key": "sandbox-key"}, body)
+        return await self._call(method, f"{self.services.sandbox}/v2.2{path}", {"X-API-Key": "sandbox-key"}, body)
 
     async def trouble(self, method: str, name: str, company_id: str) -> None:
-        await self._call(method, f"{self.street.sandbox}/_control/troubles/{name}", {}, {"companyId": company_id})
+        await self._call(method, f"{self.services.sandbox}/_control/troubles/{name}", {}, {"companyId": company_id})
 
     async def create(self, user: str, company: str, **more: Any) -> Json:
         """A session whose link is ready; the demo host app may frame it unless another `origin` is given."""
@@ -99,7 +99,7 @@ class Api:
             "userLabel": f"{user.title()} Byron",
             "company": {"externalId": company, "name": f"{company.title()} Ltd"},
             "sites": sites,
-            "origin": self.street.demo,
+            "origin": self.services.demo,
             "prepare": "now",
         }
         return await self.service("POST", "/v1/sessions", body | more)

@@ -1,5 +1,6 @@
 """People in front of a browser: what they do on the demo host app's pages, on ours and on the provider's."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from playwright.async_api import FrameLocator, Locator, Page, expect
@@ -7,6 +8,7 @@ from playwright.async_api import FrameLocator, Locator, Page, expect
 from tests.support.browser_services import GUIDE, BrowserServices
 
 Surroundings = Page | FrameLocator
+LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
 
 
 class ProviderPages:
@@ -66,7 +68,7 @@ class FlowPage:
         await self.where.locator("#flow[data-opened]").wait_for()
 
     def words(self, words: str) -> Locator:
-        """As they stand on the page; a screen reader is told them once more, elsewhere."""
+        """As they stand on the page; a screen reader gets them once more, elsewhere."""
         return self.where.locator(".stage").get_by_text(words)
 
     async def press(self, button: str) -> None:
@@ -79,16 +81,16 @@ class FlowPage:
 class BrowserUser:
     """Somebody with a browser of their own."""
 
-    def __init__(self, page: Page, street: BrowserServices) -> None:
+    def __init__(self, page: Page, services: BrowserServices) -> None:
         """`embedded` and `redirected` are our page in its two places."""
         self.page = page
-        self.street = street
+        self.services = services
         self.embedded = FlowPage(page.frame_locator("iframe[title='Connect a utility account']"))
         self.redirected = FlowPage(page)
 
     async def sign_in(self, name: str = "Ada Byron") -> "BrowserUser":
         """To the demo host app."""
-        await self.page.goto(self.street.demo)
+        await self.page.goto(self.services.demo)
         await self.page.get_by_role("button", name=name).click()
         await self.at_home()
         return self
@@ -115,26 +117,29 @@ class BrowserUser:
         return self.embedded
 
     async def open(self, session: dict[str, Any], *, inline: bool = False) -> FlowPage:
-        """Has the page at hand open a session with our script, and write down all that it is told."""
+        """Has the page at hand open a session with our script, and keep every message that it gets."""
         await self.page.evaluate(
             """([url, inline]) => {
                 const place = document.getElementById("inline");
                 place.hidden = !inline;
-                window.told = [];
-                const tell = (payload) => window.told.push(payload);
+                window.messages = [];
+                const keep = (payload) => window.messages.push(payload);
                 const names = ["onReady", "onOpen", "onConnected", "onExit", "onExpired", "onError", "onEvent"];
-                const handlers = Object.fromEntries(names.map((name) => [name, tell]));
+                const handlers = Object.fromEntries(names.map((name) => [name, keep]));
                 window.flow = MagicLink.open({url, ...(inline ? {container: place} : {}), ...handlers});
             }""",
             [session["embedUrl"], inline],
         )
         return self.embedded
 
-    async def told(self) -> list[dict[str, Any]]:
-        """What our script told the host's page."""
-        told: list[dict[str, Any]] = await self.page.evaluate("window.told")
-        return told
+    async def messages(self) -> list[dict[str, Any]]:
+        """What our script reported to the host's page."""
+        reported: list[dict[str, Any]] = await self.page.evaluate("window.messages")
+        return reported
 
-    async def told_types(self) -> list[str]:
+    async def message_types(self) -> list[str]:
         """The same by type, without the live events, whose number is a matter of timing."""
-        return [payload["type"] for payload in await self.told() if payload["type"] != "event"]
+        return [payload["type"] for payload in await self.messages() if payload["type"] != "event"]
+
+
+NewUser = Callable[..., Awaitable[BrowserUser]]

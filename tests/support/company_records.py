@@ -1,4 +1,4 @@
-"""A company's books in memory: writes down what `record` decides, so that its decisions can follow each other."""
+"""A company's records in memory: keeps what `record` decides, so that its decisions can follow each other."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from tests.support.domain_values import COMPANY, CONNECTION, CREATED_AT, NOW, TE
 
 
 class RecordedCompany:
-    """Takes readings one after the other; facts are kept once, as the database does."""
+    """Takes provider snapshots one after the other; facts are kept once, as the database does."""
 
     def __init__(self, *sessions: Session, facts: tuple[StoredFact, ...] = ()) -> None:
         self.sessions = {one.id: one for one in sessions}
@@ -39,8 +39,8 @@ class RecordedCompany:
     def take(self, *things: ReportedConnection | ReportedInvitation, after: float = 1.0) -> Changes:
         return self.read(reading(*things, after=after))
 
-    def read(self, news: ProviderSnapshot) -> Changes:
-        return self.write(record(self.records(), news, self.now))
+    def read(self, event: ProviderSnapshot) -> Changes:
+        return self.write(record(self.records(), event, self.now))
 
     def claim(self, owner: Session, nonce: str = "clm_1", *, undo: bool = False) -> Changes:
         kind = FactKind.UNCLAIMED if undo else FactKind.CLAIMED
@@ -75,8 +75,8 @@ class RecordedCompany:
     def verdict(self, connection: ConnectionId = CONNECTION) -> Verdict:
         return self.connections[connection].verdict
 
-    def told(self) -> list[str]:
-        return [news.type for news in self.events]
+    def event_types(self) -> list[str]:
+        return [event.type for event in self.events]
 
     def _keep(self, fact: Fact) -> None:
         known = {replace(row.fact, provider_at=None) for row in self.facts}

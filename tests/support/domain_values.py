@@ -1,4 +1,4 @@
-"""Nouns with plain values, for tests that name only what they are about. All provider times count from `CREATED_AT`."""
+"""Domain values for tests that name only what they are about. All provider times count from `CREATED_AT`."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,17 +1,21 @@
 """A PostgreSQL of the tests' own, from the wheel that carries the server: a private folder, a Unix socket, no port."""
 
+import asyncio
 import importlib.util
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from service.store import migrate
+from service.store.postgres import PostgresEngine
 
 # PostgreSQL refuses to run as root; then this account runs it, from a copy that it may read.
 _USER = "nobody" if os.geteuid() == 0 else None
@@ -20,22 +24,40 @@ _KEEPER = 'cat; kill -QUIT "$(head -n 1 data/postmaster.pid)"; rm -rf "$PWD"'
 _SETTINGS = "-c listen_addresses='' -c fsync=off -c max_connections=200 -c shared_buffers=32MB"
 
 
+_TEMPLATE = "migrated"
+_LIST_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_version'"
+
+
 class Postgres:
-    """One running server; every database that it hands out is new and empty."""
+    """One running server; every database that it hands out is new, and empty or migrated."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._numbers = count(1)
+        self._has_template = False
 
     def url(self, database: str) -> str:
         """A `postgresql://` address on the Unix socket."""
         return f"postgresql://postgres@/{database}?host={self._home}"
 
+    def database(self) -> AbstractContextManager[str]:
+        """An empty database for as long as the block lasts."""
+        return self._copy_of("template0")
+
+    def migrated_database(self) -> AbstractContextManager[str]:
+        """The same with our tables: the migrations run once for each server, and every database is a copy of that."""
+        if not self._has_template:
+            self.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(_TEMPLATE)))
+            asyncio.run(_migrate(self.url(_TEMPLATE)))
+            self._has_template = True
+        return self._copy_of(_TEMPLATE)
+
     @contextmanager
-    def database(self) -> Iterator[str]:
+    def _copy_of(self, template: str) -> Iterator[str]:
         """Makes a database, gives its address, and drops it afterwards, whoever is still connected."""
         name = f"test_{next(self._numbers)}"
-        self.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        words = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        self.administer(words)
         try:
             yield self.url(name)
         finally:
@@ -67,6 +89,22 @@ class Postgres:
             done = subprocess.run(command, cwd=self._home, user=_USER, stdout=said, stderr=said, check=False)
         if done.returncode:
             raise RuntimeError(f"{program} failed: {(self._home / 'said').read_text()}")
+
+
+def delete_rows(url: str) -> None:
+    """Leaves a migrated database as its migrations left it; much faster than another one."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")  # no order of deletion
+        names = [name for (name,) in connection.execute(_LIST_TABLES).fetchall()]
+        statements = [sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for name in names]
+        connection.execute(sql.SQL("; ").join([*statements, sql.SQL("ALTER SEQUENCE event_draws RESTART")]))
+
+
+async def _migrate(url: str) -> None:
+    engine = PostgresEngine(url)
+    await engine.open()
+    await migrate(engine)
+    await engine.close()
 
 
 def _copy_server(target: Path) -> None:

@@ -22,7 +22,7 @@ GUIDE = {
 SECRET = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC0wMTIzNDU2Nzg5"
 VERSIONS = ("v2.2", "v2.1", "v2")
 PATH_STYLES = ("company", "reference")
-Wire = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Received:
 
     headers: httpx.Headers
     raw: bytes
-    body: Wire
+    body: JsonObject
 
     @property
     def event(self) -> str:
@@ -80,15 +80,15 @@ class Sandbox:
         made = [await self.post(f"/company/{company}/site", {"name": f"Site {n}"}) for n in range(sites)]
         return company, [site["id"] for site in made]
 
-    async def connect(self, company: str, sites: Iterable[str], **fields: Any) -> Wire:
-        made: Wire = await self.post(f"/company/{company}/connection", {**GUIDE, "sites": list(sites), **fields})
+    async def connect(self, company: str, sites: Iterable[str], **fields: Any) -> JsonObject:
+        made: JsonObject = await self.post(f"/company/{company}/connection", {**GUIDE, "sites": list(sites), **fields})
         return made
 
     async def trouble(self, name: str, **fields: Any) -> None:
         answer = await self.plain("PUT", f"/_control/troubles/{name}", json=fields)
         assert answer.status_code == 200, answer.text
 
-    async def pump(self, times: int = 1) -> None:
+    async def deliver_webhooks(self, times: int = 1) -> None:
         for _ in range(times):
             await self.deliveries.pump()
 

@@ -1,5 +1,6 @@
 """Pictures of every page in four dresses, and what axe, and a ruler, have to say about each."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from playwright.async_api import Error, Frame, Page
 
 WIDTHS = (1280, 320)
 SCHEMES = ("light", "dark")
+_RESIZE_SECONDS = 20.0
 # A frame that is hidden paints nothing, and is not waited for.
 PAINTED = """() => new Promise((done) => {
     requestAnimationFrame(() => requestAnimationFrame(done));
@@ -29,24 +31,43 @@ class Screenshots:
         folder.mkdir(parents=True, exist_ok=True)
 
     async def show(self, page: Page, name: str, frames: Sequence[Frame] = (), widths: Sequence[int] = WIDTHS) -> None:
-        """One page as it stands, in each dress; `frames`: what is looked at of it, if not the page itself."""
-        looked_at, before = frames or [page.main_frame], page.viewport_size
+        """One page as it stands, in each dress; `frames`: which of its frames are checked, if not the page itself."""
+        shown, before = frames or [page.main_frame], page.viewport_size
         found: list[str] = []
         for width in widths:
             await page.set_viewport_size({"width": width, "height": 900 if width > 600 else 700})
+            await _resized(page)
             for scheme in SCHEMES:
                 await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 await _painted(page)
                 picture = self._folder / f"{name}-{width}-{scheme}.png"
                 await page.screenshot(path=picture, full_page=not frames, animations="disabled")
-                for frame in looked_at:
+                for frame in shown:
                     found += [f"{picture.stem}: {fault}" for fault in await _faults(frame, scheme)]
         if before:
             await page.set_viewport_size(before)
-            await _painted(
-                page
-            )  # a frame within a frame learns of it a moment later, and what is pressed next may depend on it
+            await _resized(page)
+            await _painted(page)
         assert found == []
+
+
+async def _resized(page: Page) -> None:
+    """Waits until each frame has its new width: our page decides by it whether the provider is framed.
+
+    A frame runs in a process of its own and learns of it after its parent; on a busy machine that takes seconds.
+    """
+    async with asyncio.timeout(_RESIZE_SECONDS):
+        for frame in page.frames[1:]:
+            with suppress(Error):  # a frame may go when the window changes
+                while not await _has_its_width(frame):  # noqa: ASYNC110 - another process decides
+                    await asyncio.sleep(0.02)
+
+
+async def _has_its_width(frame: Frame) -> bool:
+    """A frame that is hidden has no width, and is not waited for."""
+    element = await frame.frame_element()
+    width = int(await element.evaluate("(frame) => frame.clientWidth"))
+    return not width or abs(width - int(await frame.evaluate("() => innerWidth"))) <= 1
 
 
 async def _painted(page: Page) -> None:

@@ -22,7 +22,7 @@ from service.store import engine_for
 from service.store.engine import Engine
 from service.store.postgres import PostgresEngine
 from tests.support.clock import Clock
-from tests.support.sandbox_client import SECRET, Received, Sandbox, Wire
+from tests.support.sandbox_client import SECRET, JsonObject, Received, Sandbox
 
 SERVICE_URL = "https://link.example.com"
 SANDBOX_URL = "http://127.0.0.1:9000"
@@ -35,22 +35,22 @@ PROBLEM = "application/problem+json"
 Hook = Callable[[httpx.Request], Awaitable[None]]
 
 
-class ProviderHouse(Sandbox):
+class SandboxTransport(Sandbox):
     """The sandbox, whose webhooks reach the service unless the test lets them fall on the floor."""
 
-    def __init__(self, clock: Clock, door: httpx.AsyncBaseTransport, **settings: Any) -> None:
+    def __init__(self, clock: Clock, transport: httpx.AsyncBaseTransport, **settings: Any) -> None:
         super().__init__(clock, webhook_url=f"{SERVICE_URL}/webhooks/nectar", webhook_secret=SECRET, **settings)
-        self._door = door
+        self._transport = transport
         self.delivered: list[int] = []
 
     async def _receive(self, request: httpx.Request) -> httpx.Response:
         self.received.append(Received(request.headers, request.content, json.loads(request.content)))
-        answer = await self._door.handle_async_request(request)
+        answer = await self._transport.handle_async_request(request)
         self.delivered.append(answer.status_code)
         return answer
 
 
-class Door(httpx.AsyncBaseTransport):
+class AppTransport(httpx.AsyncBaseTransport):
     """The service as others reach it, whichever process of it is running now."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class Outgoing(httpx.AsyncBaseTransport):
             return httpx.Response(200, headers={"date": answer.headers["date"]}, json=self._late(answer.json()))
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
-    def _late(self, listed: Wire) -> Wire:
+    def _late(self, listed: JsonObject) -> JsonObject:
         horizon = self._clock.now() - self.hides_seconds
         shown = [one for one in listed["invitations"] if datetime.fromisoformat(one["createdAt"]).timestamp() < horizon]
         return listed | {"invitations": shown}
@@ -111,12 +111,12 @@ class Outgoing(httpx.AsyncBaseTransport):
 
 
 class RunningServices:
-    """Both houses, and the host's backend that calls the service with its key."""
+    """The service and the sandbox, and the host's backend that calls the service with its key."""
 
-    def __init__(self, clock: Clock, database_url: str, *, sandbox: Wire | None = None, **settings: Any) -> None:
+    def __init__(self, clock: Clock, database_url: str, *, sandbox: JsonObject | None = None, **settings: Any) -> None:
         self.clock = clock
-        self.door = Door()
-        self.sandbox = ProviderHouse(clock, self.door, **(sandbox or {}))
+        self.transport = AppTransport()
+        self.sandbox = SandboxTransport(clock, self.transport, **(sandbox or {}))
         self.outgoing = Outgoing(clock, self.sandbox)
         known = {
             "secret_keys": (SECRET_KEY,),
@@ -135,32 +135,32 @@ class RunningServices:
         self._running = AsyncExitStack()
 
     @property
-    def services(self) -> Services:
+    def parts(self) -> Services:
         """The running service's parts."""
-        assert self.door.app is not None
-        services: Services = self.door.app.state.services
+        assert self.transport.app is not None
+        services: Services = self.transport.app.state.services
         return services
 
     async def open(self) -> None:
-        pace = CallLimits(monotonic=self.clock.now, sleep=self._sleep)
-        world = Environment(
+        limits = CallLimits(monotonic=self.clock.now, sleep=self._sleep)
+        environment = Environment(
             clock=self.clock.now,
             monotonic=self.clock.now,
             transport=self.outgoing,
-            limits=pace,
+            limits=limits,
             background=False,
             engine=_engine,
         )
-        app = create_app(self.settings, world)
+        app = create_app(self.settings, environment)
         await self._running.enter_async_context(app.router.lifespan_context(app))
-        self.door.app = app
+        self.transport.app = app
 
     async def close(self) -> None:
         await self._running.aclose()
 
     async def die(self) -> None:
         """End the process in the middle of whatever it does, and start another on the same database."""
-        await self.services.worker.stop(0)
+        await self.parts.worker.stop(0)
         await self._running.aclose()
         self.outgoing.before = self.outgoing.after = None
         await self.open()
@@ -168,7 +168,7 @@ class RunningServices:
     def backend(self, key: str | None) -> httpx.AsyncClient:
         """A caller of the API."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx.AsyncClient(transport=self.door, base_url=SERVICE_URL, headers=headers)
+        return httpx.AsyncClient(transport=self.transport, base_url=SERVICE_URL, headers=headers)
 
     def web(self) -> httpx.AsyncClient:
         """Anybody's browser: cookies, no key, redirects shown instead of followed."""
@@ -176,17 +176,17 @@ class RunningServices:
 
     async def stranger(self, tenant: str = "other") -> httpx.AsyncClient:
         """The backend of another tenant of the same service."""
-        await self.services.store.keys.add(f"key_{tenant}", Tenant(tenant), tenant, digest(f"{tenant}-key"))
+        await self.parts.store.keys.add(f"key_{tenant}", Tenant(tenant), tenant, digest(f"{tenant}-key"))
         return self.backend(f"{tenant}-key")
 
     async def drain(self) -> None:
         """Do everything that is due by now."""
-        await self.services.worker.run_until_idle()
+        await self.parts.worker.run_until_idle()
         await self.settled()
 
     async def settled(self) -> None:
-        """All that is written is told: on PostgreSQL events get their positions a moment after the commit."""
-        engine = self.services.store.engine
+        """Every event has its position, which PostgreSQL gives a moment after the commit."""
+        engine = self.parts.store.engine
         if isinstance(engine, PostgresEngine):
             await engine.number()
 
@@ -195,9 +195,9 @@ class RunningServices:
         self.clock.advance(seconds)
         await self.drain()
 
-    async def pump(self) -> None:
+    async def deliver_webhooks(self) -> None:
         """The sandbox's webhooks arrive, and what they ask for is done."""
-        await self.sandbox.pump()
+        await self.sandbox.deliver_webhooks()
         await self.drain()
 
     async def get(self, path: str, **params: Any) -> Any:
@@ -211,12 +211,12 @@ class RunningServices:
         assert answer.is_success, answer.text
         return answer.json()
 
-    async def rows(self, path: str, **params: Any) -> list[Wire]:
+    async def rows(self, path: str, **params: Any) -> list[JsonObject]:
         """The first page of a list."""
-        data: list[Wire] = (await self.get(path, **params))["data"]
+        data: list[JsonObject] = (await self.get(path, **params))["data"]
         return data
 
-    async def told(self, session_id: str | None = None) -> list[str]:
+    async def event_types(self, session_id: str | None = None) -> list[str]:
         """The types of all events so far, of one session or of all."""
         path = f"/v1/sessions/{session_id}/events" if session_id else "/v1/events"
         return [event["type"] for event in await self.rows(path, limit=100)]
@@ -233,10 +233,10 @@ def _engine(url: str, clock: Callable[[], float]) -> Engine:
     return PostgresEngine(url, clock)
 
 
-def refused(answer: httpx.Response, status: int, code: str, pointer: str | None = None) -> Wire:
+def refused(answer: httpx.Response, status: int, code: str, pointer: str | None = None) -> JsonObject:
     """Check a refusal of the API: its status, its code and the shape that every refusal has."""
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
-    body: Wire = answer.json()
+    body: JsonObject = answer.json()
     assert {"type", "title", "status", "detail", "code", "requestId"} <= set(body)
     assert (body["status"], body["code"], body["requestId"]) == (status, code, answer.headers["x-request-id"])
     assert body["title"]

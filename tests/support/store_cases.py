@@ -13,6 +13,7 @@ from tests.support.domain_values import SITE, TENANT, session
 
 UNNAMED = Company(CompanyRef("cmp_new"), TENANT, "acme", "Acme Ltd", None, None)
 PATIENCE_SECONDS = 5.0
+KEYS = ("k" * 32,)
 
 
 def fresh(user: str = "ada", name: str | None = None, **fields: Any) -> Session:
@@ -39,7 +40,7 @@ async def create(store: Store, one: Session, link: Link | None = None) -> Sessio
 
 
 async def give(store: Store, one: Session, link: Link) -> Session:
-    """Write the link that the provider has given, an invitation by a call that was noted."""
+    """Write the link that the provider has given, an invitation by a call with an intent."""
     ready = replace(one, link=link, link_kind=link.kind, link_status=LinkStatus.READY)
     completed = None
     if link.invitation_id is not None:

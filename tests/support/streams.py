@@ -8,15 +8,15 @@ from typing import Any, Self
 
 from starlette.types import Message
 
-from tests.support.people import FramePage, TopPage
 from tests.support.services import RunningServices
+from tests.support.users import FramePage, TopPage
 
 PATIENCE_SECONDS = 5.0
 ENDED = b""
 
 
 @dataclass(frozen=True)
-class Told:
+class StreamFrame:
     """One frame; a keep-alive is a frame of type None."""
 
     type: str | None
@@ -24,15 +24,15 @@ class Told:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-class Listening:
+class EventStream:
     """A browser that listens to a session's stream; leaving the block is closing the page."""
 
-    def __init__(self, street: RunningServices, page: FramePage | TopPage, last_event_id: str | None = None) -> None:
+    def __init__(self, services: RunningServices, page: FramePage | TopPage, last_event_id: str | None = None) -> None:
         key = page.key if isinstance(page, FramePage) else None
         cookies = "; ".join(f"{name}={value}" for name, value in page.http.cookies.items())
-        told = {"accept": "text/event-stream", "x-page-key": key, "last-event-id": last_event_id, "cookie": cookies}
-        self._headers = [(name.encode(), value.encode("latin-1")) for name, value in told.items() if value]
-        self._street = street
+        reported = {"accept": "text/event-stream", "x-page-key": key, "last-event-id": last_event_id, "cookie": cookies}
+        self._headers = [(name.encode(), value.encode("latin-1")) for name, value in reported.items() if value]
+        self._services = services
         self._path = page.live
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._gone = asyncio.Event()
@@ -55,7 +55,7 @@ class Listening:
             "client": ("203.0.113.7", 50000),
             "server": ("link.example.com", 443),
         }
-        app = self._street.door.app
+        app = self._services.transport.app
         assert app is not None
         self._task = asyncio.create_task(app(scope, self._receive, self._send))
         self.first = await self.next()
@@ -68,18 +68,18 @@ class Listening:
         self._task.cancel()
         await asyncio.wait([self._task])
 
-    async def next(self) -> Told:
+    async def next(self) -> StreamFrame:
         """The next frame; type "ended" when there is none any more."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             chunk = await self._chunks.get()
         if chunk == ENDED:
-            return Told("ended")
+            return StreamFrame("ended")
         if chunk.startswith(b":"):
-            return Told(None)
+            return StreamFrame(None)
         lines = dict(line.split(": ", 1) for line in chunk.decode().splitlines() if line)
-        return Told(lines["event"], lines.get("id"), json.loads(lines["data"]))
+        return StreamFrame(lines["event"], lines.get("id"), json.loads(lines["data"]))
 
-    async def until(self, kind: str) -> list[Told]:
+    async def until(self, kind: str) -> list[StreamFrame]:
         """Every frame up to one of this type, that one included."""
         found = [await self.next()]
         while found[-1].type not in {kind, "ended"}:

@@ -7,19 +7,19 @@ from typing import Any
 import httpx
 from svix.webhooks import Webhook as Svix
 
-from tests.support.people import User
 from tests.support.sandbox_client import SECRET
 from tests.support.services import RunningServices
+from tests.support.users import User
 
 HOOK = "/webhooks/nectar"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def signed(
-    street: RunningServices, body: bytes, message_id: str = "msg_1", secret: str = SECRET, late: int = 0
+    services: RunningServices, body: bytes, message_id: str = "msg_1", secret: str = SECRET, late: int = 0
 ) -> httpx.Headers:
     """The headers of Svix's own library."""
-    at = datetime.fromtimestamp(street.clock.now() - late, UTC)
+    at = datetime.fromtimestamp(services.clock.now() - late, UTC)
     return httpx.Headers(
         {
             "svix-id": message_id,
@@ -29,19 +29,19 @@ def signed(
     )
 
 
-async def send(street: RunningServices, event: Any, message_id: str = "msg_1", **how: Any) -> httpx.Response:
+async def send(services: RunningServices, event: Any, message_id: str = "msg_1", **how: Any) -> httpx.Response:
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
-    return await street.web().post(HOOK, content=body, headers=signed(street, body, message_id, **how))
+    return await services.web().post(HOOK, content=body, headers=signed(services, body, message_id, **how))
 
 
 def created(connection_id: str, **more: Any) -> dict[str, Any]:
     return {"eventType": "connection.created.v2", "id": connection_id, **more}
 
 
-async def made_by(person: User) -> str:
-    """The id of a connection that this person has made and nobody here has heard of."""
-    page = await person.frame()
+async def made_by(user: User) -> str:
+    """The id of a connection that this user has made and the service does not know."""
+    page = await user.frame()
     await page.connect()
     company = (await page.stored())["company"]["id"]
-    (made,) = (await person.street.sandbox.get(f"/company/{company}/connection"))["connections"]
+    (made,) = (await user.services.sandbox.get(f"/company/{company}/connection"))["connections"]
     return str(made["id"])

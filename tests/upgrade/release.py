@@ -22,7 +22,7 @@ import psycopg
 from service import __version__
 from tests.support.clock import Clock
 from tests.support.services import RunningServices
-from tests.upgrade.town import live
+from tests.upgrade.contents import live
 
 RELEASED = Path(__file__).parent / "released"
 MIGRATIONS = files("service.store") / "migrations"
@@ -74,10 +74,10 @@ def _run(path: Path, script: str) -> None:
 
 
 async def _live(folder: Path) -> dict[str, Any]:
-    street = RunningServices(Clock(), f"sqlite:///{folder}/magiclink.db", sandbox={"data_dir": folder})
-    await street.open()
-    held = await live(street)
-    await street.close()
+    services = RunningServices(Clock(), f"sqlite:///{folder}/magiclink.db", sandbox={"data_dir": folder})
+    await services.open()
+    held = await live(services)
+    await services.close()
     return held
 
 
@@ -90,7 +90,7 @@ def _rows(path: Path) -> Iterator[str]:
                 yield f"INSERT INTO {table} ({', '.join(names)}) VALUES ({row});"  # noqa: S608
 
 
-def _world(path: Path) -> Iterator[str]:
+def _sandbox_rows(path: Path) -> Iterator[str]:
     with closing(sqlite3.connect(path)) as file:
         yield from file.iterdump()
 
@@ -100,11 +100,11 @@ def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         held = asyncio.run(_live(folder))
-        rows, world = list(_rows(folder / "magiclink.db")), list(_world(folder / "sandbox.db"))
+        rows, sandbox_rows = list(_rows(folder / "magiclink.db")), list(_sandbox_rows(folder / "sandbox.db"))
     held["migrations"] = {name: digest_of(name) for name in migrations()}
     target.mkdir(parents=True)  # what was released stays as it is
     (target / "database.sql").write_text("\n".join([*rows, *_DRAWN, ""]), "utf-8")
-    (target / "provider.sql").write_text("\n".join([*world, ""]), "utf-8")
+    (target / "provider.sql").write_text("\n".join([*sandbox_rows, ""]), "utf-8")
     (target / "held.json").write_text(json.dumps(held, indent=1) + "\n", "utf-8")
     sys.stdout.write(f"{len(rows)} rows in {target}\n")
 

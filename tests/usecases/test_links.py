@@ -1,4 +1,4 @@
-"""How long an invitation lives; the stories themselves are told whole in integration/."""
+"""How long an invitation lives; whole use cases are in integration/."""
 
 from dataclasses import replace
 

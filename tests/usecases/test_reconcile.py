@@ -1,4 +1,4 @@
-"""How often the provider is asked; the stories themselves are told whole in integration/."""
+"""How often the provider is polled; whole use cases are in integration/."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from service.usecases.reconcile import poll_interval
 QUIET = CompanyActivity(**dict.fromkeys(CompanyActivity.__slots__, False))
 
 
-def test_a_company_that_never_had_a_link_is_not_asked_about() -> None:
+def test_a_company_that_never_had_a_link_is_not_polled() -> None:
     assert poll_interval(QUIET) is None
     assert poll_interval(replace(QUIET, present=True)) is None
 
@@ -21,13 +21,13 @@ def test_the_providers_page_outlives_our_session_and_the_webhook_is_dropped() ->
     assert poll_interval(replace(QUIET, linked=True)) == POLL_DAILY_SECONDS
 
 
-def test_who_said_to_be_finished_is_looked_after_within_seconds() -> None:
+def test_who_said_to_be_finished_is_polled_for_within_seconds() -> None:
     busy = replace(QUIET, just_finished=True, present=True, open_sessions=True, undecided=True, linked=True)
     assert poll_interval(busy) == 3.0
 
 
 @pytest.mark.parametrize("waiting", ["open_sessions", "undecided"])
-def test_while_a_page_is_there_a_look_comes_well_within_a_minute(waiting: str) -> None:
+def test_while_a_page_is_there_a_poll_comes_well_within_a_minute(waiting: str) -> None:
     assert (poll_interval(replace(QUIET, present=True, linked=True, **{waiting: True})) or 99) <= 30
 
 
@@ -36,7 +36,7 @@ def test_an_open_question_is_asked_again_though_nobody_is_there() -> None:
 
 
 @pytest.mark.parametrize("reason", ["open_sessions", "outlived"])
-def test_an_open_session_or_one_whose_link_outlives_it_is_looked_after_within_a_quarter_of_an_hour(reason: str) -> None:
+def test_an_open_session_or_one_whose_link_outlives_it_is_polled_for_within_a_quarter_of_an_hour(reason: str) -> None:
     assert (poll_interval(replace(QUIET, linked=True, **{reason: True})) or 9999) <= 900
 
 

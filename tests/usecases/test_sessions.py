@@ -1,4 +1,4 @@
-"""What makes two calls equal; the stories themselves are told whole in integration/."""
+"""What makes two calls equal; whole use cases are in integration/."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The people of these stories: Ada owns, Bob is of the same company, Mallory is a stranger; and what they hold."""
+"""The users: Ada owns, Bob is of the same company, Mallory is a stranger; and the pages that they have open."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,48 +6,53 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.support.sandbox_client import GUIDE, Wire
-from tests.support.sandbox_person import Person, Screen
+from tests.support.provider_user import ProviderUser, Screen
+from tests.support.sandbox_client import GUIDE, JsonObject
 from tests.support.services import HOST_URL, RETURN_URL, SERVICE_URL, RunningServices
 
 WRONG = "not-the-password"
 SCRIPT = {"Accept": "application/json", "Origin": SERVICE_URL, "Sec-Fetch-Site": "same-origin"}
-PERSON = {"Accept": "text/html", "Origin": SERVICE_URL, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"}
+NAVIGATION = {
+    "Accept": "text/html",
+    "Origin": SERVICE_URL,
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Dest": "document",
+}
 
 
 @dataclass
 class User:
     """A user of the host app, for whom its backend asks."""
 
-    street: RunningServices
+    services: RunningServices
     user_id: str
-    company: Wire = field(default_factory=lambda: {"externalId": "acme", "name": "Acme Ltd"})
-    sites: list[Wire] = field(default_factory=lambda: [{"externalId": "hq", "name": "Headquarters"}])
+    company: JsonObject = field(default_factory=lambda: {"externalId": "acme", "name": "Acme Ltd"})
+    sites: list[JsonObject] = field(default_factory=lambda: [{"externalId": "hq", "name": "Headquarters"}])
 
-    def wants(self, **fields: Any) -> Wire:
+    def wants(self, **fields: Any) -> JsonObject:
         """The body of a create; a field that is None is left out."""
         body = {"userId": self.user_id, "company": self.company, "sites": self.sites, "origin": HOST_URL}
         return {name: value for name, value in (body | {"returnUrl": RETURN_URL} | fields).items() if value is not None}
 
-    async def session(self, **fields: Any) -> Wire:
+    async def session(self, **fields: Any) -> JsonObject:
         """A session whose link has been made behind the answer."""
-        made: Wire = await self.street.post("/v1/sessions", self.wants(**fields))
-        await self.street.drain()
+        made: JsonObject = await self.services.post("/v1/sessions", self.wants(**fields))
+        await self.services.drain()
         return made
 
     async def frame(self, **fields: Any) -> "FramePage":
         """A new session's page, started inside the host's page."""
-        page = FramePage(self.street, await self.session(**fields))
+        page = FramePage(self.services, await self.session(**fields))
         await page.start()
         return page
 
     async def browser(self, **fields: Any) -> "TopPage":
         """A new session's page, started at top level."""
-        page = TopPage(self.street, await self.session(**fields))
+        page = TopPage(self.services, await self.session(**fields))
         await page.press_start()
         return page
 
-    async def connected(self, **fields: Any) -> Wire:
+    async def connected(self, **fields: Any) -> JsonObject:
         """A connection that this person made, as the host's backend reads it."""
         page = await self.frame(**fields)
         await page.connect()
@@ -55,50 +60,50 @@ class User:
         (made,) = [one for one in await self.connections() if one["sessionId"] == page.id]
         return made
 
-    async def connections(self) -> list[Wire]:
-        return await self.street.rows("/v1/connections", userId=self.user_id)
+    async def connections(self) -> list[JsonObject]:
+        return await self.services.rows("/v1/connections", userId=self.user_id)
 
-    async def newest(self) -> Wire:
+    async def newest(self) -> JsonObject:
         return (await self.connections())[0]
 
 
 class Page:
     """What both kinds of page can do."""
 
-    def __init__(self, street: RunningServices, session: Wire) -> None:
-        self.street = street
+    def __init__(self, services: RunningServices, session: JsonObject) -> None:
+        self.services = services
         self.session = session
         self.id = str(session["id"])
-        self.http = street.web()
+        self.http = services.web()
 
-    async def view(self) -> Wire:
+    async def view(self) -> JsonObject:
         """How things stand, asked as the page's script asks; fails where the page may not know."""
         raise NotImplementedError
 
-    async def connect(self, password: str = GUIDE["password"]) -> Person:
+    async def connect(self, password: str = GUIDE["password"]) -> ProviderUser:
         """Walk through the provider's pages behind the link to the end; a wrong password ends at the sign-in."""
-        person = Person(self.street.sandbox)
-        await person.open(str((await self.view())["link"]["url"]))
-        if person.screen.step == "provider":
-            await person.choose_provider()
-        if (await person.sign_in(password)).step == "settings":
-            await person.connect()
-        return person
+        user = ProviderUser(self.services.sandbox)
+        await user.open(str((await self.view())["link"]["url"]))
+        if user.screen.step == "provider":
+            await user.choose_provider()
+        if (await user.sign_in(password)).step == "settings":
+            await user.connect()
+        return user
 
-    async def stored(self) -> Wire:
+    async def stored(self) -> JsonObject:
         """The session as the host's backend reads it."""
-        session: Wire = await self.street.get(f"/v1/sessions/{self.id}")
+        session: JsonObject = await self.services.get(f"/v1/sessions/{self.id}")
         return session
 
-    async def told(self) -> list[str]:
-        return await self.street.told(self.id)
+    async def event_types(self) -> list[str]:
+        return await self.services.event_types(self.id)
 
 
 class FramePage(Page):
     """The embeddable page's script: its key is in its memory, there is no cookie."""
 
-    def __init__(self, street: RunningServices, session: Wire) -> None:
-        super().__init__(street, session)
+    def __init__(self, services: RunningServices, session: JsonObject) -> None:
+        super().__init__(services, session)
         self.path = urlsplit(session["embedUrl"]).path
         self.live = self.path.replace("/embed/", "/live/")
         self.key: str | None = None
@@ -107,36 +112,36 @@ class FramePage(Page):
         own = SCRIPT | ({"X-Page-Key": self.key} if self.key else {}) | headers
         return await self.http.post(f"{self.path}/{verb}", json={} if body is None else body, headers=own)
 
-    async def start(self, *, take_over: bool = False) -> Wire:
+    async def start(self, *, take_over: bool = False) -> JsonObject:
         answer = await self.post("start", {"takeOver": True} if take_over else {})
         assert answer.status_code == 200, answer.text
         self.key = answer.json()["pageKey"]
-        view: Wire = answer.json()["view"]
+        view: JsonObject = answer.json()["view"]
         return view
 
     async def ask(self) -> httpx.Response:
         """The poll."""
         return await self.http.get(self.live, headers=SCRIPT | ({"X-Page-Key": self.key} if self.key else {}))
 
-    async def view(self) -> Wire:
+    async def view(self) -> JsonObject:
         answer = await self.ask()
         assert answer.status_code == 200, answer.text
-        view: Wire = answer.json()
+        view: JsonObject = answer.json()
         return view
 
-    async def finish(self) -> Wire:
+    async def finish(self) -> JsonObject:
         """Say "I have finished"; answers how things stand once the provider was asked."""
         answer = await self.post("finished")
         assert answer.status_code == 200, answer.text
-        await self.street.drain()
+        await self.services.drain()
         return await self.view()
 
 
 class TopPage(Page):
     """The redirect flow in a browser of its own, as a person without scripts walks through it."""
 
-    def __init__(self, street: RunningServices, session: Wire) -> None:
-        super().__init__(street, session)
+    def __init__(self, services: RunningServices, session: JsonObject) -> None:
+        super().__init__(services, session)
         self.path = urlsplit(session["redirectUrl"]).path
         self.live = self.path.replace("/connect/", "/live/")
 
@@ -144,17 +149,17 @@ class TopPage(Page):
         return await self.http.get(path or self.path, headers={"Accept": "text/html"} | headers)
 
     async def post(self, verb: str, fields: Any = None, **headers: str) -> httpx.Response:
-        return await self.http.post(f"{self.path}/{verb}", data=fields, headers=PERSON | headers)
+        return await self.http.post(f"{self.path}/{verb}", data=fields, headers=NAVIGATION | headers)
 
-    async def press_start(self, fields: Wire | None = None) -> httpx.Response:
+    async def press_start(self, fields: JsonObject | None = None) -> httpx.Response:
         answer = await self.post("start", fields)
         assert answer.status_code == 303, answer.text
         return await self.get()
 
-    async def view(self) -> Wire:
+    async def view(self) -> JsonObject:
         answer = await self.http.get(self.live, headers=SCRIPT)
         assert answer.status_code == 200, answer.text
-        view: Wire = answer.json()
+        view: JsonObject = answer.json()
         return view
 
     async def finish(self) -> httpx.Response:

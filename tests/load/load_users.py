@@ -1,7 +1,7 @@
 """People under load: each asks for a session, opens its page and connects an account, whatever dies meanwhile.
 
 They are stubborn: what is not answered is asked again, of any worker, with the same Idempotency-Key. Each leaves its
-label with the session and with the connection (as its owner's e-mail address), so that one can be told by the other.
+label with the session and with the connection (as its owner's e-mail address), so that one is found by the other.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_URL, USERNAME
-from tests.support.sandbox_person import Person
+from tests.support.provider_user import ProviderUser
 
 ORIGIN = "https://app.example.com"
 KEY = "host-key"
@@ -24,7 +24,7 @@ _PATIENCE_SECONDS = 3.0
 
 
 @dataclass
-class Wish:
+class PlannedSession:
     """What one person wanted, and how far it went."""
 
     label: str
@@ -36,13 +36,13 @@ class Wish:
 
 
 @dataclass
-class Crowd:
+class LoadUsers:
     """`workers` and `sandbox` are addresses; a worker may be dead at any moment."""
 
     workers: Sequence[str]
     sandbox: str
     rng: random.Random
-    wishes: list[Wish] = field(default_factory=list)
+    planned_sessions: list[PlannedSession] = field(default_factory=list)
     stopping: bool = False
 
     async def press(self, people: int) -> None:
@@ -53,38 +53,38 @@ class Crowd:
 
     async def _live(self, http: httpx.AsyncClient, number: int) -> None:
         while not self.stopping:
-            wish = Wish(
-                f"wish-{len(self.wishes)}",
+            planned = PlannedSession(
+                f"wish-{len(self.planned_sessions)}",
                 USERS[number % len(USERS)],
                 self.rng.choice(COMPANIES),
                 self.rng.choice(("auto", "auto", "magic_link")),
             )
-            self.wishes.append(wish)
+            self.planned_sessions.append(planned)
             try:
-                await self._fulfil(http, wish)
+                await self._fulfil(http, planned)
             except Gone:
                 continue
 
-    async def _fulfil(self, http: httpx.AsyncClient, wish: Wish) -> None:
-        path = await self._create(http, wish)
+    async def _fulfil(self, http: httpx.AsyncClient, planned: PlannedSession) -> None:
+        path = await self._create(http, planned)
         key, view = await self._start(http, path)
         url = view["link"]["url"] or await self._wait(http, path, key)
-        await self._connect(http, url, wish)
-        wish.connected = True
+        await self._connect(http, url, planned)
+        planned.connected = True
         await self._ask(http, "POST", f"{path}/finished", {}, {"x-page-key": key})
 
-    async def _create(self, http: httpx.AsyncClient, wish: Wish) -> str:
+    async def _create(self, http: httpx.AsyncClient, planned: PlannedSession) -> str:
         body = {
-            "userId": wish.user,
-            "company": {"externalId": wish.company, "name": wish.company.title()},
+            "userId": planned.user,
+            "company": {"externalId": planned.company, "name": planned.company.title()},
             "sites": [{"externalId": "hq", "name": "Headquarters"}],
-            "link": wish.link,
+            "link": planned.link,
             "origin": ORIGIN,
-            "metadata": {"label": wish.label},
+            "metadata": {"label": planned.label},
         }
-        headers = {"authorization": f"Bearer {KEY}", "idempotency-key": wish.label}
+        headers = {"authorization": f"Bearer {KEY}", "idempotency-key": planned.label}
         made = await self._ask(http, "POST", "/v1/sessions", body, headers)
-        wish.session = str(made["id"])
+        planned.session = str(made["id"])
         return urlsplit(str(made["embedUrl"])).path
 
     async def _start(self, http: httpx.AsyncClient, path: str) -> tuple[str, dict[str, Any]]:
@@ -100,15 +100,15 @@ class Crowd:
                 return str(view["link"]["url"])
             await self._pause()
 
-    async def _connect(self, http: httpx.AsyncClient, url: str, wish: Wish) -> None:
+    async def _connect(self, http: httpx.AsyncClient, url: str, planned: PlannedSession) -> None:
         """The provider's own pages; the provider does not die."""
-        person = Person(Pages(http, self.sandbox))  # type: ignore[arg-type]
-        await person.open(url)
-        await person.choose_provider(PROVIDER_URL)
+        user = ProviderUser(Pages(http, self.sandbox))  # type: ignore[arg-type]
+        await user.open(url)
+        await user.choose_provider(PROVIDER_URL)
         if self.rng.random() < 0.2:
-            await person.sign_in("not-the-password")
-        await person.press("Sign in", username=USERNAME, password=PASSWORD)
-        done = await person.press("Connect", ownerEmail=f"{wish.label}@example.com")
+            await user.sign_in("not-the-password")
+        await user.press("Sign in", username=USERNAME, password=PASSWORD)
+        done = await user.press("Connect", ownerEmail=f"{planned.label}@example.com")
         assert done.step == "done", done.text
 
     async def _ask(self, http: httpx.AsyncClient, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
@@ -137,7 +137,7 @@ class Gone(Exception):
 
 
 class Pages:
-    """The sandbox as `Person` asks it."""
+    """The sandbox as `ProviderUser` asks it."""
 
     def __init__(self, http: httpx.AsyncClient, url: str) -> None:
         self._http = http

@@ -32,7 +32,7 @@ def answer(body: Any = None, status: int = 200, **headers: str) -> httpx.Respons
 
 
 @dataclass
-class ProviderDouble:
+class FakeProvider:
     """`script` is answered in turn, its last entry for ever; a dictionary is answered by "METHOD /path"."""
 
     script: list[Reply] = field(default_factory=list)
@@ -59,13 +59,13 @@ class ProviderDouble:
         self.slept.append(seconds)
         self.now += seconds
 
-    def provider(self, paths: PathGeneration = "company", **pace: Any) -> Provider:
-        return Provider(self.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY, paths), self.pace(**pace))
+    def provider(self, paths: PathGeneration = "company", **limits: Any) -> Provider:
+        return Provider(self.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY, paths), self.limits(**limits))
 
     def http(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.MockTransport(self.handle))
 
-    def pace(self, **changes: Any) -> CallLimits:
+    def limits(self, **changes: Any) -> CallLimits:
         return CallLimits(lambda: self.now, self.sleep, random.Random(1), **changes)  # noqa: S311 - jitter, not a secret
 
     def asked(self) -> list[str]:

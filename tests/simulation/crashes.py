@@ -15,7 +15,7 @@ class Crash(BaseException):
     """The process ended here. No `Exception`, so that nothing in the service can go on after it."""
 
 
-class Perils:
+class Crashes:
     """Decides which moments are the last of their process: each with a probability, or the one that is named."""
 
     def __init__(self, rng: random.Random, rate: float = 0.0, at: int | None = None) -> None:
@@ -23,13 +23,13 @@ class Perils:
         self._rate = rate
         self.at = at
         self.passed = 0
-        self.lively = 0
+        self.before_calm = 0
         self.seen: Counter[str] = Counter()
         self.struck: Counter[str] = Counter()
 
     def calm(self) -> None:
         """From now on nothing ends; `lively` moments have passed."""
-        self._rate, self.lively = 0.0, self.passed
+        self._rate, self.before_calm = 0.0, self.passed
 
     def strikes(self, moment: str) -> bool:
         self.passed += 1
@@ -40,6 +40,6 @@ class Perils:
         return hit
 
     async def idle(self) -> None:
-        """Let others go first, or not: whoever waits cannot know in which order the world goes on."""
+        """Let others go first, or not: a task that waits cannot know in which order others go on."""
         for _ in range(self._rng.choice(_TURNS)):
             await asyncio.sleep(0)

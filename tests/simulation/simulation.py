@@ -1,4 +1,4 @@
-"""A town: the provider, the processes of the service over one database, the truth, and a trace of what was done."""
+"""A simulation: the provider, the service's processes over one database, what really happened, and a trace."""
 
 import asyncio
 import json
@@ -11,11 +11,11 @@ from service.settings import Settings
 from service.store.engine import Engine
 from tests.simulation.asgi import Answer
 from tests.simulation.clocks import Clocks
-from tests.simulation.perils import Perils, dice
+from tests.simulation.crashes import Crashes, dice
+from tests.simulation.ground_truth import GroundTruth
 from tests.simulation.plan import Plan
-from tests.simulation.process import OPEN_ENGINE, Process, Surroundings
+from tests.simulation.process import OPEN_ENGINE, Parts, Process
 from tests.simulation.provider import PROVIDER_URL, SECRET, ProviderSide
-from tests.simulation.truth import Truth
 
 SERVICE_URL = "https://link.example.com"
 HOST_URL = "https://app.example.com"
@@ -23,28 +23,28 @@ API_KEY = "host-key"
 HOST = {"authorization": f"Bearer {API_KEY}", "content-type": "application/json"}
 
 
-class Town:
-    """Everything a deed may touch."""
+class Simulation:
+    """Everything that an action may use."""
 
-    def __init__(self, plan: Plan, house: ProviderSide, rng: random.Random, perils: Perils) -> None:
+    def __init__(self, plan: Plan, provider: ProviderSide, rng: random.Random, crashes: Crashes) -> None:
         self.plan = plan
-        self.house = house
+        self.provider = provider
         self.rng = rng
-        self.perils = perils
+        self.crashes = crashes
         self.clocks = Clocks(plan.ours_off, plan.database_off)
-        self.truth = Truth()
+        self.ground_truth = GroundTruth()
         self.trace: list[str] = []
         self.faults: list[str] = []
         self.processes: list[Process] = []
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self._cursor = "0"
-        self._ear = asyncio.Lock()
+        self._reading = asyncio.Lock()
         self._serials: Counter[str] = Counter()
-        house.begin(self.clocks, plan.temper)
+        provider.begin(self.clocks, plan.behaviour)
 
     @property
     def world(self) -> Any:
-        return self.house.world
+        return self.provider.world
 
     @property
     def engine(self) -> Engine:
@@ -52,11 +52,11 @@ class Town:
         return self.processes[0].services.store.engine
 
     async def open(self, open_engine: OPEN_ENGINE) -> None:
-        self._around = Surroundings(
-            _settings(redirects=self.plan.temper.redirects),
+        self._parts = Parts(
+            _settings(redirects=self.plan.behaviour.redirects),
             self.clocks,
-            self.perils,
-            self.house,
+            self.crashes,
+            self.provider,
             open_engine,
             self.new_id,
             dice(self.rng.random()),
@@ -67,7 +67,7 @@ class Town:
             await process.open()
 
     async def restart(self) -> None:
-        """Start anew every process that has ended."""
+        """Start again every process that has ended."""
         dead = [number for number, process in enumerate(self.processes) if not process.alive]
         for number in dead:
             await self.processes[number].close()
@@ -100,7 +100,7 @@ class Town:
 
     async def listen(self, limit: int = 7) -> int:
         """The host reads on in the log; answers how many events were new to it."""
-        async with self._ear:
+        async with self._reading:
             return await self._read_on(limit)
 
     async def _read_on(self, limit: int) -> int:
@@ -108,7 +108,7 @@ class Town:
         if not answer.ok:
             return 0
         found = answer.json()
-        self.heard += [event["id"] for event in found["data"]]
+        self.received += [event["id"] for event in found["data"]]
         self._cursor = found["next"] or self._cursor
         return len(found["data"])
 
@@ -129,7 +129,7 @@ class Town:
         return answer
 
     def _process(self, number: int) -> Process:
-        return Process("ABC"[number], self._around, self.plan.skews[number])
+        return Process("ABC"[number], self._parts, self.plan.skews[number])
 
 
 def _settings(*, redirects: bool) -> Settings:

@@ -9,102 +9,102 @@ from service.sandbox.world.account_form import read_edit, read_submission
 from service.sandbox.world.invitations import Via
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, PROVIDER_URL, USERNAME
-from tests.simulation.town import Town
-from tests.simulation.truth import Door, Handed, Made
+from tests.simulation.ground_truth import Channel, IssuedSession, Made
+from tests.simulation.simulation import Simulation
 
 _REFUSED = (ClosedLink, EmailNotVerified, InvalidFields, RecordMissing)
 
 
-class Utility:
-    """Each deed answers in a few words what came of it; None where there was nothing to do it to."""
+class ProviderActions:
+    """Each action returns its result in a few words; None where there was nothing to act on."""
 
-    def __init__(self, town: Town) -> None:
-        self.town = town
-        self.world = town.world
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.world = simulation.world
 
     async def use_link(self) -> str | None:
         """Somebody who holds a link connects an account; now and then it is not whom it was made for."""
-        owners = list(self.town.truth.owners.items())
+        owners = list(self.simulation.ground_truth.owners.items())
         if not owners:
             return None
-        url, session_id = self.town.rng.choice(owners[-5:])
-        handed = self.town.truth.sessions[session_id]
-        leaked = self.town.plan.outsiders and self.town.rng.random() < 0.2
-        person = "mallory" if leaked else handed.user
+        url, session_id = self.simulation.rng.choice(owners[-5:])
+        issued = self.simulation.ground_truth.sessions[session_id]
+        leaked = self.simulation.plan.outsiders and self.simulation.rng.random() < 0.2
+        user = "mallory" if leaked else issued.user
         try:
-            return f"{person} with the link of {session_id}: {self._through(url, handed, person)}"
+            return f"{user} with the link of {session_id}: {self._through(url, issued, user)}"
         except _REFUSED as refusal:
-            return f"{person} with the link of {session_id}: refused, {type(refusal).__name__}"
+            return f"{user} with the link of {session_id}: refused, {type(refusal).__name__}"
 
-    def _through(self, url: str, handed: Handed, person: str) -> str:
+    def _through(self, url: str, issued: IssuedSession, user: str) -> str:
         parts = urlsplit(url).path.split("/")
         if "workflow" in parts:
             link = self.world.links.find_edit(parts[3], parts[5])
-            return self._mend(self.world.connections.get(link.connection_id), Via("link"), handed)
+            return self._mend(self.world.connections.get(link.connection_id), Via("link"), issued)
         if parts[2] == "i":
-            return self._invited(parts[3], handed, person, url)
+            return self._invited(parts[3], issued, user, url)
         link = self.world.links.find(parts[3], parts[4])
         made = self.world.submissions.create(link.company_id, self._account(link.company_id), Via("link"))
-        return self._note(made, "link", handed, person, url)
+        return self._note(made, "link", issued, user, url)
 
-    def _invited(self, token: str, handed: Handed, person: str, url: str) -> str:
+    def _invited(self, token: str, issued: IssuedSession, user: str, url: str) -> str:
         invitation = self.world.invitations.open(token)
-        proof = (
-            self.world.invitations.verify_email(token, f"{person}@example.com") if invitation.allowed_emails else None
-        )
+        proof = self.world.invitations.verify_email(token, f"{user}@example.com") if invitation.allowed_emails else None
         via = Via("invitation", invitation.id, proof)
         if invitation.connection_id:
-            return self._mend(self.world.connections.get(invitation.connection_id), via, handed)
+            return self._mend(self.world.connections.get(invitation.connection_id), via, issued)
         made = self.world.submissions.create(invitation.company_id, self._account(invitation.company_id), via)
-        return self._note(made, "invitation", handed, person, url)
+        return self._note(made, "invitation", issued, user, url)
 
     def _account(self, company_id: str) -> Any:
         """Good credentials, a wrong password to be corrected later, or a provider without a website."""
-        rng = self.town.rng
+        rng = self.simulation.rng
         sites = [site.id for site in self.world.companies.sites_of(company_id)]
         url = "https://elsewhere.example" if rng.random() < 0.1 else PROVIDER_URL
         password = "wrong" if rng.random() < 0.2 else PASSWORD
         body = {"url": url, "username": USERNAME, "password": password, "sites": sites[: rng.randrange(1, 3)]}
         return read_submission(body, sites_later=True)
 
-    def _note(self, made: SandboxConnection, door: Door, handed: Handed | None, person: str, url: str = "") -> str:
-        self.town.truth.make(
+    def _note(
+        self, made: SandboxConnection, channel: Channel, issued: IssuedSession | None, user: str, url: str = ""
+    ) -> str:
+        self.simulation.ground_truth.make(
             Made(
                 made.id,
-                door,
+                channel,
                 made.company_id,
                 made.created_at,
-                self.town.clocks.at,
-                session=handed.id if handed else None,
-                user=handed.user if handed else None,
-                by=person,
+                self.simulation.clocks.at,
+                session=issued.id if issued else None,
+                user=issued.user if issued else None,
+                by=user,
                 url=url,
-                after_revocation=handed is not None and handed.revoked_at is not None,
+                after_revocation=issued is not None and issued.revoked_at is not None,
             )
         )
-        return f"MAKES {made.id[:8]} through {door}, {made.status}, at {made.created_at - 1_800_000_000:.3f}"
+        return f"MAKES {made.id[:8]} through {channel}, {made.status}, at {made.created_at - 1_800_000_000:.3f}"
 
-    def _mend(self, connection: SandboxConnection, via: Via, handed: Handed) -> str:
-        wrong = self.town.rng.random() < 0.2
+    def _mend(self, connection: SandboxConnection, via: Via, issued: IssuedSession) -> str:
+        wrong = self.simulation.rng.random() < 0.2
         mended = self.world.submissions.edit(connection.id, _credentials(connection, wrong=wrong), via)
         if mended.status == MFA_TOKEN_EXPIRED:
             mended = self.world.submissions.answer_mfa(connection.id, MFA_CODE, via)
         if mended.status == "CONNECTED":
-            self.town.truth.reconnected.add((handed.id, connection.id))
+            self.simulation.ground_truth.reconnected.add((issued.id, connection.id))
         return f"mends {connection.id[:8]}, {mended.status}"
 
     async def correct(self) -> str | None:
         """A wrong password is corrected, or a code given, on the page that made the connection."""
         waiting = [
             (connection, made)
-            for made in self.town.truth.made.values()
-            if made.id not in self.town.truth.removed and made.door in {"link", "invitation"}
+            for made in self.simulation.ground_truth.made.values()
+            if made.id not in self.simulation.ground_truth.removed and made.channel in {"link", "invitation"}
             if _needs_person((connection := self.world.connections.get(made.id)).status)
         ]
         if not waiting:
             return None
-        connection, made = self.town.rng.choice(waiting)
-        via = Via("link") if made.door == "link" else Via("invitation", connection.invitation_id, self._proof(made))
+        connection, made = self.simulation.rng.choice(waiting)
+        via = Via("link") if made.channel == "link" else Via("invitation", connection.invitation_id, self._proof(made))
         try:
             if connection.status == MFA_TOKEN_EXPIRED:
                 after = self.world.submissions.answer_mfa(connection.id, MFA_CODE, via)
@@ -119,13 +119,13 @@ class Utility:
         return next(iter(verified), None)
 
     def be_there_before(self) -> None:
-        """The first company is known to the provider, with accounts of its own, before any host has heard of us."""
-        name = self.town.plan.companies[0]
+        """The first company is known to the provider, with accounts of its own, before any host uses us."""
+        name = self.simulation.plan.companies[0]
         company = self.world.companies.create({"externalId": name, "name": name.title()})
         self.world.companies.create_site(company.id, {"externalId": "hq", "name": "HQ"})
-        for _ in range(self.town.rng.randrange(1, 4)):
+        for _ in range(self.simulation.rng.randrange(1, 4)):
             made = self.world.submissions.create(company.id, self._account(company.id), Via("dashboard"))
-            self.town.note("before", self._note(made, "before", None, "operator"))
+            self.simulation.note("before", self._note(made, "before", None, "operator"))
 
     async def dashboard(self) -> str | None:
         """The operator connects an account in the provider's own dashboard."""
@@ -140,12 +140,12 @@ class Utility:
         company = self._any_company()
         if company is None:
             return None
-        ours = {owner.rpartition("/")[2] for owner in self.town.truth.owners}
+        ours = {owner.rpartition("/")[2] for owner in self.simulation.ground_truth.owners}
         foreign = [one for one in self.world.invitations.of(company) if one.expires_at is None]
-        if not foreign or self.town.rng.random() < 0.5:
-            fresh = self.world.invitations.create(company, {"maxUses": self.town.rng.choice((None, 1, 2))})
+        if not foreign or self.simulation.rng.random() < 0.5:
+            fresh = self.world.invitations.create(company, {"maxUses": self.simulation.rng.choice((None, 1, 2))})
             return f"operator invites elsewhere: {fresh.id[:8]}"
-        invitation = self.town.rng.choice(foreign)
+        invitation = self.simulation.rng.choice(foreign)
         assert invitation.token not in ours
         try:
             made = self.world.submissions.create(company, self._account(company), Via("invitation", invitation.id))
@@ -158,7 +158,7 @@ class Utility:
         connection = self._any_connection()
         if connection is None:
             return None
-        after = self.world.connections.set_status(connection.id, self.town.rng.choice(STATUSES))
+        after = self.world.connections.set_status(connection.id, self.simulation.rng.choice(STATUSES))
         return f"provider finds {connection.id[:8]} {after.status}"
 
     async def remove(self) -> str | None:
@@ -166,16 +166,16 @@ class Utility:
         if connection is None:
             return None
         self.world.connections.remove(connection.id)
-        self.town.truth.removed.add(connection.id)
+        self.simulation.ground_truth.removed.add(connection.id)
         return f"provider forgets {connection.id[:8]}"
 
     def _any_connection(self) -> SandboxConnection | None:
-        there = [one for one in self.town.truth.made if one not in self.town.truth.removed]
-        return self.world.connections.get(self.town.rng.choice(there)) if there else None
+        there = [one for one in self.simulation.ground_truth.made if one not in self.simulation.ground_truth.removed]
+        return self.world.connections.get(self.simulation.rng.choice(there)) if there else None
 
     def _any_company(self) -> str | None:
         known = list(self.world.companies)
-        return self.town.rng.choice(known).id if known else None
+        return self.simulation.rng.choice(known).id if known else None
 
 
 def _needs_person(status: str) -> bool:

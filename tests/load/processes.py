@@ -20,8 +20,8 @@ import httpx
 
 from service.store import engine_for
 from tests.load.audit import Provided, undecided
-from tests.load.crowd import KEY, ORIGIN
-from tests.simulation.checks import Books, read_books
+from tests.load.load_users import KEY, ORIGIN
+from tests.simulation.checks import StoredRows, read_rows
 from tests.support.postgres import running_postgres
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ _START_SECONDS = 60.0
 _SETTLE_SECONDS = 400.0  # of the workers' time: a lease, a lost call, an invitation that may still name something
 
 
-class House:
+class ServerProcess:
     """A process on a port of its own; ended and started again on the same one."""
 
     def __init__(self, command: list[str], port: int, environ: Mapping[str, str]) -> None:
@@ -83,7 +83,7 @@ class House:
         self._said.close()
 
 
-class Street:
+class LoadServices:
     """The sandbox and so many workers on one database."""
 
     def __init__(self, url: str, workers: int, speed: float) -> None:
@@ -91,54 +91,54 @@ class Street:
         self.speed = speed
         self.since = time()
         ports = [_free_port() for _ in range(workers + 1)]
-        hurry = ["--speed", str(speed), "--since", str(self.since)]
-        ours = ["service", "serve"] if speed == 1 else ["tests.load.hurried", "service", *hurry]
-        theirs = ["service", "sandbox"] if speed == 1 else ["tests.load.hurried", "sandbox", *hurry]
-        self.sandbox = House(theirs, ports[0], _sandbox_settings(ports[0], ports[1]))
+        speed_up = ["--speed", str(speed), "--since", str(self.since)]
+        ours = ["service", "serve"] if speed == 1 else ["tests.load.fast_clock", "service", *speed_up]
+        theirs = ["service", "sandbox"] if speed == 1 else ["tests.load.fast_clock", "sandbox", *speed_up]
+        self.sandbox = ServerProcess(theirs, ports[0], _sandbox_settings(ports[0], ports[1]))
         settings = _settings(url, ports[1], ports[0])
-        self.workers = [House(ours, port, settings) for port in ports[1:]]
+        self.workers = [ServerProcess(ours, port, settings) for port in ports[1:]]
 
     @property
-    def houses(self) -> list[House]:
+    def processes(self) -> list[ServerProcess]:
         return [self.sandbox, *self.workers]
 
     def now(self) -> float:
-        """The time in these houses."""
+        """The time in these processes."""
         return self.since + (time() - self.since) * self.speed
 
     async def start(self) -> None:
-        for house in self.houses:
-            house.start()
-            await house.ready()
+        for process in self.processes:
+            process.start()
+            await process.ready()
 
     def require_alive(self) -> None:
-        for house in self.houses:
-            house.require_alive()
+        for process in self.processes:
+            process.require_alive()
 
-    async def settled(self) -> tuple[Provided, Books]:
+    async def settled(self) -> tuple[Provided, StoredRows]:
         """Wait until nothing is left to do, or for as long as that may take."""
         ends_at = perf_counter() + _SETTLE_SECONDS / self.speed + 10
         engine = engine_for(self.url, time)
         await engine.open()
         try:
             while True:
-                books, provided = await read_books(engine), Provided.read(self.sandbox.url)
-                if not undecided(provided, books) or perf_counter() > ends_at:
-                    return provided, books
+                rows, provided = await read_rows(engine), Provided.read(self.sandbox.url)
+                if not undecided(provided, rows) or perf_counter() > ends_at:
+                    return provided, rows
                 await asyncio.sleep(0.5)
         finally:
             await engine.close()
 
 
 @contextmanager
-def standing(url: str, workers: int, speed: float) -> Iterator[Street]:
-    """A street whose houses are all gone when the block ends; starting it is the caller's."""
-    street = Street(url, workers, speed)
+def running_services(url: str, workers: int, speed: float) -> Iterator[LoadServices]:
+    """Processes that have all ended when the block ends; the caller starts them."""
+    services = LoadServices(url, workers, speed)
     try:
-        yield street
+        yield services
     finally:
-        for house in street.houses:
-            house.close()
+        for process in services.processes:
+            process.close()
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Door = Literal["invitation", "link", "dashboard", "foreign", "before"]
+Channel = Literal["invitation", "link", "dashboard", "foreign", "before"]
 
 
 @dataclass
-class Handed:
+class IssuedSession:
     """A session as the person holds it for whom it was made; `urls` are the provider's links its pages showed."""
 
     id: str
@@ -29,7 +29,7 @@ class Made:
     """
 
     id: str
-    door: Door
+    channel: Channel
     company_id: str
     created_at: float
     at: float
@@ -41,10 +41,10 @@ class Made:
 
 
 @dataclass
-class Truth:
+class GroundTruth:
     """Kept by the history, hidden from the service."""
 
-    sessions: dict[str, Handed] = field(default_factory=dict)
+    sessions: dict[str, IssuedSession] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     made: dict[str, Made] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
@@ -54,14 +54,14 @@ class Truth:
     links_lied: bool = False
     stalled: bool = False
 
-    def hand(self, handed: Handed) -> None:
-        self.sessions[handed.id] = handed
+    def issue(self, issued: IssuedSession) -> None:
+        self.sessions[issued.id] = issued
 
     def reveal(self, session_id: str, url: str) -> None:
         """A page of the session showed the provider's link: from now on anybody may hold it."""
-        handed = self.sessions[session_id]
-        if url not in handed.urls:
-            handed.urls.append(url)
+        issued = self.sessions[session_id]
+        if url not in issued.urls:
+            issued.urls.append(url)
         self.owners[url] = session_id
 
     def make(self, made: Made) -> None:

@@ -1,4 +1,4 @@
-"""Several processes with one file: what another one wrote is told here too."""
+"""Several processes with one file: what another one wrote is noticed here too."""
 
 import asyncio
 from pathlib import Path
@@ -7,9 +7,8 @@ from service.domain.changes import Changes
 from service.domain.events import NewEvent
 from service.store import Store
 from service.store.sqlite import SqliteEngine
-from tests.store.conftest import KEYS
 from tests.support.clock import Clock
-from tests.support.store_cases import UNNAMED, create, fresh
+from tests.support.store_cases import KEYS, UNNAMED, create, fresh
 
 
 def store_at(path: Path, clock: Clock, name: str) -> Store:
@@ -18,19 +17,19 @@ def store_at(path: Path, clock: Clock, name: str) -> Store:
     return Store(engine, clock=clock.now, new_id=lambda prefix: f"{prefix}_{name}_{next(numbers)}", keys=KEYS)
 
 
-async def test_what_another_process_wrote_is_heard_within_seconds(tmp_path: Path, clock: Clock) -> None:
+async def test_what_another_process_wrote_is_notified_within_seconds(tmp_path: Path, clock: Clock) -> None:
     here, there = (store_at(tmp_path / "one.db", clock, name) for name in ("here", "there"))
     await here.open()
     await there.open()
     await create(there, fresh("ada"))
-    heard: set[str] = set()
-    here.engine.on_events(heard.update)
-    news = Changes(events=(NewEvent("session.opened", fresh("ada").id),))
+    notified: set[str] = set()
+    here.engine.on_events(notified.update)
+    event = Changes(events=(NewEvent("session.opened", fresh("ada").id),))
     async with asyncio.timeout(10):
-        while not heard:  # the watch begins where it first looks, so it is told again until it has begun
-            await there.connections.change(UNNAMED.ref, [], [], lambda _: news)
+        while not notified:  # the watch begins at the position it first reads, so the event is repeated
+            await there.connections.change(UNNAMED.ref, [], [], lambda _: event)
             await asyncio.sleep(0.1)
-    assert heard == {"ses_ada"}
+    assert notified == {"ses_ada"}
     await here.close()
     await there.close()
 

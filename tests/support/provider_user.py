@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tests.support.sandbox_client import GUIDE, Sandbox, Wire
+from tests.support.sandbox_client import GUIDE, JsonObject, Sandbox
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Screen(HTMLParser):
             self.forms[-1].values[name].append(value)
 
 
-class Person:
+class ProviderUser:
     """Opens pages and posts forms; `screen` is the current page."""
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -130,11 +130,11 @@ async def link_of(sandbox: Sandbox, company: str, **prefill: Any) -> str:
     return str((await sandbox.post(f"/company/{company}/connection/link", prefill))["magicLinkUrl"])
 
 
-async def invitation_of(sandbox: Sandbox, company: str, **fields: Any) -> Wire:
-    made: Wire = await sandbox.post(f"/invitation/company/{company}", fields)
+async def invitation_of(sandbox: Sandbox, company: str, **fields: Any) -> JsonObject:
+    made: JsonObject = await sandbox.post(f"/invitation/company/{company}", fields)
     return made
 
 
-async def connections_of(sandbox: Sandbox, company: str) -> list[Wire]:
-    found: list[Wire] = (await sandbox.get(f"/company/{company}/connection"))["connections"]
+async def connections_of(sandbox: Sandbox, company: str) -> list[JsonObject]:
+    found: list[JsonObject] = (await sandbox.get(f"/company/{company}/connection"))["connections"]
     return found

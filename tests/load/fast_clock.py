@@ -1,7 +1,7 @@
 """The service, or the sandbox, as a process of its own whose time goes faster than ours: leases end within seconds.
 
-`python -m tests.load.hurried service|sandbox --port P --speed 30 --since T`; settings come from the environment, as for
-the commands. All processes of one street are given the same speed and the same beginning, so that they agree.
+`python -m tests.load.fast_clock service|sandbox --port P --speed 30 --since T`; settings come from the environment, as
+for the commands. All processes of one run are given the same speed and the same beginning, so that they agree.
 """
 
 import argparse
@@ -31,27 +31,27 @@ def main() -> None:
     def clock() -> float:
         return since + (time() - since) * speed
 
-    with listen("127.0.0.1", options.port, "--port") as door:
-        if options.house == "sandbox":
+    with listen("127.0.0.1", options.port, "--port") as listener:
+        if options.process == "sandbox":
             theirs = service.sandbox.settings.read(os.environ)
             run(
-                lambda: [AppServer(service.sandbox.app.create_app(theirs, clock=clock), door, date_header=False)],
+                lambda: [AppServer(service.sandbox.app.create_app(theirs, clock=clock), listener, date_header=False)],
                 _ready,
             )
             return
         ours = service.settings.read(os.environ)
-        run(lambda: [AppServer(service.app.create_app(ours, _world(clock, speed)), door)], _ready)
+        run(lambda: [AppServer(service.app.create_app(ours, _environment(clock, speed)), listener)], _ready)
 
 
-def _world(clock: Clock, speed: float) -> service.app.Environment:
-    def hurry() -> float:
+def _environment(clock: Clock, speed: float) -> service.app.Environment:
+    def speed_up() -> float:
         return monotonic() * speed
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds / speed)
 
-    limits = CallLimits(monotonic=hurry, sleep=sleep)
-    return service.app.Environment(clock=clock, monotonic=hurry, sleep=sleep, engine=_engine(clock), limits=limits)
+    limits = CallLimits(monotonic=speed_up, sleep=sleep)
+    return service.app.Environment(clock=clock, monotonic=speed_up, sleep=sleep, engine=_engine(clock), limits=limits)
 
 
 def _engine(clock: Clock) -> Callable[[str, Clock], Engine]:
@@ -70,7 +70,7 @@ def _ready() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("house", choices=("service", "sandbox"))
+    parser.add_argument("server", choices=("service", "sandbox"))
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--speed", type=float, default=1.0)
     parser.add_argument("--since", type=float, default=0.0)

@@ -1,4 +1,4 @@
-"""A double of magiclink's HTTP API, in memory."""
+"""A fake of magiclink's HTTP API, in memory."""
 
 import json
 from typing import Any

@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.simulation.asgi import Answer
-from tests.simulation.town import HOST_URL, Town
-from tests.simulation.truth import Handed
+from tests.simulation.ground_truth import IssuedSession
+from tests.simulation.simulation import HOST_URL, Simulation
 
 
 @dataclass
@@ -26,34 +26,34 @@ class Page:
         return {"cookie": f"{self.cookie}={self.key}"} if self.cookie else {"x-page-key": self.key}
 
 
-class People:
-    """Each deed picks its own hero and answers in a few words what came of it; None where there was nobody to do it."""
+class UserActions:
+    """Each action picks its user and returns its result in a few words; None where there was none."""
 
-    def __init__(self, town: Town) -> None:
-        self.town = town
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
         self.pages: list[Page] = []
         self._keys = 0
 
     async def create(self) -> str | None:
-        """A session; a host that hears nothing asks again with the same key, and one in five asks twice anyway."""
-        town, rng = self.town, self.town.rng
-        user, company = rng.choice(town.plan.users), rng.choice(town.plan.companies)
-        choice = rng.choice(town.plan.choices)
+        """A session; a host that gets no answer asks again with the same key, and one in five asks twice anyway."""
+        simulation, rng = self.simulation, self.simulation.rng
+        user, company = rng.choice(simulation.plan.users), rng.choice(simulation.plan.companies)
+        choice = rng.choice(simulation.plan.choices)
         body = self._wants(user, company, choice)
         self._keys += 1
         headers = {"idempotency-key": f"key-{self._keys}"} if rng.random() < 0.7 else {}
-        answer = await town.host("POST", "/v1/sessions", body, **headers)
+        answer = await simulation.host("POST", "/v1/sessions", body, **headers)
         if headers and (answer.status == 0 or rng.random() < 0.2):
-            answer = self._same(answer, await town.host("POST", "/v1/sessions", body, **headers))
+            answer = self._same(answer, await simulation.host("POST", "/v1/sessions", body, **headers))
         if answer.status != 201:
             return f"{user} at {company} asks for {choice}: {answer.status}"
-        return f"{user} at {company} asks for {choice}: {self._hand(answer.json(), user, company, choice)}"
+        return f"{user} at {company} asks for {choice}: {self._issue(answer.json(), user, company, choice)}"
 
     def _wants(self, user: str, company: str, choice: str) -> dict[str, Any]:
-        rng = self.town.rng
+        rng = self.simulation.rng
         sites = [{"externalId": name, "name": name.upper()} for name in ("hq", "mill")[: rng.randrange(1, 3)]]
         place: dict[str, str] = {"externalId": company, "name": company.title()}
-        known = [one for one in self.town.world.companies if one.external_id == company]
+        known = [one for one in self.simulation.world.companies if one.external_id == company]
         if known and rng.random() < 0.15:
             place = {"id": known[0].id}
         body: dict[str, Any] = {"userId": user, "company": place, "sites": sites, "link": choice, "origin": HOST_URL}
@@ -67,46 +67,48 @@ class People:
         if first.status == 201 and again.status == 201:
             names = ("id", "embedUrl", "redirectUrl")
             if [first.json()[name] for name in names] != [again.json()[name] for name in names]:
-                self.town.fault("one idempotency key gave two different answers")
+                self.simulation.fault("one idempotency key gave two different answers")
         return first if first.status == 201 else again
 
-    def _hand(self, made: dict[str, Any], user: str, company: str, choice: str, reconnects: str | None = None) -> str:
+    def _issue(self, made: dict[str, Any], user: str, company: str, choice: str, reconnects: str | None = None) -> str:
         embed, redirect = urlsplit(made["embedUrl"]).path, urlsplit(made["redirectUrl"]).path
-        self.town.truth.hand(Handed(made["id"], user, company, choice, embed, redirect, reconnects))
+        self.simulation.ground_truth.issue(
+            IssuedSession(made["id"], user, company, choice, embed, redirect, reconnects)
+        )
         return str(made["id"])
 
     async def start(self) -> str | None:
         """Open a session's page, by either of its addresses; whoever is second may take over."""
-        handed = self._any_session()
-        if handed is None:
+        issued = self._any_session()
+        if issued is None:
             return None
-        rng = self.town.rng
-        path = rng.choice((handed.embed, handed.redirect))
+        rng = self.simulation.rng
+        path = rng.choice((issued.embed, issued.redirect))
         body = {"takeOver": True} if rng.random() < 0.4 else {}
-        answer = await self.town.page("POST", f"{path}/start", {}, body)
+        answer = await self.simulation.page("POST", f"{path}/start", {}, body)
         if not answer.ok:
-            return f"{handed.user} opens {handed.id}: {answer.status}"
-        cookie = answer.headers.get("set-cookie", "").partition("=")[0] if path == handed.redirect else ""
-        page = Page(handed.id, path, answer.json()["pageKey"], cookie)
+            return f"{issued.user} opens {issued.id}: {answer.status}"
+        cookie = answer.headers.get("set-cookie", "").partition("=")[0] if path == issued.redirect else ""
+        page = Page(issued.id, path, answer.json()["pageKey"], cookie)
         self.pages.append(page)
-        return f"{handed.user} opens {handed.id}: {self._read(page, answer.json()['view'])}"
+        return f"{issued.user} opens {issued.id}: {self._read(page, answer.json()['view'])}"
 
-    async def look(self) -> str | None:
+    async def poll_page(self) -> str | None:
         """The page's poll: this is how a link made later comes to be seen."""
         page = self._any_page()
         if page is None:
             return None
-        answer = await self.town.page("GET", page.live, page.headers())
+        answer = await self.simulation.page("GET", page.live, page.headers())
         return f"looks at {page.session}: {self._read(page, answer.json()) if answer.ok else answer.status}"
 
     def _read(self, page: Page, view: dict[str, Any]) -> str:
         url = view["link"]["url"]
         if url is None:
             return f"{view['status']}, no link yet"
-        self.town.truth.reveal(page.session, url)
+        self.simulation.ground_truth.reveal(page.session, url)
         return f"{view['status']}, sees {url.rpartition('/')[2][:10]}"
 
-    async def beat(self) -> str | None:
+    async def heartbeat(self) -> str | None:
         return await self._press("heartbeat")
 
     async def finish(self) -> str | None:
@@ -115,9 +117,9 @@ class People:
         if page is None:
             return None
         headers = page.headers() | ({"accept": "text/html"} if page.cookie else {})
-        answer = await self.town.page("POST", f"{page.path}/finished", headers, {})
-        if answer.status == 303 and self.town.rng.random() < 0.8:
-            back = await self.town.page("GET", answer.headers["location"], headers)
+        answer = await self.simulation.page("POST", f"{page.path}/finished", headers, {})
+        if answer.status == 303 and self.simulation.rng.random() < 0.8:
+            back = await self.simulation.page("GET", answer.headers["location"], headers)
             return f"finishes {page.session} and returns: {back.status}"
         return f"finishes {page.session}: {answer.status}"
 
@@ -128,68 +130,68 @@ class People:
         page = self._any_page()
         if page is None:
             return None
-        answer = await self.town.page("POST", f"{page.path}/{verb}", page.headers(), {})
+        answer = await self.simulation.page("POST", f"{page.path}/{verb}", page.headers(), {})
         return f"{verb} of {page.session}: {answer.status}"
 
     async def renew(self) -> str | None:
-        handed = self._any_session()
-        if handed is None:
+        issued = self._any_session()
+        if issued is None:
             return None
-        answer = await self.town.host("POST", f"/v1/sessions/{handed.id}/renew", {})
+        answer = await self.simulation.host("POST", f"/v1/sessions/{issued.id}/renew", {})
         if answer.ok:
             made = answer.json()
-            handed.embed, handed.redirect = urlsplit(made["embedUrl"]).path, urlsplit(made["redirectUrl"]).path
-        return f"renews {handed.id}: {answer.status}"
+            issued.embed, issued.redirect = urlsplit(made["embedUrl"]).path, urlsplit(made["redirectUrl"]).path
+        return f"renews {issued.id}: {answer.status}"
 
     async def revoke(self) -> str | None:
-        handed = self._any_session()
-        if handed is None:
+        issued = self._any_session()
+        if issued is None:
             return None
-        answer = await self.town.host("POST", f"/v1/sessions/{handed.id}/revoke", {})
-        if answer.ok and handed.revoked_at is None:
-            handed.revoked_at = self.town.clocks.at
-        return f"revokes {handed.id}: {answer.status}"
+        answer = await self.simulation.host("POST", f"/v1/sessions/{issued.id}/revoke", {})
+        if answer.ok and issued.revoked_at is None:
+            issued.revoked_at = self.simulation.clocks.at
+        return f"revokes {issued.id}: {answer.status}"
 
     async def reconnect(self) -> str | None:
         """A session to mend a recorded connection."""
-        rows = await self.town.host("GET", "/v1/connections?attributed=true")
+        rows = await self.simulation.host("GET", "/v1/connections?attributed=true")
         found = rows.json()["data"] if rows.ok else []
         if not found:
             return None
-        one, choice = self.town.rng.choice(found), self.town.rng.choice(self.town.plan.choices)
+        one, choice = self.simulation.rng.choice(found), self.simulation.rng.choice(self.simulation.plan.choices)
         body = {"origin": HOST_URL, "returnUrl": f"{HOST_URL}/done", "link": choice, "expiresIn": 3600}
-        answer = await self.town.host("POST", f"/v1/connections/{one['id']}/reconnect", body)
+        answer = await self.simulation.host("POST", f"/v1/connections/{one['id']}/reconnect", body)
         if answer.status != 201:
             return f"reconnect of {one['id'][:8]}: {answer.status}"
         made = answer.json()
         user = str(made["userId"])
-        return f"{user} reconnects {one['id'][:8]}: {self._hand(made, user, '', choice, one['id'])}"
+        return f"{user} reconnects {one['id'][:8]}: {self._issue(made, user, '', choice, one['id'])}"
 
     async def claim(self) -> str | None:
         """The host settles an unattributed connection, not always rightly, or takes its word back."""
-        rows = await self.town.host("GET", "/v1/connections?attributed=false")
+        rows = await self.simulation.host("GET", "/v1/connections?attributed=false")
         found = rows.json()["data"] if rows.ok else []
-        handed = self._any_session()
-        if self.town.rng.random() < 0.3:
+        issued = self._any_session()
+        if self.simulation.rng.random() < 0.3:
             return await self._unclaim()
-        if not found or handed is None:
+        if not found or issued is None:
             return None
-        connection = self.town.rng.choice(found)["id"]
-        answer = await self.town.host("POST", f"/v1/connections/{connection}/claim", {"sessionId": handed.id})
+        connection = self.simulation.rng.choice(found)["id"]
+        answer = await self.simulation.host("POST", f"/v1/connections/{connection}/claim", {"sessionId": issued.id})
         if answer.ok or answer.status == 0:
-            self.town.truth.claims.setdefault(connection, []).append(handed.id)
-        return f"host claims {connection[:8]} for {handed.id}: {answer.status}"
+            self.simulation.ground_truth.claims.setdefault(connection, []).append(issued.id)
+        return f"host claims {connection[:8]} for {issued.id}: {answer.status}"
 
     async def _unclaim(self) -> str | None:
-        if not self.town.truth.claims:
+        if not self.simulation.ground_truth.claims:
             return None
-        connection = self.town.rng.choice(list(self.town.truth.claims))
-        answer = await self.town.host("DELETE", f"/v1/connections/{connection}/claim")
+        connection = self.simulation.rng.choice(list(self.simulation.ground_truth.claims))
+        answer = await self.simulation.host("DELETE", f"/v1/connections/{connection}/claim")
         return f"host undoes its claim of {connection[:8]}: {answer.status}"
 
-    def _any_session(self) -> Handed | None:
-        handed = list(self.town.truth.sessions.values())
-        return self.town.rng.choice(handed[-6:]) if handed else None
+    def _any_session(self) -> IssuedSession | None:
+        issued = list(self.simulation.ground_truth.sessions.values())
+        return self.simulation.rng.choice(issued[-6:]) if issued else None
 
     def _any_page(self) -> Page | None:
-        return self.town.rng.choice(self.pages[-6:]) if self.pages else None
+        return self.simulation.rng.choice(self.pages[-6:]) if self.pages else None
