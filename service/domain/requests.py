@@ -1,7 +1,7 @@
 """What a host asks for, already validated: the values that use cases take."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from service.domain.model import (
@@ -75,6 +75,12 @@ class CreateOptions:
     prepare_in_seconds: float = 0.0
 
 
+# What a request and its session have under one name and in one meaning: places are looked up first, and `link` is a
+# wish in the request and the provider's URL in the session.
+_SHARED = {each.name for each in fields(SessionRequest)} & {each.name for each in fields(Session)}
+_COPIED = tuple(sorted(_SHARED - {"company", "sites", "link"}))
+
+
 def draft_session(
     session_id: SessionId,
     tenant: Tenant,
@@ -88,7 +94,6 @@ def draft_session(
     return Session(
         id=session_id,
         tenant=tenant,
-        user_id=request.user_id,
         company=company,
         sites=sites,
         mode=Mode.RECONNECT if request.connection_id else Mode.CONNECT,
@@ -102,13 +107,5 @@ def draft_session(
         serial=1,
         issued_at=int(now),
         key_id=key_id,
-        origin=request.origin,
-        return_url=request.return_url,
-        locale=request.locale,
-        user_label=request.user_label,
-        user_email=request.user_email,
-        support_url=request.support_url,
-        prefill=request.prefill,
-        metadata=request.metadata,
-        connection_id=request.connection_id,
+        **{name: getattr(request, name) for name in _COPIED},
     )

@@ -118,6 +118,7 @@ class ApiRoutes:
             caller = await self._keys.caller_of(request.headers.get("authorization"))
             request.state.key_id = caller.key_id  # claims are audited
             method = "GET" if request.method == "HEAD" else request.method
+            # A misspelled parameter of a call that changes something must not be ignored.
             if method != "GET":
                 query_of(request, set())
             response = await handlers[method](request, caller.tenant)
@@ -246,6 +247,7 @@ class ApiRoutes:
         wait = number("wait", query.get("wait", "0"), 0, _WAIT_MOST)
         seq, limit = position_of(request), limit_of(request)
         # Subscribe before reading: an event written in between would otherwise be noticed only by the next call.
+        # Subscribed before the read: an event that commits in between wakes the wait.
         async with self._pubsub.subscribe() as signal:
             events = await self._sessions.events(tenant, seq, limit + 1)
             if not events and wait and await wait_for(signal, wait):
@@ -255,6 +257,7 @@ class ApiRoutes:
     async def verify(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/verify: whether this result was signed here, for this user, within the last ten minutes."""
         body: VerifyResult = parse(VerifyResult, await read_json(request))
+        # The host compares nothing itself: a result of another user, tenant or signer is one and the same refusal.
         try:
             result = self._sessions.verify(body.state, tenant, UserId(body.user_id))
         except BadState as exc:

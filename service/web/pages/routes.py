@@ -78,6 +78,7 @@ class PageRoutes:
         session = opened.session
         if opened.closed is not None:
             return self._responses.closed(await self._pages.outcome(session.id), opened.closed)
+        # Whoever holds the URL alone sees a button: the link is for the browser that pressed it.
         key = page_cookie(request, session.id, secure=self._responses.secure)
         if key is None or not self._pages.holds_page_key(session, key):
             return self._responses.connect(request, session)
@@ -132,6 +133,7 @@ class PageRoutes:
         self._responses.refuse_cross_site(request)
         session = await self._pages.by_state((await read_form(request)).get("state", ""))
         self._flow.limit.take(session.id)
+        # Confirming once more is harmless: what has ended is only reported again.
         if session.closed or session.status is SessionStatus.CONNECTED:
             return self._responses.to_host(await self._pages.outcome(session.id))
         started = await self._pages.start(session, None, take_over=True, silent=True)
