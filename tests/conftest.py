@@ -1,14 +1,16 @@
 """What every test may ask for, and the rule that nothing is skipped unseen."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.clock import Clock
-from tests.support.postgres import Postgres, running_postgres
+from tests.support.postgres import Postgres, migrate_database, running_postgres
 
 # A busy machine is not a failure. In CI the examples stay the same; a developer's run tries others each time.
 settings.register_profile("magiclink", deadline=None, derandomize="CI" in os.environ, print_blob=True)
@@ -51,6 +53,14 @@ def migrated_postgres_url(migrated_postgres: Postgres) -> Iterator[str]:
     """The same with our tables, which nothing has to make."""
     with migrated_postgres.migrated_database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """To be copied: our tables without a row, for tests that start from them."""
+    path = tmp_path_factory.mktemp("migrated") / "magiclink.db"
+    asyncio.run(migrate_database(f"sqlite:///{path}"))
+    return path
 
 
 @pytest.fixture(scope="session")

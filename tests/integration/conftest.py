@@ -1,5 +1,6 @@
 """The services that the use cases run on, and their users."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -50,10 +51,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlite_file: Path) -> str:
+    """Our tables without a row."""
     if request.param == "postgresql":
         return str(request.getfixturevalue("migrated_postgres_url"))
-    return f"sqlite:///{tmp_path / 'magiclink.db'}"
+    return f"sqlite:///{shutil.copy(migrated_sqlite_file, tmp_path / 'magiclink.db')}"
 
 
 @pytest.fixture

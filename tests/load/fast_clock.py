@@ -32,7 +32,7 @@ def main() -> None:
         return since + (time() - since) * speed
 
     with listen("127.0.0.1", options.port, "--port") as listener:
-        if options.process == "sandbox":
+        if options.server == "sandbox":
             theirs = service.sandbox.settings.read(os.environ)
             run(
                 lambda: [AppServer(service.sandbox.app.create_app(theirs, clock=clock), listener, date_header=False)],

@@ -43,6 +43,7 @@ async def _run(plan: Plan, services: LoadServices) -> Findings:
     load_users = LoadUsers([worker.url for worker in services.workers], services.sandbox.url, rng)
     pressing = asyncio.create_task(load_users.press(plan.people))
     await _kill(plan, services, rng, pressing)
+    await load_users.both_kinds()
     load_users.stopping = True
     await pressing
     provided, rows = await services.settled()

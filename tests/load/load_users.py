@@ -21,11 +21,13 @@ KEY = "host-key"
 COMPANIES = ("acme", "globex", "initech")
 USERS = ("ada", "bob", "carol", "dave")
 _PATIENCE_SECONDS = 3.0
+_BOTH_KINDS_SECONDS = 60.0
+_CHECK_SECONDS = 0.05
 
 
 @dataclass
 class PlannedSession:
-    """What one person wanted, and how far it went."""
+    """What one user wanted, and how far it went."""
 
     label: str
     user: str
@@ -46,15 +48,21 @@ class LoadUsers:
     stopping: bool = False
 
     async def press(self, people: int) -> None:
-        """So many people at once, one wish after the other, until `stopping`."""
+        """So many users at once, one planned session after the other, until `stopping`."""
         limits = httpx.Limits(max_connections=4 * people)
         async with httpx.AsyncClient(timeout=_PATIENCE_SECONDS, trust_env=False, limits=limits) as http:
             await asyncio.gather(*(self._live(http, number) for number in range(people)))
 
+    async def both_kinds(self) -> None:
+        """Waits until somebody has connected by invitation and somebody by magic link: a slow machine takes longer."""
+        async with asyncio.timeout(_BOTH_KINDS_SECONDS):
+            while len({one.link for one in self.planned_sessions if one.connected}) < 2:  # noqa: ASYNC110 - many tasks change it
+                await asyncio.sleep(_CHECK_SECONDS)
+
     async def _live(self, http: httpx.AsyncClient, number: int) -> None:
         while not self.stopping:
             planned = PlannedSession(
-                f"wish-{len(self.planned_sessions)}",
+                f"planned-{len(self.planned_sessions)}",
                 USERS[number % len(USERS)],
                 self.rng.choice(COMPANIES),
                 self.rng.choice(("auto", "auto", "magic_link")),

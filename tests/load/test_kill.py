@@ -7,7 +7,7 @@ from tests.load.kill import Plan, run
 
 @pytest.mark.parametrize(("database", "workers"), [("sqlite", 1), ("postgresql", 3)])
 def test_workers_killed_under_load_lose_nothing_and_double_nothing(database: str, workers: int) -> None:
-    findings = run(Plan(rounds=3, database=database, workers=workers, people=4, speed=60.0))
+    findings = run(Plan(rounds=3, database=database, workers=workers, people=4, speed=30.0))
     assert findings.faults == []
     assert findings.exact
     assert findings.connections > findings.exact

@@ -117,35 +117,19 @@ class Runner:
 
 
 def _actions(simulation: Simulation) -> list[tuple[int, Action]]:
-    user_actions, provider_actions, troubles = (
-        UserActions(simulation),
-        ProviderActions(simulation),
-        Troubles(simulation),
-    )
+    users, provider, troubles = UserActions(simulation), ProviderActions(simulation), Troubles(simulation)
     found: list[tuple[int, Action]] = [
-        *(
-            (10, user_actions.create),
-            (12, user_actions.start),
-            (10, user_actions.poll_page),
-            (2, user_actions.heartbeat),
-            (6, user_actions.finish),
-        ),
-        *(
-            (2, user_actions.leave),
-            (2, user_actions.renew),
-            (2, user_actions.revoke),
-            (5, user_actions.reconnect),
-            (2, user_actions.claim),
-        ),
-        *((16, provider_actions.use_link), (3, provider_actions.correct)),
+        *((10, users.create), (12, users.start), (10, users.poll_page), (2, users.heartbeat), (6, users.finish)),
+        *((2, users.leave), (2, users.renew), (2, users.revoke), (5, users.reconnect), (2, users.claim)),
+        *((16, provider.use_link), (3, provider.correct)),
         *((12, troubles.wait), (18, troubles.work), (6, troubles.deliver), (3, troubles.listen), (1, troubles.die)),
     ]
     if simulation.plan.outsiders:
         found += [
-            (3, provider_actions.dashboard),
-            (3, provider_actions.invite_elsewhere),
-            (1, provider_actions.check),
-            (1, provider_actions.remove),
+            (3, provider.dashboard),
+            (3, provider.invite_elsewhere),
+            (1, provider.check),
+            (1, provider.remove),
         ]
     if simulation.plan.troubles:
         found += [(5, troubles.trouble), (1, troubles.cut)]

@@ -8,15 +8,19 @@ from tests.simulation.provider import Behaviour
 USERS = ("ada", "bob", "carol", "mallory")
 COMPANIES = ("acme", "globex")
 
-_FLOW = ("create", "work", "start", "work", "look", "use_link", "deliver", "finish", "work", "listen")
-_AGAIN = ("reconnect", "work", "start", "work", "look", "use_link", "finish", "deliver", "work")
+_FLOW = ("create", "work", "start", "work", "poll_page", "use_link", "deliver", "finish", "work", "listen")
+_AGAIN = ("reconnect", "work", "start", "work", "poll_page", "use_link", "finish", "deliver", "work")
 SCENARIOS = {
     "invitation": (("invitation",), 1, _FLOW),
     "magic-link": (("magic_link",), 1, _FLOW),
     "reconnect": (("auto",), 1, _FLOW + _AGAIN),
     "wrong-password": (("auto",), 2, (*_FLOW[:6], "wait", "work", "correct", "deliver", "work")),
     "two-of-one-company": (("auto", "magic_link"), 2, ("create", *_FLOW, *_FLOW[2:])),
-    "renewed-and-revoked": (("auto",), 2, (*_FLOW[:5], "renew", "work", "look", "use_link", "revoke", "work", "look")),
+    "renewed-and-revoked": (
+        ("auto",),
+        2,
+        (*_FLOW[:5], "renew", "work", "poll_page", "use_link", "revoke", "work", "poll_page"),
+    ),
 }
 
 

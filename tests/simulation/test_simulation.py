@@ -40,7 +40,7 @@ def test_whatever_happens_nothing_is_lost_or_doubled_or_given_to_somebody_else(m
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("story", SCENARIOS)
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_process_may_end_at_any_single_moment_of_a_scenario(memory: Runner, scenario: str, part: int) -> None:
     check(every_moment(memory, scenario, part, len(PARTS)), "memory")
 

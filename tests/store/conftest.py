@@ -1,5 +1,6 @@
 """The store on a database of the test's own: each test of a store runs on SQLite and on PostgreSQL."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -30,10 +31,10 @@ def migrated_url(shared_migrated_url: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Engine:
-    """Not opened yet; on PostgreSQL its tables are there. Leases and due times follow the test's clock on both."""
+def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, migrated_sqlite_file: Path) -> Engine:
+    """Not opened yet; its tables are there. Leases and due times follow the test's clock on both."""
     if request.param == "sqlite":
-        return SqliteEngine(str(tmp_path / "store.db"), clock.now)
+        return SqliteEngine(str(shutil.copy(migrated_sqlite_file, tmp_path / "store.db")), clock.now)
     return PostgresEngine(request.getfixturevalue("migrated_url"), clock.now)
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from service.store import migrate
-from service.store.postgres import PostgresEngine
+from service.store import engine_for, migrate
 
 # PostgreSQL refuses to run as root; then this account runs it, from a copy that it may read.
 _USER = "nobody" if os.geteuid() == 0 else None
@@ -48,7 +47,7 @@ class Postgres:
         """The same with our tables: the migrations run once for each server, and every database is a copy of that."""
         if not self._has_template:
             self.administer(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(_TEMPLATE)))
-            asyncio.run(_migrate(self.url(_TEMPLATE)))
+            asyncio.run(migrate_database(self.url(_TEMPLATE)))
             self._has_template = True
         return self._copy_of(_TEMPLATE)
 
@@ -100,8 +99,9 @@ def delete_rows(url: str) -> None:
         connection.execute(sql.SQL("; ").join([*statements, sql.SQL("ALTER SEQUENCE event_draws RESTART")]))
 
 
-async def _migrate(url: str) -> None:
-    engine = PostgresEngine(url)
+async def migrate_database(url: str) -> None:
+    """Make our tables, on either database."""
+    engine = engine_for(url, lambda: 1.0)
     await engine.open()
     await migrate(engine)
     await engine.close()
