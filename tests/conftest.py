@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.clock import Clock
-from tests.support.postgres import Postgres, migrate_database, running_postgres
+from tests.support.postgres import Postgres, delete_rows, migrate_database, running_postgres
 
 # A busy machine is not a failure. In CI the examples stay the same; a developer's run tries others each time.
 settings.register_profile("magiclink", deadline=None, derandomize="CI" in os.environ, print_blob=True)
@@ -42,17 +42,17 @@ def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres: Postgres) -> Postgres:
-    """The migrations have run, outside of any event loop."""
-    with postgres.migrated_database():
-        return postgres
+def shared_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """One migrated database for each worker process, since making one takes longer than most tests."""
+    with postgres.migrated_database() as url:
+        yield url
 
 
 @pytest.fixture
-def migrated_postgres_url(migrated_postgres: Postgres) -> Iterator[str]:
-    """The same with our tables, which nothing has to make."""
-    with migrated_postgres.migrated_database() as url:
-        yield url
+def migrated_postgres_url(shared_postgres_url: str) -> str:
+    """Our tables without a row."""
+    delete_rows(shared_postgres_url)
+    return shared_postgres_url
 
 
 @pytest.fixture(scope="session")

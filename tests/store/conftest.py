@@ -1,7 +1,7 @@
 """The store on a database of the test's own: each test of a store runs on SQLite and on PostgreSQL."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from itertools import count
 from pathlib import Path
 
@@ -12,22 +12,7 @@ from service.store.engine import Engine
 from service.store.postgres import PostgresEngine
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
-from tests.support.postgres import Postgres, delete_rows
 from tests.support.store_cases import KEYS
-
-
-@pytest.fixture(scope="session")
-def shared_migrated_url(migrated_postgres: Postgres) -> Iterator[str]:
-    """One database for all tests of the store, since making one takes longer than a test."""
-    with migrated_postgres.migrated_database() as url:
-        yield url
-
-
-@pytest.fixture
-def migrated_url(shared_migrated_url: str) -> str:
-    """Our tables without a row."""
-    delete_rows(shared_migrated_url)
-    return shared_migrated_url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -35,7 +20,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, migrate
     """Not opened yet; its tables are there. Leases and due times follow the test's clock on both."""
     if request.param == "sqlite":
         return SqliteEngine(str(shutil.copy(migrated_sqlite_file, tmp_path / "store.db")), clock.now)
-    return PostgresEngine(request.getfixturevalue("migrated_url"), clock.now)
+    return PostgresEngine(request.getfixturevalue("migrated_postgres_url"), clock.now)
 
 
 @pytest.fixture

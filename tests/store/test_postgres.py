@@ -21,8 +21,8 @@ PATIENCE_SECONDS = 10.0
 
 
 @pytest.fixture
-async def engine(migrated_url: str) -> AsyncIterator[PostgresEngine]:
-    found = PostgresEngine(migrated_url)
+async def engine(migrated_postgres_url: str) -> AsyncIterator[PostgresEngine]:
+    found = PostgresEngine(migrated_postgres_url)
     await found.open()
     await found.write(lambda tx: tx.run("DROP TABLE IF EXISTS t"))
     await found.write(lambda tx: tx.run("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)"))
@@ -141,10 +141,10 @@ async def test_a_connection_that_ends_in_the_middle_leaves_nothing_and_is_replac
 
 
 async def test_connections_that_were_ended_while_they_lay_idle_are_replaced_unseen(
-    engine: PostgresEngine, migrated_url: str
+    engine: PostgresEngine, migrated_postgres_url: str
 ) -> None:
     await asyncio.gather(*(engine.write(lambda tx: add(tx, 1)) for _ in range(20)))
-    end_others(migrated_url)
+    end_others(migrated_postgres_url)
     await asyncio.gather(*(engine.write(lambda tx: add(tx, 2)) for _ in range(20)))
     assert await values(engine) == [20, 20]
 
@@ -166,9 +166,9 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
     await engine.close()
 
 
-async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_first(migrated_url: str) -> None:
+async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_first(migrated_postgres_url: str) -> None:
     """Something accepts connections and never answers, as a network that fails."""
-    address, _, home = migrated_url.partition("?host=")
+    address, _, home = migrated_postgres_url.partition("?host=")
     with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as silent:
         transport = Path(folder) / SOCKET
         transport.symlink_to(Path(home) / SOCKET)
@@ -177,7 +177,7 @@ async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_fi
         transport.unlink()
         silent.bind(str(transport))
         silent.listen(200)
-        end_others(migrated_url)
+        end_others(migrated_postgres_url)
         began = perf_counter()
         waiting = [engine.read(lambda tx: tx.one("SELECT 1")) for _ in range(100)]
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
@@ -187,8 +187,8 @@ async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_fi
     assert took < PATIENCE_SECONDS
 
 
-async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(migrated_url: str) -> None:
-    engine = PostgresEngine(migrated_url)
+async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(migrated_postgres_url: str) -> None:
+    engine = PostgresEngine(migrated_postgres_url)
     for _ in range(2):
         with pytest.raises(Unavailable):
             await engine.read(lambda tx: tx.one("SELECT 1"))
@@ -198,10 +198,10 @@ async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(migrat
         await engine.close()
 
 
-async def test_closing_does_not_wait_for_the_next_notification(migrated_url: str) -> None:
+async def test_closing_does_not_wait_for_the_next_notification(migrated_postgres_url: str) -> None:
     took: list[float] = []
     for _ in range(3):  # a busy machine may be slow once
-        engine = PostgresEngine(migrated_url)
+        engine = PostgresEngine(migrated_postgres_url)
         await engine.open()
         began = perf_counter()
         await engine.close()
@@ -231,7 +231,7 @@ def telling(session_id: str) -> Unit[None]:
 
 
 async def test_events_of_the_moment_without_a_listener_are_notified_once_there_is_one(
-    engine: PostgresEngine, migrated_url: str
+    engine: PostgresEngine, migrated_postgres_url: str
 ) -> None:
     notified: set[str] = set()
     engine.on_events(notified.update)
@@ -239,7 +239,7 @@ async def test_events_of_the_moment_without_a_listener_are_notified_once_there_i
         while not notified:  # listening begins at the position it first reads, so the event is repeated
             await engine.write(telling("ses_1"))
             await asyncio.sleep(0.05)
-        end_others(migrated_url)
+        end_others(migrated_postgres_url)
         await engine.write(telling("ses_2"))
         await engine.number()  # before the listener is back, a second later
         while "ses_2" not in notified:  # noqa: ASYNC110 - the listener is another thread
