@@ -1,13 +1,15 @@
 """A session whose connection is taken from it: what it is afterwards, and what the log says."""
 
-from service.domain.changes import JobKind
+from dataclasses import replace
+
+import pytest
+
+from service.domain.changes import Changes, Job, JobKind
 from service.domain.model import Candidate, Session, SessionStatus
 from tests.support.company_records import RecordedCompany
-from tests.support.domain_values import link, seen, session, with_link
+from tests.support.domain_values import CONNECTION, NOW, invitation, seen, session, with_link
 
 ADA = with_link(session("ada"))
-ADA_AGAIN = with_link(session("ada", "ses_ada_again"))
-BOB = with_link(session("bob"), link(invitation_id="inv_bob"))
 CAROL = with_link(session("carol"))
 
 
@@ -53,3 +55,50 @@ def test_a_session_that_has_another_working_connection_stays_connected() -> None
     company.claim(CAROL)
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
     assert "session.reopened" not in company.event_types()
+
+
+def test_a_connection_that_does_not_work_does_not_keep_it_connected() -> None:
+    company = with_ada(CAROL)
+    company.take(seen(), seen("n2", "PASSWORD_INCORRECT"))
+    company.claim(CAROL)
+    assert company.sessions[ADA.id].status is SessionStatus.CREATED
+
+
+def taken_from(owner: Session) -> Changes:
+    """The connection of this session is claimed for Carol, two changes after it was recorded."""
+    company = RecordedCompany(owner, CAROL)
+    company.reveal(owner, -60)
+    company.take(seen())
+    return company.claim(CAROL)
+
+
+def test_a_session_whose_page_was_started_is_opened_again_and_its_presence_is_checked() -> None:
+    changes = taken_from(replace(ADA, opened_at=NOW, page_hash="digest"))
+    (reopened,) = [one for one in changes.sessions if one.id == ADA.id]
+    assert reopened.status is SessionStatus.OPENED
+    jobs = [job for job in changes.jobs if job.ref == ADA.id]
+    assert jobs == [Job(JobKind.EXPIRE, ADA.id, 3599.0), Job(JobKind.PRESENCE, ADA.id, 60.0)]
+
+
+def test_a_session_without_a_bound_page_has_no_presence_to_check() -> None:
+    jobs = [job.kind for job in taken_from(replace(ADA, opened_at=NOW)).jobs if job.ref == ADA.id]
+    assert jobs == [JobKind.EXPIRE]
+
+
+def test_a_session_whose_time_is_over_expires_at_once() -> None:
+    changes = taken_from(replace(ADA, expires_at=NOW - 100))
+    assert Job(JobKind.EXPIRE, ADA.id, 0.0) in changes.jobs
+
+
+@pytest.mark.parametrize("status", [SessionStatus.REVOKED])
+def test_a_session_that_was_not_connected_is_not_reopened(status: SessionStatus) -> None:
+    changes = taken_from(replace(ADA, status=status))
+    assert "session.reopened" not in [one.type for one in changes.events]
+
+
+def test_an_invitation_made_elsewhere_leaves_it_unattributed() -> None:
+    company = with_ada()
+    company.take(seen())
+    changes = company.take(seen(), invitation("inv_of_an_operator", CONNECTION))
+    (reopened,) = [one for one in changes.events if one.type == "session.reopened"]
+    assert reopened.data == {"reason": "unattributed", "status": "created"}
