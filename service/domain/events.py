@@ -55,7 +55,7 @@ EVENT_TYPES = (
     ),
     EventType("session.expired", "Its time is over."),
     EventType("session.revoked", "You ended it."),
-    EventType("session.failed", "No link could be made.", {"code": "string"}),
+    EventType("session.failed", "There is no link, or no longer one; `code` says why.", {"code": "string"}),
     EventType(
         "connection.recorded",
         "A connection was recorded for a user.",
@@ -138,7 +138,7 @@ def session_revoked(session: Session) -> NewEvent:
 
 
 def session_failed(session: Session, code: str) -> NewEvent:
-    """No link could be made; `code` is the error's."""
+    """There is no link, or no longer one; `code` says why."""
     return _of_session("session.failed", session, session.connection_id, code=code)
 
 

@@ -135,7 +135,7 @@ def raise_if_closed(session: Session, now: float) -> None:
     if session.status is SessionStatus.REVOKED:
         raise Revoked
     if session.status is SessionStatus.FAILED:
-        raise SessionClosed("No link could be made for this session")
+        raise SessionClosed("There is no link for this session")
     over = now >= session.expires_at + (GRACE_SECONDS if is_present(session, now) else 0.0)
     if session.status is SessionStatus.EXPIRED or (over and session.status is not SessionStatus.CONNECTED):
         raise Expired

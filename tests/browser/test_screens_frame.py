@@ -161,7 +161,7 @@ async def test_links_that_are_no_longer_good(stage: Stage, services: BrowserServ
 async def test_links_that_never_were(stage: Stage) -> None:
     unknown = {"id": str(uuid4())}
     flow = await stage.open("failed", sites=[unknown], prepare="background")
-    await flow.shows("The secure page could not be prepared.")
+    await flow.shows("The secure page is not available.")
     await stage.show("failed")
     await stage.page.route(START, lambda route: route.fulfill(status=404, body='{"code": "not_found"}'))
     flow = await stage.open("invalid")

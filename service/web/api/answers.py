@@ -46,7 +46,7 @@ SESSION_STATUSES: Mapping[str, str] = {
     SessionStatus.EXITED: "The user left, or a page whose presence was known was gone for 60 s. They may come back.",
     SessionStatus.EXPIRED: "Its time is over.",
     SessionStatus.REVOKED: "You ended it.",
-    SessionStatus.FAILED: "No link could be made; `failure` says why.",
+    SessionStatus.FAILED: "There is no link, or no longer one; `failure` says why.",
 }
 EVIDENCE_KINDS: Mapping[str, str] = {
     EvidenceKind.INVITATION: "The session's own one-use invitation lists the connection.",
@@ -91,9 +91,15 @@ class SessionConnectionJson(TypedDict):
 
 
 class FailureJson(TypedDict):
-    """Why a session has no link."""
+    """Why a session has no link, or no longer one."""
 
-    code: Annotated[str, Field(description="A code of the list of errors.")]
+    code: Annotated[
+        str,
+        Field(
+            description="A code of the list of errors; `link_refused`: the provider's link is not on its configured "
+            "pages; `link_revoked`: it was revoked at the provider, and `renew` gives another."
+        ),
+    ]
 
 
 class SessionJson(TypedDict):
