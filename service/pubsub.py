@@ -1,4 +1,4 @@
-"""Wakes whoever waits for events of a session. A wake-up carries nothing: what happened is read from the event log.
+"""Wake-ups for those that wait for events of a session. A wake-up carries nothing: events are read from the log.
 
 Between processes the database carries the wake-ups (PostgreSQL) or is polled (SQLite). A lost one costs a moment, never
 an event.

@@ -151,7 +151,7 @@ def watch(service: ApiClient, session: Json, pause: Callable[[], None]) -> Itera
     while seen["status"] not in _ENDED:
         pause()
         now = read()
-        if news(seen, now):
+        if changes_between(seen, now):
             yield now
         seen = now
 
@@ -183,7 +183,7 @@ def _retrying(read: Callable[[], T], pause: Callable[[], None]) -> Callable[[], 
     return retrying
 
 
-def news(before: Json, now: Json) -> list[str]:
+def changes_between(before: Json, now: Json) -> list[str]:
     """Return one line for each change of a session that a person who follows it wants to read."""
     known = {(row["id"], row.get("status")) for row in before.get("connections") or []}
     changed = [row for row in now.get("connections") or [] if (row["id"], row.get("status")) not in known]

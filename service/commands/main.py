@@ -172,7 +172,7 @@ def link(service: api_client.ApiClient, *, open_it: bool, wait: bool, as_json: b
 def _follow(service: api_client.ApiClient, session: api_client.Json, *, as_json: bool) -> None:
     current = session
     for changed in api_client.watch(service, session, partial(time.sleep, 1)):
-        for line in [json.dumps(changed)] if as_json else api_client.news(current, changed):
+        for line in [json.dumps(changed)] if as_json else api_client.changes_between(current, changed):
             click.echo(line)
         current = changed
     if current["status"] != "connected":

@@ -22,7 +22,7 @@ _EVENTS_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class StartedPage:
-    """A started page: its key is told once, to it alone."""
+    """A started page: its key is given to it once, and to nothing else."""
 
     page_key: str
     snapshot: PageSnapshot

@@ -178,8 +178,12 @@ def test_a_session_that_is_refused_is_not_waited_for() -> None:
 def test_changes_are_printed_in_words_once() -> None:
     now = session("connected", "ready", ("c1", "CONNECTED"), ("c2", "PASSWORD_INCORRECT"))
     before = session("opened", "pending", ("c2", "PASSWORD_INCORRECT"))
-    assert api_client.news(before, now) == ["link invitation ready", "connection c1 CONNECTED", "session connected"]
-    assert api_client.news(now, now) == []
+    assert api_client.changes_between(before, now) == [
+        "link invitation ready",
+        "connection c1 CONNECTED",
+        "session connected",
+    ]
+    assert api_client.changes_between(now, now) == []
 
 
 def event(number: int) -> dict[str, object]:
