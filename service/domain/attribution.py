@@ -30,7 +30,8 @@ def judge(facts: ConnectionFacts) -> Verdict:
     claim = _standing_claim(facts)
     if claim is not None and ours <= {claim.candidate}:
         return Verdict(EvidenceKind.CLAIMED, claim.candidate)
-    # An invitation made elsewhere, or two that contradict each other: certainly no magic link, so nobody is presumed.
+    # The connection came by an invitation that we did not send, or by two that disagree. It did not come by a
+    # magic link, so the sessions with a magic link are not considered.
     return Verdict(candidates=ours) if named else _sole_candidate(facts)
 
 
@@ -65,7 +66,7 @@ def rules_out_invitations(
 
 
 def stays_undecided(connection: ReportedConnection, snapshot: ProviderSnapshot) -> bool:
-    """Whether a whole day was waited: nobody is presumed then, and the connection is announced as ambiguous."""
+    """Whether the waiting time for more evidence is over. The connection is then announced as ambiguous."""
     return snapshot.provider_at >= connection.provider_created_at + UNDECIDED_SECONDS
 
 
@@ -97,7 +98,8 @@ def _sole_candidate(facts: ConnectionFacts) -> Verdict:
 
 
 def _revoked_before(reveal: Reveal, created_at: float) -> bool:
-    # Within the uncertainty the revocation wins: what a revoked link may have created is nobody's.
+    # A connection created within the clocks' uncertainty of the revocation counts as created after it, so that a
+    # revoked link never makes its user the owner.
     return reveal.provider_revoked_at is not None and reveal.provider_revoked_at <= created_at + UNCERTAINTY_SECONDS
 
 

@@ -177,7 +177,7 @@ def connection_needs_attention(connection: Connection) -> NewEvent:
 
 
 def connection_ambiguous(connection: Connection, verdict: Verdict) -> NewEvent:
-    """Nobody can be named. Candidates of other tenants are left out: they are never shown."""
+    """No owner can be named. The candidates are the session ids of this tenant; others are never shown."""
     own = sorted(one.session_id for one in verdict.candidates if one.tenant == connection.tenant)
     return NewEvent("connection.ambiguous", None, connection.id, None, {"candidates": own})
 

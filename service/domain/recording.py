@@ -240,7 +240,7 @@ def _reconnect_by_invitation(draft: RecordingDraft, invitation: ReportedInvitati
 
 
 def _reconnect_by_edit_link(draft: RecordingDraft, session: Session) -> None:
-    """An edit link proves nothing by itself: the user must say so, and the provider must report a later change."""
+    """Record a reconnect by edit link once the user has finished and the provider reports a later change."""
     if session.mode is not Mode.RECONNECT or session.finished_at is None or session.connection_id is None:
         return
     if session.link is None or session.link.invitation_id is not None:

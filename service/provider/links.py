@@ -106,7 +106,8 @@ class ProviderLinks:
         redirect: Redirect | None = None,
     ) -> Link:
         """Create a magic link with which the user connects an account. Raises ForeignLink."""
-        # Not `creates`: after a lost answer the call is retried, since nobody has the link that it may have created.
+        # `creates` is not set, so the call is retried when its answer is lost. The first call may have created a
+        # link too, but its address reached no user.
         company = segment(company_id)
         body = {**prefill, "sites": list(sites), **_redirect_fields(redirect)}
         paths = f"/company/{company}/connection/link", f"/connection/company/{company}/link"

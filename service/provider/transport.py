@@ -70,7 +70,7 @@ class CallLimits:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. `reference_path`: its path in the other generation of paths. `creates`: sent twice, it creates two."""
+    """A call; `reference_path` is its path in the API reference. `creates`: a second send creates a second object."""
 
     method: str
     path: str

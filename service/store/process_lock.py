@@ -11,7 +11,7 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # not on this platform: nobody is known to be alone, and leases end by their time
+except ImportError:  # no file locks on this platform: dead leases end by their time only
     fcntl = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)

@@ -192,7 +192,7 @@ class Links:
         return given
 
     async def _discard(self, created: _CreatedLink) -> None:
-        """Revoke a link that nobody has seen."""
+        """Revoke a link that was never shown to a user."""
         if created.completed is not None and created.link.invitation_id is not None:
             await self._revoke(created.link.invitation_id)
             await self._store.intents.complete(created.completed.ref)

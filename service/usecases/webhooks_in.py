@@ -44,7 +44,7 @@ class IncomingWebhooks:
         await self._store.inbox.complete(webhook_id, *jobs)
 
     async def _company_of(self, event: WebhookEvent) -> CompanyRef | None:
-        """The company to poll; None for one that this service does not know, whose webhook is shown to nobody."""
+        """The company to poll, or None if this service does not know it; no host sees such a webhook."""
         if event.company_id:
             company = await self._store.companies.by_provider_id(ProviderCompanyId(event.company_id))
             return company.ref if company else None

@@ -119,7 +119,7 @@ def file_routes(world: SandboxWorld) -> list[Route]:
     """Return the routes of the bills' files; the documents have their addresses, and they need no key."""
 
     async def bill(request: Request) -> Response:
-        # No key: whoever has the address, with its unguessable ids, may read the file.
+        # This route needs no API key. The random ids in the address protect the file.
         content = world.data.pdf(request.path_params["connection_id"], request.path_params["document_id"])
         return Response(content, media_type="application/pdf", headers={"content-disposition": "inline"})
 

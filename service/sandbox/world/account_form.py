@@ -51,7 +51,7 @@ def read_submission(body: Mapping[str, Any], *, sites_later: bool = False) -> Su
 
 def read_edit(connection: SandboxConnection, body: Mapping[str, Any]) -> Submission:
     """Check the fields of an edit: what is absent stays, and without a password the credentials are not checked."""
-    # A form sends an empty field for what nobody changed.
+    # A form sends an empty value for a field that the user did not change.
     sent = {name: value for name, value in body.items() if value not in ("", None)}
     values = fields.read(sent, CHECKS)
     kept = {

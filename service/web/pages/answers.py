@@ -100,7 +100,7 @@ def view_json(snapshot: PageSnapshot, done_url: str | None) -> ViewJson:
 
 
 def _link(session: Session) -> ViewLinkJson:
-    # Not before the reveal is written: attribution relies on it that nobody used the link earlier.
+    # The link is shown only after the reveal is stored: attribution assumes that no user had the link earlier.
     reveal = session.link is not None and session.revealed_at is not None and not session.closed
     return {
         "status": session.link_status,
