@@ -19,7 +19,7 @@ _EVENTS_WAIT_SECONDS = 25
 _TIMEOUT_SECONDS = 40.0  # longer than a call for events waits
 _PAGE_SIZE = 100
 _MOST_MISSES = 60  # about a minute, with a pause of a second after each
-_ENDED = {"connected", "expired", "revoked", "failed"}
+_ENDED = {"submitted", "connected", "expired", "revoked", "failed"}
 
 
 class CommandError(Exception):
@@ -227,6 +227,10 @@ CONNECTIONS: Sequence[Column] = (
     ("PROVIDER", lambda row: (row.get("provider") or {}).get("name") or (row.get("provider") or {}).get("url")),
     ("EVIDENCE", lambda row: (row.get("evidence") or {}).get("kind")),
     ("RECORDED", lambda row: row.get("recordedAt")),
+)
+UNATTRIBUTED: Sequence[Column] = (
+    *(column for column in CONNECTIONS if column[0] not in {"USER", "EVIDENCE"}),
+    ("CANDIDATES", lambda row: ", ".join(f"{one['userId']} ({one['sessionId']})" for one in row.get("candidates", []))),
 )
 EVENTS: Sequence[Column] = (
     ("AT", lambda row: row.get("at")),

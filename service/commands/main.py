@@ -175,7 +175,7 @@ def _follow(service: api_client.ApiClient, session: api_client.Json, *, as_json:
         for line in [json.dumps(changed)] if as_json else api_client.changes_between(current, changed):
             click.echo(line)
         current = changed
-    if current["status"] != "connected":
+    if current["status"] not in {"connected", "submitted"}:
         raise click.exceptions.Exit(1)
 
 
@@ -193,6 +193,9 @@ def sessions(service: api_client.ApiClient, *, user: str, status: str, company: 
 
 
 @main.command()
+@click.option(
+    "--unattributed", is_flag=True, help="Only those without an owner, with their candidates; --user names a candidate."
+)
 @click.option("--user", help="Only this user's.")
 @click.option("--status", help="Only those with this status.")
 @click.option("--company", help="Only this company's (the provider's UUID).")
@@ -200,12 +203,15 @@ def sessions(service: api_client.ApiClient, *, user: str, status: str, company: 
 @as_json
 @over_http
 def connections(
-    service: api_client.ApiClient, *, user: str, status: str, company: str, limit: int, as_json: bool
+    service: api_client.ApiClient, *, unattributed: bool, limit: int, as_json: bool, **filters: str | None
 ) -> None:
     """List recorded connections, newest first."""
-    query = {"userId": user, "status": status, "companyId": company}
+    query = {"userId": filters["user"], "status": filters["status"], "companyId": filters["company"]}
+    columns = api_client.CONNECTIONS
+    if unattributed:
+        query["attributed"], columns = "false", api_client.UNATTRIBUTED
     rows = service.rows("/v1/connections", query, limit)
-    show(api_client.CONNECTIONS, rows, as_json=as_json, nothing="No connections.")
+    show(columns, rows, as_json=as_json, nothing="No connections.")
 
 
 @main.command()

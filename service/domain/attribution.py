@@ -36,13 +36,18 @@ def judge(facts: ConnectionFacts) -> Verdict:
 
 
 def judge_again(before: Verdict | None, facts: ConnectionFacts) -> Verdict:
-    """Judge, but keep a presumed owner that was announced: only an invitation or a claim overturns it.
+    """Judge, but keep a presumed user who was announced: only an invitation or a claim overturns that.
 
-    Otherwise a page started within the uncertainty after a connection was recorded would take it from its owner.
+    Otherwise a page started within the uncertainty after a connection was recorded would take it from its owner. Among
+    that user's own sessions it may still move, to the one in which they say that they have finished.
     """
     now = judge(facts)
-    overturns = bool(facts.namings) or now.kind is EvidenceKind.CLAIMED
-    return now if before is None or not before.presumed or overturns else before
+    if before is None or before.owner is None or not before.presumed:
+        return now
+    if facts.namings or now.kind is EvidenceKind.CLAIMED:
+        return now
+    moved = now.owner is not None and now.owner != before.owner and _user_of(now.owner) == _user_of(before.owner)
+    return now if moved else before
 
 
 def rules_out_invitations(
@@ -89,12 +94,36 @@ def _sole_candidate(facts: ConnectionFacts) -> Verdict:
     reveals = [r for r in facts.reveals if r.provider_at <= facts.provider_created_at + UNCERTAINTY_SECONDS]
     candidates = frozenset(reveal.candidate for reveal in reveals)
     able = [reveal for reveal in reveals if not _revoked_before(reveal, facts.provider_created_at)]
-    users = {(candidate.tenant, candidate.user_id) for candidate in candidates}
+    users = {_user_of(candidate) for candidate in candidates}
     # A revoked link still makes its user a candidate: it may have been copied before, and a second user rules out both.
     if not able or len(users) > 1 or not facts.cleared:
         return Verdict(candidates=candidates, waiting=not (facts.cleared or facts.unclear))
-    latest = max(able, key=lambda reveal: (reveal.provider_at, reveal.candidate.session_id))
-    return Verdict(EvidenceKind.SOLE_CANDIDATE, latest.candidate, presumed=True, candidates=candidates)
+    owner = _session_used(able, facts.provider_created_at)
+    return Verdict(EvidenceKind.SOLE_CANDIDATE, owner, presumed=True, candidates=candidates)
+
+
+def _session_used(reveals: list[Reveal], created_at: float) -> Candidate:
+    """Which of one user's sessions made the connection: the one finished next after it, else the one opened last."""
+    finished = [
+        (at, reveal.candidate.session_id, reveal)
+        for reveal in reveals
+        for at in reveal.provider_finished_at
+        if at >= created_at - UNCERTAINTY_SECONDS
+    ]
+    if finished:
+        return min(finished, key=lambda one: one[:2])[2].candidate
+    before = [reveal for reveal in reveals if reveal.provider_at <= created_at]
+    # All within the uncertainty after the creation: the earliest, so that a page opened afterwards changes nothing.
+    latest = max(before, key=_opened, default=None) or min(reveals, key=_opened)
+    return latest.candidate
+
+
+def _opened(reveal: Reveal) -> tuple[float, str]:
+    return reveal.provider_at, reveal.candidate.session_id
+
+
+def _user_of(candidate: Candidate) -> tuple[str, str]:
+    return candidate.tenant, candidate.user_id
 
 
 def _revoked_before(reveal: Reveal, created_at: float) -> bool:

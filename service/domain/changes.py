@@ -23,6 +23,7 @@ from service.domain.model import (
     Tenant,
     UserId,
 )
+from service.domain.session_status import Progress
 
 
 class FactKind(StrEnum):
@@ -32,6 +33,7 @@ class FactKind(StrEnum):
     PRIOR = "prior"  # of a connection: it was in that list, so it is older than this service
     REVEALED = "revealed"  # of a session: its magic link was shown to a page
     REVOKED = "revoked"  # of a session: its magic link was revoked by the host
+    FINISHED = "finished"  # of a session: with its magic link shown, its user said "I have finished"
     NAMED = "named"  # of a connection: an invitation lists it as created
     CLEARED = "cleared"  # of a connection: a snapshot shows that no invitation can still name it
     UNCLEAR = "unclear"  # of a connection: no snapshot of a whole day could show that
@@ -98,6 +100,15 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Advance:
+    """The connection, attached to the session, has brought it this far."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
 class Detachment:
     """The connection is no longer attached to the session: its verdict was overturned or undone."""
 
@@ -129,6 +140,7 @@ class Changes:
     events: tuple[NewEvent, ...] = ()
     jobs: tuple[Job, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    advances: tuple[Advance, ...] = ()
     detachments: tuple[Detachment, ...] = ()
     completed_intent: CompletedIntent | None = None
 
@@ -156,7 +168,8 @@ class OwnInvitation:
 class CompanyRecords:
     """What is stored about a company, read while its row is locked: enough to judge the connections asked for.
 
-    `unlisted` are this service's invitations of the company that the provider's list lacks and that named nothing yet.
+    `attached` is how far each attached connection has brought its session. `unlisted` are this service's invitations of
+    the company that the provider's list lacks and that named nothing yet.
     """
 
     company: Company
@@ -164,7 +177,7 @@ class CompanyRecords:
     connections: Mapping[ConnectionId, Connection]
     sessions: Mapping[SessionId, Session]
     by_invitation: Mapping[InvitationId, SessionId]
-    attached: frozenset[tuple[SessionId, ConnectionId]]
+    attached: Mapping[tuple[SessionId, ConnectionId], Progress]
     unlisted: tuple[OwnInvitation, ...] = ()
 
 

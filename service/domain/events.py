@@ -5,22 +5,52 @@ transaction that changes the state it reports. The README and `GET /openapi.json
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from service.domain.model import Candidate, Connection, ConnectionId, LinkKind, Session, SessionId, UserId, Verdict
+from service.domain.model import (
+    Candidate,
+    Connection,
+    ConnectionId,
+    EventId,
+    LinkKind,
+    Session,
+    SessionId,
+    Tenant,
+    UserId,
+    Verdict,
+)
 from service.domain.statuses import canonical_status
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event that has no id, position or time yet: the store gives it those when it writes it."""
+    """An event that has no id, position or time yet: the store gives it those when it writes it.
+
+    It is on the timeline of `session_id` and of the sessions in `also_of`, which are of the same tenant.
+    """
 
     type: str
     session_id: SessionId | None = None
     connection_id: ConnectionId | None = None
     user_id: UserId | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    also_of: tuple[SessionId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the log; `seq` is its position in the order in which readers see events."""
+
+    id: EventId
+    seq: int
+    tenant: Tenant
+    type: str
+    at: float
+    session_id: SessionId | None
+    connection_id: ConnectionId | None
+    user_id: UserId | None
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +70,42 @@ EVENT_TYPES = (
         {"crossDevice": "boolean", "back": "boolean"},
     ),
     EventType("session.link_ready", "The provider has given the link.", {"kind": "string"}),
-    EventType("session.submitted", 'The user said "I have finished". That is not evidence.'),
-    EventType("session.connected", "A connection of the session works.", {"status": "string"}),
+    EventType("session.finished", 'The user said "I have finished". That is not evidence.'),
+    EventType(
+        "session.submitted",
+        "A connection of the session is recorded, and the provider checks it: the user's part is done.",
+        {"status": "string", "state": "string"},
+    ),
+    EventType("session.connected", "A connection of the session works.", {"status": "string", "state": "string"}),
     EventType(
         "session.reopened",
-        "Its only working connection was taken from it, because it is another user's (`reassigned`) or nobody's "
-        "(`unattributed`).",
+        "The connection that made its status was taken from it, because it belongs to another session (`reassigned`) "
+        "or because its owner is unknown again (`unattributed`). `status` is the session's status without it.",
         {"reason": "string", "status": "string"},
     ),
     EventType(
         "session.exited",
-        "The user left, or a page that had reported its presence was gone for a minute. The user may come back.",
+        "The user left, or a page that had reported its presence was gone for a minute: the user may come back. Or, "
+        'with `reason` "time", its time is over and its connection still asks something of the user.',
         {"stage": "string", "reason": "string"},
     ),
-    EventType("session.expired", "Its time is over."),
+    EventType("session.expired", "Its time is over, and nothing was recorded for it."),
     EventType("session.revoked", "You ended it."),
     EventType("session.failed", "There is no link, or no longer one; `code` says why.", {"code": "string"}),
     EventType(
         "connection.recorded",
         "A connection was recorded for a user.",
-        {"evidence": "string", "presumed": "boolean", "status": "string"},
+        {"evidence": "string", "presumed": "boolean", "status": "string", "state": "string"},
     ),
     EventType(
         "connection.updated",
         "Its status changed, or a claim on it was made or undone.",
-        {"status": "string", "from": "string", "claim": "string", "by": "string"},
+        {"status": "string", "state": "string", "from": "string", "claim": "string", "by": "string"},
     ),
     EventType(
         "connection.needs_attention",
         "Only the end user can mend it; `reconnect` names the call to make.",
-        {"status": "string", "reconnect": "string"},
+        {"status": "string", "state": "string", "reconnect": "string"},
     ),
     EventType(
         "connection.ambiguous",
@@ -78,8 +114,15 @@ EVENT_TYPES = (
     ),
     EventType(
         "connection.reassigned",
-        "Better evidence named another user than the one presumed; `from` and `to` name their sessions and users.",
-        {"evidence": "string", "presumed": "boolean", "status": "string", "from": "object", "to": "object"},
+        "Another session than the one presumed made it; `from` and `to` name both sessions and their users.",
+        {
+            "evidence": "string",
+            "presumed": "boolean",
+            "status": "string",
+            "state": "string",
+            "from": "object",
+            "to": "object",
+        },
     ),
     EventType("connection.removed", "The provider no longer has it."),
     EventType("document.available", "Its first bills can be read.", {"documents": "integer"}),
@@ -106,19 +149,23 @@ def session_link_ready(session: Session, kind: LinkKind) -> NewEvent:
     return _of_session("session.link_ready", session, session.connection_id, kind=kind.value)
 
 
-def session_submitted(session: Session) -> NewEvent:
+def session_finished(session: Session) -> NewEvent:
     """The user said "I have finished" for the first time."""
-    return _of_session("session.submitted", session, session.connection_id)
+    return _of_session("session.finished", session, session.connection_id)
+
+
+def session_submitted(session: Session, connection: Connection) -> NewEvent:
+    """The provider checks a connection of the session."""
+    return _of_session("session.submitted", session, connection.id, **_status_data(connection))
 
 
 def session_connected(session: Session, connection: Connection) -> NewEvent:
     """A connection of the session works."""
-    status = canonical_status(connection.reported.status)
-    return _of_session("session.connected", session, connection.id, status=status)
+    return _of_session("session.connected", session, connection.id, **_status_data(connection))
 
 
 def session_reopened(session: Session, reason: str) -> NewEvent:
-    """The session lost its only working connection; `session` is as it is afterwards."""
+    """The session lost the connection that made its status; `session` is as it is afterwards."""
     return _of_session("session.reopened", session, session.connection_id, reason=reason, status=session.status.value)
 
 
@@ -128,7 +175,7 @@ def session_exited(session: Session, stage: str, reason: str) -> NewEvent:
 
 
 def session_expired(session: Session) -> NewEvent:
-    """The session's time is over."""
+    """The session's time is over, and no connection is attached."""
     return _of_session("session.expired", session, None)
 
 
@@ -143,20 +190,21 @@ def session_failed(session: Session, code: str) -> NewEvent:
 
 
 def connection_recorded(connection: Connection) -> NewEvent:
-    """The connection got its first owner."""
-    return _owned("connection.recorded", connection, **_evidence_data(connection))
+    """The connection got its first owner; it is on the timelines of that user's other candidate sessions too."""
+    event = _owned("connection.recorded", connection, **_evidence_data(connection))
+    return replace(event, also_of=_other_sessions(connection))
 
 
 def connection_reassigned(connection: Connection, previous: Candidate) -> NewEvent:
     """The connection got another owner than `previous`. A session of another tenant is never named."""
     data = {**_evidence_data(connection), "from": _side(connection, previous)}
-    return _owned("connection.reassigned", connection, **data, to=_side(connection, connection.verdict.owner))
+    event = _owned("connection.reassigned", connection, **data, to=_side(connection, connection.verdict.owner))
+    return replace(event, also_of=_other_sessions(connection, previous))
 
 
 def connection_status_changed(connection: Connection, previous: str) -> NewEvent:
     """The provider reports another status; `previous` is canonical."""
-    status = canonical_status(connection.reported.status)
-    return _owned("connection.updated", connection, **{"status": status, "from": previous})
+    return _owned("connection.updated", connection, **_status_data(connection), **{"from": previous})
 
 
 def connection_claimed(connection_id: ConnectionId, session_id: SessionId, user_id: UserId, by: str) -> NewEvent:
@@ -172,14 +220,13 @@ def connection_claim_undone(connection: Connection, by: str) -> NewEvent:
 def connection_needs_attention(connection: Connection) -> NewEvent:
     """Only the end user can mend it. The event names the reconnect call, never a URL."""
     call = f"POST /v1/connections/{connection.id}/reconnect"
-    status = canonical_status(connection.reported.status)
-    return _owned("connection.needs_attention", connection, status=status, reconnect=call)
+    return _owned("connection.needs_attention", connection, **_status_data(connection), reconnect=call)
 
 
 def connection_ambiguous(connection: Connection, verdict: Verdict) -> NewEvent:
     """No owner can be named. The candidates are the session ids of this tenant; others are never shown."""
     own = sorted(one.session_id for one in verdict.candidates if one.tenant == connection.tenant)
-    return NewEvent("connection.ambiguous", None, connection.id, None, {"candidates": own})
+    return NewEvent("connection.ambiguous", None, connection.id, None, {"candidates": own}, tuple(own))
 
 
 def connection_removed(connection: Connection) -> NewEvent:
@@ -190,6 +237,14 @@ def connection_removed(connection: Connection) -> NewEvent:
 def document_available(connection: Connection, documents: int) -> NewEvent:
     """The provider lists more documents of the connection than before."""
     return _owned("document.available", connection, documents=documents)
+
+
+def _other_sessions(connection: Connection, *previous: Candidate) -> tuple[SessionId, ...]:
+    """The previous owner's session, and the owner's other sessions that could have made the connection."""
+    verdict = connection.verdict
+    same_user = (one for one in verdict.candidates if verdict.owner and one.user_id == verdict.owner.user_id)
+    others = {one.session_id for one in (*previous, *same_user) if one.tenant == connection.tenant}
+    return tuple(sorted(others - {verdict.owner.session_id if verdict.owner else None}))
 
 
 def _side(connection: Connection, candidate: Candidate | None) -> Mapping[str, Any]:
@@ -212,8 +267,12 @@ def _evidence_data(connection: Connection) -> Mapping[str, Any]:
     return {
         "evidence": verdict.kind.value if verdict.kind else None,
         "presumed": verdict.presumed,
-        "status": canonical_status(connection.reported.status),
+        **_status_data(connection),
     }
+
+
+def _status_data(connection: Connection) -> Mapping[str, str]:
+    return {"status": canonical_status(connection.reported.status), "state": connection.state.value}
 
 
 def event_names() -> Sequence[str]:

@@ -5,16 +5,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service.domain.changes import CompanyRecords, Fact, FactKind, StoredFact
-from service.domain.model import Candidate, ConnectionId, InvitationId, ReportedConnection, ReportedInvitation
+from service.domain.model import (
+    Candidate,
+    ConnectionId,
+    InvitationId,
+    ReportedConnection,
+    ReportedInvitation,
+    SessionId,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Reveal:
-    """A magic link was shown to a page at `provider_at`, and perhaps revoked later."""
+    """A magic link was shown to a page at `provider_at`, and perhaps revoked later.
+
+    `provider_finished_at` is each time at which its user said "I have finished".
+    """
 
     candidate: Candidate
     provider_at: float
     provider_revoked_at: float | None = None
+    provider_finished_at: frozenset[float] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +134,17 @@ def _candidate(stored: StoredFact) -> Candidate | None:
 
 def _reveals(rows: list[StoredFact]) -> list[Reveal]:
     revoked = {row.fact.session_id: row.fact.provider_at for row in rows if row.fact.kind is FactKind.REVOKED}
+    finished: defaultdict[SessionId | None, set[float]] = defaultdict(set)
+    for row in rows:
+        if row.fact.kind is FactKind.FINISHED:
+            finished[row.fact.session_id].add(row.fact.provider_at or 0.0)
     return [
-        Reveal(candidate, row.fact.provider_at or 0.0, revoked.get(candidate.session_id))
+        Reveal(
+            candidate,
+            row.fact.provider_at or 0.0,
+            revoked.get(candidate.session_id),
+            frozenset(finished[candidate.session_id]),
+        )
         for row in rows
         if row.fact.kind is FactKind.REVEALED and (candidate := _candidate(row)) is not None
     ]

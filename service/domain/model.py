@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType, Protocol
 
+from service.domain.session_status import ACHIEVED, ENDED, Progress, SessionStatus, status_of
+from service.domain.statuses import ConnectionState, state_of
+
 SessionId = NewType("SessionId", str)
 EventId = NewType("EventId", str)
 CompanyRef = NewType("CompanyRef", str)
@@ -32,22 +35,6 @@ class Clock(Protocol):
     def __call__(self) -> float:
         """Return the current time."""
         ...
-
-
-class SessionStatus(StrEnum):
-    """The `status` of a session, as in the API."""
-
-    CREATED = "created"
-    OPENED = "opened"
-    CONNECTED = "connected"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-    EXITED = "exited"
-    FAILED = "failed"
-
-
-# The `failure` of a session whose link was revoked at the provider, by somebody else than this service.
-LINK_REVOKED = "link_revoked"
 
 
 class LinkKind(StrEnum):
@@ -127,6 +114,8 @@ class Session:
     """One end user's attempt to connect, or to reconnect, utility accounts.
 
     `serial`, `issued_at` and `key_id` derive its page tokens again; `page_hash` is the digest of the bound page's key.
+    `left_at`: its user left and has not come back. `over_at`: its time was over. `link_used_at`: the provider reported
+    a use of its invitation. `settled_at`: since then its user's part is done, or it is ended.
     """
 
     id: SessionId
@@ -135,7 +124,6 @@ class Session:
     company: Company
     sites: tuple[Site, ...]
     mode: Mode
-    status: SessionStatus
     link_choice: LinkChoice
     link_kind: LinkKind
     link_status: LinkStatus
@@ -163,27 +151,34 @@ class Session:
     finished_at: float | None = None
     seen_at: float | None = None
     revoked_at: float | None = None
+    left_at: float | None = None
+    over_at: float | None = None
+    settled_at: float | None = None
+    link_used_at: float | None = None
     invitation_uses: int = 0
+    progress: Progress = Progress.NONE
+
+    @property
+    def status(self) -> SessionStatus:
+        """The status that follows from its other fields."""
+        return status_of(
+            self.progress,
+            revoked=self.revoked_at is not None,
+            failed=self.failure is not None,
+            over=self.over_at is not None,
+            left=self.left_at is not None,
+            opened=self.opened_at is not None,
+        )
+
+    @property
+    def achieved(self) -> bool:
+        """Whether its user's part is done: a connection is attached that works, or that the provider checks."""
+        return self.status in ACHIEVED
 
     @property
     def closed(self) -> bool:
         """Whether it is over for every page."""
-        return self.status in {SessionStatus.EXPIRED, SessionStatus.REVOKED, SessionStatus.FAILED}
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event of the log; `seq` is its position in the order in which readers see events."""
-
-    id: EventId
-    seq: int
-    tenant: Tenant
-    type: str
-    at: float
-    session_id: SessionId | None
-    connection_id: ConnectionId | None
-    user_id: UserId | None
-    data: Mapping[str, Any]
+        return self.status in ENDED or (self.over_at is not None and not self.achieved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +240,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A recorded connection: what the provider reports, and our verdict on whose it is."""
+    """A recorded connection; `attention_at` is since when its owner is asked to mend it."""
 
     id: ConnectionId
     company: CompanyRef
@@ -256,19 +251,26 @@ class Connection:
     updated_at: float
     evidence_at: float | None = None
     cross_device: bool = False
+    attention_at: float | None = None
     missing_at: float | None = None
     removed_at: float | None = None
+
+    @property
+    def state(self) -> ConnectionState:
+        """What its status means; a removed connection is `inactive`, whatever its last status was."""
+        return ConnectionState.INACTIVE if self.removed_at is not None else state_of(self.reported.status)
 
 
 @dataclass(frozen=True, slots=True)
 class PageSnapshot:
-    """What a page may know, read in one transaction; `event_id` and `seq` are those of the session's newest event."""
+    """What a page may know, read in one transaction; `undecided` are connections that the session may have made."""
 
     session: Session
     connections: Sequence[Connection]
-    seq: int
+    seq: int  # with `event_id`, of the newest event on its timeline
     at: float
     event_id: EventId | None = None
+    undecided: Sequence[Connection] = ()
 
 
 @dataclass(frozen=True, slots=True)

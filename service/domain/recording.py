@@ -8,12 +8,12 @@ snapshots cannot matter.
 from dataclasses import replace
 
 from service.domain import events
+from service.domain.attached_sessions import advance, advance_sessions, reopen
 from service.domain.attribution import judge_again, rules_out_invitations, stays_undecided
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
 from service.domain.draft import RecordingDraft
 from service.domain.evidence import CompanyFacts, new_namings
 from service.domain.model import (
-    LINK_REVOKED,
     Connection,
     ConnectionId,
     EvidenceKind,
@@ -23,11 +23,12 @@ from service.domain.model import (
     ReportedInvitation,
     Session,
     SessionId,
-    SessionStatus,
     Verdict,
 )
-from service.domain.statuses import canonical_status, credentials_work, needs_attention
-from service.domain.timing import PRESENCE_SECONDS, UNCERTAINTY_SECONDS
+from service.domain.session_rules import settle
+from service.domain.session_status import LINK_REVOKED, Progress, progress_of
+from service.domain.statuses import ConnectionState, canonical_status, needs_attention
+from service.domain.timing import UNCERTAINTY_SECONDS
 
 _FIRST_DOCUMENTS_SECONDS = 5.0
 
@@ -42,6 +43,7 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
         if reported.id in ours:
             _record_one(draft, reported, snapshot)
     for invitation in snapshot.invitations:
+        _note_use(draft, invitation)
         _reconnect_by_invitation(draft, invitation)
     for session in records.sessions.values():
         _reconnect_by_edit_link(draft, session)
@@ -87,8 +89,10 @@ def _created_since(reported: ReportedConnection, since_at: float | None) -> bool
 
 def _record_one(draft: RecordingDraft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
     known = draft.records.connections.get(reported.id)
-    if known is not None and reported.provider_updated_at < known.reported.provider_updated_at:
-        reported = known.reported  # an older snapshot read later: the newest `updated` wins
+    # The newest `updated` wins. Within the uncertainty of the provider's clocks this snapshot does, which is complete
+    # and later than the one before, since the polls of a company follow each other.
+    if known and reported.provider_updated_at < known.reported.provider_updated_at - UNCERTAINTY_SECONDS:
+        reported = known.reported
     _rule_out_invitations(draft, reported, snapshot)
     _apply_verdict(draft, reported, known)
 
@@ -107,13 +111,13 @@ def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: C
     before = known.verdict if known is not None else None
     verdict = judge_again(before, draft.facts.about(reported))
     if known is not None and _is_unchanged(known, reported, verdict):
-        _connect_sessions(draft, known)
+        advance_sessions(draft, known)
         return
     connection = _connection(draft, reported, known, verdict)
     draft.connections[reported.id] = connection
     _change_owner(draft, connection, before)
     _report_status(draft, connection, known)
-    _connect_sessions(draft, connection)
+    advance_sessions(draft, connection)
 
 
 def _is_unchanged(known: Connection, reported: ReportedConnection, verdict: Verdict) -> bool:
@@ -126,7 +130,7 @@ def _connection(
 ) -> Connection:
     owner = draft.session(verdict.owner.session_id) if verdict.owner else None
     same_owner = known is not None and known.verdict.owner == verdict.owner and known.verdict.kind == verdict.kind
-    return Connection(
+    connection = Connection(
         id=reported.id,
         company=draft.records.company.ref,
         tenant=draft.records.company.tenant,
@@ -137,6 +141,15 @@ def _connection(
         evidence_at=known.evidence_at if known and same_owner else (draft.now if verdict.owner else None),
         cross_device=known.cross_device if known and same_owner else owner is not None and owner.taken_over,
     )
+    return replace(connection, attention_at=_attention_at(connection, known, draft.now))
+
+
+def _attention_at(connection: Connection, known: Connection | None, now: float) -> float | None:
+    """Since when its owner is asked to mend it: an episode lasts until the connection works, whatever comes between."""
+    if connection.verdict.owner is None or connection.state is ConnectionState.WORKING:
+        return None
+    begun = known.attention_at if known and known.verdict.owner == connection.verdict.owner else None
+    return now if begun is None and needs_attention(connection.state) else begun
 
 
 def _change_owner(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
@@ -147,7 +160,7 @@ def _change_owner(draft: RecordingDraft, connection: Connection, before: Verdict
         draft.detach(previous.session_id, connection.id)
     _report_owner(draft, connection, before)
     if previous is not None:
-        _reopen(draft, previous.session_id, "reassigned" if verdict.owner else "unattributed")
+        reopen(draft, previous.session_id, "reassigned" if verdict.owner else "unattributed")
 
 
 def _report_owner(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
@@ -163,25 +176,6 @@ def _report_owner(draft: RecordingDraft, connection: Connection, before: Verdict
     draft.jobs.append(Job(JobKind.DOCUMENTS, connection.id, _FIRST_DOCUMENTS_SECONDS))
 
 
-def _reopen(draft: RecordingDraft, session_id: SessionId, reason: str) -> None:
-    """A session whose last working connection was taken is what it would be had it never had it."""
-    session = draft.session(session_id)
-    if session is None or session.status is not SessionStatus.CONNECTED or _has_working(draft, session_id):
-        return
-    session = replace(session, status=SessionStatus.OPENED if session.opened_at else SessionStatus.CREATED)
-    draft.sessions[session_id] = session
-    draft.events.append(events.session_reopened(session, reason))
-    # These find out what has become of it meanwhile: its page may be gone, and its time over.
-    draft.jobs.append(Job(JobKind.EXPIRE, session_id, max(0.0, session.expires_at - draft.now)))
-    if session.page_hash is not None:
-        draft.jobs.append(Job(JobKind.PRESENCE, session_id, PRESENCE_SECONDS))
-
-
-def _has_working(draft: RecordingDraft, session_id: SessionId) -> bool:
-    attached = (one for one, sessions in draft.attached.items() if session_id in sessions)
-    return any(known and credentials_work(known.reported.status) for known in map(draft.connection, attached))
-
-
 def _report_ambiguous(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
     verdict = connection.verdict
     announced = before is not None and not before.waiting and before.owner is None
@@ -193,28 +187,18 @@ def _report_ambiguous(draft: RecordingDraft, connection: Connection, before: Ver
 def _report_status(draft: RecordingDraft, connection: Connection, known: Connection | None) -> None:
     status = canonical_status(connection.reported.status)
     before = canonical_status(known.reported.status) if known else None
-    owner = connection.verdict.owner
     if before is not None and before != status:
         draft.events.append(events.connection_status_changed(connection, before))
-    newly_owned = known is None or known.verdict.owner != owner
-    if owner and needs_attention(status) and (before != status or newly_owned):
+    newly_owned = known is None or known.verdict.owner != connection.verdict.owner
+    if connection.attention_at is not None and (newly_owned or (known and known.attention_at is None)):
         draft.events.append(events.connection_needs_attention(connection))
 
 
-def _connect_sessions(draft: RecordingDraft, connection: Connection) -> None:
-    """Once its credentials work, every session that the connection is attached to is connected."""
-    if not credentials_work(connection.reported.status):
-        return
-    for session_id in sorted(draft.attached.get(connection.id, ())):
-        _connect(draft, session_id, connection)
-
-
-def _connect(draft: RecordingDraft, session_id: SessionId, connection: Connection) -> None:
-    session = draft.session(session_id)
-    if session is None or session.status in {SessionStatus.CONNECTED, SessionStatus.REVOKED}:
-        return
-    draft.sessions[session_id] = replace(session, status=SessionStatus.CONNECTED)
-    draft.events.append(events.session_connected(session, connection))
+def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
+    """The session of a used invitation waits for what the use made, beyond its own time (`session_rules.ends_at`)."""
+    session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
+    if session is not None and session.link_used_at is None and invitation.use_count > 0:
+        draft.sessions[session.id] = replace(session, link_used_at=draft.now)
 
 
 def _fail_revoked_link(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
@@ -223,9 +207,9 @@ def _fail_revoked_link(draft: RecordingDraft, invitation: ReportedInvitation) ->
     if session is None or invitation.status != "REVOKED" or invitation.use_count > 0:
         return
     current = session.link is not None and session.link.invitation_id == invitation.id
-    if not current or session.closed or session.status is SessionStatus.CONNECTED:
+    if not current or session.closed or session.achieved:
         return
-    draft.sessions[session.id] = replace(session, status=SessionStatus.FAILED, failure=LINK_REVOKED)
+    draft.sessions[session.id] = settle(replace(session, failure=LINK_REVOKED), draft.now)
     draft.events.append(events.session_failed(session, LINK_REVOKED))
 
 
@@ -251,7 +235,10 @@ def _reconnect_by_edit_link(draft: RecordingDraft, session: Session) -> None:
         if row.fact.kind is FactKind.REVEALED and row.fact.session_id == session.id
     ]
     connection = draft.connection(session.connection_id)
-    if started and connection is not None and connection.reported.provider_updated_at >= min(started):
+    if not started or connection is None:
+        return
+    # The provider's clocks may disagree: a quick user's change may bear a time before the page was started.
+    if connection.reported.provider_updated_at >= min(started) - UNCERTAINTY_SECONDS:
         _reconnect(draft, session)
 
 
@@ -262,4 +249,12 @@ def _reconnect(draft: RecordingDraft, session: Session) -> None:
         return
     if (session.id, connection.id) not in draft.records.attached:
         draft.attach(session.id, connection.id, EvidenceKind.RECONNECT)
-    _connect_sessions(draft, connection)
+    progress = Progress.SUBMITTED if _is_from_before(connection, session) else progress_of(connection.state)
+    advance(draft, session.id, connection, progress)
+
+
+def _is_from_before(connection: Connection, session: Session) -> bool:
+    """Whether its status is older than the link that mended it: the provider has yet to check what the user gave."""
+    mended = session.link is not None and session.link.invitation_id is not None
+    older = session.link is not None and connection.reported.provider_updated_at <= session.link.provider_given_at
+    return mended and older and progress_of(connection.state) is Progress.ATTACHED

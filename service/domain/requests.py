@@ -13,7 +13,6 @@ from service.domain.model import (
     Mode,
     Session,
     SessionId,
-    SessionStatus,
     Site,
     Tenant,
     UserId,
@@ -97,7 +96,6 @@ def draft_session(
         company=company,
         sites=sites,
         mode=Mode.RECONNECT if request.connection_id else Mode.CONNECT,
-        status=SessionStatus.CREATED,
         link_choice=request.link,
         # `auto` tries the exact kind first.
         link_kind=LinkKind.MAGIC_LINK if request.link is LinkChoice.MAGIC_LINK else LinkKind.INVITATION,

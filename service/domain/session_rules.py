@@ -6,23 +6,13 @@ page leaves.
 """
 
 import hmac
-from collections.abc import Sequence
 from dataclasses import replace
 
 from service.domain import events
 from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job, JobKind
-from service.domain.model import (
-    LINK_REVOKED,
-    Connection,
-    Link,
-    LinkKind,
-    LinkStatus,
-    Mode,
-    Session,
-    SessionStatus,
-)
-from service.domain.statuses import credentials_work
-from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
+from service.domain.model import Link, LinkKind, LinkStatus, Mode, Session
+from service.domain.session_status import LINK_REVOKED, Progress, SessionStatus
+from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS, RESULT_DAY_SECONDS, UNDECIDED_SECONDS
 from service.domain.tokens import PageToken, digest
 from service.errors import AlreadyOpen, Expired, NotFound, Revoked, SessionClosed, TakenOver
 
@@ -47,24 +37,54 @@ def is_present(session: Session, now: float) -> bool:
     return session.seen_at is not None and now - session.seen_at < PRESENCE_SECONDS
 
 
-def seconds_left(session: Session, now: float) -> float:
-    """How long until the session expires; a page that is present, or was just finished, has the grace too."""
-    present = is_present(session, now)
+def ends_at(session: Session, now: float) -> float:
+    """When its time is over; a page that is present, or was just finished, has the grace too.
+
+    While a used invitation has not named its connection, the session waits for it, for a day.
+    """
     finishing = session.finished_at is not None and session.status is SessionStatus.OPENED
-    end = session.expires_at + (GRACE_SECONDS if present or finishing else 0.0)
-    left = end - now
+    end = session.expires_at + (GRACE_SECONDS if finishing or is_present(session, now) else 0.0)
+    unexplained = session.link_used_at is not None and session.progress is Progress.NONE
+    return max(end, (session.link_used_at or 0.0) + UNDECIDED_SECONDS) if unexplained else end
+
+
+def seconds_left(session: Session, now: float) -> float:
+    """In how long its time may be over. After `expires_at` only a page keeps it open, so it is checked every minute."""
+    left = ends_at(session, now) - now
     return min(left, PRESENCE_SECONDS) if now >= session.expires_at else left
 
 
-def expire(session: Session) -> Changes | None:
-    """Close the session, and poll the provider once more: the user may have finished in the last moment."""
-    if session.closed or session.status is SessionStatus.CONNECTED:
+def link_can_be_shown(session: Session, now: float) -> bool:
+    """Whether a page may show the link: after its time and the grace a session shows its outcome only."""
+    return not session.closed and now < session.expires_at + GRACE_SECONDS
+
+
+def result_can_be_signed(session: Session, now: float) -> bool:
+    """Whether a page may bring the host a new signed result: until a day after the user's part was done, or the end."""
+    return session.settled_at is None or now < session.settled_at + RESULT_DAY_SECONDS
+
+
+def settle(session: Session, now: float) -> Session:
+    """Return the session with `settled_at` as its status requires: the first time stays, and reopening clears it."""
+    if not (session.achieved or session.closed):
+        return replace(session, settled_at=None)
+    return session if session.settled_at is not None else replace(session, settled_at=now)
+
+
+def expire(session: Session, now: float) -> Changes | None:
+    """Its time is over. Poll the provider once more: the user may have finished in the last moment.
+
+    A session whose user's part is done keeps its status, and only its pages stop showing the link.
+    """
+    if session.over_at is not None or session.status in {SessionStatus.REVOKED, SessionStatus.FAILED}:
         return None
-    return Changes(
-        sessions=(replace(session, status=SessionStatus.EXPIRED),),
-        events=(events.session_expired(session),),
-        jobs=(Job(JobKind.RECONCILE, session.company.ref),),
-    )
+    over = settle(replace(session, over_at=now), now)
+    if session.achieved:
+        return Changes(sessions=(over,))
+    ended = events.session_expired(over)
+    if over.status is SessionStatus.EXITED:
+        ended = events.session_exited(over, "page", "time")
+    return Changes(sessions=(over,), events=(ended,), jobs=(Job(JobKind.RECONCILE, session.company.ref),))
 
 
 def revoke(session: Session, now: float, provider_now: float | None) -> Changes | None:
@@ -76,7 +96,7 @@ def revoke(session: Session, now: float, provider_now: float | None) -> Changes 
         revoked_at = _revoked_at(session.link, provider_now)
         facts.append(Fact(FactKind.REVOKED, session_id=session.id, provider_at=revoked_at))
     return Changes(
-        sessions=(replace(session, status=SessionStatus.REVOKED, revoked_at=now),),
+        sessions=(settle(replace(session, revoked_at=now), now),),
         facts=tuple(facts),
         events=(events.session_revoked(session),),
         jobs=(Job(JobKind.WITHDRAW, session.id),),
@@ -89,25 +109,31 @@ def _revoked_at(link: Link, provider_now: float | None) -> float:
 
 
 def renew(session: Session, now: float, key_id: str) -> Changes:
-    """Give the session a new serial and its full time again; an invitation is made again. Raises SessionClosed."""
+    """Give the session a new serial and its full time again. Raises SessionClosed.
+
+    An invitation is made again, unless the user's part is done: then there is nothing left to use it for.
+    """
     mendable = session.status is SessionStatus.FAILED and session.failure == LINK_REVOKED
     if session.status in {SessionStatus.REVOKED, SessionStatus.FAILED} and not mendable:
         raise SessionClosed(f"This session is {session.status.value}; create a new one")
     duration = session.expires_at - session.issued_at
     fresh = replace(
-        session, serial=session.serial + 1, issued_at=int(now), key_id=key_id, expires_at=int(now) + duration
+        session,
+        serial=session.serial + 1,
+        issued_at=int(now),
+        key_id=key_id,
+        expires_at=int(now) + duration,
+        over_at=None,
+        failure=None,
+        left_at=None if session.closed else session.left_at,
     )
-    if session.status is SessionStatus.EXPIRED or mendable:
-        fresh = replace(
-            fresh, failure=None, status=SessionStatus.OPENED if session.opened_at else SessionStatus.CREATED
-        )
+    expiry = Job(JobKind.EXPIRE, session.id, fresh.expires_at - now)
+    if session.achieved:
+        return Changes(sessions=(settle(fresh, now),), jobs=(expiry,))
     if session.link is not None and session.link.invitation_id is not None:
         # Its invitation ends soon after the old time, so the session needs another.
         fresh = replace(fresh, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
-    return Changes(
-        sessions=(fresh,),
-        jobs=(Job(JobKind.PREPARE, session.id), Job(JobKind.EXPIRE, session.id, fresh.expires_at - now)),
-    )
+    return Changes(sessions=(settle(fresh, now),), jobs=(Job(JobKind.PREPARE, session.id), expiry))
 
 
 def token_expired(session: Session, token: PageToken, now: float) -> bool:
@@ -136,8 +162,7 @@ def raise_if_closed(session: Session, now: float) -> None:
         raise Revoked
     if session.status is SessionStatus.FAILED:
         raise SessionClosed("There is no link for this session")
-    over = now >= session.expires_at + (GRACE_SECONDS if is_present(session, now) else 0.0)
-    if session.status is SessionStatus.EXPIRED or (over and session.status is not SessionStatus.CONNECTED):
+    if session.closed or (now >= ends_at(session, now) and not session.achieved):
         raise Expired
 
 
@@ -159,7 +184,7 @@ def start_page(
         page_hash=digest(page_key),
         page_serial=session.page_serial if same else session.page_serial + 1,
         taken_over=session.taken_over or taken,
-        status=session.status if session.status is SessionStatus.CONNECTED else SessionStatus.OPENED,
+        left_at=None,
         opened_at=session.opened_at or now,
         seen_at=now,
     )
@@ -167,6 +192,8 @@ def start_page(
     jobs = [Job(JobKind.RECONCILE, session.company.ref, _FIRST_POLL_SECONDS)]
     if not silent:
         jobs.append(Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS))
+    if not link_can_be_shown(session, now):
+        return Changes(sessions=(started,), events=(opened,), jobs=tuple(jobs))
     if session.link_status is LinkStatus.PENDING:
         return Changes(sessions=(started,), events=(opened,), jobs=(*jobs, Job(JobKind.PREPARE, session.id)))
     revealed = reveal_link(started, now, provider_now)
@@ -205,61 +232,66 @@ def give_link(
     return replace(shown, events=(event,), jobs=(poll,), completed_intent=completed)
 
 
-def fail(session: Session, code: str) -> Changes | None:
+def fail(session: Session, code: str, now: float) -> Changes | None:
     """No link can be made; `code` is the error's. A session that is closed, or has its link, stays as it is."""
-    if session.closed or session.link_status is LinkStatus.READY:
+    if session.closed or session.achieved or session.link_status is LinkStatus.READY:
         return None
-    failed = replace(session, status=SessionStatus.FAILED, link_status=LinkStatus.FAILED, failure=code)
+    failed = settle(replace(session, link_status=LinkStatus.FAILED, failure=code), now)
     return Changes(sessions=(failed,), events=(events.session_failed(session, code),))
 
 
-def finish(session: Session, page_key: str | None, now: float) -> Changes:
+def finish(session: Session, page_key: str | None, now: float, provider_now: float | None) -> Changes:
     """The user said "I have finished": reported once, followed by a poll each time. Raises Revoked, TakenOver."""
     if session.status is SessionStatus.REVOKED:
         raise Revoked
     require_page_key(session, page_key)
-    status = SessionStatus.OPENED if session.status is SessionStatus.EXITED else session.status
     return Changes(
-        sessions=(replace(session, finished_at=now, seen_at=now, status=status),),
-        events=(events.session_submitted(session),) if session.finished_at is None else (),
+        sessions=(replace(session, finished_at=now, seen_at=now, left_at=None),),
+        facts=_finished_facts(session, provider_now),
+        events=(events.session_finished(session),) if session.finished_at is None else (),
         jobs=(Job(JobKind.RECONCILE, session.company.ref),),
     )
+
+
+def _finished_facts(session: Session, provider_now: float | None) -> tuple[Fact, ...]:
+    """Which of one user's magic links was finished: it never decides whose a connection is (docs/attribution.md)."""
+    if session.revealed_at is None or session.link is None or session.link.kind is not LinkKind.MAGIC_LINK:
+        return ()
+    if provider_now is None or session.mode is Mode.RECONNECT:
+        return ()
+    # One fact a second at most, so that a page that repeats the call does not fill the table.
+    at = float(int(provider_now))
+    return (Fact(FactKind.FINISHED, session_id=session.id, provider_at=at, nonce=f"{at:.0f}"),)
 
 
 def record_presence(session: Session, page_key: str | None, now: float) -> Changes:
     """A heartbeat; it reopens a session that was taken for left. Raises Revoked, Expired, TakenOver, NotFound."""
     if session.status is SessionStatus.REVOKED:
         raise Revoked
-    if session.status is SessionStatus.EXPIRED:
+    if session.over_at is not None and not session.achieved:
         raise Expired
     require_page_key(session, page_key)
     back = session.status is SessionStatus.EXITED
     return Changes(
-        sessions=(replace(session, seen_at=now, status=SessionStatus.OPENED if back else session.status),),
+        sessions=(replace(session, seen_at=now, left_at=None),),
         events=(events.session_reopened_by_user(session),) if back else (),
         jobs=(Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS),),
     )
 
 
-def exit_session(session: Session, stage: str, reason: str) -> Changes | None:
-    """Only an open session can be left; a connected one stays connected."""
+def exit_session(session: Session, stage: str, reason: str, now: float) -> Changes | None:
+    """Only an open session can be left; one whose user's part is done stays as it is."""
     if session.status is not SessionStatus.OPENED:
         return None
     return Changes(
-        sessions=(replace(session, status=SessionStatus.EXITED),),
+        sessions=(replace(session, left_at=now),),
         events=(events.session_exited(session, stage, reason),),
         jobs=(Job(JobKind.RECONCILE, session.company.ref),),
     )
 
 
-def leave_page(session: Session, page_key: str | None, stage: str, reason: str) -> Changes:
+def leave_page(session: Session, page_key: str | None, stage: str, reason: str, now: float) -> Changes:
     """The page reports that its user leaves, and is no longer bound: the next page need not take over."""
     require_page_key(session, page_key)
-    changes = exit_session(session, stage, reason) or Changes(sessions=(session,))
+    changes = exit_session(session, stage, reason, now) or Changes(sessions=(session,))
     return replace(changes, sessions=tuple(replace(one, page_hash=None) for one in changes.sessions))
-
-
-def main_connection(connections: Sequence[Connection]) -> str | None:
-    """The connection that a result names: the newest whose credentials work, otherwise the newest."""
-    ids = [one.id for one in connections if credentials_work(one.reported.status)] or [one.id for one in connections]
-    return ids[-1] if ids else None

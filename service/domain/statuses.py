@@ -1,11 +1,32 @@
-"""What the provider's connection statuses mean: which spelling is used, whether it works, who must act. Pure."""
+"""What the provider's connection statuses mean: which spelling is used, in which state a connection is. Pure."""
+
+from enum import StrEnum
+
+
+class ConnectionState(StrEnum):
+    """The `state` of a connection: what its status means for its user and for the host."""
+
+    CHECKING = "checking"
+    DELAYED = "delayed"
+    WORKING = "working"
+    EMPTY = "empty"
+    ACTION_NEEDED = "action_needed"
+    INACTIVE = "inactive"
+
 
 # Reference: developer-guide/connection-lifecycle. The sandbox guide spells this status in another way than the enum.
 _SPELLINGS = {"INCORRECT_PASSWORD": "PASSWORD_INCORRECT"}
-_WORKING = frozenset({"CONNECTED", "NO_ACCOUNTS_FOUND"})
-_NEEDS_USER = frozenset(
-    {"PASSWORD_INCORRECT", "MFA_TOKEN_EXPIRED", "NEW_PASSWORD_NEEDED", "ADDITIONAL_CREDENTIALS_NEEDED"}
-)
+_STATES = {
+    "PENDING": ConnectionState.CHECKING,
+    "CONNECTED": ConnectionState.WORKING,
+    "NO_ACCOUNTS_FOUND": ConnectionState.EMPTY,
+    "PASSWORD_INCORRECT": ConnectionState.ACTION_NEEDED,
+    "MFA_TOKEN_EXPIRED": ConnectionState.ACTION_NEEDED,
+    "NEW_PASSWORD_NEEDED": ConnectionState.ACTION_NEEDED,
+    "ADDITIONAL_CREDENTIALS_NEEDED": ConnectionState.ACTION_NEEDED,
+    "COMPANY_INACTIVE": ConnectionState.INACTIVE,
+}
+_FOR_THE_USER = frozenset({ConnectionState.ACTION_NEEDED, ConnectionState.EMPTY})
 
 
 def canonical_status(status: str) -> str:
@@ -13,11 +34,21 @@ def canonical_status(status: str) -> str:
     return _SPELLINGS.get(status, status)
 
 
-def credentials_work(status: str) -> bool:
-    """Whether the provider could sign in with what the user gave."""
-    return status in _WORKING
+def state_of(status: str) -> ConnectionState:
+    """What a status means. All others, unknown ones too, are trouble that the provider works on: `delayed`."""
+    return _STATES.get(canonical_status(status), ConnectionState.DELAYED)
 
 
-def needs_attention(status: str) -> bool:
+def statuses_of(state: ConnectionState) -> frozenset[str]:
+    """The canonical statuses with this meaning; `delayed` has none here: it is every status that has no other."""
+    return frozenset(status for status, meaning in _STATES.items() if meaning is state)
+
+
+def known_statuses() -> frozenset[str]:
+    """The canonical statuses that mean anything but `delayed`."""
+    return frozenset(_STATES)
+
+
+def needs_attention(state: ConnectionState) -> bool:
     """Whether only the end user can mend it, by reconnecting."""
-    return canonical_status(status) in _NEEDS_USER
+    return state in _FOR_THE_USER

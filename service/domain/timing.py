@@ -11,6 +11,8 @@ GRACE_SECONDS = 900.0
 PRESENCE_SECONDS = 60.0
 # A signed result is accepted by POST /v1/verify for this long.
 RESULT_SECONDS = 600
+# A page may bring a new signed result for this long after the user's part was done, or after the session's end.
+RESULT_DAY_SECONDS = 86400.0
 
 # --- One call to the provider
 

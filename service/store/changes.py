@@ -83,10 +83,11 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
 
     It gets its position here (SQLite) or from the sequencer after the commit (PostgreSQL).
     """
+    event_id = context.new_id("evt")
     tx.run(
         "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, connection_id, user_id, data) VALUES "
         f"(:id, {tx.dialect.next_seq}, {tx.dialect.drawn}, :tenant, :type, :at, :session, :connection, :user, :data)",
-        id=context.new_id("evt"),
+        id=event_id,
         tenant=tenant,
         type=event.type,
         at=context.clock(),
@@ -96,6 +97,10 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
         data=json.dumps(dict(event.data)),
     )
     tx.notify(event.session_id)
+    for session_id in event.also_of:
+        sql = "INSERT INTO event_sessions (session_id, event_id) VALUES (:session, :event)"
+        tx.run(sql, session=session_id, event=event_id)
+        tx.notify(session_id)
 
 
 def enqueue(tx: Transaction, job: Job) -> None:
@@ -126,6 +131,21 @@ def _save_connection(tx: Transaction, connection: Connection) -> None:
         f"INSERT INTO connections ({names}) VALUES ({marks}) ON CONFLICT (account, id) DO UPDATE SET {rest}",
         **values,
     )
+    _save_candidates(tx, connection)
+
+
+def _save_candidates(tx: Transaction, connection: Connection) -> None:
+    tx.run("DELETE FROM connection_candidates WHERE connection_id = :id", id=connection.id)
+    verdict = connection.verdict
+    for candidate in verdict.candidates if verdict.owner is None else ():
+        tx.run(
+            "INSERT INTO connection_candidates (connection_id, session_id, tenant, user_id) VALUES "
+            "(:id, :session, :tenant, :user)",
+            id=connection.id,
+            session=candidate.session_id,
+            tenant=candidate.tenant,
+            user=candidate.user_id,
+        )
 
 
 def add_fact(tx: Transaction, fact: Fact, company_ref: str, now: float) -> None:
@@ -159,6 +179,14 @@ def _attach_and_detach(tx: Transaction, changes: Changes, now: float) -> None:
         )
     for attachment in changes.attachments:
         _attach(tx, attachment, now)
+    for advance in changes.advances:
+        tx.run(
+            "UPDATE session_connections SET progress = :progress WHERE session_id = :session "
+            "AND connection_id = :connection",
+            progress=int(advance.progress),
+            session=advance.session_id,
+            connection=advance.connection_id,
+        )
 
 
 def _attach(tx: Transaction, attachment: Attachment, now: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from service.domain.changes import Changes, CompanyActivity, CompanyRecords, Fact, FactKind, OwnInvitation, StoredFact
 from service.domain.events import NewEvent
 from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserId
-from service.domain.statuses import canonical_status
+from service.domain.statuses import ConnectionState, canonical_status, known_statuses, statuses_of
 from service.errors import NotFound
 from service.store.activity import read_activity
 from service.store.changes import WriteContext, add_event, apply
@@ -56,8 +56,8 @@ class ConnectionStore:
     ) -> Sequence[Connection]:
         """Return up to `limit` connections, newest first, after the `(recorded_at, id)` of the page before.
 
-        `filters`: user_id, company (its id here or at the provider), status (in any spelling), and
-        attributed (bool). Raises KeyError for any other.
+        `filters`: user_id, company (its id here or at the provider), status (in any spelling), state, and attributed
+        (bool); with `attributed` False, `user_id` is a candidate's. Raises KeyError for any other.
         """
         return await self._engine.read(lambda tx: _list_page(tx, tenant, filters, after, limit))
 
@@ -104,17 +104,13 @@ class ConnectionStore:
         named += self._sessions.from_rows(
             tx, _session_rows(tx, "s.id IN (:among)", sessions - {session.id for session in named})
         )
-        attached = attached_connections(tx, [session.id for session in named])
-        # A session that may lose a connection keeps its status by the others that are attached to it.
-        others = {connection_id for _, connection_id in attached} - recorded.keys()
-        recorded |= {ConnectionId(row["id"]): connection_of(row) for row in _connection_rows(tx, others)}
         return CompanyRecords(
             company=company_of(row),
             facts=facts,
             connections=recorded,
             sessions={session.id: session for session in named},
             by_invitation=_by_invitation(tx, invitations),
-            attached=attached,
+            attached=attached_connections(tx, [session.id for session in named]),
             unlisted=_unlisted(tx, ref, invitations),
         )
 
@@ -173,13 +169,17 @@ def _facts(
 ) -> tuple[StoredFact, ...]:
     """Return the facts that count for these connections.
 
-    They are: the company's listing, reveals and revocations; what these invitations named; and every fact about one of
-    these connections.
+    They are: the company's listing; what happened to the magic links of its sessions; what these invitations named;
+    and every fact about one of these connections.
     """
     select = (
         "SELECT f.*, s.tenant AS tenant, s.user_id AS user_id FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
     )
-    rows = list(tx.all(f"{select} WHERE f.company_ref = :ref AND f.kind IN ('listed', 'revealed', 'revoked')", ref=ref))
+    rows = list(
+        tx.all(
+            f"{select} WHERE f.company_ref = :ref AND f.kind IN ('listed', 'revealed', 'revoked', 'finished')", ref=ref
+        )
+    )
     rows += tx.among(f"{select} WHERE f.connection_id IN (:among)", connections)
     named = f"{select} WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IN (:among)"
     rows += [row for row in tx.among(named, invitations, ref=ref) if row["connection_id"] not in connections]
@@ -233,21 +233,50 @@ _CLAUSES = {
     "company": "n.company_ref IN (SELECT ref FROM companies WHERE provider_id = :company OR external_id = :company)",
 }
 
+# A connection without an owner belongs to nobody's list but its candidates'.
+_CANDIDATE = (
+    "n.id IN (SELECT c.connection_id FROM connection_candidates c WHERE c.tenant = :tenant AND c.user_id = :user_id)"
+)
+
 
 def _list_page(
     tx: Transaction, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
 ) -> Sequence[Connection]:
-    values = {name: value for name, value in filters.items() if name != "attributed"}
-    where = ["n.tenant = :tenant", *(_CLAUSES[name] for name in values)]
-    if "status" in values:
-        values["status"] = canonical_status(values["status"])
-    if "attributed" in filters:
-        where.append("n.session_id IS NOT NULL" if filters["attributed"] else "n.session_id IS NULL")
+    where, values = _conditions(filters)
     if after is not None:
         # Keyset pagination: (recorded_at, id) is unique, so a page neither repeats nor skips a row while others come.
         where.append("(n.recorded_at < :at OR (n.recorded_at = :at AND n.id < :id))")
         values |= {"at": after[0], "id": after[1]}
     sql = (
-        f"SELECT n.* FROM connections n WHERE {' AND '.join(where)} ORDER BY n.recorded_at DESC, n.id DESC LIMIT :limit"
+        f"SELECT n.* FROM connections n WHERE {' AND '.join(['n.tenant = :tenant', *where])} "
+        "ORDER BY n.recorded_at DESC, n.id DESC LIMIT :limit"
     )
     return [connection_of(row) for row in tx.all(sql, tenant=tenant, limit=limit, **values)]
+
+
+def _conditions(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Return the SQL conditions of the filters, and their parameters."""
+    values = {name: value for name, value in filters.items() if name not in {"attributed", "state"}}
+    where = [_CLAUSES[name] for name in values]
+    if "status" in values:
+        values["status"] = canonical_status(values["status"])
+    if "state" in filters:
+        where.append(_state_clause(ConnectionState(filters["state"])))
+    if "attributed" in filters:
+        where.append("n.session_id IS NOT NULL" if filters["attributed"] else "n.session_id IS NULL")
+    if filters.get("attributed") is False and "user_id" in filters:
+        where[where.index(_CLAUSES["user_id"])] = _CANDIDATE
+    return where, values
+
+
+def _state_clause(state: ConnectionState) -> str:
+    """A condition on the status column, made of constants only."""
+    if state is ConnectionState.DELAYED:
+        return f"n.removed_at IS NULL AND n.status NOT IN ({_quoted(known_statuses())})"
+    meant = f"n.status IN ({_quoted(statuses_of(state))})"
+    removed = "n.removed_at IS NOT NULL"
+    return f"({meant} OR {removed})" if state is ConnectionState.INACTIVE else f"{meant} AND NOT {removed}"
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in sorted(names))

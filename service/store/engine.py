@@ -11,6 +11,12 @@ from typing import Any, Protocol, TypeVar
 # Values in one `IN (…)`. Reference: sqlite.org/limits.html: a statement has at most 32,766 parameters.
 _MOST_VALUES = 1024
 
+# After a commit of another process: whose timelines have new events. The limit counts events, not their timelines.
+TIMELINES_AFTER = (
+    "SELECT e.seq, e.session_id, x.session_id AS also_of FROM (SELECT id, seq, session_id FROM events WHERE seq > :seq "
+    "ORDER BY seq LIMIT 5000) e LEFT JOIN event_sessions x ON x.event_id = e.id ORDER BY e.seq"
+)
+
 T = TypeVar("T")
 Row = Mapping[str, Any]
 # A unit of work: a function that runs its statements on one transaction. An engine may run it again after a lost race.

@@ -5,9 +5,15 @@ Events are written by `service.store.changes`, in the transaction that changes t
 
 from collections.abc import Sequence
 
-from service.domain.model import Event, EventId, SessionId, Tenant
+from service.domain.events import Event
+from service.domain.model import EventId, SessionId, Tenant
 from service.store.engine import Engine, Transaction
 from service.store.rows import event_of
+
+# A session's timeline: the events that name it, and those of connections that concern it too. Each has its own index,
+# which one query for both could not use.
+_OWN = "events e WHERE e.session_id = :session"
+_SHARED = "event_sessions x JOIN events e ON e.id = x.event_id WHERE x.session_id = :session"
 
 
 class EventLog:
@@ -30,28 +36,45 @@ class EventLog:
 def _after(
     tx: Transaction, seq: int, limit: int, tenant: Tenant | None, session_id: SessionId | None
 ) -> Sequence[Event]:
-    where, values = ["seq > :seq"], {}
+    where, values = ["e.seq > :seq"], {}
     if tenant is not None:
-        where.append("tenant = :tenant")
+        where.append("e.tenant = :tenant")
         values["tenant"] = str(tenant)
-    if session_id is not None:
-        where.append("session_id = :session")
-        values["session"] = str(session_id)
-    sql = f"SELECT * FROM events WHERE {' AND '.join(where)} ORDER BY seq LIMIT :limit"
-    return [event_of(row) for row in tx.all(sql, seq=seq, limit=limit, **values)]
+    if session_id is None:
+        sql = f"SELECT e.* FROM events e WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT :limit"
+        return [event_of(row) for row in tx.all(sql, seq=seq, limit=limit, **values)]
+    rows = [
+        row
+        for source in (_OWN, _SHARED)
+        for row in tx.all(
+            f"SELECT e.* FROM {source} AND {' AND '.join(where)} ORDER BY e.seq LIMIT :limit",
+            session=session_id,
+            seq=seq,
+            limit=limit,
+            **values,
+        )
+    ]
+    return [event_of(row) for row in sorted(rows, key=lambda row: int(row["seq"]))[:limit]]
 
 
 def _position(tx: Transaction, event_id: str, session_id: SessionId | None) -> int | None:
     row = tx.one("SELECT seq, session_id FROM events WHERE id = :id", id=event_id)
-    if row is None or row["seq"] is None or session_id not in {None, row["session_id"]}:
+    if row is None or row["seq"] is None:
+        return None
+    shared = "SELECT 1 AS found FROM event_sessions WHERE session_id = :session AND event_id = :id"
+    if session_id not in {None, row["session_id"]} and not tx.one(shared, session=session_id, id=event_id):
         return None
     return int(row["seq"])
 
 
 def last_event(tx: Transaction, session_id: SessionId) -> tuple[EventId | None, int]:
     """Return id and position of the session's newest event that readers can see; None and 0 before any."""
-    row = tx.one(
-        "SELECT id, seq FROM events WHERE session_id = :session AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1",
-        session=session_id,
-    )
-    return (EventId(row["id"]), int(row["seq"])) if row is not None else (None, 0)
+    rows = [
+        row
+        for source in (_OWN, _SHARED)
+        for row in tx.all(
+            f"SELECT e.id, e.seq FROM {source} AND e.seq IS NOT NULL ORDER BY e.seq DESC LIMIT 1", session=session_id
+        )
+    ]
+    newest = max(rows, key=lambda row: int(row["seq"]), default=None)
+    return (EventId(newest["id"]), int(newest["seq"])) if newest is not None else (None, 0)

@@ -37,7 +37,7 @@ def _apply_missing(tx: Transaction) -> list[str]:
     applied = []
     for version, name, sql in _missing(tx):
         for statement in _statements(sql, tx.dialect.name):
-            tx.run(statement)
+            tx.run(statement, **({"now": tx.now()} if ":now" in statement else {}))
         tx.run("INSERT INTO schema_version (version, applied_at) VALUES (:version, :at)", version=version, at=tx.now())
         applied.append(name)
     return applied

@@ -24,7 +24,7 @@ from psycopg.rows import dict_row
 from service.domain.model import Clock
 from service.errors import Unavailable
 from service.store.dialects import PostgresDialect
-from service.store.engine import T, Transaction, Unit
+from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit, percent_style
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +58,6 @@ UPDATE events SET seq = n.seq FROM (
   FROM events WHERE seq IS NULL
 ) n WHERE events.id = n.id
 """
-_EVENTS_AFTER = "SELECT seq, session_id FROM events WHERE seq > %s ORDER BY seq LIMIT 5000"
 
 
 class PostgresEngine:
@@ -233,10 +232,10 @@ class PostgresEngine:
         end = _last_seq(connection)
         self._notified_seq = end if self._notified_seq is None else min(self._notified_seq, end)
         while not self._closing.is_set():
-            rows = connection.execute(_EVENTS_AFTER, (self._notified_seq,)).fetchall()
+            rows = connection.execute(percent_style(TIMELINES_AFTER), {"seq": self._notified_seq}).fetchall()
             if rows:
                 self._notified_seq = rows[-1][0]
-                self._notify_listeners({session or "" for _, session in rows})
+                self._notify_listeners({row[1] or "" for row in rows} | {row[2] for row in rows if row[2]})
             self._wait_for_notify(connection)
 
     def _wait_for_notify(self, connection: psycopg.Connection[Any]) -> None:

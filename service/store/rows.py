@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from service.domain.events import Event
 from service.domain.model import (
     Candidate,
     Company,
     CompanyRef,
     Connection,
     ConnectionId,
-    Event,
     EventId,
     EvidenceKind,
     InvitationId,
@@ -24,13 +24,13 @@ from service.domain.model import (
     ReportedConnection,
     Session,
     SessionId,
-    SessionStatus,
     Site,
     SiteRef,
     Tenant,
     UserId,
     Verdict,
 )
+from service.domain.session_status import Progress
 from service.domain.statuses import canonical_status
 from service.store.encryption import Cipher
 from service.store.engine import Row
@@ -71,7 +71,6 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
         company=company_of(row, "company_"),
         sites=tuple(sites[ref] for ref in json.loads(row["site_refs"]) if ref in sites),
         mode=Mode(row["mode"]),
-        status=SessionStatus(row["status"]),
         link_choice=LinkChoice(row["link_choice"]),
         link_kind=LinkKind(row["link_kind"]),
         link_status=LinkStatus(row["link_status"]),
@@ -80,6 +79,7 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
         metadata=json.loads(row["metadata"]),
         connection_id=_optional(ConnectionId, row["connection_id"]),
         taken_over=bool(row["taken_over"]),
+        progress=Progress(row["progress"]),
         **{name: row[name] for name in _UNCONVERTED},
     )
 
@@ -87,7 +87,7 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
 _UNCONVERTED = (
     *("created_at", "expires_at", "serial", "issued_at", "key_id", "origin", "return_url", "locale", "user_label"),
     *("user_email", "support_url", "failure", "page_hash", "page_serial", "opened_at", "revealed_at", "finished_at"),
-    *("seen_at", "revoked_at", "invitation_uses"),
+    *("seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at", "invitation_uses"),
 )
 
 # The SELECT list of `sessions s JOIN companies c` that `session_of` reads.
@@ -110,7 +110,7 @@ SESSION_NAMES = (
         "link_kind",
         "link_status",
     ),
-    *("link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "taken_over"),
+    *("link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "taken_over", "progress"),
 )
 
 
@@ -124,6 +124,7 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
         "company_ref": session.company.ref,
         "site_refs": json.dumps([site.ref for site in session.sites]),
         "mode": session.mode.value,
+        # Only lists read this column: a session that is read computes its status from the others.
         "status": session.status.value,
         "link_choice": session.link_choice.value,
         "link_kind": session.link_kind.value,
@@ -136,6 +137,7 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
         "metadata": json.dumps(dict(session.metadata)),
         "connection_id": session.connection_id,
         "taken_over": int(session.taken_over),
+        "progress": int(session.progress),
     }
 
 
@@ -171,6 +173,7 @@ def connection_of(row: Row) -> Connection:
         updated_at=row["updated_at"],
         evidence_at=row["evidence_at"],
         cross_device=bool(row["cross_device"]),
+        attention_at=row["attention_at"],
         missing_at=row["missing_at"],
         removed_at=row["removed_at"],
     )
@@ -217,6 +220,7 @@ def connection_values(connection: Connection) -> dict[str, Any]:
         "candidates": json.dumps(sorted((c.session_id, c.tenant, c.user_id) for c in verdict.candidates)),
         "recorded_at": connection.recorded_at,
         "updated_at": connection.updated_at,
+        "attention_at": connection.attention_at,
         "missing_at": connection.missing_at,
         "removed_at": connection.removed_at,
     }

@@ -8,6 +8,7 @@ from typing import Any
 from service.domain.changes import Changes
 from service.domain.model import Connection, ConnectionId, PageSnapshot, Session, SessionId, Site, Tenant
 from service.domain.requests import IdempotentRequest
+from service.domain.session_status import Progress
 from service.errors import NotFound
 from service.store.changes import WriteContext, apply
 from service.store.companies import adopt_company, adopt_sites
@@ -133,7 +134,7 @@ class SessionStore:
         session = self._get(tx, session_id, None)
         event_id, seq = last_event(tx, session_id)
         connections = _connections(tx, [session_id])[session_id]
-        return PageSnapshot(session, connections, seq, self._context.clock(), event_id)
+        return PageSnapshot(session, connections, seq, self._context.clock(), event_id, _undecided(tx, session_id))
 
     def _list_page(
         self, tx: Transaction, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
@@ -184,11 +185,22 @@ def _connections(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[Sess
     return found
 
 
+def _undecided(tx: Transaction, session_id: SessionId) -> list[Connection]:
+    rows = tx.all(
+        "SELECT n.* FROM connection_candidates c JOIN connections n ON n.id = c.connection_id "
+        "WHERE c.session_id = :id AND n.removed_at IS NULL ORDER BY n.recorded_at, n.id",
+        id=session_id,
+    )
+    return [connection_of(row) for row in rows]
+
+
 def attached_connections(
     tx: Transaction, session_ids: Sequence[SessionId]
-) -> frozenset[tuple[SessionId, ConnectionId]]:
-    """Return the (session, connection) pairs that are attached, of these sessions."""
+) -> dict[tuple[SessionId, ConnectionId], Progress]:
+    """Return how far each connection has brought the session that it is attached to, of these sessions."""
     rows = tx.among(
-        "SELECT session_id, connection_id FROM session_connections WHERE session_id IN (:among)", session_ids
+        "SELECT session_id, connection_id, progress FROM session_connections WHERE session_id IN (:among)", session_ids
     )
-    return frozenset((SessionId(row["session_id"]), ConnectionId(row["connection_id"])) for row in rows)
+    return {
+        (SessionId(row["session_id"]), ConnectionId(row["connection_id"])): Progress(row["progress"]) for row in rows
+    }

@@ -19,14 +19,13 @@ from typing import Any, Generic
 from service.domain.model import Clock
 from service.errors import Unavailable
 from service.store.dialects import SqliteDialect
-from service.store.engine import T, Transaction, Unit
+from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit
 from service.store.process_lock import ProcessLock
 
 _GROUP = 256  # writes per COMMIT at most, so that the first of them does not wait long
 _READERS = 2
 _BUSY_SECONDS = 5.0
 _POLL_SECONDS = 0.5
-_EVENTS_AFTER = "SELECT seq, session_id FROM events WHERE seq > ? ORDER BY seq LIMIT 5000"
 _CACHED_STATEMENTS = 512
 
 
@@ -135,9 +134,10 @@ class SqliteEngine:
             return version, connection.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()[0]
         if version == seen[0]:
             return seen
-        rows = connection.execute(_EVENTS_AFTER, (seen[1],)).fetchall()
+        rows = connection.execute(TIMELINES_AFTER, {"seq": seen[1]}).fetchall()
+        sessions = {row["session_id"] or "" for row in rows} | {row["also_of"] for row in rows if row["also_of"]}
         for listener in self._event_listeners if rows else ():
-            listener({row["session_id"] or "" for row in rows})
+            listener(sessions)
         return version, rows[-1]["seq"] if rows else seen[1]
 
     def _read(self, unit: Unit[T]) -> T:

@@ -5,7 +5,7 @@ from typing import Any
 
 from service.domain import events
 from service.domain.model import Clock, ConnectionId, Tenant
-from service.domain.statuses import credentials_work
+from service.domain.statuses import ConnectionState
 from service.errors import NotFound
 from service.provider import Provider
 from service.store import Store
@@ -40,7 +40,7 @@ class Bills:
     async def check_documents(self, connection_id: ConnectionId) -> float | None:
         """Report new documents, once; return in how many seconds to check again. Raises ProviderFailure."""
         connection = await self._store.connections.get(connection_id)
-        if not credentials_work(connection.reported.status):
+        if connection.state is not ConnectionState.WORKING:
             return None
         company = await self._store.companies.get(connection.company)
         if company.provider_id is None:

@@ -124,7 +124,8 @@ class Links:
 
     async def fail(self, session_id: SessionId, code: str) -> Session:
         """No link will be made for this session; `code` says why."""
-        return await self._store.sessions.change(session_id, lambda current: session_rules.fail(current, code))
+        now = self._clock()
+        return await self._store.sessions.change(session_id, lambda current: session_rules.fail(current, code, now))
 
     async def revoke_invitations(self, session_id: SessionId) -> None:
         """Revoke every invitation that the session ever had, except the one that it still uses."""

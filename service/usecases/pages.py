@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.domain import session_rules
+from service.domain.attached_sessions import main_connection
 from service.domain.changes import Changes, Job, JobKind
-from service.domain.model import Clock, Event, LinkStatus, PageSnapshot, Session, SessionId, SessionStatus
+from service.domain.events import Event
+from service.domain.model import Clock, LinkStatus, PageSnapshot, Session, SessionId
+from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import CallbackState, PageToken, SessionResult
 from service.errors import BadState, Expired, MagiclinkError, NotFound
@@ -85,7 +88,9 @@ class Pages:
         snapshot = await self.outcome(session_id)
         session = snapshot.session
         session_rules.require_page_key(session, page_key)
-        if session.link_status is not LinkStatus.READY or session.revealed_at is not None or session.closed:
+        if session.link_status is not LinkStatus.READY or session.revealed_at is not None:
+            return snapshot
+        if not session_rules.link_can_be_shown(session, snapshot.at):
             return snapshot
         now, provider_now = self._clock(), self._provider.provider_now()
         await self._store.sessions.change(session_id, lambda current: _reveal_once(current, now, provider_now))
@@ -93,13 +98,16 @@ class Pages:
 
     async def finish(self, session_id: SessionId, page_key: str | None) -> None:
         """The user said "I have finished": enqueue a poll. The provider decides what is true, not this. Raises Gone."""
-        now = self._clock()
-        await self._store.sessions.change(session_id, lambda current: session_rules.finish(current, page_key, now))
+        now, provider_now = self._clock(), self._provider.provider_now()
+        await self._store.sessions.change(
+            session_id, lambda current: session_rules.finish(current, page_key, now, provider_now)
+        )
 
     async def leave(self, session_id: SessionId, page_key: str | None, stage: str, reason: str) -> None:
         """The user left; they may come back."""
+        now = self._clock()
         await self._store.sessions.change(
-            session_id, lambda current: session_rules.leave_page(current, page_key, stage, reason)
+            session_id, lambda current: session_rules.leave_page(current, page_key, stage, reason, now)
         )
 
     async def heartbeat(self, session_id: SessionId, page_key: str | None) -> None:
@@ -115,9 +123,10 @@ class Pages:
 
         def decide(session: Session) -> Changes | None:
             nonlocal wait
-            left = (session.seen_at or 0.0) + PRESENCE_SECONDS - self._clock()
+            now = self._clock()
+            left = (session.seen_at or 0.0) + PRESENCE_SECONDS - now
             wait = left if session.status is SessionStatus.OPENED and left > 0 else None
-            return session_rules.exit_session(session, "page", "gone") if left <= 0 else None
+            return session_rules.exit_session(session, "page", "gone", now) if left <= 0 else None
 
         await self._store.sessions.change(session_id, decide)
         return wait
@@ -152,7 +161,7 @@ class Pages:
         # Serial 0 travels through the provider and is for whichever page is bound when it comes back.
         if state.page_serial not in {0, session.page_serial}:
             raise BadState("This was continued in another window")
-        if self._clock() > session.expires_at + GRACE_SECONDS and session.status is not SessionStatus.CONNECTED:
+        if self._clock() > session.expires_at + GRACE_SECONDS and not session.achieved:
             raise BadState("This return link is too old")
         return session
 
@@ -166,7 +175,7 @@ class Pages:
 
     def sign_result(self, snapshot: PageSnapshot) -> str:
         """The signed outcome that the host's backend may confirm."""
-        session, connection = snapshot.session, session_rules.main_connection(snapshot.connections)
+        session, connection = snapshot.session, main_connection(snapshot.connections)
         at = int(self._clock())
         return self._signer.sign_result(
             SessionResult(session.id, session.tenant, session.user_id, session.status.value, connection, at)

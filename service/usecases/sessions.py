@@ -9,12 +9,12 @@ from typing import Any
 
 from service.domain import session_rules
 from service.domain.changes import Changes
+from service.domain.events import Event
 from service.domain.model import (
     Company,
     CompanyRef,
     Connection,
     ConnectionId,
-    Event,
     ProviderCompanyId,
     ProviderSiteId,
     Runtime,
@@ -114,7 +114,7 @@ class Sessions:
         def decide(session: Session) -> Changes | None:
             nonlocal wait
             wait = session_rules.seconds_left(session, self._clock())
-            return None if wait > 0 else session_rules.expire(session)
+            return None if wait > 0 else session_rules.expire(session, self._clock())
 
         await self._store.sessions.change(session_id, decide)
         return wait if wait > 0 else None

@@ -12,7 +12,8 @@ from openapi_spec_validator import validate
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.app import create_app
-from service.domain.model import EvidenceKind, SessionStatus
+from service.domain.model import EvidenceKind
+from service.domain.session_status import SessionStatus
 from service.errors import BadSettings, InvalidRequest, MagiclinkError, Problem
 from service.settings import Settings
 from service.web.api import bodies

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.domain.model import ConnectionId, InvitationId, LinkKind, ProviderCompanyId, ProviderSiteId
-from service.domain.statuses import credentials_work
+from service.domain.statuses import ConnectionState, state_of
 from service.errors import (
     ProviderBroken,
     ProviderBusy,
@@ -98,7 +98,7 @@ async def test_an_invitation_leads_to_the_connection_that_it_names(bench: Bench,
     [seen] = reading.connections
     [invitation] = reading.invitations
     assert (seen.company_id, set(seen.sites)) == (company, set(sites))
-    assert credentials_work(seen.status)
+    assert state_of(seen.status) is ConnectionState.WORKING
     assert invitation.id == link.invitation_id
     assert (invitation.created, invitation.use_count) == (frozenset({seen.id}), 1)
     assert reading.provider_at == bench.clock.now()
@@ -115,14 +115,14 @@ async def test_a_magic_link_and_then_an_edit_link_lead_to_one_connection(bench: 
     await user.open(link.url)
     await user.sign_in(password="wrong")
     [wrong] = await provider.connections(company)
-    assert not credentials_work(wrong.status)
+    assert state_of(wrong.status) is ConnectionState.ACTION_NEEDED
     edit = await provider.links.edit_link(wrong.id)
     await user.open(edit.url)
     await user.sign_in()
     await user.press("Save changes", sites=sites)
     [mended] = await provider.connections(company)
     assert (mended.id, mended.provider_created_at) == (wrong.id, wrong.provider_created_at)
-    assert credentials_work(mended.status)
+    assert state_of(mended.status) is ConnectionState.WORKING
 
 
 async def test_a_reconnect_invitation_edits_its_connection(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from service.domain.model import Company, LinkStatus, Session, SessionId
 from service.domain.requests import SessionRequest, draft_session
+from service.domain.session_status import Progress
 from service.store.encryption import Cipher
 from service.store.rows import session_of, session_values
 from service.web.api.answers import SessionJson
@@ -46,8 +47,13 @@ STORED_AS = {"expires_in": "expires_at", "link": "link_choice"}
 SENT_FOR_THE_PAGE = {"locale", "user_label", "user_email", "support_url", "prefill"}
 INTERNAL = {
     *("tenant", "serial", "issued_at", "key_id", "page_hash", "page_serial", "taken_over", "opened_at", "revealed_at"),
-    *("finished_at", "seen_at", "revoked_at", "invitation_uses", "link_choice"),
+    *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at"),
+    *("invitation_uses", "link_choice", "progress"),
 }
+_TIMES = (
+    *("opened_at", "revealed_at", "finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at"),
+    "link_used_at",
+)
 PART_OF_LINK = {"link_kind", "link_status"}
 
 
@@ -120,12 +126,13 @@ def test_what_the_request_says_arrives_in_the_session(body: dict[str, Any]) -> N
 
 def test_a_session_is_the_same_after_it_was_stored() -> None:
     later: dict[str, Any] = {"failure": "provider_refused", "page_hash": "digest", "page_serial": 2, "taken_over": True}
-    later |= dict.fromkeys(("opened_at", "revealed_at", "finished_at", "seen_at", "revoked_at"), NOW + 1)
+    later |= dict.fromkeys(_TIMES, NOW + 1)
     full = replace(
         drafted(replace(request_of(CONNECT), connection_id=request_of(RECONNECT).connection_id)),
         link=link(),
         link_status=LinkStatus.READY,
         invitation_uses=1,
+        progress=Progress.SUBMITTED,
         **later,
     )
     assert left_at_default(full) == set(), f"this test gives no value to {left_at_default(full)}"

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from service.domain.attribution import claim_refusal, judge, judge_again, rules_out_invitations, stays_undecided
 from service.domain.changes import OwnInvitation
-from service.domain.evidence import Claim
-from service.domain.model import ConnectionId, EvidenceKind, InvitationId, Verdict
+from service.domain.evidence import Claim, Reveal
+from service.domain.model import Candidate, ConnectionId, EvidenceKind, InvitationId, Verdict
 from tests.support.domain_values import (
     ADA,
     BOB,
@@ -120,7 +120,7 @@ def test_a_presumed_owner_stays_when_a_page_started_just_after_the_creation() ->
 
 def test_a_presumed_session_stays_when_the_same_user_started_another_just_after_the_creation() -> None:
     facts = history(reveals=[revealed(ADA, -60), revealed(ADA_AGAIN, 3)], cleared=True)
-    assert judge(facts).owner == ADA_AGAIN
+    assert judge(facts).owner == ADA
     assert judge_again(PRESUMED_ADA, facts) == PRESUMED_ADA
 
 
@@ -160,3 +160,52 @@ def test_a_refused_claim_names_the_reason() -> None:
 def test_a_claim_does_not_settle_what_another_sessions_invitation_names_too() -> None:
     facts = history(claims=[Claim(ADA, NOW)], namings=[named(ADA, "inv_1"), named(BOB, "inv_2")])
     assert judge(facts) == Verdict(candidates=frozenset({ADA, BOB}))
+
+
+# which of one user's sessions
+
+
+def finished(candidate: Candidate, after: float, *finishes: float) -> Reveal:
+    """Shown so many seconds after the connection was created, and said to be finished at these."""
+    shown = revealed(candidate, after)
+    return replace(shown, provider_finished_at=frozenset(CREATED_AT + one for one in finishes))
+
+
+def owner_of(*reveals: Reveal) -> Candidate | None:
+    return judge(history(reveals=reveals, cleared=True)).owner
+
+
+def test_the_session_that_was_finished_gets_it_though_another_was_opened_later() -> None:
+    assert owner_of(finished(ADA, -120, 30), revealed(ADA_AGAIN, -60)) == ADA
+
+
+def test_of_two_that_were_finished_the_one_finished_next_after_it_gets_it() -> None:
+    assert owner_of(finished(ADA, -120, 200), finished(ADA_AGAIN, -60, 30)) == ADA_AGAIN
+    assert owner_of(finished(ADA, -120, 30, 400), finished(ADA_AGAIN, -60, 200)) == ADA
+
+
+def test_what_was_finished_before_the_connection_was_made_is_about_another_one() -> None:
+    assert owner_of(finished(ADA, -120, -30), revealed(ADA_AGAIN, -60)) == ADA_AGAIN
+
+
+def test_within_the_uncertainty_a_finish_may_be_the_one_after_it() -> None:
+    assert owner_of(finished(ADA, -120, -4), revealed(ADA_AGAIN, -60)) == ADA
+
+
+def test_a_finish_never_makes_an_owner_of_two_users() -> None:
+    verdict = judge(history(reveals=[finished(ADA, -120, 30), revealed(BOB, -60)], cleared=True))
+    assert verdict.owner is None
+
+
+def test_a_page_opened_just_after_the_creation_is_not_the_one_opened_last_before_it() -> None:
+    assert owner_of(revealed(ADA, 2), revealed(ADA_AGAIN, 4)) == ADA
+
+
+def test_a_presumed_connection_moves_to_the_session_in_which_its_user_says_finished() -> None:
+    facts = history(reveals=[revealed(ADA, -60), finished(ADA_AGAIN, -120, 30)], cleared=True)
+    assert judge_again(PRESUMED_ADA, facts).owner == ADA_AGAIN
+
+
+def test_it_does_not_move_to_another_user_whatever_is_finished() -> None:
+    facts = history(reveals=[revealed(ADA, -60), finished(BOB, 2, 30)], cleared=True)
+    assert judge_again(PRESUMED_ADA, facts) == PRESUMED_ADA

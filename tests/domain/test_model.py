@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from service.domain import model
-from service.domain.model import SessionStatus
+from service.domain.session_status import SessionStatus
 from tests.support.domain_values import ADA, history, session
 
 

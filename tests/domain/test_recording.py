@@ -5,11 +5,23 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import Changes, Fact, FactKind, Job, JobKind, StoredFact
-from service.domain.model import ConnectionId, EvidenceKind, InvitationId, SessionStatus
+from service.domain.model import ConnectionId, EvidenceKind, InvitationId
 from service.domain.recording import record
+from service.domain.session_status import SessionStatus
 from service.domain.timing import UNDECIDED_SECONDS
 from tests.support.company_records import RecordedCompany
-from tests.support.domain_values import CONNECTION, NOW, connection, invitation, link, reading, seen, session, with_link
+from tests.support.domain_values import (
+    CONNECTION,
+    NOW,
+    connection,
+    invitation,
+    link,
+    reading,
+    seen,
+    session,
+    with_link,
+    with_status,
+)
 
 ADA = with_link(session("ada"), link())
 BOB = with_link(session("bob"), link(invitation_id="inv_2"))
@@ -27,7 +39,7 @@ def test_a_new_connection_is_recorded_for_the_session_whose_invitation_names_it(
     changes = company.take(seen(), invitation("inv_1", CONNECTION))
     (made,) = changes.connections
     assert (made.recorded_at, made.evidence_at, made.updated_at) == (NOW, NOW, NOW)
-    assert company.attached == {(ADA.id, CONNECTION)}
+    assert set(company.attached) == {(ADA.id, CONNECTION)}
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
     assert company.event_types() == ["connection.recorded", "session.connected"]
     assert changes.jobs == (Job(JobKind.DOCUMENTS, CONNECTION, 5.0),)
@@ -36,7 +48,12 @@ def test_a_new_connection_is_recorded_for_the_session_whose_invitation_names_it(
 def test_the_event_of_a_new_connection_names_evidence_status_and_owner() -> None:
     event = recorded("INCORRECT_PASSWORD").events[0]
     assert (event.session_id, event.connection_id, event.user_id) == (ADA.id, CONNECTION, ADA.user_id)
-    assert event.data == {"evidence": "invitation", "presumed": False, "status": "PASSWORD_INCORRECT"}
+    assert event.data == {
+        "evidence": "invitation",
+        "presumed": False,
+        "status": "PASSWORD_INCORRECT",
+        "state": "action_needed",
+    }
 
 
 def test_the_same_snapshot_again_changes_nothing() -> None:
@@ -55,7 +72,7 @@ def test_an_empty_snapshot_changes_nothing() -> None:
 def test_the_same_account_connected_twice_is_two_connections() -> None:
     company = RecordedCompany(ADA)
     company.take(seen(), seen("connection-2"), invitation("inv_1", CONNECTION, "connection-2"))
-    assert company.attached == {(ADA.id, CONNECTION), (ADA.id, ConnectionId("connection-2"))}
+    assert set(company.attached) == {(ADA.id, CONNECTION), (ADA.id, ConnectionId("connection-2"))}
     assert company.event_types().count("connection.recorded") == 2
     assert company.event_types().count("session.connected") == 1
 
@@ -69,7 +86,7 @@ def test_the_second_connection_of_a_session_is_recorded_when_it_comes_later() ->
 def test_two_users_connections_in_one_snapshot_go_each_to_their_own() -> None:
     company = RecordedCompany(ADA, BOB)
     company.take(seen(), seen("b"), invitation("inv_1", CONNECTION), invitation("inv_2", "b"))
-    assert company.attached == {(ADA.id, CONNECTION), (BOB.id, ConnectionId("b"))}
+    assert set(company.attached) == {(ADA.id, CONNECTION), (BOB.id, ConnectionId("b"))}
 
 
 # what is not ours to record
@@ -143,10 +160,19 @@ def test_an_old_connection_that_was_recorded_on_purpose_is_kept_up_to_date() -> 
 # statuses
 
 
-@pytest.mark.parametrize("status", ["PENDING", "WEBSITE_DOWN", "PASSWORD_INCORRECT", "SOMETHING_NEW"])
-def test_a_session_is_connected_only_when_the_credentials_work(status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "session_status"),
+    [
+        ("PENDING", "submitted"),
+        ("WEBSITE_DOWN", "submitted"),
+        ("SOMETHING_NEW", "submitted"),
+        ("PASSWORD_INCORRECT", "opened"),
+        ("NO_ACCOUNTS_FOUND", "opened"),
+    ],
+)
+def test_a_session_is_connected_only_when_its_connection_works(status: str, session_status: str) -> None:
     company = recorded(status)
-    assert company.sessions[ADA.id].status is SessionStatus.OPENED
+    assert company.sessions[ADA.id].status == session_status
     later = seen(provider_updated_at=seen().provider_updated_at + 9)
     company.take(later, invitation("inv_1", CONNECTION))
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
@@ -158,7 +184,7 @@ def test_the_event_of_a_changed_status_names_the_status_before() -> None:
     company.take(seen(status="WEBSITE_DOWN", provider_updated_at=seen().provider_updated_at + 9))
     event = company.events[-1]
     assert (event.type, event.session_id) == ("connection.updated", ADA.id)
-    assert event.data == {"status": "WEBSITE_DOWN", "from": "CONNECTED"}
+    assert event.data == {"status": "WEBSITE_DOWN", "state": "delayed", "from": "CONNECTED"}
 
 
 def test_another_spelling_of_the_same_status_changes_nothing() -> None:
@@ -173,7 +199,7 @@ def test_wrong_credentials_ask_for_the_users_attention_and_name_the_reconnect_ca
     company = recorded("INCORRECT_PASSWORD")
     (event,) = [one for one in company.events if one.type == "connection.needs_attention"]
     call = f"POST /v1/connections/{CONNECTION}/reconnect"
-    assert event.data == {"status": "PASSWORD_INCORRECT", "reconnect": call}
+    assert event.data == {"status": "PASSWORD_INCORRECT", "state": "action_needed", "reconnect": call}
     assert (event.session_id, event.user_id) == (ADA.id, ADA.user_id)
 
 
@@ -239,13 +265,13 @@ def test_where_the_page_was_taken_over_the_connection_says_so() -> None:
 
 @pytest.mark.parametrize("status", [SessionStatus.EXITED, SessionStatus.EXPIRED, SessionStatus.CREATED])
 def test_a_session_that_was_left_or_expired_is_connected_by_what_comes_late(status: SessionStatus) -> None:
-    company = RecordedCompany(replace(ADA, status=status))
+    company = RecordedCompany(with_status(ADA, status))
     company.take(seen(), invitation("inv_1", CONNECTION))
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
 
 
 def test_a_revoked_session_stays_revoked_though_its_connection_is_recorded() -> None:
-    company = RecordedCompany(replace(ADA, status=SessionStatus.REVOKED))
+    company = RecordedCompany(with_status(ADA, SessionStatus.REVOKED))
     company.take(seen(), invitation("inv_1", CONNECTION))
     assert company.sessions[ADA.id].status is SessionStatus.REVOKED
     assert company.event_types() == ["connection.recorded"]
@@ -255,3 +281,16 @@ def test_an_owner_whose_session_is_not_in_the_records_changes_no_session() -> No
     company = recorded("PENDING")
     del company.sessions[ADA.id]
     assert company.take(seen(provider_updated_at=seen().provider_updated_at + 1)).sessions == ()
+
+
+def test_a_corrected_password_is_not_lost_to_a_clock_that_is_seconds_ahead() -> None:
+    company = recorded("PASSWORD_INCORRECT")
+    company.take(seen(provider_updated_at=seen().provider_updated_at - 4), invitation("inv_1", CONNECTION))
+    assert company.connections[CONNECTION].reported.status == "CONNECTED"
+    assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
+
+
+def test_a_snapshot_that_is_older_than_the_clocks_may_differ_is_not_taken() -> None:
+    company = recorded("PASSWORD_INCORRECT")
+    company.take(seen(provider_updated_at=seen().provider_updated_at - 6), invitation("inv_1", CONNECTION))
+    assert company.connections[CONNECTION].reported.status == "PASSWORD_INCORRECT"

@@ -6,7 +6,8 @@ import pytest
 
 from service.domain.changes import Changes, Fact, FactKind
 from service.domain.events import NewEvent
-from service.domain.model import ConnectionId, EvidenceKind, InvitationId, ProviderCompanyId, SessionStatus, Verdict
+from service.domain.model import ConnectionId, EvidenceKind, InvitationId, ProviderCompanyId, Verdict
+from service.domain.session_status import SessionStatus
 from service.domain.timing import UNDECIDED_SECONDS
 from tests.support.company_records import RecordedCompany
 from tests.support.domain_values import (
@@ -20,6 +21,7 @@ from tests.support.domain_values import (
     session,
     who,
     with_link,
+    with_status,
 )
 
 ADA = with_link(session("ada"), link())
@@ -46,14 +48,15 @@ def presumed(status: str = "PENDING") -> RecordedCompany:
 
 
 def test_the_event_of_a_connected_session_names_connection_user_and_status() -> None:
-    reported = NewEvent("session.connected", ADA.id, CONNECTION, ADA.user_id, {"status": "CONNECTED"})
+    data = {"status": "CONNECTED", "state": "working"}
+    reported = NewEvent("session.connected", ADA.id, CONNECTION, ADA.user_id, data)
     assert recorded().events[-1] == reported
 
 
 def test_the_event_of_a_changed_status_names_session_connection_and_user() -> None:
     company = recorded()
     company.take(seen(status="WEBSITE_DOWN", provider_updated_at=LATER))
-    data = {"status": "WEBSITE_DOWN", "from": "CONNECTED"}
+    data = {"status": "WEBSITE_DOWN", "state": "delayed", "from": "CONNECTED"}
     assert company.events[-1] == NewEvent("connection.updated", ADA.id, CONNECTION, ADA.user_id, data)
 
 
@@ -154,7 +157,7 @@ def test_a_fact_about_an_invitation_that_names_no_connection_explains_no_use() -
 
 def test_a_session_attached_to_a_working_connection_is_connected_by_the_next_poll() -> None:
     company = recorded()
-    company.sessions[ADA.id] = replace(company.sessions[ADA.id], status=SessionStatus.OPENED)
+    company.sessions[ADA.id] = with_status(company.sessions[ADA.id], SessionStatus.OPENED)
     company.take(seen(), invitation("inv_1", CONNECTION))
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
 
@@ -163,9 +166,9 @@ def test_a_working_connection_connects_no_session_of_another_connection() -> Non
     company = RecordedCompany(ADA, BOB)
     both = invitation("inv_1", CONNECTION), invitation("inv_2", OTHER)
     company.take(seen(status="PENDING"), seen(OTHER), *both)
-    assert (company.sessions[ADA.id].status, company.sessions[BOB.id].status) == ("opened", "connected")
+    assert (company.sessions[ADA.id].status, company.sessions[BOB.id].status) == ("submitted", "connected")
     company.take(seen(status="PENDING"), seen(OTHER, provider_updated_at=LATER), *both)
-    assert company.sessions[ADA.id].status is SessionStatus.OPENED
+    assert company.sessions[ADA.id].status is SessionStatus.SUBMITTED
 
 
 def test_who_loses_a_connection_is_not_connected_by_it() -> None:

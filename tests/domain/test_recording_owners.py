@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from service.domain.changes import Changes
-from service.domain.model import Candidate, EvidenceKind, Mode, Session, SessionStatus, Tenant
+from service.domain.model import Candidate, EvidenceKind, Mode, Session, Tenant
+from service.domain.session_status import SessionStatus
 from tests.support.company_records import RecordedCompany
 from tests.support.domain_values import CONNECTION, NOW, invitation, link, seen, session, with_link
 
@@ -31,7 +32,12 @@ def test_the_only_holder_of_a_magic_link_is_presumed_at_once_where_no_invitation
     company = with_ada()
     company.take(seen())
     assert company.verdict().presumed
-    assert company.events[0].data == {"evidence": "sole_candidate", "presumed": True, "status": "CONNECTED"}
+    assert company.events[0].data == {
+        "evidence": "sole_candidate",
+        "presumed": True,
+        "status": "CONNECTED",
+        "state": "working",
+    }
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
 
 
@@ -65,7 +71,7 @@ def test_two_holders_make_it_ambiguous_and_nobodys_session_is_connected() -> Non
     company.take(seen())
     assert company.event_types() == ["connection.ambiguous"]
     assert company.events[0].data == {"candidates": [ADA.id, CAROL.id]}
-    assert company.attached == set()
+    assert company.attached == {}
     assert company.sessions[ADA.id].status is SessionStatus.OPENED
 
 
@@ -152,7 +158,7 @@ def test_an_invitation_overturns_who_was_presumed_and_both_sessions_lists_say_so
     company.take(seen())
     changes = company.take(seen(), invitation("inv_bob", CONNECTION))
     assert company.verdict().owner == who(BOB)
-    assert company.attached == {(BOB.id, CONNECTION)}
+    assert set(company.attached) == {(BOB.id, CONNECTION)}
     assert changes.events[0].type == "connection.reassigned"
     assert changes.events[0].user_id == BOB.user_id
     assert company.sessions[BOB.id].status is SessionStatus.CONNECTED
@@ -163,7 +169,7 @@ def test_an_invitation_made_elsewhere_takes_it_from_who_was_presumed() -> None:
     company.take(seen())
     company.take(seen(), invitation("inv_of_an_operator", CONNECTION))
     assert company.verdict().owner is None
-    assert company.attached == set()
+    assert company.attached == {}
     assert company.event_types()[-2] == "connection.ambiguous"
 
 
@@ -208,7 +214,7 @@ def test_a_claim_settles_an_ambiguous_connection() -> None:
     company = ambiguous()
     company.claim(CAROL)
     assert company.verdict().kind is EvidenceKind.CLAIMED
-    assert company.attached == {(CAROL.id, CONNECTION)}
+    assert set(company.attached) == {(CAROL.id, CONNECTION)}
     assert company.event_types()[1:] == ["connection.recorded", "session.connected"]
 
 
@@ -235,7 +241,7 @@ def test_a_claim_undone_leaves_it_to_the_evidence_that_remains() -> None:
     company.claim(CAROL)
     company.claim(CAROL, undo=True)
     assert company.verdict().owner is None
-    assert company.attached == set()
+    assert company.attached == {}
     assert company.event_types()[-2] == "connection.ambiguous"
 
 

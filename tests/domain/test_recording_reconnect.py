@@ -5,15 +5,8 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import Attachment, Changes, Fact, FactKind
-from service.domain.model import (
-    EvidenceKind,
-    Mode,
-    ReportedConnection,
-    ReportedInvitation,
-    Session,
-    SessionStatus,
-    Verdict,
-)
+from service.domain.model import EvidenceKind, Mode, ReportedConnection, ReportedInvitation, Session, Verdict
+from service.domain.session_status import Progress, SessionStatus
 from tests.support.company_records import RecordedCompany
 from tests.support.domain_values import (
     ADA,
@@ -51,8 +44,8 @@ def company_with(mending: Session, verdict: Verdict = OWNED, revealed_after: flo
     """Ada's broken connection, and a session in which it is to be mended."""
     fact = Fact(FactKind.NAMED, CONNECTION, OWNER.id, OWNER.link.invitation_id if OWNER.link else None)
     company = RecordedCompany(OWNER, mending, facts=(row(fact, OWNER), row(Fact(FactKind.CLEARED, CONNECTION))))
-    company.connections[CONNECTION] = connection(verdict, reported=BROKEN)
-    company.attached.add((OWNER.id, CONNECTION))
+    company.connections[CONNECTION] = connection(verdict, reported=BROKEN, attention_at=NOW)
+    company.attached[OWNER.id, CONNECTION] = Progress.CONNECTED
     if mending.link == MAGIC:
         company.reveal(mending, revealed_after, edits=CONNECTION)
     return company
@@ -64,6 +57,19 @@ def test_a_used_reconnect_invitation_attaches_the_session_to_its_connection() ->
     assert changes.attachments == (Attachment(MENDING.id, CONNECTION, EvidenceKind.RECONNECT),)
     assert company.sessions[MENDING.id].invitation_uses == 1
     assert company.sessions[MENDING.id].status is SessionStatus.OPENED
+
+
+def test_what_was_bad_before_the_link_was_made_is_being_checked_once_the_link_was_used() -> None:
+    company = company_with(with_link(MENDING, link(invitation_id="inv_edit", given=60)))
+    company.take(BROKEN, used(1))
+    assert company.sessions[MENDING.id].status is SessionStatus.SUBMITTED
+    assert company.event_types()[-1] == "session.submitted"
+
+
+def test_a_mended_connection_that_the_provider_checks_is_submitted() -> None:
+    company = company_with(BY_INVITATION)
+    company.take(replace(mended(700), status="PENDING"), used(1))
+    assert company.sessions[MENDING.id].status is SessionStatus.SUBMITTED
 
 
 def test_once_the_credentials_work_the_reconnect_session_is_connected_and_the_owner_stays() -> None:
@@ -101,7 +107,8 @@ def test_a_second_use_of_an_invitation_attaches_only_once() -> None:
 
 def test_the_invitation_of_a_session_that_makes_new_connections_reconnects_nothing() -> None:
     company = company_with(replace(BY_INVITATION, mode=Mode.CONNECT))
-    assert company.take(BROKEN, used(1)) == Changes()
+    assert company.take(BROKEN, used(1)).attachments == ()
+    assert company.sessions[MENDING.id].progress is Progress.NONE
 
 
 def test_an_invitation_that_is_not_ours_reconnects_nothing() -> None:
@@ -165,7 +172,7 @@ def test_the_users_word_alone_is_not_enough() -> None:
 
 def test_a_change_from_before_the_page_started_is_not_enough() -> None:
     company = company_with(BY_LINK)
-    assert company.take(mended(599)).attachments == ()
+    assert company.take(mended(594)).attachments == ()
 
 
 def test_a_session_whose_link_was_never_shown_is_not_reconnected() -> None:
@@ -186,7 +193,7 @@ def test_only_the_pages_own_start_counts_and_the_first_of_them() -> None:
     company.reveal(OWNER, 100)
     company.revoke(MENDING, 100)
     company.reveal(MENDING, 900, edits=CONNECTION)
-    assert company.take(mended(599)).attachments == ()
+    assert company.take(mended(594)).attachments == ()
     assert company.take(mended(600)).attachments == (Attachment(MENDING.id, CONNECTION, EvidenceKind.RECONNECT),)
 
 
@@ -224,3 +231,8 @@ def test_five_reconnects_keep_the_id_and_the_owner() -> None:
     assert company.verdict() == OWNED
     assert company.event_types().count("connection.needs_attention") == 4
     assert company.event_types().count("session.connected") == 1
+
+
+def test_a_quick_users_change_may_bear_a_time_before_the_page_was_started() -> None:
+    company = company_with(BY_LINK)
+    assert company.take(mended(596)).attachments != ()

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from service.domain.model import InvitationId, ReportedInvitation, Session, SessionStatus
+from service.domain.model import InvitationId, ReportedInvitation, Session
+from service.domain.session_status import SessionStatus
 from tests.support.company_records import RecordedCompany
-from tests.support.domain_values import CONNECTION, invitation, link, seen, session, with_link
+from tests.support.domain_values import CONNECTION, NOW, invitation, link, seen, session, with_link, with_status
 
 ADA = with_link(session("ada"), link(invitation_id="inv_ada"))
 
@@ -41,7 +42,8 @@ def test_another_status_is_no_revocation(status: str) -> None:
 
 
 def test_a_used_invitation_is_waited_for() -> None:
-    assert after(ADA, revoked(use_count=1)).sessions[ADA.id] == ADA
+    used = after(ADA, revoked(use_count=1)).sessions[ADA.id]
+    assert used == replace(ADA, link_used_at=NOW)
 
 
 @pytest.mark.parametrize("name", ["inv_of_before_the_renewal", "inv_of_an_operator"])
@@ -69,13 +71,13 @@ def test_an_earlier_invitation_of_the_session_does_not_fail_it(link_of_it: Any) 
 
 @pytest.mark.parametrize("status", [SessionStatus.EXPIRED, SessionStatus.REVOKED, SessionStatus.CONNECTED])
 def test_a_session_that_is_closed_or_connected_stays_as_it_is(status: SessionStatus) -> None:
-    owner = replace(ADA, status=status)
+    owner = with_status(ADA, status)
     assert after(owner, revoked()).sessions[ADA.id] == owner
 
 
 @pytest.mark.parametrize("status", [SessionStatus.CREATED, SessionStatus.OPENED, SessionStatus.EXITED])
 def test_a_session_that_may_still_be_used_fails(status: SessionStatus) -> None:
-    assert after(replace(ADA, status=status), revoked()).sessions[ADA.id].status is SessionStatus.FAILED
+    assert after(with_status(ADA, status), revoked()).sessions[ADA.id].status is SessionStatus.FAILED
 
 
 def test_a_connection_that_comes_late_all_the_same_connects_it() -> None:

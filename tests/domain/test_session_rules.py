@@ -5,20 +5,34 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import Fact, FactKind, Job, JobKind
-from service.domain.model import LinkStatus, Session, SessionId, SessionStatus
+from service.domain.model import LinkStatus, Session, SessionId
 from service.domain.session_rules import (
+    ends_at,
     expire,
     is_present,
-    main_connection,
+    link_can_be_shown,
+    raise_if_closed,
     renew,
+    result_can_be_signed,
     revoke,
     seconds_left,
+    settle,
     token_expired,
 )
-from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
+from service.domain.session_status import ACHIEVED, Progress, SessionStatus
+from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS, RESULT_DAY_SECONDS, UNDECIDED_SECONDS
 from service.domain.tokens import PageToken
 from service.errors import SessionClosed
-from tests.support.domain_values import COMPANY, CREATED_AT, MAGIC, NOW, connection, link, seen, session, with_link
+from tests.support.domain_values import (
+    COMPANY,
+    CREATED_AT,
+    MAGIC,
+    NOW,
+    link,
+    session,
+    with_link,
+    with_status,
+)
 
 ENDS = NOW + 3600
 OVER = {SessionStatus.EXPIRED, SessionStatus.REVOKED, SessionStatus.FAILED}
@@ -56,7 +70,7 @@ def test_a_present_page_has_the_grace_and_is_asked_about_every_minute() -> None:
 def test_who_said_to_be_finished_has_the_grace_while_it_is_not_recorded() -> None:
     finished = replace(OPEN, finished_at=NOW)
     assert seconds_left(finished, ENDS) == PRESENCE_SECONDS
-    assert seconds_left(replace(finished, status=SessionStatus.EXITED), ENDS) <= 0
+    assert seconds_left(with_status(finished, SessionStatus.EXITED), ENDS) <= 0
 
 
 def test_the_grace_ends() -> None:
@@ -64,18 +78,71 @@ def test_the_grace_ends() -> None:
     assert seconds_left(busy, ENDS + GRACE_SECONDS) <= 0
 
 
-@pytest.mark.parametrize("status", sorted(set(SessionStatus) - OVER - {SessionStatus.CONNECTED}))
+@pytest.mark.parametrize("status", sorted(set(SessionStatus) - OVER - ACHIEVED))
 def test_a_session_whose_time_is_over_expires_emits_its_event_and_is_polled_once_more(status: SessionStatus) -> None:
-    changes = expire(replace(OPEN, status=status))
+    changes = expire(with_status(OPEN, status), ENDS)
     assert changes is not None
     assert changes.sessions[0].status is SessionStatus.EXPIRED
     assert [event.type for event in changes.events] == ["session.expired"]
     assert Job(JobKind.RECONCILE, COMPANY.ref) in changes.jobs
 
 
-@pytest.mark.parametrize("status", sorted({*OVER, SessionStatus.CONNECTED}))
-def test_what_is_closed_or_connected_does_not_expire(status: SessionStatus) -> None:
-    assert expire(replace(OPEN, status=status)) is None
+@pytest.mark.parametrize("status", sorted(OVER))
+def test_what_is_closed_does_not_expire(status: SessionStatus) -> None:
+    assert expire(with_status(OPEN, status), ENDS) is None
+
+
+@pytest.mark.parametrize("status", sorted(ACHIEVED))
+def test_what_its_user_has_achieved_stays_when_its_time_is_over_and_is_not_reported(status: SessionStatus) -> None:
+    changes = expire(with_status(OPEN, status), ENDS)
+    assert changes is not None
+    (over,) = changes.sessions
+    assert (over.status, over.over_at, over.closed) == (status, ENDS, False)
+    assert (changes.events, changes.jobs) == ((), ())
+    assert expire(over, ENDS + 1) is None
+
+
+def test_a_session_whose_connection_still_asks_something_of_its_user_is_left_when_its_time_is_over() -> None:
+    changes = expire(replace(OPEN, progress=Progress.ATTACHED), ENDS)
+    assert changes is not None
+    assert (changes.sessions[0].status, changes.sessions[0].closed) == (SessionStatus.EXITED, True)
+    (event,) = changes.events
+    assert (event.type, event.data["reason"]) == ("session.exited", "time")
+
+
+def test_a_used_invitation_that_named_nothing_yet_keeps_the_session_for_a_day() -> None:
+    used = replace(INVITED, link_used_at=NOW + 60)
+    assert ends_at(used, ENDS) == NOW + 60 + UNDECIDED_SECONDS
+    raise_if_closed(used, ENDS + GRACE_SECONDS + 1)
+    assert not link_can_be_shown(used, ENDS + GRACE_SECONDS)
+    assert ends_at(replace(used, progress=Progress.ATTACHED), ENDS) == ENDS
+    assert ends_at(replace(used, expires_at=NOW + 2 * UNDECIDED_SECONDS), NOW) == NOW + 2 * UNDECIDED_SECONDS
+
+
+@pytest.mark.parametrize("status", sorted(ACHIEVED))
+def test_an_achieved_session_shows_its_link_until_its_time_and_the_grace_are_over(status: SessionStatus) -> None:
+    done = with_status(OPEN, status)
+    assert link_can_be_shown(done, ENDS + GRACE_SECONDS - 1)
+    assert not link_can_be_shown(done, ENDS + GRACE_SECONDS)
+
+
+# settling
+
+
+def test_the_first_end_or_achievement_stays_and_reopening_clears_it() -> None:
+    done = settle(replace(OPEN, progress=Progress.SUBMITTED), NOW)
+    assert done.settled_at == NOW
+    connected = settle(replace(done, progress=Progress.CONNECTED), NOW + 9)
+    assert connected.settled_at == NOW
+    assert settle(replace(connected, progress=Progress.NONE), NOW + 10).settled_at is None
+    assert settle(replace(OPEN, left_at=NOW), NOW).settled_at is None
+
+
+def test_a_new_result_is_signed_until_a_day_after_the_session_settled() -> None:
+    done = replace(OPEN, settled_at=NOW)
+    assert result_can_be_signed(OPEN, NOW + 10 * RESULT_DAY_SECONDS)
+    assert result_can_be_signed(done, NOW + RESULT_DAY_SECONDS - 1)
+    assert not result_can_be_signed(done, NOW + RESULT_DAY_SECONDS)
 
 
 # revoke
@@ -83,14 +150,14 @@ def test_what_is_closed_or_connected_does_not_expire(status: SessionStatus) -> N
 
 @pytest.mark.parametrize("status", sorted(set(SessionStatus) - {SessionStatus.REVOKED}))
 def test_a_session_is_revoked_at_once_whatever_it_was(status: SessionStatus) -> None:
-    changes = revoke(replace(OPEN, status=status), NOW, None)
+    changes = revoke(with_status(OPEN, status), NOW, None)
     assert changes is not None
     assert (changes.sessions[0].status, changes.sessions[0].revoked_at) == (SessionStatus.REVOKED, NOW)
     assert [event.type for event in changes.events] == ["session.revoked"]
 
 
 def test_revoking_again_changes_nothing() -> None:
-    assert revoke(replace(OPEN, status=SessionStatus.REVOKED), NOW, None) is None
+    assert revoke(with_status(OPEN, SessionStatus.REVOKED), NOW, None) is None
 
 
 def test_an_invitation_is_to_be_withdrawn_at_the_provider_and_needs_no_fact() -> None:
@@ -134,7 +201,7 @@ def renewed(one: Session) -> Session:
 @pytest.mark.parametrize("status", [SessionStatus.REVOKED, SessionStatus.FAILED])
 def test_what_is_revoked_or_failed_cannot_be_renewed(status: SessionStatus) -> None:
     with pytest.raises(SessionClosed, match=status.value):
-        renew(replace(OPEN, status=status), NOW, "k1")
+        renew(with_status(OPEN, status), NOW, "k1")
 
 
 def test_a_renewed_session_has_a_new_url_and_its_full_time_again() -> None:
@@ -152,12 +219,12 @@ def test_five_renewals_keep_the_duration() -> None:
 
 @pytest.mark.parametrize(("opened_at", "status"), [(None, SessionStatus.CREATED), (NOW, SessionStatus.OPENED)])
 def test_an_expired_session_is_open_again(opened_at: float | None, status: SessionStatus) -> None:
-    assert renewed(replace(OPEN, status=SessionStatus.EXPIRED, opened_at=opened_at)).status is status
+    assert renewed(with_status(OPEN, SessionStatus.EXPIRED, opened_at=opened_at)).status is status
 
 
 @pytest.mark.parametrize("status", [SessionStatus.OPENED, SessionStatus.EXITED, SessionStatus.CONNECTED])
 def test_otherwise_a_renewal_does_not_change_where_the_session_stands(status: SessionStatus) -> None:
-    assert renewed(replace(OPEN, status=status)).status is status
+    assert renewed(with_status(OPEN, status)).status is status
 
 
 def test_an_invitation_ends_with_its_url_so_that_another_is_made() -> None:
@@ -185,14 +252,3 @@ def test_an_older_url_keeps_the_end_it_had() -> None:
     fresh, older = renewed(OPEN), PageToken(SessionId(OPEN.id), 1, int(NOW))
     assert not token_expired(fresh, older, NOW + 3599)
     assert token_expired(fresh, older, NOW + 3600)
-
-
-# what a result names
-
-
-def test_a_result_names_the_newest_connection_that_works() -> None:
-    broken = connection(reported=seen("broken", "PASSWORD_INCORRECT"))
-    works = [connection(reported=seen(name)) for name in ("older", "newer")]
-    assert main_connection([*works, broken]) == "newer"
-    assert main_connection([broken]) == "broken"
-    assert main_connection([]) is None

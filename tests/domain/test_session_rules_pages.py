@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import Changes, Fact, FactKind, Job, JobKind
-from service.domain.model import LinkStatus, Mode, Session, SessionStatus
+from service.domain.model import LinkStatus, Mode, Session
 from service.domain.session_rules import (
     exit_session,
     finish,
@@ -18,15 +18,26 @@ from service.domain.session_rules import (
     reveal_link,
     start_page,
 )
+from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import digest
 from service.errors import AlreadyOpen, Expired, MagiclinkError, NotFound, Revoked, SessionClosed, TakenOver
-from tests.support.domain_values import COMPANY, CONNECTION, CREATED_AT, MAGIC, NOW, link, session, with_link
+from tests.support.domain_values import (
+    COMPANY,
+    CONNECTION,
+    CREATED_AT,
+    MAGIC,
+    NOW,
+    link,
+    session,
+    with_link,
+    with_status,
+)
 
 KEY, OTHER = "page-key-of-ada", "page-key-of-another-window"
 ENDS = NOW + 3600
 NEW = with_link(session(status=SessionStatus.CREATED), link())
-HELD = replace(NEW, status=SessionStatus.OPENED, page_hash=digest(KEY), page_serial=1, seen_at=NOW, opened_at=NOW)
+HELD = with_status(NEW, SessionStatus.OPENED, page_hash=digest(KEY), page_serial=1, seen_at=NOW, opened_at=NOW)
 
 
 def start(one: Session, key: str = KEY, *, take_over: bool = False, silent: bool = False) -> Changes:
@@ -72,9 +83,9 @@ def test_an_older_pages_key_is_refused_as_taken_over() -> None:
 )
 def test_a_closed_session_is_refused_by_name_everywhere(status: SessionStatus, refusal: type[MagiclinkError]) -> None:
     with pytest.raises(refusal):
-        raise_if_closed(replace(NEW, status=status), NOW)
+        raise_if_closed(with_status(NEW, status), NOW)
     with pytest.raises(refusal):
-        start(replace(NEW, status=status))
+        start(with_status(NEW, status))
 
 
 def test_a_session_whose_time_is_over_is_refused_before_anything_expired_it() -> None:
@@ -92,7 +103,7 @@ def test_a_page_that_is_going_on_has_the_grace() -> None:
 
 
 def test_what_is_connected_may_be_opened_later() -> None:
-    raise_if_closed(replace(HELD, status=SessionStatus.CONNECTED), ENDS + 99999)
+    raise_if_closed(with_status(HELD, SessionStatus.CONNECTED), ENDS + 99999)
 
 
 # start
@@ -142,7 +153,7 @@ def test_the_page_that_holds_the_session_may_start_again_without_taking_over() -
 
 
 def test_after_a_page_let_go_the_next_one_need_not_take_over() -> None:
-    (gone,) = leave_page(HELD, KEY, "page", "reload").sessions
+    (gone,) = leave_page(HELD, KEY, "page", "reload", NOW).sessions
     (bound,) = start(gone, OTHER).sessions
     assert holds_page_key(bound, OTHER)
     assert (bound.page_serial, bound.taken_over) == (2, False)
@@ -154,7 +165,7 @@ def test_that_a_session_was_ever_taken_over_is_not_forgotten() -> None:
 
 
 def test_a_connected_session_stays_connected_when_its_page_is_opened_again() -> None:
-    (bound,) = start(replace(HELD, status=SessionStatus.CONNECTED)).sessions
+    (bound,) = start(with_status(HELD, SessionStatus.CONNECTED)).sessions
     assert bound.status is SessionStatus.CONNECTED
 
 
@@ -196,29 +207,29 @@ def test_a_link_is_revealed_once_at_its_first_time() -> None:
 
 
 def test_saying_finished_emits_one_event_and_polls_each_time() -> None:
-    first = finish(HELD, KEY, NOW + 9)
-    assert [event.type for event in first.events] == ["session.submitted"]
-    again = finish(first.sessions[0], KEY, NOW + 10)
+    first = finish(HELD, KEY, NOW + 9, None)
+    assert [event.type for event in first.events] == ["session.finished"]
+    again = finish(first.sessions[0], KEY, NOW + 10, None)
     assert again.events == ()
     assert first.jobs == again.jobs == (Job(JobKind.RECONCILE, COMPANY.ref),)
     assert again.sessions[0].finished_at == NOW + 10
 
 
 def test_saying_finished_brings_back_a_session_that_was_left() -> None:
-    (back,) = finish(replace(HELD, status=SessionStatus.EXITED), KEY, NOW).sessions
+    (back,) = finish(with_status(HELD, SessionStatus.EXITED), KEY, NOW, None).sessions
     assert back.status is SessionStatus.OPENED
 
 
 def test_a_users_word_is_never_evidence() -> None:
-    changes = finish(HELD, KEY, NOW)
+    changes = finish(HELD, KEY, NOW, None)
     assert (changes.facts, changes.connections, changes.attachments) == ((), (), ())
     assert changes.sessions[0].status is SessionStatus.OPENED
 
 
 ACTS: list[Callable[[str | None], Changes]] = [
-    lambda key: finish(HELD, key, NOW),
+    lambda key: finish(HELD, key, NOW, None),
     lambda key: record_presence(HELD, key, NOW),
-    lambda key: leave_page(HELD, key, "page", "left"),
+    lambda key: leave_page(HELD, key, "page", "left", NOW),
 ]
 
 
@@ -231,16 +242,16 @@ def test_only_the_bound_page_may_say_finished_stay_or_leave(act: Callable[[str |
 
 
 def test_a_revoked_session_says_so_to_its_page() -> None:
-    gone = replace(HELD, status=SessionStatus.REVOKED)
+    gone = with_status(HELD, SessionStatus.REVOKED)
     with pytest.raises(Revoked):
-        finish(gone, KEY, NOW)
+        finish(gone, KEY, NOW, None)
     with pytest.raises(Revoked):
         record_presence(gone, KEY, NOW)
 
 
 def test_an_expired_session_says_so_to_its_page() -> None:
     with pytest.raises(Expired):
-        record_presence(replace(HELD, status=SessionStatus.EXPIRED), KEY, NOW)
+        record_presence(with_status(HELD, SessionStatus.EXPIRED), KEY, NOW)
 
 
 # staying and leaving
@@ -253,14 +264,14 @@ def test_a_heartbeat_is_recorded_and_emits_no_event() -> None:
 
 
 def test_a_heartbeat_brings_back_a_session_that_was_thought_left() -> None:
-    changes = record_presence(replace(HELD, status=SessionStatus.EXITED), KEY, NOW)
+    changes = record_presence(with_status(HELD, SessionStatus.EXITED), KEY, NOW)
     assert changes.sessions[0].status is SessionStatus.OPENED
     assert changes.events[0].data == {"back": True}
     assert Job(JobKind.PRESENCE, HELD.id, PRESENCE_SECONDS) in changes.jobs
 
 
 def test_leaving_emits_its_stage_and_reason_and_polls_the_provider() -> None:
-    changes = exit_session(HELD, "provider", "closed")
+    changes = exit_session(HELD, "provider", "closed", NOW)
     assert changes is not None
     assert changes.sessions[0].status is SessionStatus.EXITED
     assert changes.events[0].data == {"stage": "provider", "reason": "closed"}
@@ -269,10 +280,10 @@ def test_leaving_emits_its_stage_and_reason_and_polls_the_provider() -> None:
 
 @pytest.mark.parametrize("status", sorted(set(SessionStatus) - {SessionStatus.OPENED}))
 def test_only_an_open_session_can_be_left(status: SessionStatus) -> None:
-    assert exit_session(replace(HELD, status=status), "page", "left") is None
+    assert exit_session(with_status(HELD, status), "page", "left", NOW) is None
 
 
 def test_a_page_that_says_good_bye_lets_go_even_of_a_connected_session() -> None:
-    changes = leave_page(replace(HELD, status=SessionStatus.CONNECTED), KEY, "page", "left")
+    changes = leave_page(with_status(HELD, SessionStatus.CONNECTED), KEY, "page", "left", NOW)
     assert (changes.sessions[0].page_hash, changes.sessions[0].status) == (None, SessionStatus.CONNECTED)
     assert changes.events == ()

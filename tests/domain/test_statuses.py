@@ -1,33 +1,62 @@
 import pytest
 
-from service.domain.statuses import canonical_status, credentials_work, needs_attention
-
-ALL = (
-    *("PENDING", "CONNECTED", "UNDER_INVESTIGATION", "PASSWORD_INCORRECT", "MFA_TOKEN_EXPIRED", "NEW_PASSWORD_NEEDED"),
-    *("ADDITIONAL_CREDENTIALS_NEEDED", "WEBSITE_DOWN", "URL_INACCESSIBLE", "NO_ACCOUNTS_FOUND", "OTHER_ERROR"),
-    "COMPANY_INACTIVE",
+from service.domain.statuses import (
+    ConnectionState,
+    canonical_status,
+    known_statuses,
+    needs_attention,
+    state_of,
+    statuses_of,
 )
+
+STATES = {
+    "PENDING": "checking",
+    "CONNECTED": "working",
+    "NO_ACCOUNTS_FOUND": "empty",
+    "PASSWORD_INCORRECT": "action_needed",
+    "MFA_TOKEN_EXPIRED": "action_needed",
+    "NEW_PASSWORD_NEEDED": "action_needed",
+    "ADDITIONAL_CREDENTIALS_NEEDED": "action_needed",
+    "COMPANY_INACTIVE": "inactive",
+    "UNDER_INVESTIGATION": "delayed",
+    "WEBSITE_DOWN": "delayed",
+    "URL_INACCESSIBLE": "delayed",
+    "OTHER_ERROR": "delayed",
+}
 
 
 def test_both_spellings_of_a_wrong_password_are_one_status() -> None:
     assert canonical_status("INCORRECT_PASSWORD") == canonical_status("PASSWORD_INCORRECT") == "PASSWORD_INCORRECT"
 
 
-@pytest.mark.parametrize("status", [*ALL, "SOMETHING_NEW", ""])
+@pytest.mark.parametrize("status", [*STATES, "SOMETHING_NEW", ""])
 def test_every_other_status_stays_as_the_provider_says_it(status: str) -> None:
     assert canonical_status(status) == status
 
 
-def test_credentials_work_only_where_the_provider_has_signed_in() -> None:
-    assert {status for status in ALL if credentials_work(status)} == {"CONNECTED", "NO_ACCOUNTS_FOUND"}
+@pytest.mark.parametrize(("status", "state"), STATES.items())
+def test_each_status_has_one_meaning(status: str, state: str) -> None:
+    assert state_of(status) == state
+
+
+@pytest.mark.parametrize("status", ["SOMETHING_NEW", "", "connected"])
+def test_an_unknown_status_is_a_delay_and_asks_nothing_of_the_user(status: str) -> None:
+    assert state_of(status) is ConnectionState.DELAYED
+
+
+def test_a_wrong_password_means_the_same_in_both_spellings() -> None:
+    assert state_of("INCORRECT_PASSWORD") is ConnectionState.ACTION_NEEDED
 
 
 def test_the_user_is_asked_only_for_what_the_user_can_mend() -> None:
-    mendable = {"PASSWORD_INCORRECT", "MFA_TOKEN_EXPIRED", "NEW_PASSWORD_NEEDED", "ADDITIONAL_CREDENTIALS_NEEDED"}
-    assert {status for status in ALL if needs_attention(status)} == mendable
-    assert needs_attention("INCORRECT_PASSWORD")
+    assert {state for state in ConnectionState if needs_attention(state)} == {"action_needed", "empty"}
 
 
-def test_an_unknown_status_neither_works_nor_asks_the_user() -> None:
-    assert not credentials_work("SOMETHING_NEW")
-    assert not needs_attention("SOMETHING_NEW")
+@pytest.mark.parametrize("state", sorted(set(ConnectionState) - {ConnectionState.DELAYED}))
+def test_the_statuses_of_a_state_are_those_that_mean_it(state: ConnectionState) -> None:
+    assert statuses_of(state) == {status for status, meaning in STATES.items() if meaning == state}
+
+
+def test_what_is_not_known_is_delayed() -> None:
+    assert known_statuses() == {status for status, meaning in STATES.items() if meaning != "delayed"}
+    assert statuses_of(ConnectionState.DELAYED) == frozenset()

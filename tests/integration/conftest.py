@@ -14,6 +14,7 @@ from tests.support.users import User
 ON_BOTH = {
     "attribution",
     "callback",
+    "candidates",
     "claim",
     "company_names",
     "create_session",
@@ -24,6 +25,7 @@ ON_BOTH = {
     "reconnect",
     "revoke",
     "session_life",
+    "session_status",
     "webhooks",
 }
 if missing := [name for name in ON_BOTH if not Path(__file__).with_name(f"test_{name}.py").exists()]:

@@ -39,7 +39,7 @@ async def test_every_single_changed_letter_of_a_state_is_refused(services: Runni
     for i, other in swaps.items():
         answer = await page.get(f"/callback?state={state[:i]}{other}{state[i + 1 :]}")
         assert answer.status_code == 400, i
-    assert "session.submitted" not in await services.event_types(page.id)
+    assert "session.finished" not in await services.event_types(page.id)
 
 
 @pytest.mark.parametrize("kind", ["embedUrl", "redirectUrl"])
@@ -74,7 +74,7 @@ async def test_a_state_of_a_page_that_was_replaced_is_refused(services: RunningS
     second = TopPage(services, first.session)
     await second.press_start({"takeOver": "true"})
     refused_page(await first.get(f"/callback?state={state}"), 400, "bad_state")
-    assert "session.submitted" not in await first.event_types()
+    assert "session.finished" not in await first.event_types()
 
 
 async def test_a_state_that_comes_after_the_grace_is_refused(services: RunningServices, ada: User) -> None:
@@ -100,7 +100,7 @@ async def test_somebody_elses_state_does_nothing_in_a_strangers_browser_but_ask(
     assert answer.status_code == 200
     assert "Is this you?" in answer.text
     assert "location" not in answer.headers
-    assert "session.submitted" not in await hers.event_types()
+    assert "session.finished" not in await hers.event_types()
     assert (await hers.view())["status"] == "opened"
 
 
@@ -140,7 +140,7 @@ async def test_a_hundred_callbacks_at_once_record_once_and_answer_alike(services
     assert asked_in(answers[0])["status"] == "connected"
     await services.drain()
     reported = await page.event_types()
-    for once in ("session.submitted", "connection.recorded", "session.connected"):
+    for once in ("session.finished", "connection.recorded", "session.connected"):
         assert reported.count(once) == 1
     assert len(await ada.connections()) == 1
 
@@ -174,7 +174,7 @@ async def test_a_browser_without_the_cookie_is_asked_to_confirm_and_nothing_happ
     assert "A••• L•••" in asked.text
     (form,) = screen(asked).forms
     assert (form.action, form.values) == ("/callback", {"state": [state]})
-    assert "session.submitted" not in await page.event_types()
+    assert "session.finished" not in await page.event_types()
     answer = await other.http.post(form.action, data=form.values, headers=NAVIGATION)
     assert answer.status_code == 303
     assert asked_in(answer)["status"] == "connected"
@@ -187,7 +187,7 @@ async def test_the_confirmation_is_refused_from_another_site(services: RunningSe
     state = await state_of(page)
     headers = NAVIGATION | {"Sec-Fetch-Site": "cross-site", "Origin": HOST_URL}
     refused_page(await services.web().post("/callback", data={"state": state}, headers=headers), 403, "forbidden")
-    assert "session.submitted" not in await page.event_types()
+    assert "session.finished" not in await page.event_types()
 
 
 @pytest.mark.parametrize("fields", [{}, {"state": ""}, {"state": "x"}, {"State": "x"}])
@@ -205,7 +205,7 @@ async def test_inside_our_own_frame_it_hands_over_and_shows_no_address(services:
     assert frame.id in answer.text
     for secret in (state, RETURN_URL, "/p/i/"):
         assert secret not in answer.text
-    assert "session.submitted" not in await frame.event_types()
+    assert "session.finished" not in await frame.event_types()
 
 
 async def test_a_revoked_session_returns_to_the_host_and_says_so(services: RunningServices, ada: User) -> None:
@@ -214,7 +214,7 @@ async def test_a_revoked_session_returns_to_the_host_and_says_so(services: Runni
     await services.post(f"/v1/sessions/{page.id}/revoke")
     answer = await page.get(f"/callback?state={state}")
     assert asked_in(answer)["status"] == "revoked"
-    assert "session.submitted" not in await page.event_types()
+    assert "session.finished" not in await page.event_types()
 
 
 async def test_a_provider_that_is_away_delays_the_record_and_not_the_user(services: RunningServices, ada: User) -> None:

@@ -12,13 +12,15 @@ import pytest
 
 from service.app import Environment, Services, create_app
 from service.domain.changes import Changes, CompanyBaseline, CompanyRecords, JobKind
-from service.domain.model import InvitationId, ProviderCompanyId, Session, SessionId, SessionStatus
+from service.domain.model import InvitationId, ProviderCompanyId, Session, SessionId
+from service.domain.session_status import SessionStatus
 from service.domain.timing import ANSWER_SECONDS
 from service.errors import ProviderTimeout
 from service.provider import CallLimits
 from service.usecases.links import invitation_seconds
 from service.worker import Worker
 from tests.support.clock import Clock
+from tests.support.domain_values import with_status
 from tests.support.provider_user import ProviderUser
 from tests.support.sandbox_client import JsonObject
 from tests.support.services import RunningServices
@@ -47,7 +49,7 @@ async def test_a_poll_does_not_undo_what_a_host_does_meanwhile(services_on_postg
         meanwhile.append(asyncio.run_coroutine_threadsafe(revoke, loop))
         with suppress(TimeoutError):
             meanwhile[0].result(_MEANWHILE_SECONDS)
-        return Changes(sessions=(replace(records.sessions[session.id], status=SessionStatus.CONNECTED),))
+        return Changes(sessions=(with_status(records.sessions[session.id], SessionStatus.CONNECTED),))
 
     named = {InvitationId(one) for one in await parts.store.sessions.invitations(session.id)}
     await parts.store.connections.change(session.company.ref, [], named, decide)

@@ -56,7 +56,7 @@ async def test_a_key_that_is_not_the_pages_is_of_no_use(ada: User) -> None:
     for verb in ("finished", "exit", "heartbeat"):
         refused(await page.post(verb), 409, "taken_over")
     assert (await page.stored())["status"] == "opened"
-    assert "session.submitted" not in await page.event_types()
+    assert "session.finished" not in await page.event_types()
 
 
 async def test_another_pages_key_opens_nothing_here(ada: User, bob: User) -> None:
@@ -137,7 +137,7 @@ async def test_a_view_has_every_field_that_the_page_needs_and_no_more(ada: User)
     view = await (await ada.frame()).view()
     assert set(view) == {
         *("sessionId", "seq", "at", "status", "mode", "link", "connections", "confirming", "finished", "failure"),
-        *("expiresAt", "doneUrl"),
+        *("ambiguous", "expiresAt", "doneUrl"),
     }
     assert set(view["link"]) == {"status", "kind", "url", "framable"}
     assert (view["connections"], view["confirming"], view["finished"], view["failure"]) == ([], False, False, None)
@@ -164,7 +164,7 @@ async def test_an_account_is_connected_in_the_frame_and_recorded_for_its_user(
     assert (stored["status"], stored["metadata"]) == ("connected", {"plan": "pro"})
     assert [one["id"] for one in stored["connections"]] == [connection["id"]]
     assert await page.event_types() == [
-        *("session.created", "session.link_ready", "session.opened", "session.submitted"),
+        *("session.created", "session.link_ready", "session.opened", "session.finished"),
         *("connection.recorded", "session.connected"),
     ]
 
@@ -179,7 +179,7 @@ async def test_finished_pressed_again_and_again_is_one_event(ada: User) -> None:
     page = await ada.frame()
     for _ in range(5):
         assert (await page.post("finished")).status_code == 200
-    assert (await page.event_types()).count("session.submitted") == 1
+    assert (await page.event_types()).count("session.finished") == 1
 
 
 async def test_three_accounts_connected_through_one_magic_link_are_all_recorded(ada: User) -> None:

@@ -10,7 +10,7 @@ from tests.support.services import RunningServices, refused
 from tests.support.users import User
 
 FULL_SCENARIO = [
-    *("session.created", "session.link_ready", "session.opened", "session.submitted"),
+    *("session.created", "session.link_ready", "session.opened", "session.finished"),
     *("connection.recorded", "session.connected"),
 ]
 
@@ -70,7 +70,7 @@ async def test_an_event_has_every_field_that_is_promised(services: RunningServic
         assert event["sessionId"] == connection["sessionId"]
     recorded = next(e for e in await services.rows("/v1/events") if e["type"] == "connection.recorded")
     assert recorded["connectionId"] == connection["id"]
-    assert recorded["data"] == {"evidence": "invitation", "presumed": False, "status": "CONNECTED"}
+    assert recorded["data"] == {"evidence": "invitation", "presumed": False, "status": "CONNECTED", "state": "working"}
 
 
 async def test_a_timeline_is_the_same_log_seen_through_one_session(

@@ -50,7 +50,7 @@ async def test_every_event_comes_once_in_order_with_the_view_that_goes_with_it(
         await page.connect()
         await page.finish()
         reported = await stream.until("session.connected")
-        assert [one.type for one in reported] == ["session.submitted", "connection.recorded", "session.connected"]
+        assert [one.type for one in reported] == ["session.finished", "connection.recorded", "session.connected"]
         assert [one.id for one in reported] == [
             event["id"] for event in (await services.rows(f"/v1/sessions/{page.id}/events"))[-3:]
         ]
@@ -104,7 +104,7 @@ async def test_a_page_gets_no_event_of_another_session(services: RunningServices
     async with EventStream(services, page) as stream:
         await bob.connected()
         await page.post("finished")
-        assert (await stream.next()).type == "session.submitted"
+        assert (await stream.next()).type == "session.finished"
 
 
 async def test_a_page_that_is_taken_over_gets_that_event_and_no_more(services: RunningServices, ada: User) -> None:
@@ -157,7 +157,7 @@ async def test_fifty_pages_listen_at_once_and_each_gets_its_own_events(services:
     await asyncio.gather(*(page.post("finished") for page in pages))
     for page, stream in zip(pages, streams, strict=True):
         reported = await stream.next()
-        assert (reported.type, reported.data["sessionId"]) == ("session.submitted", page.id)
+        assert (reported.type, reported.data["sessionId"]) == ("session.finished", page.id)
         await stream.__aexit__(None, None, None)
 
 

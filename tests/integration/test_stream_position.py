@@ -14,7 +14,7 @@ async def test_a_page_cut_off_before_its_first_event_misses_none(services: Runni
     await page.finish()  # while nobody listens
     async with EventStream(services, page, last_event_id=first.id) as stream:
         missed = await stream.until("session.connected")
-    assert [one.type for one in missed] == ["session.submitted", "connection.recorded", "session.connected"]
+    assert [one.type for one in missed] == ["session.finished", "connection.recorded", "session.connected"]
 
 
 async def test_a_stream_that_goes_on_does_not_move_the_browsers_position(services: RunningServices, ada: User) -> None:

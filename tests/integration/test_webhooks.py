@@ -185,7 +185,7 @@ async def test_a_status_that_changes_is_known_through_its_webhook_alone(services
     await services.deliver_webhooks()
     assert (await ada.newest())["status"] == "WEBSITE_DOWN"
     reported = [e for e in await services.rows("/v1/events", limit=100) if e["type"] == "connection.updated"]
-    assert reported[-1]["data"] == {"status": "WEBSITE_DOWN", "from": "CONNECTED"}
+    assert reported[-1]["data"] == {"status": "WEBSITE_DOWN", "state": "delayed", "from": "CONNECTED"}
     assert reported[-1]["connectionId"] == connection["id"]
 
 

@@ -29,7 +29,7 @@ async def test_the_event_names_the_call_that_reconnects_it_and_no_address(servic
     await page.finish()
     (event,) = [e for e in await services.rows("/v1/events", limit=100) if e["type"] == "connection.needs_attention"]
     call = f"POST /v1/connections/{event['connectionId']}/reconnect"
-    assert event["data"] == {"status": "PASSWORD_INCORRECT", "reconnect": call}
+    assert event["data"] == {"status": "PASSWORD_INCORRECT", "state": "action_needed", "reconnect": call}
     assert "http" not in str(event["data"])
 
 

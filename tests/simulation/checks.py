@@ -5,13 +5,16 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.domain.statuses import credentials_work
+from service.domain.statuses import ConnectionState, state_of
 from service.store.engine import Engine
 from tests.simulation.simulation import Simulation
 
 Row = dict[str, Any]
 _UNNUMBERED = "SELECT 1 AS found FROM events WHERE seq IS NULL"
-_TABLES = ("companies", "connections", "events", "inbox", "invitations", "sessions", "session_connections", "work")
+_TABLES = (
+    *("companies", "connections", "events", "event_sessions", "inbox", "invitations", "sessions"),
+    *("session_connections", "work"),
+)
 
 
 @dataclass
@@ -119,7 +122,13 @@ def check_log(simulation: Simulation, stored: StoredRows) -> None:
 
 
 _ONCE = ("session.created", "session.revoked", "session.failed")
-_ENDS = {"connected": "session.connected", "expired": "session.expired", "revoked": "session.revoked"}
+_ENDS = {
+    "connected": "session.connected",
+    "submitted": "session.submitted",
+    "expired": "session.expired",
+    "revoked": "session.revoked",
+    "exited": "session.exited",
+}
 
 
 def check_sessions(simulation: Simulation, stored: StoredRows) -> None:
@@ -134,14 +143,38 @@ def check_sessions(simulation: Simulation, stored: StoredRows) -> None:
         _check_attachment(simulation, stored, session_id, connection_id)
     holders = {session_id for session_id, _ in stored.attachments}
     for session_id, row in stored.sessions.items():
-        if row["status"] == "connected" and session_id not in holders:
-            simulation.fault(f"{session_id} is connected and has no connection: {reported[session_id]}")
+        if row["status"] in {"connected", "submitted"} and session_id not in holders:
+            simulation.fault(f"{session_id} is {row['status']} and has no connection: {reported[session_id]}")
+        _check_status(simulation, stored, row)
+
+
+def _check_status(simulation: Simulation, stored: StoredRows, row: Row) -> None:
+    """The status follows from the rest of the row, and `progress` from what is attached."""
+    attached = [one["progress"] for one in stored.tables["session_connections"] if one["session_id"] == row["id"]]
+    reached = max(attached, default=0)
+    if row["progress"] != reached:
+        simulation.fault(f"{row['id']} has progress {row['progress']}, and what is attached reached {reached}")
+    order = [
+        ("revoked", row["revoked_at"] is not None),
+        ("connected", reached == 3),
+        ("submitted", reached == 2),
+        ("failed", row["failure"] is not None),
+        ("exited", row["over_at"] is not None and reached == 1),
+        ("expired", row["over_at"] is not None),
+        ("exited", row["left_at"] is not None),
+        ("opened", row["opened_at"] is not None),
+        ("created", True),
+    ]
+    expected = next(status for status, holds in order if holds)
+    if row["status"] != expected:
+        simulation.fault(f"{row['id']} is {row['status']} and should be {expected}")
 
 
 def _check_events_of(simulation: Simulation, row: Row, types: list[str]) -> None:
     if types[:1] != ["session.created"] or any(types.count(name) > 1 for name in _ONCE):
         simulation.fault(f"{row['id']} is told of wrongly: {types}")
-    if _ENDS.get(row["status"], "session.created") not in types:
+    # One whose connection was taken after its time was over is reopened as expired, by that one event.
+    if _ENDS.get(row["status"], "session.created") not in types and types[-1] != "session.reopened":
         simulation.fault(f"{row['id']} is {row['status']} and the log does not say so: {types}")
     if "session.revoked" in types and row["status"] != "revoked":
         simulation.fault(f"{row['id']} was revoked and is {row['status']}")
@@ -156,8 +189,12 @@ def _check_attachment(simulation: Simulation, stored: StoredRows, session_id: st
         )
     if kind != "reconnect" and connection["session_id"] != session_id:
         simulation.fault(f"{session_id} lists {connection_id}, which belongs to {connection['session_id']}")
-    if credentials_work(connection["provider_status"]) and session["status"] not in {"connected", "revoked"}:
+    state = state_of(connection["provider_status"])
+    if state is ConnectionState.WORKING and session["status"] not in {"connected", "revoked"}:
         simulation.fault(f"{session_id} is {session['status']} and its connection {connection_id} works")
+    is_checked = state in {ConnectionState.CHECKING, ConnectionState.DELAYED}
+    if is_checked and session["status"] not in {"submitted", "connected", "revoked"}:
+        simulation.fault(f"{session_id} is {session['status']} and its connection {connection_id} is {state}")
 
 
 def candidates_of(row: Row) -> list[str]:

@@ -130,8 +130,14 @@ class OwnershipChecks:
     def _announced(self, made: Made, row: Row, reported: list[Row]) -> None:
         if not reported:
             self._simulation.fault(f"UNSAID: {made} is unattributed and was never announced")
-        elif json.loads(reported[-1]["data"])["candidates"] != candidates_of(row):
+            return
+        last = reported[-1]
+        if json.loads(last["data"])["candidates"] != candidates_of(row):
             self._simulation.fault(f"UNSAID: {made} has other candidates than were announced")
+        else:
+            told = {one["session_id"] for one in self._stored.tables["event_sessions"] if one["event_id"] == last["id"]}
+            if told != set(candidates_of(row)):
+                self._simulation.fault(f"UNSAID: {made} is on the timelines of {told}, not of all candidates")
 
     def _reconnected(self, session_id: str, connection_id: str) -> None:
         row, session = self._stored.connections.get(connection_id), self._stored.sessions[session_id]

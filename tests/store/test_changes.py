@@ -7,12 +7,13 @@ import pytest
 
 from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, FactKind, Job, JobKind
 from service.domain.events import NewEvent
-from service.domain.model import EvidenceKind, LinkStatus, Session, SessionId, SessionStatus
+from service.domain.model import EvidenceKind, LinkStatus, Session, SessionId
+from service.domain.session_status import SessionStatus
 from service.domain.timing import ANSWER_SECONDS
 from service.errors import GivenUp, ProviderBroken
 from service.store import Store
 from tests.support.clock import Clock
-from tests.support.domain_values import ADA, CONNECTION, CREATED_AT, connection, link
+from tests.support.domain_values import ADA, CONNECTION, CREATED_AT, connection, link, with_status
 from tests.support.store_cases import UNNAMED, count, create, fresh
 
 WRITTEN = ("connections", "facts", "session_connections", "events", "work")
@@ -26,7 +27,7 @@ async def test_a_change_that_fails_at_its_end_leaves_nothing_of_its_beginning(st
     made = await create(store, fresh())
     before = await counts(store)
     changes = Changes(
-        sessions=(replace(made, status=SessionStatus.CONNECTED),),
+        sessions=(with_status(made, SessionStatus.CONNECTED),),
         connections=(replace(connection(), company=UNNAMED.ref),),
         facts=(Fact(FactKind.CLEARED, CONNECTION),),
         attachments=(Attachment(ADA.session_id, CONNECTION, EvidenceKind.CLAIMED),),
@@ -41,7 +42,7 @@ async def test_a_change_that_fails_at_its_end_leaves_nothing_of_its_beginning(st
 
 async def test_a_change_of_a_session_that_is_not_there_touches_no_other(store: Store) -> None:
     made = await create(store, fresh())
-    stranger = replace(made, id=SessionId("ses_nowhere"), status=SessionStatus.REVOKED)
+    stranger = with_status(made, SessionStatus.REVOKED, id=SessionId("ses_nowhere"))
     assert await store.sessions.change(made.id, lambda _: Changes(sessions=(stranger,))) == made
     assert await store.sessions.get(made.id) == made
 

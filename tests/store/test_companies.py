@@ -3,16 +3,8 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import Changes, CompanyActivity, CompanyBaseline, CompanyRecords, Fact, FactKind
-from service.domain.model import (
-    CompanyRef,
-    ConnectionId,
-    ProviderCompanyId,
-    ProviderSiteId,
-    SessionStatus,
-    SiteRef,
-    Tenant,
-    Verdict,
-)
+from service.domain.model import CompanyRef, ConnectionId, ProviderCompanyId, ProviderSiteId, SiteRef, Tenant, Verdict
+from service.domain.session_status import SessionStatus
 from service.errors import Forbidden, NotFound
 from service.store import Store
 from tests.support.clock import Clock

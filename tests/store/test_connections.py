@@ -19,6 +19,7 @@ from service.domain.model import (
     Tenant,
     Verdict,
 )
+from service.domain.session_status import Progress
 from service.errors import NotFound
 from service.store import Store
 from tests.support.clock import Clock
@@ -105,7 +106,7 @@ async def test_the_records_of_a_company_without_activity_are_empty(acme: Store) 
     found = await records(acme, CONNECTION)
     assert found.company == UNNAMED
     assert (found.facts, found.connections, found.sessions) == ((), {}, {})
-    assert found.attached == frozenset()
+    assert found.attached == {}
 
 
 async def test_the_records_have_the_facts_on_what_is_asked_for_and_every_reveal_of_the_company(acme: Store) -> None:
@@ -190,7 +191,7 @@ async def test_everything_that_a_decision_says_is_written_together(acme: Store) 
     await write(acme, changes)
     await numbered(acme)
     assert await connections_of(acme, ADA.session_id) == [await acme.connections.get(CONNECTION)]
-    assert (await records(acme, CONNECTION)).attached == {(ADA.session_id, CONNECTION)}
+    assert (await records(acme, CONNECTION)).attached == {(ADA.session_id, CONNECTION): Progress.ATTACHED}
     assert (await acme.events.after(0, 10))[-1].connection_id == CONNECTION
     await write(acme, Changes(detachments=(Detachment(ADA.session_id, CONNECTION),)))
     assert await connections_of(acme, ADA.session_id) == []

@@ -5,8 +5,9 @@ from itertools import permutations
 from random import Random
 
 from service.domain.changes import Changes, CompanyBaseline, Fact, FactKind
-from service.domain.model import ProviderSnapshot, SessionId, SessionStatus
+from service.domain.model import ProviderSnapshot, SessionId
 from service.domain.recording import record
+from service.domain.session_status import SessionStatus
 from service.store import Store
 from tests.support import recording_orders as in_memory
 from tests.support.domain_values import COMPANY, CREATED_AT, NOW
@@ -15,7 +16,7 @@ from tests.support.store_cases import UNNAMED, change, connections_of, create, f
 
 REF = UNNAMED.ref
 ALL_USERS = {one.id: one for one in (BOB, *USERS.values())}
-WRITTEN = ("connections", "facts", "session_connections", "events", "work")
+WRITTEN = ("connections", "facts", "session_connections", "events", "event_sessions", "work")
 SCENARIOS = 20
 
 

@@ -6,11 +6,12 @@ import pytest
 from service.domain import session_rules
 from service.domain.changes import Changes, CompanyBaseline, Job, JobKind
 from service.domain.events import NewEvent
-from service.domain.model import CompanyRef, Mode, ProviderCompanyId, Session, SessionId, SessionStatus, SiteRef, Tenant
+from service.domain.model import CompanyRef, Mode, ProviderCompanyId, Session, SessionId, SiteRef, Tenant
+from service.domain.session_status import Progress, SessionStatus
 from service.errors import Forbidden, NotFound
 from service.store import Store
 from tests.support.clock import Clock
-from tests.support.domain_values import CONNECTION, MAGIC, NOW, SITE, TENANT, link
+from tests.support.domain_values import CONNECTION, MAGIC, NOW, SITE, TENANT, link, with_status
 from tests.support.store_cases import UNNAMED, change, connections_of, count, create, created, fresh, give, numbered
 
 ELSEWHERE = Tenant("elsewhere")
@@ -37,7 +38,6 @@ async def test_every_field_that_may_change_is_written(store: Store) -> None:
     made = await create(store, fresh())
     changed = replace(
         made,
-        status=SessionStatus.EXITED,
         serial=7,
         issued_at=5,
         key_id="k2",
@@ -53,7 +53,12 @@ async def test_every_field_that_may_change_is_written(store: Store) -> None:
         finished_at=3.5,
         seen_at=4.5,
         revoked_at=5.5,
+        left_at=6.5,
+        over_at=7.5,
+        settled_at=8.5,
+        link_used_at=9.5,
         invitation_uses=2,
+        progress=Progress.SUBMITTED,
     )
     await store.sessions.change(made.id, lambda _: Changes(sessions=(changed,)))
     found = await store.sessions.get(made.id)
@@ -165,7 +170,7 @@ async def test_a_decision_sees_the_session_and_what_it_says_is_written_whole(sto
     def decide(now: Session) -> Changes:
         assert now == made
         return Changes(
-            sessions=(replace(now, status=SessionStatus.OPENED),),
+            sessions=(with_status(now, SessionStatus.OPENED),),
             events=(NewEvent("session.opened", now.id, None, now.user_id, {"é": [1]}),),
             jobs=(Job(JobKind.PRESENCE, now.id),),
         )

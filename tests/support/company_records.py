@@ -15,6 +15,7 @@ from service.domain.model import (
     Verdict,
 )
 from service.domain.recording import judge_with_facts, record
+from service.domain.session_status import Progress
 from tests.support.domain_values import COMPANY, CONNECTION, CREATED_AT, NOW, TENANT, reading, reveal_row
 
 
@@ -25,12 +26,17 @@ class RecordedCompany:
         self.sessions = {one.id: one for one in sessions}
         self.facts = list(facts)
         self.connections: dict[ConnectionId, Connection] = {}
-        self.attached: set[tuple[SessionId, ConnectionId]] = set()
+        self.attached: dict[tuple[SessionId, ConnectionId], Progress] = {}
         self.events: list[NewEvent] = []
         self.now = NOW
 
     def reveal(self, owner: Session, after: float, edits: ConnectionId | None = None) -> None:
         self.facts.append(reveal_row(owner, after, edits))
+
+    def finish(self, owner: Session, after: float) -> None:
+        at = CREATED_AT + after
+        fact = Fact(FactKind.FINISHED, session_id=owner.id, provider_at=at, nonce=f"{at:.0f}")
+        self.facts.append(StoredFact(fact, NOW, TENANT, owner.user_id))
 
     def revoke(self, owner: Session, after: float) -> None:
         fact = Fact(FactKind.REVOKED, session_id=owner.id, provider_at=CREATED_AT + after)
@@ -58,7 +64,7 @@ class RecordedCompany:
                 for one in self.sessions.values()
                 if one.link and one.link.invitation_id is not None
             },
-            attached=frozenset(self.attached),
+            attached=dict(self.attached),
         )
 
     def write(self, changes: Changes) -> Changes:
@@ -67,8 +73,11 @@ class RecordedCompany:
             self._keep(fact)
         self.connections |= {one.id: one for one in changes.connections}
         self.sessions |= {one.id: one for one in changes.sessions}
-        self.attached -= {(part.session_id, part.connection_id) for part in changes.detachments}
-        self.attached |= {(join.session_id, join.connection_id) for join in changes.attachments}
+        for lost in changes.detachments:
+            self.attached.pop((lost.session_id, lost.connection_id), None)
+        for new in changes.attachments:
+            self.attached.setdefault((new.session_id, new.connection_id), Progress.ATTACHED)
+        self.attached |= {(one.session_id, one.connection_id): one.progress for one in changes.advances}
         self.events += changes.events
         return changes
 

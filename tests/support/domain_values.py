@@ -24,13 +24,13 @@ from service.domain.model import (
     ReportedInvitation,
     Session,
     SessionId,
-    SessionStatus,
     Site,
     SiteRef,
     Tenant,
     UserId,
     Verdict,
 )
+from service.domain.session_status import Progress, SessionStatus
 
 NOW = 1_800_000_000.0
 CREATED_AT = 1_700_000_000.0
@@ -94,7 +94,6 @@ def session(user: str = "ada", name: str | None = None, **fields: Any) -> Sessio
         "company": COMPANY,
         "sites": (SITE,),
         "mode": Mode.CONNECT,
-        "status": SessionStatus.OPENED,
         "link_choice": LinkChoice.AUTO,
         "link_kind": LinkKind.INVITATION,
         "link_status": LinkStatus.READY,
@@ -103,8 +102,28 @@ def session(user: str = "ada", name: str | None = None, **fields: Any) -> Sessio
         "serial": 1,
         "issued_at": int(NOW),
         "key_id": "k1",
+        "opened_at": NOW,
     }
-    return Session(id=SessionId(name or f"ses_{user}"), user_id=UserId(user), **(plain | fields))
+    status = fields.pop("status", None)
+    made = Session(id=SessionId(name or f"ses_{user}"), user_id=UserId(user), **(plain | fields))
+    return with_status(made, status) if status is not None else made
+
+
+def with_status(one: Session, status: SessionStatus, **fields: Any) -> Session:
+    """The session after what gives it this status, with other fields changed too."""
+    opened_at = None if status is SessionStatus.CREATED else one.opened_at or NOW
+    plain = replace(one, opened_at=opened_at, left_at=None, over_at=None, revoked_at=None, failure=None)
+    return replace(plain, **({"progress": Progress.NONE} | _LIVES.get(status, {}) | fields))
+
+
+_LIVES: dict[SessionStatus, dict[str, Any]] = {
+    SessionStatus.SUBMITTED: {"progress": Progress.SUBMITTED},
+    SessionStatus.CONNECTED: {"progress": Progress.CONNECTED},
+    SessionStatus.EXITED: {"left_at": NOW},
+    SessionStatus.EXPIRED: {"over_at": NOW},
+    SessionStatus.REVOKED: {"revoked_at": NOW},
+    SessionStatus.FAILED: {"failure": "provider_error"},
+}
 
 
 def link(kind: LinkKind = LinkKind.INVITATION, invitation_id: str | None = "inv_1", given: float = -120.0) -> Link:
@@ -140,7 +159,7 @@ def records(*sessions: Session, **fields: Any) -> CompanyRecords:
         "by_invitation": {
             one.link.invitation_id: one.id for one in sessions if one.link and one.link.invitation_id is not None
         },
-        "attached": frozenset(),
+        "attached": {},
     }
     return CompanyRecords(**(plain | fields))
 

@@ -20,7 +20,7 @@ def with_ada(*others: Session) -> RecordedCompany:
 
 READINGS = (
     reading(seen(), invitation("inv_bob", uses=1), after=3),
-    reading(seen(status="PENDING", provider_updated_at=seen().provider_updated_at - 1), after=1),
+    reading(seen(status="PENDING", provider_updated_at=seen().provider_updated_at - 9), after=1),
     reading(seen(), invitation("inv_bob", "another"), seen("another", after=9), after=150),
     reading(invitation("inv_bob", "another"), after=40),
     reading(after=20),
@@ -32,7 +32,7 @@ def plain(company: RecordedCompany) -> object:
     return (
         {key: (one.verdict, one.reported) for key, one in company.connections.items()},
         {one.id: one.status for one in company.sessions.values()},
-        company.attached,
+        set(company.attached),
     )
 
 

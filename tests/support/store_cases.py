@@ -6,10 +6,11 @@ from typing import Any
 
 from service.domain import session_rules
 from service.domain.changes import Changes, CompletedIntent
-from service.domain.model import Company, CompanyRef, Connection, Link, LinkStatus, Session, SessionId, SessionStatus
+from service.domain.model import Company, CompanyRef, Connection, Link, LinkStatus, Session, SessionId
+from service.domain.session_status import SessionStatus
 from service.store import Store
 from service.store.engine import Transaction
-from tests.support.domain_values import SITE, TENANT, session
+from tests.support.domain_values import SITE, TENANT, session, with_status
 
 UNNAMED = Company(CompanyRef("cmp_new"), TENANT, "acme", "Acme Ltd", None, None)
 PATIENCE_SECONDS = 5.0
@@ -49,7 +50,13 @@ async def give(store: Store, one: Session, link: Link) -> Session:
 
 
 async def change(store: Store, one: Session, **fields: Any) -> Session:
-    return await store.sessions.change(one.id, lambda now: Changes(sessions=(replace(now, **fields),)))
+    status = fields.pop("status", None)
+
+    def decide(now: Session) -> Changes:
+        changed = with_status(now, status) if status is not None else now
+        return Changes(sessions=(replace(changed, **fields),))
+
+    return await store.sessions.change(one.id, decide)
 
 
 async def count(store: Store, table: str, where: str = "1 = 1", **values: Any) -> int:

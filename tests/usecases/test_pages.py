@@ -1,14 +1,14 @@
 """The way back: every state that is refused, and what a page's key is good for. Whole use cases are in integration/."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from service.domain.changes import Changes
-from service.domain.model import Session, SessionId, SessionStatus, UserId
+from service.domain.model import Session, SessionId, UserId
+from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS
 from service.domain.tokens import CallbackState, PageToken
 from service.errors import BadState, Expired, NotFound, Revoked, TakenOver
@@ -19,7 +19,7 @@ from service.usecases.pages import Pages
 from tests.support.clock import Clock
 from tests.support.domain_values import CREATED_AT, MAGIC, NOW, link, session
 from tests.support.fake_provider import FakeProvider
-from tests.support.store_cases import connections_of, created
+from tests.support.store_cases import change, connections_of, created
 
 SIGNER = Signer(["k" * 32])
 KEPT = session(status=SessionStatus.CREATED)
@@ -35,7 +35,7 @@ class PagesOnFile:
     clock: Clock
 
     async def change(self, **fields: object) -> Session:
-        return await self.store.sessions.change(KEPT.id, lambda now: Changes(sessions=(replace(now, **fields),)))  # type: ignore[arg-type]
+        return await change(self.store, KEPT, **fields)
 
     async def started(self) -> tuple[str, Session]:
         found = await self.use_cases.start(await self.store.sessions.get(KEPT.id), None, take_over=True)

@@ -22,9 +22,10 @@ from service.domain.model import (
     ProviderCompanyId,
     ProviderSiteId,
     SessionId,
-    SessionStatus,
     UserId,
 )
+from service.domain.session_status import SessionStatus
+from service.domain.statuses import ConnectionState
 
 
 def _inline(kind: type[StrEnum]) -> WithJsonSchema:
@@ -42,9 +43,11 @@ LinkStatusWord = Annotated[LinkStatus, _inline(LinkStatus)]
 SESSION_STATUSES: Mapping[str, str] = {
     SessionStatus.CREATED: "Created; no page was started yet.",
     SessionStatus.OPENED: "A page was started.",
-    SessionStatus.CONNECTED: "At least one connection is recorded whose credentials work.",
-    SessionStatus.EXITED: "The user left, or a page whose presence was known was gone for 60 s. They may come back.",
-    SessionStatus.EXPIRED: "Its time is over.",
+    SessionStatus.SUBMITTED: "A connection is recorded and the provider checks it: the user's part is done.",
+    SessionStatus.CONNECTED: "A connection is recorded that works, or has worked since.",
+    SessionStatus.EXITED: "The user left, or a page whose presence was known was gone for 60 s: they may come back. "
+    "Or its time is over, and what is recorded still asks something of the user.",
+    SessionStatus.EXPIRED: "Its time is over, and nothing is recorded.",
     SessionStatus.REVOKED: "You ended it.",
     SessionStatus.FAILED: "There is no link, or no longer one; `failure` says why.",
 }
@@ -56,9 +59,20 @@ EVIDENCE_KINDS: Mapping[str, str] = {
         "Magic links only: everybody who could have made it is one user. Then `presumed` is true."
     ),
 }
+CONNECTION_STATES: Mapping[str, str] = {
+    ConnectionState.CHECKING: "`PENDING`: the provider checks it, usually within hours.",
+    ConnectionState.DELAYED: "`UNDER_INVESTIGATION`, `WEBSITE_DOWN`, `URL_INACCESSIBLE`, `OTHER_ERROR` or a status "
+    "that is unknown here: the provider is working on it.",
+    ConnectionState.WORKING: "`CONNECTED`.",
+    ConnectionState.EMPTY: "`NO_ACCOUNTS_FOUND`: the sign-in worked, and there are no accounts behind it.",
+    ConnectionState.ACTION_NEEDED: "`PASSWORD_INCORRECT`, `MFA_TOKEN_EXPIRED`, `NEW_PASSWORD_NEEDED` or "
+    "`ADDITIONAL_CREDENTIALS_NEEDED`: only the end user can mend it.",
+    ConnectionState.INACTIVE: "`COMPANY_INACTIVE`, or removed at the provider.",
+}
 # Enums that are components of their own, each value with its description.
 DESCRIBED_ENUMS: Mapping[type[StrEnum], tuple[str, Mapping[str, str]]] = {
     SessionStatus: ("The status of a session.", SESSION_STATUSES),
+    ConnectionState: ("What a connection's status means.", CONNECTION_STATES),
     EvidenceKind: ("Why a connection belongs to its user. We never guess.", EVIDENCE_KINDS),
 }
 
@@ -85,6 +99,7 @@ class SessionConnectionJson(TypedDict):
 
     id: Annotated[ConnectionUuid, Field(description="The provider's UUID.")]
     status: Annotated[str, Field(description="Canonical; see Connection.")]
+    state: ConnectionState
     provider: Annotated[str | None, Field(description="The utility's name.")]
     needsAttention: Annotated[bool, Field(description="Only the end user can mend it.")]
     presumed: Annotated[bool, Field(description="Evidence is `sole_candidate`.")]
@@ -170,6 +185,7 @@ class ConnectionJson(TypedDict):
         ),
     ]
     providerStatus: Annotated[str, Field(description="The provider's word.")]
+    state: ConnectionState
     provider: Annotated[ProviderJson, Field(description="The utility.")]
     evidence: Annotated[EvidenceJson | None, Field(description="Null while nobody is named.")]
     createdAt: Annotated[Time, Field(description="By the provider's clock.")]

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from service.domain.model import Company, Connection, Event, Session, SessionStatus, Site
+from service.domain.events import Event
+from service.domain.model import Company, Connection, Session, Site
+from service.domain.session_status import SessionStatus
 from service.domain.statuses import canonical_status, needs_attention
 from service.domain.tokens import SessionResult
 from service.usecases.connections import ConnectionDetails
@@ -53,8 +55,9 @@ def session_connection(connection: Connection) -> SessionConnectionJson:
     return {
         "id": connection.id,
         "status": status,
+        "state": connection.state,
         "provider": connection.reported.provider_name,
-        "needsAttention": needs_attention(status),
+        "needsAttention": needs_attention(connection.state),
         "presumed": connection.verdict.presumed,
     }
 
@@ -74,12 +77,13 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
         "sites": [{"id": site, "externalId": external_ids.get(site)} for site in reported.sites],
         "status": status,
         "providerStatus": reported.status,
+        "state": connection.state,
         "provider": {"name": reported.provider_name, "url": reported.provider_url},
         "evidence": _evidence(connection),
         "createdAt": iso(reported.provider_created_at),
         "recordedAt": iso(connection.recorded_at),
         "updatedAt": iso(connection.updated_at),
-        "needsAttention": needs_attention(status),
+        "needsAttention": needs_attention(connection.state),
     }
     if verdict.owner is None:
         # One company can have sessions of several tenants: their users must not be shown to each other.

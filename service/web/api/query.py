@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from starlette.requests import Request
 
-from service.domain.model import ConnectionId, Event, SessionId
+from service.domain.events import Event
+from service.domain.model import ConnectionId, SessionId
 from service.errors import InvalidRequest, NotFound, Problem
 from service.web.api.answers import EventListJson
 from service.web.api.json import event_json

@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.domain.model import Session, SessionId, SessionStatus, Tenant, UserId
+from service.domain.model import Session, SessionId, Tenant, UserId
 from service.domain.requests import CreateOptions, IdempotentRequest, SessionRequest
+from service.domain.session_status import SessionStatus
+from service.domain.statuses import ConnectionState
 from service.domain.timing import PREPARE_NOW_SECONDS, PREPARE_TAKEOVER_SECONDS
 from service.errors import BadState, InvalidRequest, MagiclinkError, Problem, ProviderTimeout
 from service.pubsub import PubSub, wait_for
@@ -193,8 +195,10 @@ class ApiRoutes:
 
     async def list_connections(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections."""
-        query = query_of(request, PAGING | {"userId", "companyId", "status", "attributed"})
-        names = {"userId": "user_id", "companyId": "company", "status": "status"}
+        query = query_of(request, PAGING | {"userId", "companyId", "status", "state", "attributed"})
+        if query.get("state", "checking") not in set(ConnectionState):
+            raise InvalidRequest([Problem("/state", "is not a connection state")])
+        names = {"userId": "user_id", "companyId": "company", "status": "status", "state": "state"}
         filters: dict[str, Any] = dict(renamed(query, names))
         if "attributed" in query:
             filters["attributed"] = flag("attributed", query["attributed"])

@@ -93,6 +93,7 @@ def reference_page(spec: Json) -> DocsPage:
         groups=tuple((tag["name"], tag["description"], tuple(calls[tag["name"]])) for tag in spec["tags"]),
         words=(
             _value_list("SessionStatus", shapes["SessionStatus"], ()),
+            _value_list("ConnectionState", shapes["ConnectionState"], ()),
             _value_list("EvidenceKind", shapes["EvidenceKind"], ()),
             _value_list("EventType", shapes["Event"]["properties"]["type"], shapes["Event"]["allOf"]),
         ),

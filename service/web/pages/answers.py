@@ -10,8 +10,11 @@ from pydantic import Field
 # Before Python 3.12 pydantic cannot read `typing.TypedDict`.
 from typing_extensions import TypedDict
 
-from service.domain.model import Connection, ConnectionId, PageSnapshot, Session, SessionId, SessionStatus
-from service.domain.statuses import canonical_status, needs_attention
+from service.domain.model import Connection, ConnectionId, PageSnapshot, Session, SessionId
+from service.domain.session_rules import link_can_be_shown
+from service.domain.session_status import SessionStatus
+from service.domain.statuses import ConnectionState, canonical_status, needs_attention
+from service.domain.timing import SETTLE_SECONDS
 from service.web.api.answers import FailureJson, LinkKindWord, LinkStatusWord, ModeWord, Time
 from service.web.api.json import iso
 
@@ -30,6 +33,7 @@ class ViewConnectionJson(TypedDict):
 
     id: ConnectionId
     status: Annotated[str, Field(description="Canonical; see Connection.")]
+    state: ConnectionState
     provider: Annotated[str | None, Field(description="The utility's name.")]
     needsAttention: Annotated[bool, Field(description="Only the end user can mend it.")]
 
@@ -45,7 +49,10 @@ class ViewJson(TypedDict):
     link: ViewLinkJson
     connections: list[ViewConnectionJson]
     confirming: Annotated[bool, Field(description="The user has finished, and the provider is still polled.")]
-    finished: Annotated[bool, Field(description='The user said "I have finished".')]
+    finished: Annotated[bool, Field(description='The user said "I have finished", or there is nothing left to do.')]
+    ambiguous: Annotated[
+        bool, Field(description="The user has finished, and an account has arrived whose owner is being settled.")
+    ]
     failure: FailureJson | None
     expiresAt: Time
     doneUrl: Annotated[str | None, Field(description="Our callback, in the redirect flow.")]
@@ -81,27 +88,35 @@ ANSWERS = (ViewJson, StartedJson)
 def view_json(snapshot: PageSnapshot, done_url: str | None) -> ViewJson:
     """What a started page may know of its session, the link's URL included, since only a started page may ask."""
     session = snapshot.session
-    finished = session.finished_at is not None
+    shown = link_can_be_shown(session, snapshot.at)
+    finished = session.finished_at is not None or (session.achieved or not shown)
     settled = session.closed or session.status is SessionStatus.CONNECTED
     return {
         "sessionId": session.id,
         "seq": snapshot.seq,
         "at": iso(snapshot.at),
-        "status": session.status,
+        # For its page, a session whose time is over is expired, whatever else is known of it.
+        "status": SessionStatus.EXPIRED if session.closed and session.over_at is not None else session.status,
         "mode": session.mode,
-        "link": _link(session),
+        "link": _link(session, shown=shown),
         "connections": [_connection(one) for one in snapshot.connections],
         "confirming": finished and not settled,
         "finished": finished,
+        "ambiguous": session.finished_at is not None and _is_ambiguous(snapshot),
         "failure": {"code": session.failure} if session.failure else None,
         "expiresAt": iso(session.expires_at),
         "doneUrl": done_url,
     }
 
 
-def _link(session: Session) -> ViewLinkJson:
+def _is_ambiguous(snapshot: PageSnapshot) -> bool:
+    """Whether an account has arrived that may be this session's, and its owner was not found out in two minutes."""
+    return any(not one.verdict.waiting or snapshot.at - one.recorded_at >= SETTLE_SECONDS for one in snapshot.undecided)
+
+
+def _link(session: Session, *, shown: bool) -> ViewLinkJson:
     # The link is shown only after the reveal is stored: attribution assumes that no user had the link earlier.
-    reveal = session.link is not None and session.revealed_at is not None and not session.closed
+    reveal = shown and session.link is not None and session.revealed_at is not None
     return {
         "status": session.link_status,
         "kind": session.link_kind,
@@ -115,6 +130,7 @@ def _connection(connection: Connection) -> ViewConnectionJson:
     return {
         "id": connection.id,
         "status": status,
+        "state": connection.state,
         "provider": connection.reported.provider_name,
-        "needsAttention": needs_attention(status),
+        "needsAttention": needs_attention(connection.state),
     }

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.domain.attached_sessions import main_connection
 from service.domain.model import Connection, Session, SessionId
-from service.domain.session_rules import main_connection
 from service.errors import UnsupportedMediaType
 from service.web.request_body import read_raw
 
@@ -62,15 +62,19 @@ def parse_fields(raw: bytes) -> list[tuple[str, str]]:
         raise UnsupportedMediaType("Too many fields") from exc
 
 
-def return_address(session: Session, connections: Sequence[Connection], result: str) -> str:
-    """Return `returnUrl` with sessionId, status, connectionId where there is one, and the signed result as `state`."""
+def return_address(session: Session, connections: Sequence[Connection], result: str | None) -> str:
+    """Return `returnUrl` with sessionId, status, connectionId where there is one, and the signed result as `state`.
+
+    Without a `result` (the session settled long ago) the address carries nothing that the host could confirm.
+    """
     # The host may have put a query of its own into `returnUrl`: it stays, and ours follows.
     parts = urlsplit(session.return_url or "")
     fields = {"sessionId": str(session.id), "status": session.status.value}
     connection_id = main_connection(connections)
     if connection_id is not None:
         fields["connectionId"] = connection_id
-    fields["state"] = result
+    if result is not None:
+        fields["state"] = result
     query = "&".join(one for one in (parts.query, urlencode(fields)) if one)
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 

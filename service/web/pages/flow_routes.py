@@ -7,7 +7,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from service.domain.model import Event, Session
+from service.domain.events import Event
+from service.domain.model import Session
 from service.errors import RateLimited
 from service.pubsub import PubSub
 from service.usecases.pages import Pages

@@ -8,7 +8,8 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from service.domain.model import Connection, Mode, PageSnapshot, Session, SessionStatus
+from service.domain.model import Connection, Mode, PageSnapshot, Session
+from service.domain.session_rules import result_can_be_signed
 from service.domain.statuses import canonical_status, needs_attention
 from service.errors import Expired, MagiclinkError
 from service.settings import Settings
@@ -128,8 +129,8 @@ class PageResponses:
         """A closed link of the redirect flow: one button takes the user to the host, with the outcome."""
         session = snapshot.session
         # The URL may expire before the job that expires the session has run; result and page must agree.
-        if isinstance(closed, Expired):
-            snapshot = replace(snapshot, session=replace(session, status=SessionStatus.EXPIRED))
+        if isinstance(closed, Expired) and session.over_at is None:
+            snapshot = replace(snapshot, session=replace(session, over_at=snapshot.at))
         page = ErrorPage(
             code=closed.code,
             request_id=request_id(),
@@ -142,7 +143,8 @@ class PageResponses:
         session = snapshot.session
         if session.return_url is None or return_url_problem(session.return_url, self._settings.allowed_origins):
             return None
-        return return_address(session, snapshot.connections, self._sign_result(snapshot))
+        signs = result_can_be_signed(session, snapshot.at)
+        return return_address(session, snapshot.connections, self._sign_result(snapshot) if signs else None)
 
     def _flow(self, request: Request, session: Session) -> dict[str, Any]:
         return _named(session) | {
@@ -196,7 +198,7 @@ def _connections(snapshot: PageSnapshot) -> tuple[ConnectionView, ...]:
 def _connection(connection: Connection) -> ConnectionView:
     status = canonical_status(connection.reported.status)
     return ConnectionView(
-        status=status, provider=connection.reported.provider_name, needs_attention=needs_attention(status)
+        status=status, provider=connection.reported.provider_name, needs_attention=needs_attention(connection.state)
     )
 
 
@@ -204,5 +206,5 @@ def _outcome(snapshot: PageSnapshot) -> Any:
     status = snapshot.session.status.value
     if status in {"connected", "exited", "expired", "revoked", "failed"}:
         return status
-    attention = any(needs_attention(connection.reported.status) for connection in snapshot.connections)
+    attention = any(needs_attention(connection.state) for connection in snapshot.connections)
     return "attention" if attention else "confirming"

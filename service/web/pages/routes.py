@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from service.domain.model import CompanyRef, Session, SessionStatus
+from service.domain.model import CompanyRef, Session
 from service.domain.timing import CALLBACK_POLL_SECONDS
 from service.errors import AlreadyOpen, MagiclinkError, MethodNotAllowed, NotFound
 from service.usecases.pages import Pages
@@ -134,7 +134,7 @@ class PageRoutes:
         session = await self._pages.by_state((await read_form(request)).get("state", ""))
         self._flow.limit.take(session.id)
         # Confirming once more is harmless: what has ended is only reported again.
-        if session.closed or session.status is SessionStatus.CONNECTED:
+        if session.closed or session.achieved:
             return self._responses.to_host(await self._pages.outcome(session.id))
         started = await self._pages.start(session, None, take_over=True, silent=True)
         return self._with_cookie(await self._returned(session, started.page_key), session, started.page_key)

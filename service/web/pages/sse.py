@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
 
-from service.domain.model import Event, SessionId
+from service.domain.events import Event
+from service.domain.model import SessionId
 from service.errors import MagiclinkError
 from service.pubsub import PubSub, wait_for
 from service.web.api.json import iso

@@ -1,0 +1,61 @@
+"""What recorded connections change about the sessions that they are attached to: how far those have come. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from service.domain import events
+from service.domain.changes import Job, JobKind
+from service.domain.draft import RecordingDraft
+from service.domain.model import Connection, Session, SessionId
+from service.domain.session_rules import settle
+from service.domain.session_status import Progress, SessionStatus, progress_of
+from service.domain.statuses import ConnectionState
+from service.domain.timing import PRESENCE_SECONDS
+
+
+def advance_sessions(draft: RecordingDraft, connection: Connection) -> None:
+    """Judge every session again that the connection is attached to."""
+    for session_id in sorted(draft.attached.get(connection.id, ())):
+        advance(draft, session_id, connection, progress_of(connection.state))
+
+
+def advance(draft: RecordingDraft, session_id: SessionId, connection: Connection, progress: Progress) -> None:
+    """Note how far the connection has brought one session, and report the status that this gives it."""
+    draft.advance(session_id, connection.id, progress)
+    before = draft.session(session_id)
+    if before is None or before.progress == draft.progress(session_id):
+        return
+    after = _judged(draft, before)
+    if after.status is before.status:
+        return
+    if after.status is SessionStatus.SUBMITTED:
+        draft.events.append(events.session_submitted(after, connection))
+    if after.status is SessionStatus.CONNECTED:
+        draft.events.append(events.session_connected(after, connection))
+    if after.status is SessionStatus.EXITED:  # the evidence came after its time
+        draft.events.append(events.session_exited(after, "page", "time"))
+
+
+def reopen(draft: RecordingDraft, session_id: SessionId, reason: str) -> None:
+    """A session that lost a connection is what it would be had it never had it."""
+    before = draft.session(session_id)
+    if before is None or before.progress == draft.progress(session_id):
+        return
+    after = _judged(draft, before)
+    if after.status is before.status:
+        return
+    draft.events.append(events.session_reopened(after, reason))
+    if after.page_hash is not None:  # its page may have disappeared meanwhile
+        draft.jobs.append(Job(JobKind.PRESENCE, session_id, PRESENCE_SECONDS))
+
+
+def _judged(draft: RecordingDraft, session: Session) -> Session:
+    judged = settle(replace(session, progress=draft.progress(session.id)), draft.now)
+    draft.sessions[session.id] = judged
+    return judged
+
+
+def main_connection(connections: Sequence[Connection]) -> str | None:
+    """The connection that a result names: the newest that works, otherwise the newest."""
+    ids = [one.id for one in connections if one.state is ConnectionState.WORKING] or [one.id for one in connections]
+    return ids[-1] if ids else None

@@ -1,0 +1,74 @@
+"""A session's status: one pure function of what became of the session and of what is attached to it.
+
+Nothing sets a status. A change writes what happened to the session, and its status follows from all of that.
+"""
+
+from enum import IntEnum, StrEnum
+
+from service.domain.statuses import ConnectionState
+
+
+class SessionStatus(StrEnum):
+    """The `status` of a session, as in the API."""
+
+    CREATED = "created"
+    OPENED = "opened"
+    SUBMITTED = "submitted"
+    CONNECTED = "connected"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    EXITED = "exited"
+    FAILED = "failed"
+
+
+class Progress(IntEnum):
+    """How far a session's connections have come. An attached connection only goes forward; a lost one no longer counts.
+
+    So a connection whose status is bad later changes what is known of the connection, and leaves its session as it is.
+    """
+
+    NONE = 0  # no connection is attached
+    ATTACHED = 1  # a connection is attached, and something is still asked of the user
+    SUBMITTED = 2  # the provider has been checking one: the user's part is done
+    CONNECTED = 3  # one has been working
+
+
+# The user's part is done. Neither status ever becomes `exited` or `expired`.
+ACHIEVED = frozenset({SessionStatus.SUBMITTED, SessionStatus.CONNECTED})
+# No page goes on with it; `exited` is not among these, since a user who left may come back.
+ENDED = frozenset({SessionStatus.EXPIRED, SessionStatus.REVOKED, SessionStatus.FAILED})
+
+# The `failure` of a session whose link was revoked at the provider, by somebody else than this service.
+LINK_REVOKED = "link_revoked"
+
+_PROGRESS = {
+    ConnectionState.WORKING: Progress.CONNECTED,
+    ConnectionState.CHECKING: Progress.SUBMITTED,
+    ConnectionState.DELAYED: Progress.SUBMITTED,
+}
+
+
+def progress_of(state: ConnectionState) -> Progress:
+    """How far a session has come to which a connection in this state is attached."""
+    return _PROGRESS.get(state, Progress.ATTACHED)
+
+
+def status_of(
+    progress: Progress, *, revoked: bool, failed: bool, over: bool, left: bool, opened: bool
+) -> SessionStatus:
+    """The status that these facts give together.
+
+    `failed`: no link could be made, or it is dead. `over`: the session's time is over. `left`: its user left, or its
+    page disappeared, and has not come back. `opened`: a page was started at any time.
+    """
+    if revoked:
+        return SessionStatus.REVOKED
+    if progress >= Progress.SUBMITTED:
+        return SessionStatus.CONNECTED if progress is Progress.CONNECTED else SessionStatus.SUBMITTED
+    if failed:
+        return SessionStatus.FAILED
+    if over:
+        return SessionStatus.EXITED if progress is Progress.ATTACHED else SessionStatus.EXPIRED
+    if left:
+        return SessionStatus.EXITED
+    return SessionStatus.OPENED if opened else SessionStatus.CREATED
