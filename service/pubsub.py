@@ -13,7 +13,10 @@ ALL_SESSIONS = ""
 
 
 class PubSub:
-    """Subscriptions of this process; `keep_alive_seconds` is how long a stream may stay silent."""
+    """Subscriptions of this process.
+
+    After `keep_alive_seconds` without an event, a stream records that its page is present, and reads the view again.
+    """
 
     def __init__(self, keep_alive_seconds: float = 15.0) -> None:
         self.keep_alive_seconds = keep_alive_seconds

@@ -9,6 +9,8 @@ A duration that only one module uses, and on which no other depends, stands in t
 GRACE_SECONDS = 900.0
 # A page that has reported nothing for this long is gone.
 PRESENCE_SECONDS = 60.0
+# Between two comments of a silent stream. The page's script polls once a little longer than that has passed.
+STREAM_COMMENT_SECONDS = 2.0
 # A signed result is accepted by POST /v1/verify for this long.
 RESULT_SECONDS = 600
 # A page may bring a new signed result for this long after the user's part was done, or after the session's end.

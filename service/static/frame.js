@@ -162,7 +162,8 @@ async function run(signal) {
   const beat = setInterval(heartbeat, HEARTBEAT_MS);
   signal.addEventListener("abort", () => clearInterval(beat));
   try {
-    await follow({ url: live, headers: keyHeader(), signal, onEvent, onLost: () => showProblem(new TypeError("lost")), onFound: clearProblem });
+    const onLost = () => showProblem(new TypeError("lost"));
+    await follow({ url: live, headers: keyHeader(), signal, onEvent, onLost, onFound: clearProblem, isQuiet: isSettled });
   } catch (problem) {
     showProblem(problem);
   }
@@ -174,7 +175,11 @@ function onEvent({ type, data }) {
   if (type !== "view") postToHost("event", { event: type, seq: data.seq, at: data.at });
 }
 
+/** Whether the user's part is done. The page goes on following, but need not be polled for, and not be present. */
+const isSettled = () => view?.status === "connected" && !local.again;
+
 async function heartbeat() {
+  if (isSettled()) return;
   try {
     await post("heartbeat");
   } catch (problem) {

@@ -1,9 +1,14 @@
-// Follows a session: reads server-sent events, and polls where a stream does not get through.
-const STREAM_ATTEMPTS = 3;
-const SILENCE_MS = 40_000; // the service sends at least a comment every 15 s
-const FIRST_BYTES_MS = 8_000; // if none come by then, a proxy buffers the stream
+// Follows a session: reads server-sent events, and polls as long as no bytes of them arrive.
+// A proxy may hold a stream's bytes back: until it ends, until a block is full, or after the first ones. The service
+// sends a comment every 2 s, so silence shows it, at whatever moment it begins.
+const QUIET_MS = 3_500; // longer than the service's comments are apart; with one poll it stays below 5 s
+const SILENCE_MS = 20_000; // a connection that has been silent for this long may be dead, and is made again
+const PROVEN_MS = 10_000; // a stream whose bytes still arrive after this long gets through
 const POLL_MS = 3_000;
-const POLLS_BEFORE_STREAM = 60;
+const QUIET_POLL_MS = 15_000;
+const POLL_LIMIT_MS = 10_000;
+const SILENT_STREAM_MS = 5_000; // four times as long after each further stream that fell silent
+const SILENT_STREAM_LIMIT_MS = 120_000;
 
 /** An error answer of the service; `code` is from its documented list. */
 export class Refusal extends Error {
@@ -45,47 +50,70 @@ function rest(wait, signal, early = null) {
 /**
  * Calls `onEvent({id, type, data})` for each server-sent event; the answer of a poll is an event of type `view`.
  * Calls `onLost` when the network is lost and `onFound` when it is back. Throws a final refusal. Ends with `signal`.
+ * `isQuiet` returns whether the user waits for nothing: polls are rare then.
  */
-export async function follow({ url, headers, signal, onEvent, onLost, onFound }) {
-  const feed = { url, headers, signal, lastId: null, received: false };
+export async function follow({ url, headers, signal, onEvent, onLost, onFound, isQuiet }) {
+  const both = linked(signal);
+  const feed = { url, headers, isQuiet, signal: both.signal, lastId: null, failures: 0, heardAt: performance.now() };
   feed.emit = (event) => {
-    feed.received = true;
+    if (both.signal.aborted) return;
     feed.lastId = event.id || feed.lastId;
+    feed.failures = 0;
     onFound();
     onEvent(event);
   };
-  for (let failures = 0; !signal.aborted; ) {
-    feed.received = false;
-    const polling = failures >= STREAM_ATTEMPTS;
-    let broken = false;
-    try {
-      await (polling ? poll(feed) : stream(feed));
-    } catch (error) {
-      if (error.final) throw error;
-      broken = error.name !== "AbortError"; // our own timer ended a silent stream: that is slow, not lost
-    }
-    if (signal.aborted) return;
-    failures = feed.received ? polling * (STREAM_ATTEMPTS - 1) : failures + 1;
-    if (broken && failures > 1) onLost();
-    await pause(Math.min(failures, 4), signal);
+  feed.failed = (error) => {
+    if (error.final) throw error;
+    if (both.signal.aborted || error.name === "AbortError") return; // our own timer ended it: that is slow, not lost
+    feed.failures += 1;
+    if (feed.failures > 1) onLost();
+  };
+  try {
+    await Promise.all([streams(feed), polls(feed)]);
+  } finally {
+    both.abort();
   }
 }
 
-async function poll(feed) {
-  const headers = { ...feed.headers, Accept: "application/json" };
-  for (let polls = 0; polls < POLLS_BEFORE_STREAM && !feed.signal.aborted; polls += 1) {
-    const response = await fetch(feed.url, { headers, cache: "no-store", signal: feed.signal });
-    if (!response.ok) throw await Refusal.from(response);
-    feed.emit({ id: null, type: "view", data: { view: await response.json() } });
-    await rest(POLL_MS, feed.signal);
+/** Returns a signal that aborts with `signal`, by `abort()`, or once `after(wait)` has not been called again in time. */
+function linked(signal) {
+  const controller = new AbortController();
+  let timer = null;
+  const abort = () => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+    controller.abort();
+  };
+  const after = (wait) => {
+    clearTimeout(timer);
+    timer = setTimeout(abort, wait);
+  };
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+  return { signal: controller.signal, abort, after };
+}
+
+async function streams(feed) {
+  for (let silent = 0, broken = 0; !feed.signal.aborted; ) {
+    const began = performance.now();
+    try {
+      await stream(feed);
+      broken = feed.heardAt > began ? 0 : broken + 1;
+    } catch (error) {
+      feed.failed(error);
+      if (feed.heardAt > began + PROVEN_MS) silent = broken = 0;
+      if (error.name === "AbortError") silent += 1;
+      else broken += 1;
+    }
+    // Meanwhile the page polls, so there is no haste; and a proxy may keep the streams open that were given up here.
+    if (silent > 1) await rest(Math.min(SILENT_STREAM_LIMIT_MS, SILENT_STREAM_MS * 4 ** (silent - 2)), feed.signal, "online");
+    else await pause(Math.min(broken, 4), feed.signal);
   }
 }
 
 async function stream(feed) {
-  const attempt = new AbortController();
-  const end = () => attempt.abort();
-  feed.signal.addEventListener("abort", end);
-  let timer = setTimeout(end, FIRST_BYTES_MS);
+  const attempt = linked(feed.signal);
+  attempt.after(SILENCE_MS);
   try {
     const headers = { ...feed.headers, Accept: "text/event-stream" };
     if (feed.lastId) headers["Last-Event-ID"] = feed.lastId;
@@ -95,15 +123,40 @@ async function stream(feed) {
     for (let text = ""; ; ) {
       const { value, done } = await reader.read();
       if (done) return;
-      clearTimeout(timer);
-      timer = setTimeout(end, SILENCE_MS);
+      feed.heardAt = performance.now();
+      attempt.after(SILENCE_MS);
       const blocks = (text + value).replaceAll("\r\n", "\n").split("\n\n");
       text = blocks.pop();
       blocks.map(parse).filter(Boolean).forEach(feed.emit);
     }
   } finally {
-    clearTimeout(timer);
-    feed.signal.removeEventListener("abort", end);
+    attempt.abort();
+  }
+}
+
+async function polls(feed) {
+  while (!feed.signal.aborted) {
+    const quiet = performance.now() - feed.heardAt;
+    if (quiet < QUIET_MS) {
+      await rest(QUIET_MS - quiet, feed.signal);
+      continue;
+    }
+    await poll(feed).catch(feed.failed);
+    if (feed.failures) await pause(Math.min(2 + feed.failures, 5), feed.signal);
+    else await rest(feed.isQuiet() ? QUIET_POLL_MS : POLL_MS, feed.signal, "online");
+  }
+}
+
+async function poll(feed) {
+  const attempt = linked(feed.signal);
+  attempt.after(POLL_LIMIT_MS);
+  try {
+    const headers = { ...feed.headers, Accept: "application/json" };
+    const response = await fetch(feed.url, { headers, cache: "no-store", signal: attempt.signal });
+    if (!response.ok) throw await Refusal.from(response);
+    feed.emit({ id: null, type: "view", data: { view: await response.json() } });
+  } finally {
+    attempt.abort();
   }
 }
 

@@ -1,7 +1,14 @@
 """Durations that depend on each other: the inequalities that the comments in `timing` state."""
 
+import re
+from pathlib import Path
+
+import service
 from service.domain import timing
 from service.provider import CallLimits
+from service.pubsub import PubSub
+
+FOLLOWING_SCRIPT = Path(service.__file__).parent / "static" / "live.js"
 
 
 def test_a_call_ends_before_its_answer_counts_as_lost() -> None:
@@ -44,6 +51,17 @@ def test_an_invitation_that_outlives_its_session_is_polled_for_until_it_ends() -
 
 def test_the_uncertainty_is_small_against_what_is_waited_for() -> None:
     assert timing.UNCERTAINTY_SECONDS < timing.REMOVED_SECONDS < timing.SETTLE_SECONDS < timing.UNDECIDED_SECONDS
+
+
+def test_a_page_polls_soon_after_comments_stay_away_and_not_between_two_of_them() -> None:
+    of_script = dict(re.findall(r"^const (\w+_MS) = ([\d_]+);", FOLLOWING_SCRIPT.read_text(), re.MULTILINE))
+    quiet_seconds = int(of_script["QUIET_MS"]) / 1000
+    assert timing.STREAM_COMMENT_SECONDS + 1 <= quiet_seconds <= 4  # then one poll: five seconds are promised
+    assert int(of_script["POLL_MS"]) / 1000 <= 4
+
+
+def test_an_open_stream_shows_its_page_to_be_there_several_times_before_that_counts_as_gone() -> None:
+    assert timing.STREAM_COMMENT_SECONDS < PubSub().keep_alive_seconds < timing.PRESENCE_SECONDS / 3
 
 
 def test_a_result_outlives_the_way_back_and_ends_before_the_grace() -> None:

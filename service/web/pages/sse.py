@@ -14,6 +14,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.domain.events import Event
 from service.domain.model import SessionId
+from service.domain.session_status import SessionStatus
+from service.domain.timing import STREAM_COMMENT_SECONDS
 from service.errors import MagiclinkError
 from service.pubsub import PubSub, wait_for
 from service.web.api.json import iso
@@ -81,9 +83,22 @@ class EventStream:
                 await _write(send, "view", self._first_id, self._data("view", view["seq"], view["at"], view))
             while view is not None and not disconnected.done() and not self._pubsub.closing.is_set():
                 view = await self._send_events(send, view)
-                if view is not None and not await wait_for(signal, self._pubsub.keep_alive_seconds):
-                    await _send(send, b": \n\n")  # a comment, so that proxies and the script see the stream alive
-                    view = await self._keep_alive(send)
+                if view is not None and not await self._wait(send, signal):
+                    view = await self._keep_alive(send, view)
+
+    async def _wait(self, send: Send, signal: asyncio.Event) -> bool:
+        """Wait for a signal, and send comments meanwhile; False without one within `keep_alive_seconds`.
+
+        A comment reads nothing. The page's script polls as long as no bytes arrive: proxies hold streams back, and some
+        ignore X-Accel-Buffering.
+        """
+        left = self._pubsub.keep_alive_seconds
+        while left > 0:
+            if await wait_for(signal, min(left, STREAM_COMMENT_SECONDS)):
+                return True
+            await _send(send, b": \n\n")
+            left -= STREAM_COMMENT_SECONDS
+        return False
 
     async def _send_events(self, send: Send, view: ViewJson) -> ViewJson | None:
         try:
@@ -102,9 +117,12 @@ class EventStream:
             self._last = event.seq
         return now
 
-    async def _keep_alive(self, send: Send) -> ViewJson | None:
-        with suppress(MagiclinkError):  # `_view` reports what ended the page
-            await self._source.heartbeat()
+    async def _keep_alive(self, send: Send, view: ViewJson) -> ViewJson | None:
+        # Once connected, nothing is awaited from the user: a page that is left open for hours follows on, and causes no
+        # write and no poll of the provider.
+        if view["status"] != SessionStatus.CONNECTED:
+            with suppress(MagiclinkError):  # `_view` reports what ended the page
+                await self._source.heartbeat()
         return await self._view(send)
 
     async def _view(self, send: Send) -> ViewJson | None:

@@ -1,0 +1,49 @@
+"""Proxies that hold the live stream back: what happened still reaches the page, and the host's page, within seconds."""
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import Request
+
+from tests.support.browser_services import Api
+from tests.support.browser_user import NewUser
+from tests.support.buffering_proxy import AFTER_THE_FIRST, BLOCKS, NOTHING, WHOLE, Hold, buffering_proxy
+
+PROMISED_SECONDS = 5.0
+QUIET_SECONDS = 6.0
+LIVE = re.compile(r"/live/")
+
+
+@pytest.mark.parametrize(
+    "hold", [WHOLE, BLOCKS, AFTER_THE_FIRST], ids=["until the end", "until a block is full", "after the first bytes"]
+)
+async def test_connected_reaches_the_page_within_five_seconds(new_user: NewUser, api: Api, hold: Hold) -> None:
+    async with buffering_proxy(hold) as proxy:
+        ada = await (await new_user(proxy={"server": proxy, "bypass": "<-loopback>"})).sign_in()
+        session = await api.create("ada", f"buffered-{hold.passed}-{hold.block}")
+        flow = await ada.open(session)
+        await flow.opens()
+        await asyncio.sleep(QUIET_SECONDS)  # the stream's first seconds are over: the page has seen how it is
+        await flow.provider.connect()
+        await api.becomes(session["id"], "connected")
+        await flow.shows("Your account is connected.", seconds=PROMISED_SECONDS)
+        assert "connected" in await ada.message_types()
+        await ada.page.context.close()
+
+
+async def test_a_stream_that_gets_through_is_not_polled_beside(new_user: NewUser, api: Api) -> None:
+    async with buffering_proxy(NOTHING) as proxy:
+        ada = await (await new_user(proxy={"server": proxy, "bypass": "<-loopback>"})).sign_in()
+        asked: list[str] = []
+
+        def keep(request: Request) -> None:
+            if LIVE.search(request.url):
+                asked.append(request.headers["accept"])
+
+        ada.page.on("request", keep)
+        flow = await ada.open(await api.create("ada", "not-buffered"))
+        await flow.opens()
+        await asyncio.sleep(2 * QUIET_SECONDS)
+        assert asked == ["text/event-stream"]
+        await ada.page.context.close()
