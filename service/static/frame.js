@@ -14,12 +14,12 @@ const main = document.getElementById("flow");
 const { kind, sessionId, hostOrigin, tokenPath, live, providerOrigin } = main.dataset;
 const embedded = kind === "embed";
 const screen = new Screen(main, postOpen);
-const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: false };
+const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: false, reopened: false };
 let view = null;
 let key = null;
 let running = null; // the AbortController of the stream and of the heartbeats
 let modal = false; // the host page shows us in a dialog, which Escape closes; its page does not receive our key presses
-let posted = { open: false, connected: 0 };
+const posted = { open: false, connected: 0, exit: false };
 
 // --- the host page ---
 
@@ -39,14 +39,14 @@ function postConnected() {
   const working = view.connections.filter((connection) => !connection.needsAttention).length;
   if (view.status !== "connected" || working <= posted.connected) return;
   posted.connected = working;
-  Object.assign(local, { again: false, waiting: false });
+  Object.assign(local, { again: false, waiting: false, reopened: false });
   postToHost("connected", { connections: view.connections.map(({ id, status }) => ({ id, status })) });
   if (!embedded && view.doneUrl) setTimeout(goToCallback, REDIRECT_AFTER_MS);
 }
 
 function goToCallback() {
   const done = new URL(view.doneUrl, window.location.href);
-  if (!local.again && done.origin === window.location.origin) window.location.assign(done);
+  if (isSettled() && done.origin === window.location.origin) window.location.assign(done);
 }
 
 window.addEventListener("message", ({ source, origin, data }) => {
@@ -93,8 +93,9 @@ async function postUntilAnswered(verb, body, signal) {
 /** Shows the problem; returns whether it is final. A network error has no code of its own: it is `unavailable`. */
 function showProblem(problem) {
   const final = problem instanceof Refusal && problem.final;
-  if (final && screenOf(view, local) === "connected") return stop(), true; // a connected session stays connected
   const code = problem instanceof Refusal ? problem.code : "unavailable";
+  // A connected session stays connected; but a page that another took over no longer hears whether it does.
+  if (final && code !== "taken_over" && screenOf(view, local) === "connected") return stop(), true;
   if (final) stop(FINAL_SCREENS[code] || "failed");
   if (final || !local.offline) postToHost("error", { code, retryable: !final || code === "already_open", requestId: problem.requestId ?? null });
   local.offline = !final;
@@ -123,11 +124,20 @@ function draw() {
 
 function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
+  const wasSettled = isSettled();
+  if (view?.status === "connected" && !["connected", "revoked"].includes(next.status)) onReopened();
   view = withCheckedLink(next);
   if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
   postConnected();
   draw();
   if (["expired", "revoked", "failed"].includes(view.status)) stop();
+  if (wasSettled) heartbeat(); // if the user's turn has come again, the page's presence counts again, and at once
+}
+
+// The connection is recorded for somebody else now, or its owner is undecided. The status tells it, since a poll brings no event.
+function onReopened() {
+  posted.connected = 0;
+  Object.assign(local, { reopened: true, waiting: false });
 }
 
 // Only the provider's origin is framed or offered: a link changed by an attacker could imitate its sign-in form.
@@ -153,6 +163,7 @@ async function start(takeOver = false) {
   const answer = embedded ? await postUntilAnswered("start", takeOver ? { takeOver } : {}, signal) : {};
   if (!answer || signal.aborted) return;
   key = answer.pageKey ?? null;
+  posted.exit = false;
   if (embedded) postToHost("ready", { seq: answer.view.seq, at: answer.view.at });
   applyView(answer.view);
   if (running) run(signal);
@@ -172,14 +183,14 @@ async function run(signal) {
 function onEvent({ type, data }) {
   if (type === "taken_over") return void showProblem(new Refusal(409, { code: "taken_over" }));
   applyView(data.view);
-  if (type !== "view") postToHost("event", { event: type, seq: data.seq, at: data.at });
+  if (type !== "view" && data.view) postToHost("event", { event: type, seq: data.seq, at: data.at });
 }
 
-/** Whether the user's part is done. The page goes on following, but need not be polled for, and not be present. */
+/** Whether the user's part is done. The page follows on, quietly: the account may still be recorded for somebody else. */
 const isSettled = () => view?.status === "connected" && !local.again;
 
 async function heartbeat() {
-  if (isSettled()) return;
+  if (!running || isSettled()) return;
   try {
     await post("heartbeat");
   } catch (problem) {
@@ -206,8 +217,9 @@ function back() {
 function leave(reason) {
   const stage = screenOf(view, local);
   if (running && stage !== "connected") post("exit", { stage, reason }, true).catch(() => {}); // the host page learns it even if this fails
-  stop(stage === "connected" ? null : "left");
-  postToHost("exit", { stage, reason });
+  if (stage !== "connected") stop("left"); // a connected page that stays open follows on
+  if (!posted.exit) postToHost("exit", { stage, reason });
+  posted.exit = true;
   draw();
 }
 
@@ -215,6 +227,7 @@ function again() {
   local.again = true;
   screen.slot.replaceChildren();
   draw();
+  heartbeat();
 }
 
 function renew() {

@@ -7,28 +7,39 @@ const wide = window.matchMedia("(min-width: 700px)"); // the provider's pages wa
 const visible = (element) => Boolean(element?.getClientRects().length);
 const attention = (view) => Boolean(view?.connections.some((connection) => connection.needsAttention));
 
-/** Names the panel to show. `local` is this page's own state: a `screen` that overrides, `again`, `waiting`, `back`. */
+// The first whose condition holds is shown. A further screen is a row here and a panel in templates/pages/flow.html.
+const SCREENS = {
+  revoked: (view) => view.status === "revoked",
+  connected: (view, local) => view.status === "connected" && !local.again,
+  // Before `expired` and `failed`, which say that what was finished is kept.
+  reopened: (view, local) => local.reopened && !local.again && view.status !== "connected",
+  expired: (view) => view.status === "expired",
+  failed: (view) => view.status === "failed" || view.link.status === "failed",
+  preparing: (view) => view.link.status !== "ready" || !view.link.url,
+  confirming: (view, local) => local.waiting || (view.finished && !local.back && !attention(view) && !local.again),
+  provider: () => true,
+};
+
+/** Names the panel to show. `local` is this page's own state: a `screen` that overrides, `again`, `waiting`, `back`, `reopened`. */
 export function screenOf(view, local) {
   if (local.screen) return local.screen;
   if (!view) return "preparing";
-  if (ENDED.includes(view.status)) return view.status;
-  if (view.status === "connected" && !local.again) return "connected";
-  if (view.link.status === "failed") return "failed";
-  if (view.link.status !== "ready" || !view.link.url) return "preparing";
-  const confirming = local.waiting || (view.finished && !local.back && !attention(view) && !local.again);
-  return confirming ? "confirming" : "provider";
+  return Object.keys(SCREENS).find((name) => SCREENS[name](view, local));
 }
 
 function conditionsOf(screen, view, local) {
+  const again = view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url;
   const flags = {
     ended: ENDED.includes(screen),
     leave: screen === "preparing" && (view || local.offline), // before that the host page shows a close button of its own
     attention: attention(view),
     well: view && !attention(view),
-    unconfirmed: view?.confirming && !attention(view),
+    unconfirmed: view?.confirming && !attention(view) && !local.reopened, // nothing is waited for after `session.reopened`
+    moved: local.reopened && !attention(view),
     recorded: view?.connections.length,
     done: view?.doneUrl,
-    again: view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url,
+    again,
+    spent: !again,
     offline: local.offline,
     asked: local.asked,
     scripted: true,

@@ -120,6 +120,18 @@ async def test_what_was_connected_and_what_was_not(stage: Stage) -> None:
     await stage.show("connected-one-refused")
 
 
+async def test_what_was_recorded_for_somebody_else_afterwards(stage: Stage) -> None:
+    flow = await stage.open("reopened", link="magic_link")
+    await flow.provider.connect()
+    await flow.shows("Your account is connected.")
+    await stage.api.claim_for_bob(stage.session)
+    await flow.shows("The account is no longer connected here.")
+    await stage.show("reopened")
+    await flow.press("Connect another account")
+    await flow.provider.step("provider").wait_for()
+    await stage.show("reopened-again")
+
+
 async def test_two_windows_of_one_session(stage: Stage, new_user: NewUser, api: Api, screenshots: Screenshots) -> None:
     first = await stage.open("windows")
     await first.opens()

@@ -116,6 +116,12 @@ class Api:
     async def revoke(self, session_id: str) -> None:
         await self.service("POST", f"/v1/sessions/{session_id}/revoke")
 
+    async def claim_for_bob(self, session: Json) -> None:
+        """The host settles that this session's only connection is Bob's."""
+        connection = await self.only_connection(session["id"])
+        his = await self.create("bob", session["company"]["externalId"], link="magic_link")
+        await self.service("POST", f"/v1/connections/{connection['id']}/claim", {"sessionId": his["id"]})
+
     async def only_connection(self, session_id: str) -> Json:
         """What was recorded for a session, of which there must be exactly one."""
         (found,) = (await self.session(session_id))["connections"]
