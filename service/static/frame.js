@@ -14,11 +14,10 @@ const main = document.getElementById("flow");
 const { kind, sessionId, hostOrigin, tokenPath, live, providerOrigin } = main.dataset;
 const embedded = kind === "embed";
 const screen = new Screen(main, postOpen);
-const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: false, reopened: false };
+const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: false, reopened: false, modal: false };
 let view = null;
 let key = null;
 let running = null; // the AbortController of the stream and of the heartbeats
-let modal = false; // the host page shows us in a dialog, which Escape closes; its page does not receive our key presses
 const posted = { open: false, connected: 0, exit: false };
 
 // --- the host page ---
@@ -59,7 +58,10 @@ window.addEventListener("message", ({ source, origin, data }) => {
 });
 
 function onHostCommand(type) {
-  if (type === "modal") modal = true;
+  if (type === "modal") {
+    local.modal = true; // in a dialog, which Escape closes: its page does not receive our key presses
+    draw();
+  }
   if (type === "close") leave("closed");
 }
 
@@ -241,6 +243,7 @@ function renew() {
 const actions = {
   finished: finish,
   exit: () => leave("left"),
+  close: () => leave("closed"),
   done: () => leave("done"),
   takeover: () => start(true),
   continue: () => start(),
@@ -265,7 +268,7 @@ main.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("keydown", ({ key: pressed }) => {
-  if (modal && pressed === "Escape") leave("closed");
+  if (local.modal && pressed === "Escape") leave("closed");
 });
 
 document.addEventListener("visibilitychange", () => {

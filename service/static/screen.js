@@ -28,14 +28,18 @@ export function screenOf(view, local) {
 }
 
 function conditionsOf(screen, view, local) {
+  const wrong = view?.connections.filter((connection) => connection.needsAttention).length ?? 0;
   const again = view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url;
   const flags = {
     ended: ENDED.includes(screen),
-    leave: screen === "preparing" && (view || local.offline), // before that the host page shows a close button of its own
-    attention: attention(view),
-    well: view && !attention(view),
-    unconfirmed: view?.confirming && !attention(view) && !local.reopened, // nothing is waited for after `session.reopened`
-    moved: local.reopened && !attention(view),
+    leave: screen === "preparing" && (view || local.offline || local.modal), // before that the host page shows a close button of its own
+    close: local.modal && [...ENDED, "invalid", "taken"].includes(screen), // nothing else closes the dialog on a touch screen
+    attention: wrong > 0,
+    partly: wrong > 0 && wrong < view.connections.length,
+    refused: wrong > 0 && wrong === view.connections.length,
+    well: view && !wrong,
+    unconfirmed: view?.confirming && !wrong && !local.reopened, // nothing is waited for after `session.reopened`
+    moved: local.reopened && !wrong,
     recorded: view?.connections.length,
     done: view?.doneUrl,
     again,

@@ -141,6 +141,28 @@ async def test_leaving_closes_the_dialog_and_sends_the_host_one_message(new_user
     await api.becomes(session["id"], "exited")
 
 
+@pytest.mark.parametrize("end", ["revoked", "taken over", "unknown"])
+async def test_a_dialog_whose_page_has_ended_can_be_closed_without_a_keyboard(
+    new_user: NewUser, api: Api, end: str
+) -> None:
+    ada = await (await new_user()).sign_in()
+    session = await api.create("ada", "closing")
+    if end == "unknown":
+        await ada.page.route(
+            re.compile("/start$"), lambda route: route.fulfill(status=404, body='{"code": "not_found"}')
+        )
+    flow = await ada.open(session)
+    if end == "revoked":
+        await api.revoke(session["id"])
+    elif end == "taken over":
+        await flow.opens()
+        other = await (await (await new_user()).sign_in()).open(session)
+        await other.press("Continue here")
+    await flow.press("Close")
+    await expect(ada.page.locator("dialog")).to_have_count(0)
+    assert (await ada.message_types())[-1] == "exit"
+
+
 async def test_a_network_failure_is_shown_and_recovers_by_itself(new_user: NewUser, api: Api) -> None:
     ada = await (await new_user()).sign_in()
     session = await api.create("ada", "broken-line")

@@ -24,6 +24,7 @@ CONNECTIONS = (
 # Ends that no single walk reaches: their pages are made from their contexts, as the service does.
 RARE: dict[str, Page] = {
     "handover": HandoverPage(session_id="ses_1"),
+    "done-refused": DonePage(outcome="refused", connections=CONNECTIONS[2:], **NAMED),
     "done-attention": DonePage(outcome="attention", connections=CONNECTIONS[2:], **NAMED),
     "done-connected-some": DonePage(outcome="connected", connections=CONNECTIONS, **NAMED),
     "done-exited": DonePage(outcome="exited", **NAMED),

@@ -132,6 +132,17 @@ async def test_what_was_recorded_for_somebody_else_afterwards(stage: Stage) -> N
     await stage.show("reopened-again")
 
 
+async def test_what_was_connected_and_is_refused_later(stage: Stage) -> None:
+    flow = await stage.open("refused-later")
+    await flow.provider.connect()
+    await flow.shows("Your account is connected.")
+    company = (await stage.api.session(stage.session["id"]))["company"]["id"]
+    await stage.api.trouble("PUT", "status_change", company, status="PASSWORD_INCORRECT")
+    await flow.shows("Your account needs attention.")
+    await expect(flow.words("no longer accepts its sign-in details.")).to_be_visible()
+    await stage.show("refused-later")
+
+
 async def test_two_windows_of_one_session(stage: Stage, new_user: NewUser, api: Api, screenshots: Screenshots) -> None:
     first = await stage.open("windows")
     await first.opens()

@@ -110,7 +110,9 @@ def test_a_link_that_cannot_be_framed_is_offered_in_a_window_only() -> None:
     assert 'target="_blank" rel="noopener noreferrer" href="https://pages.example/p/i/token"' in html
 
 
-@pytest.mark.parametrize("outcome", ["connected", "attention", "confirming", "exited", "expired", "revoked", "failed"])
+@pytest.mark.parametrize(
+    "outcome", ["connected", "refused", "attention", "confirming", "exited", "expired", "revoked", "failed"]
+)
 def test_every_outcome_has_words_of_its_own(outcome: str) -> None:
     html = rendered(DonePage(company="Acme", outcome=outcome))  # type: ignore[arg-type]  # one word of the closed list
 

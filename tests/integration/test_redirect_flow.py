@@ -130,6 +130,20 @@ async def test_without_a_return_address_the_flow_ends_on_our_own_page(ada: User)
     assert "location" not in answer.headers
 
 
+async def test_our_own_page_says_when_the_only_account_stopped_working_meanwhile(
+    services: RunningServices, ada: User
+) -> None:
+    page = await ada.browser(returnUrl=None)
+    await page.connect()
+    assert "Your account is connected." in (await page.finish()).text
+    services.clock.advance(30)
+    await services.sandbox.trouble("status_change", status="PASSWORD_INCORRECT")
+    await services.deliver_webhooks()
+    answer = await page.finish()
+    assert "Your account needs attention." in answer.text
+    assert "connected." not in answer.text
+
+
 async def test_a_return_address_that_is_no_longer_allowed_is_not_used(services: RunningServices, ada: User) -> None:
     page = await ada.browser()
     await services.close()

@@ -88,8 +88,9 @@ class Api:
     async def sandbox(self, method: str, path: str, body: Json | None = None) -> Any:
         return await self._call(method, f"{self.services.sandbox}/v2.2{path}", {"X-API-Key": "sandbox-key"}, body)
 
-    async def trouble(self, method: str, name: str, company_id: str) -> None:
-        await self._call(method, f"{self.services.sandbox}/_control/troubles/{name}", {}, {"companyId": company_id})
+    async def trouble(self, method: str, name: str, company_id: str, **more: Any) -> None:
+        url = f"{self.services.sandbox}/_control/troubles/{name}"
+        await self._call(method, url, {}, {"companyId": company_id} | more)
 
     async def create(self, user: str, company: str, **more: Any) -> Json:
         """A session whose link is ready; the demo host app may frame it unless another `origin` is given."""

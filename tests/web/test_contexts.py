@@ -45,7 +45,17 @@ def test_each_state_of_a_session_shows_one_panel(view: FlowView, screen: str) ->
 def test_conditions_say_what_else_is_shown() -> None:
     view = FlowView(status="opened", link=READY, connections=(REFUSED,), done_url="/callback?state=s")
 
-    assert view.conditions == {"provider", "attention", "recorded", "done"}
+    assert view.conditions == {"provider", "attention", "refused", "recorded", "done"}
+
+
+@pytest.mark.parametrize(
+    ("connections", "sentence"), [((WORKING,), "well"), ((WORKING, REFUSED), "partly"), ((REFUSED, REFUSED), "refused")]
+)
+def test_a_connected_session_says_whether_all_some_or_none_of_its_accounts_work(
+    connections: tuple[ConnectionView, ...], sentence: str
+) -> None:
+    view = FlowView(status="connected", link=READY, connections=connections)
+    assert view.conditions & {"well", "partly", "refused"} == {sentence}
 
 
 def test_a_pending_confirmation_is_shown_unless_the_user_has_something_to_correct() -> None:

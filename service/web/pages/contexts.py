@@ -76,12 +76,18 @@ class FlowView:
         return any(connection.needs_attention for connection in self.connections)
 
     @property
+    def _refused(self) -> bool:
+        return self.attention and all(connection.needs_attention for connection in self.connections)
+
+    @property
     def conditions(self) -> frozenset[str]:
         """Return the conditions of `data-show` that hold."""
         flags = {
             "ended": self.screen in ENDED,
             "leave": self.screen == "preparing",
             "attention": self.attention,
+            "partly": self.attention and not self._refused,
+            "refused": self._refused,
             "well": not self.attention,
             "unconfirmed": self.confirming and not self.attention,
             "recorded": bool(self.connections),
@@ -170,7 +176,7 @@ class DonePage(NamedPage):
     """The end of the redirect flow where the host gave no `returnUrl`."""
 
     template: ClassVar[str] = "pages/done.html"
-    outcome: Literal["connected", "attention", "confirming", "exited", "expired", "revoked", "failed"]
+    outcome: Literal["connected", "refused", "attention", "confirming", "exited", "expired", "revoked", "failed"]
     connections: tuple[ConnectionView, ...] = ()
 
 

@@ -204,7 +204,9 @@ def _connection(connection: Connection) -> ConnectionView:
 
 def _outcome(snapshot: PageSnapshot) -> Any:
     status = snapshot.session.status.value
+    refused = [needs_attention(connection.state) for connection in snapshot.connections]
+    if status == "connected" and refused and all(refused):
+        return "refused"  # a session stays connected when the provider refuses the credentials later
     if status in {"connected", "exited", "expired", "revoked", "failed"}:
         return status
-    attention = any(needs_attention(connection.state) for connection in snapshot.connections)
-    return "attention" if attention else "confirming"
+    return "attention" if any(refused) else "confirming"
