@@ -17,6 +17,7 @@ _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    # A window that opened ours, or that ours opened, cannot navigate it to a page that imitates it.
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 

@@ -64,6 +64,7 @@ class HealthRoutes:
 
     async def embed_script(self, _request: Request) -> Response:
         """GET /embed.js: the script that host pages on other sites load."""
+        # Cached for five minutes only: hosts load this address for ever, and a mended script must reach their users.
         headers = {
             "Cache-Control": "public, max-age=300",
             "Cross-Origin-Resource-Policy": "cross-origin",

@@ -14,6 +14,7 @@ from service.telemetry.metrics import Metrics
 _log = logging.getLogger("service.access")
 _names = Random()  # noqa: S311 - a request id is no secret
 
+# The caller's id is kept, so that its logs can be joined with ours; in this form only, since others could forge lines.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # The variable parts of a path are tokens, states and ids; a token in a log could be used by a reader of the log.
 _WORDS = frozenset(
@@ -28,6 +29,7 @@ _ROUTES = re.compile(
     r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|live/\{\}"
     r"|callback|webhooks/nectar|static/\{file\}|healthz|readyz|metrics|embed\.js|docs|openapi\.json)"
 )
+# A method is any word of the caller's choice: the others are counted together.
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
 
 
@@ -63,6 +65,7 @@ class RequestObserver:
         route = template_of(scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.request_answered(method, route, status)
+        # A stream lasts as long as its page is open, which says nothing about how fast we answer.
         if not route.startswith("/live/"):
             self._metrics.request_timed(route, seconds)
         client = (scope.get("client") or ("",))[0]

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from service.errors import InvalidJson, InvalidRequest, Problem, TooLarge, UnsupportedMediaType
 
+# A session with a hundred sites and every field at its limit has less than half of this, in ASCII.
 MAX_BODY_BYTES = 256 * 1024
 
 
@@ -69,6 +70,7 @@ def parse(shape: type[Any], body: Any) -> Any:
     try:
         return shape.model_validate(body)
     except ValidationError as exc:
+        # `from None`: pydantic's error holds the values, and a log of the cause would repeat them.
         raise InvalidRequest(
             [_problem(error) for error in exc.errors(include_url=False, include_input=False)]
         ) from None

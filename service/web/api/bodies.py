@@ -14,7 +14,9 @@ from service.urls import origin_of, return_url_problem
 from service.web.request_body import Body
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+# Loose, since only the mailbox's own server knows: it must not be two addresses, or bring a further line into a mail.
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
+# In a header or a log a line break would begin a line that looks like ours.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 Uuid = Annotated[str, StringConstraints(pattern=_UUID, to_lower=True)]
@@ -112,6 +114,7 @@ class _SessionOptions(Body):
         # An exact entry only: a page at any other origin could frame the flow and take its clicks.
         if self.origin is not None and (origin_of(self.origin) != self.origin or self.origin not in allowed_origins):
             problems.append(Problem("/origin", "must equal an entry of MAGICLINK_ALLOWED_ORIGINS"))
+        # Otherwise a link to us could lead to any page, also to one that imitates the host's (open redirect).
         if self.return_url is not None and (wrong := return_url_problem(self.return_url, allowed_origins)) is not None:
             problems.append(Problem("/returnUrl", wrong))
         if self.user_email is not None and not _EMAIL.fullmatch(self.user_email):
@@ -200,6 +203,7 @@ class ClaimConnection(Body):
 class VerifyResult(Body):
     """The body of POST /v1/verify."""
 
+    # The host says who is signed in now: an attacker could send a victim back with the result of their own session.
     state: Url = Field(description="`state` of the query that came to `returnUrl`.")
     user_id: Text = Field(description="Who is signed in with you now.")
 
@@ -215,6 +219,7 @@ def _place(place: _PlaceBody) -> PlaceRequest:
 def _is_support_url(url: str) -> bool:
     if _UNPRINTABLE.search(url):
         return False
+    # Our pages link to it, and the user trusts them: no `javascript:` or `data:` address, and none without TLS.
     return (
         bool(_EMAIL.fullmatch(url[7:]))
         if url.startswith("mailto:")

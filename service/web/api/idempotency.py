@@ -41,6 +41,7 @@ class IdempotentRoutes:
         try:
             body = await call()
         except MagiclinkError:
+            # A refusal is not stored: the host may mend what was refused, and repeat the call with the same key.
             await self._calls.complete(tenant, key, None)
             raise
         await self._calls.complete(tenant, key, body)

@@ -22,6 +22,7 @@ from service.web.api.answers import (
 
 def iso(at: float) -> str:
     """The time as RFC 3339 in UTC, with milliseconds."""
+    # Always the same length and zone, so that hosts may sort the texts.
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -25,6 +25,7 @@ _BY_STATUS: Mapping[int, type[MagiclinkError]] = {404: NotFound, 405: MethodNotA
 
 def problem(error: MagiclinkError) -> JSONResponse:
     """The document for an error; `title` is the same for every occurrence of a code, `detail` is of this one."""
+    # Reference: RFC 9457, section 3.1.1: `type` identifies the problem; a URN, so that no client tries to load it.
     body: ProblemJson = {
         "type": f"urn:magiclink:error:{error.code}",
         "title": error.title,
@@ -72,6 +73,7 @@ async def on_http_error(_request: Request, exc: Exception) -> Response:
     """Starlette's handler for what its router refuses: unknown paths and methods."""
     status = exc.status_code if isinstance(exc, HTTPException) else 500
     response = problem(_BY_STATUS.get(status, MagiclinkError)())
+    # Reference: RFC 9110, section 15.5.6: a 405 names the allowed methods in `Allow`, which the router has set.
     for name, value in (getattr(exc, "headers", None) or {}).items():
         response.headers[name] = value
     return response

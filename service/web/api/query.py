@@ -22,6 +22,7 @@ def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
     """The parameters. Raises InvalidRequest: an unknown name, one given twice, an unreadable value."""
     given = request.query_params.multi_items()
     problems = [Problem(f"/{name}", "is not a known parameter") for name, _ in given if name not in known]
+    # Programs differ in which of two equal names they take, so a proxy may have checked the other one.
     names = [name for name, _ in given]
     problems += [Problem(f"/{name}", "is given twice") for name in sorted(set(names)) if names.count(name) > 1]
     problems += [

@@ -250,7 +250,6 @@ class ApiRoutes:
         query = query_of(request, PAGING | {"wait"})
         wait = number("wait", query.get("wait", "0"), 0, _WAIT_MOST)
         seq, limit = position_of(request), limit_of(request)
-        # Subscribe before reading: an event written in between would otherwise be noticed only by the next call.
         # Subscribed before the read: an event that commits in between wakes the wait.
         async with self._pubsub.subscribe() as signal:
             events = await self._sessions.events(tenant, seq, limit + 1)

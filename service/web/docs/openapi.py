@@ -20,6 +20,7 @@ _MEDIA_TYPES = {
     "text": "text/plain",
     "object": "application/json",
 }
+# None of their fields is required, so no body at all is the same as `{}`.
 _OPTIONAL_BODIES = {"NoFields", "Reconnect"}
 _DESCRIPTION = (
     "Connects the utility accounts of your users through the provider, and records which of your users connected "

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from service.web.request_body import Body
 
+# Both words come into the event log, which hosts read and show: an altered script cannot bring other text into it.
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
 
 

@@ -12,6 +12,7 @@ from service.errors import UnsupportedMediaType
 from service.web.request_body import read_raw
 
 KEY_HEADER = "x-page-key"
+# The longest time that a session may have.
 _COOKIE_SECONDS = 30 * 86400
 
 

@@ -81,6 +81,7 @@ class FlowRoutes:
         """GET /live/{token}: the session's events as a stream or, where JSON is asked for, its state as one answer."""
         session_id = self.pages.session_of_token(request.path_params["token"])
         key = page_key_of(request, session_id, secure=self.responses.secure)
+        # The token of either flow is accepted here: only the cookie shows that the page is one of the redirect flow.
         redirects = page_cookie(request, session_id, secure=self.responses.secure) is not None
 
         async def view() -> ViewJson:

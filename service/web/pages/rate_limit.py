@@ -10,6 +10,7 @@ from service.errors import RateLimited
 
 _BURST = 120.0  # enough for a hundred callbacks at once, as a host that retries may cause
 _PER_SECOND = 2.0
+# Bounds the memory: the bucket that was used longest ago is dropped. Within a minute any bucket is full again anyway.
 _REMEMBERED = 20_000
 
 

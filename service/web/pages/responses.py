@@ -123,6 +123,7 @@ class PageResponses:
         if address is None:
             page = DonePage(**_named(session), outcome=_outcome(snapshot), connections=_connections(snapshot))
             return self.render(page, FramePolicy())
+        # No cache may keep the signed result in the address, and the host must not get our URL, which holds a token.
         return RedirectResponse(address, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
     def closed(self, snapshot: PageSnapshot, closed: MagiclinkError) -> Response:
