@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from itertools import count
 from pathlib import Path
 from time import perf_counter
 
@@ -13,20 +12,15 @@ from service.domain.changes import JobKind
 from service.domain.timing import LEASE_SECONDS
 from service.errors import NotFound, ProviderBusy, ProviderRefused, ProviderTimeout
 from service.store import Store
-from service.store.sqlite import SqliteEngine
 from service.worker import Handler, Worker, retry_seconds
 from tests.support.clock import Clock
-from tests.support.worker_desk import Desk, due
+from tests.support.worker_desk import Desk, due, opened_store
 
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
-    numbers = count(1)
-    engine = SqliteEngine(str(tmp_path / "work.db"), clock.now)
-    opened = Store(engine, clock=clock.now, new_id=lambda prefix: f"{prefix}_{next(numbers)}", keys=("k" * 32,))
-    await opened.open()
-    yield opened
-    await opened.close()
+    async with opened_store(tmp_path, clock) as opened:
+        yield opened
 
 
 async def test_what_is_due_is_done_once_and_gone(store: Store) -> None:

@@ -7,16 +7,6 @@ from tests.support.provider_user import ProviderUser, connections_of
 from tests.support.sandbox_client import GUIDE, Sandbox
 
 
-@pytest.fixture
-def sandbox(clock: Clock) -> Sandbox:
-    return Sandbox(clock)
-
-
-@pytest.fixture
-def user(sandbox: Sandbox) -> ProviderUser:
-    return ProviderUser(sandbox)
-
-
 @pytest.mark.parametrize(
     "headers",
     [

@@ -11,11 +11,6 @@ from tests.support.clock import Clock
 from tests.support.sandbox_client import GUIDE, JsonObject, Sandbox
 
 
-@pytest.fixture
-def sandbox(clock: Clock) -> Sandbox:
-    return Sandbox(clock)
-
-
 class InvitationClient:
     """An invitation's page, without its HTML."""
 

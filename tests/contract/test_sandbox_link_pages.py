@@ -2,21 +2,9 @@
 
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.support.clock import Clock
 from tests.support.provider_user import ProviderUser, connections_of, invitation_of, link_of
 from tests.support.sandbox_client import GUIDE, Sandbox
-
-
-@pytest.fixture
-def sandbox(clock: Clock) -> Sandbox:
-    return Sandbox(clock)
-
-
-@pytest.fixture
-def user(sandbox: Sandbox) -> ProviderUser:
-    return ProviderUser(sandbox)
 
 
 async def test_a_link_for_a_new_connection_cannot_skip_the_sign_in(sandbox: Sandbox, user: ProviderUser) -> None:

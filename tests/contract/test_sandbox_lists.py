@@ -4,13 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clock import Clock
 from tests.support.sandbox_client import JsonObject, Sandbox
-
-
-@pytest.fixture
-def sandbox(clock: Clock) -> Sandbox:
-    return Sandbox(clock)
 
 
 async def billed(sandbox: Sandbox, *kinds: str, sites: int = 1) -> tuple[str, list[str], str]:

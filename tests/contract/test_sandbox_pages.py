@@ -10,16 +10,6 @@ from tests.support.provider_user import ProviderUser, connections_of, invitation
 from tests.support.sandbox_client import GUIDE, Sandbox
 
 
-@pytest.fixture
-def sandbox(clock: Clock) -> Sandbox:
-    return Sandbox(clock)
-
-
-@pytest.fixture
-def user(sandbox: Sandbox) -> ProviderUser:
-    return ProviderUser(sandbox)
-
-
 async def test_the_last_page_says_that_a_provider_cannot_be_reached(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     await user.open(await link_of(sandbox, company))

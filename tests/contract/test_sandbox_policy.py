@@ -9,16 +9,6 @@ from tests.support.provider_user import ProviderUser, connections_of, invitation
 from tests.support.sandbox_client import GUIDE, Sandbox, with_webhooks
 
 
-@pytest.fixture
-def sandbox(clock: Clock) -> Sandbox:
-    return Sandbox(clock)
-
-
-@pytest.fixture
-def user(sandbox: Sandbox) -> ProviderUser:
-    return ProviderUser(sandbox)
-
-
 async def test_by_default_the_last_page_never_redirects(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     link = await link_of(sandbox, company, url=GUIDE["url"], redirect_uri="https://app.example/back", state="s")

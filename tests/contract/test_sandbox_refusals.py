@@ -4,16 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.clock import Clock
 from tests.support.provider_schema import faults
 from tests.support.sandbox_client import GUIDE, VERSIONS, Sandbox
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def sandbox(clock: Clock) -> Sandbox:
-    return Sandbox(clock)
 
 
 async def refused_sites(sandbox: Sandbox, own: list[str]) -> dict[str, Any]:

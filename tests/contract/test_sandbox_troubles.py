@@ -11,11 +11,6 @@ from tests.support.clock import Clock
 from tests.support.sandbox_client import GUIDE, Sandbox
 
 
-@pytest.fixture
-def sandbox(clock: Clock) -> Sandbox:
-    return Sandbox(clock)
-
-
 async def status_of(sandbox: Sandbox, path: str = "/ping") -> int:
     return (await sandbox.call("GET", path)).status_code
 

@@ -1,17 +1,15 @@
 """Webhooks: which are sent, in which shape, how they are signed, and when they are retried."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import httpx
 import pytest
-from svix.webhooks import Webhook
 
 from service.sandbox.deliveries import DOCUMENTS_AT_ONCE
 from service.sandbox.world.account_form import read_edit
 from tests.support.clock import Clock
 from tests.support.provider_schema import faults_of_event
-from tests.support.sandbox_client import GUIDE, SECRET, Received, Sandbox, with_webhooks
+from tests.support.sandbox_client import GUIDE, Sandbox, with_webhooks
 
 CREATED, UPDATED, VALIDATED = "connection.created.v2", "connection.updated.v2", "connection.validated.v2"
 DOCUMENT = "document.created.v2"
@@ -23,19 +21,8 @@ def sandbox(clock: Clock) -> Sandbox:
     return with_webhooks(clock)
 
 
-def has_valid_signature(received: Received) -> bool:
-    headers = received.headers
-    at = datetime.fromtimestamp(int(headers["svix-timestamp"]), UTC)
-    return bool(headers["svix-signature"] == Webhook(SECRET).sign(headers["svix-id"], at, received.raw.decode()))
-
-
-async def connected(sandbox: Sandbox, **fields: Any) -> dict[str, Any]:
-    company, sites = await sandbox.company()
-    return await sandbox.connect(company, sites, **{"initialDatasourceTypes": ["GAS"], **fields})
-
-
 async def test_wrong_credentials_are_announced_and_no_document_is(sandbox: Sandbox) -> None:
-    await connected(sandbox, password="wrong")
+    await sandbox.connect_gas(password="wrong")
     sandbox.clock.advance(60)
     await sandbox.deliver_webhooks(3)
     assert [received.body["status"] for received in sandbox.received] == [
@@ -62,7 +49,7 @@ async def test_an_edit_announces_what_changed_and_never_a_password(sandbox: Sand
 
 
 async def test_an_edit_without_a_change_announces_nothing(sandbox: Sandbox) -> None:
-    made = await connected(sandbox)
+    made = await sandbox.connect_gas()
     await sandbox.deliver_webhooks()
     sandbox.received.clear()
     before = sandbox.world.connections.get(made["id"])
@@ -81,14 +68,14 @@ async def test_without_a_receiver_nothing_is_queued(clock: Clock) -> None:
 
 
 async def test_a_message_that_is_being_sent_is_not_sent_by_another_pass(sandbox: Sandbox) -> None:
-    await connected(sandbox)
+    await sandbox.connect_gas()
     sandbox.on_webhook = sandbox.deliver_webhooks
     await sandbox.deliver_webhooks()
     assert sandbox.events() == FIRST
 
 
 async def test_a_new_connection_sends_created_updated_and_validated(sandbox: Sandbox) -> None:
-    made = await connected(sandbox, workflowOwnerEmail="ada@example.com")
+    made = await sandbox.connect_gas(workflowOwnerEmail="ada@example.com")
     assert sandbox.received == []
     await sandbox.deliver_webhooks()
     assert sandbox.events() == FIRST
@@ -101,7 +88,7 @@ async def test_a_new_connection_sends_created_updated_and_validated(sandbox: San
 
 
 async def test_events_have_the_described_shape_and_naive_times(sandbox: Sandbox) -> None:
-    await connected(sandbox)
+    await sandbox.connect_gas()
     sandbox.clock.advance(6)
     await sandbox.deliver_webhooks()
     for received in sandbox.received:
@@ -111,7 +98,7 @@ async def test_events_have_the_described_shape_and_naive_times(sandbox: Sandbox)
 
 
 async def test_events_have_no_password_and_no_secret_of_a_link(sandbox: Sandbox) -> None:
-    made = await connected(sandbox)
+    made = await sandbox.connect_gas()
     await sandbox.deliver_webhooks()
     sent = b"".join(received.raw for received in sandbox.received).decode()
     for secret in (GUIDE["password"], made["connectionMagicLinkSecret"], made["publicCompanyId"]):
@@ -119,22 +106,22 @@ async def test_events_have_no_password_and_no_secret_of_a_link(sandbox: Sandbox)
 
 
 async def test_every_event_is_signed_as_svix_signs(sandbox: Sandbox) -> None:
-    await connected(sandbox)
+    await sandbox.connect_gas()
     await sandbox.deliver_webhooks()
-    assert all(has_valid_signature(received) for received in sandbox.received)
+    assert all(received.has_valid_signature for received in sandbox.received)
     assert len({received.headers["svix-id"] for received in sandbox.received}) == 3
     assert {received.headers["content-type"] for received in sandbox.received} == {"application/json"}
 
 
 async def test_a_signature_has_the_real_time_even_if_the_sandboxs_was_advanced(sandbox: Sandbox) -> None:
     await sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 7200})
-    await connected(sandbox)
+    await sandbox.connect_gas()
     await sandbox.deliver_webhooks()
     assert {received.headers["svix-timestamp"] for received in sandbox.received} == {str(int(sandbox.clock.now()))}
 
 
 async def test_each_document_is_announced_once_a_few_at_a_time_the_newest_first(sandbox: Sandbox) -> None:
-    made = await connected(sandbox)
+    made = await sandbox.connect_gas()
     await sandbox.deliver_webhooks()
     sandbox.clock.advance(6)
     await sandbox.deliver_webhooks()
@@ -149,7 +136,7 @@ async def test_each_document_is_announced_once_a_few_at_a_time_the_newest_first(
 
 async def test_a_failed_delivery_is_retried_on_svixs_schedule_and_then_dropped(sandbox: Sandbox) -> None:
     sandbox.answers = [500] * 100
-    made = await connected(sandbox, url="https://utility.example")
+    made = await sandbox.connect_gas(url="https://utility.example")
     waits = [0, 5, 300, 1800, 7200, 18_000, 36_000, 36_000]
     for attempt, wait in enumerate(waits, 1):
         if wait:
@@ -171,7 +158,7 @@ async def test_a_failed_delivery_is_retried_on_svixs_schedule_and_then_dropped(s
 )
 async def test_anything_but_a_2xx_is_a_failure(sandbox: Sandbox, answer: int | Exception) -> None:
     sandbox.answers = [answer]
-    await connected(sandbox)
+    await sandbox.connect_gas()
     await sandbox.deliver_webhooks()
     sandbox.clock.advance(5)
     sandbox.answers = []
@@ -182,7 +169,7 @@ async def test_anything_but_a_2xx_is_a_failure(sandbox: Sandbox, answer: int | E
 
 
 async def test_a_deleted_companys_messages_are_dropped_even_while_one_is_being_sent(sandbox: Sandbox) -> None:
-    made = await connected(sandbox)
+    made = await sandbox.connect_gas()
     company = made["company"]["id"]
 
     async def delete() -> None:
@@ -196,7 +183,7 @@ async def test_a_deleted_companys_messages_are_dropped_even_while_one_is_being_s
 
 
 async def test_a_removed_connection_is_not_announced_any_more(sandbox: Sandbox) -> None:
-    made = await connected(sandbox)
+    made = await sandbox.connect_gas()
     await sandbox.deliver_webhooks()
     sandbox.clock.advance(6)
     await sandbox.deliver_webhooks()
@@ -213,5 +200,5 @@ async def test_a_connection_removed_while_its_webhook_is_sent_first_stays_remove
 
     await sandbox.trouble("webhook_first")
     sandbox.on_webhook = take_away
-    made = await connected(sandbox)
+    made = await sandbox.connect_gas()
     assert (await sandbox.call("GET", f"/connection/{made['id']}/details")).status_code == 404

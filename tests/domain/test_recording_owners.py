@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from service.domain.changes import Changes
-from service.domain.model import Candidate, EvidenceKind, Mode, Session, Tenant
+from service.domain.model import EvidenceKind, Mode, Tenant
 from service.domain.session_status import SessionStatus
-from tests.support.company_records import RecordedCompany
+from tests.support.company_records import RecordedCompany, candidate_of, shown_to
 from tests.support.domain_values import CONNECTION, NOW, invitation, link, seen, session, with_link
 
 ADA = with_link(session("ada"))
@@ -14,22 +14,11 @@ BOB = with_link(session("bob"), link(invitation_id="inv_bob"))
 CAROL = with_link(session("carol"))
 
 
-def who(one: Session) -> Candidate:
-    return Candidate(one.id, one.tenant, one.user_id)
-
-
-def with_ada(*others: Session) -> RecordedCompany:
-    """Ada was shown a magic link a minute before the connection."""
-    company = RecordedCompany(ADA, *others)
-    company.reveal(ADA, -60)
-    return company
-
-
 # magic links
 
 
 def test_the_only_holder_of_a_magic_link_is_presumed_at_once_where_no_invitation_could_claim_it() -> None:
-    company = with_ada()
+    company = shown_to(ADA)
     company.take(seen())
     assert company.verdict().presumed
     assert company.events[0].data == {
@@ -42,31 +31,31 @@ def test_the_only_holder_of_a_magic_link_is_presumed_at_once_where_no_invitation
 
 
 def test_while_an_invitation_may_still_name_it_no_event_is_emitted_and_the_connection_waits() -> None:
-    company = with_ada(BOB)
+    company = shown_to(ADA, BOB)
     company.take(seen(), invitation("inv_bob", uses=1), after=5)
     assert company.verdict().waiting
     assert company.event_types() == []
 
 
 def test_ada_holds_a_magic_link_and_bobs_invitation_names_what_he_made_later() -> None:
-    company = with_ada(BOB)
+    company = shown_to(ADA, BOB)
     company.take(seen(), invitation("inv_bob", uses=1), after=5)
     company.take(seen(), invitation("inv_bob", CONNECTION), after=30)
-    assert company.verdict().owner == who(BOB)
+    assert company.verdict().owner == candidate_of(BOB)
     assert company.event_types() == ["connection.recorded", "session.connected"]
 
 
 def test_after_two_minutes_and_a_snapshot_in_which_no_invitation_names_it_the_holder_is_presumed() -> None:
-    company = with_ada(BOB)
+    company = shown_to(ADA, BOB)
     company.take(seen(), invitation("inv_bob"), after=5)
     assert company.take(seen(), invitation("inv_bob"), after=119) == Changes()
     company.take(seen(), invitation("inv_bob"), after=120)
-    assert company.verdict().owner == who(ADA)
+    assert company.verdict().owner == candidate_of(ADA)
     assert company.event_types() == ["connection.recorded", "session.connected"]
 
 
 def test_two_holders_make_it_ambiguous_and_nobodys_session_is_connected() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.reveal(CAROL, -30)
     company.take(seen())
     assert company.event_types() == ["connection.ambiguous"]
@@ -76,7 +65,7 @@ def test_two_holders_make_it_ambiguous_and_nobodys_session_is_connected() -> Non
 
 
 def test_an_ambiguous_connection_emits_one_event() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.reveal(CAROL, -30)
     company.take(seen())
     company.take(seen(status="PENDING", provider_updated_at=seen().provider_updated_at + 1))
@@ -85,7 +74,7 @@ def test_an_ambiguous_connection_emits_one_event() -> None:
 
 
 def test_a_further_candidate_emits_an_event() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.reveal(CAROL, -30)
     company.take(seen())
     company.sessions[ADA_AGAIN.id] = ADA_AGAIN
@@ -104,7 +93,7 @@ def test_what_waited_and_has_no_owner_is_emitted_when_the_waiting_ends() -> None
 
 
 def test_a_use_that_is_never_explained_is_undecided_for_a_day_and_then_ambiguous() -> None:
-    company = with_ada(BOB)
+    company = shown_to(ADA, BOB)
     company.take(seen(), invitation("inv_bob", uses=1), after=86399)
     assert company.event_types() == []
     company.take(seen(), invitation("inv_bob", uses=1), after=86400)
@@ -113,15 +102,15 @@ def test_a_use_that_is_never_explained_is_undecided_for_a_day_and_then_ambiguous
 
 
 def test_a_use_explained_by_a_connection_that_is_gone_by_now_stays_explained() -> None:
-    company = with_ada(BOB)
+    company = shown_to(ADA, BOB)
     company.take(seen("another", after=-30), invitation("inv_bob", "another"), after=-20)
     company.take(seen(), invitation("inv_bob", uses=1), after=121)
-    assert company.verdict().owner == who(ADA)
+    assert company.verdict().owner == candidate_of(ADA)
 
 
 def test_candidates_of_another_tenant_are_never_named() -> None:
     stranger = with_link(session("ada", "ses_elsewhere", tenant=Tenant("elsewhere")))
-    company = with_ada(stranger)
+    company = shown_to(ADA, stranger)
     company.reveal(stranger, -30)
     company.take(seen())
     assert company.events[0].data == {"candidates": [ADA.id]}
@@ -135,7 +124,7 @@ def test_a_connection_made_in_the_providers_dashboard_is_emitted_as_ambiguous() 
 
 
 def test_what_a_revoked_link_brings_later_is_ambiguous_with_its_candidate() -> None:
-    company = with_ada()
+    company = shown_to(ADA)
     company.revoke(ADA, -30)
     company.take(seen())
     assert company.verdict().owner is None
@@ -154,10 +143,10 @@ def test_a_link_that_reconnects_is_no_candidate_for_new_connections() -> None:
 
 
 def test_an_invitation_overturns_who_was_presumed_and_both_sessions_lists_say_so() -> None:
-    company = with_ada(BOB)
+    company = shown_to(ADA, BOB)
     company.take(seen())
     changes = company.take(seen(), invitation("inv_bob", CONNECTION))
-    assert company.verdict().owner == who(BOB)
+    assert company.verdict().owner == candidate_of(BOB)
     assert set(company.attached) == {(BOB.id, CONNECTION)}
     assert changes.events[0].type == "connection.reassigned"
     assert changes.events[0].user_id == BOB.user_id
@@ -165,7 +154,7 @@ def test_an_invitation_overturns_who_was_presumed_and_both_sessions_lists_say_so
 
 
 def test_an_invitation_made_elsewhere_takes_it_from_who_was_presumed() -> None:
-    company = with_ada()
+    company = shown_to(ADA)
     company.take(seen())
     company.take(seen(), invitation("inv_of_an_operator", CONNECTION))
     assert company.verdict().owner is None
@@ -183,11 +172,11 @@ def test_two_invitations_that_contradict_each_other_take_it_from_its_owner() -> 
 
 
 def test_a_page_started_just_after_the_creation_does_not_take_it_from_who_was_presumed() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.take(seen())
     company.reveal(CAROL, 3)
     assert company.take(seen()) == Changes()
-    assert company.verdict().owner == who(ADA)
+    assert company.verdict().owner == candidate_of(ADA)
 
 
 def test_an_invitation_that_became_ours_after_it_was_first_seen_still_names_its_session() -> None:
@@ -197,14 +186,14 @@ def test_an_invitation_that_became_ours_after_it_was_first_seen_still_names_its_
     assert company.verdict().owner is None
     company.sessions[BOB.id] = BOB
     company.take(seen(), invitation("inv_bob", CONNECTION))
-    assert company.verdict().owner == who(BOB)
+    assert company.verdict().owner == candidate_of(BOB)
 
 
 # claims
 
 
 def ambiguous() -> RecordedCompany:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.reveal(CAROL, -30)
     company.take(seen())
     return company
@@ -219,15 +208,15 @@ def test_a_claim_settles_an_ambiguous_connection() -> None:
 
 
 def test_a_claim_overturns_who_was_presumed() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.take(seen())
     company.claim(CAROL)
-    assert company.verdict().owner == who(CAROL)
+    assert company.verdict().owner == candidate_of(CAROL)
     assert "connection.reassigned" in company.event_types()
 
 
 def test_a_claim_for_the_presumed_owner_makes_it_certain_and_emits_no_event() -> None:
-    company = with_ada()
+    company = shown_to(ADA)
     company.take(seen())
     count = len(company.events)
     company.claim(ADA)
@@ -246,23 +235,23 @@ def test_a_claim_undone_leaves_it_to_the_evidence_that_remains() -> None:
 
 
 def test_a_claim_undone_gives_it_back_to_who_was_presumed() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.take(seen())
     company.claim(CAROL)
     company.claim(CAROL, undo=True)
-    assert company.verdict().owner == who(ADA)
+    assert company.verdict().owner == candidate_of(ADA)
     assert company.verdict().presumed
 
 
 def test_a_claim_undone_twice_takes_nothing_from_who_was_presumed_meanwhile() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.take(seen())
     company.claim(CAROL)
     company.claim(CAROL, undo=True)
     company.reveal(CAROL, 3.0)  # within the uncertainty: a verdict found now would name no owner
     count = len(company.events)
     company.claim(CAROL, undo=True)
-    assert company.verdict().owner == who(ADA)
+    assert company.verdict().owner == candidate_of(ADA)
     assert len(company.events) == count
 
 
@@ -270,7 +259,7 @@ def test_a_claim_survives_every_later_snapshot() -> None:
     company = ambiguous()
     company.claim(CAROL)
     assert company.take(seen(), after=600) == Changes()
-    assert company.verdict().owner == who(CAROL)
+    assert company.verdict().owner == candidate_of(CAROL)
 
 
 def test_an_invitation_that_names_it_later_overturns_a_claim() -> None:
@@ -278,4 +267,4 @@ def test_an_invitation_that_names_it_later_overturns_a_claim() -> None:
     company.sessions[BOB.id] = BOB
     company.claim(CAROL)
     company.take(seen(), invitation("inv_bob", CONNECTION))
-    assert company.verdict().owner == who(BOB)
+    assert company.verdict().owner == candidate_of(BOB)

@@ -5,28 +5,17 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import Changes, Job, JobKind
-from service.domain.model import Candidate, Session
+from service.domain.model import Session
 from service.domain.session_status import SessionStatus
-from tests.support.company_records import RecordedCompany
+from tests.support.company_records import RecordedCompany, candidate_of, shown_to
 from tests.support.domain_values import CONNECTION, NOW, invitation, seen, session, with_link, with_status
 
 ADA = with_link(session("ada"))
 CAROL = with_link(session("carol"))
 
 
-def who(one: Session) -> Candidate:
-    return Candidate(one.id, one.tenant, one.user_id)
-
-
-def with_ada(*others: Session) -> RecordedCompany:
-    """Ada was shown a magic link a minute before the connection."""
-    company = RecordedCompany(ADA, *others)
-    company.reveal(ADA, -60)
-    return company
-
-
 def test_a_presumed_session_that_loses_its_connection_is_open_again_and_told_so() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.take(seen())
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
     changes = company.claim(CAROL)
@@ -39,18 +28,18 @@ def test_a_presumed_session_that_loses_its_connection_is_open_again_and_told_so(
 
 
 def test_undoing_the_claim_gives_it_back_and_the_other_session_is_open_again() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.take(seen())
     company.claim(CAROL)
     changes = company.claim(CAROL, undo=True)
     assert company.sessions[CAROL.id].status is not SessionStatus.CONNECTED
     assert "session.reopened" in [one.type for one in changes.events if one.session_id == CAROL.id]
-    assert company.verdict().owner == who(ADA)
+    assert company.verdict().owner == candidate_of(ADA)
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
 
 
 def test_a_session_that_has_another_working_connection_stays_connected() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.take(seen(), seen("n2"))
     company.claim(CAROL)
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
@@ -58,14 +47,14 @@ def test_a_session_that_has_another_working_connection_stays_connected() -> None
 
 
 def test_a_connection_that_does_not_work_does_not_keep_it_connected() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.take(seen(), seen("n2", "PASSWORD_INCORRECT"))
     company.claim(CAROL)
     assert company.sessions[ADA.id].status is SessionStatus.OPENED
 
 
 def test_one_that_is_being_checked_leaves_it_submitted_and_told_so() -> None:
-    company = with_ada(CAROL)
+    company = shown_to(ADA, CAROL)
     company.take(seen(), seen("n2", "PENDING"))
     changes = company.claim(CAROL)
     (reopened,) = [one for one in changes.events if one.type == "session.reopened"]
@@ -106,7 +95,7 @@ def test_a_session_that_was_not_connected_is_not_reopened(status: SessionStatus)
 
 
 def test_an_invitation_made_elsewhere_leaves_it_unattributed() -> None:
-    company = with_ada()
+    company = shown_to(ADA)
     company.take(seen())
     changes = company.take(seen(), invitation("inv_of_an_operator", CONNECTION))
     (reopened,) = [one for one in changes.events if one.type == "session.reopened"]

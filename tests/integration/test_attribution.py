@@ -99,27 +99,27 @@ async def test_a_magic_link_that_was_never_shown_makes_nobody_a_candidate(
     assert (await ada.newest())["evidence"]["kind"] == "sole_candidate"
 
 
-async def test_a_magic_link_shown_after_the_connection_was_made_makes_no_candidate(
-    services: RunningServices, ada: User, bob: User
-) -> None:
+async def _bobs_link_shown_later(services: RunningServices, ada: User, bob: User, seconds: float) -> None:
+    """Ada connects by her magic link, and only so many seconds afterwards Bob is shown one."""
     hers = await ada.frame(link="magic_link")
     await hers.connect()
-    services.clock.advance(30)
+    services.clock.advance(seconds)
     await bob.frame(link="magic_link")
     await hers.finish()
     await services.later(LONG_ENOUGH)
+
+
+async def test_a_magic_link_shown_after_the_connection_was_made_makes_no_candidate(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    await _bobs_link_shown_later(services, ada, bob, 30)
     assert (await ada.newest())["evidence"]["kind"] == "sole_candidate"
 
 
 async def test_a_magic_link_shown_within_the_uncertainty_makes_a_candidate(
     services: RunningServices, ada: User, bob: User
 ) -> None:
-    hers = await ada.frame(link="magic_link")
-    await hers.connect()
-    services.clock.advance(3)
-    await bob.frame(link="magic_link")
-    await hers.finish()
-    await services.later(LONG_ENOUGH)
+    await _bobs_link_shown_later(services, ada, bob, 3)
     assert await candidates(services) == [{"ada", "bob"}]
 
 

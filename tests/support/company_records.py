@@ -5,6 +5,7 @@ from dataclasses import replace
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, StoredFact
 from service.domain.events import NewEvent
 from service.domain.model import (
+    Candidate,
     Connection,
     ConnectionId,
     ProviderSnapshot,
@@ -93,3 +94,14 @@ class RecordedCompany:
             owner = self.sessions.get(fact.session_id) if fact.session_id else None
             who = (owner.tenant, owner.user_id) if owner else (None, None)
             self.facts.append(StoredFact(fact, self.now, *who))
+
+
+def shown_to(holder: Session, *others: Session) -> RecordedCompany:
+    """A company in which the holder was shown a magic link a minute before the connection."""
+    company = RecordedCompany(holder, *others)
+    company.reveal(holder, -60)
+    return company
+
+
+def candidate_of(session: Session) -> Candidate:
+    return Candidate(session.id, session.tenant, session.user_id)

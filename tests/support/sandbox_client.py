@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+from svix.webhooks import Webhook
 
 from service.sandbox.app import create_app
 from service.sandbox.deliveries import SandboxDeliveries
@@ -36,6 +38,12 @@ class Received:
     @property
     def event(self) -> str:
         return str(self.body["eventType"])
+
+    @property
+    def has_valid_signature(self) -> bool:
+        at = datetime.fromtimestamp(int(self.headers["svix-timestamp"]), UTC)
+        signature = Webhook(SECRET).sign(self.headers["svix-id"], at, self.raw.decode())
+        return bool(self.headers["svix-signature"] == signature)
 
 
 class Sandbox:
@@ -83,6 +91,11 @@ class Sandbox:
     async def connect(self, company: str, sites: Iterable[str], **fields: Any) -> JsonObject:
         made: JsonObject = await self.post(f"/company/{company}/connection", {**GUIDE, "sites": list(sites), **fields})
         return made
+
+    async def connect_gas(self, **fields: Any) -> JsonObject:
+        """A connection with one kind of bills, in a company of its own."""
+        company, sites = await self.company()
+        return await self.connect(company, sites, **{"initialDatasourceTypes": ["GAS"], **fields})
 
     async def trouble(self, name: str, **fields: Any) -> None:
         answer = await self.plain("PUT", f"/_control/troubles/{name}", json=fields)

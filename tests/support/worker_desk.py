@@ -1,8 +1,26 @@
-"""A worker whose handler the test controls."""
+"""A worker whose handler the test controls, on a store of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
 
 from service.domain.changes import Job, JobKind
 from service.store import Store
+from service.store.sqlite import SqliteEngine
 from service.worker import Worker
+from tests.support.clock import Clock
+
+
+@asynccontextmanager
+async def opened_store(folder: Path, clock: Clock) -> AsyncIterator[Store]:
+    """An SQLite store in this folder, whose ids count from 1."""
+    numbers = count(1)
+    engine = SqliteEngine(str(folder / "work.db"), clock.now)
+    opened = Store(engine, clock=clock.now, new_id=lambda prefix: f"{prefix}_{next(numbers)}", keys=("k" * 32,))
+    await opened.open()
+    yield opened
+    await opened.close()
 
 
 class Desk:
