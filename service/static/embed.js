@@ -8,8 +8,8 @@
   const CLOSE_MS = 1_500;
   const TITLE = "Connect a utility account";
   const HANDLERS = {
-    ready: "onReady", open: "onOpen", connected: "onConnected", exit: "onExit",
-    expired: "onExpired", error: "onError", event: "onEvent",
+    ready: "onReady", open: "onOpen", submitted: "onSubmitted", connected: "onConnected", ambiguous: "onAmbiguous",
+    exit: "onExit", expired: "onExpired", error: "onError", event: "onEvent",
   };
 
   // Constructed sheets and style properties pass a host's Content-Security-Policy where style attributes do not.

@@ -1,7 +1,7 @@
 // Starts the page, follows the session, and posts messages to the host page. screen.js draws, live.js reads the stream.
 // Runs in a cross-site frame, where access to storage throws: all state, the page key included, is in memory only.
 import { follow, pause, Refusal } from "./live.js";
-import { Screen, screenOf } from "./screen.js";
+import { ACHIEVED, Screen, screenOf } from "./screen.js";
 
 const HEARTBEAT_MS = 20_000;
 const RECHECK_MS = 15_000;
@@ -18,7 +18,7 @@ const local = { screen: null, again: false, waiting: false, back: false, offline
 let view = null;
 let key = null;
 let running = null; // the AbortController of the stream and of the heartbeats
-const posted = { open: false, connected: 0, exit: false };
+const posted = { open: false, submitted: false, connected: 0, ambiguous: false, exit: false };
 
 // --- the host page ---
 
@@ -34,12 +34,26 @@ function postOpen() {
   main.dataset.opened = "";
 }
 
+/** Once per flow: the user's part is done, though no account works yet. */
+function postSubmitted() {
+  if (view.status !== "submitted" || posted.submitted) return;
+  posted.submitted = true;
+  Object.assign(local, { again: false, waiting: false, reopened: false });
+  postToHost("submitted", { connections: view.connections.map(({ id, status, state }) => ({ id, status, state })), uploads: [] });
+}
+
+function postAmbiguous() {
+  if (!view.ambiguous || posted.ambiguous) return;
+  posted.ambiguous = true;
+  postToHost("ambiguous");
+}
+
 function postConnected() {
   const working = view.connections.filter((connection) => !connection.needsAttention).length;
   if (view.status !== "connected" || working <= posted.connected) return;
   posted.connected = working;
   Object.assign(local, { again: false, waiting: false, reopened: false });
-  postToHost("connected", { connections: view.connections.map(({ id, status }) => ({ id, status })) });
+  postToHost("connected", { connections: view.connections.map(({ id, status, state }) => ({ id, status, state })) });
   if (!embedded && view.doneUrl) setTimeout(goToCallback, REDIRECT_AFTER_MS);
 }
 
@@ -97,7 +111,7 @@ function showProblem(problem) {
   const final = problem instanceof Refusal && problem.final;
   const code = problem instanceof Refusal ? problem.code : "unavailable";
   // A connected session stays connected; but a page that another took over no longer hears whether it does.
-  if (final && code !== "taken_over" && screenOf(view, local) === "connected") return stop(), true;
+  if (final && code !== "taken_over" && ACHIEVED.includes(screenOf(view, local))) return stop(), true;
   if (final) stop(FINAL_SCREENS[code] || "failed");
   if (final || !local.offline) postToHost("error", { code, retryable: !final || code === "already_open", requestId: problem.requestId ?? null });
   local.offline = !final;
@@ -127,10 +141,12 @@ function draw() {
 function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
   const wasSettled = isSettled();
-  if (view?.status === "connected" && !["connected", "revoked"].includes(next.status)) onReopened();
+  if (ACHIEVED.includes(view?.status) && ![...ACHIEVED, "revoked"].includes(next.status)) onReopened();
   view = withCheckedLink(next);
   if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
+  postSubmitted();
   postConnected();
+  postAmbiguous();
   draw();
   if (["expired", "revoked", "failed"].includes(view.status)) stop();
   if (wasSettled) heartbeat(); // if the user's turn has come again, the page's presence counts again, and at once
@@ -138,7 +154,7 @@ function applyView(next) {
 
 // The connection is recorded for somebody else now, or its owner is undecided. The status tells it, since a poll brings no event.
 function onReopened() {
-  posted.connected = 0;
+  Object.assign(posted, { connected: 0, submitted: false });
   Object.assign(local, { reopened: true, waiting: false });
 }
 
@@ -189,7 +205,7 @@ function onEvent({ type, data }) {
 }
 
 /** Whether the user's part is done. The page follows on, quietly: the account may still be recorded for somebody else. */
-const isSettled = () => view?.status === "connected" && !local.again;
+const isSettled = () => ACHIEVED.includes(view?.status) && !local.again;
 
 async function heartbeat() {
   if (!running || isSettled()) return;
@@ -218,8 +234,8 @@ function back() {
 
 function leave(reason) {
   const stage = screenOf(view, local);
-  if (running && stage !== "connected") post("exit", { stage, reason }, true).catch(() => {}); // the host page learns it even if this fails
-  if (stage !== "connected") stop("left"); // a connected page that stays open follows on
+  if (running && !ACHIEVED.includes(stage)) post("exit", { stage, reason }, true).catch(() => {}); // the host page learns it even if this fails
+  if (!ACHIEVED.includes(stage)) stop("left"); // a page whose user's part is done follows on while it stays open
   if (!posted.exit) postToHost("exit", { stage, reason });
   posted.exit = true;
   draw();

@@ -1,18 +1,24 @@
 // Draws a view of the session; makes no request and posts no message.
 // All sentences are in the page already: `data-show` names the conditions under which an element is shown.
 const ENDED = ["expired", "revoked", "failed"];
+export const ACHIEVED = ["submitted", "connected"]; // the user's part is done
 const SLOW_AFTER_MS = { preparing: 10_000, confirming: 20_000 };
 const wide = window.matchMedia("(min-width: 700px)"); // the provider's pages want desktop size
 
 const visible = (element) => Boolean(element?.getClientRects().length);
 const attention = (view) => Boolean(view?.connections.some((connection) => connection.needsAttention));
+const refused = (view) => view.connections.length > 0 && view.connections.every((connection) => connection.needsAttention);
+// The sign-in worked, and there is no account behind it.
+const empty = (view) => view.connections.every((connection) => !connection.needsAttention || connection.state === "empty");
 
 // The first whose condition holds is shown. A further screen is a row here and a panel in templates/pages/flow.html.
 const SCREENS = {
   revoked: (view) => view.status === "revoked",
   connected: (view, local) => view.status === "connected" && !local.again,
+  // Unless the provider refused everything while the secure page can still be used to correct it.
+  submitted: (view, local) => view.status === "submitted" && !local.again && !(refused(view) && view.link.url),
   // Before `expired` and `failed`, which say that what was finished is kept.
-  reopened: (view, local) => local.reopened && !local.again && view.status !== "connected",
+  reopened: (view, local) => local.reopened && !local.again && !ACHIEVED.includes(view.status),
   expired: (view) => view.status === "expired",
   failed: (view) => view.status === "failed" || view.link.status === "failed",
   preparing: (view) => view.link.status !== "ready" || !view.link.url,
@@ -35,9 +41,18 @@ function conditionsOf(screen, view, local) {
     leave: screen === "preparing" && (view || local.offline || local.modal), // before that the host page shows a close button of its own
     close: local.modal && [...ENDED, "invalid", "taken"].includes(screen), // nothing else closes the dialog on a touch screen
     attention: wrong > 0,
-    partly: wrong > 0 && wrong < view.connections.length,
-    refused: wrong > 0 && wrong === view.connections.length,
-    well: view && !wrong,
+    partly: wrong > 0 && !refused(view),
+    works: screen === "connected" && !refused(view),
+    complete: screen === "connected" && !wrong,
+    handed: screen === "submitted" && !refused(view),
+    attentive: ACHIEVED.includes(screen) && refused(view),
+    refused: screen === "connected" && refused(view) && !empty(view),
+    declined: screen === "submitted" && refused(view) && !empty(view),
+    vacant: ACHIEVED.includes(screen) && refused(view) && empty(view),
+    rejected: wrong > 0 && !empty(view),
+    empty: wrong > 0 && empty(view),
+    ambiguous: view?.ambiguous,
+    plain: !view?.ambiguous,
     unconfirmed: view?.confirming && !wrong && !local.reopened, // nothing is waited for after `session.reopened`
     moved: local.reopened && !wrong,
     recorded: view?.connections.length,

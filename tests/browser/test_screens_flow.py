@@ -27,6 +27,8 @@ RARE: dict[str, Page] = {
     "done-refused": DonePage(outcome="refused", connections=CONNECTIONS[2:], **NAMED),
     "done-attention": DonePage(outcome="attention", connections=CONNECTIONS[2:], **NAMED),
     "done-connected-some": DonePage(outcome="connected", connections=CONNECTIONS, **NAMED),
+    "done-submitted": DonePage(outcome="submitted", connections=CONNECTIONS[1:2], **NAMED),
+    "done-empty": DonePage(outcome="empty", **NAMED),
     "done-exited": DonePage(outcome="exited", **NAMED),
     "done-expired": DonePage(outcome="expired", **NAMED),
     "done-revoked": DonePage(outcome="revoked", **NAMED),

@@ -124,7 +124,8 @@ class BrowserUser:
                 place.hidden = !inline;
                 window.messages = [];
                 const keep = (payload) => window.messages.push(payload);
-                const names = ["onReady", "onOpen", "onConnected", "onExit", "onExpired", "onError", "onEvent"];
+                const names = ["onReady", "onOpen", "onSubmitted", "onConnected", "onAmbiguous"];
+                names.push("onExit", "onExpired", "onError", "onEvent");
                 const handlers = Object.fromEntries(names.map((name) => [name, keep]));
                 window.flow = MagicLink.open({url, ...(inline ? {container: place} : {}), ...handlers});
             }""",

@@ -7,7 +7,11 @@ from service.web.pages.contexts import ConnectionView, FlowView, LinkView, maske
 
 READY = LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token")
 WORKING = ConnectionView(status="CONNECTED", provider="Brightside")
-REFUSED = ConnectionView(status="PASSWORD_INCORRECT", needs_attention=True)
+REFUSED = ConnectionView(status="PASSWORD_INCORRECT", needs_attention=True, state="action_needed")
+EMPTY = ConnectionView(status="NO_ACCOUNTS_FOUND", needs_attention=True, state="empty")
+CHECKED = ConnectionView(status="PENDING", state="checking")
+OVER = LinkView(status=LinkStatus.READY)
+SENTENCES = {"works", "complete", "handed", "partly", "attentive", "refused", "declined", "vacant"}
 
 
 @pytest.mark.parametrize(
@@ -45,17 +49,58 @@ def test_each_state_of_a_session_shows_one_panel(view: FlowView, screen: str) ->
 def test_conditions_say_what_else_is_shown() -> None:
     view = FlowView(status="opened", link=READY, connections=(REFUSED,), done_url="/callback?state=s")
 
-    assert view.conditions == {"provider", "attention", "refused", "recorded", "done"}
+    assert view.conditions == {"provider", "attention", "rejected", "recorded", "done", "plain"}
 
 
 @pytest.mark.parametrize(
-    ("connections", "sentence"), [((WORKING,), "well"), ((WORKING, REFUSED), "partly"), ((REFUSED, REFUSED), "refused")]
+    ("connections", "sentences"),
+    [
+        ((WORKING,), {"works", "complete"}),
+        ((WORKING, REFUSED), {"works", "partly"}),
+        ((WORKING, EMPTY), {"works", "partly"}),
+        ((REFUSED, REFUSED), {"attentive", "refused"}),
+        ((EMPTY,), {"attentive", "vacant"}),
+    ],
 )
 def test_a_connected_session_says_whether_all_some_or_none_of_its_accounts_work(
-    connections: tuple[ConnectionView, ...], sentence: str
+    connections: tuple[ConnectionView, ...], sentences: set[str]
 ) -> None:
     view = FlowView(status="connected", link=READY, connections=connections)
-    assert view.conditions & {"well", "partly", "refused"} == {sentence}
+    assert view.conditions & SENTENCES == sentences
+
+
+@pytest.mark.parametrize(
+    ("link", "connections", "screen", "sentences"),
+    [
+        (READY, (CHECKED,), "submitted", {"handed"}),
+        (READY, (CHECKED, REFUSED), "submitted", {"handed", "partly"}),
+        (READY, (REFUSED,), "provider", set()),
+        (OVER, (REFUSED,), "submitted", {"attentive", "declined"}),
+        (OVER, (EMPTY,), "submitted", {"attentive", "vacant"}),
+        (OVER, (CHECKED,), "submitted", {"handed"}),
+    ],
+)
+def test_a_submitted_session_says_that_the_users_part_is_done_or_what_is_left_of_it(
+    link: LinkView, connections: tuple[ConnectionView, ...], screen: str, sentences: set[str]
+) -> None:
+    view = FlowView(status="submitted", link=link, connections=connections, finished=True)
+    assert view.screen == screen
+    assert view.conditions & SENTENCES == sentences
+
+
+def test_a_sign_in_without_accounts_is_not_told_as_a_refused_one() -> None:
+    view = FlowView(status="opened", link=READY, connections=(EMPTY,))
+    assert view.screen == "provider"
+    assert view.conditions & {"rejected", "empty"} == {"empty"}
+    assert FlowView(status="opened", link=READY, connections=(EMPTY, REFUSED)).conditions & {"rejected", "empty"} == {
+        "rejected"
+    }
+
+
+def test_an_account_whose_owner_is_being_settled_has_sentences_of_its_own() -> None:
+    view = FlowView(status="opened", link=READY, finished=True, ambiguous=True)
+    assert view.screen == "confirming"
+    assert view.conditions & {"ambiguous", "plain"} == {"ambiguous"}
 
 
 def test_a_pending_confirmation_is_shown_unless_the_user_has_something_to_correct() -> None:
@@ -66,7 +111,7 @@ def test_a_pending_confirmation_is_shown_unless_the_user_has_something_to_correc
 
 
 def test_an_ended_session_shows_its_end_and_nothing_of_an_account() -> None:
-    assert FlowView(status="expired", link=READY).conditions == {"expired", "ended", "well"}
+    assert FlowView(status="expired", link=READY).conditions == {"expired", "ended", "plain"}
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ class ConnectionView:
     status: str
     provider: str | None = None
     needs_attention: bool = False
+    state: str = "working"
 
     @property
     def label(self) -> str:
@@ -57,6 +58,7 @@ class FlowView:
     connections: tuple[ConnectionView, ...] = ()
     confirming: bool = False
     finished: bool = False
+    ambiguous: bool = False
     failure_code: str | None = None
     done_url: str | None = None
 
@@ -65,6 +67,9 @@ class FlowView:
         """Return which of the flow's panels is shown."""
         # The same order of decisions as `screenOf` in static/screen.js.
         if self.status in ENDED or self.status == "connected":
+            return self.status
+        # Unless the provider refused everything while the secure page can still be used to correct it.
+        if self.status == "submitted" and not (self._refused and self.link.url):
             return self.status
         if self.link.status is not LinkStatus.READY:
             return "failed" if self.link.status is LinkStatus.FAILED else "preparing"
@@ -80,6 +85,11 @@ class FlowView:
         return self.attention and all(connection.needs_attention for connection in self.connections)
 
     @property
+    def _empty(self) -> bool:
+        """Whether what needs attention are sign-ins that worked, with no account behind them."""
+        return all(not one.needs_attention or one.state == "empty" for one in self.connections)
+
+    @property
     def conditions(self) -> frozenset[str]:
         """Return the conditions of `data-show` that hold."""
         flags = {
@@ -87,8 +97,17 @@ class FlowView:
             "leave": self.screen == "preparing",
             "attention": self.attention,
             "partly": self.attention and not self._refused,
-            "refused": self._refused,
-            "well": not self.attention,
+            "works": self.screen == "connected" and not self._refused,
+            "complete": self.screen == "connected" and not self.attention,
+            "handed": self.screen == "submitted" and not self._refused,
+            "attentive": self.screen in {"connected", "submitted"} and self._refused,
+            "refused": self.screen == "connected" and self._refused and not self._empty,
+            "declined": self.screen == "submitted" and self._refused and not self._empty,
+            "vacant": self.screen in {"connected", "submitted"} and self._refused and self._empty,
+            "rejected": self.attention and not self._empty,
+            "empty": self.attention and self._empty,
+            "ambiguous": self.ambiguous,
+            "plain": not self.ambiguous,
             "unconfirmed": self.confirming and not self.attention,
             "recorded": bool(self.connections),
             "done": self.done_url is not None,
@@ -176,7 +195,18 @@ class DonePage(NamedPage):
     """The end of the redirect flow where the host gave no `returnUrl`."""
 
     template: ClassVar[str] = "pages/done.html"
-    outcome: Literal["connected", "refused", "attention", "confirming", "exited", "expired", "revoked", "failed"]
+    outcome: Literal[
+        "submitted",
+        "empty",
+        "connected",
+        "refused",
+        "attention",
+        "confirming",
+        "exited",
+        "expired",
+        "revoked",
+        "failed",
+    ]
     connections: tuple[ConnectionView, ...] = ()
 
 

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from service.domain.model import Connection, Mode, PageSnapshot, Session
 from service.domain.session_rules import result_can_be_signed
-from service.domain.statuses import canonical_status, needs_attention
+from service.domain.statuses import ConnectionState, canonical_status, needs_attention
 from service.errors import Expired, MagiclinkError
 from service.settings import Settings
 from service.telemetry.logs import request_id
@@ -166,6 +166,7 @@ class PageResponses:
             connections=_connections(snapshot),
             confirming=view["confirming"],
             finished=view["finished"],
+            ambiguous=view["ambiguous"],
             failure_code=snapshot.session.failure,
             done_url=view["doneUrl"],
         )
@@ -199,15 +200,24 @@ def _connections(snapshot: PageSnapshot) -> tuple[ConnectionView, ...]:
 def _connection(connection: Connection) -> ConnectionView:
     status = canonical_status(connection.reported.status)
     return ConnectionView(
-        status=status, provider=connection.reported.provider_name, needs_attention=needs_attention(connection.state)
+        status=status,
+        provider=connection.reported.provider_name,
+        needs_attention=needs_attention(connection.state),
+        state=connection.state.value,
     )
 
 
 def _outcome(snapshot: PageSnapshot) -> Any:
     status = snapshot.session.status.value
     refused = [needs_attention(connection.state) for connection in snapshot.connections]
+    empty = any(refused) and all(
+        one.state is ConnectionState.EMPTY for one in snapshot.connections if needs_attention(one.state)
+    )
+    asked = "empty" if empty else "attention"
     if status == "connected" and refused and all(refused):
         return "refused"  # a session stays connected when the provider refuses the credentials later
-    if status in {"connected", "exited", "expired", "revoked", "failed"}:
+    if status == "submitted" and refused and all(refused):
+        return asked
+    if status in {"submitted", "connected", "exited", "expired", "revoked", "failed"}:
         return status
-    return "attention" if any(refused) else "confirming"
+    return asked if any(refused) else "confirming"
