@@ -132,8 +132,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
     engine = environment.engine(settings.database_url, clock)
     store = Store(engine, clock=clock, new_id=environment.new_id, keys=settings.secret_keys)
     metrics, http = Metrics(), _http_client(environment)
-    limits = environment.limits or CallLimits(environment.monotonic, list_seconds=LIST_SECONDS)
-    provider = Provider(http, _account(settings), replace(limits, observe=metrics.provider_call))
+    provider = Provider(http, _account(settings), _limits(environment, metrics))
     signer = Signer(settings.secret_keys)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
     links = Links(store, provider, ProviderSites(store, provider), signer, clock, callback_url)
@@ -186,6 +185,14 @@ def _http_client(environment: Environment) -> httpx.AsyncClient:
         headers={"User-Agent": "magiclink"},
         limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
         trust_env=False,
+    )
+
+
+def _limits(environment: Environment, metrics: Metrics) -> CallLimits:
+    return replace(
+        environment.limits or CallLimits(environment.monotonic, list_seconds=LIST_SECONDS),
+        observe=metrics.provider_call,
+        unreadable=lambda item: metrics.provider_item_unreadable(item.kind),
     )
 
 

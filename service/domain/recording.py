@@ -11,7 +11,7 @@ from service.domain import events
 from service.domain.attribution import judge_again, rules_out_invitations, stays_undecided
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
 from service.domain.draft import RecordingDraft
-from service.domain.evidence import CompanyFacts, new_namings
+from service.domain.evidence import CompanyFacts, ended, new_endings, new_namings
 from service.domain.model import (
     LINK_REVOKED,
     Connection,
@@ -35,8 +35,9 @@ _FIRST_DOCUMENTS_SECONDS = 5.0
 def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> Changes:
     """Everything that one snapshot of a company changes. The same snapshot again changes nothing."""
     draft = RecordingDraft(records, now, CompanyFacts(records, now, new_namings(records, snapshot.invitations)))
-    invitations = tuple(_with_earlier_namings(draft.facts, one) for one in snapshot.invitations)
+    invitations = tuple(_with_earlier_namings(draft, one) for one in snapshot.invitations)
     snapshot = replace(snapshot, invitations=invitations)
+    draft.facts.add(*new_endings(records, snapshot))
     ours = _to_record(records, snapshot)
     for reported in snapshot.connections:
         if reported.id in ours:
@@ -57,9 +58,12 @@ def judge_with_facts(records: CompanyRecords, connection: Connection, facts: tup
     return draft.changes()
 
 
-def _with_earlier_namings(facts: CompanyFacts, invitation: ReportedInvitation) -> ReportedInvitation:
+def _with_earlier_namings(draft: RecordingDraft, invitation: ReportedInvitation) -> ReportedInvitation:
     """Add what it named before: a connection deleted at the provider disappears from its invitation too."""
-    return replace(invitation, created=invitation.created | facts.named_by(invitation.id))
+    created = invitation.created | draft.facts.named_by(invitation.id)
+    # Ours are for one use: one that has named a connection has made no other, whatever else of it cannot be read.
+    spent = bool(created) and invitation.id in draft.records.by_invitation
+    return replace(invitation, created=created, doubtful=invitation.doubtful and not spent)
 
 
 def _to_record(records: CompanyRecords, snapshot: ProviderSnapshot) -> set[ConnectionId]:
@@ -97,7 +101,7 @@ def _rule_out_invitations(draft: RecordingDraft, reported: ReportedConnection, s
     kinds = draft.facts.kinds(reported.id)
     if kinds & {FactKind.NAMED, FactKind.CLEARED}:
         return
-    if rules_out_invitations(reported, snapshot, draft.records.unlisted):
+    if rules_out_invitations(reported, snapshot, draft.records.unlisted, ended(draft.records)):
         draft.facts.add(Fact(FactKind.CLEARED, reported.id))
     elif FactKind.UNCLEAR not in kinds and stays_undecided(reported, snapshot):
         draft.facts.add(Fact(FactKind.UNCLEAR, reported.id))

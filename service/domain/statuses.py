@@ -2,6 +2,8 @@
 
 # Reference: developer-guide/connection-lifecycle. The sandbox guide spells this status in another way than the enum.
 _SPELLINGS = {"INCORRECT_PASSWORD": "PASSWORD_INCORRECT"}
+# Where the provider reports no status that can be read: like every unknown one, neither working nor the user's to mend.
+UNKNOWN_STATUS = "UNKNOWN"
 _WORKING = frozenset({"CONNECTED", "NO_ACCOUNTS_FOUND"})
 _NEEDS_USER = frozenset(
     {"PASSWORD_INCORRECT", "MFA_TOKEN_EXPIRED", "NEW_PASSWORD_NEEDED", "ADDITIONAL_CREDENTIALS_NEEDED"}

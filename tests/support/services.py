@@ -70,6 +70,7 @@ class Outgoing(httpx.AsyncBaseTransport):
         self.calls: list[str] = []
         self.is_down = False
         self.instead: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
+        self.reshape: Callable[[httpx.Request, Any], Any] = lambda _request, body: body
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.hides_seconds = 0.0  # how late the provider's lists show an invitation
@@ -91,7 +92,11 @@ class Outgoing(httpx.AsyncBaseTransport):
             await self.after(request)
         if self.hides_seconds and request.method == "GET" and "/invitation/company/" in path:
             return httpx.Response(200, headers={"date": answer.headers["date"]}, json=self._late(answer.json()))
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+        content = answer.content
+        if request.method == "GET" and answer.headers.get("content-type", "").startswith("application/json"):
+            content = json.dumps(self.reshape(request, answer.json())).encode()
+        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        return httpx.Response(answer.status_code, headers=headers, content=content)
 
     def _late(self, listed: JsonObject) -> JsonObject:
         horizon = self._clock.now() - self.hides_seconds
