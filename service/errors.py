@@ -8,7 +8,8 @@ MagiclinkError
 ├── Unavailable 503 (this service's database is unavailable, full or read-only)
 ├── ProviderFailure
 │   ├── ProviderRefused 422: ProviderNotFound
-│   ├── ProviderBroken 502: ProviderUnreachable, ProviderUnauthorized, ProviderBusy, ForeignLink, GivenUp
+│   ├── ProviderBroken 502: ProviderUnreachable, ProviderUnauthorized, ProviderBusy, GivenUp,
+│   │   ForeignLink: RepeatedLink
 │   └── ProviderTimeout 504
 ├── BadState 400 (a state or result that is not signed here, or signed for another purpose, user or page)
 ├── BadWebhook: BadSignature 401, BadBody 400
@@ -228,6 +229,12 @@ class ForeignLink(ProviderBroken):
     def __init__(self, invitation_id: str | None = None, *, lost: bool = False) -> None:
         self.invitation_id = invitation_id
         super().__init__(lost=lost)
+
+
+class RepeatedLink(ForeignLink):
+    """The provider answered with an invitation that it gave before; it may be another session's."""
+
+    title = "The provider answered with an invitation that it gave before"
 
 
 class GivenUp(ProviderBroken):

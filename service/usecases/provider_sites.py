@@ -12,8 +12,10 @@ from weakref import WeakValueDictionary
 
 from service.domain.changes import CompanyBaseline
 from service.domain.model import (
+    Clock,
     Company,
     ConnectionId,
+    Mode,
     ProviderCompanyId,
     ProviderSiteId,
     Session,
@@ -54,9 +56,10 @@ class _Intent:
 class ProviderSites:
     """One company is created by one process at a time, whichever of its sessions comes first."""
 
-    def __init__(self, store: Store, provider: Provider) -> None:
+    def __init__(self, store: Store, provider: Provider, clock: Clock) -> None:
         self._store = store
         self._provider = provider
+        self._clock = clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def is_in_progress(self, session: Session) -> bool:
@@ -87,23 +90,46 @@ class ProviderSites:
     async def raise_if_not_yet(self, session: Session, exc: ProviderFailure) -> None:
         """Raise ProviderBroken, which is retried, where a 404 or 403 may mean that the provider is still catching up.
 
-        It does if the company was created or found moments ago and cannot be read either. A company that can be read
-        leaves the refusal as it is: then it is about the path, the right to invite, or a site.
+        It does if the company, the sites or the connection to reconnect was created or found moments ago and cannot be
+        read either. What can be read leaves the refusal as it is: then it is about the path or the right to invite.
         """
         if not isinstance(exc, (ProviderNotFound, ProviderUnauthorized)):
             return
-        company = await self._store.companies.get(session.company.ref)
-        now = self._provider.provider_now()
-        if now is None or company.provider_id is None or company.provider_since_at is None:
+        if session.mode is Mode.RECONNECT:
+            await self._raise_if_connection_is_not_there(session)
+        else:
+            await self._raise_if_company_is_not_there(session)
+
+    async def _raise_if_connection_is_not_there(self, session: Session) -> None:
+        if session.connection_id is None:
             return
-        if now - company.provider_since_at >= LOST_SECONDS:
+        connection = await self._store.connections.get(session.connection_id)
+        if self._clock() - connection.recorded_at >= LOST_SECONDS:
             return
         try:
-            await self._provider.company(company.provider_id)
+            await self._provider.connection(connection.id)
         except ProviderNotFound as missing:
-            raise ProviderBroken("The provider does not know this company yet; retry later") from missing
-        except ProviderUnauthorized as refused:
-            raise exc from refused  # the key itself is refused: retried too, and the operator's to mend
+            raise ProviderBroken("The provider does not know this connection yet; retry later") from missing
+
+    async def _raise_if_company_is_not_there(self, session: Session) -> None:
+        session = await self._store.sessions.get(session.id)  # again: its sites may have been created meanwhile
+        company, now = session.company, self._provider.provider_now()
+        if now is None or company.provider_id is None or company.provider_since_at is None:
+            return
+        is_new = now - company.provider_since_at < LOST_SECONDS
+        # A site that the host named itself was not created here, and may be another company's.
+        ours = {site.provider_id for site in session.sites if site.external_id and site.provider_id}
+        sites = ours if self._clock() - session.created_at < LOST_SECONDS else set()
+        if not is_new and not sites:
+            return
+        try:
+            found = await self._provider.company(company.provider_id)
+        except ProviderNotFound as missing:
+            if is_new:
+                raise ProviderBroken("The provider does not know this company yet; retry later") from missing
+            return
+        if not sites <= {one.id for one in found.sites}:
+            raise ProviderBroken("The provider does not know this company's sites yet; retry later")
 
     async def _company(self, company: Company) -> ProviderCompanyId:
         company = await self._store.companies.get(company.ref)
