@@ -46,9 +46,9 @@ class SessionStatus(StrEnum):
     FAILED = "failed"
 
 
-# The `failure` of a session whose link was revoked at the provider, by somebody else than this service.
+# The `failure` of a session whose link was revoked at the provider, by somebody else than this service; and of one
+# whose links ended there unused, again and again. Both can be renewed.
 LINK_REVOKED = "link_revoked"
-# The `failure` of a session whose links ended unused at the provider, again and again.
 LINK_EXPIRED = "link_expired"
 
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from service.domain import events
 from service.domain.attribution import judge_again, rules_out_invitations, stays_undecided
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
+from service.domain.dead_links import end_dead_link
 from service.domain.draft import RecordingDraft
 from service.domain.evidence import CompanyFacts, ended, new_endings, new_namings
 from service.domain.model import (
-    LINK_REVOKED,
     Connection,
     ConnectionId,
     EvidenceKind,
@@ -47,7 +47,7 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
     for session in records.sessions.values():
         _reconnect_by_edit_link(draft, session)
     for invitation in snapshot.invitations:
-        _fail_revoked_link(draft, invitation)
+        end_dead_link(draft, invitation)
     return draft.changes()
 
 
@@ -219,18 +219,6 @@ def _connect(draft: RecordingDraft, session_id: SessionId, connection: Connectio
         return
     draft.sessions[session_id] = replace(session, status=SessionStatus.CONNECTED)
     draft.events.append(events.session_connected(session, connection))
-
-
-def _fail_revoked_link(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
-    """A session whose unused invitation was revoked at the provider shows a dead page: it fails until it is renewed."""
-    session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
-    if session is None or invitation.status != "REVOKED" or invitation.use_count > 0:
-        return
-    current = session.link is not None and session.link.invitation_id == invitation.id
-    if not current or session.closed or session.status is SessionStatus.CONNECTED:
-        return
-    draft.sessions[session.id] = replace(session, status=SessionStatus.FAILED, failure=LINK_REVOKED)
-    draft.events.append(events.session_failed(session, LINK_REVOKED))
 
 
 def _reconnect_by_invitation(draft: RecordingDraft, invitation: ReportedInvitation) -> None:

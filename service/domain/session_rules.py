@@ -12,6 +12,7 @@ from dataclasses import replace
 from service.domain import events
 from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job, JobKind
 from service.domain.model import (
+    LINK_EXPIRED,
     LINK_REVOKED,
     Connection,
     Link,
@@ -90,7 +91,7 @@ def _revoked_at(link: Link, provider_now: float | None) -> float:
 
 def renew(session: Session, now: float, key_id: str) -> Changes:
     """Give the session a new serial and its full time again; an invitation is made again. Raises SessionClosed."""
-    mendable = session.status is SessionStatus.FAILED and session.failure == LINK_REVOKED
+    mendable = session.status is SessionStatus.FAILED and session.failure in {LINK_REVOKED, LINK_EXPIRED}
     if session.status in {SessionStatus.REVOKED, SessionStatus.FAILED} and not mendable:
         raise SessionClosed(f"This session is {session.status.value}; create a new one")
     duration = session.expires_at - session.issued_at

@@ -124,6 +124,7 @@ function draw() {
 function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
   view = withCheckedLink(next);
+  if (view.link.status === "pending") Object.assign(local, { waiting: false, back: false }); // a new link: not finished there
   if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
   postConnected();
   draw();
