@@ -30,12 +30,13 @@ from service.usecases.bills import Bills
 from service.usecases.claims import Claims
 from service.usecases.connections import Connections
 from service.usecases.idempotency import IdempotentCalls
-from service.usecases.links import Links
+from service.usecases.links import Links, ReturnPath
 from service.usecases.pages import Pages
 from service.usecases.provider_sites import ProviderSites
 from service.usecases.reconcile import Reconciliation
 from service.usecases.sessions import Sessions
 from service.usecases.webhooks_in import IncomingWebhooks
+from service.usecases.withdrawals import Withdrawals
 from service.web.api.routes import ApiRoutes, ApiUseCases
 from service.web.docs.routes import DocsRoutes
 from service.web.health import HealthRoutes
@@ -79,6 +80,7 @@ class Services:
     sessions: Sessions
     pages: Pages
     links: Links
+    withdrawals: Withdrawals
     reconciliation: Reconciliation
     connections: Connections
     claims: Claims
@@ -132,16 +134,15 @@ def build_services(settings: Settings, environment: Environment) -> Services:
     engine = environment.engine(settings.database_url, clock)
     store = Store(engine, clock=clock, new_id=environment.new_id, keys=settings.secret_keys)
     metrics, http = Metrics(), _http_client(environment)
-    limits = environment.limits or CallLimits(environment.monotonic, list_seconds=LIST_SECONDS)
-    provider = Provider(http, _account(settings), replace(limits, observe=metrics.provider_call))
+    provider = Provider(http, _account(settings), _limits(environment, metrics))
     signer = Signer(settings.secret_keys)
-    callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
-    links = Links(store, provider, ProviderSites(store, provider), signer, clock, callback_url)
+    provider_sites, withdrawals = ProviderSites(store, provider, clock), Withdrawals(store, provider)
+    links = Links(store, provider, provider_sites, withdrawals, _return_path(settings, signer), clock)
     sessions = Sessions(store, signer, provider, runtime, settings.public_url)
     pages = Pages(store, signer, provider, clock, environment.new_secret)
     reconciliation, bills = Reconciliation(store, provider, clock), Bills(store, provider, clock)
     webhooks = IncomingWebhooks(store, provider, clock, settings.provider_webhook_secrets)
-    handlers = _handlers(store, sessions, pages, links) | {
+    handlers = _handlers(store, sessions, pages, links, withdrawals) | {
         JobKind.RECONCILE: reconciliation.reconcile,
         JobKind.DOCUMENTS: bills.check_documents,
         JobKind.WEBHOOK: webhooks.process,
@@ -156,6 +157,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         sessions=sessions,
         pages=pages,
         links=links,
+        withdrawals=withdrawals,
         reconciliation=reconciliation,
         connections=Connections(store),
         claims=Claims(store, runtime),
@@ -166,12 +168,18 @@ def build_services(settings: Settings, environment: Environment) -> Services:
     )
 
 
-def _handlers(store: Store, sessions: Sessions, pages: Pages, links: Links) -> dict[JobKind, Handler]:
+def _return_path(settings: Settings, signer: Signer) -> ReturnPath:
+    return ReturnPath(signer, f"{settings.public_url}/callback" if settings.provider_redirects else None)
+
+
+def _handlers(
+    store: Store, sessions: Sessions, pages: Pages, links: Links, withdrawals: Withdrawals
+) -> dict[JobKind, Handler]:
     """The use case of each kind of job: it takes the job's `ref` and returns in how many seconds it is due again."""
     return {
         JobKind.PREPARE: links.prepare_in_background,
-        JobKind.WITHDRAW: links.revoke_invitations,
-        JobKind.SWEEP: links.sweep,
+        JobKind.WITHDRAW: withdrawals.revoke_invitations,
+        JobKind.SWEEP: withdrawals.sweep,
         JobKind.EXPIRE: sessions.expire,
         JobKind.PRESENCE: pages.check_presence,
         JobKind.PURGE: _purge(store),
@@ -186,6 +194,14 @@ def _http_client(environment: Environment) -> httpx.AsyncClient:
         headers={"User-Agent": "magiclink"},
         limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
         trust_env=False,
+    )
+
+
+def _limits(environment: Environment, metrics: Metrics) -> CallLimits:
+    return replace(
+        environment.limits or CallLimits(environment.monotonic, list_seconds=LIST_SECONDS),
+        observe=metrics.provider_call,
+        unreadable=lambda item: metrics.provider_item_unreadable(item.kind),
     )
 
 

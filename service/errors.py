@@ -8,7 +8,8 @@ MagiclinkError
 ├── Unavailable 503 (this service's database is unavailable, full or read-only)
 ├── ProviderFailure
 │   ├── ProviderRefused 422: ProviderNotFound
-│   ├── ProviderBroken 502: ProviderUnreachable, ProviderUnauthorized, ProviderBusy, ForeignLink, GivenUp
+│   ├── ProviderBroken 502: ProviderUnreachable, ProviderUnauthorized, ProviderBusy, GivenUp,
+│   │   ForeignLink: RepeatedLink
 │   └── ProviderTimeout 504
 ├── BadState 400 (a state or result that is not signed here, or signed for another purpose, user or page)
 ├── BadWebhook: BadSignature 401, BadBody 400
@@ -216,18 +217,24 @@ class ProviderBusy(ProviderBroken):
 
 
 class ForeignLink(ProviderBroken):
-    """The provider's link has another origin than MAGICLINK_PROVIDER_PAGES_URL: the operator must act.
+    """The provider's link cannot be read, or is not on MAGICLINK_PROVIDER_PAGES_URL: the operator must act.
 
-    It is permanent: every further call would create another link to throw away. `invitation_id` is the one created now;
-    `failure_code` is what the session's `failure` and its page say.
+    It is permanent: every further call would create another link to throw away. `invitation_id` is the one created now,
+    None with `lost` where the answer named none; `failure_code` is what the session's `failure` and its page say.
     """
 
     failure_code = "link_refused"
     title = "The provider answered with a link that is not on its configured pages; see magiclink doctor"
 
-    def __init__(self, invitation_id: str | None = None) -> None:
+    def __init__(self, invitation_id: str | None = None, *, lost: bool = False) -> None:
         self.invitation_id = invitation_id
-        super().__init__()
+        super().__init__(lost=lost)
+
+
+class RepeatedLink(ForeignLink):
+    """The provider answered with an invitation that it gave before; it may be another session's."""
+
+    title = "The provider answered with an invitation that it gave before"
 
 
 class GivenUp(ProviderBroken):

@@ -25,6 +25,7 @@ COVERED_ELSEWHERE = {
     "web": "a file for each use case in integration/, every route in contract/",
     "domain/changes": "values",
     "domain/draft": "recording's tests",
+    "domain/reports": "values",
     "domain/requests": "values",
     "domain/tokens": "signing's tests",
     "provider/client": "provider/ and contract/",

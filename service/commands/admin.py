@@ -1,37 +1,24 @@
 """The commands that use a deployment's database and provider directly: `migrate`, `keys` and `doctor`."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
-from time import monotonic, time  # noqa: TID251 - commands pass the clocks on
-from typing import Literal
+from time import time  # noqa: TID251 - commands pass the clocks on
 
 import httpx
 
 from service import store
+from service.commands.provider_check import Finding, examine_provider
 from service.domain.tokens import digest
-from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderUnauthorized, ProviderUnreachable
-from service.provider import CallLimits, Provider, ProviderAccount
+from service.errors import MagiclinkError, NotFound
 from service.settings import Settings
 from service.store.engine import Engine
 from service.store.keys import ApiKey, ApiKeyStore
 from service.usecases.api_keys import DEFAULT_TENANT
 
 _KEY_PREFIX = "mlk_"  # by which a scanner of repositories, and the log's redaction, recognise a leaked key
-_CLOCKS_APART_SECONDS = 60
-_LIST_SECONDS = 60.0  # for all companies; no lease of a job limits it here
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One finding of `doctor`: `bad` stops the deployment from working, `note` limits what it can do."""
-
-    level: Literal["good", "note", "bad"]
-    about: str
-    says: str
 
 
 @asynccontextmanager
@@ -82,9 +69,8 @@ async def examine(
     settings: Settings, transport: httpx.AsyncBaseTransport | None = None, patience_seconds: float = 3.0
 ) -> list[Finding]:
     """Check everything that a deployment needs, and return findings that say how to fix what is wrong."""
-    limits = CallLimits(monotonic=monotonic, call_seconds=patience_seconds, list_seconds=_LIST_SECONDS)
     async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
-        provider = await _provider_findings(settings, http, limits)
+        provider = await examine_provider(settings, http, patience_seconds)
     return [*_settings_findings(settings), await _database_finding(settings), *provider]
 
 
@@ -108,39 +94,6 @@ async def _database_finding(settings: Settings) -> Finding:
     if pending:
         return Finding("bad", "database", f"{len(pending)} migrations behind; run magiclink migrate")
     return Finding("good", "database", "reachable and up to date")
-
-
-async def _provider_findings(settings: Settings, http: httpx.AsyncClient, limits: CallLimits) -> list[Finding]:
-    account = ProviderAccount(
-        settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
-    )
-    provider = Provider(http, account, limits)
-    try:
-        await provider.ping()
-        companies = await provider.companies()
-    except ProviderFailure as exc:
-        return [Finding("bad", "provider", _advice(exc))]
-    known = f"accepts the key, which sees {len(companies)} companies"
-    return [Finding("good", "provider", known), *_clock_findings(provider.provider_now, time)]
-
-
-def _clock_findings(provider_now: Callable[[], float | None], clock: Callable[[], float]) -> list[Finding]:
-    provider_at = provider_now()
-    apart = abs(clock() - provider_at) if provider_at is not None else 0.0
-    if apart <= _CLOCKS_APART_SECONDS:
-        return []
-    says = (
-        f"this machine and the provider are {apart:.0f} seconds apart; signed webhooks fail from 300 on: set the clock"
-    )
-    return [Finding("note", "clock", says)]
-
-
-def _advice(failure: ProviderFailure) -> str:
-    if isinstance(failure, ProviderUnauthorized):
-        return "does not accept MAGICLINK_PROVIDER_API_KEY; make one in its Settings > Organization > API Keys"
-    if isinstance(failure, ProviderUnreachable):
-        return "cannot be reached; look at MAGICLINK_PROVIDER_URL and at this machine's way out"
-    return f"{failure.detail}; is MAGICLINK_PROVIDER_URL right?"
 
 
 def as_row(key: ApiKey) -> dict[str, object]:

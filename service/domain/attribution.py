@@ -6,19 +6,23 @@ link created a connection, so its owner is only ever presumed, and only when nob
 Reference: docs/attribution.md states every rule with the scenario that forces it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from service.domain.changes import OwnInvitation
 from service.domain.evidence import Claim, ConnectionFacts, Reveal
 from service.domain.model import (
     Candidate,
     EvidenceKind,
+    InvitationId,
     ProviderSnapshot,
     ReportedConnection,
     ReportedInvitation,
     Verdict,
 )
 from service.domain.timing import SETTLE_SECONDS, UNCERTAINTY_SECONDS, UNDECIDED_SECONDS
+
+_NONE: Mapping[InvitationId, float] = MappingProxyType({})
 
 
 def judge(facts: ConnectionFacts) -> Verdict:
@@ -51,7 +55,10 @@ def judge_again(before: Verdict | None, facts: ConnectionFacts) -> Verdict:
 
 
 def rules_out_invitations(
-    connection: ReportedConnection, snapshot: ProviderSnapshot, unlisted: Iterable[OwnInvitation] = ()
+    connection: ReportedConnection,
+    snapshot: ProviderSnapshot,
+    unlisted: Iterable[OwnInvitation] = (),
+    ended: Mapping[InvitationId, float] = _NONE,
 ) -> bool:
     """Whether this complete snapshot shows that no invitation can still name the connection.
 
@@ -59,15 +66,23 @@ def rules_out_invitations(
     the only candidate. So where any invitation (ours or not) could have been used, only a snapshot well after the
     creation counts, in which every such invitation has named as many connections as it has uses. An invitation of ours
     that the list leaves out (`unlisted`) proves nothing until it appears, unless it had ended before.
+
+    An invitation that cannot be read may have made anything. `ended`: since when it is known that an invitation had
+    ended with unexplained uses. A day later those explain nothing new, so that one invitation whose connection is gone,
+    or that cannot be read, does not take every owner from magic links for good.
     """
-    if any(_was_usable(invitation, connection) for invitation in unlisted):
+    if snapshot.unread_invitations or any(_was_usable(invitation, connection) for invitation in unlisted):
         return False
-    usable = [invitation for invitation in snapshot.invitations if _could_have_created(invitation, connection)]
+    usable = [
+        one
+        for one in snapshot.invitations
+        if _could_have_created(one, connection) and not _had_ended(ended.get(one.id), connection)
+    ]
     if not usable:
         return snapshot.provider_at >= connection.provider_created_at - UNCERTAINTY_SECONDS
     if snapshot.provider_at < connection.provider_created_at + SETTLE_SECONDS:
         return False
-    return all(len(i.created) >= i.use_count and connection.id not in i.created for i in usable)
+    return all(one.is_explained and connection.id not in one.created for one in usable)
 
 
 def stays_undecided(connection: ReportedConnection, snapshot: ProviderSnapshot) -> bool:
@@ -135,6 +150,11 @@ def _revoked_before(reveal: Reveal, created_at: float) -> bool:
 def _was_usable(invitation: OwnInvitation, connection: ReportedConnection) -> bool:
     from_at = invitation.provider_given_at - UNCERTAINTY_SECONDS
     return from_at <= connection.provider_created_at <= invitation.provider_ends_at + UNCERTAINTY_SECONDS
+
+
+def _had_ended(ended_at: float | None, connection: ReportedConnection) -> bool:
+    # A day, because a flow that was under way when the invitation ended may still have been finished.
+    return ended_at is not None and ended_at + UNDECIDED_SECONDS <= connection.provider_created_at
 
 
 def _could_have_created(invitation: ReportedInvitation, connection: ReportedConnection) -> bool:

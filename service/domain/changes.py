@@ -34,6 +34,8 @@ class FactKind(StrEnum):
     REVEALED = "revealed"  # of a session: its magic link was shown to a page
     REVOKED = "revoked"  # of a session: its magic link was revoked by the host
     FINISHED = "finished"  # of a session: with its magic link shown, its user said "I have finished"
+    ENDED = "ended"  # of an invitation: it had ended, and its uses are not explained by what it named
+    REPLACED = "replaced"  # of a session: its invitation had ended unused, and another takes its place
     NAMED = "named"  # of a connection: an invitation lists it as created
     CLEARED = "cleared"  # of a connection: a snapshot shows that no invitation can still name it
     UNCLEAR = "unclear"  # of a connection: no snapshot of a whole day could show that

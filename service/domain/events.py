@@ -70,6 +70,7 @@ EVENT_TYPES = (
         {"crossDevice": "boolean", "back": "boolean"},
     ),
     EventType("session.link_ready", "The provider has given the link.", {"kind": "string"}),
+    EventType("session.link_expired", "The link ended at the provider before it was used; another is made."),
     EventType("session.finished", 'The user said "I have finished". That is not evidence.'),
     EventType(
         "session.submitted",
@@ -147,6 +148,11 @@ def session_reopened_by_user(session: Session) -> NewEvent:
 def session_link_ready(session: Session, kind: LinkKind) -> NewEvent:
     """The provider gave the session's link; the link itself is in no event."""
     return _of_session("session.link_ready", session, session.connection_id, kind=kind.value)
+
+
+def session_link_expired(session: Session) -> NewEvent:
+    """The session's invitation ended unused at the provider, and another takes its place."""
+    return _of_session("session.link_expired", session, session.connection_id)
 
 
 def session_finished(session: Session) -> NewEvent:

@@ -9,10 +9,13 @@ from service.domain.model import (
     Candidate,
     ConnectionId,
     InvitationId,
+    ProviderSnapshot,
     ReportedConnection,
     ReportedInvitation,
     SessionId,
 )
+
+_ENDED = frozenset({"EXPIRED", "REVOKED", "FULFILLED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class CompanyFacts:
         self._reveals = frozenset(_reveals(self._about[None]))
 
     def add(self, *facts: Fact) -> None:
-        """Count these too; each must be about one connection."""
+        """Count these too; none may be a reveal or a revocation, which bear on every connection."""
         for fact in facts:
             self.added.append(fact)
             self._index(_as_stored(self._records, fact, self._now))
@@ -119,6 +122,25 @@ def new_namings(records: CompanyRecords, invitations: Iterable[ReportedInvitatio
         for connection_id in sorted(invitation.created)
     )
     return [fact for fact in found if (fact.invitation_id, fact.connection_id, fact.session_id) not in known]
+
+
+def new_endings(records: CompanyRecords, snapshot: ProviderSnapshot) -> list[Fact]:
+    """The facts that invitations have ended without explaining their uses, as far as they are not stored yet."""
+    known = ended(records)
+    return [
+        Fact(FactKind.ENDED, invitation_id=one.id, provider_at=snapshot.provider_at)
+        for one in snapshot.invitations
+        if one.id not in known and one.status in _ENDED and not one.is_explained and snapshot.provider_at > 0
+    ]
+
+
+def ended(records: CompanyRecords) -> dict[InvitationId, float]:
+    """When, by the provider's clock, a snapshot first showed that an invitation had ended with unexplained uses."""
+    return {
+        row.fact.invitation_id: row.fact.provider_at
+        for row in records.facts
+        if row.fact.kind is FactKind.ENDED and row.fact.invitation_id and row.fact.provider_at
+    }
 
 
 def _as_stored(records: CompanyRecords, fact: Fact, now: float) -> StoredFact:

@@ -197,25 +197,39 @@ class ReportedConnection:
 
 @dataclass(frozen=True, slots=True)
 class ReportedInvitation:
-    """An invitation as the provider reports it, ours or not; a reconnect invitation `edits` a connection."""
+    """An invitation as the provider reports it, ours or not; a reconnect invitation `edits` a connection.
+
+    `doubtful`: its uses, its time or what it made could not be read whole, so it may have made anything. `origin` is
+    its link's, None where the provider names no link.
+    """
 
     id: InvitationId
-    url: str
     status: str
     use_count: int
     created: frozenset[ConnectionId]
     provider_created_at: float
     edits: ConnectionId | None = None
     lifetime_seconds: float | None = None
+    origin: str | None = None
+    doubtful: bool = False
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether it names as many connections as it was used for: it made no other."""
+        return not self.doubtful and len(self.created) >= self.use_count
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderSnapshot:
-    """What the provider's lists reported about one company; `provider_at` is the Date of the first answer."""
+    """What the provider's lists reported about one company; `provider_at` is the Date of the first answer.
+
+    `unread_invitations`: the list has invitations of which not even the id could be read, or could not be read itself.
+    """
 
     provider_at: float
     connections: tuple[ReportedConnection, ...]
     invitations: tuple[ReportedInvitation, ...]
+    unread_invitations: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,22 +293,3 @@ class Runtime:
 
     clock: Clock
     new_id: Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedSite:
-    """A site as the provider reports it."""
-
-    id: ProviderSiteId
-    external_id: str | None
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedCompany:
-    """A company as the provider reports it."""
-
-    id: ProviderCompanyId
-    name: str | None
-    external_id: str | None
-    sites: tuple[ReportedSite, ...] = ()

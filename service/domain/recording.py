@@ -11,8 +11,9 @@ from service.domain import events
 from service.domain.attached_sessions import advance, advance_sessions, reopen
 from service.domain.attribution import judge_again, rules_out_invitations, stays_undecided
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
+from service.domain.dead_links import end_dead_link
 from service.domain.draft import RecordingDraft
-from service.domain.evidence import CompanyFacts, new_namings
+from service.domain.evidence import CompanyFacts, ended, new_endings, new_namings
 from service.domain.model import (
     Connection,
     ConnectionId,
@@ -25,8 +26,7 @@ from service.domain.model import (
     SessionId,
     Verdict,
 )
-from service.domain.session_rules import settle
-from service.domain.session_status import LINK_REVOKED, Progress, progress_of
+from service.domain.session_status import Progress, progress_of
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
 from service.domain.timing import UNCERTAINTY_SECONDS
 
@@ -36,8 +36,9 @@ _FIRST_DOCUMENTS_SECONDS = 5.0
 def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> Changes:
     """Everything that one snapshot of a company changes. The same snapshot again changes nothing."""
     draft = RecordingDraft(records, now, CompanyFacts(records, now, new_namings(records, snapshot.invitations)))
-    invitations = tuple(_with_earlier_namings(draft.facts, one) for one in snapshot.invitations)
+    invitations = tuple(_with_earlier_namings(draft, one) for one in snapshot.invitations)
     snapshot = replace(snapshot, invitations=invitations)
+    draft.facts.add(*new_endings(records, snapshot))
     ours = _to_record(records, snapshot)
     for reported in snapshot.connections:
         if reported.id in ours:
@@ -48,7 +49,7 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
     for session in records.sessions.values():
         _reconnect_by_edit_link(draft, session)
     for invitation in snapshot.invitations:
-        _fail_revoked_link(draft, invitation)
+        end_dead_link(draft, invitation)
     return draft.changes()
 
 
@@ -59,9 +60,12 @@ def judge_with_facts(records: CompanyRecords, connection: Connection, facts: tup
     return draft.changes()
 
 
-def _with_earlier_namings(facts: CompanyFacts, invitation: ReportedInvitation) -> ReportedInvitation:
+def _with_earlier_namings(draft: RecordingDraft, invitation: ReportedInvitation) -> ReportedInvitation:
     """Add what it named before: a connection deleted at the provider disappears from its invitation too."""
-    return replace(invitation, created=invitation.created | facts.named_by(invitation.id))
+    created = invitation.created | draft.facts.named_by(invitation.id)
+    # Ours are for one use: one that has named a connection has made no other, whatever else of it cannot be read.
+    spent = bool(created) and invitation.id in draft.records.by_invitation
+    return replace(invitation, created=created, doubtful=invitation.doubtful and not spent)
 
 
 def _to_record(records: CompanyRecords, snapshot: ProviderSnapshot) -> set[ConnectionId]:
@@ -101,7 +105,7 @@ def _rule_out_invitations(draft: RecordingDraft, reported: ReportedConnection, s
     kinds = draft.facts.kinds(reported.id)
     if kinds & {FactKind.NAMED, FactKind.CLEARED}:
         return
-    if rules_out_invitations(reported, snapshot, draft.records.unlisted):
+    if rules_out_invitations(reported, snapshot, draft.records.unlisted, ended(draft.records)):
         draft.facts.add(Fact(FactKind.CLEARED, reported.id))
     elif FactKind.UNCLEAR not in kinds and stays_undecided(reported, snapshot):
         draft.facts.add(Fact(FactKind.UNCLEAR, reported.id))
@@ -199,18 +203,6 @@ def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
     session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
     if session is not None and session.link_used_at is None and invitation.use_count > 0:
         draft.sessions[session.id] = replace(session, link_used_at=draft.now)
-
-
-def _fail_revoked_link(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
-    """A session whose unused invitation was revoked at the provider shows a dead page: it fails until it is renewed."""
-    session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
-    if session is None or invitation.status != "REVOKED" or invitation.use_count > 0:
-        return
-    current = session.link is not None and session.link.invitation_id == invitation.id
-    if not current or session.closed or session.achieved:
-        return
-    draft.sessions[session.id] = settle(replace(session, failure=LINK_REVOKED), draft.now)
-    draft.events.append(events.session_failed(session, LINK_REVOKED))
 
 
 def _reconnect_by_invitation(draft: RecordingDraft, invitation: ReportedInvitation) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from service.domain import events
 from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job, JobKind
 from service.domain.model import Link, LinkKind, LinkStatus, Mode, Session
-from service.domain.session_status import LINK_REVOKED, Progress, SessionStatus
+from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED, Progress, SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS, RESULT_DAY_SECONDS, UNDECIDED_SECONDS
 from service.domain.tokens import PageToken, digest
 from service.errors import AlreadyOpen, Expired, NotFound, Revoked, SessionClosed, TakenOver
@@ -113,7 +113,7 @@ def renew(session: Session, now: float, key_id: str) -> Changes:
 
     An invitation is made again, unless the user's part is done: then there is nothing left to use it for.
     """
-    mendable = session.status is SessionStatus.FAILED and session.failure == LINK_REVOKED
+    mendable = session.status is SessionStatus.FAILED and session.failure in {LINK_REVOKED, LINK_EXPIRED}
     if session.status in {SessionStatus.REVOKED, SessionStatus.FAILED} and not mendable:
         raise SessionClosed(f"This session is {session.status.value}; create a new one")
     duration = session.expires_at - session.issued_at

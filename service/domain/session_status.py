@@ -38,8 +38,10 @@ ACHIEVED = frozenset({SessionStatus.SUBMITTED, SessionStatus.CONNECTED})
 # No page goes on with it; `exited` is not among these, since a user who left may come back.
 ENDED = frozenset({SessionStatus.EXPIRED, SessionStatus.REVOKED, SessionStatus.FAILED})
 
-# The `failure` of a session whose link was revoked at the provider, by somebody else than this service.
+# The `failure` of a session whose link was revoked at the provider, by somebody else than this service; and of one
+# whose links ended there unused, again and again. Both can be renewed.
 LINK_REVOKED = "link_revoked"
+LINK_EXPIRED = "link_expired"
 
 _PROGRESS = {
     ConnectionState.WORKING: Progress.CONNECTED,

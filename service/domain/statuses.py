@@ -16,6 +16,8 @@ class ConnectionState(StrEnum):
 
 # Reference: developer-guide/connection-lifecycle. The sandbox guide spells this status in another way than the enum.
 _SPELLINGS = {"INCORRECT_PASSWORD": "PASSWORD_INCORRECT"}
+# Where the provider reports no status that can be read: like every unknown one, neither working nor the user's to mend.
+UNKNOWN_STATUS = "UNKNOWN"
 _STATES = {
     "PENDING": ConnectionState.CHECKING,
     "CONNECTED": ConnectionState.WORKING,

@@ -5,6 +5,6 @@ It takes and returns domain values, and raises only ProviderFailure (calls) and 
 
 from service.provider.client import Provider
 from service.provider.links import InvitationTerms, Redirect
-from service.provider.transport import CallLimits, ProviderAccount
+from service.provider.transport import CallLimits, ProviderAccount, UnreadableItem
 
-__all__ = ["CallLimits", "InvitationTerms", "Provider", "ProviderAccount", "Redirect"]
+__all__ = ["CallLimits", "InvitationTerms", "Provider", "ProviderAccount", "Redirect", "UnreadableItem"]

@@ -1,10 +1,12 @@
 """Calls to the provider about companies, sites, connections and their data. Calls about links are in `links`."""
 
-import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import httpx
+from pydantic import model_validator
 
 from service.domain.model import (
     ConnectionId,
@@ -12,42 +14,76 @@ from service.domain.model import (
     ProviderCompanyId,
     ProviderSiteId,
     ProviderSnapshot,
-    ReportedCompany,
     ReportedConnection,
-    ReportedSite,
+    ReportedInvitation,
 )
-from service.errors import ProviderBroken, ProviderNotFound
+from service.domain.reports import ReportedCompany, ReportedSite, UnreadNames
+from service.domain.statuses import UNKNOWN_STATUS
+from service.errors import ProviderBroken, ProviderNotFound, ProviderUnauthorized
 from service.provider.links import ProviderLinks
-from service.provider.lists import At, Id, ListCall, Shape, read_list, read_object
+from service.provider.lists import (
+    UNREADABLE,
+    At,
+    Id,
+    ListCall,
+    Maybe,
+    Name,
+    ReadList,
+    Shape,
+    Status,
+    Url,
+    read_item,
+    read_list,
+    read_object,
+)
 from service.provider.transport import Call, CallLimits, ProviderAccount, Transport, segment
 
-_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class _NamedAnswer(Shape):
-    id: Id
-    name: str | None = None
-    external_id: str | None = None
+    id: Maybe[Id] = None
+    name: Maybe[Name] = None
+    external_id: Maybe[str] = None
+    is_unread: bool = False  # not the provider's: the external id is there, and cannot be read
+
+    @model_validator(mode="before")
+    @classmethod
+    def _note_external_id(cls, body: Any) -> Any:
+        if not isinstance(body, dict):
+            return body
+        return {**body, "isUnread": not isinstance(body.get("externalId"), str | int | float | None)}
 
 
 class _CompanyAnswer(_NamedAnswer):
-    sites: tuple[_NamedAnswer, ...] | None = None
+    sites: Maybe[tuple[Maybe[_NamedAnswer], ...]] = None
 
 
 class _DatasourceAnswer(Shape):
-    name: str | None = None
-    url: str | None = None
+    name: Maybe[Name] = None
+    url: Maybe[Url] = None
 
 
-class _ConnectionAnswer(Shape):
+class _Identified(Shape):
     id: Id
+
+
+class _ConnectionAnswer(_Identified):
     created: At
-    updated: At | None = None
-    status: str = "PENDING"
-    url: str | None = None
-    datasource: _DatasourceAnswer | None = None
-    company: _NamedAnswer | None = None
-    initial_sites: tuple[Id, ...] | None = None
+    updated: Maybe[At] = None
+    status: Maybe[Status] = None
+    url: Maybe[Url] = None
+    datasource: Maybe[_DatasourceAnswer] = None
+    company: Maybe[_NamedAnswer] = None
+    initial_sites: Maybe[tuple[Maybe[Id], ...]] = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyList:
+    """All companies that the key may see; `unread` are those whose id or external id could not be read."""
+
+    companies: tuple[ReportedCompany, ...]
+    unread: tuple[UnreadNames, ...] = ()
 
 
 class Provider:
@@ -73,21 +109,22 @@ class Provider:
         """Check that the provider answers and accepts the key."""
         await self._transport.send(Call("GET", "/ping"))
 
-    async def companies(self) -> list[ReportedCompany]:
+    async def companies(self) -> CompanyList:
         """Return all companies that the key may see, with their sites."""
-        found, _ = await read_list(self._transport, ListCall(Call("GET", "/company"), "companies", _company))
-        return list(found)
+        found = await read_list(self._transport, ListCall(Call("GET", "/company"), "companies", "company", _listed))
+        companies = tuple(one for one in found.items if isinstance(one, ReportedCompany))
+        return CompanyList(companies, tuple(one for one in found.items if isinstance(one, UnreadNames)))
 
     async def company(self, company_id: ProviderCompanyId) -> ReportedCompany:
         """Return one company, with its sites."""
         answer = await self._transport.send(Call("GET", f"/company/{segment(company_id)}"))
-        return _company(answer.body)[1]
+        return _company(answer.body)
 
     async def create_company(self, name: str, external_id: str, deadline: float = float("inf")) -> ReportedCompany:
         """Create a company before `deadline`, of `call_deadline`. A failure with `lost` may have created it."""
         body = {"name": name, "externalId": external_id}
         answer = await self._transport.send(Call("POST", "/company", body=body, creates=True), deadline)
-        return _company(answer.body, lost=True)[1]
+        return _company(answer.body, lost=True)
 
     async def create_site(
         self,
@@ -103,33 +140,50 @@ class Provider:
         body = {key: value for key, value in given.items() if value is not None}
         paths = f"/company/{company}/site", f"/site/company/{company}"
         answer = await self._transport.send(Call("POST", *paths, body=body, creates=True), deadline)
-        return _site(read_object(_NamedAnswer, answer.body, lost=True))
+        found = _site(read_object(_NamedAnswer, answer.body, lost=True))
+        if isinstance(found, UnreadNames):
+            raise ProviderBroken(UNREADABLE, lost=True)
+        return found
 
     async def connections(self, company_id: ProviderCompanyId) -> tuple[ReportedConnection, ...]:
         """Return all connections of the company."""
-        return (await self._connections(company_id))[0]
+        return (await self._connections(company_id)).items
+
+    async def connection_ids(self, company_id: ProviderCompanyId) -> frozenset[ConnectionId]:
+        """Return the ids of the company's connections, also of those of which nothing else can be read."""
+        return frozenset((await read_list(self._transport, _listing(company_id, _listed_id))).items)
 
     async def connection(self, connection_id: ConnectionId) -> ReportedConnection:
         """Return one connection, with its company where the provider names it."""
         answer = await self._transport.send(Call("GET", f"/connection/{segment(connection_id)}/details"))
-        return _connection(answer.body)[1]
+        return _connection(read_object(_ConnectionAnswer, answer.body), None)
 
-    async def snapshot(self, company_id: ProviderCompanyId) -> ProviderSnapshot:
-        """Return both lists of the company. Without a Date header `provider_at` is 0, too old to decide anything."""
+    async def snapshot(self, company_id: ProviderCompanyId, *, is_new: bool = False) -> ProviderSnapshot:
+        """Return both lists of the company. Without a Date header `provider_at` is 0, too old to decide anything.
+
+        `is_new`: the company was created or found moments ago, so a 404 for its invitations may mean "not yet".
+        """
         # Connections first: an invitation names what it created afterwards, so the other order would miss namings.
-        connections, provider_at = await self._connections(company_id)
+        connections = await self._connections(company_id)
+        invitations: ReadList[ReportedInvitation]
         try:
-            invitations = await self.links.invitations(company_id)
+            invitations = await self.links.listed(company_id)
         except ProviderNotFound:
-            invitations = ()  # the company was found just now, so this provider has no invitations at all
-        return ProviderSnapshot(provider_at or 0.0, connections, invitations)
+            # The company was found just now. So this provider has no invitations at all, unless it has listed some.
+            invitations = ReadList((), None, int(is_new or self.links.has_listed))
+        except ProviderUnauthorized:
+            # A key may be good for connections and not for invitations: there may be some that it must not see.
+            invitations = ReadList((), None, 1)
+        return ProviderSnapshot(
+            connections.provider_at or 0.0, connections.items, invitations.items, invitations.left_out > 0
+        )
 
     async def documents(self, connection_id: ConnectionId, company_id: ProviderCompanyId) -> list[JsonObject]:
         """Return the connection's documents, all pages, as the provider reports them."""
         connection = segment(connection_id)
         paths = f"/company/{segment(company_id)}/connection/{connection}/document", f"/document/connection/{connection}"
-        found, _ = await read_list(self._transport, ListCall(Call("GET", *paths), "documents", _raw_item), agreed=False)
-        return list(found)
+        listing = ListCall(Call("GET", *paths), "documents", "document", _raw_item)
+        return list((await read_list(self._transport, listing, agreed=False)).items)
 
     async def usage(self, connection_id: ConnectionId, params: Mapping[str, str]) -> list[JsonObject]:
         """Return the connection's usage, all pages, as the provider reports it.
@@ -137,54 +191,91 @@ class Provider:
         `params` are the provider's own filters.
         """
         call = Call("GET", f"/usage/connection/{segment(connection_id)}", query=params)
-        found, _ = await read_list(self._transport, ListCall(call, "usageData", _raw_item), agreed=False)
-        return list(found)
+        listing = ListCall(call, "usageData", "usage", _raw_item)
+        return list((await read_list(self._transport, listing, agreed=False)).items)
 
-    async def _connections(self, company_id: ProviderCompanyId) -> tuple[tuple[ReportedConnection, ...], float | None]:
-        company = segment(company_id)
-        paths = f"/company/{company}/connection", f"/connection/company/{company}"
-        call = Call("GET", *paths, query={"limit": 500})
+    async def _connections(self, company_id: ProviderCompanyId) -> ReadList[ReportedConnection]:
         return await read_list(
-            self._transport, ListCall(call, "connections", lambda item: _readable_connection(item, company_id))
+            self._transport, _listing(company_id, partial(_listed_connection, company_id=company_id))
         )
 
 
-def _site(found: _NamedAnswer) -> ReportedSite:
+def _listing(company_id: ProviderCompanyId, read: Callable[[Any, set[str]], tuple[str, T] | None]) -> ListCall[T]:
+    company = segment(company_id)
+    paths = f"/company/{company}/connection", f"/connection/company/{company}"
+    return ListCall(Call("GET", *paths, query={"limit": 500}), "connections", "connection", read)
+
+
+def _site(found: _NamedAnswer | None) -> ReportedSite | UnreadNames:
+    if found is None or found.id is None or found.is_unread:
+        return UnreadNames(found.name, found.external_id) if found else UnreadNames(None, None)
     return ReportedSite(ProviderSiteId(found.id), found.external_id, found.name)
 
 
-def _company(body: Any, *, lost: bool = False) -> tuple[str, ReportedCompany]:
+def _company(body: Any, *, lost: bool = False) -> ReportedCompany:
     found = read_object(_CompanyAnswer, body, lost=lost)
-    sites = tuple(map(_site, found.sites or ()))
-    return found.id, ReportedCompany(ProviderCompanyId(found.id), found.name, found.external_id, sites)
+    company = _company_of(found)
+    if company is None:
+        raise ProviderBroken(UNREADABLE, lost=lost)
+    return company
 
 
-def _connection(body: Any, company_id: ProviderCompanyId | None = None) -> tuple[str, ReportedConnection]:
-    found = read_object(_ConnectionAnswer, body)
+def _company_of(found: _CompanyAnswer) -> ReportedCompany | None:
+    if found.id is None:
+        return None
+    sites = [_site(one) for one in found.sites or ()]
+    return ReportedCompany(
+        ProviderCompanyId(found.id),
+        found.name,
+        found.external_id,
+        tuple(one for one in sites if isinstance(one, ReportedSite)),
+        tuple(one for one in sites if isinstance(one, UnreadNames)),
+    )
+
+
+def _listed(body: Any, odd: set[str]) -> tuple[str, ReportedCompany | UnreadNames]:
+    found = read_item(_CompanyAnswer, body, odd) or _CompanyAnswer()
+    company = _company_of(found)
+    if company is None:
+        odd.add("id")
+    if company is None or found.is_unread:
+        return f"? {body!r}", UnreadNames(found.name, found.external_id)
+    return company.id, company
+
+
+def _connection(found: _ConnectionAnswer, company_id: ProviderCompanyId | None) -> ReportedConnection:
     source = found.datasource or _DatasourceAnswer()
-    reported = ReportedConnection(
+    company = found.company.id if found.company else None
+    return ReportedConnection(
         id=ConnectionId(found.id),
-        status=found.status,
+        status=found.status or UNKNOWN_STATUS,
         provider_created_at=found.created,
         provider_updated_at=found.created if found.updated is None else found.updated,
         provider_name=source.name,
         provider_url=source.url or found.url,
-        sites=tuple(map(ProviderSiteId, found.initial_sites or ())),
-        company_id=ProviderCompanyId(found.company.id) if found.company else company_id,
+        sites=tuple(ProviderSiteId(one) for one in found.initial_sites or () if one is not None),
+        company_id=ProviderCompanyId(company) if company else company_id,
     )
-    return found.id, reported
 
 
-def _readable_connection(item: Any, company_id: ProviderCompanyId) -> tuple[str, ReportedConnection] | None:
-    # A connection that cannot be parsed must not hide all others of its company, so it is left out and logged.
-    try:
-        return _connection(item, company_id)
-    except ProviderBroken:
-        _log.error("a connection is left out: the provider's item cannot be read (company %s)", company_id)
+def _listed_connection(
+    body: Any, odd: set[str], company_id: ProviderCompanyId
+) -> tuple[str, ReportedConnection] | None:
+    found = read_item(_ConnectionAnswer, body, odd)
+    if found is None:
         return None
+    if found.status is None:
+        odd.add("status")
+    return found.id, _connection(found, company_id)
 
 
-def _raw_item(body: Any) -> tuple[str, JsonObject]:
-    if not isinstance(body, dict) or not isinstance(body.get("id"), str):
-        raise ProviderBroken("The provider answered something that is not its contract; retry later")
-    return body["id"], body
+def _listed_id(body: Any, odd: set[str]) -> tuple[str, ConnectionId] | None:
+    found = read_item(_Identified, body, odd)
+    return (found.id, ConnectionId(found.id)) if found else None
+
+
+def _raw_item(body: Any, odd: set[str]) -> tuple[str, JsonObject] | None:
+    if isinstance(body, dict) and isinstance(body.get("id"), str):
+        return body["id"], body
+    odd.add("id" if isinstance(body, dict) else "item")
+    return None

@@ -7,8 +7,11 @@ otherwise send a user to a page of hers.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
+
+from pydantic import BeforeValidator, Field
+from pydantic.alias_generators import to_camel
 
 from service.domain.model import (
     ConnectionId,
@@ -20,10 +23,16 @@ from service.domain.model import (
     ProviderSiteId,
     ReportedInvitation,
 )
+from service.domain.statuses import UNKNOWN_STATUS
 from service.errors import ForeignLink
-from service.provider.lists import At, Id, ListCall, Shape, read_list, read_object
+from service.provider.lists import At, Id, ListCall, Maybe, ReadList, Shape, Status, read_item, read_list
 from service.provider.transport import Answer, Call, Transport, segment
 from service.urls import origin_of
+
+# The first must be there: null and absent are as unreadable as any odd value. Attribution rests on the second: where
+# one of them cannot be read, the invitation may have made anything.
+_NEEDED = ("status", "use_count", "created_at")
+_DECIDING = frozenset({"useCount", "createdAt", "connectionId", "createdConnections"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +66,11 @@ class _MagicLink(Shape):
     The API reference says `publicCompanyId`, one guide `publicId`, and some answers have no URL.
     """
 
-    magic_link_url: str | None = None
-    public_company_id: str | None = None
-    public_id: str | None = None
-    company_magic_link_secret: str | None = None
-    connection_magic_link_secret: str | None = None
+    magic_link_url: Maybe[str] = None
+    public_company_id: Maybe[str] = None
+    public_id: Maybe[str] = None
+    company_magic_link_secret: Maybe[str] = None
+    connection_magic_link_secret: Maybe[str] = None
 
     def page_path(self) -> str | None:
         company = quote(self.public_company_id or self.public_id or "", safe="")
@@ -72,20 +81,30 @@ class _MagicLink(Shape):
         return None
 
 
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("not a number")  # noqa: TRY004 - the one class that pydantic reads as invalid
+    return value
+
+
+# More uses than this are as odd as fewer than none, and no database column could hold them.
+Uses = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=1_000_000)]
+
+
 class _Created(Shape):
     id: Id
 
 
 class _Invitation(Shape):
-    id: Id
-    status: str
-    use_count: int
-    created_at: At
-    expires_at: At | None = None
-    invitation_url: str | None = None
-    token: str | None = None
-    connection_id: Id | None = None
-    created_connections: tuple[_Created, ...] | None = None
+    id: Maybe[Id] = None
+    status: Maybe[Status] = None
+    use_count: Maybe[Uses] = None
+    created_at: Maybe[At] = None
+    expires_at: Maybe[At] = None
+    invitation_url: Maybe[str] = None
+    token: Maybe[str] = None
+    connection_id: Maybe[Id] = None
+    created_connections: Maybe[tuple[Maybe[_Created], ...]] = None
 
     def page_path(self) -> str | None:
         return f"/p/i/{quote(self.token, safe='')}" if self.token else None
@@ -97,6 +116,7 @@ class ProviderLinks:
     def __init__(self, transport: Transport, pages_url: str) -> None:
         self._transport = transport
         self._pages_url = pages_url
+        self.has_listed = False  # a provider that has listed invitations once has them, whatever 404 it answers later
 
     async def magic_link(
         self,
@@ -144,12 +164,18 @@ class ProviderLinks:
 
     async def invitations(self, company_id: ProviderCompanyId) -> tuple[ReportedInvitation, ...]:
         """Return all invitations of the company, also those that this service did not create."""
+        return (await self.listed(company_id)).items
+
+    async def listed(self, company_id: ProviderCompanyId) -> ReadList[ReportedInvitation]:
+        """Return the same, and how many invitations had to be left out."""
         call = Call("GET", f"/invitation/company/{segment(company_id)}")
-        found, _ = await read_list(self._transport, ListCall(call, "invitations", self._reported))
+        found = await read_list(self._transport, ListCall(call, "invitations", "invitation", self._reported))
+        self.has_listed = True
         return found
 
     def _magic_link(self, answer: Answer) -> Link:
-        found = read_object(_MagicLink, answer.body)
+        # What is no object is like an object without a link: asking again would create another link to throw away.
+        found = read_item(_MagicLink, answer.body, set()) or _MagicLink()
         url = self._own_url(found.magic_link_url, found.page_path())
         if url is None:
             raise ForeignLink
@@ -162,25 +188,29 @@ class ProviderLinks:
         allowed = {"allowedEmails": [terms.user_email]} if terms.user_email else {}
         whole = {**body, **_redirect_fields(terms.redirect), **limits, **allowed}
         answer = await self._transport.send(Call("POST", path, body=whole, creates=True), terms.deadline)
-        found = read_object(_Invitation, answer.body, lost=True)
+        found = read_item(_Invitation, answer.body, set()) or _Invitation()
         url = self._own_url(found.invitation_url, found.page_path())
-        if url is None:
-            raise ForeignLink(found.id)
+        if url is None or found.id is None:
+            raise ForeignLink(found.id, lost=found.id is None)
         return Link(LinkKind.INVITATION, url, _given_at(answer), InvitationId(found.id))
 
-    def _reported(self, body: Any) -> tuple[str, ReportedInvitation]:
-        found = read_object(_Invitation, body)
-        reported = ReportedInvitation(
+    def _reported(self, body: Any, odd: set[str]) -> tuple[str, ReportedInvitation] | None:
+        found = read_item(_Invitation, body, odd)
+        if found is None or found.id is None:
+            odd.add("id")
+            return None
+        odd.update(to_camel(name) for name in _NEEDED if getattr(found, name) is None)
+        return found.id, ReportedInvitation(
             id=InvitationId(found.id),
-            url=self._own_url(found.invitation_url, found.page_path()) or "",
-            status=found.status,
-            use_count=found.use_count,
-            created=frozenset(ConnectionId(each.id) for each in found.created_connections or ()),
-            provider_created_at=found.created_at,
+            status=found.status or UNKNOWN_STATUS,
+            use_count=found.use_count or 0,
+            created=frozenset(ConnectionId(each.id) for each in found.created_connections or () if each),
+            provider_created_at=found.created_at or 0.0,
             edits=ConnectionId(found.connection_id) if found.connection_id else None,
-            lifetime_seconds=None if found.expires_at is None else found.expires_at - found.created_at,
+            lifetime_seconds=found.expires_at - found.created_at if found.expires_at and found.created_at else None,
+            origin=origin_of(found.invitation_url) if found.invitation_url else None,
+            doubtful=not odd.isdisjoint(_DECIDING),
         )
-        return found.id, reported
 
     def _own_url(self, url: str | None, path: str | None) -> str | None:
         if not url:

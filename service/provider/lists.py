@@ -1,24 +1,39 @@
 """Parses the provider's answers: one object, or a list of pages that may change while it is read.
 
-Answers are parsed leniently (the documentation disagrees with itself, and fields come and go), except for what
-attribution rests on: ids, times and uses.
+Answers are parsed leniently: the documentation disagrees with itself, and fields come and go. A list is read item by
+item: a field that cannot be read is None, an item without a readable id is left out, and the rest is used. What could
+not be read is logged and reported (`CallLimits.unreadable`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic.alias_generators import to_camel
 
 from service.errors import ProviderBroken
-from service.provider.transport import Call, Transport
+from service.provider.transport import Call, Transport, UnreadableItem
+
+_log = logging.getLogger(__name__)
 
 _MOST_ATTEMPTS = 4
+_MOST_LOGGED = 5
 _MOST_PAGES = 1000
 _TOO_LATE_AT = 253_370_764_800  # the year 9999: in some time zones it is the year 10000, which datetime cannot hold
-_UNREADABLE = "The provider answered something that is not its contract; retry later"
+UNREADABLE = "The provider answered something that is not its contract; retry later"
 
 T = TypeVar("T")
 
@@ -45,8 +60,32 @@ def _seconds(text: object) -> float:
     return at
 
 
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+def _text_only(value: object) -> object:
+    # A number is no id: read as text it would be an id of its own, which one odd answer would keep for ever.
+    if not isinstance(value, str):
+        raise ValueError("not an id")  # noqa: TRY004 - the one class that pydantic reads as invalid
+    return value
+
+
+def _or_none(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    if value is None:
+        return None
+    try:
+        return read(value)
+    except ValidationError:
+        if info.context is not None:
+            info.context.add(to_camel(info.field_name or "item"))
+        return None
+
+
+Id = Annotated[str, BeforeValidator(_text_only), StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 At = Annotated[float, BeforeValidator(_seconds)]
+# What people typed, as much of it as a page shows; and words of the provider's own.
+Name = Annotated[str, AfterValidator(lambda text: text[:300])]
+Url = Annotated[str, StringConstraints(max_length=2000)]
+Status = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_ -]{0,99}$")]
+# A field, or an item of an array, that is None where it cannot be read; the field's name is then noted.
+Maybe = Annotated[T | None, WrapValidator(_or_none)]
 
 
 def read_object(shape: type[S], body: Any, *, lost: bool = False) -> S:
@@ -54,34 +93,54 @@ def read_object(shape: type[S], body: Any, *, lost: bool = False) -> S:
     try:
         return shape.model_validate(body)
     except ValidationError as exc:
-        raise ProviderBroken(_UNREADABLE, lost=lost) from exc
+        raise ProviderBroken(UNREADABLE, lost=lost) from exc
+
+
+def read_item(shape: type[S], body: Any, odd: set[str]) -> S | None:
+    """Parse one item of a list, None where it must be left out; adds to `odd` the names of what cannot be read."""
+    try:
+        return shape.model_validate(body, context=odd)
+    except ValidationError as exc:
+        odd.update(str(error["loc"][0]) if error["loc"] else "item" for error in exc.errors())
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class ListCall(Generic[T]):
     """How to read one list: the call for its first page, the name of its array, and a parser of one item.
 
-    `read_item` returns the item's id and the item, or None for an item that is left out.
+    `read_item` returns the item's id and the item, or None for an item that is left out, and adds the names of the
+    fields that it cannot read to its second argument. `kind` is what one item is called.
     """
 
     call: Call
     name: str
-    read_item: Callable[[Any], tuple[str, T] | None]
+    kind: str
+    read_item: Callable[[Any, set[str]], tuple[str, T] | None]
 
 
 @dataclass(frozen=True, slots=True)
+class ReadList(Generic[T]):
+    """A list as read; `left_out` is how many of its items had to be left out, `provider_at` its first answer's Date."""
+
+    items: tuple[T, ...]
+    provider_at: float | None
+    left_out: int = 0
+
+
+@dataclass(slots=True)
 class _ListAttempt(Generic[T]):
     """One attempt to read all pages of a list. `steady`: every page received was the page asked for."""
 
-    items: dict[str, T]
-    pages: int
-    steady: bool
-    provider_at: float | None
+    items: dict[str, T] = field(default_factory=dict)
+    unreadable: list[UnreadableItem] = field(default_factory=list)
+    pages: int = 0
+    left_out: int = 0
+    steady: bool = False
+    provider_at: float | None = None
 
 
-async def read_list(
-    transport: Transport, listing: ListCall[T], *, agreed: bool = True
-) -> tuple[tuple[T, ...], float | None]:
+async def read_list(transport: Transport, listing: ListCall[T], *, agreed: bool = True) -> ReadList[T]:
     """Return every item that any attempt read, in the order first seen, and the Date of the first answer.
 
     Items can move between pages while these are read. So a list of several pages is read again until two attempts in a
@@ -99,27 +158,48 @@ async def read_list(
         provider_at = attempt.provider_at if number == 0 else provider_at
         ids = frozenset(attempt.items)
         if attempt.steady and (attempt.pages == 1 or ids == before or not agreed):
-            return tuple(union.values()), provider_at
+            _report(transport, listing.kind, attempt.unreadable)
+            return ReadList(tuple(union.values()), provider_at, attempt.left_out)
         before = ids if attempt.steady else None
     raise ProviderBroken("The provider's list changes faster than it can be read; retry later")
 
 
 async def _read_pages(transport: Transport, listing: ListCall[T], deadline: float) -> _ListAttempt[T]:
-    items: dict[str, T] = {}
-    provider_at: float | None = None
+    attempt: _ListAttempt[T] = _ListAttempt()
     for page in range(1, _MOST_PAGES + 1):
         # The first page has no number in its query: some lists are bare arrays without pages.
         query = {**listing.call.query, "page": page} if page > 1 else listing.call.query
         answer = await transport.send(replace(listing.call, query=query), deadline)
-        provider_at = answer.provider_at if page == 1 else provider_at
+        attempt.pages = page
+        attempt.provider_at = answer.provider_at if page == 1 else attempt.provider_at
         # Reference: cookbooks/pagination: a page past the end is answered with the last one.
         if isinstance(answer.body, dict) and answer.body.get("currentPage") not in (None, page):
-            return _ListAttempt(items, page, steady=False, provider_at=provider_at)
-        read = map(listing.read_item, _array(answer.body, listing.name))
-        items.update(item for item in read if item is not None)
+            return attempt
+        for body in _array(answer.body, listing.name):
+            _read_one(listing, body, attempt)
         if not isinstance(answer.body, dict) or not answer.body.get("hasNext"):
-            return _ListAttempt(items, page, steady=True, provider_at=provider_at)
-    raise ProviderBroken(_UNREADABLE)
+            attempt.steady = True
+            return attempt
+    raise ProviderBroken(UNREADABLE)
+
+
+def _read_one(listing: ListCall[T], body: Any, attempt: _ListAttempt[T]) -> None:
+    odd: set[str] = set()
+    item = listing.read_item(body, odd)
+    if item is not None:
+        attempt.items[item[0]] = item[1]
+    attempt.left_out += item is None
+    if item is None or odd:
+        attempt.unreadable.append(UnreadableItem(listing.kind, item and item[0], tuple(sorted(odd))))
+
+
+def _report(transport: Transport, kind: str, unreadable: Sequence[UnreadableItem]) -> None:
+    if not unreadable:
+        return
+    named = "; ".join(str(item) for item in unreadable[:_MOST_LOGGED])
+    _log.error("%d items of the provider's list cannot be read whole (%s): %s", len(unreadable), kind, named)
+    for item in unreadable:
+        transport.report_unreadable(item)
 
 
 def _array(body: Any, name: str) -> list[Any]:
@@ -131,4 +211,4 @@ def _array(body: Any, name: str) -> list[Any]:
         return arrays[name]
     if len(arrays) == 1:
         return next(iter(arrays.values()))
-    raise ProviderBroken(_UNREADABLE)
+    raise ProviderBroken(UNREADABLE)

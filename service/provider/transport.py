@@ -4,13 +4,12 @@ The bodies of answers are read in client.py and links.py.
 """
 
 import asyncio
-import json
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
@@ -27,12 +26,10 @@ from service.errors import (
     ProviderUnauthorized,
     ProviderUnreachable,
 )
+from service.provider.json_text import parse_json
 from service.provider.refusals import http_date, refusal_text, retry_after_seconds
 from service.settings import PathGeneration
 
-# Valid in JSON, but PostgreSQL stores no NUL and UTF-8 has no lone surrogates. The first pattern is the quick check.
-_MAY_BE_UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 LARGEST_ANSWER_BYTES = 20 * 1024 * 1024
 _MOST_ATTEMPTS = 5
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
@@ -52,10 +49,23 @@ class ProviderAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableItem:
+    """An item of a list that could not be read, or not whole: its id where that could be, and the fields' names."""
+
+    kind: str
+    id: str | None
+    fields: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id or 'without a readable id'} ({', '.join(self.fields) or 'no object'})"
+
+
+@dataclass(frozen=True, slots=True)
 class CallLimits:
     """Time limits of one attempt, of one call with its retries, and of one list; and how many calls run at once.
 
     `observe` is called after every call, with "ok" or the failure's class name, and its seconds with retries.
+    `unreadable` is called for every item of a list that could not be read whole, each time the list is read.
     """
 
     monotonic: Callable[[], float]
@@ -66,6 +76,7 @@ class CallLimits:
     list_seconds: float = LIST_SECONDS
     concurrency: int = 10
     observe: Callable[[str, float], None] = lambda _outcome, _seconds: None
+    unreadable: Callable[[UnreadableItem], None] = lambda _item: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,10 @@ class Transport:
     def list_deadline(self) -> float:
         """Return when, by the monotonic clock, a list that is begun now must have been read."""
         return self._limits.monotonic() + self._limits.list_seconds
+
+    def report_unreadable(self, item: UnreadableItem) -> None:
+        """Report an item of a list that could not be read whole."""
+        self._limits.unreadable(item)
 
     async def send(self, call: Call, deadline: float = float("inf")) -> Answer:
         """Send a call, with retries, for at most `call_seconds` and not beyond `deadline` (monotonic clock)."""
@@ -266,29 +281,10 @@ def _failure(
 
 
 def _json(call: Call, content: bytes) -> Any:
-    if not content.strip():
-        return None
     try:
-        found = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
-        return _storable(found) if _MAY_BE_UNSTORABLE.search(content) else found
-    except (ValueError, RecursionError) as exc:
+        return parse_json(content)
+    except ValueError as exc:
         raise _failure(call, ProviderBroken("The provider answered something that is not JSON; retry later")) from exc
-
-
-def _storable(value: Any) -> Any:
-    # Replaced and not refused: one name that a person typed must not make a whole list unreadable.
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_storable(each) for each in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(each) for key, each in value.items()}
-    return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    # Python reads NaN and Infinity, which are not JSON and which no database column or answer could hold.
-    raise ValueError(name)
 
 
 def segment(identifier: str) -> str:

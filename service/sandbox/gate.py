@@ -1,6 +1,8 @@
 """Middleware: body limit, `Date` header, journal, webhooks that are sent first; and the API's key and troubles."""
 
 import hmac
+import itertools
+import json
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from typing import Any
@@ -11,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.sandbox.deliveries import SandboxDeliveries
 from service.sandbox.journal import RequestJournal, readable, without_secrets
+from service.sandbox.untidy import untidy
 from service.sandbox.wire.answers import detail
 from service.sandbox.wire.times import rest_time
 from service.sandbox.world.troubles import NAMES, forced_names
@@ -88,6 +91,7 @@ class SandboxApiGate:
         self._app = app
         self._world = world
         self._sleep = sleep
+        self._turns = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = Headers(scope=scope).get("x-api-key")
@@ -112,6 +116,8 @@ class SandboxApiGate:
             await self._drop(scope, receive, send)
         elif troubles.use("invalid_json", company_id):
             await self._garble(scope, receive, send)
+        elif scope["method"] == "GET" and troubles.use("untidy", company_id):
+            await self._untidy(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -131,6 +137,15 @@ class SandboxApiGate:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(half)).encode())]
         await send({"type": "http.response.start", "status": 200 if status == 204 else status, "headers": headers})
         await send({"type": "http.response.body", "body": half})
+
+    async def _untidy(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a list with one odd field, another at each call."""
+        status, body = await self._collect(scope, receive)
+        if status == 200 and body.startswith((b"[", b"{")):
+            body = json.dumps(untidy(json.loads(body), next(self._turns))).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     async def _collect(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
         messages: list[Message] = []

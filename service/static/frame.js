@@ -43,9 +43,8 @@ function postSubmitted() {
 }
 
 function postAmbiguous() {
-  if (!view.ambiguous || posted.ambiguous) return;
-  posted.ambiguous = true;
-  postToHost("ambiguous");
+  if (view.ambiguous && !posted.ambiguous) postToHost("ambiguous");
+  posted.ambiguous ||= view.ambiguous;
 }
 
 function postConnected() {
@@ -143,6 +142,7 @@ function applyView(next) {
   const wasSettled = isSettled();
   if (ACHIEVED.includes(view?.status) && ![...ACHIEVED, "revoked"].includes(next.status)) onReopened();
   view = withCheckedLink(next);
+  if (view.link.status === "pending") Object.assign(local, { waiting: false, back: false }); // a new link: not finished there
   if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
   postSubmitted();
   postConnected();

@@ -36,7 +36,8 @@ def read_activity(tx: Transaction, ref: CompanyRef, now: float) -> CompanyActivi
     """Return what decides the company's poll interval; `now` is this service's clock, which writes these times."""
     # `finished_at` counts only while its session is open: later its connection is recorded. `going`: a session that can
     # still be finished has shown its link. `outlived`: an expired session's link can still be used. `linked`: the
-    # company was given a link at any time; a renewed session (serial > 1) may have lost its own.
+    # company was given a link at any time; a renewed session (serial > 1) may have lost its own, and so may one whose
+    # link is being replaced.
     row = tx.one(
         "SELECT MAX(seen_at) AS seen_at, MAX(CASE WHEN status = 'opened' THEN finished_at END) AS finished_at, "
         "MAX(CASE WHEN status IN ('created', 'opened', 'exited') AND revealed_at IS NOT NULL THEN 1 ELSE 0 END) "
@@ -48,6 +49,7 @@ def read_activity(tx: Transaction, ref: CompanyRef, now: float) -> CompanyActivi
         ref=ref,
         lately=now - OUTLIVED_SECONDS,
     )
+    replaced = tx.one("SELECT 1 AS found FROM facts WHERE company_ref = :ref AND kind = 'replaced' LIMIT 1", ref=ref)
     undecided = tx.one("SELECT 1 AS found FROM connections WHERE company_ref = :ref AND waiting = 1 LIMIT 1", ref=ref)
     seen_at, finished_at = (row["seen_at"] or 0.0, row["finished_at"] or 0.0) if row else (0.0, 0.0)
     return CompanyActivity(
@@ -55,6 +57,6 @@ def read_activity(tx: Transaction, ref: CompanyRef, now: float) -> CompanyActivi
         just_finished=now - finished_at < FINISHED_SECONDS,
         open_sessions=bool(row and row["going"]),
         undecided=undecided is not None,
-        linked=bool(row and row["linked"]),
+        linked=bool(row and row["linked"]) or replaced is not None,
         outlived=bool(row and row["outlived"]),
     )

@@ -9,7 +9,7 @@ from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, J
 from service.domain.events import NewEvent
 from service.domain.model import Clock, Connection, Session, Tenant
 from service.domain.timing import ANSWER_SECONDS
-from service.errors import GivenUp, ProviderBroken
+from service.errors import GivenUp, RepeatedLink
 from service.store.encryption import Cipher
 from service.store.engine import Transaction
 from service.store.rows import assignments, connection_values, session_values
@@ -29,7 +29,7 @@ class WriteContext:
 def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tenant, company_ref: str) -> None:
     """Write all changes; the caller's transaction commits all of them or none.
 
-    With `completed_intent`, raises GivenUp where the intent may no longer be answered, and ProviderBroken where the
+    With `completed_intent`, raises GivenUp where the intent may no longer be answered, and RepeatedLink where the
     provider gave an invitation that it had given before.
     """
     now = context.clock()
@@ -75,7 +75,7 @@ def _complete_intent(tx: Transaction, completed: CompletedIntent) -> None:
     )
     # An invitation belongs to one session: one id in two answers would attribute a connection to the wrong user.
     if not inserted:
-        raise ProviderBroken("The provider answered with an invitation that it gave before; retry later")
+        raise RepeatedLink
 
 
 def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: Tenant) -> None:

@@ -169,17 +169,14 @@ def _facts(
 ) -> tuple[StoredFact, ...]:
     """Return the facts that count for these connections.
 
-    They are: the company's listing; what happened to the magic links of its sessions; what these invitations named;
-    and every fact about one of these connections.
+    They are: the company's listing; what happened to the magic links and the invitations of its sessions; what these
+    invitations named; and every fact about one of these connections.
     """
     select = (
         "SELECT f.*, s.tenant AS tenant, s.user_id AS user_id FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
     )
-    rows = list(
-        tx.all(
-            f"{select} WHERE f.company_ref = :ref AND f.kind IN ('listed', 'revealed', 'revoked', 'finished')", ref=ref
-        )
-    )
+    kinds = "'listed', 'revealed', 'revoked', 'finished', 'ended', 'replaced'"
+    rows = list(tx.all(f"{select} WHERE f.company_ref = :ref AND f.kind IN ({kinds})", ref=ref))
     rows += tx.among(f"{select} WHERE f.connection_id IN (:among)", connections)
     named = f"{select} WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IN (:among)"
     rows += [row for row in tx.among(named, invitations, ref=ref) if row["connection_id"] not in connections]

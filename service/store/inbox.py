@@ -21,6 +21,7 @@ class StoredWebhook:
 
     id: str
     body: str
+    received_at: float
 
 
 class InboxStore:
@@ -74,4 +75,5 @@ class InboxStore:
         row = tx.one("SELECT * FROM inbox WHERE id = :id", id=webhook_id)
         if row is None:
             raise NotFound
-        return StoredWebhook(webhook_id, self._context.cipher.decrypt(row["sealed_body"], webhook_id))
+        body = self._context.cipher.decrypt(row["sealed_body"], webhook_id)
+        return StoredWebhook(webhook_id, body, row["received_at"])

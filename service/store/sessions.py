@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from service.domain.changes import Changes
-from service.domain.model import Connection, ConnectionId, PageSnapshot, Session, SessionId, Site, Tenant
+from service.domain.model import Connection, ConnectionId, InvitationId, PageSnapshot, Session, SessionId, Site, Tenant
 from service.domain.requests import IdempotentRequest
 from service.domain.session_status import Progress
 from service.errors import NotFound
@@ -80,12 +80,11 @@ class SessionStore:
         """
         return await self._engine.write(lambda tx: self._change(tx, session_id, decide, tenant))
 
-    async def invitations(self, session_id: SessionId) -> frozenset[str]:
-        """Return the id of every invitation that was created for the session, also before it was renewed."""
+    async def invitations(self, session_id: SessionId) -> dict[InvitationId, float | None]:
+        """Return every invitation that was created for the session, with when the provider gave it (0.1.0: None)."""
+        sql = "SELECT id, given_at FROM invitations WHERE session_id = :id"
         return await self._engine.read(
-            lambda tx: frozenset(
-                row["id"] for row in tx.all("SELECT id FROM invitations WHERE session_id = :id", id=session_id)
-            )
+            lambda tx: {InvitationId(row["id"]): row["given_at"] for row in tx.all(sql, id=session_id)}
         )
 
     async def known_invitations(self, ids: Iterable[str]) -> frozenset[str]:

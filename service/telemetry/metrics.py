@@ -33,6 +33,12 @@ class Metrics:
         self._provider_seconds = Histogram(
             "magiclink_provider_call_seconds", "Time of a call with its retries.", registry=registry, buckets=_BUCKETS
         )
+        self._unreadable = Counter(
+            "magiclink_provider_unread_items",
+            "Items of the provider's lists that could not be read whole, each time their list was read.",
+            ("kind",),
+            registry=registry,
+        )
         self._webhooks = Counter(
             "magiclink_webhooks", "Webhooks received from the provider.", ("outcome",), registry=registry
         )
@@ -54,6 +60,10 @@ class Metrics:
         """Count one call to the provider, with its retries."""
         self._provider_calls.labels(outcome).inc()
         self._provider_seconds.observe(seconds)
+
+    def provider_item_unreadable(self, kind: str) -> None:
+        """Count one item of a provider's list that could not be read, or not whole."""
+        self._unreadable.labels(kind).inc()
 
     def webhook_received(self, outcome: str) -> None:
         """Count one webhook: `kept`, or the code of the refusal."""

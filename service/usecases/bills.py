@@ -1,12 +1,14 @@
 """Documents (bills) and usage, read from the provider; and the event that reports the first documents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from service.domain import events
-from service.domain.model import Clock, ConnectionId, Tenant
+from service.domain.model import Clock, Connection, ConnectionId, ProviderCompanyId, Tenant
 from service.domain.statuses import ConnectionState
-from service.errors import NotFound
+from service.domain.timing import LOST_SECONDS
+from service.errors import NotFound, ProviderBroken, ProviderNotFound
 from service.provider import Provider
 from service.store import Store
 
@@ -26,8 +28,9 @@ class Bills:
 
     async def usage(self, tenant: Tenant, connection_id: ConnectionId, filters: Mapping[str, str]) -> Sequence[Any]:
         """All pages of the usage; `filters` are the provider's own. Raises NotFound, ProviderFailure."""
-        await self._store.connections.get(connection_id, tenant)
-        return await self._provider.usage(connection_id, filters)
+        connection = await self._store.connections.get(connection_id, tenant)
+        with self._not_yet(connection):
+            return await self._provider.usage(connection_id, filters)
 
     async def documents(self, tenant: Tenant, connection_id: ConnectionId) -> Sequence[Any]:
         """All pages of the documents. Raises NotFound, ProviderFailure."""
@@ -35,7 +38,7 @@ class Bills:
         company = await self._store.companies.get(connection.company)
         if company.provider_id is None:
             raise NotFound
-        return await self._provider.documents(connection_id, company.provider_id)
+        return await self._documents(connection, company.provider_id)
 
     async def check_documents(self, connection_id: ConnectionId) -> float | None:
         """Report new documents, once; return in how many seconds to check again. Raises ProviderFailure."""
@@ -45,9 +48,23 @@ class Bills:
         company = await self._store.companies.get(connection.company)
         if company.provider_id is None:
             return None
-        count = len(await self._provider.documents(connection_id, company.provider_id))
+        count = len(await self._documents(connection, company.provider_id))
         event = events.document_available(connection, count)
         reported = await self._store.connections.count_documents(connection_id, count, event)
         age = self._clock() - connection.recorded_at
         over = reported or age > _DOCUMENT_DAYS * _DAY_SECONDS
         return None if over else max(_SOONEST_SECONDS, age / 2)
+
+    async def _documents(self, connection: Connection, company_id: ProviderCompanyId) -> Sequence[Any]:
+        with self._not_yet(connection):
+            return await self._provider.documents(connection.id, company_id)
+
+    @contextmanager
+    def _not_yet(self, connection: Connection) -> Iterator[None]:
+        """A 404 about a connection that was found moments ago means "not yet", which is retried, and no refusal."""
+        try:
+            yield
+        except ProviderNotFound as exc:
+            if self._clock() - connection.recorded_at < LOST_SECONDS:
+                raise ProviderBroken("The provider does not know this connection yet; retry later") from exc
+            raise

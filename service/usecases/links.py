@@ -1,14 +1,13 @@
-"""A session's link at the provider: create it, create it again after a failure, and revoke what must not be used.
+"""A session's link at the provider: create it, and create it again after a failure.
 
-Every call that creates an invitation has an intent row before it is made. An invitation whose answer was lost is
-revoked, never adopted.
+Every call that creates an invitation has an intent row before it is made. What was created and is not shown to the
+user is revoked (`withdrawals`).
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from service.domain import session_rules
@@ -20,23 +19,25 @@ from service.domain.model import (
     LinkChoice,
     LinkStatus,
     Mode,
-    ReportedInvitation,
     Session,
     SessionId,
 )
-from service.domain.timing import (
-    ANSWER_SECONDS,
-    GRACE_SECONDS,
-    INVITATION_EXTRA_SECONDS,
-    LOST_SECONDS,
-    UNCERTAINTY_SECONDS,
-)
+from service.domain.timing import ANSWER_SECONDS
 from service.domain.tokens import CallbackState
-from service.errors import Forbidden, ForeignLink, GivenUp, ProviderFailure, ProviderRefused, ProviderUnauthorized
+from service.errors import (
+    Forbidden,
+    ForeignLink,
+    GivenUp,
+    ProviderFailure,
+    ProviderRefused,
+    ProviderUnauthorized,
+    RepeatedLink,
+)
 from service.provider import InvitationTerms, Provider, Redirect
 from service.signing import Signer
 from service.store import Store
 from service.usecases.provider_sites import ProviderSites
+from service.usecases.withdrawals import Withdrawals, invitation_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -58,24 +59,38 @@ class _CreatedLink:
     completed: CompletedIntent | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReturnPath:
+    """Where the provider's pages should return a session's user to; without `callback_url` they cannot."""
+
+    signer: Signer
+    callback_url: str | None
+
+    def of(self, session: Session) -> Redirect | None:
+        if self.callback_url is None:
+            return None
+        state = CallbackState(session.id, session.user_id, _ANY_PAGE)
+        return Redirect(self.callback_url, self.signer.sign_state(state))
+
+
 class Links:
-    """`callback_url` is where the provider's pages should return to, or None where they cannot."""
+    """Creates the links of sessions; one process creates one link of a session at a time."""
 
     def __init__(
         self,
         store: Store,
         provider: Provider,
         provider_sites: ProviderSites,
-        signer: Signer,
+        withdrawals: Withdrawals,
+        return_path: ReturnPath,
         clock: Clock,
-        callback_url: str | None,
     ) -> None:
         self._store = store
         self._provider = provider
         self._provider_sites = provider_sites
-        self._signer = signer
+        self._withdrawals = withdrawals
+        self._return_path = return_path
         self._clock = clock
-        self._callback_url = callback_url
         self._preparing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def prepare(self, session_id: SessionId) -> Session:
@@ -127,54 +142,6 @@ class Links:
         now = self._clock()
         return await self._store.sessions.change(session_id, lambda current: session_rules.fail(current, code, now))
 
-    async def revoke_invitations(self, session_id: SessionId) -> None:
-        """Revoke every invitation that the session ever had, except the one that it still uses."""
-        # Read the invitations before the session: one that is created in between is then not among them.
-        created = await self._store.sessions.invitations(session_id)
-        session = await self._store.sessions.get(session_id)
-        used = session.link.invitation_id if session.link and not session.closed else None
-        for invitation_id in created - {used}:
-            await self._revoke(InvitationId(invitation_id))
-
-    async def sweep(self, session_id: SessionId) -> float | None:
-        """Revoke the session's invitations whose answers were lost; return in how many seconds to look again.
-
-        The provider stores nothing of ours with an invitation, so ours is recognised by its peculiar lifetime.
-        """
-        intents = await self._store.intents.restarted_intents(session_id)
-        over = [one for one in intents if one.age_seconds >= ANSWER_SECONDS]
-        session = await self._store.sessions.get(session_id)
-        lost = {invitation_seconds(replace(session, serial=one.serial)) for one in over}
-        complete = not lost or await self._revoke_lost(session, lost)
-        # The provider's lists may show a lost invitation late, so an intent stays open for LOST_SECONDS.
-        done = [one for one in over if complete and one.age_seconds >= LOST_SECONDS]
-        for one in done:
-            await self._store.intents.complete(one.ref)
-        return ANSWER_SECONDS if len(done) < len(intents) else None
-
-    async def _revoke_lost(self, session: Session, lifetimes: set[int]) -> bool:
-        """Return False where a matching invitation may belong to a call that is being answered at this moment."""
-        if session.company.provider_id is None:
-            return True
-        listed = await self._provider.links.invitations(session.company.provider_id)
-        intents = await self._store.intents.open_intents(session.id)
-        under_way = any(one.age_seconds < ANSWER_SECONDS for one in intents)
-        known = await self._store.sessions.known_invitations({one.id for one in listed})
-        unknown = [one for one in listed if one.id not in known and one.edits == session.connection_id]
-        matching = [one for one in unknown if _matches(one, lifetimes)]
-        provider_now = self._provider.provider_now()
-        lost = [one for one in matching if not under_way and not _may_be_answered_now(one, provider_now)]
-        for one in lost:
-            _log.warning("revoking an invitation whose answer was lost", extra={"session": session.id})
-            await self._revoke(one.id)
-        return len(lost) == len(matching)
-
-    async def _revoke(self, invitation_id: InvitationId) -> None:
-        try:
-            await self._provider.links.revoke_invitation(invitation_id)
-        except ProviderRefused:
-            _log.info("the provider does not revoke an invitation; it has ended already")
-
     async def _create(self, session: Session) -> Session:
         created = await (
             self._reconnect_link(session) if session.mode is Mode.RECONNECT else self._connect_link(session)
@@ -188,6 +155,11 @@ class Links:
         except GivenUp:
             await self._discard(created)
             raise
+        except RepeatedLink:
+            # It is the invitation of another session, or one that this session had: it must not be revoked.
+            if created.completed is not None:
+                await self._store.intents.complete(created.completed.ref)
+            raise
         if given.link != created.link:  # another process was first
             await self._discard(created)
         return given
@@ -195,12 +167,12 @@ class Links:
     async def _discard(self, created: _CreatedLink) -> None:
         """Revoke a link that was never shown to a user."""
         if created.completed is not None and created.link.invitation_id is not None:
-            await self._revoke(created.link.invitation_id)
+            await self._withdrawals.revoke(created.link.invitation_id, created.link.provider_given_at)
             await self._store.intents.complete(created.completed.ref)
 
     async def _connect_link(self, session: Session) -> _CreatedLink:
         ids = await self._provider_sites.ids_for(session)
-        prefill, redirect = dict(session.prefill), self._redirect(session)
+        prefill, redirect = dict(session.prefill), self._return_path.of(session)
         invitation = await self._invitation(
             session, lambda terms: self._provider.links.invite(ids.company, ids.sites, prefill, terms)
         )
@@ -221,7 +193,11 @@ class Links:
         )
         if invitation is not None:
             return invitation
-        return _CreatedLink(await self._provider.links.edit_link(connection_id, self._redirect(session)))
+        try:
+            return _CreatedLink(await self._provider.links.edit_link(connection_id, self._return_path.of(session)))
+        except ProviderFailure as exc:
+            await self._provider_sites.raise_if_not_yet(session, exc)
+            raise
 
     async def _invitation(
         self, session: Session, invite: Callable[[InvitationTerms], Awaitable[Link]]
@@ -232,12 +208,9 @@ class Links:
         seconds, deadline = invitation_seconds(session), self._provider.call_deadline()
         ref = await self._store.intents.begin_invitation(session.id, session.serial)
         try:
-            link = await invite(InvitationTerms(seconds, session.user_email, self._redirect(session), deadline))
+            link = await invite(InvitationTerms(seconds, session.user_email, self._return_path.of(session), deadline))
         except ProviderFailure as exc:
-            if not exc.lost:
-                await self._store.intents.complete(ref)
-            if isinstance(exc, ForeignLink) and exc.invitation_id is not None:
-                await self._revoke(InvitationId(exc.invitation_id))
+            await self._end_call(session.id, ref, exc)
             await self._provider_sites.raise_if_not_yet(session, exc)
             if not isinstance(exc, _NO_INVITATIONS) or _needs_invitation(session):
                 raise
@@ -245,34 +218,26 @@ class Links:
             return None
         return _CreatedLink(link, CompletedIntent(ref, session.id, link, seconds))
 
-    def _redirect(self, session: Session) -> Redirect | None:
-        if self._callback_url is None:
-            return None
-        state = CallbackState(session.id, session.user_id, _ANY_PAGE)
-        return Redirect(self._callback_url, self._signer.sign_state(state))
+    async def _end_call(self, session_id: SessionId, ref: str, exc: ProviderFailure) -> None:
+        """Complete the intent of a call that failed, or leave it to the sweep where an invitation may be left over."""
+        is_over = not exc.lost
+        if isinstance(exc, ForeignLink) and exc.invitation_id is not None:
+            is_over = await self._is_revoked(InvitationId(exc.invitation_id))
+        if is_over:
+            await self._store.intents.complete(ref)
+        else:
+            await self._store.queue.enqueue(Job(JobKind.SWEEP, session_id, ANSWER_SECONDS))
+
+    async def _is_revoked(self, invitation_id: InvitationId) -> bool:
+        # A failure here must not hide the one that ends the session: otherwise its job would create another invitation.
+        try:
+            await self._withdrawals.revoke(invitation_id, self._provider.provider_now())
+        except ProviderFailure as exc:
+            _log.warning("an invitation is not revoked yet: %s", exc.detail)
+            return False
+        return True
 
 
 def _needs_invitation(session: Session) -> bool:
     # With `userEmail` a magic link will not do: whoever holds one can use it, whatever mailbox they read.
     return session.link_choice is LinkChoice.INVITATION or session.user_email is not None
-
-
-def invitation_seconds(session: Session) -> int:
-    """How long its invitation is valid: longer than the session, so that a flow under way can be finished.
-
-    The extra seconds are derived from the session: by them an invitation whose answer was lost is recognised.
-    """
-    digest = hashlib.sha256(f"{session.id}.{session.serial}".encode()).digest()
-    extra = int.from_bytes(digest[:4]) % INVITATION_EXTRA_SECONDS
-    return int(session.expires_at - session.issued_at + GRACE_SECONDS) + extra
-
-
-def _matches(invitation: ReportedInvitation, lifetimes: set[int]) -> bool:
-    ours = any(abs((invitation.lifetime_seconds or 0.0) - seconds) < 2.0 for seconds in lifetimes)
-    return ours and invitation.status == "ACTIVE"
-
-
-def _may_be_answered_now(invitation: ReportedInvitation, provider_now: float | None) -> bool:
-    """Whether another session's call may be receiving it: it is that young. Without provider times none is spared."""
-    age = ANSWER_SECONDS if provider_now is None else provider_now - invitation.provider_created_at
-    return -UNCERTAINTY_SECONDS <= age < ANSWER_SECONDS

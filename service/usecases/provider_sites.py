@@ -12,16 +12,17 @@ from weakref import WeakValueDictionary
 
 from service.domain.changes import CompanyBaseline
 from service.domain.model import (
+    Clock,
     Company,
     ConnectionId,
+    Mode,
     ProviderCompanyId,
     ProviderSiteId,
-    ReportedCompany,
-    ReportedSite,
     Session,
     SessionId,
     Site,
 )
+from service.domain.reports import ReportedCompany, ReportedSite, UnreadNames
 from service.domain.timing import LOST_SECONDS
 from service.errors import NotFound, ProviderBroken, ProviderFailure, ProviderNotFound, ProviderUnauthorized
 from service.provider import Provider
@@ -55,9 +56,10 @@ class _Intent:
 class ProviderSites:
     """One company is created by one process at a time, whichever of its sessions comes first."""
 
-    def __init__(self, store: Store, provider: Provider) -> None:
+    def __init__(self, store: Store, provider: Provider, clock: Clock) -> None:
         self._store = store
         self._provider = provider
+        self._clock = clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def is_in_progress(self, session: Session) -> bool:
@@ -88,23 +90,46 @@ class ProviderSites:
     async def raise_if_not_yet(self, session: Session, exc: ProviderFailure) -> None:
         """Raise ProviderBroken, which is retried, where a 404 or 403 may mean that the provider is still catching up.
 
-        It does if the company was created or found moments ago and cannot be read either. A company that can be read
-        leaves the refusal as it is: then it is about the path, the right to invite, or a site.
+        It does if the company, the sites or the connection to reconnect was created or found moments ago and cannot be
+        read either. What can be read leaves the refusal as it is: then it is about the path or the right to invite.
         """
         if not isinstance(exc, (ProviderNotFound, ProviderUnauthorized)):
             return
-        company = await self._store.companies.get(session.company.ref)
-        now = self._provider.provider_now()
-        if now is None or company.provider_id is None or company.provider_since_at is None:
+        if session.mode is Mode.RECONNECT:
+            await self._raise_if_connection_is_not_there(session)
+        else:
+            await self._raise_if_company_is_not_there(session)
+
+    async def _raise_if_connection_is_not_there(self, session: Session) -> None:
+        if session.connection_id is None:
             return
-        if now - company.provider_since_at >= LOST_SECONDS:
+        connection = await self._store.connections.get(session.connection_id)
+        if self._clock() - connection.recorded_at >= LOST_SECONDS:
             return
         try:
-            await self._provider.company(company.provider_id)
+            await self._provider.connection(connection.id)
         except ProviderNotFound as missing:
-            raise ProviderBroken("The provider does not know this company yet; retry later") from missing
-        except ProviderUnauthorized as refused:
-            raise exc from refused  # the key itself is refused: retried too, and the operator's to mend
+            raise ProviderBroken("The provider does not know this connection yet; retry later") from missing
+
+    async def _raise_if_company_is_not_there(self, session: Session) -> None:
+        session = await self._store.sessions.get(session.id)  # again: its sites may have been created meanwhile
+        company, now = session.company, self._provider.provider_now()
+        if now is None or company.provider_id is None or company.provider_since_at is None:
+            return
+        is_new = now - company.provider_since_at < LOST_SECONDS
+        # A site that the host named itself was not created here, and may be another company's.
+        ours = {site.provider_id for site in session.sites if site.external_id and site.provider_id}
+        sites = ours if self._clock() - session.created_at < LOST_SECONDS else set()
+        if not is_new and not sites:
+            return
+        try:
+            found = await self._provider.company(company.provider_id)
+        except ProviderNotFound as missing:
+            if is_new:
+                raise ProviderBroken("The provider does not know this company yet; retry later") from missing
+            return
+        if not sites <= {one.id for one in found.sites}:
+            raise ProviderBroken("The provider does not know this company's sites yet; retry later")
 
     async def _company(self, company: Company) -> ProviderCompanyId:
         company = await self._store.companies.get(company.ref)
@@ -128,7 +153,8 @@ class ProviderSites:
         intent = await self._begin(company.ref)
         try:
             now = await self._store.companies.get(company.ref)
-            found = await self._existing_company(now, is_listed=intent.repeats)
+            is_listed = intent.repeats or now.provider_id is not None
+            found = await self._existing_company(now, after_loss=intent.repeats) if is_listed else None
             created = found or await self._provider.create_company(
                 now.name or "", now.external_id or "", intent.deadline
             )
@@ -137,19 +163,21 @@ class ProviderSites:
             raise
         return created, found is None
 
-    async def _existing_company(self, company: Company, *, is_listed: bool = True) -> ReportedCompany | None:
-        """Find it by its id, or by `externalId` in the provider's list where it may be on it."""
+    async def _existing_company(self, company: Company, *, after_loss: bool = False) -> ReportedCompany | None:
+        """Find it by its id, or by `externalId` in the provider's list."""
         if company.provider_id is not None:
             return await self._provider.company(company.provider_id)
-        listed = await self._provider.companies() if is_listed else []
-        existing = [one for one in listed if one.external_id == company.external_id]
+        listed = await self._provider.companies()
+        existing = [one for one in listed.companies if one.external_id == company.external_id]
         if len(existing) > 1:
             _log.error("several companies have one externalId; using the first", extra={"ref": company.ref})
+        if not existing:
+            _raise_if_unread(listed.unread, company, after_loss=after_loss)
         return existing[0] if existing else None
 
     async def _connection_ids(self, company_id: ProviderCompanyId) -> frozenset[ConnectionId]:
         try:
-            return frozenset(one.id for one in await self._provider.connections(company_id))
+            return await self._provider.connection_ids(company_id)
         except ProviderNotFound as exc:  # the company was found just now, so its list comes late
             raise ProviderBroken("The provider does not list this company's connections yet; retry later") from exc
 
@@ -158,17 +186,20 @@ class ProviderSites:
         ids: list[ProviderSiteId] = []
         for site in sites:
             if site.provider_id is None and known is None:
-                known = await self._existing_sites(company_id)
+                known, _ = await self._existing_sites(company_id)
             ids.append(site.provider_id or await self._site(company_id, site, known or {}))
         return ids
 
-    async def _existing_sites(self, company_id: ProviderCompanyId) -> dict[str, ReportedSite]:
+    async def _existing_sites(
+        self, company_id: ProviderCompanyId
+    ) -> tuple[dict[str, ReportedSite], Sequence[UnreadNames]]:
         """The company's sites by the host's ids; of two with one id the first listed, as with companies."""
         known: dict[str, ReportedSite] = {}
-        for one in (await self._provider.company(company_id)).sites:
+        company = await self._provider.company(company_id)
+        for one in company.sites:
             if one.external_id and known.setdefault(one.external_id, one) is not one:
                 _log.error("several sites have one externalId; using the first", extra={"company": company_id})
-        return known
+        return known, company.unread_sites
 
     async def _site(self, company_id: ProviderCompanyId, site: Site, known: dict[str, ReportedSite]) -> ProviderSiteId:
         name = site.external_id or ""
@@ -183,9 +214,14 @@ class ProviderSites:
         intent = await self._begin(ref)
         try:  # another process may have created it since the company was read
             named = (await self._store.companies.site(site.ref)).provider_id
-            found = ReportedSite(named, name, None) if named else (await self._existing_sites(company_id)).get(name)
+            if named:
+                return ReportedSite(named, name, None)
+            known, unread = await self._existing_sites(company_id)
+            if name in known:
+                return known[name]
+            _raise_if_unread(unread, site, after_loss=intent.repeats)
             create = self._provider.create_site
-            return found or await create(company_id, site.name or "", name, site.address, intent.deadline)
+            return await create(company_id, site.name or "", name, site.address, intent.deadline)
         except ProviderFailure as exc:
             await self._complete_unless_lost(exc, intent)
             raise
@@ -201,6 +237,18 @@ class ProviderSites:
     async def _complete_unless_lost(self, exc: ProviderFailure, intent: _Intent) -> None:
         if not exc.lost:
             await self._store.intents.complete(intent.ref, intent.at)
+
+
+def _raise_if_unread(unread: Sequence[UnreadNames], wanted: Company | Site, *, after_loss: bool) -> None:
+    """Raise ProviderBroken, which is retried, where a listed item that cannot be read may be the one that is wanted.
+
+    It may be by its external id, otherwise by its name. After a call whose answer was lost (`after_loss`) one with
+    neither may be what that call created, so its intent stays.
+    """
+    for one in unread:
+        same_name = one.name == wanted.name or (after_loss and one.name is None)
+        if same_name if one.external_id is None else one.external_id == wanted.external_id:
+            raise ProviderBroken("The provider lists what may be this, and it cannot be read", lost=after_loss)
 
 
 def _known(session: Session) -> ProviderSiteIds | None:

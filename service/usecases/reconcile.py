@@ -10,6 +10,7 @@ from service.domain.changes import Changes, CompanyActivity, CompanyRecords
 from service.domain.model import Clock, Company, CompanyRef, Connection, ConnectionId, ProviderSnapshot
 from service.domain.recording import record
 from service.domain.timing import (
+    LOST_SECONDS,
     POLL_DAILY_SECONDS,
     POLL_FINISHED_SECONDS,
     POLL_OPEN_SECONDS,
@@ -59,7 +60,7 @@ class Reconciliation:
         if wait:
             return wait
         try:
-            snapshot = await self._provider.snapshot(company.provider_id)
+            snapshot = await self._provider.snapshot(company.provider_id, is_new=self._is_new(company))
         except ProviderRefused as exc:
             _log.warning("the provider refuses to list company %s: %s", ref, exc.detail)
             _, activity = await self._store.connections.after_poll(ref, ())
@@ -71,6 +72,11 @@ class Reconciliation:
         if await self._check_unlisted(unlisted):
             return min(interval or POLL_DAILY_SECONDS, _CONFIRM_SECONDS)
         return interval
+
+    def _is_new(self, company: Company) -> bool:
+        """Whether the company was created or found moments ago: the provider's lists may still be catching up."""
+        now, since_at = self._provider.provider_now(), company.provider_since_at
+        return now is not None and since_at is not None and now - since_at < LOST_SECONDS
 
     async def _record(self, company: Company, snapshot: ProviderSnapshot) -> None:
         connections = {one.id for one in snapshot.connections}

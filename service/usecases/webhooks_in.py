@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from service.domain.changes import Job, JobKind
 from service.domain.model import Clock, CompanyRef, ConnectionId, ProviderCompanyId
-from service.errors import BadBody, NotFound, ProviderRefused
+from service.domain.timing import LOST_SECONDS
+from service.errors import BadBody, NotFound, ProviderBroken, ProviderNotFound, ProviderRefused
 from service.provider import Provider
 from service.provider.webhooks import WebhookEvent, parse_event, verify
 from service.store import Store
@@ -39,11 +40,12 @@ class IncomingWebhooks:
         except BadBody:  # written by an earlier version that read more types
             await self._store.inbox.complete(webhook_id)
             return
-        ref = await self._company_of(event)
+        is_new = self._clock() - stored.received_at < LOST_SECONDS
+        ref = await self._company_of(event, is_new=is_new)
         jobs = await self._jobs(event, ref) if ref is not None else []
         await self._store.inbox.complete(webhook_id, *jobs)
 
-    async def _company_of(self, event: WebhookEvent) -> CompanyRef | None:
+    async def _company_of(self, event: WebhookEvent, *, is_new: bool) -> CompanyRef | None:
         """The company to poll, or None if this service does not know it; no host sees such a webhook."""
         if event.company_id:
             company = await self._store.companies.by_provider_id(ProviderCompanyId(event.company_id))
@@ -53,12 +55,14 @@ class IncomingWebhooks:
         try:
             return (await self._store.connections.get(ConnectionId(event.id))).company
         except NotFound:
-            return await self._company_by_provider(ConnectionId(event.id))
+            return await self._company_by_provider(ConnectionId(event.id), is_new=is_new)
 
-    async def _company_by_provider(self, connection_id: ConnectionId) -> CompanyRef | None:
+    async def _company_by_provider(self, connection_id: ConnectionId, *, is_new: bool) -> CompanyRef | None:
         try:
             reported = await self._provider.connection(connection_id)
-        except ProviderRefused:
+        except ProviderRefused as exc:
+            if is_new and isinstance(exc, ProviderNotFound):
+                raise ProviderBroken("The provider does not know this connection yet; retry later") from exc
             return None
         if not reported.company_id:
             return None

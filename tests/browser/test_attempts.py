@@ -188,3 +188,21 @@ async def test_a_service_that_cannot_answer_just_now_is_asked_again(new_user: Ne
     await ada.page.unroute_all()
     await flow.press("Try now")
     await flow.provider.step("provider").wait_for()
+
+
+async def test_a_page_whose_link_ended_at_the_provider_shows_the_next_one_and_goes_on(
+    new_user: NewUser, api: Api
+) -> None:
+    ada = await (await new_user()).sign_in()
+    session = await api.create("ada", "ended-link")
+    company = (await api.session(session["id"]))["company"]["id"]
+    flow = await ada.open(session)
+    await flow.provider.step("provider").wait_for()
+    dead = await flow.where.locator(".slot iframe").get_attribute("src")
+    await api.trouble("PUT", "link_expired", company)
+    await flow.press("I have finished")
+    frame = flow.where.locator(f'.slot iframe:not([src="{dead}"])')
+    await frame.wait_for()
+    await api.trouble("DELETE", "link_expired", company)
+    await expect(flow.where.get_by_role("button", name="I have finished")).to_be_visible()
+    assert (await api.session(session["id"]))["link"]["status"] == "ready"

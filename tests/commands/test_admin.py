@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.commands import admin
-from service.commands.admin import Finding
+from service.commands.provider_check import Finding
 from service.domain.tokens import digest
 from service.errors import NotFound, Unavailable
 from service.settings import Settings
@@ -32,6 +32,28 @@ def provider(status: int = 200, date: str | None = None) -> httpx.MockTransport:
     def answer(request: httpx.Request) -> httpx.Response:
         body: object = [] if request.url.path.endswith("/company") else {"version": "2.2"}
         return httpx.Response(status, json=body, headers={"date": date} if date else {})
+
+    return httpx.MockTransport(answer)
+
+
+INVITATION = {
+    "id": "i1",
+    "status": "ACTIVE",
+    "useCount": 0,
+    "createdAt": "2026-01-06T10:00:00",
+    "invitationUrl": "https://dash.nectarclimate.com/p/i/tok",
+}
+
+
+def listing(**lists: object) -> httpx.MockTransport:
+    """A provider with two companies, of which each has these lists."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        kind = request.url.path.split("/")[2]
+        known = {"ping": {}, "company": [{"id": "c1"}, {"id": "c2"}]} if "connection" not in request.url.path else {}
+        body = known.get(kind, lists.get("invitations" if kind == "invitation" else "connections", []))
+        assert request.method == "GET"
+        return httpx.Response(200, json=body)
 
     return httpx.MockTransport(answer)
 
@@ -87,9 +109,39 @@ async def test_revoking_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
 async def test_a_sound_deployment_has_nothing_to_mend(tmp_path: Path) -> None:
     known = settings(tmp_path)
     await admin.migrate(known)
-    findings = await found(known, provider())
+    findings = await found(known, listing(invitations=[INVITATION]))
     assert {finding.level for finding in findings.values()} == {"good"}
-    assert findings.keys() == {"settings", "database", "provider"}
+    assert findings.keys() == {"settings", "database", "provider", "pages"}
+
+
+async def test_links_on_another_origin_than_the_configured_one_are_found_without_making_one(tmp_path: Path) -> None:
+    known = settings(tmp_path, provider_pages_url="https://pages.example.com")
+    finding = (await found(known, listing(invitations=[INVITATION])))["pages"]
+    assert finding.level == "bad"
+    assert "https://dash.nectarclimate.com" in finding.says
+    assert "https://pages.example.com" in finding.says
+    assert "tok" not in finding.says
+
+
+async def test_without_a_link_to_compare_it_says_so(tmp_path: Path) -> None:
+    finding = (await found(settings(tmp_path), listing()))["pages"]
+    assert finding.level == "note"
+
+
+async def test_items_that_cannot_be_read_are_counted_and_named(tmp_path: Path) -> None:
+    odd = [INVITATION | {"useCount": None}, {"token": "secret-token"}]
+    findings = await found(settings(tmp_path), listing(invitations=odd, connections=[{"id": "n1", "created": 5}]))
+    finding = findings["unreadable"]
+    assert finding.level == "note"
+    assert "connection: 2, invitation: 4" in finding.says
+    assert "invitation i1 (useCount)" in finding.says
+    assert "secret-token" not in finding.says
+
+
+async def test_a_company_whose_lists_fail_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    findings = await found(settings(tmp_path), listing(invitations=[INVITATION], connections="none"))
+    assert "company c1" in findings["lists"].says
+    assert findings["lists"].level == "note"
 
 
 async def test_a_database_behind_asks_for_migrations(tmp_path: Path) -> None:

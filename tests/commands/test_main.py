@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from service import __version__
 from service.commands import admin, main
+from service.commands.provider_check import Finding
 from service.settings import Settings
 
 SESSION = {
@@ -71,8 +72,8 @@ def test_link_prints_the_url_alone_on_standard_output() -> None:
 def test_the_doctor_fails_only_for_what_stops_a_deployment(
     monkeypatch: pytest.MonkeyPatch, level: Literal["good", "note", "bad"], code: int
 ) -> None:
-    async def examine(_settings: Settings) -> list[admin.Finding]:
-        return [admin.Finding(level, "clock", "is a clock")]
+    async def examine(_settings: Settings) -> list[Finding]:
+        return [Finding(level, "clock", "is a clock")]
 
     monkeypatch.setattr(admin, "examine", examine)
     env: dict[str, str | None] = {

@@ -20,6 +20,7 @@ from service.errors import (
 )
 from service.provider import CallLimits, InvitationTerms, Provider, ProviderAccount, Redirect
 from service.settings import PathGeneration
+from service.urls import origin_of
 from tests.support.clock import Clock
 from tests.support.provider_user import ProviderUser
 from tests.support.sandbox_client import GUIDE, Sandbox
@@ -80,7 +81,7 @@ async def test_companies_and_sites_are_made_and_found_again(bench: Bench, paths:
     site = await provider.create_site(made.id, "Headquarters", "hq", "123 Main St")
     found = await provider.company(made.id)
     assert (found.name, found.external_id, found.sites) == ("Acme Ltd", "acme", (site,))
-    assert await provider.companies() == [found]
+    assert (await provider.companies()).companies == (found,)
 
 
 @both_generations
@@ -131,7 +132,7 @@ async def test_a_reconnect_invitation_edits_its_connection(bench: Bench) -> None
     connection = ConnectionId((await bench.sandbox.connect(company, sites))["id"])
     link = await provider.links.invite_to_reconnect(connection, InvitationTerms(600, "ada@example.com"))
     [invitation] = await provider.links.invitations(company)
-    assert (invitation.edits, invitation.url, invitation.created) == (connection, link.url, frozenset())
+    assert (invitation.edits, invitation.origin, invitation.created) == (connection, origin_of(link.url), frozenset())
 
 
 async def test_a_revoked_invitation_has_the_time_of_it(bench: Bench) -> None:
@@ -216,7 +217,7 @@ async def test_a_read_outlasts_a_trouble_that_passes(bench: Bench, trouble: str)
 
 async def test_a_slow_answer_is_waited_for(bench: Bench) -> None:
     await bench.sandbox.trouble("slow", times=1, seconds=4)
-    assert await bench.provider().companies() == []
+    assert (await bench.provider().companies()).companies == ()
     assert (bench.sandbox.slept, bench.slept) == ([4.0], [])
 
 
@@ -242,7 +243,7 @@ async def test_a_creation_waits_out_a_limit_of_rate_and_happens_once(bench: Benc
     await bench.sandbox.trouble("rate_limited", times=2, seconds=3)
     provider = bench.provider()
     made = await provider.create_company("Acme Ltd", "acme")
-    assert await provider.companies() == [made]
+    assert (await provider.companies()).companies == (made,)
     assert min(bench.slept) >= 3
 
 
@@ -261,7 +262,7 @@ async def test_a_creation_whose_answer_was_lost_shows_in_the_list(bench: Bench) 
     with pytest.raises(ProviderBroken) as caught:
         await provider.create_company("Acme Ltd", "acme")
     assert caught.value.lost
-    assert [each.external_id for each in await provider.companies()] == ["acme"]
+    assert [each.external_id for each in (await provider.companies()).companies] == ["acme"]
 
 
 async def test_the_providers_clock_is_the_one_that_counts(bench: Bench) -> None:

@@ -158,3 +158,16 @@ async def test_an_answer_has_one_date_and_it_is_the_sandboxs(sandbox: Sandbox) -
     for path in ("/v2.2/ping", "/healthz", "/dashboard", "/_control/requests"):
         dates = (await sandbox.plain("GET", path)).headers.get_list("date")
         assert [parsedate_to_datetime(date).timestamp() for date in dates] == [sandbox.clock.now()]
+
+
+async def test_untidy_lists_have_one_odd_field_at_each_call_and_everything_else_is_as_it_was(sandbox: Sandbox) -> None:
+    company, sites = await sandbox.company()
+    made = await sandbox.connect(company, sites)
+    before = await sandbox.get("/company")
+    await sandbox.trouble("untidy", companyId=company)
+    odd = [(await sandbox.get(f"/connection/company/{company}"))["connections"] for _ in range(60)]
+    whole = (await sandbox.get(f"/connection/{made['id']}/details")) | {}
+    differing = [{name for name in whole if one.get(name, "absent") != whole[name]} for (one,) in odd]
+    assert {len(names) for names in differing} == {0, 1}  # none where null stands in the place of null
+    assert len(set.union(*differing)) > 15
+    assert await sandbox.get("/company") == before

@@ -22,6 +22,7 @@ MADE: dict[str, Callable[[], NewEvent]] = {
     "session_opened": lambda: events.session_opened(ADA, cross_device=True),
     "session_reopened_by_user": lambda: events.session_reopened_by_user(ADA),
     "session_link_ready": lambda: events.session_link_ready(ADA, LinkKind.INVITATION),
+    "session_link_expired": lambda: events.session_link_expired(ADA),
     "session_finished": lambda: events.session_finished(ADA),
     "session_submitted": lambda: events.session_submitted(ADA, OWNED),
     "session_connected": lambda: events.session_connected(ADA, OWNED),

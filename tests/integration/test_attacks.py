@@ -85,7 +85,7 @@ def reported(**fields: str) -> Provider:
 @pytest.mark.parametrize("odd", ["\x00", "\ud800"])
 async def test_a_providers_name_that_no_database_holds_spoils_no_list(odd: str) -> None:
     (seen,) = await reported(url=f"Mill {odd}!", status=f"{odd}").connections(ProviderCompanyId("company-1"))
-    assert (seen.provider_url, seen.status) == ("Mill \ufffd!", "\ufffd")
+    assert (seen.provider_url, seen.status) == ("Mill \ufffd!", "UNKNOWN")
 
 
 async def test_what_merely_looks_odd_stays() -> None:

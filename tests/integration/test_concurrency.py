@@ -17,7 +17,7 @@ from service.domain.session_status import SessionStatus
 from service.domain.timing import ANSWER_SECONDS
 from service.errors import ProviderTimeout
 from service.provider import CallLimits
-from service.usecases.links import invitation_seconds
+from service.usecases.withdrawals import invitation_seconds
 from service.worker import Worker
 from tests.support.clock import Clock
 from tests.support.domain_values import with_status
@@ -211,7 +211,7 @@ async def test_a_withdrawal_that_comes_late_spares_the_link_of_the_renewed_sessi
     await services.parts.links.prepare(made["id"])
     page = FramePage(services, await services.post(f"/v1/sessions/{made['id']}/renew"))
     await services.parts.links.prepare(made["id"])
-    await services.parts.links.revoke_invitations(made["id"])
+    await services.parts.withdrawals.revoke_invitations(made["id"])
     await page.start()
     assert await works(services, page)
     assert await active(services, made) == 1

@@ -219,7 +219,7 @@ async def test_comments_between_keep_alives_show_the_stream_alive_and_read_nothi
             assert (await stream.next()).type is None
         assert reads == []
         await page.post("finished")
-        assert (await stream.until("session.submitted"))[-1].data["view"]["finished"] is True
+        assert (await stream.until("session.finished"))[-1].data["view"]["finished"] is True
 
 
 async def test_a_page_left_open_after_its_end_records_no_presence_and_hears_what_changes(

@@ -148,7 +148,7 @@ async def test_an_invitation_whose_answer_comes_too_late_is_revoked_and_created_
         if request.method == "POST" and "/invitation/company/" in request.url.path:
             services.outgoing.after = None
             services.clock.advance(stood_still_seconds)
-            await services.parts.links.sweep(made["id"])
+            await services.parts.withdrawals.sweep(made["id"])
             if again == "refused":
                 services.outgoing.instead = refuse
 

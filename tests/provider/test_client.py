@@ -10,10 +10,9 @@ from service.domain.model import (
     ProviderCompanyId,
     ProviderSiteId,
     ProviderSnapshot,
-    ReportedCompany,
     ReportedConnection,
-    ReportedSite,
 )
+from service.domain.reports import ReportedCompany, ReportedSite, UnreadNames
 from service.errors import ProviderBroken, ProviderUnauthorized
 from service.provider import ProviderAccount
 from service.settings import PathGeneration
@@ -64,7 +63,7 @@ async def test_a_ping_with_a_wrong_key_says_so() -> None:
 
 async def test_companies_come_with_their_sites() -> None:
     provider = saying(GET_company=[ACME, {"id": "c2"}], GET_company_c1=ACME).provider()
-    assert await provider.companies() == [FOUND, ReportedCompany(ProviderCompanyId("c2"), None, None)]
+    assert (await provider.companies()).companies == (FOUND, ReportedCompany(ProviderCompanyId("c2"), None, None))
     assert await provider.company(COMPANY) == FOUND
 
 
@@ -116,7 +115,7 @@ async def test_connections_are_listed_in_both_generations(paths: PathGeneration,
 async def test_a_sparse_connection_belongs_to_the_company_that_was_asked_for() -> None:
     sparse = {"id": "n1", "created": "2026-01-06T10:00:00Z", "url": "https://u.example", "datasource": None}
     [seen] = await saying(GET_company_c1_connection=[sparse]).provider().connections(COMPANY)
-    assert seen == ReportedConnection(CONNECTION, "PENDING", DATE_AT, DATE_AT, None, "https://u.example", (), COMPANY)
+    assert seen == ReportedConnection(CONNECTION, "UNKNOWN", DATE_AT, DATE_AT, None, "https://u.example", (), COMPANY)
 
 
 async def test_a_connection_that_cannot_be_read_is_left_out_and_said_while_the_others_are_there(
@@ -125,7 +124,61 @@ async def test_a_connection_that_cannot_be_read_is_left_out_and_said_while_the_o
     bad = [SEEN | {"id": "n2", "created": "yesterday"}, SEEN | {"id": "n3/.."}, "nothing"]
     found = await saying(GET_company_c1_connection=[*bad, SEEN]).provider().connections(COMPANY)
     assert [one.id for one in found] == [CONNECTION]
-    assert [record.levelname for record in caplog.records] == ["ERROR"] * 3
+    (record,) = caplog.records
+    unread = "; ".join(f"connection without a readable id ({name})" for name in ("created", "id", "item"))
+    said = f"3 items of the provider's list cannot be read whole (connection): {unread}"
+    assert (record.levelname, record.getMessage()) == ("ERROR", said)
+
+
+@pytest.mark.parametrize("value", [None, [], {}, 5, "?", "x" * 5000, True])
+@pytest.mark.parametrize("field", ["status", "updated", "datasource", "company", "url", "initialSites"])
+async def test_a_connection_whose_id_and_creation_can_be_read_is_there(field: str, value: object) -> None:
+    (found,) = await saying(GET_company_c1_connection=[SEEN | {field: value}]).provider().connections(COMPANY)
+    assert (found.id, found.provider_created_at) == (CONNECTION, DATE_AT)
+    assert field != "status" or found.status == "UNKNOWN"
+    assert found.company_id in {"c9", COMPANY}
+
+
+async def test_one_odd_site_of_a_connection_leaves_the_others() -> None:
+    odd = SEEN | {"initialSites": ["s1", None, 5, "s2"], "datasource": {"name": [], "url": "https://u.example"}}
+    (found,) = await saying(GET_company_c1_connection=[odd]).provider().connections(COMPANY)
+    assert (found.sites, found.provider_name, found.provider_url) == (("s1", "s2"), None, "https://u.example")
+
+
+async def test_a_long_name_is_cut() -> None:
+    odd = SEEN | {"datasource": {"name": "x" * 5000}}
+    (found,) = await saying(GET_company_c1_connection=[odd]).provider().connections(COMPANY)
+    assert found.provider_name == "x" * 300
+
+
+async def test_the_ids_of_a_companys_connections_can_be_read_though_nothing_else_of_them_can() -> None:
+    odd = {"id": "n2", "created": None}
+    provider = saying(GET_company_c1_connection=[odd, SEEN, {"id": None}]).provider()
+    assert await provider.connection_ids(COMPANY) == {"n1", "n2"}
+
+
+@pytest.mark.parametrize(
+    ("item", "unread"),
+    [
+        ({"id": None, "name": "Acme", "externalId": "acme"}, UnreadNames("Acme", "acme")),
+        ({"id": "c2", "name": "Acme", "externalId": []}, UnreadNames("Acme", None)),
+        ({"id": {}, "name": 5}, UnreadNames("5", None)),
+        ("c2", UnreadNames(None, None)),
+    ],
+)
+async def test_a_company_that_cannot_be_read_hides_no_other_and_keeps_what_names_it(
+    item: object, unread: UnreadNames
+) -> None:
+    found = await saying(GET_company=[item, ACME]).provider().companies()
+    assert (found.companies, found.unread) == ((FOUND,), (unread,))
+
+
+async def test_a_site_that_cannot_be_read_hides_no_other() -> None:
+    hq = {"id": "s1", "name": "HQ", "externalId": "hq"}
+    sites = [None, {"id": "s2", "name": "Mill", "externalId": {}}, hq, {"id": 5, "externalId": "m"}]
+    found = await saying(GET_company_c1=ACME | {"sites": sites}).provider().company(COMPANY)
+    assert found.sites == FOUND.sites
+    assert found.unread_sites == (UnreadNames(None, None), UnreadNames("Mill", None), UnreadNames(None, "m"))
 
 
 async def test_the_details_of_a_connection_name_its_company() -> None:
@@ -150,6 +203,24 @@ async def test_a_provider_without_invitations_can_be_read() -> None:
     assert reading == ProviderSnapshot(0.0, (), ())
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_may_not_see_invitations_still_reads_connections_and_doubts_them(status: int) -> None:
+    refusal = answer({"detail": "Forbidden."}, status)
+    provider = saying(GET_company_c1_connection=[SEEN], GET_invitation_company_c1=refusal).provider()
+    snapshot = await provider.snapshot(COMPANY)
+    assert ([one.id for one in snapshot.connections], snapshot.unread_invitations) == (["n1"], True)
+
+
+async def test_a_missing_list_of_invitations_is_doubt_for_a_new_company_or_where_some_were_ever_listed() -> None:
+    fake = saying(GET_company_c1_connection=[SEEN])
+    provider = fake.provider()
+    assert (await provider.snapshot(COMPANY, is_new=True)).unread_invitations
+    assert not (await provider.snapshot(COMPANY)).unread_invitations
+    fake.routes["GET /invitation/company/c2"] = lambda _: answer([INVITATION])
+    await provider.links.invitations(ProviderCompanyId("c2"))
+    assert (await provider.snapshot(COMPANY)).unread_invitations
+
+
 async def test_documents_are_found_in_both_generations() -> None:
     bill = {"id": "d1", "totalCharges": "18.50"}
     company = saying(GET_company_c1_connection_n1_document={"documents": [bill]})
@@ -170,7 +241,10 @@ async def test_usage_is_read_from_all_pages_once() -> None:
     assert len(fake.requests) == 3
 
 
-@pytest.mark.parametrize("record", [5, {}, {"id": 5}])
-async def test_a_record_without_an_id_is_the_providers_failure(record: object) -> None:
-    with pytest.raises(ProviderBroken):
-        await saying(GET_usage_connection_n1={"usageData": [record]}).provider().usage(CONNECTION, {})
+@pytest.mark.parametrize("record", [5, {}, {"id": 5}, None])
+async def test_a_record_without_an_id_is_left_out_and_the_others_are_passed_on(record: object) -> None:
+    provider = saying(
+        GET_usage_connection_n1={"usageData": [record, {"id": "u1"}]}, GET_document_connection_n1=[{"id": "d1"}, record]
+    ).provider()
+    assert await provider.usage(CONNECTION, {}) == [{"id": "u1"}]
+    assert await provider.documents(CONNECTION, COMPANY) == [{"id": "d1"}]

@@ -154,21 +154,44 @@ async def test_invitations_are_listed_with_what_they_created() -> None:
     found = await saying(reply, "GET /invitation/company/c1").provider().links.invitations(COMPANY)
     assert found[0] == ReportedInvitation(
         id=InvitationId("i1"),
-        url=f"{PAGES_URL}/p/i/tok",
         status="ACTIVE",
         use_count=2,
         created=frozenset({ConnectionId("n1"), ConnectionId("n2")}),
         provider_created_at=DATE_AT,
+        origin=PAGES_URL,
     )
-    assert (found[1].edits, found[1].url, found[1].status) == ("n3", "", "REVOKED")
-    assert found[2].url == f"{PAGES_URL}/p/i/tok"
+    assert (found[1].edits, found[1].origin, found[1].status) == ("n3", "https://evil.example", "REVOKED")
+    assert found[2].origin is None
 
 
-@pytest.mark.parametrize("field", ["id", "status", "useCount", "createdAt"])
-async def test_an_invitation_without_what_attribution_rests_on_is_refused(field: str) -> None:
-    body = {name: value for name, value in INVITATION.items() if name != field}
-    with pytest.raises(ProviderBroken):
-        await saying(answer([body]), "GET /invitation/company/c1").provider().links.invitations(COMPANY)
+@pytest.mark.parametrize("value", [None, [], {}, "odd", -1, True, 10**30])
+@pytest.mark.parametrize(
+    "field", ["status", "useCount", "createdAt", "expiresAt", "connectionId", "createdConnections"]
+)
+async def test_what_is_readable_of_an_invitation_is_used_and_the_rest_is_doubt(field: str, value: object) -> None:
+    body = INVITATION | {"createdConnections": [{"id": "n1"}], "useCount": 1, field: value}
+    listed = answer([body, INVITATION | {"id": "i2"}])
+    found = await saying(listed, "GET /invitation/company/c1").provider().links.invitations(COMPANY)
+    assert [one.id for one in found] == ["i1", "i2"]
+    assert not found[1].doubtful
+    assert field == "createdConnections" or found[0].created == {"n1"}
+    assert not (found[0].is_explained and found[0].created != {"n1"})
+
+
+async def test_one_odd_entry_of_what_it_made_hides_no_other_entry() -> None:
+    made = [{"id": 5}, None, "n2", {"id": "n1"}]
+    listed = answer([INVITATION | {"createdConnections": made, "useCount": 1}])
+    (found,) = await saying(listed, "GET /invitation/company/c1").provider().links.invitations(COMPANY)
+    assert found.created == {"n1"}
+    assert found.doubtful
+
+
+@pytest.mark.parametrize("item", [INVITATION | {"id": None}, INVITATION | {"id": 5}, {}, [], "i1", None])
+async def test_an_invitation_without_an_id_is_left_out_and_the_snapshot_says_so(item: object) -> None:
+    fake = saying(answer([item, INVITATION | {"id": "i2"}]), "GET /invitation/company/c1")
+    fake.routes["GET /company/c1/connection"] = lambda _: answer([])
+    snapshot = await fake.provider().snapshot(COMPANY)
+    assert ([one.id for one in snapshot.invitations], snapshot.unread_invitations) == (["i2"], True)
 
 
 async def test_a_revocation_has_the_providers_time_even_where_that_answer_has_none() -> None:

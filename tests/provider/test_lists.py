@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.errors import ProviderBroken, ProviderTimeout
-from service.provider.lists import At, Id, ListCall, Shape, read_list, read_object
+from service.provider.lists import At, Id, ListCall, Maybe, Shape, read_item, read_list, read_object
 from service.provider.transport import Call, ProviderAccount, Transport
 from tests.support.fake_provider import BASE_URL, DATE_AT, KEY, PAGES_URL, FakeProvider, answer
 
@@ -16,11 +16,12 @@ class Thing(Shape):
     id: Id
     made_at: At | None = None
     amount: str | None = None
+    note: Maybe[str] = None
 
 
-def item(body: Any) -> tuple[str, Thing]:
-    thing = read_object(Thing, body)
-    return thing.id, thing
+def item(body: Any, odd: set[str]) -> tuple[str, Thing] | None:
+    thing = read_item(Thing, body, odd)
+    return (thing.id, thing) if thing else None
 
 
 def page(number: int, ids: str, *, more: bool = False, **fields: Any) -> httpx.Response:
@@ -29,8 +30,8 @@ def page(number: int, ids: str, *, more: bool = False, **fields: Any) -> httpx.R
 
 async def ids(fake: FakeProvider, *, agreed: bool = True) -> str:
     transport = Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), fake.limits())
-    found, _ = await read_list(transport, ListCall(Call("GET", "/thing"), "things", item), agreed=agreed)
-    return "".join(thing.id for thing in found)
+    found = await read_list(transport, ListCall(Call("GET", "/thing"), "things", "thing", item), agreed=agreed)
+    return "".join(thing.id for thing in found.items)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +90,28 @@ async def test_a_list_may_be_bare_or_in_any_envelope(body: object) -> None:
     assert fake.asked() == ["GET /thing"]
 
 
-@pytest.mark.parametrize("body", [None, 5, {}, {"one": [], "two": []}, {"things": 5}, [5], {"things": [{}]}])
+@pytest.mark.parametrize("body", [None, 5, {}, {"one": [], "two": []}, {"things": 5}])
 async def test_a_list_that_cannot_be_parsed_is_the_providers_failure(body: object) -> None:
     with pytest.raises(ProviderBroken):
         await ids(FakeProvider([answer(body)]))
+
+
+async def test_what_cannot_be_read_is_counted_by_its_kind_and_the_rest_of_the_list_is_there() -> None:
+    reported: list[str] = []
+    fake = FakeProvider([answer([5, {}, {"id": "a", "note": []}, {"id": 7}, {"id": "b"}])])
+    account, limits = (
+        ProviderAccount(BASE_URL, PAGES_URL, KEY),
+        fake.limits(unreadable=lambda one: reported.append(str(one))),
+    )
+    listing = ListCall(Call("GET", "/thing"), "things", "thing", item)
+    found = await read_list(Transport(fake.http(), account, limits), listing)
+    assert ([one.id for one in found.items], found.left_out) == (["a", "b"], 3)
+    assert reported == [
+        "thing without a readable id (item)",
+        "thing without a readable id (id)",
+        "thing a (note)",
+        "thing without a readable id (id)",
+    ]
 
 
 async def test_several_pages_are_read_until_two_passes_agree() -> None:
@@ -159,5 +178,5 @@ async def test_the_snapshot_has_the_date_of_its_first_answer() -> None:
     late = "Tue, 06 Jan 2026 10:05:00 GMT"
     fake = FakeProvider([page(1, "a", more=True), answer({"things": [{"id": "b"}], "currentPage": 2}, date=late)] * 2)
     transport = Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), fake.limits())
-    _, provider_at = await read_list(transport, ListCall(Call("GET", "/thing"), "things", item))
-    assert provider_at == DATE_AT
+    found = await read_list(transport, ListCall(Call("GET", "/thing"), "things", "thing", item))
+    assert found.provider_at == DATE_AT

@@ -76,9 +76,7 @@ def invitation(name: str = "inv_1", *created: str, after: float = -60.0, uses: i
     """An invitation that made these connections, itself made so many seconds after `CREATED_AT`."""
     ids = frozenset(map(ConnectionId, created))
     count = len(ids) if uses is None else uses
-    return ReportedInvitation(
-        InvitationId(name), "https://pages.example.com/p/i/t", "ACTIVE", count, ids, CREATED_AT + after
-    )
+    return ReportedInvitation(InvitationId(name), "ACTIVE", count, ids, CREATED_AT + after)
 
 
 def reading(*things: ReportedConnection | ReportedInvitation, after: float = 1.0) -> ProviderSnapshot:

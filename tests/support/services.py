@@ -71,6 +71,7 @@ class Outgoing(httpx.AsyncBaseTransport):
         self.is_down = False
         self.instead: Callable[[httpx.Request], httpx.Response | None] = lambda _request: None
         self.reshape: Callable[[httpx.Request, Any], Any] | None = None  # what a GET is answered with instead
+        self.answer_with: Any = None  # instead of what the provider answers to the call that is under way
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.hides_seconds = 0.0  # how late the provider's lists show an invitation
@@ -92,11 +93,16 @@ class Outgoing(httpx.AsyncBaseTransport):
             await self.after(request)
         if self.hides_seconds and request.method == "GET" and "/invitation/company/" in path:
             return httpx.Response(200, headers={"date": answer.headers["date"]}, json=self._late(answer.json()))
-        content = answer.content
-        if self.reshape is not None and request.method == "GET":
-            content = json.dumps(self.reshape(request, answer.json())).encode()
         headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        return httpx.Response(answer.status_code, headers=headers, content=content)
+        return httpx.Response(answer.status_code, headers=headers, content=self._changed(request, answer))
+
+    def _changed(self, request: httpx.Request, answer: httpx.Response) -> bytes:
+        if self.answer_with is not None:
+            body, self.answer_with = self.answer_with, None
+            return json.dumps(body).encode()
+        if self.reshape is not None and request.method == "GET":
+            return json.dumps(self.reshape(request, answer.json())).encode()
+        return answer.content
 
     def _late(self, listed: JsonObject) -> JsonObject:
         horizon = self._clock.now() - self.hides_seconds

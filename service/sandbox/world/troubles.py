@@ -18,6 +18,7 @@ NAMES = (
     "rate_limited",
     "drop_connection",
     "invalid_json",
+    "untidy",
     "wrong_password",
     "mfa",
     "never_webhook",

@@ -111,8 +111,9 @@ class FailureJson(TypedDict):
     code: Annotated[
         str,
         Field(
-            description="A code of the list of errors; `link_refused`: the provider's link is not on its configured "
-            "pages; `link_revoked`: it was revoked at the provider, and `renew` gives another."
+            description="A code of the list of errors; `link_refused`: the provider's link cannot be read or is not on "
+            "its configured pages; `link_revoked`: it was revoked at the provider; `link_expired`: it ended there "
+            "unused, and so did three others. After the last two `renew` gives another."
         ),
     ]
 

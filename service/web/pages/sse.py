@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.domain.events import Event
 from service.domain.model import SessionId
-from service.domain.session_status import SessionStatus
+from service.domain.session_status import ACHIEVED
 from service.domain.timing import STREAM_COMMENT_SECONDS
 from service.errors import MagiclinkError
 from service.pubsub import PubSub, wait_for
@@ -118,9 +118,9 @@ class EventStream:
         return now
 
     async def _keep_alive(self, send: Send, view: ViewJson) -> ViewJson | None:
-        # Once connected, nothing is awaited from the user: a page that is left open for hours follows on, and causes no
-        # write and no poll of the provider.
-        if view["status"] != SessionStatus.CONNECTED:
+        # Once the user's part is done, a page that is left open for hours follows on, and causes no write and no poll of
+        # the provider.
+        if view["status"] not in ACHIEVED:
             with suppress(MagiclinkError):  # `_view` reports what ended the page
                 await self._source.heartbeat()
         return await self._view(send)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.timing import GRACE_SECONDS
-from service.usecases.links import invitation_seconds
+from service.usecases.withdrawals import invitation_seconds
 from tests.support.domain_values import NOW, session
 
 

@@ -1,0 +1,121 @@
+"""What `doctor` finds out about the provider: the key, the clock, the origin of its links, and what cannot be read.
+
+Nothing is created at the provider: the links that it lists are compared, no link is made for it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic, time  # noqa: TID251 - commands pass the clocks on
+from typing import Literal
+
+import httpx
+
+from service.domain.model import ProviderSnapshot
+from service.domain.reports import ReportedCompany
+from service.errors import ProviderFailure, ProviderUnauthorized, ProviderUnreachable
+from service.provider import CallLimits, Provider, ProviderAccount, UnreadableItem
+from service.settings import Settings
+from service.urls import origin_of
+
+_CLOCKS_APART_SECONDS = 60
+_LIST_SECONDS = 60.0  # for all companies; no lease of a job limits it here
+_MOST_COMPANIES = 20
+_ALL_COMPANIES_SECONDS = 20.0
+_MOST_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding of `doctor`: `bad` stops the deployment from working, `note` limits what it can do."""
+
+    level: Literal["good", "note", "bad"]
+    about: str
+    says: str
+
+
+async def examine_provider(settings: Settings, http: httpx.AsyncClient, patience_seconds: float) -> list[Finding]:
+    """Check that the provider answers and accepts the key, then read the lists of some of its companies."""
+    unread: list[UnreadableItem] = []
+    limits = CallLimits(
+        monotonic=monotonic, call_seconds=patience_seconds, list_seconds=_LIST_SECONDS, unreadable=unread.append
+    )
+    account = ProviderAccount(
+        settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
+    )
+    provider = Provider(http, account, limits)
+    try:
+        await provider.ping()
+        companies = (await provider.companies()).companies
+    except ProviderFailure as exc:
+        return [Finding("bad", "provider", _advice(exc))]
+    known = f"accepts the key, which sees {len(companies)} companies"
+    snapshots, failures = await _snapshots(provider, companies)
+    return [
+        Finding("good", "provider", known),
+        *_clock_findings(provider.provider_now, time),
+        _pages_finding(settings.provider_pages_url, snapshots),
+        *_unread_findings(unread, failures),
+    ]
+
+
+async def _snapshots(
+    provider: Provider, companies: Sequence[ReportedCompany]
+) -> tuple[list[ProviderSnapshot], list[str]]:
+    """Both lists of the first companies, within a bound of time; and why some could not be read."""
+    snapshots: list[ProviderSnapshot] = []
+    failures: list[str] = []
+    try:
+        async with asyncio.timeout(_ALL_COMPANIES_SECONDS):
+            for company in companies[:_MOST_COMPANIES]:
+                try:
+                    snapshots.append(await provider.snapshot(company.id))
+                except ProviderFailure as exc:
+                    failures.append(f"company {company.id}: {exc.detail}")
+    except TimeoutError:
+        failures.append(f"only {len(snapshots)} companies could be read in {_ALL_COMPANIES_SECONDS:.0f} s")
+    return snapshots, failures
+
+
+def _pages_finding(pages_url: str, snapshots: Sequence[ProviderSnapshot]) -> Finding:
+    origins = sorted({one.origin for snapshot in snapshots for one in snapshot.invitations if one.origin})
+    if origin_of(pages_url) in origins:
+        return Finding("good", "pages", f"links of the provider are on {pages_url}")
+    if origins:
+        says = (
+            f"the provider's links are on {', '.join(origins[:_MOST_SHOWN])}, and MAGICLINK_PROVIDER_PAGES_URL is "
+            f"{pages_url}: every session would fail with link_refused"
+        )
+        return Finding("bad", "pages", says)
+    says = f"no invitation is listed whose link could be compared with MAGICLINK_PROVIDER_PAGES_URL, {pages_url}"
+    return Finding("note", "pages", says)
+
+
+def _unread_findings(unread: Sequence[UnreadableItem], failures: Sequence[str]) -> list[Finding]:
+    findings = [Finding("note", "lists", f"not read: {'; '.join(failures[:_MOST_SHOWN])}")] if failures else []
+    if unread:
+        counts = ", ".join(f"{kind}: {count}" for kind, count in sorted(Counter(one.kind for one in unread).items()))
+        shown = "; ".join(map(str, unread[:_MOST_SHOWN]))
+        says = f"the provider lists items that cannot be read whole ({counts}); connections may wait: {shown}"
+        findings.append(Finding("note", "unreadable", says))
+    return findings
+
+
+def _clock_findings(provider_now: Callable[[], float | None], clock: Callable[[], float]) -> list[Finding]:
+    provider_at = provider_now()
+    apart = abs(clock() - provider_at) if provider_at is not None else 0.0
+    if apart <= _CLOCKS_APART_SECONDS:
+        return []
+    says = (
+        f"this machine and the provider are {apart:.0f} seconds apart; signed webhooks fail from 300 on: set the clock"
+    )
+    return [Finding("note", "clock", says)]
+
+
+def _advice(failure: ProviderFailure) -> str:
+    if isinstance(failure, ProviderUnauthorized):
+        return "does not accept MAGICLINK_PROVIDER_API_KEY; make one in its Settings > Organization > API Keys"
+    if isinstance(failure, ProviderUnreachable):
+        return "cannot be reached; look at MAGICLINK_PROVIDER_URL and at this machine's way out"
+    return f"{failure.detail}; is MAGICLINK_PROVIDER_URL right?"

@@ -1,0 +1,60 @@
+"""Links that are dead at the provider: whose session fails by it, and whose gets another link. Pure.
+
+A page that shows a dead link would let its user say "I have finished" on a page that does nothing.
+"""
+
+from dataclasses import replace
+
+from service.domain import events
+from service.domain.changes import Fact, FactKind, Job, JobKind
+from service.domain.draft import RecordingDraft
+from service.domain.model import LinkStatus, ReportedInvitation, Session, SessionId
+from service.domain.session_rules import settle
+from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED
+
+# How often a session's link is replaced: a provider whose invitations all end at once is not asked for ever.
+MOST_REPLACED = 3
+
+
+def end_dead_link(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
+    """Fail the session of an unused invitation that was revoked; replace its link where the invitation expired.
+
+    A used one is neither: what it made is recorded when its list names it, and an unexplained use gives no fresh link.
+    """
+    session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
+    if session is None or not _is_unused(invitation) or not _needs(session, invitation):
+        return
+    if invitation.status == "REVOKED":
+        _fail(draft, session, LINK_REVOKED)
+    elif invitation.status == "EXPIRED" and draft.now < session.expires_at:
+        _replace(draft, session, invitation)
+
+
+def _is_unused(invitation: ReportedInvitation) -> bool:
+    return not invitation.doubtful and invitation.use_count == 0 and not invitation.created
+
+
+def _needs(session: Session, invitation: ReportedInvitation) -> bool:
+    """Whether this is the session's present link, and it may still be used."""
+    current = session.link is not None and session.link.invitation_id == invitation.id
+    return current and not session.closed and not session.achieved
+
+
+def _replace(draft: RecordingDraft, session: Session, invitation: ReportedInvitation) -> None:
+    replaced = [
+        row for row in draft.records.facts if row.fact.kind is FactKind.REPLACED and row.fact.session_id == session.id
+    ]
+    if len(replaced) >= MOST_REPLACED:
+        _fail(draft, session, LINK_EXPIRED)
+        return
+    draft.facts.add(Fact(FactKind.REPLACED, session_id=session.id, invitation_id=invitation.id))
+    # The invitation stays one of the session's: what it made, if the provider was wrong, is still the session's.
+    fresh = replace(session, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
+    draft.sessions[session.id] = fresh
+    draft.events.append(events.session_link_expired(fresh))
+    draft.jobs.append(Job(JobKind.PREPARE, session.id))
+
+
+def _fail(draft: RecordingDraft, session: Session, code: str) -> None:
+    draft.sessions[session.id] = settle(replace(session, failure=code), draft.now)
+    draft.events.append(events.session_failed(session, code))
