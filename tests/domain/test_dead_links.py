@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from service.domain.changes import Job, JobKind
+from service.domain.changes import Fact, FactKind, Job, JobKind
 from service.domain.model import EvidenceKind, InvitationId, LinkStatus, ReportedInvitation, Session
 from service.domain.session_status import SessionStatus
 from tests.support.company_records import RecordedCompany
-from tests.support.domain_values import CONNECTION, NOW, invitation, link, seen, session, with_link, with_status
+from tests.support.domain_values import CONNECTION, NOW, invitation, link, row, seen, session, with_link, with_status
 
 ADA = with_link(session("ada"), link(invitation_id="inv_ada"))
 
@@ -136,6 +136,14 @@ def test_another_sessions_replacements_are_not_counted() -> None:
         give_again(company, f"inv_{number + 1}")
     company.take(expired("inv_bob"))
     assert company.sessions[bob.id].failure is None
+
+
+def test_other_facts_of_the_session_are_no_replacements() -> None:
+    company = RecordedCompany(ADA)
+    for kind in (FactKind.REVEALED, FactKind.REVOKED, FactKind.CLAIMED):
+        company.facts.append(row(Fact(kind, session_id=ADA.id, provider_at=NOW), ADA))
+    company.take(expired())
+    assert company.sessions[ADA.id].failure is None
 
 
 def test_the_expiry_of_one_that_was_replaced_already_changes_nothing() -> None:

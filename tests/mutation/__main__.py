@@ -16,7 +16,8 @@ MODULES = {
     "provider/webhooks": ("provider/test_webhooks*",),
     "domain/attribution": ("domain/test_attribution*", "domain/test_evidence*", "domain/test_recording*"),
     "domain/evidence": ("domain/test_evidence*", "domain/test_recording*"),
-    "domain/recording": ("domain/test_recording*",),
+    "domain/recording": ("domain/test_recording*", "domain/test_dead_links*"),
+    "domain/dead_links": ("domain/test_dead_links*",),
 }
 
 

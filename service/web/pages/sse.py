@@ -118,8 +118,8 @@ class EventStream:
         return now
 
     async def _keep_alive(self, send: Send, view: ViewJson) -> ViewJson | None:
-        # Once the user's part is done, a page that is left open for hours follows on, and causes no write and no poll of
-        # the provider.
+        # Once the user's part is done, a page that is left open for hours follows on, and causes no write and no poll
+        # of the provider.
         if view["status"] not in ACHIEVED:
             with suppress(MagiclinkError):  # `_view` reports what ended the page
                 await self._source.heartbeat()
