@@ -68,6 +68,12 @@ def test_an_invitation_of_ours_that_has_named_its_one_connection_made_no_other()
     assert recorded.verdict().kind is EvidenceKind.SOLE_CANDIDATE
 
 
+def test_another_unread_one_may_have_made_more_than_it_is_seen_to_name() -> None:
+    recorded = company()
+    recorded.take(seen(), seen("another"), unread("inv_x", "another"), after=600)
+    assert recorded.verdict().waiting
+
+
 def test_an_unread_one_that_was_made_after_the_connection_did_not_make_it() -> None:
     recorded = company()
     recorded.take(seen(), unread(after=10))
@@ -92,6 +98,14 @@ def test_one_that_ended_within_a_day_may_have_been_finished_after_it() -> None:
     recorded.take(gone, after=-DAY + 60)
     recorded.take(seen(), gone, after=600)
     assert recorded.verdict().waiting
+
+
+def test_a_day_is_enough() -> None:
+    recorded = company()
+    gone = unread("inv_x", status="FULFILLED", after=-9 * DAY)
+    recorded.take(gone, after=-DAY)
+    recorded.take(seen(), gone)
+    assert recorded.verdict().kind is EvidenceKind.SOLE_CANDIDATE
 
 
 def test_its_end_is_written_once_and_not_for_one_that_explains_its_uses() -> None:
