@@ -1,7 +1,8 @@
 """The background loop of every process: leases jobs that are due and runs their use cases.
 
-A dead worker's jobs are leased again when its leases end; running a job twice has the effect of running it once. A call
-to the provider ends within half a lease, so a worker that woke up late finds its lease gone and changes nothing.
+A living worker renews its leases while its jobs run. A dead worker's jobs are leased again when its leases end; running
+a job twice has the effect of running it once. A worker that stood still and woke up late has lost its leases, without
+which nothing that it read before can be written.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from service.domain.changes import JobKind, LeasedJob
-from service.domain.timing import LEASE_SECONDS
+from service.domain.timing import LEASE_RENEWAL_SECONDS, LEASE_SECONDS
 from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderRefused, Unavailable
 from service.store import Store
 
@@ -24,11 +25,11 @@ _HELD_SECONDS = 0.05  # until `run_now` asks again for a job that another worker
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 4.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 Count = Callable[[str, str], None]
-Handler = Callable[[Any], Awaitable[object]]
+Handler = Callable[[LeasedJob], Awaitable[object]]
 
 
 class Worker:
-    """A handler takes the job's `ref` and returns in how many seconds it is due again; anything but a float ends it."""
+    """A handler takes the job and returns in how many seconds it is due again; anything but a float ends it."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Worker:
         self._now: dict[tuple[JobKind, str], asyncio.Task[None]] = {}
         self._unwritten: list[tuple[LeasedJob, float | None]] = []
         self._leased: dict[str, LeasedJob] = {}  # by lease
+        self._renewing: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """A job is due now."""
@@ -54,6 +56,7 @@ class Worker:
 
     async def run(self) -> None:
         """Run jobs until `stop`; a database that is unavailable is tried again, for ever."""
+        self._renewing = asyncio.create_task(self._renew_forever(), name="renewals")
         while self._stopped_at is None:
             self._awake.clear()
             try:
@@ -79,6 +82,26 @@ class Worker:
         for job in leased:
             self._start(self.run_job(job), f"{job.kind}:{job.ref}")
         return bool(leased)
+
+    async def renew_leases(self) -> None:
+        """Renew the lease of every running job, in one statement. A job that lost its lease can write nothing more."""
+        held = frozenset(self._leased)
+        if not held:
+            return
+        for lease in held - await self._store.queue.renew(held, LEASE_SECONDS):
+            job = self._leased.pop(lease, None)
+            if job is not None:  # otherwise it has ended meanwhile
+                _log.warning("the lease of a running job was lost: %s %s", job.kind, job.ref)
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await self._sleep(LEASE_RENEWAL_SECONDS)
+            try:
+                await self.renew_leases()
+            except Unavailable:
+                _log.warning("the database is unavailable; leases are not renewed")
+            except Exception:  # noqa: BLE001 - without renewals every longer job would be lost; the error is logged
+                _log.exception("renewing leases failed")
 
     async def run_now(self, kind: JobKind, ref: str, seconds: float) -> None:
         """Run a job at once, whether due or not, and wait for it at most `seconds`; it goes on afterwards.
@@ -132,6 +155,8 @@ class Worker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        if self._renewing is not None:  # running jobs needed it until here
+            self._renewing.cancel()
         await self._release()
 
     async def _release(self) -> None:
@@ -150,7 +175,7 @@ class Worker:
 
     async def _run_job(self, job: LeasedJob) -> None:
         try:
-            again = await self._handlers[job.kind](job.ref)
+            again = await self._handlers[job.kind](job)
             await self._store.queue.complete(job, again if isinstance(again, float) else None)
             self._count(job.kind, "done")
         except (NotFound, ProviderRefused) as exc:

@@ -80,7 +80,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class LeasedJob:
-    """A job that one worker holds until its lease ends; `lease` is the token that finishing it needs."""
+    """A job that one worker holds until its lease ends; `lease` is the token that finishing it needs.
+
+    Each write of what the job read before needs the token too (`require_lease`): whoever holds it was not replaced.
+    """
 
     kind: JobKind
     ref: str

@@ -20,7 +20,7 @@ ATTEMPT_SECONDS = 10.0
 CALL_SECONDS = 25.0
 # A creating call that was written down before it was sent is answered within this time, or its answer changes nothing.
 ANSWER_SECONDS = 35.0
-# All pages of one list. A poll reads two lists, within one lease.
+# All pages of one list.
 LIST_SECONDS = 40.0
 # How long the provider's lists may take to show what a call created whose answer was lost.
 LOST_SECONDS = 120.0
@@ -28,7 +28,11 @@ LOST_SECONDS = 120.0
 # --- Jobs
 
 # A worker that died holds its jobs for this long.
-LEASE_SECONDS = 90.0
+LEASE_SECONDS = 10.0
+# A living worker renews its leases this often, so that a lease outlives two renewals that fail.
+LEASE_RENEWAL_SECONDS = 3.0
+# PostgreSQL ends a transaction whose process stands still, before the lease of its job ends: others wait on its locks.
+IDLE_TRANSACTION_SECONDS = 5.0
 
 # --- Answers that wait for the provider
 

@@ -49,10 +49,10 @@ class CompanyStore:
         return await self._engine.write(lambda tx: _set_provider_id(tx, ref, baseline, self._clock()))
 
     async def set_site_id(self, ref: SiteRef, provider_id: ProviderSiteId) -> None:
-        """Write the site's id at the provider."""
-        await self._engine.write(
-            lambda tx: tx.run("UPDATE sites SET provider_id = :id WHERE ref = :ref", id=provider_id, ref=ref)
-        )
+        """Write the site's id at the provider, unless another process did before."""
+        # `IS NULL`: a process that stood still since it read the provider's list must not undo what was written since.
+        sql = "UPDATE sites SET provider_id = :id WHERE ref = :ref AND provider_id IS NULL"
+        await self._engine.write(lambda tx: tx.run(sql, id=provider_id, ref=ref))
 
     async def site(self, ref: SiteRef) -> Site:
         """Return one site. Raises NotFound."""

@@ -3,7 +3,16 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from service.domain.changes import Changes, CompanyActivity, CompanyRecords, Fact, FactKind, OwnInvitation, StoredFact
+from service.domain.changes import (
+    Changes,
+    CompanyActivity,
+    CompanyRecords,
+    Fact,
+    FactKind,
+    LeasedJob,
+    OwnInvitation,
+    StoredFact,
+)
 from service.domain.events import NewEvent
 from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserId
 from service.domain.statuses import canonical_status
@@ -11,6 +20,7 @@ from service.errors import NotFound
 from service.store.activity import read_activity
 from service.store.changes import WriteContext, add_event, apply
 from service.store.engine import Engine, Row, Transaction
+from service.store.queue import require_lease
 from service.store.rows import ACCOUNT, SESSION_COLUMNS, company_of, connection_of
 from service.store.sessions import SessionStore, attached_connections
 
@@ -30,12 +40,14 @@ class ConnectionStore:
         invitations: Iterable[InvitationId],
         decide: Callable[[CompanyRecords], Changes],
         sessions: Iterable[SessionId] = (),
+        *,
+        job: LeasedJob | None = None,
     ) -> Changes:
         """Lock the company, read its records, call `decide`, write the changes it returns: one transaction.
 
         The records have these connections and those whose verdict is waiting; what these invitations named; and the
         sessions that any of them names, beside `sessions`. `decide` may run more than once, and may raise, which writes
-        nothing. Raises NotFound for an unknown company.
+        nothing. Raises NotFound for an unknown company; with `job`, LeaseLost where its lease has ended.
         """
         wanted, listed = frozenset(connections), frozenset(invitations)
 
@@ -43,6 +55,7 @@ class ConnectionStore:
             records = self._records(tx, company, wanted, listed, frozenset(sessions))
             changes = decide(records)
             apply(tx, self._context, changes, records.company.tenant, company)
+            require_lease(tx, job)
             return changes
 
         return await self._engine.write(unit)
@@ -79,9 +92,20 @@ class ConnectionStore:
         """Return every recorded connection of a company, ordered by id, without removed ones."""
         return await self._engine.read(lambda tx: _of_company(tx, company))
 
-    async def count_documents(self, connection_id: ConnectionId, count: int, event: NewEvent) -> bool:
-        """Store how many documents the connection has; where there are more than before, write `event`, return True."""
-        return await self._engine.write(lambda tx: _count_documents(tx, self._context, connection_id, count, event))
+    async def count_documents(
+        self, connection_id: ConnectionId, count: int, event: NewEvent, job: LeasedJob | None = None
+    ) -> bool:
+        """Store how many documents the connection has; where there are more than before, write `event`, return True.
+
+        With `job`, raises LeaseLost where its lease has ended.
+        """
+
+        def unit(tx: Transaction) -> bool:
+            more = _count_documents(tx, self._context, connection_id, count, event)
+            require_lease(tx, job)
+            return more
+
+        return await self._engine.write(unit)
 
     def _records(
         self,

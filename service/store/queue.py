@@ -3,9 +3,10 @@
 A worker that died holds its jobs until their leases end; then any worker leases them again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from service.domain.changes import Job, JobKind, LeasedJob
+from service.errors import LeaseLost
 from service.store.changes import enqueue
 from service.store.engine import Engine, Row, Transaction
 
@@ -39,6 +40,10 @@ class JobQueue:
     async def lease_now(self, kind: JobKind, ref: str, lease_seconds: float) -> LeasedJob | None:
         """Enqueue this job and lease it at once; None where another worker holds it."""
         return await self._engine.write(lambda tx: self._lease_now(tx, kind, ref, lease_seconds))
+
+    async def renew(self, leases: Iterable[str], lease_seconds: float) -> frozenset[str]:
+        """Make these leases end `lease_seconds` from now; return those that were held. One that has ended stays so."""
+        return await self._engine.write(lambda tx: _renew(tx, leases, lease_seconds))
 
     async def complete(self, job: LeasedJob, again_in_seconds: float | None = None) -> None:
         """Delete the job, or make it due again in `again_in_seconds`; its count of attempts starts again at 0.
@@ -101,6 +106,36 @@ class JobQueue:
             ref=leased.ref,
         )
         return leased
+
+
+def require_lease(tx: Transaction, job: LeasedJob | None) -> None:
+    """Raise LeaseLost unless the job's lease still holds; None needs none.
+
+    Call it last: until the commit no other worker can lease the job, and everybody locks rows of `work` last.
+    """
+    if job is None:
+        return
+    # The token says that no other worker has leased the job, the time that none could have.
+    row = tx.one(
+        f"SELECT lease_until FROM work WHERE kind = :kind AND ref = :ref AND lease = :lease{tx.dialect.lock}",
+        kind=job.kind.value,
+        ref=job.ref,
+        lease=job.lease,
+    )
+    if row is None or row["lease_until"] <= tx.now():
+        raise LeaseLost
+
+
+def _renew(tx: Transaction, leases: Iterable[str], lease_seconds: float) -> frozenset[str]:
+    now = tx.now()
+    # A lease that has ended is not revived: its worker stood still, and what it read may be old.
+    renewed = tx.among(
+        "UPDATE work SET lease_until = :until WHERE lease IN (:among) AND lease_until > :now RETURNING lease",
+        leases,
+        until=now + lease_seconds,
+        now=now,
+    )
+    return frozenset(row["lease"] for row in renewed)
 
 
 def _enqueue_all(tx: Transaction, jobs: Sequence[Job]) -> None:

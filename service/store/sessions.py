@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from service.domain.changes import Changes
+from service.domain.changes import Changes, LeasedJob
 from service.domain.model import Connection, ConnectionId, PageSnapshot, Session, SessionId, Site, Tenant
 from service.domain.requests import IdempotentRequest
 from service.errors import NotFound
@@ -14,6 +14,7 @@ from service.store.companies import adopt_company, adopt_sites
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
 from service.store.idempotency import begin, keep
+from service.store.queue import require_lease
 from service.store.rows import SESSION_COLUMNS, SESSION_NAMES, connection_of, session_of, session_values, site_of
 
 _INSERT = f"INSERT INTO sessions ({', '.join(SESSION_NAMES)}) VALUES (:{', :'.join(SESSION_NAMES)})"
@@ -70,14 +71,25 @@ class SessionStore:
         return await self._engine.read(lambda tx: self._list_page(tx, tenant, filters, after, limit))
 
     async def change(
-        self, session_id: SessionId, decide: Callable[[Session], Changes | None], tenant: Tenant | None = None
+        self,
+        session_id: SessionId,
+        decide: Callable[[Session], Changes | None],
+        tenant: Tenant | None = None,
+        *,
+        job: LeasedJob | None = None,
     ) -> Session:
         """Lock the row, call `decide`, write what it returns: one transaction. Returns the session afterwards.
 
         `decide` may run more than once, and may raise, which writes nothing. Raises NotFound, also for a session of
-        another than `tenant`.
+        another than `tenant`; with `job`, LeaseLost where its lease has ended.
         """
-        return await self._engine.write(lambda tx: self._change(tx, session_id, decide, tenant))
+
+        def unit(tx: Transaction) -> Session:
+            changed = self._change(tx, session_id, decide, tenant)
+            require_lease(tx, job)
+            return changed
+
+        return await self._engine.write(unit)
 
     async def invitations(self, session_id: SessionId) -> frozenset[str]:
         """Return the id of every invitation that was created for the session, also before it was renewed."""

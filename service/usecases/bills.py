@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.domain import events
+from service.domain.changes import LeasedJob
 from service.domain.model import Clock, ConnectionId, Tenant
 from service.domain.statuses import credentials_work
 from service.errors import NotFound
@@ -37,8 +38,8 @@ class Bills:
             raise NotFound
         return await self._provider.documents(connection_id, company.provider_id)
 
-    async def check_documents(self, connection_id: ConnectionId) -> float | None:
-        """Report new documents, once; return in how many seconds to check again. Raises ProviderFailure."""
+    async def check_documents(self, connection_id: ConnectionId, job: LeasedJob | None = None) -> float | None:
+        """Report new documents, once; return in how many seconds to check again. Raises ProviderFailure, LeaseLost."""
         connection = await self._store.connections.get(connection_id)
         if not credentials_work(connection.reported.status):
             return None
@@ -47,7 +48,7 @@ class Bills:
             return None
         count = len(await self._provider.documents(connection_id, company.provider_id))
         event = events.document_available(connection, count)
-        reported = await self._store.connections.count_documents(connection_id, count, event)
+        reported = await self._store.connections.count_documents(connection_id, count, event, job)
         age = self._clock() - connection.recorded_at
         over = reported or age > _DOCUMENT_DAYS * _DAY_SECONDS
         return None if over else max(_SOONEST_SECONDS, age / 2)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from service.domain import session_rules
-from service.domain.changes import CompletedIntent, Job, JobKind
+from service.domain.changes import CompletedIntent, Job, JobKind, LeasedJob
 from service.domain.model import (
     Clock,
     InvitationId,
@@ -78,15 +78,16 @@ class Links:
         self._callback_url = callback_url
         self._preparing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def prepare(self, session_id: SessionId) -> Session:
+    async def prepare(self, session_id: SessionId, job: LeasedJob | None = None) -> Session:
         """Create the link where the session needs one. Raises ProviderFailure, Forbidden; a refusal fails the session.
 
-        A host that waits and a job of this process share one lock, so that together they create one link.
+        A host that waits and a job of this process share one lock, so that together they create one link. With `job`,
+        raises LeaseLost where its lease ended before the link or the refusal was written.
         """
         async with self._preparing.setdefault(session_id, asyncio.Lock()):
-            return await self._prepare(session_id)
+            return await self._prepare(session_id, job)
 
-    async def _prepare(self, session_id: SessionId) -> Session:
+    async def _prepare(self, session_id: SessionId, job: LeasedJob | None) -> Session:
         session = await self._store.sessions.get(session_id)
         # An open intent is a call that is under way in another process, or lost: the sweep finds out later.
         if await self._store.intents.open_intents(session_id):
@@ -94,12 +95,12 @@ class Links:
         if session.closed or session.link_status is LinkStatus.READY:
             return session
         try:
-            return await self._create(session)
+            return await self._create(session, job)
         except (ProviderRefused, ForeignLink, Forbidden) as exc:
-            await self.fail(session_id, exc.failure_code if isinstance(exc, ForeignLink) else exc.code)
+            await self.fail(session_id, exc.failure_code if isinstance(exc, ForeignLink) else exc.code, job)
             raise
 
-    async def prepare_in_background(self, session_id: SessionId) -> float | None:
+    async def prepare_in_background(self, session_id: SessionId, job: LeasedJob | None = None) -> float | None:
         """As `prepare`, for a job; return in how many seconds to try again, None when there is nothing left to do.
 
         While a page waits, the retry comes within seconds of the provider's recovery, however long its trouble took.
@@ -109,7 +110,7 @@ class Links:
         if self._provider_sites.is_in_progress(session):
             return _COMPANY_SECONDS
         try:
-            await self.prepare(session_id)
+            await self.prepare(session_id, job)
         except ProviderFailure as exc:
             session = await self._store.sessions.get(session_id)
             present = session_rules.is_present(session, self._clock())
@@ -122,9 +123,9 @@ class Links:
             return min(max(_RETRY_SECONDS, exc.after_seconds or 0.0), _LONGEST_PAUSE_SECONDS)
         return None
 
-    async def fail(self, session_id: SessionId, code: str) -> Session:
-        """No link will be made for this session; `code` says why."""
-        return await self._store.sessions.change(session_id, lambda current: session_rules.fail(current, code))
+    async def fail(self, session_id: SessionId, code: str, job: LeasedJob | None = None) -> Session:
+        """No link will be made for this session; `code` says why. With `job`, raises LeaseLost."""
+        return await self._store.sessions.change(session_id, lambda current: session_rules.fail(current, code), job=job)
 
     async def revoke_invitations(self, session_id: SessionId) -> None:
         """Revoke every invitation that the session ever had, except the one that it still uses."""
@@ -174,7 +175,7 @@ class Links:
         except ProviderRefused:
             _log.info("the provider does not revoke an invitation; it has ended already")
 
-    async def _create(self, session: Session) -> Session:
+    async def _create(self, session: Session, job: LeasedJob | None) -> Session:
         created = await (
             self._reconnect_link(session) if session.mode is Mode.RECONNECT else self._connect_link(session)
         )
@@ -183,6 +184,8 @@ class Links:
             given = await self._store.sessions.change(
                 session.id,
                 lambda current: session_rules.give_link(current, created.link, created.completed, provider_now),
+                # An invitation has its intent for that, which holds for longer than a lease.
+                job=job if created.completed is None else None,
             )
         except GivenUp:
             await self._discard(created)

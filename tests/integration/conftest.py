@@ -20,6 +20,7 @@ ON_BOTH = {
     "earlier_connections",
     "idempotency",
     "key_rotation",
+    "leases",
     "lost_invitations",
     "reconnect",
     "revoke",

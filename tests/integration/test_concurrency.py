@@ -17,7 +17,7 @@ from service.domain.timing import ANSWER_SECONDS
 from service.errors import ProviderTimeout
 from service.provider import CallLimits
 from service.usecases.links import invitation_seconds
-from service.worker import Worker
+from service.worker import Handler, Worker
 from tests.support.clock import Clock
 from tests.support.provider_user import ProviderUser
 from tests.support.sandbox_client import JsonObject
@@ -236,7 +236,8 @@ async def test_a_poll_that_waits_for_another_ends_even_where_that_one_was_the_la
 
     reconciliation = services.parts.reconciliation
     services.outgoing.calls.clear()
-    await Worker(store, {JobKind.RECONCILE: reconciliation.reconcile}, sleep=sleep).run_now(JobKind.RECONCILE, ref, 5.0)
+    handlers: dict[JobKind, Handler] = {JobKind.RECONCILE: lambda job: reconciliation.reconcile(ref, job)}
+    await Worker(store, handlers, sleep=sleep).run_now(JobKind.RECONCILE, ref, 5.0)
     assert services.outgoing.made("GET /connection") == 1
 
 
