@@ -141,6 +141,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
     pages = Pages(store, signer, provider, clock, environment.new_secret)
     reconciliation, bills = Reconciliation(store, provider, clock), Bills(store, provider, clock)
     webhooks = IncomingWebhooks(store, provider, clock, settings.provider_webhook_secrets)
+    idempotent = IdempotentCalls(store, environment.new_id)
     handlers = _handlers(store, sessions, pages, links) | {
         JobKind.RECONCILE: lambda job: reconciliation.reconcile(CompanyRef(job.ref), job),
         JobKind.DOCUMENTS: lambda job: bills.check_documents(ConnectionId(job.ref), job),
@@ -150,7 +151,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         store=store,
         http=http,
         provider=provider,
-        worker=Worker(store, handlers, metrics.job_ended, environment.sleep),
+        worker=Worker(store, handlers, metrics.job_ended, environment.sleep, idempotent.renew_leases),
         pubsub=PubSub(),
         metrics=metrics,
         sessions=sessions,
@@ -162,7 +163,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         bills=bills,
         webhooks=webhooks,
         keys=ApiKeys(store, runtime, settings.api_key),
-        idempotent=IdempotentCalls(store),
+        idempotent=idempotent,
     )
 
 

@@ -29,7 +29,10 @@ Handler = Callable[[LeasedJob], Awaitable[object]]
 
 
 class Worker:
-    """A handler takes the job and returns in how many seconds it is due again; anything but a float ends it."""
+    """A handler takes the job and returns in how many seconds it is due again; anything but a float ends it.
+
+    `renew_beside` is called whenever leases are renewed: for leases of this process that are no jobs.
+    """
 
     def __init__(
         self,
@@ -37,11 +40,13 @@ class Worker:
         handlers: Mapping[JobKind, Handler],
         count: Count = lambda _kind, _outcome: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        renew_beside: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._count = count
         self._handlers = handlers
         self._sleep = sleep
+        self._renew_beside = renew_beside
         self._awake = asyncio.Event()
         self._stopped_at: float | None = None  # by the loop's clock
         self._running: set[asyncio.Task[None]] = set()
@@ -85,6 +90,8 @@ class Worker:
 
     async def renew_leases(self) -> None:
         """Renew the lease of every running job, in one statement. A job that lost its lease can write nothing more."""
+        if self._renew_beside is not None:
+            await self._renew_beside()
         held = frozenset(self._leased)
         if not held:
             return

@@ -40,8 +40,8 @@ IDLE_TRANSACTION_SECONDS = 5.0
 PREPARE_NOW_SECONDS = 45.0
 # Meanwhile no worker prepares the session: it takes over only if this process died.
 PREPARE_TAKEOVER_SECONDS = 60.0
-# A call with an Idempotency-Key that has not answered after this long never will: its process died.
-IDEMPOTENCY_IN_FLIGHT_SECONDS = 60.0
+# Version 0.2.0 left an Idempotency-Key without a lease; its process had answered by then, or died.
+UNLEASED_KEY_SECONDS = 60.0
 # The callback waits this long for a poll, then it goes on with what is known.
 CALLBACK_POLL_SECONDS = 4.0
 

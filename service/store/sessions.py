@@ -7,13 +7,13 @@ from typing import Any
 
 from service.domain.changes import Changes, LeasedJob
 from service.domain.model import Connection, ConnectionId, PageSnapshot, Session, SessionId, Site, Tenant
-from service.domain.requests import IdempotentRequest
+from service.domain.requests import KeyLease
 from service.errors import NotFound
 from service.store.changes import WriteContext, apply
 from service.store.companies import adopt_company, adopt_sites
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
-from service.store.idempotency import begin, keep
+from service.store.idempotency import EarlierCall, begin, keep, name_session, require_key
 from service.store.queue import require_lease
 from service.store.rows import SESSION_COLUMNS, SESSION_NAMES, connection_of, session_of, session_values, site_of
 
@@ -32,16 +32,17 @@ class SessionStore:
         self,
         draft: Session,
         decide: Callable[[Session], Changes],
-        idempotency: IdempotentRequest | None = None,
+        key: KeyLease | None = None,
         render: Callable[[Session], Mapping[str, Any]] | None = None,
     ) -> Session | Mapping[str, Any]:
         """Find or insert the draft's company and sites, call `decide`, write what it returns: one transaction.
 
-        Returns the session as written, or the stored answer of an equal earlier call, in which case nothing is written.
-        With `render`, its answer is stored for equal calls. Raises IdempotencyKeyReused, IdempotencyInProgress,
-        Forbidden.
+        Returns the session as written. An equal earlier call changes that, and nothing is created: its stored answer is
+        returned, or, where its process died before it answered, the session that it made. With `render`, its answer is
+        stored for equal calls; without it the caller stores one later. Raises IdempotencyKeyReused,
+        IdempotencyInProgress, Forbidden.
         """
-        return await self._engine.write(lambda tx: self._create(tx, draft, decide, idempotency, render))
+        return await self._engine.write(lambda tx: self._create(tx, draft, decide, key, render))
 
     async def get(self, session_id: SessionId, tenant: Tenant | None = None) -> Session:
         """Return one session. Raises NotFound, also for one of another than `tenant`."""
@@ -77,16 +78,18 @@ class SessionStore:
         tenant: Tenant | None = None,
         *,
         job: LeasedJob | None = None,
+        key: KeyLease | None = None,
     ) -> Session:
         """Lock the row, call `decide`, write what it returns: one transaction. Returns the session afterwards.
 
         `decide` may run more than once, and may raise, which writes nothing. Raises NotFound, also for a session of
-        another than `tenant`; with `job`, LeaseLost where its lease has ended.
+        another than `tenant`; LeaseLost where the lease of `job` has ended or an equal call took `key` over.
         """
 
         def unit(tx: Transaction) -> Session:
             changed = self._change(tx, session_id, decide, tenant)
             require_lease(tx, job)
+            require_key(tx, key)
             return changed
 
         return await self._engine.write(unit)
@@ -109,22 +112,32 @@ class SessionStore:
         tx: Transaction,
         draft: Session,
         decide: Callable[[Session], Changes],
-        idempotency: IdempotentRequest | None,
+        key: KeyLease | None,
         render: Callable[[Session], Mapping[str, Any]] | None,
     ) -> Session | Mapping[str, Any]:
         now = self._context.clock()
         # First: an equal call that is under way holds the key's row until its commit, so this one waits for its answer.
-        earlier = begin(tx, draft.tenant, idempotency, now) if idempotency is not None else None
-        if earlier is not None:
-            return earlier
+        earlier = begin(tx, key, now) if key is not None else EarlierCall()
+        if earlier.answer is not None:
+            return earlier.answer
+        adopted = self._open_session(tx, earlier.session_id)
+        if adopted is not None:
+            return adopted
         company = adopt_company(tx, draft.company, now)
         changes = decide(replace(draft, company=company, sites=adopt_sites(tx, company.ref, draft.sites)))
         (session,) = changes.sessions
         tx.run(_INSERT, **session_values(session, self._context.cipher))
         apply(tx, self._context, replace(changes, sessions=()), session.tenant, company.ref)
-        if idempotency is not None and render is not None:
-            keep(tx, session.tenant, idempotency, render(session))
+        if key is not None:
+            name_session(tx, key, session.id)
+        if key is not None and render is not None:
+            keep(tx, key, render(session))
         return session
+
+    def _open_session(self, tx: Transaction, session_id: SessionId | None) -> Session | None:
+        # No host has the URL of the session of a call that died: where it is closed, a new one takes its place.
+        session = self._get(tx, session_id, None) if session_id is not None else None
+        return session if session is not None and not session.closed else None
 
     def _get(self, tx: Transaction, session_id: SessionId, tenant: Tenant | None) -> Session:
         row = tx.one(f"{_FROM} WHERE s.id = :id", id=session_id)

@@ -24,6 +24,7 @@ from service.domain.model import (
     Session,
     SessionId,
 )
+from service.domain.requests import KeyLease
 from service.domain.timing import (
     ANSWER_SECONDS,
     GRACE_SECONDS,
@@ -78,16 +79,18 @@ class Links:
         self._callback_url = callback_url
         self._preparing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def prepare(self, session_id: SessionId, job: LeasedJob | None = None) -> Session:
+    async def prepare(
+        self, session_id: SessionId, job: LeasedJob | None = None, key: KeyLease | None = None
+    ) -> Session:
         """Create the link where the session needs one. Raises ProviderFailure, Forbidden; a refusal fails the session.
 
-        A host that waits and a job of this process share one lock, so that together they create one link. With `job`,
-        raises LeaseLost where its lease ended before the link or the refusal was written.
+        A host that waits and a job of this process share one lock, so that together they create one link. Raises
+        LeaseLost where the lease of `job` ended, or `key` was taken over, before the link or the refusal was written.
         """
         async with self._preparing.setdefault(session_id, asyncio.Lock()):
-            return await self._prepare(session_id, job)
+            return await self._prepare(session_id, job, key)
 
-    async def _prepare(self, session_id: SessionId, job: LeasedJob | None) -> Session:
+    async def _prepare(self, session_id: SessionId, job: LeasedJob | None, key: KeyLease | None) -> Session:
         session = await self._store.sessions.get(session_id)
         # An open intent is a call that is under way in another process, or lost: the sweep finds out later.
         if await self._store.intents.open_intents(session_id):
@@ -97,7 +100,7 @@ class Links:
         try:
             return await self._create(session, job)
         except (ProviderRefused, ForeignLink, Forbidden) as exc:
-            await self.fail(session_id, exc.failure_code if isinstance(exc, ForeignLink) else exc.code, job)
+            await self.fail(session_id, exc.failure_code if isinstance(exc, ForeignLink) else exc.code, job, key)
             raise
 
     async def prepare_in_background(self, session_id: SessionId, job: LeasedJob | None = None) -> float | None:
@@ -123,9 +126,13 @@ class Links:
             return min(max(_RETRY_SECONDS, exc.after_seconds or 0.0), _LONGEST_PAUSE_SECONDS)
         return None
 
-    async def fail(self, session_id: SessionId, code: str, job: LeasedJob | None = None) -> Session:
-        """No link will be made for this session; `code` says why. With `job`, raises LeaseLost."""
-        return await self._store.sessions.change(session_id, lambda current: session_rules.fail(current, code), job=job)
+    async def fail(
+        self, session_id: SessionId, code: str, job: LeasedJob | None = None, key: KeyLease | None = None
+    ) -> Session:
+        """No link will be made for this session; `code` says why. With `job` or `key`, raises LeaseLost."""
+        return await self._store.sessions.change(
+            session_id, lambda current: session_rules.fail(current, code), job=job, key=key
+        )
 
     async def revoke_invitations(self, session_id: SessionId) -> None:
         """Revoke every invitation that the session ever had, except the one that it still uses."""
