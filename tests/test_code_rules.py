@@ -30,6 +30,7 @@ COVERED_ELSEWHERE = {
     "provider/client": "provider/ and contract/",
     "store/activity": "companies' tests",
     "store/dialects": "the engine's tests",
+    "store/own_invitations": "connections' tests",
     "telemetry": "test_logs and test_metrics",
     "sandbox": "sandbox/ and contract/",
     "demo": "demo/ and browser/",

@@ -185,8 +185,9 @@ class CompanyActivity:
     """How busy a company is: it decides the poll interval.
 
     `present`: a page reported its presence, or a user finished, within the last ten minutes. `just_finished`: a user
-    said "I have finished" within the last minute and a half and nothing is recorded yet. `undecided`: the verdict on a
-    connection is waiting. `linked`: a link was given at any time. `outlived`: a link may outlive its expired session.
+    said "I have finished" within the last minute and a half and nothing is recorded yet. `open_sessions`: a link that
+    was shown can still be used, of a session that is open, or over for two hours at most. `undecided`: the verdict on a
+    connection is waiting. `linked`: a link was given at any time.
     """
 
     present: bool
@@ -194,4 +195,3 @@ class CompanyActivity:
     open_sessions: bool
     undecided: bool
     linked: bool
-    outlived: bool = False

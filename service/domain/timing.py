@@ -62,7 +62,7 @@ POLL_FINISHED_SECONDS = 3.0
 POLL_PRESENT_SECONDS = 20.0
 # While the owner of a connection is undecided.
 POLL_UNDECIDED_SECONDS = 30.0
-# While a session is open, or a link outlives its session.
+# While a link that was shown can still be used.
 POLL_OPEN_SECONDS = 600.0
 # For ever, where a link was given.
 POLL_DAILY_SECONDS = 86400.0
@@ -70,6 +70,7 @@ POLL_DAILY_SECONDS = 86400.0
 FINISHED_SECONDS = 90.0
 # How long after the last word of a page the company counts as present.
 RECENT_SECONDS = 600.0
-# An invitation outlives its session by the grace and by up to an hour that makes its lifetime recognisable.
+# An invitation outlives its session by the grace and by up to an hour that makes its lifetime recognisable. A magic
+# link has no end; a session that gave one is polled for as long after its own end.
 OUTLIVED_SECONDS = 2 * 3600.0
 INVITATION_EXTRA_SECONDS = 3600

@@ -10,7 +10,6 @@ from service.domain.changes import (
     Fact,
     FactKind,
     LeasedJob,
-    OwnInvitation,
     StoredFact,
 )
 from service.domain.events import NewEvent
@@ -19,7 +18,9 @@ from service.domain.statuses import canonical_status
 from service.errors import NotFound
 from service.store.activity import read_activity
 from service.store.changes import WriteContext, add_event, apply
+from service.store.companies import newest_of_companies
 from service.store.engine import Engine, Row, Transaction
+from service.store.own_invitations import by_invitation, may_be_cleared, unlisted
 from service.store.queue import require_lease
 from service.store.rows import ACCOUNT, SESSION_COLUMNS, company_of, connection_of
 from service.store.sessions import SessionStore, attached_connections
@@ -83,7 +84,7 @@ class ConnectionStore:
         """
         return await self._engine.read(
             lambda tx: (
-                [one for one in _of_company(tx, company) if one.id not in listed],
+                _not_listed(tx, company, listed),
                 read_activity(tx, company, self._context.clock()),
             )
         )
@@ -137,9 +138,9 @@ class ConnectionStore:
             facts=facts,
             connections=recorded,
             sessions={session.id: session for session in named},
-            by_invitation=_by_invitation(tx, invitations),
+            by_invitation=by_invitation(tx, invitations),
             attached=attached,
-            unlisted=_unlisted(tx, ref, invitations),
+            unlisted=unlisted(tx, ref, invitations) if may_be_cleared(ids, facts, recorded) else (),
         )
 
     def _named_sessions(
@@ -166,22 +167,11 @@ def _of_company(tx: Transaction, company: CompanyRef) -> list[Connection]:
     return [connection_of(row) for row in tx.all(sql, ref=company)]
 
 
-def _by_invitation(tx: Transaction, invitations: frozenset[InvitationId]) -> dict[InvitationId, SessionId]:
-    rows = tx.among("SELECT id, session_id FROM invitations WHERE id IN (:among)", invitations)
-    return {InvitationId(row["id"]): SessionId(row["session_id"]) for row in rows}
-
-
-def _unlisted(tx: Transaction, ref: CompanyRef, listed: frozenset[InvitationId]) -> tuple[OwnInvitation, ...]:
-    """Return the company's own invitations that the provider's list lacks and that have named nothing yet."""
-    # Version 0.1.0 stored no times: its invitations (`given_at IS NULL`) cannot be compared, so they are left out.
-    rows = tx.all(
-        "SELECT i.id, i.given_at, i.ends_at FROM invitations i JOIN sessions s ON s.id = i.session_id "
-        "WHERE s.company_ref = :ref AND i.given_at IS NOT NULL AND i.id NOT IN (SELECT f.invitation_id FROM facts f "
-        "WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IS NOT NULL)",
-        ref=ref,
-    )
-    unlisted = (row for row in rows if row["id"] not in listed)
-    return tuple(OwnInvitation(InvitationId(row["id"]), row["given_at"], row["ends_at"]) for row in unlisted)
+def _not_listed(tx: Transaction, company: CompanyRef, listed: Collection[ConnectionId]) -> list[Connection]:
+    # By their ids alone, which an index holds: almost all of them were just listed.
+    rows = tx.all("SELECT id FROM connections WHERE company_ref = :ref AND removed_at IS NULL", ref=company)
+    ids = {ConnectionId(row["id"]) for row in rows} - set(listed)
+    return [connection_of(row) for row in _connection_rows(tx, ids)]
 
 
 def _session_rows(tx: Transaction, where: str, values: Iterable[str]) -> list[Row]:
@@ -254,7 +244,7 @@ def _count_documents(
 _CLAUSES = {
     "user_id": "n.user_id = :user_id",
     "status": "n.status = :status",
-    "company": "n.company_ref IN (SELECT ref FROM companies WHERE provider_id = :company OR external_id = :company)",
+    "company": "n.company_ref = :company",
 }
 
 
@@ -269,9 +259,11 @@ def _list_page(
         where.append("n.session_id IS NOT NULL" if filters["attributed"] else "n.session_id IS NULL")
     if after is not None:
         # Keyset pagination: (recorded_at, id) is unique, so a page neither repeats nor skips a row while others come.
-        where.append("(n.recorded_at < :at OR (n.recorded_at = :at AND n.id < :id))")
+        # The index starts where the page before ended.
+        where.append("(n.recorded_at, n.id) < (:at, :id)")
         values |= {"at": after[0], "id": after[1]}
     sql = (
         f"SELECT n.* FROM connections n WHERE {' AND '.join(where)} ORDER BY n.recorded_at DESC, n.id DESC LIMIT :limit"
     )
-    return [connection_of(row) for row in tx.all(sql, tenant=tenant, limit=limit, **values)]
+    rows = newest_of_companies(tx, sql, "recorded_at", values | {"tenant": tenant, "limit": limit})
+    return [connection_of(row) for row in rows]

@@ -10,7 +10,7 @@ from service.domain.model import Connection, ConnectionId, PageSnapshot, Session
 from service.domain.requests import KeyLease
 from service.errors import NotFound
 from service.store.changes import WriteContext, apply
-from service.store.companies import adopt_company, adopt_sites
+from service.store.companies import adopt_company, adopt_sites, newest_of_companies
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
 from service.store.idempotency import EarlierCall, begin, keep, name_session, require_key
@@ -18,6 +18,8 @@ from service.store.queue import require_lease
 from service.store.rows import SESSION_COLUMNS, SESSION_NAMES, connection_of, session_of, session_values, site_of
 
 _INSERT = f"INSERT INTO sessions ({', '.join(SESSION_NAMES)}) VALUES (:{', :'.join(SESSION_NAMES)})"
+# The only text that filters add to the SQL; a filter's value is always a parameter.
+_CLAUSES = {"user_id": "s.user_id = :user_id", "status": "s.status = :status", "company": "s.company_ref = :company"}
 _FROM = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref"
 
 
@@ -163,18 +165,15 @@ class SessionStore:
     def _list_page(
         self, tx: Transaction, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
     ) -> list[tuple[Session, Sequence[Connection]]]:
-        where, values = ["s.tenant = :tenant"], dict(filters)
-        clauses = {
-            "user_id": "s.user_id = :user_id",
-            "status": "s.status = :status",
-            "company": "(c.provider_id = :company OR c.external_id = :company)",
-        }
-        where += [clauses[name] for name in filters]
+        where, values = ["s.tenant = :tenant"], dict[str, Any](filters)
+        where += [_CLAUSES[name] for name in filters]
         if after is not None:
-            where.append("(s.created_at < :at OR (s.created_at = :at AND s.id < :id))")
-            values |= {"at": after[0], "id": after[1]}  # type: ignore[dict-item]
+            # Keyset pagination by a row value, with which the index starts where the page before ended.
+            where.append("(s.created_at, s.id) < (:at, :id)")
+            values |= {"at": after[0], "id": after[1]}
         sql = f"{_FROM} WHERE {' AND '.join(where)} ORDER BY s.created_at DESC, s.id DESC LIMIT :limit"
-        sessions = self.from_rows(tx, tx.all(sql, tenant=tenant, limit=limit, **values))
+        rows = newest_of_companies(tx, sql, "created_at", values | {"tenant": tenant, "limit": limit})
+        sessions = self.from_rows(tx, rows)
         connections = _connections(tx, [session.id for session in sessions])
         return [(session, connections[session.id]) for session in sessions]
 

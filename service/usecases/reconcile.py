@@ -127,7 +127,7 @@ def poll_interval(activity: CompanyActivity) -> float | None:
         return POLL_PRESENT_SECONDS
     if activity.undecided:
         return POLL_UNDECIDED_SECONDS
-    if activity.open_sessions or activity.outlived:
+    if activity.open_sessions:
         return POLL_OPEN_SECONDS
     return POLL_DAILY_SECONDS if activity.linked else None
 
