@@ -18,6 +18,8 @@ from service.store import Store
 _log = logging.getLogger(__name__)
 
 _BATCH = 16  # more than the provider takes at once, so that jobs without calls go on while the provider is slow
+# Fewer than the provider takes at once, so that a page's job finds a free slot and a free call.
+_BACKGROUND = 8
 _IDLE_SECONDS = 1.0  # how long a job that another process enqueued may wait
 _LONGEST_PAUSE_SECONDS = 60.0
 _FAULT_SECONDS = 60.0
@@ -83,8 +85,10 @@ class Worker:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         if self._stopped_at is not None:
             return False
-        leased = await self._store.queue.lease(_BATCH - len(self._running), LEASE_SECONDS)
+        free, background = _BATCH - len(self._running), max(0, _BACKGROUND - self._in_background())
+        leased = await self._store.queue.lease(free, LEASE_SECONDS, background)
         for job in leased:
+            self._leased[job.lease] = job
             self._start(self.run_job(job), f"{job.kind}:{job.ref}")
         return bool(leased)
 
@@ -178,7 +182,12 @@ class Worker:
         """Run one leased job and write when it is due again."""
         self._leased[job.lease] = job
         await self._run_job(job)
+        if not job.waited_for and self._in_background() == _BACKGROUND:
+            self.wake()  # others may be due that were held back
         self._leased.pop(job.lease, None)
+
+    def _in_background(self) -> int:
+        return sum(not job.waited_for for job in self._leased.values())
 
     async def _run_job(self, job: LeasedJob) -> None:
         try:

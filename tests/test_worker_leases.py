@@ -1,4 +1,4 @@
-"""A worker's leases: renewed while its jobs run, lost when it stands still."""
+"""A worker's leases: renewed while its jobs run, lost when it stands still; some are kept for what a page waits for."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.domain.changes import JobKind, LeasedJob
+from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.timing import LEASE_RENEWAL_SECONDS, LEASE_SECONDS
 from service.errors import LeaseLost
 from service.store import Store
@@ -102,3 +102,31 @@ async def test_a_worker_that_stood_still_is_told_that_its_lease_was_lost_and_the
     await worker.run_until_idle()
     assert asked == ["ses_1", "ses_1"]
     assert await store.queue.next_in_seconds() is None
+
+
+async def test_a_backlog_of_slow_jobs_does_not_stand_before_a_page(store: Store) -> None:
+    go_on, polled, begun, done = (asyncio.Event() for _ in range(4))
+    expired: list[str] = []
+
+    async def slow(job: LeasedJob) -> None:
+        expired.append(job.ref)
+        begun.set()
+        await go_on.wait()
+        if len(expired) == 100:
+            done.set()
+
+    async def poll(_job: LeasedJob) -> None:
+        polled.set()
+
+    worker = Worker(store, {JobKind.EXPIRE: slow, JobKind.RECONCILE: poll})
+    store.engine.on_jobs(worker.wake)
+    await store.queue.enqueue(*(Job(JobKind.EXPIRE, f"ses_{number}") for number in range(100)))
+    loop = asyncio.create_task(worker.run())
+    async with asyncio.timeout(5):
+        await begun.wait()
+        await store.queue.enqueue(Job(JobKind.RECONCILE, "cmp_1", waited_for=True))
+        await polled.wait()
+        go_on.set()
+        await done.wait()  # the backlog is worked off without a pause after each batch
+    await worker.stop(5)
+    await loop

@@ -71,11 +71,15 @@ class JobKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Run `kind` for `ref` in `in_seconds`. Where the same job is already due earlier, that time stays."""
+    """Run `kind` for `ref` in `in_seconds`. Where the same job is already due earlier, that time stays.
+
+    `waited_for`: a page waits for it, so it is leased before those that nobody waits for.
+    """
 
     kind: JobKind
     ref: str
     in_seconds: float = 0.0
+    waited_for: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class LeasedJob:
     ref: str
     attempts: int
     lease: str
+    waited_for: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,3 +27,8 @@ CREATE INDEX sessions_by_presence ON sessions (company_ref, seen_at) WHERE seen_
 CREATE INDEX sessions_by_end ON sessions (company_ref, (COALESCE(revoked_at, expires_at)))
   WHERE revealed_at IS NOT NULL AND status <> 'connected';
 CREATE INDEX sessions_linked ON sessions (company_ref) WHERE (link_url IS NOT NULL OR serial > 1);
+
+-- Jobs that a page waits for are leased before the others.
+ALTER TABLE work ADD COLUMN waited_for INTEGER NOT NULL DEFAULT 0;
+DROP INDEX work_by_time;
+CREATE INDEX work_by_turn ON work (waited_for, due_at);
