@@ -81,6 +81,8 @@ simulate: .venv/.dev ## seeded histories of users, troubles and crashes; options
 kill: .venv/.dev ## workers killed at random moments under load, on both databases; options in ARGS="…"
 	$(BIN)/python -m tests.load.kill --database sqlite $(ARGS)
 	$(BIN)/python -m tests.load.kill --database postgresql --workers 3 $(ARGS)
+	$(BIN)/python -m tests.load.standstill --database sqlite
+	$(BIN)/python -m tests.load.standstill --database postgresql --workers 3
 
 away: .venv/.dev ## the database away, full or read-only for half a minute under load; options in ARGS="…"
 	$(BIN)/python -m tests.load.away --database sqlite $(ARGS)

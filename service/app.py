@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.domain.changes import Job, JobKind
-from service.domain.model import Clock, CompanyRef, Runtime
+from service.domain.changes import Job, JobKind, LeasedJob
+from service.domain.model import Clock, CompanyRef, ConnectionId, Runtime, SessionId
 from service.domain.timing import LIST_SECONDS
 from service.provider import CallLimits, Provider, ProviderAccount
 from service.pubsub import PubSub
@@ -142,16 +142,17 @@ def build_services(settings: Settings, environment: Environment) -> Services:
     pages = Pages(store, signer, provider, clock, environment.new_secret)
     reconciliation, bills = Reconciliation(store, provider, clock), Bills(store, provider, clock)
     webhooks = IncomingWebhooks(store, provider, clock, settings.provider_webhook_secrets)
+    idempotent = IdempotentCalls(store, environment.new_id)
     handlers = _handlers(store, sessions, pages, links, withdrawals) | {
-        JobKind.RECONCILE: reconciliation.reconcile,
-        JobKind.DOCUMENTS: bills.check_documents,
-        JobKind.WEBHOOK: webhooks.process,
+        JobKind.RECONCILE: lambda job: reconciliation.reconcile(CompanyRef(job.ref), job),
+        JobKind.DOCUMENTS: lambda job: bills.check_documents(ConnectionId(job.ref), job),
+        JobKind.WEBHOOK: lambda job: webhooks.process(job.ref, job),
     }
     return Services(
         store=store,
         http=http,
         provider=provider,
-        worker=Worker(store, handlers, metrics.job_ended, environment.sleep),
+        worker=Worker(store, handlers, metrics.job_ended, environment.sleep, idempotent.renew_leases),
         pubsub=PubSub(),
         metrics=metrics,
         sessions=sessions,
@@ -164,7 +165,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         bills=bills,
         webhooks=webhooks,
         keys=ApiKeys(store, runtime, settings.api_key),
-        idempotent=IdempotentCalls(store),
+        idempotent=idempotent,
     )
 
 
@@ -175,13 +176,16 @@ def _return_path(settings: Settings, signer: Signer) -> ReturnPath:
 def _handlers(
     store: Store, sessions: Sessions, pages: Pages, links: Links, withdrawals: Withdrawals
 ) -> dict[JobKind, Handler]:
-    """The use case of each kind of job: it takes the job's `ref` and returns in how many seconds it is due again."""
+    """The use case of each kind of job, which returns in how many seconds it is due again.
+
+    It gets the job where it writes what it read from the provider before: that needs the job's lease.
+    """
     return {
-        JobKind.PREPARE: links.prepare_in_background,
-        JobKind.WITHDRAW: withdrawals.revoke_invitations,
-        JobKind.SWEEP: withdrawals.sweep,
-        JobKind.EXPIRE: sessions.expire,
-        JobKind.PRESENCE: pages.check_presence,
+        JobKind.PREPARE: lambda job: links.prepare_in_background(SessionId(job.ref), job),
+        JobKind.WITHDRAW: lambda job: withdrawals.revoke_invitations(SessionId(job.ref)),
+        JobKind.SWEEP: lambda job: withdrawals.sweep(SessionId(job.ref)),
+        JobKind.EXPIRE: lambda job: sessions.expire(SessionId(job.ref)),
+        JobKind.PRESENCE: lambda job: pages.check_presence(SessionId(job.ref)),
         JobKind.PURGE: _purge(store),
     }
 
@@ -212,7 +216,7 @@ def _account(settings: Settings) -> ProviderAccount:
 
 
 def _purge(store: Store) -> Handler:
-    async def purge(_ref: str) -> float:
+    async def purge(_job: LeasedJob) -> float:
         await store.inbox.purge()
         await store.idempotency.purge()
         return _PURGE_SECONDS

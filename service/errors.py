@@ -172,6 +172,12 @@ class Unavailable(MagiclinkError):
     code, status, title = "unavailable", 503, "The service cannot store data right now; retry shortly"
 
 
+class LeaseLost(Unavailable):
+    """The lease of a job ended before the job's result was written; another worker may have the job."""
+
+    title = "The lease of this job ended before its result was written; the job is repeated"
+
+
 class ProviderFailure(MagiclinkError):
     """A call to the provider failed.
 

@@ -1,7 +1,8 @@
 """The background loop of every process: leases jobs that are due and runs their use cases.
 
-A dead worker's jobs are leased again when its leases end; running a job twice has the effect of running it once. A call
-to the provider ends within half a lease, so a worker that woke up late finds its lease gone and changes nothing.
+A living worker renews its leases while its jobs run. A dead worker's jobs are leased again when its leases end; running
+a job twice has the effect of running it once. A worker that stood still and woke up late has lost its leases, without
+which nothing that it read before can be written.
 """
 
 import asyncio
@@ -10,13 +11,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from service.domain.changes import JobKind, LeasedJob
-from service.domain.timing import LEASE_SECONDS
+from service.domain.timing import LEASE_RENEWAL_SECONDS, LEASE_SECONDS
 from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderRefused, Unavailable
 from service.store import Store
 
 _log = logging.getLogger(__name__)
 
 _BATCH = 16  # more than the provider takes at once, so that jobs without calls go on while the provider is slow
+# Fewer than the provider takes at once, so that a page's job finds a free slot and a free call.
+_BACKGROUND = 8
 _IDLE_SECONDS = 1.0  # how long a job that another process enqueued may wait
 _LONGEST_PAUSE_SECONDS = 60.0
 _FAULT_SECONDS = 60.0
@@ -24,11 +27,14 @@ _HELD_SECONDS = 0.05  # until `run_now` asks again for a job that another worker
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 4.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 Count = Callable[[str, str], None]
-Handler = Callable[[Any], Awaitable[object]]
+Handler = Callable[[LeasedJob], Awaitable[object]]
 
 
 class Worker:
-    """A handler takes the job's `ref` and returns in how many seconds it is due again; anything but a float ends it."""
+    """A handler takes the job and returns in how many seconds it is due again; anything but a float ends it.
+
+    `renew_beside` is called whenever leases are renewed: for leases of this process that are no jobs.
+    """
 
     def __init__(
         self,
@@ -36,17 +42,20 @@ class Worker:
         handlers: Mapping[JobKind, Handler],
         count: Count = lambda _kind, _outcome: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        renew_beside: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._count = count
         self._handlers = handlers
         self._sleep = sleep
+        self._renew_beside = renew_beside
         self._awake = asyncio.Event()
         self._stopped_at: float | None = None  # by the loop's clock
         self._running: set[asyncio.Task[None]] = set()
         self._now: dict[tuple[JobKind, str], asyncio.Task[None]] = {}
         self._unwritten: list[tuple[LeasedJob, float | None]] = []
         self._leased: dict[str, LeasedJob] = {}  # by lease
+        self._renewing: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """A job is due now."""
@@ -54,6 +63,7 @@ class Worker:
 
     async def run(self) -> None:
         """Run jobs until `stop`; a database that is unavailable is tried again, for ever."""
+        self._renewing = asyncio.create_task(self._renew_forever(), name="renewals")
         while self._stopped_at is None:
             self._awake.clear()
             try:
@@ -75,10 +85,34 @@ class Worker:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         if self._stopped_at is not None:
             return False
-        leased = await self._store.queue.lease(_BATCH - len(self._running), LEASE_SECONDS)
+        free, background = _BATCH - len(self._running), max(0, _BACKGROUND - self._in_background())
+        leased = await self._store.queue.lease(free, LEASE_SECONDS, background)
         for job in leased:
+            self._leased[job.lease] = job
             self._start(self.run_job(job), f"{job.kind}:{job.ref}")
         return bool(leased)
+
+    async def renew_leases(self) -> None:
+        """Renew the lease of every running job, in one statement. A job that lost its lease can write nothing more."""
+        if self._renew_beside is not None:
+            await self._renew_beside()
+        held = frozenset(self._leased)
+        if not held:
+            return
+        for lease in held - await self._store.queue.renew(held, LEASE_SECONDS):
+            job = self._leased.pop(lease, None)
+            if job is not None:  # otherwise it has ended meanwhile
+                _log.warning("the lease of a running job was lost: %s %s", job.kind, job.ref)
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await self._sleep(LEASE_RENEWAL_SECONDS)
+            try:
+                await self.renew_leases()
+            except Unavailable:
+                _log.warning("the database is unavailable; leases are not renewed")
+            except Exception:  # noqa: BLE001 - without renewals every longer job would be lost; the error is logged
+                _log.exception("renewing leases failed")
 
     async def run_now(self, kind: JobKind, ref: str, seconds: float) -> None:
         """Run a job at once, whether due or not, and wait for it at most `seconds`; it goes on afterwards.
@@ -132,6 +166,8 @@ class Worker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        if self._renewing is not None:  # running jobs needed it until here
+            self._renewing.cancel()
         await self._release()
 
     async def _release(self) -> None:
@@ -146,11 +182,16 @@ class Worker:
         """Run one leased job and write when it is due again."""
         self._leased[job.lease] = job
         await self._run_job(job)
+        if not job.waited_for and self._in_background() == _BACKGROUND:
+            self.wake()  # others may be due that were held back
         self._leased.pop(job.lease, None)
+
+    def _in_background(self) -> int:
+        return sum(not job.waited_for for job in self._leased.values())
 
     async def _run_job(self, job: LeasedJob) -> None:
         try:
-            again = await self._handlers[job.kind](job.ref)
+            again = await self._handlers[job.kind](job)
             await self._store.queue.complete(job, again if isinstance(again, float) else None)
             self._count(job.kind, "done")
         except (NotFound, ProviderRefused) as exc:

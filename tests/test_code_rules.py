@@ -31,6 +31,7 @@ COVERED_ELSEWHERE = {
     "provider/client": "provider/ and contract/",
     "store/activity": "companies' tests",
     "store/dialects": "the engine's tests",
+    "store/own_invitations": "connections' tests",
     "telemetry": "test_logs and test_metrics",
     "sandbox": "sandbox/ and contract/",
     "demo": "demo/ and browser/",
@@ -46,6 +47,10 @@ BANNED = {
 }
 NAMES_THAT_SAY_NOTHING = re.compile(
     r"(?:^|_)(?:utils?|helpers?|managers?|base|common|misc)$|(?:Utils?|Manager|Helper|Base)$"
+)
+BLOCKING_CALL = re.compile(
+    r"httpx\.(?:Client|get|post|put|delete|request|stream)\b|\burllib\.request|\bhttp\.client|\brequests\.|"
+    r"\basyncio\.run\(|\brun_until_complete|\brun_coroutine_threadsafe"
 )
 DOC_PATH = re.compile(r"\bdocs/[\w-]+\.md\b|\btests/[\w/]+\.py\b|\bservice/[\w/]+\.(?:py|js|sql)\b")
 
@@ -122,6 +127,17 @@ def test_every_module_has_tests_under_its_own_name() -> None:
 def test_the_list_of_modules_covered_elsewhere_names_only_what_exists() -> None:
     gone = [name for name in COVERED_ELSEWHERE if not list(SERVICE.glob(f"{name}*"))]
     assert gone == []
+
+
+def test_no_network_call_happens_within_a_transaction() -> None:
+    """A unit is a plain function in a thread: it could call only by a client that blocks, or by a loop of its own."""
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in _python("service")
+        if path.relative_to(SERVICE).parts[0] not in {"commands", "demo", "sandbox"}
+        for name in BLOCKING_CALL.findall(path.read_text())
+    ]
+    assert found == []
 
 
 def test_no_test_file_imports_another() -> None:

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import pytest
 
-from service.domain.changes import JobKind
+from service.domain.changes import JobKind, LeasedJob
 from service.domain.timing import LEASE_SECONDS
 from service.errors import NotFound, ProviderBusy, ProviderRefused, ProviderTimeout
 from service.store import Store
@@ -91,7 +91,7 @@ async def test_a_job_that_a_dead_worker_leased_is_done_by_another_when_its_lease
 ) -> None:
     reached = asyncio.Event()
 
-    async def never(_ref: str) -> None:
+    async def never(_job: LeasedJob) -> None:
         reached.set()
         await asyncio.Event().wait()
 
@@ -111,7 +111,7 @@ async def test_a_job_that_a_dead_worker_leased_is_done_by_another_when_its_lease
 async def test_stopping_waits_for_what_is_running(store: Store) -> None:
     reached, leave = asyncio.Event(), asyncio.Event()
 
-    async def slow(_ref: str) -> None:
+    async def slow(_job: LeasedJob) -> None:
         reached.set()
         await leave.wait()
 
@@ -129,8 +129,8 @@ async def test_a_worker_that_retires_claims_nothing_more_and_what_is_running_goe
     reached, leave = asyncio.Event(), asyncio.Event()
     asked: list[str] = []
 
-    async def slow(ref: str) -> None:
-        asked.append(ref)
+    async def slow(job: LeasedJob) -> None:
+        asked.append(job.ref)
         reached.set()
         await leave.wait()
 
@@ -149,7 +149,7 @@ async def test_a_worker_that_retires_claims_nothing_more_and_what_is_running_goe
 async def test_the_time_to_finish_runs_from_the_moment_of_retiring(store: Store) -> None:
     reached = asyncio.Event()
 
-    async def never(_ref: str) -> None:
+    async def never(_job: LeasedJob) -> None:
         reached.set()
         await asyncio.Event().wait()
 
@@ -167,7 +167,7 @@ async def test_the_time_to_finish_runs_from_the_moment_of_retiring(store: Store)
 async def test_the_loop_runs_jobs_as_they_are_enqueued_until_it_is_stopped(store: Store) -> None:
     done = asyncio.Event()
 
-    async def handle(_ref: str) -> None:
+    async def handle(_job: LeasedJob) -> None:
         done.set()
 
     worker = Worker(store, {JobKind.PREPARE: handle})
@@ -218,7 +218,7 @@ async def test_a_database_that_is_away_is_asked_until_it_is_back(store: Store, l
 async def test_what_cannot_be_written_down_as_done_is_left_to_the_lease(
     store: Store, clock: Clock, outcome: Exception | None, logged: asyncio.Event
 ) -> None:
-    async def handle(_ref: str) -> None:
+    async def handle(_job: LeasedJob) -> None:
         await store.close()
         if outcome is not None:
             raise outcome
@@ -241,7 +241,7 @@ async def test_what_could_not_be_written_down_is_so_once_the_database_is_back(
 ) -> None:
     asked = asyncio.Event()
 
-    async def handle(_ref: str) -> None:
+    async def handle(_job: LeasedJob) -> None:
         await store.close()
         asked.set()
         raise ProviderTimeout

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.domain.changes import JobKind
+from service.domain.changes import JobKind, LeasedJob
 from service.domain.timing import LEASE_SECONDS
 from service.store import Store
 from service.worker import Worker
@@ -23,7 +23,7 @@ async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
 async def test_a_worker_that_is_stopped_gives_the_leases_of_unfinished_jobs_back(store: Store) -> None:
     started = asyncio.Event()
 
-    async def never(_ref: str) -> None:
+    async def never(_job: LeasedJob) -> None:
         started.set()
         await asyncio.Event().wait()
 
@@ -40,7 +40,7 @@ async def test_a_worker_that_is_stopped_gives_the_leases_of_unfinished_jobs_back
 async def test_a_worker_that_is_stopped_while_the_database_is_away_leaves_its_jobs_to_their_leases(
     store: Store, clock: Clock
 ) -> None:
-    async def never(_ref: str) -> None:
+    async def never(_job: LeasedJob) -> None:
         await asyncio.Event().wait()
 
     await store.queue.enqueue(due())

@@ -75,21 +75,29 @@ class JobKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Run `kind` for `ref` in `in_seconds`. Where the same job is already due earlier, that time stays."""
+    """Run `kind` for `ref` in `in_seconds`. Where the same job is already due earlier, that time stays.
+
+    `waited_for`: a page waits for it, so it is leased before those that nobody waits for.
+    """
 
     kind: JobKind
     ref: str
     in_seconds: float = 0.0
+    waited_for: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LeasedJob:
-    """A job that one worker holds until its lease ends; `lease` is the token that finishing it needs."""
+    """A job that one worker holds until its lease ends; `lease` is the token that finishing it needs.
+
+    Each write of what the job read before needs the token too (`require_lease`): whoever holds it was not replaced.
+    """
 
     kind: JobKind
     ref: str
     attempts: int
     lease: str
+    waited_for: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +205,9 @@ class CompanyActivity:
     """How busy a company is: it decides the poll interval.
 
     `present`: a page reported its presence, or a user finished, within the last ten minutes. `just_finished`: a user
-    said "I have finished" within the last minute and a half and nothing is recorded yet. `undecided`: the verdict on a
-    connection is waiting. `linked`: a link was given at any time. `outlived`: a link may outlive its expired session.
+    said "I have finished" within the last minute and a half and nothing is recorded yet. `open_sessions`: a link that
+    was shown can still be used, of a session that is open, or over for two hours at most. `undecided`: the verdict on a
+    connection is waiting. `linked`: a link was given at any time.
     """
 
     present: bool
@@ -206,4 +215,3 @@ class CompanyActivity:
     open_sessions: bool
     undecided: bool
     linked: bool
-    outlived: bool = False

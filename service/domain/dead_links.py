@@ -52,7 +52,7 @@ def _replace(draft: RecordingDraft, session: Session, invitation: ReportedInvita
     fresh = replace(session, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
     draft.sessions[session.id] = fresh
     draft.events.append(events.session_link_expired(fresh))
-    draft.jobs.append(Job(JobKind.PREPARE, session.id))
+    draft.jobs.append(Job(JobKind.PREPARE, session.id, waited_for=True))
 
 
 def _fail(draft: RecordingDraft, session: Session, code: str) -> None:

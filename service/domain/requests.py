@@ -62,6 +62,18 @@ class IdempotentRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLease:
+    """One call's right to answer its Idempotency-Key: `token` is new for each call, and the key's row holds one token.
+
+    While the call is under way the lease is renewed. When it has ended, an equal call takes the key over.
+    """
+
+    tenant: Tenant
+    request: IdempotentRequest
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class CreateOptions:
     """How a session is created.
 
@@ -69,7 +81,7 @@ class CreateOptions:
     later. `prepare_in_seconds` is when a worker may make the link.
     """
 
-    idempotency: IdempotentRequest | None = None
+    key: KeyLease | None = None
     render: Callable[[Session], Mapping[str, Any]] | None = None
     prepare_in_seconds: float = 0.0
 

@@ -189,13 +189,15 @@ def start_page(
         seen_at=now,
     )
     opened = events.session_opened(session, cross_device=taken)
-    jobs = [Job(JobKind.RECONCILE, session.company.ref, _FIRST_POLL_SECONDS)]
+    jobs = [Job(JobKind.RECONCILE, session.company.ref, _FIRST_POLL_SECONDS, waited_for=True)]
     if not silent:
         jobs.append(Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS))
     if not link_can_be_shown(session, now):
         return Changes(sessions=(started,), events=(opened,), jobs=tuple(jobs))
     if session.link_status is LinkStatus.PENDING:
-        return Changes(sessions=(started,), events=(opened,), jobs=(*jobs, Job(JobKind.PREPARE, session.id)))
+        return Changes(
+            sessions=(started,), events=(opened,), jobs=(*jobs, Job(JobKind.PREPARE, session.id, waited_for=True))
+        )
     revealed = reveal_link(started, now, provider_now)
     return replace(revealed, events=(opened,), jobs=tuple(jobs))
 
@@ -249,7 +251,7 @@ def finish(session: Session, page_key: str | None, now: float, provider_now: flo
         sessions=(replace(session, finished_at=now, seen_at=now, left_at=None),),
         facts=_finished_facts(session, provider_now),
         events=(events.session_finished(session),) if session.finished_at is None else (),
-        jobs=(Job(JobKind.RECONCILE, session.company.ref),),
+        jobs=(Job(JobKind.RECONCILE, session.company.ref, waited_for=True),),
     )
 
 

@@ -24,7 +24,7 @@ ATTEMPT_SECONDS = 10.0
 CALL_SECONDS = 25.0
 # A creating call that was written down before it was sent is answered within this time, or its answer changes nothing.
 ANSWER_SECONDS = 35.0
-# All pages of one list. A poll reads two lists, within one lease.
+# All pages of one list.
 LIST_SECONDS = 40.0
 # How long the provider's lists may take to show what a call created whose answer was lost.
 LOST_SECONDS = 120.0
@@ -32,7 +32,11 @@ LOST_SECONDS = 120.0
 # --- Jobs
 
 # A worker that died holds its jobs for this long.
-LEASE_SECONDS = 90.0
+LEASE_SECONDS = 10.0
+# A living worker renews its leases this often, so that a lease outlives two renewals that fail.
+LEASE_RENEWAL_SECONDS = 3.0
+# PostgreSQL ends a transaction whose process stands still, before the lease of its job ends: others wait on its locks.
+IDLE_TRANSACTION_SECONDS = 5.0
 
 # --- Answers that wait for the provider
 
@@ -40,8 +44,8 @@ LEASE_SECONDS = 90.0
 PREPARE_NOW_SECONDS = 45.0
 # Meanwhile no worker prepares the session: it takes over only if this process died.
 PREPARE_TAKEOVER_SECONDS = 60.0
-# A call with an Idempotency-Key that has not answered after this long never will: its process died.
-IDEMPOTENCY_IN_FLIGHT_SECONDS = 60.0
+# Version 0.2.0 left an Idempotency-Key without a lease; its process had answered by then, or died.
+UNLEASED_KEY_SECONDS = 60.0
 # The callback waits this long for a poll, then it goes on with what is known.
 CALLBACK_POLL_SECONDS = 4.0
 
@@ -62,7 +66,7 @@ POLL_FINISHED_SECONDS = 3.0
 POLL_PRESENT_SECONDS = 20.0
 # While the owner of a connection is undecided.
 POLL_UNDECIDED_SECONDS = 30.0
-# While a session is open, or a link outlives its session.
+# While a link that was shown can still be used.
 POLL_OPEN_SECONDS = 600.0
 # For ever, where a link was given.
 POLL_DAILY_SECONDS = 86400.0
@@ -70,6 +74,7 @@ POLL_DAILY_SECONDS = 86400.0
 FINISHED_SECONDS = 90.0
 # How long after the last word of a page the company counts as present.
 RECENT_SECONDS = 600.0
-# An invitation outlives its session by the grace and by up to an hour that makes its lifetime recognisable.
+# An invitation outlives its session by the grace and by up to an hour that makes its lifetime recognisable. A magic
+# link has no end; a session that gave one is polled for as long after its own end.
 OUTLIVED_SECONDS = 2 * 3600.0
 INVITATION_EXTRA_SECONDS = 3600

@@ -12,6 +12,28 @@ _SECONDS_PER_POLL = 15.0
 _ROUNDING = 1e-3
 
 
+_PRESENT = "SELECT 1 AS found FROM sessions WHERE company_ref = :ref AND seen_at > :lately"
+# Finishing is a sign of presence too, so the index of `seen_at` finds it. A session whose connection is recorded waits
+# for nothing any more.
+_JUST_FINISHED = (
+    "SELECT 1 AS found FROM sessions s WHERE s.company_ref = :ref AND s.seen_at > :lately AND s.finished_at > :lately "
+    "AND s.status <> 'connected' AND NOT EXISTS (SELECT 1 FROM session_connections j WHERE j.session_id = s.id)"
+)
+# A link that a page was shown, of a session that has no working connection, and that is open or over for two hours at
+# most: its invitation can still be used, and so can a magic link. As in the index
+# `sessions_by_end`.
+_USABLE = (
+    "SELECT 1 AS found FROM sessions WHERE company_ref = :ref AND COALESCE(revoked_at, expires_at) > :lately "
+    "AND revealed_at IS NOT NULL AND status <> 'connected'"
+)
+_UNDECIDED = "SELECT 1 AS found FROM connections WHERE company_ref = :ref AND waiting = 1"
+# A link was given at any time; a renewed session (serial > 1) may have lost its own. As in the index `sessions_linked`.
+_LINKED = "SELECT 1 AS found FROM sessions WHERE company_ref = :ref AND (link_url IS NOT NULL OR serial > 1)"
+
+# One whose link is being replaced has lost its own, too.
+_REPLACED = "SELECT 1 AS found FROM facts WHERE company_ref = :ref AND kind = 'replaced'"
+
+
 def take_poll(tx: Transaction, ref: CompanyRef) -> float:
     """Take one poll from the company's budget; return 0, or the seconds until the budget has one."""
     # `looks`: polls left in the budget at the time `looked_at`. Both are NULL before the first poll.
@@ -33,30 +55,19 @@ def take_poll(tx: Transaction, ref: CompanyRef) -> float:
 
 
 def read_activity(tx: Transaction, ref: CompanyRef, now: float) -> CompanyActivity:
-    """Return what decides the company's poll interval; `now` is this service's clock, which writes these times."""
-    # `finished_at` counts only while its session is open: later its connection is recorded. `going`: a session that can
-    # still be finished has shown its link. `outlived`: an expired session's link can still be used. `linked`: the
-    # company was given a link at any time; a renewed session (serial > 1) may have lost its own, and so may one whose
-    # link is being replaced.
-    row = tx.one(
-        "SELECT MAX(seen_at) AS seen_at, MAX(CASE WHEN status = 'opened' THEN finished_at END) AS finished_at, "
-        "MAX(CASE WHEN status IN ('created', 'opened', 'exited') AND revealed_at IS NOT NULL THEN 1 ELSE 0 END) "
-        "AS going, "
-        "MAX(CASE WHEN status = 'expired' AND revealed_at IS NOT NULL AND expires_at > :lately THEN 1 ELSE 0 END) "
-        "AS outlived, "
-        "MAX(CASE WHEN link_url IS NOT NULL OR serial > 1 THEN 1 ELSE 0 END) AS linked "
-        "FROM sessions WHERE company_ref = :ref",
-        ref=ref,
-        lately=now - OUTLIVED_SECONDS,
-    )
-    replaced = tx.one("SELECT 1 AS found FROM facts WHERE company_ref = :ref AND kind = 'replaced' LIMIT 1", ref=ref)
-    undecided = tx.one("SELECT 1 AS found FROM connections WHERE company_ref = :ref AND waiting = 1 LIMIT 1", ref=ref)
-    seen_at, finished_at = (row["seen_at"] or 0.0, row["finished_at"] or 0.0) if row else (0.0, 0.0)
+    """Return what decides the company's poll interval; `now` is this service's clock, which writes these times.
+
+    Each query reads one entry of an index, or the few sessions whose page was present lately, however many sessions and
+    connections the company has.
+    """
+
+    def exists(sql: str, **values: float) -> bool:
+        return tx.one(f"{sql} LIMIT 1", ref=ref, **values) is not None
+
     return CompanyActivity(
-        present=now - max(seen_at, finished_at) < RECENT_SECONDS,
-        just_finished=now - finished_at < FINISHED_SECONDS,
-        open_sessions=bool(row and row["going"]),
-        undecided=undecided is not None,
-        linked=bool(row and row["linked"]) or replaced is not None,
-        outlived=bool(row and row["outlived"]),
+        present=exists(_PRESENT, lately=now - RECENT_SECONDS),
+        just_finished=exists(_JUST_FINISHED, lately=now - FINISHED_SECONDS),
+        open_sessions=exists(_USABLE, lately=now - OUTLIVED_SECONDS),
+        undecided=exists(_UNDECIDED),
+        linked=exists(_LINKED) or exists(_REPLACED),
     )

@@ -104,12 +104,17 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
 
 
 def enqueue(tx: Transaction, job: Job) -> None:
-    """Make a job due, or keep the earlier time at which it is due already. A running job runs once more afterwards."""
+    """Make a job due, or keep the earlier time at which it is due already. A running job runs once more afterwards.
+
+    A job that a page waits for stays so when others ask for it too.
+    """
     at = tx.now() + job.in_seconds
     # One row per kind and ref. Without a lease, the earlier due time wins. With a lease (also one that has ended), the
     # time goes to `again_at`, from which completing the job takes it: the worker may have read older data already.
     tx.run(
-        "INSERT INTO work (kind, ref, due_at) VALUES (:kind, :ref, :at) ON CONFLICT (kind, ref) DO UPDATE SET "
+        "INSERT INTO work (kind, ref, due_at, waited_for) VALUES (:kind, :ref, :at, :waited_for) "
+        "ON CONFLICT (kind, ref) DO UPDATE SET "
+        "waited_for = CASE WHEN excluded.waited_for = 1 THEN 1 ELSE work.waited_for END, "
         "due_at = CASE WHEN work.lease IS NULL AND excluded.due_at < work.due_at "
         "THEN excluded.due_at ELSE work.due_at END, "
         "again_at = CASE WHEN work.lease IS NOT NULL AND (work.again_at IS NULL OR excluded.due_at < work.again_at) "
@@ -117,6 +122,7 @@ def enqueue(tx: Transaction, job: Job) -> None:
         kind=job.kind.value,
         ref=job.ref,
         at=at,
+        waited_for=int(job.waited_for),
     )
     tx.jobs_due = tx.jobs_due or job.in_seconds <= 0
 

@@ -1,14 +1,15 @@
 """Companies and sites: one row each, however many calls race to create it, and their ids at the provider."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from service.domain.changes import CompanyBaseline, Fact, FactKind
 from service.domain.model import Company, CompanyRef, ProviderCompanyId, ProviderSiteId, Site, SiteRef
 from service.errors import Forbidden, NotFound
 from service.store.activity import take_poll
 from service.store.changes import add_fact
-from service.store.engine import Engine, Transaction
+from service.store.engine import Engine, Row, Transaction
 from service.store.rows import ACCOUNT, company_of, site_of
 
 _SITE_LOCK = 7246003
@@ -49,10 +50,10 @@ class CompanyStore:
         return await self._engine.write(lambda tx: _set_provider_id(tx, ref, baseline, self._clock()))
 
     async def set_site_id(self, ref: SiteRef, provider_id: ProviderSiteId) -> None:
-        """Write the site's id at the provider."""
-        await self._engine.write(
-            lambda tx: tx.run("UPDATE sites SET provider_id = :id WHERE ref = :ref", id=provider_id, ref=ref)
-        )
+        """Write the site's id at the provider, unless another process did before."""
+        # `IS NULL`: a process that stood still since it read the provider's list must not undo what was written since.
+        sql = "UPDATE sites SET provider_id = :id WHERE ref = :ref AND provider_id IS NULL"
+        await self._engine.write(lambda tx: tx.run(sql, id=provider_id, ref=ref))
 
     async def site(self, ref: SiteRef) -> Site:
         """Return one site. Raises NotFound."""
@@ -166,6 +167,25 @@ def _by_external_id(tx: Transaction, company: Company) -> Company | None:
         id=company.external_id,
     )
     return company_of(row) if row is not None else None
+
+
+def newest_of_companies(tx: Transaction, sql: str, time: str, values: Mapping[str, Any]) -> Sequence[Row]:
+    """Run a list's query, which is sorted by `time` and id, newest first, and ends with LIMIT :limit.
+
+    `values["company"]`, where there is one, is a company's id here or at the provider; two companies may have it. Each
+    is then read by itself, so that an index gives its rows in order.
+    """
+    if "company" not in values:
+        return tx.all(sql, **values)
+    refs = tx.all(
+        "SELECT ref FROM companies WHERE tenant = :tenant AND external_id = :id UNION "
+        "SELECT ref FROM companies WHERE account = :account AND provider_id = :id AND tenant = :tenant",
+        tenant=values["tenant"],
+        account=ACCOUNT,
+        id=values["company"],
+    )
+    rows = [row for found in refs for row in tx.all(sql, **{**values, "company": found["ref"]})]
+    return sorted(rows, key=lambda row: (row[time], row["id"]), reverse=True)[: values["limit"]]
 
 
 def _set_provider_id(tx: Transaction, ref: CompanyRef, baseline: CompanyBaseline, now: float) -> Company:

@@ -3,14 +3,25 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from service.domain.changes import Changes, CompanyActivity, CompanyRecords, Fact, FactKind, OwnInvitation, StoredFact
+from service.domain.changes import (
+    Changes,
+    CompanyActivity,
+    CompanyRecords,
+    Fact,
+    FactKind,
+    LeasedJob,
+    StoredFact,
+)
 from service.domain.events import NewEvent
 from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserId
 from service.domain.statuses import ConnectionState, canonical_status, known_statuses, statuses_of
 from service.errors import NotFound
 from service.store.activity import read_activity
 from service.store.changes import WriteContext, add_event, apply
+from service.store.companies import newest_of_companies
 from service.store.engine import Engine, Row, Transaction
+from service.store.own_invitations import by_invitation, may_be_cleared, unlisted
+from service.store.queue import require_lease
 from service.store.rows import ACCOUNT, SESSION_COLUMNS, company_of, connection_of
 from service.store.sessions import SessionStore, attached_connections
 
@@ -30,12 +41,14 @@ class ConnectionStore:
         invitations: Iterable[InvitationId],
         decide: Callable[[CompanyRecords], Changes],
         sessions: Iterable[SessionId] = (),
+        *,
+        job: LeasedJob | None = None,
     ) -> Changes:
         """Lock the company, read its records, call `decide`, write the changes it returns: one transaction.
 
         The records have these connections and those whose verdict is waiting; what these invitations named; and the
         sessions that any of them names, beside `sessions`. `decide` may run more than once, and may raise, which writes
-        nothing. Raises NotFound for an unknown company.
+        nothing. Raises NotFound for an unknown company; with `job`, LeaseLost where its lease has ended.
         """
         wanted, listed = frozenset(connections), frozenset(invitations)
 
@@ -43,6 +56,7 @@ class ConnectionStore:
             records = self._records(tx, company, wanted, listed, frozenset(sessions))
             changes = decide(records)
             apply(tx, self._context, changes, records.company.tenant, company)
+            require_lease(tx, job)
             return changes
 
         return await self._engine.write(unit)
@@ -70,7 +84,7 @@ class ConnectionStore:
         """
         return await self._engine.read(
             lambda tx: (
-                [one for one in _of_company(tx, company) if one.id not in listed],
+                _not_listed(tx, company, listed),
                 read_activity(tx, company, self._context.clock()),
             )
         )
@@ -79,9 +93,20 @@ class ConnectionStore:
         """Return every recorded connection of a company, ordered by id, without removed ones."""
         return await self._engine.read(lambda tx: _of_company(tx, company))
 
-    async def count_documents(self, connection_id: ConnectionId, count: int, event: NewEvent) -> bool:
-        """Store how many documents the connection has; where there are more than before, write `event`, return True."""
-        return await self._engine.write(lambda tx: _count_documents(tx, self._context, connection_id, count, event))
+    async def count_documents(
+        self, connection_id: ConnectionId, count: int, event: NewEvent, job: LeasedJob | None = None
+    ) -> bool:
+        """Store how many documents the connection has; where there are more than before, write `event`, return True.
+
+        With `job`, raises LeaseLost where its lease has ended.
+        """
+
+        def unit(tx: Transaction) -> bool:
+            more = _count_documents(tx, self._context, connection_id, count, event)
+            require_lease(tx, job)
+            return more
+
+        return await self._engine.write(unit)
 
     def _records(
         self,
@@ -109,9 +134,9 @@ class ConnectionStore:
             facts=facts,
             connections=recorded,
             sessions={session.id: session for session in named},
-            by_invitation=_by_invitation(tx, invitations),
+            by_invitation=by_invitation(tx, invitations),
             attached=attached_connections(tx, [session.id for session in named]),
-            unlisted=_unlisted(tx, ref, invitations),
+            unlisted=unlisted(tx, ref, invitations) if may_be_cleared(ids, facts, recorded) else (),
         )
 
     def _named_sessions(
@@ -138,22 +163,11 @@ def _of_company(tx: Transaction, company: CompanyRef) -> list[Connection]:
     return [connection_of(row) for row in tx.all(sql, ref=company)]
 
 
-def _by_invitation(tx: Transaction, invitations: frozenset[InvitationId]) -> dict[InvitationId, SessionId]:
-    rows = tx.among("SELECT id, session_id FROM invitations WHERE id IN (:among)", invitations)
-    return {InvitationId(row["id"]): SessionId(row["session_id"]) for row in rows}
-
-
-def _unlisted(tx: Transaction, ref: CompanyRef, listed: frozenset[InvitationId]) -> tuple[OwnInvitation, ...]:
-    """Return the company's own invitations that the provider's list lacks and that have named nothing yet."""
-    # Version 0.1.0 stored no times: its invitations (`given_at IS NULL`) cannot be compared, so they are left out.
-    rows = tx.all(
-        "SELECT i.id, i.given_at, i.ends_at FROM invitations i JOIN sessions s ON s.id = i.session_id "
-        "WHERE s.company_ref = :ref AND i.given_at IS NOT NULL AND i.id NOT IN (SELECT f.invitation_id FROM facts f "
-        "WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IS NOT NULL)",
-        ref=ref,
-    )
-    unlisted = (row for row in rows if row["id"] not in listed)
-    return tuple(OwnInvitation(InvitationId(row["id"]), row["given_at"], row["ends_at"]) for row in unlisted)
+def _not_listed(tx: Transaction, company: CompanyRef, listed: Collection[ConnectionId]) -> list[Connection]:
+    # By their ids alone, which an index holds: almost all of them were just listed.
+    rows = tx.all("SELECT id FROM connections WHERE company_ref = :ref AND removed_at IS NULL", ref=company)
+    ids = {ConnectionId(row["id"]) for row in rows} - set(listed)
+    return [connection_of(row) for row in _connection_rows(tx, ids)]
 
 
 def _session_rows(tx: Transaction, where: str, values: Iterable[str]) -> list[Row]:
@@ -227,7 +241,7 @@ def _count_documents(
 _CLAUSES = {
     "user_id": "n.user_id = :user_id",
     "status": "n.status = :status",
-    "company": "n.company_ref IN (SELECT ref FROM companies WHERE provider_id = :company OR external_id = :company)",
+    "company": "n.company_ref = :company",
 }
 
 # A connection without an owner belongs to nobody's list but its candidates'.
@@ -242,13 +256,15 @@ def _list_page(
     where, values = _conditions(filters)
     if after is not None:
         # Keyset pagination: (recorded_at, id) is unique, so a page neither repeats nor skips a row while others come.
-        where.append("(n.recorded_at < :at OR (n.recorded_at = :at AND n.id < :id))")
+        # The index starts where the page before ended.
+        where.append("(n.recorded_at, n.id) < (:at, :id)")
         values |= {"at": after[0], "id": after[1]}
     sql = (
         f"SELECT n.* FROM connections n WHERE {' AND '.join(['n.tenant = :tenant', *where])} "
         "ORDER BY n.recorded_at DESC, n.id DESC LIMIT :limit"
     )
-    return [connection_of(row) for row in tx.all(sql, tenant=tenant, limit=limit, **values)]
+    rows = newest_of_companies(tx, sql, "recorded_at", values | {"tenant": tenant, "limit": limit})
+    return [connection_of(row) for row in rows]
 
 
 def _conditions(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:

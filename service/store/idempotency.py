@@ -1,23 +1,34 @@
 """Idempotency keys: the first call with a key stores its answer, and an equal call gets that answer again.
 
+A call holds its key by a lease, by the database's clock. Where the lease ended without an answer, its process died: an
+equal call takes the key over, and goes on with the session that the key has made, if any.
 Answers are stored without tokens, which are derived again for each response.
 Reference: the IETF draft "The Idempotency-Key HTTP Header Field".
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from service.domain.model import Clock, Tenant
-from service.domain.requests import IdempotentRequest
-from service.domain.timing import IDEMPOTENCY_IN_FLIGHT_SECONDS
-from service.errors import IdempotencyInProgress, IdempotencyKeyReused
+from service.domain.model import Clock, SessionId
+from service.domain.requests import KeyLease
+from service.domain.timing import LEASE_SECONDS, UNLEASED_KEY_SECONDS
+from service.errors import IdempotencyInProgress, IdempotencyKeyReused, LeaseLost
 from service.store.engine import Engine, Row, Transaction
 
 _KEPT_SECONDS = 86400.0
 _WHERE = "WHERE tenant = :tenant AND route = :route AND key = :key"
 
 Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierCall:
+    """What an equal call before this one left: its answer, or the session that it made before its process died."""
+
+    answer: Answer | None = None
+    session_id: SessionId | None = None
 
 
 class IdempotencyStore:
@@ -27,16 +38,23 @@ class IdempotencyStore:
         self._engine = engine
         self._clock = clock
 
-    async def begin(self, tenant: Tenant, request: IdempotentRequest) -> Answer | None:
-        """Write the key and return None, or return the answer of an equal earlier call.
+    async def begin(self, key: KeyLease) -> Answer | None:
+        """Lease the key and return None, or return the answer of an equal earlier call.
 
-        Raises IdempotencyKeyReused (another body) and IdempotencyInProgress (not answered yet, for up to a minute).
+        Raises IdempotencyKeyReused (another body) and IdempotencyInProgress (the first call's lease holds).
         """
-        return await self._engine.write(lambda tx: begin(tx, tenant, request, self._clock()))
+        return await self._engine.write(lambda tx: begin(tx, key, self._clock()).answer)
 
-    async def keep(self, tenant: Tenant, request: IdempotentRequest, answer: Answer | None) -> None:
-        """Store the call's answer; None deletes the key, so that the call may be tried again."""
-        await self._engine.write(lambda tx: keep(tx, tenant, request, answer))
+    async def keep(self, key: KeyLease, answer: Answer | None) -> None:
+        """Store the call's answer; None deletes the key, so that the call may be tried again.
+
+        Nothing changes where an equal call took the key over.
+        """
+        await self._engine.write(lambda tx: keep(tx, key, answer))
+
+    async def renew(self, tokens: Iterable[str]) -> None:
+        """Renew the leases with these tokens; one that has ended stays so."""
+        await self._engine.write(lambda tx: _renew(tx, tokens))
 
     async def purge(self) -> int:
         """Delete keys that are a day old; return how many."""
@@ -46,47 +64,83 @@ class IdempotencyStore:
         )
 
 
-def begin(tx: Transaction, tenant: Tenant, request: IdempotentRequest, now: float) -> Answer | None:
-    """Do what `IdempotencyStore.begin` does, inside the transaction that also writes what the call creates."""
-    key = {"tenant": tenant, "route": request.route, "key": request.key}
+def begin(tx: Transaction, key: KeyLease, now: float) -> EarlierCall:
+    """Do what `IdempotencyStore.begin` does, inside the transaction that also writes what the call creates.
+
+    `now` is this service's clock, by which keys are purged.
+    """
+    until = tx.now() + LEASE_SECONDS
     # The primary key decides which of two equal calls is first; the other finds the row of the first.
     inserted = tx.run(
-        "INSERT INTO idempotency (tenant, route, key, body_digest, created_at) VALUES "
-        "(:tenant, :route, :key, :digest, :now) ON CONFLICT (tenant, route, key) DO NOTHING",
-        digest=request.body_digest,
+        "INSERT INTO idempotency (tenant, route, key, body_digest, created_at, lease, lease_until) VALUES "
+        "(:tenant, :route, :key, :digest, :now, :lease, :until) ON CONFLICT (tenant, route, key) DO NOTHING",
+        digest=key.request.body_digest,
         now=now,
-        **key,
+        lease=key.token,
+        until=until,
+        **_names(key),
     )
-    row = None if inserted else tx.one(f"SELECT * FROM idempotency {_WHERE}", **key)
-    return _earlier_answer(tx, row, request, now) if row is not None else None
+    if inserted:
+        return EarlierCall()
+    # The lock lets exactly one of several equal calls take a dead one's place.
+    row = tx.one(f"SELECT * FROM idempotency {_WHERE}{tx.dialect.lock}", **_names(key))
+    if row is None:
+        raise IdempotencyInProgress  # it was forgotten at this moment: a repeat finds it free
+    return _earlier_call(tx, row, key, until)
 
 
-def keep(tx: Transaction, tenant: Tenant, request: IdempotentRequest, answer: Answer | None) -> None:
+def name_session(tx: Transaction, key: KeyLease, session_id: SessionId) -> None:
+    """Write which session the key has made, in the transaction that creates it."""
+    tx.run(f"UPDATE idempotency SET session_id = :session {_WHERE}", session=session_id, **_names(key))
+
+
+def keep(tx: Transaction, key: KeyLease, answer: Answer | None) -> None:
     """Do what `IdempotencyStore.keep` does, inside an open transaction."""
-    key = {"tenant": tenant, "route": request.route, "key": request.key}
+    # `lease`: a call that was slower than its lease must not overwrite or forget the key of the one that replaced it.
+    held = f"{_WHERE} AND lease = :lease"
     if answer is None:
-        tx.run(f"DELETE FROM idempotency {_WHERE}", **key)
+        tx.run(f"DELETE FROM idempotency {held}", lease=key.token, **_names(key))
         return
-    tx.run(f"UPDATE idempotency SET answer = :answer {_WHERE}", answer=json.dumps(dict(answer)), **key)
+    tx.run(
+        f"UPDATE idempotency SET answer = :answer, lease = NULL, lease_until = NULL {held}",
+        answer=json.dumps(dict(answer)),
+        lease=key.token,
+        **_names(key),
+    )
 
 
-def _earlier_answer(tx: Transaction, row: Row, request: IdempotentRequest, now: float) -> Answer | None:
-    if row["body_digest"] != request.body_digest:
+def require_key(tx: Transaction, key: KeyLease | None) -> None:
+    """Raise LeaseLost where an equal call took the key over; None needs none."""
+    if key is None:
+        return
+    sql = f"SELECT key FROM idempotency {_WHERE} AND lease = :lease{tx.dialect.lock}"
+    if tx.one(sql, lease=key.token, **_names(key)) is None:
+        raise LeaseLost("Another request with this Idempotency-Key has taken over; retry")
+
+
+def _names(key: KeyLease) -> dict[str, str]:
+    return {"tenant": key.tenant, "route": key.request.route, "key": key.request.key}
+
+
+def _earlier_call(tx: Transaction, row: Row, key: KeyLease, until: float) -> EarlierCall:
+    if row["body_digest"] != key.request.body_digest:
         raise IdempotencyKeyReused
     if row["answer"] is not None:
-        found: Answer = json.loads(row["answer"])
-        return found
-    if now - row["created_at"] < IDEMPOTENCY_IN_FLIGHT_SECONDS:
+        return EarlierCall(answer=json.loads(row["answer"]))
+    ends_at = row["lease_until"] if row["lease"] is not None else row["created_at"] + UNLEASED_KEY_SECONDS
+    if tx.now() < ends_at:
         raise IdempotencyInProgress
-    # The first call's process died. `created_at = :seen` lets exactly one of several equal calls take its place.
-    replaced = tx.run(
-        f"UPDATE idempotency SET created_at = :now {_WHERE} AND created_at = :seen",
-        now=now,
-        seen=row["created_at"],
-        tenant=row["tenant"],
-        route=request.route,
-        key=request.key,
+    tx.run(
+        f"UPDATE idempotency SET lease = :lease, lease_until = :until {_WHERE}",
+        lease=key.token,
+        until=until,
+        **_names(key),
     )
-    if not replaced:
-        raise IdempotencyInProgress
-    return None
+    return EarlierCall(session_id=SessionId(row["session_id"]) if row["session_id"] is not None else None)
+
+
+def _renew(tx: Transaction, tokens: Iterable[str]) -> None:
+    now = tx.now()
+    # A lease that has ended is not revived: an equal call may take the key over at any moment.
+    sql = "UPDATE idempotency SET lease_until = :until WHERE lease IN (:among) AND lease_until > :now RETURNING key"
+    tx.among(sql, tokens, until=now + LEASE_SECONDS, now=now)

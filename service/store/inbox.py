@@ -6,10 +6,11 @@ A row stays until its job has succeeded and 30 days have passed. Bodies are encr
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.domain.changes import Job, JobKind
+from service.domain.changes import Job, JobKind, LeasedJob
 from service.errors import NotFound
 from service.store.changes import WriteContext, enqueue
 from service.store.engine import Engine, Transaction
+from service.store.queue import require_lease
 
 # Message ids are kept for longer than the provider retries a webhook, so a late repetition is still recognised.
 _KEPT_SECONDS = 30 * 86400.0
@@ -39,9 +40,17 @@ class InboxStore:
         """Return one webhook. Raises NotFound after it was purged."""
         return await self._engine.read(lambda tx: self._get(tx, webhook_id))
 
-    async def complete(self, webhook_id: str, *jobs: Job) -> None:
-        """Mark the webhook as processed and enqueue the jobs that follow from it, in one transaction."""
-        await self._engine.write(lambda tx: self._complete(tx, webhook_id, jobs))
+    async def complete(self, webhook_id: str, *jobs: Job, lease: LeasedJob | None = None) -> None:
+        """Mark the webhook as processed and enqueue the jobs that follow from it, in one transaction.
+
+        With `lease`, the job that processes it, raises LeaseLost where that lease has ended.
+        """
+
+        def unit(tx: Transaction) -> None:
+            self._complete(tx, webhook_id, jobs)
+            require_lease(tx, lease)
+
+        await self._engine.write(unit)
 
     async def purge(self) -> int:
         """Delete processed webhooks that were received more than 30 days ago; return how many."""

@@ -22,6 +22,7 @@ from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 
 from service.domain.model import Clock
+from service.domain.timing import IDLE_TRANSACTION_SECONDS
 from service.errors import Unavailable
 from service.store.dialects import PostgresDialect
 from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit, percent_style
@@ -47,8 +48,8 @@ _CONNECT = {
     "keepalives_idle": 3,
     "keepalives_interval": 2,
     "keepalives_count": 2,
-    "options": "-c lock_timeout=10000 -c statement_timeout=30000",
 }
+_TIMEOUTS = "-c lock_timeout=10000 -c statement_timeout=30000"
 
 # `drawn` is the order of insertion, so a session's events keep their order. Only the holder of the advisory lock runs
 # this, and numbers continue from the highest: no two events get one position, and none appears behind a reader.
@@ -63,12 +64,15 @@ UPDATE events SET seq = n.seq FROM (
 class PostgresEngine:
     """An engine on one database that any number of processes share.
 
-    `clock` replaces the server's clock, for tests.
+    `clock` replaces the server's clock, for tests. A process that stands still inside a transaction for `idle_seconds`
+    is cut off by the server: others wait for its locks.
     """
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, idle_seconds: float = IDLE_TRANSACTION_SECONDS) -> None:
         self._dialect = PostgresDialect(clock)
         self._url = url
+        idle = f"-c idle_in_transaction_session_timeout={idle_seconds * 1000:.0f}"
+        self._options: dict[str, Any] = _CONNECT | {"options": f"{_TIMEOUTS} {idle}"}
         self._pool: ThreadPoolExecutor | None = None
         self._thread_local = threading.local()
         self._connections: set[psycopg.Connection[Any]] = set()
@@ -185,7 +189,7 @@ class PostgresEngine:
         if perf_counter() < self._away_until:
             raise psycopg.OperationalError("the server did not answer a moment ago")
         try:
-            connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row, **_CONNECT)  # type: ignore[arg-type]
+            connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row, **self._options)
         except psycopg.OperationalError:
             self._away_until = perf_counter() + _AWAY_SECONDS
             raise
@@ -218,7 +222,7 @@ class PostgresEngine:
     def _listen_forever(self) -> None:
         while not self._closing.is_set():
             try:
-                with psycopg.connect(self._url, autocommit=True, **_CONNECT) as connection:  # type: ignore[arg-type]
+                with psycopg.connect(self._url, autocommit=True, **self._options) as connection:
                     connection.execute(f"LISTEN {_CHANNEL}")
                     self._listen(connection)
             except psycopg.errors.UndefinedTable:  # not migrated yet

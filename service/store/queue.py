@@ -3,9 +3,11 @@
 A worker that died holds its jobs until their leases end; then any worker leases them again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from service.domain.changes import Job, JobKind, LeasedJob
+from service.domain.timing import POLL_PRESENT_SECONDS
+from service.errors import LeaseLost
 from service.store.changes import enqueue
 from service.store.engine import Engine, Row, Transaction
 
@@ -14,11 +16,15 @@ NEXT_JOB = (
     "SELECT CASE WHEN lease IS NULL THEN due_at ELSE lease_until END AS at FROM work "
     "ORDER BY CASE WHEN lease IS NULL THEN due_at ELSE lease_until END LIMIT 1"
 )
-# A job whose lease has ended is due again: its worker is dead, or too late.
+# A job whose lease has ended is due again: its worker is dead, or too late. In the order of the index `work_by_turn`.
 DUE_JOBS = (
-    "SELECT kind, ref, attempts FROM work WHERE due_at <= :now AND (lease IS NULL OR lease_until <= :now) "
-    "ORDER BY due_at LIMIT :limit"
+    "SELECT kind, ref, attempts, waited_for FROM work WHERE waited_for = :waited_for AND due_at <= :now "
+    "AND (lease IS NULL OR lease_until <= :now) ORDER BY due_at LIMIT :limit"
 )
+# Of so many leased jobs one is a job that no page waits for, if there is one: many pages do not stop the others.
+_SHARE = 4
+# A poll that is due again so soon is one that a page waits for, if it was so before.
+_KEEPS_ITS_TURN_SECONDS = POLL_PRESENT_SECONDS
 
 
 class JobQueue:
@@ -27,18 +33,30 @@ class JobQueue:
     def __init__(self, engine: Engine, new_id: Callable[[str], str]) -> None:
         self._engine = engine
         self._new_id = new_id
+        self._leased_for_pages = 0  # since the last job that no page waits for
 
     async def enqueue(self, *jobs: Job) -> None:
         """Make each job due; a job that is already due earlier keeps its time."""
         await self._engine.write(lambda tx: _enqueue_all(tx, jobs))
 
-    async def lease(self, limit: int, lease_seconds: float) -> Sequence[LeasedJob]:
-        """Lease up to `limit` due jobs for `lease_seconds`, the longest due first."""
-        return await self._engine.write(lambda tx: self._lease_batch(tx, limit, lease_seconds))
+    async def lease(self, limit: int, lease_seconds: float, background_limit: int | None = None) -> Sequence[LeasedJob]:
+        """Lease up to `limit` due jobs for `lease_seconds`: those that a page waits for first, then the longest due.
+
+        At most `background_limit` of them are jobs that no page waits for; of four, one is, where there is one.
+        """
+        background = limit if background_limit is None else min(limit, background_limit)
+        leased = await self._engine.write(lambda tx: self._lease_batch(tx, limit, background, lease_seconds))
+        for job in leased:
+            self._leased_for_pages = self._leased_for_pages + 1 if job.waited_for else 0
+        return leased
 
     async def lease_now(self, kind: JobKind, ref: str, lease_seconds: float) -> LeasedJob | None:
         """Enqueue this job and lease it at once; None where another worker holds it."""
         return await self._engine.write(lambda tx: self._lease_now(tx, kind, ref, lease_seconds))
+
+    async def renew(self, leases: Iterable[str], lease_seconds: float) -> frozenset[str]:
+        """Make these leases end `lease_seconds` from now; return those that were held. One that has ended stays so."""
+        return await self._engine.write(lambda tx: _renew(tx, leases, lease_seconds))
 
     async def complete(self, job: LeasedJob, again_in_seconds: float | None = None) -> None:
         """Delete the job, or make it due again in `again_in_seconds`; its count of attempts starts again at 0.
@@ -70,19 +88,27 @@ class JobQueue:
         """Return how long until a job is due or a lease ends; None where the queue is empty."""
         return await self._engine.read(_next_in_seconds)
 
-    def _lease_batch(self, tx: Transaction, limit: int, lease_seconds: float) -> list[LeasedJob]:
+    def _lease_batch(self, tx: Transaction, limit: int, background_limit: int, lease_seconds: float) -> list[LeasedJob]:
         now = tx.now()
-        # A job is free if it has no lease or its lease has ended. SKIP LOCKED leaves out the rows that another process
-        # is leasing at this moment, so that no two workers get one job and none waits for the other.
-        rows = tx.all(f"{DUE_JOBS}{tx.dialect.skip_locked}", now=now, limit=limit)
+
+        def due(waited_for: int, most: int) -> list[Row]:
+            # A job is free if it has no lease or its lease has ended. SKIP LOCKED leaves out the rows that another
+            # process is leasing at this moment, so that no two workers get one job and none waits for the other.
+            sql = f"{DUE_JOBS}{tx.dialect.skip_locked}"
+            return list(tx.all(sql, waited_for=waited_for, now=now, limit=most)) if most > 0 else []
+
+        pages = due(1, limit)
+        share = min((self._leased_for_pages + len(pages)) // _SHARE, limit)
+        background = due(0, min(background_limit, max(limit - len(pages), share)))
+        rows = pages[: limit - len(background)] + background
         return [self._lease_row(tx, row, now + lease_seconds) for row in rows]
 
     def _lease_now(self, tx: Transaction, kind: JobKind, ref: str, lease_seconds: float) -> LeasedJob | None:
-        enqueue(tx, Job(kind, ref))
+        enqueue(tx, Job(kind, ref, waited_for=True))
         now = tx.now()
         # The row is locked and not skipped: a worker that is leasing it now decides whether it is still free.
         row = tx.one(
-            "SELECT kind, ref, attempts FROM work WHERE kind = :kind AND ref = :ref "
+            "SELECT kind, ref, attempts, waited_for FROM work WHERE kind = :kind AND ref = :ref "
             f"AND (lease IS NULL OR lease_until <= :now){tx.dialect.lock}",
             kind=kind.value,
             ref=ref,
@@ -92,7 +118,8 @@ class JobQueue:
 
     def _lease_row(self, tx: Transaction, row: Row, lease_until: float) -> LeasedJob:
         # A fresh token each time: a worker whose lease ended holds an old one, so it cannot complete the job.
-        leased = LeasedJob(JobKind(row["kind"]), row["ref"], row["attempts"], self._new_id("lease"))
+        kind, token = JobKind(row["kind"]), self._new_id("lease")
+        leased = LeasedJob(kind, row["ref"], row["attempts"], token, bool(row["waited_for"]))
         tx.run(
             "UPDATE work SET lease = :lease, lease_until = :until WHERE kind = :kind AND ref = :ref",
             lease=leased.lease,
@@ -101,6 +128,36 @@ class JobQueue:
             ref=leased.ref,
         )
         return leased
+
+
+def require_lease(tx: Transaction, job: LeasedJob | None) -> None:
+    """Raise LeaseLost unless the job's lease still holds; None needs none.
+
+    Call it last: until the commit no other worker can lease the job, and everybody locks rows of `work` last.
+    """
+    if job is None:
+        return
+    # The token says that no other worker has leased the job, the time that none could have.
+    row = tx.one(
+        f"SELECT lease_until FROM work WHERE kind = :kind AND ref = :ref AND lease = :lease{tx.dialect.lock}",
+        kind=job.kind.value,
+        ref=job.ref,
+        lease=job.lease,
+    )
+    if row is None or row["lease_until"] <= tx.now():
+        raise LeaseLost
+
+
+def _renew(tx: Transaction, leases: Iterable[str], lease_seconds: float) -> frozenset[str]:
+    now = tx.now()
+    # A lease that has ended is not revived: its worker stood still, and what it read may be old.
+    renewed = tx.among(
+        "UPDATE work SET lease_until = :until WHERE lease IN (:among) AND lease_until > :now RETURNING lease",
+        leases,
+        until=now + lease_seconds,
+        now=now,
+    )
+    return frozenset(row["lease"] for row in renewed)
 
 
 def _enqueue_all(tx: Transaction, jobs: Sequence[Job]) -> None:
@@ -124,9 +181,11 @@ def _finish(tx: Transaction, job: LeasedJob, again_in_seconds: float | None, *, 
         tx.run("DELETE FROM work WHERE kind = :kind AND ref = :ref AND lease = :lease", **key)
         return
     tx.run(
-        "UPDATE work SET due_at = :due, again_at = NULL, lease = NULL, lease_until = NULL, attempts = :attempts "
+        "UPDATE work SET due_at = :due, again_at = NULL, lease = NULL, lease_until = NULL, attempts = :attempts, "
+        "waited_for = waited_for * :keeps "
         "WHERE kind = :kind AND ref = :ref AND lease = :lease",
         due=min(due_times),
+        keeps=int(failed or min(due_times) <= now + _KEEPS_ITS_TURN_SECONDS),
         attempts=job.attempts + 1 if failed else 0,
         **key,
     )

@@ -5,19 +5,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from service.domain.changes import Changes
+from service.domain.changes import Changes, LeasedJob
 from service.domain.model import Connection, ConnectionId, InvitationId, PageSnapshot, Session, SessionId, Site, Tenant
-from service.domain.requests import IdempotentRequest
+from service.domain.requests import KeyLease
 from service.domain.session_status import Progress
 from service.errors import NotFound
 from service.store.changes import WriteContext, apply
-from service.store.companies import adopt_company, adopt_sites
+from service.store.companies import adopt_company, adopt_sites, newest_of_companies
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
-from service.store.idempotency import begin, keep
+from service.store.idempotency import EarlierCall, begin, keep, name_session, require_key
+from service.store.queue import require_lease
 from service.store.rows import SESSION_COLUMNS, SESSION_NAMES, connection_of, session_of, session_values, site_of
 
 _INSERT = f"INSERT INTO sessions ({', '.join(SESSION_NAMES)}) VALUES (:{', :'.join(SESSION_NAMES)})"
+# The only text that filters add to the SQL; a filter's value is always a parameter.
+_CLAUSES = {"user_id": "s.user_id = :user_id", "status": "s.status = :status", "company": "s.company_ref = :company"}
 _FROM = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref"
 
 
@@ -32,16 +35,17 @@ class SessionStore:
         self,
         draft: Session,
         decide: Callable[[Session], Changes],
-        idempotency: IdempotentRequest | None = None,
+        key: KeyLease | None = None,
         render: Callable[[Session], Mapping[str, Any]] | None = None,
     ) -> Session | Mapping[str, Any]:
         """Find or insert the draft's company and sites, call `decide`, write what it returns: one transaction.
 
-        Returns the session as written, or the stored answer of an equal earlier call, in which case nothing is written.
-        With `render`, its answer is stored for equal calls. Raises IdempotencyKeyReused, IdempotencyInProgress,
-        Forbidden.
+        Returns the session as written. An equal earlier call changes that, and nothing is created: its stored answer is
+        returned, or, where its process died before it answered, the session that it made. With `render`, its answer is
+        stored for equal calls; without it the caller stores one later. Raises IdempotencyKeyReused,
+        IdempotencyInProgress, Forbidden.
         """
-        return await self._engine.write(lambda tx: self._create(tx, draft, decide, idempotency, render))
+        return await self._engine.write(lambda tx: self._create(tx, draft, decide, key, render))
 
     async def get(self, session_id: SessionId, tenant: Tenant | None = None) -> Session:
         """Return one session. Raises NotFound, also for one of another than `tenant`."""
@@ -71,14 +75,27 @@ class SessionStore:
         return await self._engine.read(lambda tx: self._list_page(tx, tenant, filters, after, limit))
 
     async def change(
-        self, session_id: SessionId, decide: Callable[[Session], Changes | None], tenant: Tenant | None = None
+        self,
+        session_id: SessionId,
+        decide: Callable[[Session], Changes | None],
+        tenant: Tenant | None = None,
+        *,
+        job: LeasedJob | None = None,
+        key: KeyLease | None = None,
     ) -> Session:
         """Lock the row, call `decide`, write what it returns: one transaction. Returns the session afterwards.
 
         `decide` may run more than once, and may raise, which writes nothing. Raises NotFound, also for a session of
-        another than `tenant`.
+        another than `tenant`; LeaseLost where the lease of `job` has ended or an equal call took `key` over.
         """
-        return await self._engine.write(lambda tx: self._change(tx, session_id, decide, tenant))
+
+        def unit(tx: Transaction) -> Session:
+            changed = self._change(tx, session_id, decide, tenant)
+            require_lease(tx, job)
+            require_key(tx, key)
+            return changed
+
+        return await self._engine.write(unit)
 
     async def invitations(self, session_id: SessionId) -> dict[InvitationId, float | None]:
         """Return every invitation that was created for the session, with when the provider gave it (0.1.0: None)."""
@@ -97,22 +114,32 @@ class SessionStore:
         tx: Transaction,
         draft: Session,
         decide: Callable[[Session], Changes],
-        idempotency: IdempotentRequest | None,
+        key: KeyLease | None,
         render: Callable[[Session], Mapping[str, Any]] | None,
     ) -> Session | Mapping[str, Any]:
         now = self._context.clock()
         # First: an equal call that is under way holds the key's row until its commit, so this one waits for its answer.
-        earlier = begin(tx, draft.tenant, idempotency, now) if idempotency is not None else None
-        if earlier is not None:
-            return earlier
+        earlier = begin(tx, key, now) if key is not None else EarlierCall()
+        if earlier.answer is not None:
+            return earlier.answer
+        adopted = self._open_session(tx, earlier.session_id)
+        if adopted is not None:
+            return adopted
         company = adopt_company(tx, draft.company, now)
         changes = decide(replace(draft, company=company, sites=adopt_sites(tx, company.ref, draft.sites)))
         (session,) = changes.sessions
         tx.run(_INSERT, **session_values(session, self._context.cipher))
         apply(tx, self._context, replace(changes, sessions=()), session.tenant, company.ref)
-        if idempotency is not None and render is not None:
-            keep(tx, session.tenant, idempotency, render(session))
+        if key is not None:
+            name_session(tx, key, session.id)
+        if key is not None and render is not None:
+            keep(tx, key, render(session))
         return session
+
+    def _open_session(self, tx: Transaction, session_id: SessionId | None) -> Session | None:
+        # No host has the URL of the session of a call that died: where it is closed, a new one takes its place.
+        session = self._get(tx, session_id, None) if session_id is not None else None
+        return session if session is not None and not session.closed else None
 
     def _get(self, tx: Transaction, session_id: SessionId, tenant: Tenant | None) -> Session:
         row = tx.one(f"{_FROM} WHERE s.id = :id", id=session_id)
@@ -138,18 +165,15 @@ class SessionStore:
     def _list_page(
         self, tx: Transaction, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
     ) -> list[tuple[Session, Sequence[Connection]]]:
-        where, values = ["s.tenant = :tenant"], dict(filters)
-        clauses = {
-            "user_id": "s.user_id = :user_id",
-            "status": "s.status = :status",
-            "company": "(c.provider_id = :company OR c.external_id = :company)",
-        }
-        where += [clauses[name] for name in filters]
+        where, values = ["s.tenant = :tenant"], dict[str, Any](filters)
+        where += [_CLAUSES[name] for name in filters]
         if after is not None:
-            where.append("(s.created_at < :at OR (s.created_at = :at AND s.id < :id))")
-            values |= {"at": after[0], "id": after[1]}  # type: ignore[dict-item]
+            # Keyset pagination by a row value, with which the index starts where the page before ended.
+            where.append("(s.created_at, s.id) < (:at, :id)")
+            values |= {"at": after[0], "id": after[1]}
         sql = f"{_FROM} WHERE {' AND '.join(where)} ORDER BY s.created_at DESC, s.id DESC LIMIT :limit"
-        sessions = self.from_rows(tx, tx.all(sql, tenant=tenant, limit=limit, **values))
+        rows = newest_of_companies(tx, sql, "created_at", values | {"tenant": tenant, "limit": limit})
+        sessions = self.from_rows(tx, rows)
         connections = _connections(tx, [session.id for session in sessions])
         return [(session, connections[session.id]) for session in sessions]
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from service.domain import events
+from service.domain.changes import LeasedJob
 from service.domain.model import Clock, Connection, ConnectionId, ProviderCompanyId, Tenant
 from service.domain.statuses import ConnectionState
 from service.domain.timing import LOST_SECONDS
@@ -40,8 +41,8 @@ class Bills:
             raise NotFound
         return await self._documents(connection, company.provider_id)
 
-    async def check_documents(self, connection_id: ConnectionId) -> float | None:
-        """Report new documents, once; return in how many seconds to check again. Raises ProviderFailure."""
+    async def check_documents(self, connection_id: ConnectionId, job: LeasedJob | None = None) -> float | None:
+        """Report new documents, once; return in how many seconds to check again. Raises ProviderFailure, LeaseLost."""
         connection = await self._store.connections.get(connection_id)
         if connection.state is not ConnectionState.WORKING:
             return None
@@ -50,7 +51,7 @@ class Bills:
             return None
         count = len(await self._documents(connection, company.provider_id))
         event = events.document_available(connection, count)
-        reported = await self._store.connections.count_documents(connection_id, count, event)
+        reported = await self._store.connections.count_documents(connection_id, count, event, job)
         age = self._clock() - connection.recorded_at
         over = reported or age > _DOCUMENT_DAYS * _DAY_SECONDS
         return None if over else max(_SOONEST_SECONDS, age / 2)

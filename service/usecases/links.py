@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from service.domain import session_rules
-from service.domain.changes import CompletedIntent, Job, JobKind
+from service.domain.changes import CompletedIntent, Job, JobKind, LeasedJob
 from service.domain.model import (
     Clock,
     InvitationId,
@@ -22,7 +22,10 @@ from service.domain.model import (
     Session,
     SessionId,
 )
-from service.domain.timing import ANSWER_SECONDS
+from service.domain.requests import KeyLease
+from service.domain.timing import (
+    ANSWER_SECONDS,
+)
 from service.domain.tokens import CallbackState
 from service.errors import (
     Forbidden,
@@ -93,15 +96,18 @@ class Links:
         self._clock = clock
         self._preparing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def prepare(self, session_id: SessionId) -> Session:
+    async def prepare(
+        self, session_id: SessionId, job: LeasedJob | None = None, key: KeyLease | None = None
+    ) -> Session:
         """Create the link where the session needs one. Raises ProviderFailure, Forbidden; a refusal fails the session.
 
-        A host that waits and a job of this process share one lock, so that together they create one link.
+        A host that waits and a job of this process share one lock, so that together they create one link. Raises
+        LeaseLost where the lease of `job` ended, or `key` was taken over, before the link or the refusal was written.
         """
         async with self._preparing.setdefault(session_id, asyncio.Lock()):
-            return await self._prepare(session_id)
+            return await self._prepare(session_id, job, key)
 
-    async def _prepare(self, session_id: SessionId) -> Session:
+    async def _prepare(self, session_id: SessionId, job: LeasedJob | None, key: KeyLease | None) -> Session:
         session = await self._store.sessions.get(session_id)
         # An open intent is a call that is under way in another process, or lost: the sweep finds out later.
         if await self._store.intents.open_intents(session_id):
@@ -109,12 +115,12 @@ class Links:
         if session.closed or session.link_status is LinkStatus.READY:
             return session
         try:
-            return await self._create(session)
+            return await self._create(session, job)
         except (ProviderRefused, ForeignLink, Forbidden) as exc:
-            await self.fail(session_id, exc.failure_code if isinstance(exc, ForeignLink) else exc.code)
+            await self.fail(session_id, exc.failure_code if isinstance(exc, ForeignLink) else exc.code, job, key)
             raise
 
-    async def prepare_in_background(self, session_id: SessionId) -> float | None:
+    async def prepare_in_background(self, session_id: SessionId, job: LeasedJob | None = None) -> float | None:
         """As `prepare`, for a job; return in how many seconds to try again, None when there is nothing left to do.
 
         While a page waits, the retry comes within seconds of the provider's recovery, however long its trouble took.
@@ -124,7 +130,7 @@ class Links:
         if self._provider_sites.is_in_progress(session):
             return _COMPANY_SECONDS
         try:
-            await self.prepare(session_id)
+            await self.prepare(session_id, job)
         except ProviderFailure as exc:
             session = await self._store.sessions.get(session_id)
             present = session_rules.is_present(session, self._clock())
@@ -137,12 +143,16 @@ class Links:
             return min(max(_RETRY_SECONDS, exc.after_seconds or 0.0), _LONGEST_PAUSE_SECONDS)
         return None
 
-    async def fail(self, session_id: SessionId, code: str) -> Session:
-        """No link will be made for this session; `code` says why."""
+    async def fail(
+        self, session_id: SessionId, code: str, job: LeasedJob | None = None, key: KeyLease | None = None
+    ) -> Session:
+        """No link will be made for this session; `code` says why. With `job` or `key`, raises LeaseLost."""
         now = self._clock()
-        return await self._store.sessions.change(session_id, lambda current: session_rules.fail(current, code, now))
+        return await self._store.sessions.change(
+            session_id, lambda current: session_rules.fail(current, code, now), job=job, key=key
+        )
 
-    async def _create(self, session: Session) -> Session:
+    async def _create(self, session: Session, job: LeasedJob | None) -> Session:
         created = await (
             self._reconnect_link(session) if session.mode is Mode.RECONNECT else self._connect_link(session)
         )
@@ -151,6 +161,8 @@ class Links:
             given = await self._store.sessions.change(
                 session.id,
                 lambda current: session_rules.give_link(current, created.link, created.completed, provider_now),
+                # An invitation has its intent for that, which holds for longer than a lease.
+                job=job if created.completed is None else None,
             )
         except GivenUp:
             await self._discard(created)

@@ -167,7 +167,7 @@ class Pages:
 
     async def enqueue_poll(self, session: Session) -> None:
         """Poll the provider soon: what a browser says is a reason to look and never evidence."""
-        await self._store.queue.enqueue(Job(JobKind.RECONCILE, session.company.ref))
+        await self._store.queue.enqueue(Job(JobKind.RECONCILE, session.company.ref, waited_for=True))
 
     async def outcome(self, session_id: SessionId) -> PageSnapshot:
         """The session, its connections and its position in the log, as of one moment, without a page key."""

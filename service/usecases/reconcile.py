@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from service.domain import events
-from service.domain.changes import Changes, CompanyActivity, CompanyRecords
+from service.domain.changes import Changes, CompanyActivity, CompanyRecords, LeasedJob
 from service.domain.model import Clock, Company, CompanyRef, Connection, ConnectionId, ProviderSnapshot
 from service.domain.recording import record
 from service.domain.timing import (
@@ -46,10 +46,10 @@ class Reconciliation:
         self._provider = provider
         self._clock = clock
 
-    async def reconcile(self, ref: CompanyRef) -> float | None:
+    async def reconcile(self, ref: CompanyRef, job: LeasedJob | None = None) -> float | None:
         """Poll the company and record what is there; return in how many seconds to poll again.
 
-        Raises ProviderFailure.
+        Raises ProviderFailure; LeaseLost, and writes nothing, where the lease of `job` ended meanwhile.
         """
         try:
             company, wait = await self._store.companies.take_poll(ref)
@@ -65,11 +65,11 @@ class Reconciliation:
             _log.warning("the provider refuses to list company %s: %s", ref, exc.detail)
             _, activity = await self._store.connections.after_poll(ref, ())
             return max(_REFUSED_SECONDS, poll_interval(activity) or POLL_DAILY_SECONDS)
-        await self._record(company, snapshot)
+        await self._record(company, snapshot, job)
         listed = {one.id for one in snapshot.connections}
         unlisted, activity = await self._store.connections.after_poll(ref, listed)
         interval = poll_interval(activity)
-        if await self._check_unlisted(unlisted):
+        if await self._check_unlisted(unlisted, job):
             return min(interval or POLL_DAILY_SECONDS, _CONFIRM_SECONDS)
         return interval
 
@@ -78,16 +78,16 @@ class Reconciliation:
         now, since_at = self._provider.provider_now(), company.provider_since_at
         return now is not None and since_at is not None and now - since_at < LOST_SECONDS
 
-    async def _record(self, company: Company, snapshot: ProviderSnapshot) -> None:
+    async def _record(self, company: Company, snapshot: ProviderSnapshot, job: LeasedJob | None) -> None:
         connections = {one.id for one in snapshot.connections}
         connections |= {one for invitation in snapshot.invitations for one in invitation.created}
         invitations = {invitation.id for invitation in snapshot.invitations}
         now = self._clock()
         await self._store.connections.change(
-            company.ref, connections, invitations, lambda records: record(records, snapshot, now)
+            company.ref, connections, invitations, lambda records: record(records, snapshot, now), job=job
         )
 
-    async def _check_unlisted(self, unlisted: Sequence[Connection]) -> bool:
+    async def _check_unlisted(self, unlisted: Sequence[Connection], job: LeasedJob | None) -> bool:
         """Ask for connections that the list lacks; return whether one answered 404 and must be asked for once more.
 
         Absence from a list proves nothing. Only two answers of 404, REMOVED_SECONDS apart, of a provider whose /ping
@@ -101,7 +101,7 @@ class Reconciliation:
                 break  # the provider is in trouble: the next poll asks again
             except ProviderFailure:
                 continue  # an unreadable answer or a refusal is no 404
-            to_confirm = (missing and await self._note_missing(connection)) or to_confirm
+            to_confirm = (missing and await self._note_missing(connection, job)) or to_confirm
         return to_confirm
 
     async def _answers_404(self, connection_id: ConnectionId) -> bool:
@@ -112,13 +112,12 @@ class Reconciliation:
             return True
         return False
 
-    async def _note_missing(self, connection: Connection) -> bool:
+    async def _note_missing(self, connection: Connection, job: LeasedJob | None) -> bool:
         now = self._clock()
         if connection.missing_at is not None and now - connection.missing_at < REMOVED_SECONDS:
             return True
-        await self._store.connections.change(
-            connection.company, [connection.id], [], partial(_missing, connection_id=connection.id, now=now)
-        )
+        decide = partial(_missing, connection_id=connection.id, now=now)
+        await self._store.connections.change(connection.company, [connection.id], [], decide, job=job)
         return connection.missing_at is None
 
 
@@ -134,7 +133,7 @@ def poll_interval(activity: CompanyActivity) -> float | None:
         return POLL_PRESENT_SECONDS
     if activity.undecided:
         return POLL_UNDECIDED_SECONDS
-    if activity.open_sessions or activity.outlived:
+    if activity.open_sessions:
         return POLL_OPEN_SECONDS
     return POLL_DAILY_SECONDS if activity.linked else None
 

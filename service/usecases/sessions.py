@@ -57,6 +57,8 @@ class Sessions:
     ) -> Session | Mapping[str, Any]:
         """Write a session durably and enqueue its link; return it, or the stored answer of an equal earlier call.
 
+        Where that call's process died before it answered, the session that it made is returned.
+
         Raises InvalidRequest where a reconnect names a connection of another user, NotFound where there is none,
         Forbidden for another tenant's company, IdempotencyKeyReused, IdempotencyInProgress.
         """
@@ -68,7 +70,7 @@ class Sessions:
         def decide(session: Session) -> Changes:
             return session_rules.create(session, options.prepare_in_seconds)
 
-        return await self._store.sessions.create(draft, decide, options.idempotency, options.render)
+        return await self._store.sessions.create(draft, decide, options.key, options.render)
 
     async def get(self, tenant: Tenant, session_id: SessionId) -> tuple[Session, Sequence[Connection]]:
         """A session and its connections. Raises NotFound."""

@@ -5,7 +5,7 @@ A webhook says which company to poll; the poll says what is true. So order, repe
 
 from collections.abc import Mapping, Sequence
 
-from service.domain.changes import Job, JobKind
+from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.model import Clock, CompanyRef, ConnectionId, ProviderCompanyId
 from service.domain.timing import LOST_SECONDS
 from service.errors import BadBody, NotFound, ProviderBroken, ProviderNotFound, ProviderRefused
@@ -32,18 +32,18 @@ class IncomingWebhooks:
         parse_event(body)
         await self._store.inbox.put(_ACCOUNT, message_id, body.decode())
 
-    async def process(self, webhook_id: str) -> None:
-        """Enqueue what one stored webhook asks for. Raises ProviderFailure, after which it is tried again."""
+    async def process(self, webhook_id: str, job: LeasedJob | None = None) -> None:
+        """Enqueue what one stored webhook asks for. Raises ProviderFailure and LeaseLost; then it is tried again."""
         stored = await self._store.inbox.get(webhook_id)
         try:
             event = parse_event(stored.body.encode())
         except BadBody:  # written by an earlier version that read more types
-            await self._store.inbox.complete(webhook_id)
+            await self._store.inbox.complete(webhook_id, lease=job)
             return
         is_new = self._clock() - stored.received_at < LOST_SECONDS
         ref = await self._company_of(event, is_new=is_new)
         jobs = await self._jobs(event, ref) if ref is not None else []
-        await self._store.inbox.complete(webhook_id, *jobs)
+        await self._store.inbox.complete(webhook_id, *jobs, lease=job)
 
     async def _company_of(self, event: WebhookEvent, *, is_new: bool) -> CompanyRef | None:
         """The company to poll, or None if this service does not know it; no host sees such a webhook."""

@@ -109,7 +109,7 @@ def test_an_unused_one_that_expired_is_replaced_and_the_page_knows_no_url_until_
         None,
     )
     assert [event.type for event in changes.events] == ["session.link_expired"]
-    assert changes.jobs == (Job(JobKind.PREPARE, ADA.id),)
+    assert changes.jobs == (Job(JobKind.PREPARE, ADA.id, waited_for=True),)
 
 
 def give_again(company: RecordedCompany, name: str) -> None:

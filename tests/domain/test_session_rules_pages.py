@@ -125,7 +125,7 @@ def test_starting_binds_the_page_and_reveals_the_link_in_the_same_change() -> No
 
 def test_the_provider_is_polled_soon_and_the_pages_absence_noticed() -> None:
     work = start(NEW).jobs
-    assert Job(JobKind.RECONCILE, COMPANY.ref, 4.0) in work
+    assert Job(JobKind.RECONCILE, COMPANY.ref, 4.0, waited_for=True) in work
     assert Job(JobKind.PRESENCE, NEW.id, PRESENCE_SECONDS) in work
 
 
@@ -171,7 +171,7 @@ def test_a_connected_session_stays_connected_when_its_page_is_opened_again() -> 
 
 def test_where_the_link_is_not_there_yet_it_is_made_and_nothing_is_revealed() -> None:
     changes = start(replace(NEW, link=None, link_status=LinkStatus.PENDING))
-    assert Job(JobKind.PREPARE, NEW.id) in changes.jobs
+    assert Job(JobKind.PREPARE, NEW.id, waited_for=True) in changes.jobs
     assert changes.sessions[0].revealed_at is None
     assert changes.facts == ()
 
@@ -211,7 +211,7 @@ def test_saying_finished_emits_one_event_and_polls_each_time() -> None:
     assert [event.type for event in first.events] == ["session.finished"]
     again = finish(first.sessions[0], KEY, NOW + 10, None)
     assert again.events == ()
-    assert first.jobs == again.jobs == (Job(JobKind.RECONCILE, COMPANY.ref),)
+    assert first.jobs == again.jobs == (Job(JobKind.RECONCILE, COMPANY.ref, waited_for=True),)
     assert again.sessions[0].finished_at == NOW + 10
 
 

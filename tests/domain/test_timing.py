@@ -19,14 +19,17 @@ def test_an_answer_counts_as_lost_before_the_lists_are_trusted_to_lack_what_it_c
     assert timing.ANSWER_SECONDS < timing.LOST_SECONDS
 
 
-def test_two_lists_or_a_call_fit_into_a_lease() -> None:
-    assert 2 * timing.LIST_SECONDS < timing.LEASE_SECONDS
-    assert timing.CALL_SECONDS < timing.LEASE_SECONDS / 2
+def test_a_lease_outlives_two_renewals_that_fail_and_a_dead_worker_delays_its_work_by_ten_seconds() -> None:
+    assert 3 * timing.LEASE_RENEWAL_SECONDS < timing.LEASE_SECONDS <= 10
 
 
-def test_a_host_that_waits_for_its_link_is_answered_before_a_worker_takes_over_or_its_key_is_given_up() -> None:
+def test_the_database_ends_a_transaction_that_stands_still_before_its_lease_ends() -> None:
+    assert timing.LEASE_RENEWAL_SECONDS < timing.IDLE_TRANSACTION_SECONDS < timing.LEASE_SECONDS
+
+
+def test_a_host_that_waits_for_its_link_is_answered_before_a_worker_takes_over() -> None:
     assert timing.CALL_SECONDS < timing.PREPARE_NOW_SECONDS < timing.PREPARE_TAKEOVER_SECONDS
-    assert timing.PREPARE_NOW_SECONDS < timing.IDEMPOTENCY_IN_FLIGHT_SECONDS
+    assert timing.PREPARE_NOW_SECONDS < timing.UNLEASED_KEY_SECONDS
 
 
 def test_a_callback_answers_before_the_browser_of_an_impatient_user_gives_up() -> None:

@@ -21,6 +21,7 @@ ON_BOTH = {
     "earlier_connections",
     "idempotency",
     "key_rotation",
+    "leases",
     "lost_invitations",
     "reconnect",
     "revoke",

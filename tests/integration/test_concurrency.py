@@ -18,7 +18,7 @@ from service.domain.timing import ANSWER_SECONDS
 from service.errors import ProviderTimeout
 from service.provider import CallLimits
 from service.usecases.withdrawals import invitation_seconds
-from service.worker import Worker
+from service.worker import Handler, Worker
 from tests.support.clock import Clock
 from tests.support.domain_values import with_status
 from tests.support.provider_user import ProviderUser
@@ -238,7 +238,8 @@ async def test_a_poll_that_waits_for_another_ends_even_where_that_one_was_the_la
 
     reconciliation = services.parts.reconciliation
     services.outgoing.calls.clear()
-    await Worker(store, {JobKind.RECONCILE: reconciliation.reconcile}, sleep=sleep).run_now(JobKind.RECONCILE, ref, 5.0)
+    handlers: dict[JobKind, Handler] = {JobKind.RECONCILE: lambda job: reconciliation.reconcile(ref, job)}
+    await Worker(store, handlers, sleep=sleep).run_now(JobKind.RECONCILE, ref, 5.0)
     assert services.outgoing.made("GET /connection") == 1
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from service.domain.changes import Changes, CompanyBaseline
 from service.domain.model import Company, CompanyRef, ProviderCompanyId, Session, Tenant
-from service.domain.requests import IdempotentRequest
+from service.domain.requests import IdempotentRequest, KeyLease
+from service.domain.timing import LEASE_SECONDS
 from service.errors import IdempotencyInProgress
 from service.store.companies import adopt_company
 from service.store.engine import Transaction
@@ -31,18 +32,16 @@ async def services(clock: Clock, migrated_postgres_url: str) -> AsyncIterator[Ru
 
 
 async def test_of_two_equal_calls_that_follow_a_dead_one_at_once_only_one_is_made(services: RunningServices) -> None:
-    calls, tenant, repeat = (
-        services.parts.store.idempotency,
-        Tenant("default"),
-        IdempotentRequest("/v1/sessions", "key-1", "digest"),
-    )
+    calls = services.parts.store.idempotency
+    request = IdempotentRequest("/v1/sessions", "key-1", "digest")
+    keys = [KeyLease(Tenant("default"), request, f"token-{number}") for number in range(9)]
     for _ in range(10):
-        await calls.begin(tenant, repeat)
-        services.clock.advance(61)
-        answers = await asyncio.gather(*(calls.begin(tenant, repeat) for _ in range(8)), return_exceptions=True)
+        await calls.begin(keys[-1])
+        services.clock.advance(LEASE_SECONDS)
+        answers = await asyncio.gather(*(calls.begin(key) for key in keys[:-1]), return_exceptions=True)
         assert answers.count(None) == 1
         assert sum(isinstance(answer, IdempotencyInProgress) for answer in answers) == 7
-        await calls.keep(tenant, repeat, None)
+        await calls.keep(keys[answers.index(None)], None)
 
 
 async def test_a_row_that_becomes_one_with_another_while_a_session_is_made_takes_the_session_along(

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from service.domain.timing import LEASE_SECONDS
 from tests.support.sandbox_client import JsonObject
-from tests.support.services import Hook, RunningServices
+from tests.support.services import Hook, RunningServices, refused
 from tests.support.users import FramePage, User
 
 LEASE = 91
@@ -137,20 +138,57 @@ async def test_an_idempotency_key_outlives_the_process(services: RunningServices
     assert (again.status_code, again.json()) == (201, first.json())
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("part", CREATIONS)
 async def test_a_call_that_waited_for_its_link_when_the_process_died_can_be_repeated(
+    services: RunningServices, ada: User, part: str, when: str
+) -> None:
+    headers, body = {"Idempotency-Key": "k"}, ada.wants(prepare="now", expiresIn=86400)
+
+    async def ask() -> httpx.Response:
+        return await services.host.post("/v1/sessions", json=body, headers=headers)
+
+    hook, reached = stops_at("POST", part)
+    setattr(services.outgoing, when, hook)
+    waiting = asyncio.create_task(ask())
+    async with asyncio.timeout(5):
+        await reached.wait()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await services.die()
+    refused(await ask(), 409, "idempotency_in_progress")
+    services.clock.advance(LEASE_SECONDS)
+    answer = await ask()
+    while answer.status_code == 502:  # an interrupted creation of a company or site is waited for
+        await services.later(60)
+        answer = await ask()
+    assert (answer.status_code, answer.json()["link"]["status"]) == (201, "ready")
+    assert (await ask()).json() == answer.json()
+    for _ in range(3):
+        await services.later(LEASE)
+    rows = await services.rows("/v1/sessions")
+    assert [row["id"] for row in rows if row["status"] != "failed"] == [answer.json()["id"]]
+    (company,) = await services.sandbox.get("/company")
+    listed = await invitations(services, company["id"])
+    assert [row["status"] for row in listed].count("ACTIVE") == 1
+
+
+async def test_a_repeat_after_the_crash_waits_for_the_link_of_the_first_calls_session(
     services: RunningServices, ada: User
 ) -> None:
-    hook, reached = stops_at("POST", "/company")
-    services.outgoing.after = hook
+    await ada.session()  # the company is known
     headers, body = {"Idempotency-Key": "k"}, ada.wants(prepare="now", expiresIn=86400)
+    hook, reached = stops_at("POST", "/invitation/company/")
+    services.outgoing.after = hook
     waiting = asyncio.create_task(services.host.post("/v1/sessions", json=body, headers=headers))
     async with asyncio.timeout(5):
         await reached.wait()
     waiting.cancel()
     await asyncio.wait([waiting])
     await services.die()
-    for _ in range(3):
-        await services.later(LEASE)
+    (first,) = [row for row in await services.rows("/v1/sessions") if row["link"]["status"] == "pending"]
+    services.clock.advance(LEASE_SECONDS)
     answer = await services.host.post("/v1/sessions", json=body, headers=headers)
-    assert (answer.status_code, answer.json()["link"]["status"]) == (201, "ready")
-    assert len(await services.sandbox.get("/company")) == 1
+    assert (answer.status_code, answer.json()["id"]) == (201, first["id"])
+    assert answer.json()["link"]["status"] == "ready"
+    assert len(await services.rows("/v1/sessions")) == 2

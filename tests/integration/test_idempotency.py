@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.domain.timing import LEASE_SECONDS
 from tests.support.services import RunningServices, refused
 from tests.support.users import User
 
@@ -91,6 +92,21 @@ async def test_a_call_that_waits_for_its_link_lets_no_equal_one_in_between(
     assert made["link"]["status"] == "ready"
     assert (await services.host.post("/v1/sessions", json=body, headers=keyed("k"))).json() == made
     assert len(await services.rows("/v1/sessions")) == 1
+
+
+async def test_a_call_that_waits_for_longer_than_a_lease_renews_it(services: RunningServices, ada: User) -> None:
+    answers: list[httpx.Response] = []
+    body = ada.wants(prepare="now", expiresIn=86400)
+
+    async def slow(_: httpx.Request) -> None:
+        services.outgoing.before = None
+        await services.outgoing.pass_time(2 * LEASE_SECONDS)
+        answers.append(await services.host.post("/v1/sessions", json=body, headers=keyed("k")))
+
+    services.outgoing.before = slow
+    made = await services.host.post("/v1/sessions", json=body, headers=keyed("k"))
+    refused(answers[0], 409, "idempotency_in_progress")
+    assert (made.status_code, made.json()["link"]["status"]) == (201, "ready")
 
 
 async def test_a_key_whose_call_the_provider_failed_may_be_tried_again(services: RunningServices, ada: User) -> None:

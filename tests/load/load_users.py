@@ -44,6 +44,7 @@ class LoadUsers:
     workers: Sequence[str]
     sandbox: str
     rng: random.Random
+    companies: Sequence[str] = COMPANIES
     planned_sessions: list[PlannedSession] = field(default_factory=list)
     stopping: bool = False
 
@@ -64,7 +65,7 @@ class LoadUsers:
             planned = PlannedSession(
                 f"planned-{len(self.planned_sessions)}",
                 USERS[number % len(USERS)],
-                self.rng.choice(COMPANIES),
+                self.rng.choice(self.companies),
                 self.rng.choice(("auto", "auto", "magic_link")),
             )
             self.planned_sessions.append(planned)

@@ -67,6 +67,10 @@ class ServerProcess:
         self._process.send_signal(how)
         return self._process.wait(patience_seconds)
 
+    def signal(self, which: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(which)
+
     def require_alive(self) -> None:
         """Raise AssertionError, with its last words, where it ended by itself."""
         if self._process is not None and self._process.poll() is not None:

@@ -2,13 +2,31 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain.changes import Changes, CompanyActivity, CompanyBaseline, CompanyRecords, Fact, FactKind
-from service.domain.model import CompanyRef, ConnectionId, ProviderCompanyId, ProviderSiteId, SiteRef, Tenant, Verdict
+from service.domain.changes import (
+    Attachment,
+    Changes,
+    CompanyActivity,
+    CompanyBaseline,
+    CompanyRecords,
+    Detachment,
+    Fact,
+    FactKind,
+)
+from service.domain.model import (
+    CompanyRef,
+    ConnectionId,
+    EvidenceKind,
+    ProviderCompanyId,
+    ProviderSiteId,
+    SiteRef,
+    Tenant,
+    Verdict,
+)
 from service.domain.session_status import SessionStatus
 from service.errors import Forbidden, NotFound
 from service.store import Store
 from tests.support.clock import Clock
-from tests.support.domain_values import SITE, connection, link
+from tests.support.domain_values import CONNECTION, SITE, connection, link
 from tests.support.store_cases import UNNAMED, change, count, create, fresh
 
 GIVEN = ProviderCompanyId("company-1")
@@ -215,21 +233,25 @@ async def test_who_said_that_it_is_finished_waits_until_it_is_recorded_or_a_minu
     store: Store, clock: Clock
 ) -> None:
     made = await create(store, fresh(), link())
-    done = {"finished_at": clock.now(), "link": link(), "revealed_at": clock.now()}
+    done = {"finished_at": clock.now(), "seen_at": clock.now(), "link": link(), "revealed_at": clock.now()}
     await change(store, made, status=SessionStatus.OPENED, **done)
     assert (await activity(store)).just_finished
     await change(store, made, status=SessionStatus.CONNECTED, **done)
     assert not (await activity(store)).just_finished
     await change(store, made, status=SessionStatus.OPENED, **done)
+    attached = Attachment(made.id, CONNECTION, EvidenceKind.INVITATION)
+    await store.sessions.change(made.id, lambda _: Changes(attachments=(attached,)))
+    assert not (await activity(store)).just_finished
+    await store.sessions.change(made.id, lambda _: Changes(detachments=(Detachment(made.id, CONNECTION),)))
+    assert (await activity(store)).just_finished
     clock.advance(91)
     assert not (await activity(store)).just_finished
 
 
-@pytest.mark.parametrize("status", [SessionStatus.CONNECTED, SessionStatus.EXPIRED, SessionStatus.REVOKED])
-async def test_a_session_that_has_ended_is_not_open(store: Store, clock: Clock, status: SessionStatus) -> None:
+async def test_a_connected_session_needs_no_more_polls(store: Store, clock: Clock) -> None:
     made = await create(store, fresh(), link())
-    await change(store, made, status=status, revealed_at=clock.now())
-    assert not (await activity(store)).open_sessions
+    await change(store, made, link=link(), status=SessionStatus.CONNECTED, revealed_at=clock.now())
+    assert await activity(store) == replace(QUIET, linked=True)
 
 
 async def test_a_connection_that_waits_for_its_verdict_makes_the_company_undecided(store: Store) -> None:
@@ -239,12 +261,28 @@ async def test_a_connection_that_waits_for_its_verdict_makes_the_company_undecid
     assert (await activity(store)).undecided
 
 
-async def test_an_expired_session_is_polled_for_while_its_link_may_outlive_it(store: Store, clock: Clock) -> None:
+@pytest.mark.parametrize(
+    ("status", "revoked_after", "over_after"),
+    [(SessionStatus.EXPIRED, None, 3600), (SessionStatus.EXITED, None, 3600), (SessionStatus.REVOKED, 60, 60)],
+)
+async def test_a_session_that_is_over_is_polled_for_like_an_open_one_while_its_link_may_be_used(
+    store: Store, clock: Clock, status: SessionStatus, revoked_after: float | None, over_after: float
+) -> None:
     made = await create(store, fresh(), link())
-    await change(store, made, link=link(), status=SessionStatus.EXPIRED, revealed_at=clock.now())
-    clock.advance(3600 + 2 * 3600 - 1)
-    assert await activity(store) == replace(QUIET, outlived=True, linked=True)
+    revoked_at = clock.now() + revoked_after if revoked_after is not None else None
+    over = {"status": status, "revoked_at": revoked_at, "seen_at": clock.now() + over_after}
+    await change(store, made, link=link(), revealed_at=clock.now(), **over)
+    clock.advance(over_after)
+    assert await activity(store) == replace(QUIET, present=True, open_sessions=True, linked=True)
+    clock.advance(2 * 3600 - 1)
+    assert await activity(store) == replace(QUIET, open_sessions=True, linked=True)
     clock.advance(2)
+    assert await activity(store) == replace(QUIET, linked=True)
+
+
+async def test_a_session_that_is_over_before_anybody_saw_its_link_is_not_polled_for(store: Store) -> None:
+    made = await create(store, fresh(), link())
+    await change(store, made, link=link(), status=SessionStatus.EXPIRED)
     assert await activity(store) == replace(QUIET, linked=True)
 
 

@@ -152,10 +152,22 @@ async def test_the_records_name_our_invitations_that_were_not_in_the_snapshot(ac
     given = link(invitation_id="inv_3")
     await create(acme, fresh("carol"), given)
     own = OwnInvitation(InvitationId("inv_3"), given.provider_given_at, given.provider_given_at + 3600)
-    assert (await records(acme, invitations=("inv_1",))).unlisted == (own,)
-    assert (await records(acme, invitations=("inv_1", "inv_3"))).unlisted == ()
+    assert (await records(acme, CONNECTION, invitations=("inv_1",))).unlisted == (own,)
+    assert (await records(acme, CONNECTION, invitations=("inv_1", "inv_3"))).unlisted == ()
     await write(acme, Changes(facts=(replace(NAMED, invitation_id=InvitationId("inv_3")),)))
-    assert (await records(acme, invitations=("inv_1",))).unlisted == ()
+    assert (await records(acme, "another", invitations=("inv_1",))).unlisted == ()
+
+
+@pytest.mark.parametrize("kind", [FactKind.NAMED, FactKind.CLEARED, FactKind.PRIOR])
+async def test_our_invitations_are_left_out_where_no_verdict_depends_on_them(acme: Store, kind: FactKind) -> None:
+    await create(acme, fresh("carol"), link(invitation_id="inv_3"))
+    assert (await records(acme, CONNECTION, invitations=("inv_1",))).unlisted
+    await write(acme, Changes(facts=(Fact(kind, CONNECTION),)))
+    assert (await records(acme, CONNECTION, invitations=("inv_1",))).unlisted == ()
+    assert (await records(acme, CONNECTION, "another", invitations=("inv_1",))).unlisted
+    await write(acme, Changes(connections=(one(),)))
+    is_judged = kind is FactKind.PRIOR  # recorded all the same: an invitation of ours had named it
+    assert bool((await records(acme, CONNECTION, invitations=("inv_1",))).unlisted) is is_judged
 
 
 async def test_the_records_have_the_sessions_that_a_verdict_or_a_fact_names(acme: Store) -> None:

@@ -6,11 +6,12 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, sleep
 
 import psycopg
 import pytest
 
+from service.domain.timing import IDLE_TRANSACTION_SECONDS
 from service.errors import NotFound, Unavailable
 from service.store.engine import Transaction, Unit
 from service.store.postgres import PostgresEngine
@@ -68,6 +69,33 @@ async def test_a_unique_violation_is_a_lost_race_that_is_run_again_and_then_give
         await engine.write(twice)
     assert len(tried) > 1
     assert await values(engine) == [0, 0]
+
+
+async def test_a_transaction_whose_process_stands_still_is_ended_and_its_locks_are_free(
+    migrated_postgres_url: str, engine: PostgresEngine
+) -> None:
+    limit = await engine.read(lambda tx: tx.one("SHOW idle_in_transaction_session_timeout"))
+    assert limit == {"idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS:.0f}s"}
+    stopped, reached = PostgresEngine(migrated_postgres_url, idle_seconds=0.2), threading.Event()
+    await stopped.open()
+
+    def stands_still(tx: Transaction) -> None:
+        add(tx, 1)
+        reached.set()
+        sleep(1)
+        add(tx, 2)
+
+    standing = asyncio.create_task(stopped.write(stands_still))
+    await asyncio.to_thread(reached.wait, PATIENCE_SECONDS)
+    began = perf_counter()
+    await engine.write(lambda tx: add(tx, 1))
+    assert perf_counter() - began < 0.9
+    with pytest.raises(Unavailable):
+        await standing
+    assert await values(engine) == [1, 0]
+    await stopped.write(lambda tx: add(tx, 2))  # on a new connection
+    assert await values(stopped) == [1, 1]
+    await stopped.close()
 
 
 async def test_two_units_that_wait_for_each_other_are_both_done(engine: PostgresEngine) -> None:

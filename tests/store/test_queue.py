@@ -198,3 +198,52 @@ async def test_a_lease_that_was_lost_cannot_be_given_back(store: Store, clock: C
     assert await store.queue.lease(1, LEASE)
     await store.queue.release(late)
     assert await store.queue.lease(1, LEASE) == []
+
+
+async def test_what_a_page_waits_for_comes_before_a_backlog_that_is_due_for_longer(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(*(Job(JobKind.EXPIRE, f"ses_{number}") for number in range(100)))
+    clock.advance(3600)
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", waited_for=True))
+    leased = await claim(store, 3)
+    assert [job.ref for job in leased] == ["cmp_1", "ses_0", "ses_1"]
+    assert [job.waited_for for job in leased] == [True, False, False]
+
+
+@pytest.mark.parametrize("limit", [1, 4, 16])
+async def test_many_pages_leave_one_turn_in_four_to_the_others(store: Store, limit: int) -> None:
+    await store.queue.enqueue(*(Job(RECONCILE, f"cmp_{number}", waited_for=True) for number in range(100)))
+    await store.queue.enqueue(*(Job(JobKind.EXPIRE, f"ses_{number}") for number in range(100)))
+    leased = [job for _ in range(48 // limit) for job in await claim(store, limit)]
+    assert len(leased) == 48
+    assert sum(not job.waited_for for job in leased) == 12
+
+
+async def test_jobs_that_no_page_waits_for_leave_room_for_those_that_one_waits_for(store: Store) -> None:
+    await store.queue.enqueue(*(Job(JobKind.EXPIRE, f"ses_{number}") for number in range(20)))
+    assert len(await store.queue.lease(16, LEASE, 8)) == 8
+    assert await store.queue.lease(8, LEASE, 0) == []
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", waited_for=True))
+    assert [job.ref for job in await store.queue.lease(8, LEASE, 0)] == ["cmp_1"]
+
+
+async def test_a_job_that_is_due_already_is_waited_for_from_when_a_page_asks_for_it(store: Store) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"), Job(RECONCILE, "cmp_1", 5, waited_for=True))
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1"))
+    assert (await only(store)).waited_for
+
+
+@pytest.mark.parametrize("again", [3.0, 20.0, 600.0])
+async def test_a_poll_is_waited_for_while_its_interval_is_that_of_a_present_page(
+    store: Store, clock: Clock, again: float
+) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", waited_for=True))
+    await store.queue.complete(await only(store), again)
+    clock.advance(again)
+    assert (await only(store)).waited_for is (again < 600)
+
+
+async def test_a_job_that_failed_is_still_waited_for(store: Store, clock: Clock) -> None:
+    await store.queue.enqueue(Job(RECONCILE, "cmp_1", waited_for=True))
+    await store.queue.retry(await only(store), 60)
+    clock.advance(60)
+    assert (await only(store)).waited_for

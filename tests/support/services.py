@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from service.app import Environment, Services, create_app
 from service.domain.model import Tenant
+from service.domain.timing import LEASE_RENEWAL_SECONDS
 from service.domain.tokens import digest
 from service.provider import CallLimits
 from service.settings import Settings
@@ -75,6 +76,7 @@ class Outgoing(httpx.AsyncBaseTransport):
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.hides_seconds = 0.0  # how late the provider's lists show an invitation
+        self.renew_leases: Callable[[], Awaitable[None]] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.calls.append(f"{request.method} {request.url.path}")
@@ -88,7 +90,7 @@ class Outgoing(httpx.AsyncBaseTransport):
         path = request.url.raw_path.decode()
         body = await request.aread()
         answer = await self._sandbox.plain(request.method, path, headers=request.headers, content=body)
-        self._wait(request, sum(self._sandbox.slept[already:]))
+        await self._wait(request, sum(self._sandbox.slept[already:]))
         if self.after is not None:
             await self.after(request)
         if self.hides_seconds and request.method == "GET" and "/invitation/company/" in path:
@@ -104,6 +106,14 @@ class Outgoing(httpx.AsyncBaseTransport):
             return json.dumps(self.reshape(request, answer.json())).encode()
         return answer.content
 
+    async def pass_time(self, seconds: float) -> None:
+        """A call takes so long; meanwhile the worker renews its leases, as its loop would."""
+        while seconds > 0:
+            self._clock.advance(min(seconds, LEASE_RENEWAL_SECONDS))
+            seconds -= LEASE_RENEWAL_SECONDS
+            if self.renew_leases is not None:
+                await self.renew_leases()
+
     def _late(self, listed: JsonObject) -> JsonObject:
         horizon = self._clock.now() - self.hides_seconds
         shown = [one for one in listed["invitations"] if datetime.fromisoformat(one["createdAt"]).timestamp() < horizon]
@@ -114,9 +124,9 @@ class Outgoing(httpx.AsyncBaseTransport):
         method, _, end = call.partition(" ")
         return sum(one.startswith(f"{method} ") and one.endswith(end) for one in self.calls)
 
-    def _wait(self, request: httpx.Request, seconds: float) -> None:
+    async def _wait(self, request: httpx.Request, seconds: float) -> None:
         allowed = request.extensions["timeout"]["read"]
-        self._clock.advance(min(seconds, allowed))
+        await self.pass_time(min(seconds, allowed))
         if seconds >= allowed:
             raise httpx.ReadTimeout("slow", request=request)
 
@@ -165,6 +175,7 @@ class RunningServices:
         app = create_app(self.settings, environment)
         await self._running.enter_async_context(app.router.lifespan_context(app))
         self.transport.app = app
+        self.outgoing.renew_leases = self.parts.worker.renew_leases
 
     async def close(self) -> None:
         await self._running.aclose()
@@ -234,7 +245,7 @@ class RunningServices:
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.clock.advance(seconds)
+        await self.outgoing.pass_time(seconds)
 
 
 def _engine(url: str, clock: Callable[[], float]) -> Engine:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
-from service.domain.changes import Job, JobKind
+from service.domain.changes import Job, JobKind, LeasedJob
 from service.store import Store
 from service.store.sqlite import SqliteEngine
 from service.worker import Worker
@@ -32,8 +32,8 @@ class Desk:
         self.outcome = outcome
         self.worker = Worker(store, {JobKind.PREPARE: self.handle}, lambda *how: self.counted.append(how))
 
-    async def handle(self, ref: str) -> object:
-        self.asked.append(ref)
+    async def handle(self, job: LeasedJob) -> object:
+        self.asked.append(job.ref)
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome

@@ -34,18 +34,18 @@ class IdempotentRoutes:
 
     async def run(self, request: Request, tenant: Tenant, raw: Any, call: Callable[[], Awaitable[Answer]]) -> Response:
         """Run a call that creates no session; with an Idempotency-Key, once. `raw` is the request's body."""
-        key = idempotent_request(request, raw)
-        earlier = await self._calls.begin(tenant, key) if key is not None else None
-        if earlier is not None:
-            return JSONResponse(self.with_urls(earlier))
-        try:
-            body = await call()
-        except MagiclinkError:
-            # A refusal is not stored: the host may mend what was refused, and repeat the call with the same key.
-            await self._calls.complete(tenant, key, None)
-            raise
-        await self._calls.complete(tenant, key, body)
-        return JSONResponse(self.with_urls(body))
+        with self._calls.under_way(tenant, idempotent_request(request, raw)) as key:
+            earlier = await self._calls.begin(key) if key is not None else None
+            if earlier is not None:
+                return JSONResponse(self.with_urls(earlier))
+            try:
+                body = await call()
+            except MagiclinkError:
+                # A refusal is not stored: the host may mend what was refused, and repeat the call with the same key.
+                await self._calls.complete(key, None)
+                raise
+            await self._calls.complete(key, body)
+            return JSONResponse(self.with_urls(body))
 
     def with_urls(self, stored: Answer) -> Answer:
         """Return the answer as it is sent: its URLs are derived again."""

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.domain.model import Session, SessionId, Tenant, UserId
-from service.domain.requests import CreateOptions, IdempotentRequest, SessionRequest
+from service.domain.requests import CreateOptions, KeyLease, SessionRequest
 from service.domain.session_status import SessionStatus
 from service.domain.statuses import ConnectionState
 from service.domain.timing import PREPARE_NOW_SECONDS, PREPARE_TAKEOVER_SECONDS
@@ -250,7 +250,6 @@ class ApiRoutes:
         query = query_of(request, PAGING | {"wait"})
         wait = number("wait", query.get("wait", "0"), 0, _WAIT_MOST)
         seq, limit = position_of(request), limit_of(request)
-        # Subscribed before the read: an event that commits in between wakes the wait.
         async with self._pubsub.subscribe() as signal:
             events = await self._sessions.events(tenant, seq, limit + 1)
             if not events and wait and await wait_for(signal, wait):
@@ -270,29 +269,32 @@ class ApiRoutes:
     async def _create(
         self, request: Request, tenant: Tenant, wanted: SessionRequest, raw: Any, *, now: bool
     ) -> Response:
-        idempotency = idempotent_request(request, raw)
-        # With `prepare: now` the answer is stored when the link is there, and no worker makes the link meanwhile.
-        options = CreateOptions(idempotency, None if now else stored_answer, PREPARE_TAKEOVER_SECONDS if now else 0.0)
-        created = await self._sessions.create(tenant, wanted, options)
-        if not isinstance(created, Session):
-            return JSONResponse(self._idempotent.with_urls(created), 201)
-        session = await self._prepared(created, tenant, idempotency) if now else created
-        return JSONResponse(self._idempotent.with_urls(stored_answer(session)), 201)
+        with self._idempotent_calls.under_way(tenant, idempotent_request(request, raw)) as key:
+            # With `prepare: now` the answer is stored when the link is there, and no worker makes the link meanwhile.
+            options = CreateOptions(key, None if now else stored_answer, PREPARE_TAKEOVER_SECONDS if now else 0.0)
+            created = await self._sessions.create(tenant, wanted, options)
+            if not isinstance(created, Session):
+                return JSONResponse(self._idempotent.with_urls(created), 201)
+            session = await self._prepared(created, key) if now else created
+            return JSONResponse(self._idempotent.with_urls(stored_answer(session)), 201)
 
-    async def _prepared(self, session: Session, tenant: Tenant, idempotency: IdempotentRequest | None) -> Session:
-        """Wait for the link. A session whose link is refused or late fails, and its key may be tried again."""
+    async def _prepared(self, session: Session, key: KeyLease | None) -> Session:
+        """Wait for the link. A session whose link is refused or late fails, and its key may be tried again.
+
+        Raises LeaseLost, and fails nothing, where an equal call took the key over: it waits for the same session.
+        """
         try:
-            ready = await self._prepare_in_time(session)
+            ready = await self._prepare_in_time(session, key)
         except MagiclinkError as exc:
-            await self._links.fail(session.id, exc.code)  # the host has no URL, so nobody could use the session
-            await self._idempotent_calls.complete(tenant, idempotency, None)
+            await self._links.fail(session.id, exc.code, key=key)  # the host has no URL: nobody could use the session
+            await self._idempotent_calls.complete(key, None)
             raise
-        await self._idempotent_calls.complete(tenant, idempotency, stored_answer(ready))
+        await self._idempotent_calls.complete(key, stored_answer(ready))
         return ready
 
-    async def _prepare_in_time(self, session: Session) -> Session:
+    async def _prepare_in_time(self, session: Session, key: KeyLease | None) -> Session:
         try:
             async with asyncio.timeout(PREPARE_NOW_SECONDS):
-                return await self._links.prepare(session.id)
+                return await self._links.prepare(session.id, key=key)
         except TimeoutError as exc:
             raise ProviderTimeout from exc
