@@ -41,16 +41,6 @@ def state_of(status: str) -> ConnectionState:
     return _STATES.get(canonical_status(status), ConnectionState.DELAYED)
 
 
-def statuses_of(state: ConnectionState) -> frozenset[str]:
-    """The canonical statuses with this meaning; `delayed` has none here: it is every status that has no other."""
-    return frozenset(status for status, meaning in _STATES.items() if meaning is state)
-
-
-def known_statuses() -> frozenset[str]:
-    """The canonical statuses that mean anything but `delayed`."""
-    return frozenset(_STATES)
-
-
 def needs_attention(state: ConnectionState) -> bool:
     """Whether only the end user can mend it, by reconnecting."""
     return state in _FOR_THE_USER

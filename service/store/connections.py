@@ -14,7 +14,7 @@ from service.domain.changes import (
 )
 from service.domain.events import NewEvent
 from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserId
-from service.domain.statuses import ConnectionState, canonical_status, known_statuses, statuses_of
+from service.domain.statuses import canonical_status
 from service.errors import NotFound
 from service.store.activity import read_activity
 from service.store.changes import WriteContext, add_event, apply
@@ -241,12 +241,14 @@ def _count_documents(
 _CLAUSES = {
     "user_id": "n.user_id = :user_id",
     "status": "n.status = :status",
+    "state": "n.state = :state",
     "company": "n.company_ref = :company",
 }
 
 # A connection without an owner belongs to nobody's list but its candidates'.
 _CANDIDATE = (
-    "n.id IN (SELECT c.connection_id FROM connection_candidates c WHERE c.tenant = :tenant AND c.user_id = :user_id)"
+    f"n.account = '{ACCOUNT}' AND n.id IN "
+    "(SELECT c.connection_id FROM connection_candidates c WHERE c.tenant = :tenant AND c.user_id = :user_id)"
 )
 
 
@@ -269,27 +271,12 @@ def _list_page(
 
 def _conditions(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Return the SQL conditions of the filters, and their parameters."""
-    values = {name: value for name, value in filters.items() if name not in {"attributed", "state"}}
+    values = {name: value for name, value in filters.items() if name != "attributed"}
     where = [_CLAUSES[name] for name in values]
     if "status" in values:
         values["status"] = canonical_status(values["status"])
-    if "state" in filters:
-        where.append(_state_clause(ConnectionState(filters["state"])))
     if "attributed" in filters:
         where.append("n.session_id IS NOT NULL" if filters["attributed"] else "n.session_id IS NULL")
     if filters.get("attributed") is False and "user_id" in filters:
         where[where.index(_CLAUSES["user_id"])] = _CANDIDATE
     return where, values
-
-
-def _state_clause(state: ConnectionState) -> str:
-    """A condition on the status column, made of constants only."""
-    if state is ConnectionState.DELAYED:
-        return f"n.removed_at IS NULL AND n.status NOT IN ({_quoted(known_statuses())})"
-    meant = f"n.status IN ({_quoted(statuses_of(state))})"
-    removed = "n.removed_at IS NOT NULL"
-    return f"({meant} OR {removed})" if state is ConnectionState.INACTIVE else f"{meant} AND NOT {removed}"
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in sorted(names))

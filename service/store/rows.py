@@ -205,6 +205,7 @@ def connection_values(connection: Connection) -> dict[str, Any]:
         "company_ref": connection.company,
         "status": canonical_status(reported.status),
         "provider_status": reported.status,
+        "state": connection.state.value,  # for lists: a connection that is read computes its state
         "provider_created_at": reported.provider_created_at,
         "provider_updated_at": reported.provider_updated_at,
         "provider_name": reported.provider_name,

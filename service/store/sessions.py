@@ -16,7 +16,15 @@ from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
 from service.store.idempotency import EarlierCall, begin, keep, name_session, require_key
 from service.store.queue import require_lease
-from service.store.rows import SESSION_COLUMNS, SESSION_NAMES, connection_of, session_of, session_values, site_of
+from service.store.rows import (
+    ACCOUNT,
+    SESSION_COLUMNS,
+    SESSION_NAMES,
+    connection_of,
+    session_of,
+    session_values,
+    site_of,
+)
 
 _INSERT = f"INSERT INTO sessions ({', '.join(SESSION_NAMES)}) VALUES (:{', :'.join(SESSION_NAMES)})"
 # The only text that filters add to the SQL; a filter's value is always a parameter.
@@ -196,11 +204,13 @@ class SessionStore:
 
 
 def _connections(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Any]]:
-    # ORDER BY j.at: the newest comes last, as `main_connection` expects.
+    # ORDER BY j.at: the newest comes last, as `main_connection` expects. CROSS JOIN: SQLite then reads the tables in this
+    # order; by its own choice it read every connection of the account. Reference: sqlite.org/optoverview.html, 7.3.
     rows = tx.among(
-        "SELECT j.session_id AS attached_session, n.* FROM session_connections j JOIN connections n "
-        "ON n.id = j.connection_id WHERE j.session_id IN (:among) ORDER BY j.at, n.id",
+        "SELECT j.session_id AS attached_session, n.* FROM session_connections j CROSS JOIN connections n "
+        "WHERE j.session_id IN (:among) AND n.account = :account AND n.id = j.connection_id ORDER BY j.at, n.id",
         session_ids,
+        account=ACCOUNT,
     )
     found: dict[SessionId, list[Any]] = {session_id: [] for session_id in session_ids}
     for row in rows:
@@ -210,8 +220,9 @@ def _connections(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[Sess
 
 def _undecided(tx: Transaction, session_id: SessionId) -> list[Connection]:
     rows = tx.all(
-        "SELECT n.* FROM connection_candidates c JOIN connections n ON n.id = c.connection_id "
-        "WHERE c.session_id = :id AND n.removed_at IS NULL ORDER BY n.recorded_at, n.id",
+        "SELECT n.* FROM connection_candidates c CROSS JOIN connections n WHERE c.session_id = :id "
+        "AND n.account = :account AND n.id = c.connection_id AND n.removed_at IS NULL ORDER BY n.recorded_at, n.id",
+        account=ACCOUNT,
         id=session_id,
     )
     return [connection_of(row) for row in rows]

@@ -3,10 +3,8 @@ import pytest
 from service.domain.statuses import (
     ConnectionState,
     canonical_status,
-    known_statuses,
     needs_attention,
     state_of,
-    statuses_of,
 )
 
 STATES = {
@@ -50,13 +48,3 @@ def test_a_wrong_password_means_the_same_in_both_spellings() -> None:
 
 def test_the_user_is_asked_only_for_what_the_user_can_mend() -> None:
     assert {state for state in ConnectionState if needs_attention(state)} == {"action_needed", "empty"}
-
-
-@pytest.mark.parametrize("state", sorted(set(ConnectionState) - {ConnectionState.DELAYED}))
-def test_the_statuses_of_a_state_are_those_that_mean_it(state: ConnectionState) -> None:
-    assert statuses_of(state) == {status for status, meaning in STATES.items() if meaning == state}
-
-
-def test_what_is_not_known_is_delayed() -> None:
-    assert known_statuses() == {status for status, meaning in STATES.items() if meaning != "delayed"}
-    assert statuses_of(ConnectionState.DELAYED) == frozenset()

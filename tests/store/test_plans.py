@@ -72,6 +72,13 @@ async def large(store: Store, clock: Clock) -> Store:
     await copy(store, "sessions", "id = 'ses_old'", id="'ses_' || i", created_at="created_at - i")
     await copy(store, "invitations", "id = 'inv_old'", id="'inv_' || i", session_id="'ses_' || i")
     await copy(store, "connections", "id = 'connection-1'", id="'con_' || i", recorded_at="recorded_at - i")
+    await run(
+        store,
+        "INSERT INTO session_connections (session_id, connection_id, kind, at, progress) "
+        "VALUES ('ses_old', 'connection-1', 'invitation', 1, 3)",
+        "INSERT INTO connection_candidates (connection_id, session_id, tenant, user_id) "
+        "VALUES ('connection-1', 'ses_old', 'default', 'bob')",
+    )
     await copy(store, "facts", "kind = 'named'", id="'fact_' || i", connection_id="'con_' || i")
     await copy(store, "events", "seq = 1", id="'evt_' || i", seq="1000 + i", session_id="'ses_' || i")
     await copy(store, "work", "ref = 'ses_due'", ref="'ses_' || i", due_at="due_at + i")
@@ -170,6 +177,10 @@ CALLS: dict[str, Call] = {
         TENANT, {}, (connection().recorded_at - 5000, "x"), 25
     ),
     "connections by status": lambda store: store.connections.list_page(TENANT, {"status": "PENDING"}, None, 25),
+    "connections by state": lambda store: store.connections.list_page(TENANT, {"state": "delayed"}, None, 25),
+    "connections of a candidate": lambda store: store.connections.list_page(
+        TENANT, {"user_id": "bob", "attributed": False}, None, 25
+    ),
     "connections by user": lambda store: store.connections.list_page(TENANT, {"user_id": "bob"}, None, 25),
     "connections by company": lambda store: store.connections.list_page(TENANT, {"company": "rare"}, None, 25),
     "connections of a large company": lambda store: store.connections.list_page(TENANT, {"company": "acme"}, None, 25),
@@ -183,6 +194,7 @@ CALLS: dict[str, Call] = {
     "events of a session": lambda store: store.events.after(0, 25, TENANT, SessionId("ses_old")),
     "position": lambda store: store.events.position("evt_5", SessionId("ses_5")),
     "page": lambda store: store.sessions.page_snapshot(SessionId("ses_old")),
+    "session with its connections": lambda store: store.sessions.with_connections(SessionId("ses_old"), TENANT),
     "poll budget": lambda store: store.companies.take_poll(REF),
     "poll records": change_nothing,
     "after a poll": listed,

@@ -98,6 +98,13 @@ async def test_a_transaction_whose_process_stands_still_is_ended_and_its_locks_a
     await stopped.close()
 
 
+@pytest.mark.parametrize("table", ["events", "work", "sessions"])
+async def test_a_table_whose_rows_change_often_is_vacuumed_early(engine: PostgresEngine, table: str) -> None:
+    row = await engine.read(lambda tx: tx.one("SELECT reloptions FROM pg_class WHERE relname = :table", table=table))
+    assert row is not None
+    assert "autovacuum_vacuum_scale_factor=0.02" in row["reloptions"]
+
+
 async def test_two_units_that_wait_for_each_other_are_both_done(engine: PostgresEngine) -> None:
     met = threading.Barrier(2)
 

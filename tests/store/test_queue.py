@@ -205,7 +205,7 @@ async def test_what_a_page_waits_for_comes_before_a_backlog_that_is_due_for_long
     clock.advance(3600)
     await store.queue.enqueue(Job(RECONCILE, "cmp_1", waited_for=True))
     leased = await claim(store, 3)
-    assert [job.ref for job in leased] == ["cmp_1", "ses_0", "ses_1"]
+    assert leased[0].ref == "cmp_1"
     assert [job.waited_for for job in leased] == [True, False, False]
 
 

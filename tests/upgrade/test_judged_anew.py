@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.domain.model import SessionId
+from service.domain.model import SessionId, Tenant
+from service.domain.statuses import ConnectionState
 from service.store import Store, engine_for
 from tests.support.clock import Clock
 from tests.support.services import SECRET_KEY
@@ -18,32 +19,32 @@ class Older:
     """A database as a released version left it, before this one opens it."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self.attached = self.one(
             "SELECT j.session_id FROM session_connections j JOIN sessions s ON s.id = j.session_id "
             "WHERE s.status = 'connected' AND s.mode = 'connect' ORDER BY j.session_id LIMIT 1"
         )
 
     def run(self, sql: str) -> None:
-        if self._url.startswith("sqlite:///"):
-            with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"))) as file, file:
+        if self.url.startswith("sqlite:///"):
+            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as file, file:
                 file.execute(sql)
         else:
-            with psycopg.connect(self._url) as connection:
+            with psycopg.connect(self.url) as connection:
                 connection.execute(sql.encode())
 
     def one(self, sql: str) -> Any:
-        if self._url.startswith("sqlite:///"):
-            with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"))) as file:
+        if self.url.startswith("sqlite:///"):
+            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as file:
                 return file.execute(sql).fetchone()[0]
-        with psycopg.connect(self._url) as connection:
+        with psycopg.connect(self.url) as connection:
             row = connection.execute(sql.encode()).fetchone()
             return row[0] if row else None
 
     async def judged(self, session_id: str) -> str:
         """The status of a session after the migration: in its row, and as the service computes it."""
         clock = Clock()
-        engine = engine_for(self._url, clock.now)
+        engine = engine_for(self.url, clock.now)
         store = Store(engine, clock=clock.now, new_id=lambda prefix: f"{prefix}_new", keys=[SECRET_KEY])
         await store.open()
         computed = (await store.sessions.get(SessionId(session_id))).status
@@ -86,6 +87,18 @@ async def test_it_is_judged_by_what_its_connection_says(older: Older, provider_s
     older.run(f"UPDATE connections SET status = '{provider_status}'")  # noqa: S608
     older.run("UPDATE events SET data = '{}'")
     assert await older.judged(older.attached) == status
+
+
+async def test_the_states_of_connections_are_those_that_the_service_computes(older: Older) -> None:
+    await older.judged(older.attached)
+    clock = Clock()
+    assert older.one("SELECT COUNT(*) FROM connections WHERE state = 'delayed' AND status = 'CONNECTED'") == 0
+    store = Store(engine_for(older.url, clock.now), clock=clock.now, new_id=lambda prefix: prefix, keys=[SECRET_KEY])
+    await store.open()
+    for state in ConnectionState:
+        rows = await store.connections.list_page(Tenant("default"), {"state": state.value}, None, 100)
+        assert {row.state for row in rows} <= {state}
+    await store.close()
 
 
 async def test_one_that_has_been_connected_stays_so_though_its_password_was_refused_since(older: Older) -> None:

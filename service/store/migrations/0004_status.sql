@@ -8,6 +8,16 @@ ALTER TABLE sessions ADD COLUMN settled_at DOUBLE PRECISION;
 ALTER TABLE sessions ADD COLUMN link_used_at DOUBLE PRECISION;
 ALTER TABLE session_connections ADD COLUMN progress INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE connections ADD COLUMN attention_at DOUBLE PRECISION;
+ALTER TABLE connections ADD COLUMN state TEXT NOT NULL DEFAULT 'delayed';
+CREATE INDEX connections_by_state ON connections (tenant, state, recorded_at, id);
+UPDATE connections SET state = CASE
+  WHEN removed_at IS NOT NULL OR status = 'COMPANY_INACTIVE' THEN 'inactive'
+  WHEN status = 'CONNECTED' THEN 'working'
+  WHEN status = 'PENDING' THEN 'checking'
+  WHEN status = 'NO_ACCOUNTS_FOUND' THEN 'empty'
+  WHEN status IN ('PASSWORD_INCORRECT', 'MFA_TOKEN_EXPIRED', 'NEW_PASSWORD_NEEDED', 'ADDITIONAL_CREDENTIALS_NEEDED')
+    THEN 'action_needed'
+  ELSE 'delayed' END;
 
 -- An event of a connection can be on the timelines of several sessions, beside the one that it names.
 CREATE TABLE event_sessions (
