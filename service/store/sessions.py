@@ -204,8 +204,8 @@ class SessionStore:
 
 
 def _connections(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Any]]:
-    # ORDER BY j.at: the newest comes last, as `main_connection` expects. CROSS JOIN: SQLite then reads the tables in this
-    # order; by its own choice it read every connection of the account. Reference: sqlite.org/optoverview.html, 7.3.
+    # ORDER BY j.at: the newest comes last, as `main_connection` expects. CROSS JOIN: SQLite then reads the tables in
+    # this order; by its own choice it read every connection. Reference: sqlite.org/optoverview.html, CROSS JOIN.
     rows = tx.among(
         "SELECT j.session_id AS attached_session, n.* FROM session_connections j CROSS JOIN connections n "
         "WHERE j.session_id IN (:among) AND n.account = :account AND n.id = j.connection_id ORDER BY j.at, n.id",
