@@ -193,11 +193,15 @@ class CompanyRecords:
 
 @dataclass(frozen=True, slots=True)
 class CompanyBaseline:
-    """A company as reported before its first link was given; `prior` are the connections that it had then."""
+    """A company as reported before its first link was given; `prior` are the connections that it had then.
+
+    It is not `complete` where the id of a listed connection could not be read.
+    """
 
     provider_id: ProviderCompanyId
     provider_at: float
     prior: frozenset[ConnectionId] = frozenset()
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

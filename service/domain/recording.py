@@ -72,7 +72,8 @@ def _to_record(records: CompanyRecords, snapshot: ProviderSnapshot) -> set[Conne
     """Connections that our invitations named, that were recorded before, or that are newer than the first link.
 
     What is older was listed before the company's first link was given (PRIOR facts). A creation time cannot tell: the
-    provider's clock may have been set back since. Companies of version 0.1.0 have no such list, so there it must do.
+    provider's clock may have been set back since. Where that list was not read whole, or not at all (version 0.1.0),
+    the creation time must do for what was not on it.
     """
     prior = {row.fact.connection_id for row in records.facts if row.fact.kind is FactKind.PRIOR}
     listed = any(row.fact.kind is FactKind.LISTED for row in records.facts)
@@ -83,7 +84,7 @@ def _to_record(records: CompanyRecords, snapshot: ProviderSnapshot) -> set[Conne
         for one in snapshot.connections
         if one.id in named
         or one.id in records.connections
-        or (one.id not in prior if listed else _created_since(one, since_at))
+        or (one.id not in prior and (listed or _created_since(one, since_at)))
     }
 
 

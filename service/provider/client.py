@@ -149,9 +149,13 @@ class Provider:
         """Return all connections of the company."""
         return (await self._connections(company_id)).items
 
-    async def connection_ids(self, company_id: ProviderCompanyId) -> frozenset[ConnectionId]:
-        """Return the ids of the company's connections, also of those of which nothing else can be read."""
-        return frozenset((await read_list(self._transport, _listing(company_id, _listed_id))).items)
+    async def connection_ids(self, company_id: ProviderCompanyId) -> tuple[frozenset[ConnectionId], bool]:
+        """Return the ids of the company's connections, also where nothing else can be read, and whether these are all.
+
+        They are not where an item has no readable id.
+        """
+        found = await read_list(self._transport, _listing(company_id, _listed_id))
+        return frozenset(found.items), found.left_out == 0
 
     async def connection(self, connection_id: ConnectionId) -> ReportedConnection:
         """Return one connection, with its company where the provider names it."""

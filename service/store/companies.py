@@ -211,7 +211,9 @@ def _write_baseline(tx: Transaction, company: Company, baseline: CompanyBaseline
         ref=company.ref,
     )
     # Prior connections are older than the company's first link, so no session of this service can have created them.
-    add_fact(tx, Fact(FactKind.LISTED), company.ref, now)
+    # Without this fact, what is not among them is judged by its creation time.
+    if baseline.complete:
+        add_fact(tx, Fact(FactKind.LISTED), company.ref, now)
     for connection_id in sorted(baseline.prior):
         add_fact(tx, Fact(FactKind.PRIOR, connection_id), company.ref, now)
     return replace(company, provider_id=baseline.provider_id, provider_since_at=baseline.provider_at)

@@ -145,8 +145,8 @@ class ProviderSites:
         found, created = await self._existing_company(company), False
         if found is None:
             found, created = await self._create_company(company)
-        prior = frozenset[ConnectionId]() if created else await self._connection_ids(found.id)
-        return CompanyBaseline(found.id, self._provider.provider_now() or 0.0, prior)
+        prior, complete = (frozenset[ConnectionId](), True) if created else await self._connection_ids(found.id)
+        return CompanyBaseline(found.id, self._provider.provider_now() or 0.0, prior, complete=complete)
 
     async def _create_company(self, company: Company) -> tuple[ReportedCompany, bool]:
         """Create it (True), or find it after all: a lost call may show by now, or another process was first."""
@@ -175,7 +175,7 @@ class ProviderSites:
             _raise_if_unread(listed.unread, company, after_loss=after_loss)
         return existing[0] if existing else None
 
-    async def _connection_ids(self, company_id: ProviderCompanyId) -> frozenset[ConnectionId]:
+    async def _connection_ids(self, company_id: ProviderCompanyId) -> tuple[frozenset[ConnectionId], bool]:
         try:
             return await self._provider.connection_ids(company_id)
         except ProviderNotFound as exc:  # the company was found just now, so its list comes late

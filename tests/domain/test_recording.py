@@ -17,6 +17,7 @@ from tests.support.domain_values import (
     invitation,
     link,
     reading,
+    row,
     seen,
     session,
     with_link,
@@ -155,6 +156,13 @@ def test_an_old_connection_that_was_recorded_on_purpose_is_kept_up_to_date() -> 
     company.connections[CONNECTION] = connection(reported=old)
     changes = company.take(replace(old, status="WEBSITE_DOWN", provider_updated_at=old.provider_updated_at + 1))
     assert changes.connections[0].reported.status == "WEBSITE_DOWN"
+
+
+def test_where_the_first_list_was_not_read_whole_the_creation_time_must_do_for_the_rest() -> None:
+    company = RecordedCompany(ADA, facts=(row(Fact(FactKind.PRIOR, ConnectionId("old"))),))
+    company.reveal(ADA, -60)
+    changes = company.take(seen("old"), seen("unread", after=-9999), seen("new"))
+    assert [one.id for one in changes.connections] == ["new"]
 
 
 # statuses

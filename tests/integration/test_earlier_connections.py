@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import httpx
+
 from tests.support.sandbox_client import GUIDE, JsonObject
 from tests.support.services import RunningServices
-from tests.support.users import User
+from tests.support.users import FramePage, User
 
 
 async def known_company(services: RunningServices) -> JsonObject:
@@ -60,3 +62,25 @@ async def test_what_a_magic_link_makes_is_recorded_though_the_providers_clock_wa
     await page.finish()
     (row,) = await services.rows("/v1/connections")
     assert row["provider"]["url"] == GUIDE["url"]
+
+
+async def test_neither_is_one_whose_id_could_not_be_read_when_its_company_was_first_listed(
+    services: RunningServices, ada: User
+) -> None:
+    await known_company(services)
+    services.clock.advance(600)
+    services.outgoing.reshape = _without_ids
+    made = await ada.session(link="magic_link")
+    services.outgoing.reshape = None
+    page = FramePage(services, made)
+    await page.start()
+    await page.connect()
+    await page.finish()
+    (row,) = await services.rows("/v1/connections")
+    assert row["sessionId"] == page.id
+
+
+def _without_ids(_request: httpx.Request, body: Any) -> Any:
+    for one in body.get("connections", ()) if isinstance(body, dict) else ():
+        one["id"] = None
+    return body

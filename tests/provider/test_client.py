@@ -154,7 +154,12 @@ async def test_a_long_name_is_cut() -> None:
 async def test_the_ids_of_a_companys_connections_can_be_read_though_nothing_else_of_them_can() -> None:
     odd = {"id": "n2", "created": None}
     provider = saying(GET_company_c1_connection=[odd, SEEN, {"id": None}]).provider()
-    assert await provider.connection_ids(COMPANY) == {"n1", "n2"}
+    assert await provider.connection_ids(COMPANY) == (frozenset({"n1", "n2"}), False)
+
+
+async def test_the_ids_are_all_where_each_item_has_one() -> None:
+    provider = saying(GET_company_c1_connection=[{"id": "n2", "created": None}, SEEN]).provider()
+    assert await provider.connection_ids(COMPANY) == (frozenset({"n1", "n2"}), True)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from service.domain.model import Clock
@@ -63,9 +63,14 @@ class LogHandler(logging.Handler):
         self.simulation: Simulation | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self.simulation is not None:
+        if self.simulation is not None and not self._is_the_providers_fault(record):
             cause = f": {record.exc_info[1]!r}" if record.exc_info else ""
             self.simulation.fault(f"logged as an error: {record.getMessage()}{cause}")
+
+    def _is_the_providers_fault(self, record: logging.LogRecord) -> bool:
+        """Where the provider's lists are untidy, the service must say so."""
+        untidy = self.simulation is not None and self.simulation.plan.behaviour.untidy_rate > 0
+        return untidy and "cannot be read" in record.getMessage()
 
 
 class Runner:
@@ -175,6 +180,7 @@ async def _heal(simulation: Simulation) -> None:
     """Nothing fails any more; only time passes, and the service does what it finds to do."""
     simulation.crashes.calm()
     simulation.provider.is_down = False
+    simulation.provider.behaviour = replace(simulation.provider.behaviour, untidy_rate=0.0)
     for trouble in list(simulation.world.troubles):
         if trouble.name != "clock_skew":
             simulation.world.troubles.remove(trouble.name, None)

@@ -122,6 +122,11 @@ class OwnershipChecks:
             self._simulation.fault(
                 f"DOUBLED: {made} is told as {event['type']} for {event['session_id']} after {owner}"
             )
+        sides = [json.loads(event["data"]).get(side, {}).get("sessionId") for side in ("from", "to")]
+        if event["type"] == "connection.reassigned" and sides != [owner, event["session_id"]]:
+            self._simulation.fault(
+                f"UNSAID: {made} went from {owner} to {event['session_id']}, and was told as {sides}"
+            )
         if evidence == "invitation":
             self._simulation.fault(f"WRONG: {made} was taken from {owner} by {said}")
         if said == "invitation" and event["session_id"] != made.session:

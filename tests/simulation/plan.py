@@ -97,4 +97,5 @@ def _behaviour(rng: random.Random) -> Behaviour:
         page_size=rng.choice((500, 500, 2)),
         redirects=rng.random() < 0.5,
         bills=rng.random() < 0.03,
+        untidy_rate=rng.choice((0.0, 0.0, 0.0, 0.3)),
     )

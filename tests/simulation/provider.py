@@ -1,6 +1,7 @@
 """The provider's side of a simulation: the sandbox, behind a transport that may fail, slow to list what it has."""
 
 import json
+import random
 import re
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ SECRET = "whsec_c2ltdWxhdGlvbi1zaWduaW5nLXNlY3JldC0wMTIzNDU2"
 _NEVER_SECONDS = 1e9  # how long sample data takes where bills are not what a history is about
 _PATIENCE_SECONDS = 10.0
 _NO_BILLS = Answer(200, {"content-type": "application/json"}, b'{"documents": [], "currentPage": 1, "hasNext": false}')
+_ODDITIES: tuple[Any, ...] = ("absent", None, 5, [], {})
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
@@ -31,6 +33,7 @@ class Behaviour:
     """How the provider is in one history.
 
     `lag_seconds`: how long an invitation does not name what it made; `late_seconds`: how long no list shows it.
+    `untidy_rate`: how many of its lists have an item with a field that is absent, null or of another type.
     """
 
     lag_seconds: float = 0.0
@@ -38,6 +41,7 @@ class Behaviour:
     page_size: int = 500
     redirects: bool = False
     bills: bool = False
+    untidy_rate: float = 0.0
 
 
 class CanEnd(Protocol):
@@ -60,10 +64,12 @@ class ProviderSide:
         self.leaving = 0
         self._born: dict[str, float] = {}
         self.first_link_at: dict[str, float] = {}
+        self._rng = random.Random(0)  # noqa: S311
         self._start(SandboxSettings())
 
-    def begin(self, clocks: Clocks, behaviour: Behaviour) -> None:
+    def begin(self, clocks: Clocks, behaviour: Behaviour, seed: int) -> None:
         """Forget the history before."""
+        self._rng = random.Random(seed)  # noqa: S311 - a seed, so that a failure can be repeated
         self._born = {}
         self.clocks, self.behaviour, self.is_down, self.slept, self.first_link_at = clocks, behaviour, False, 0.0, {}
         self.world.close()
@@ -97,6 +103,8 @@ class ProviderSide:
         content = answer.body
         if (self.behaviour.lag_seconds or self.behaviour.late_seconds) and "/invitation" in path and answer.ok:
             content = self._forgetful(content)
+        if answer.ok and request.method == "GET" and self._rng.random() < self.behaviour.untidy_rate:
+            content = self._untidied(content)
         kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
         return httpx.Response(answer.status, headers={"date": date, **kept}, content=content)
 
@@ -119,6 +127,22 @@ class ProviderSide:
         for invitation in body.get("invitations", [body]):
             made = invitation.get("createdConnections", [])
             invitation["createdConnections"] = [one for one in made if one["created"] <= self._horizon(invitation)]
+        return json.dumps(body).encode()
+
+    def _untidied(self, content: bytes) -> bytes:
+        try:
+            body = json.loads(content)
+        except ValueError:
+            return content
+        lists = [value for value in body.values() if isinstance(value, list)] if isinstance(body, dict) else [body]
+        items = [item for found in lists for item in found if isinstance(item, dict) and item]
+        if not items:
+            return content
+        item = self._rng.choice(items)
+        name, oddity = self._rng.choice(sorted(item)), self._rng.choice(_ODDITIES)
+        item[name] = oddity
+        if oddity == "absent":
+            del item[name]
         return json.dumps(body).encode()
 
     def _horizon(self, invitation: Mapping[str, Any]) -> str:

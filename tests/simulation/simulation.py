@@ -40,7 +40,7 @@ class Simulation:
         self._cursor = "0"
         self._reading = asyncio.Lock()
         self._serials: Counter[str] = Counter()
-        provider.begin(self.clocks, plan.behaviour)
+        provider.begin(self.clocks, plan.behaviour, rng.getrandbits(32))
 
     @property
     def world(self) -> Any:
