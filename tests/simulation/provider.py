@@ -25,6 +25,8 @@ _NEVER_SECONDS = 1e9  # how long sample data takes where bills are not what a hi
 _PATIENCE_SECONDS = 10.0
 _NO_BILLS = Answer(200, {"content-type": "application/json"}, b'{"documents": [], "currentPage": 1, "hasNext": false}')
 _ODDITIES: tuple[Any, ...] = ("absent", None, 5, [], {})
+# A company or site without a name of ours is no odd one, but made in the provider's dashboard; a number can be a name.
+_NAMES, _NO_ODDITY = frozenset({"externalId", "name"}), ("absent", None, 5)
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
@@ -140,6 +142,8 @@ class ProviderSide:
             return content
         item = self._rng.choice(items)
         name, oddity = self._rng.choice(sorted(item)), self._rng.choice(_ODDITIES)
+        if name in _NAMES and oddity in _NO_ODDITY:
+            return content
         item[name] = oddity
         if oddity == "absent":
             del item[name]
