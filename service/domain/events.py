@@ -90,7 +90,12 @@ EVENT_TYPES = (
         'with `reason` "time", its time is over and its connection still asks something of the user.',
         {"stage": "string", "reason": "string"},
     ),
-    EventType("session.expired", "Its time is over, and nothing was recorded for it."),
+    EventType(
+        "session.expired",
+        "Its time is over, and nothing was recorded for it. `linkUsed`: its link was used all the same, and the provider "
+        "did not name within a day what came of it.",
+        {"linkUsed": "boolean"},
+    ),
     EventType("session.revoked", "You ended it."),
     EventType("session.failed", "There is no link, or no longer one; `code` says why.", {"code": "string"}),
     EventType(
@@ -182,7 +187,7 @@ def session_exited(session: Session, stage: str, reason: str) -> NewEvent:
 
 def session_expired(session: Session) -> NewEvent:
     """The session's time is over, and no connection is attached."""
-    return _of_session("session.expired", session, None)
+    return _of_session("session.expired", session, None, linkUsed=session.link_used_at is not None)
 
 
 def session_revoked(session: Session) -> NewEvent:

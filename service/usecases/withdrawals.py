@@ -93,9 +93,14 @@ def invitation_seconds(session: Session) -> int:
 
     The extra seconds are derived from the session: by them an invitation whose answer was lost is recognised.
     """
-    digest = hashlib.sha256(f"{session.id}.{session.serial}".encode()).digest()
+    return invitation_lifetime(session.id, session.serial, session.expires_at - session.issued_at)
+
+
+def invitation_lifetime(session_id: str, serial: int, session_seconds: float) -> int:
+    """How long the invitation of a session that lasts so long is valid, in seconds."""
+    digest = hashlib.sha256(f"{session_id}.{serial}".encode()).digest()
     extra = int.from_bytes(digest[:4]) % INVITATION_EXTRA_SECONDS
-    return int(session.expires_at - session.issued_at + GRACE_SECONDS) + extra
+    return int(session_seconds + GRACE_SECONDS) + extra
 
 
 def _matches(invitation: ReportedInvitation, lifetimes: set[int]) -> bool:

@@ -119,6 +119,13 @@ def test_a_used_invitation_that_named_nothing_yet_keeps_the_session_for_a_day() 
     assert ends_at(replace(used, expires_at=NOW + 2 * UNDECIDED_SECONDS), NOW) == NOW + 2 * UNDECIDED_SECONDS
 
 
+@pytest.mark.parametrize("used_at", [None, NOW])
+def test_the_end_of_a_session_says_whether_its_link_was_used_all_the_same(used_at: float | None) -> None:
+    changes = expire(replace(INVITED, link_used_at=used_at), ENDS)
+    assert changes is not None
+    assert changes.events[0].data == {"linkUsed": used_at is not None}
+
+
 @pytest.mark.parametrize("status", sorted(ACHIEVED))
 def test_an_achieved_session_shows_its_link_until_its_time_and_the_grace_are_over(status: SessionStatus) -> None:
     done = with_status(OPEN, status)

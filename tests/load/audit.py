@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
 
+from service.usecases.withdrawals import invitation_lifetime
 from tests.load.load_users import PlannedSession
 from tests.simulation.checks import StoredRows
 
@@ -120,9 +122,26 @@ def _check_provider(findings: Findings, provided: Provided, rows: StoredRows) ->
         if len(set(sites)) < len(sites):
             findings.faults.append(f"DOUBLED at the provider: sites {sites}")
     known = {row["id"] for row in rows.tables["invitations"]}
-    orphans = [one["id"] for one in provided.invitations if one["status"] == "ACTIVE" and one["id"] not in known]
-    if orphans:
-        findings.faults.append(f"ORPHANS: active at the provider and unknown to us: {orphans}")
+    orphans = [one for one in provided.invitations if one["status"] == "ACTIVE" and one["id"] not in known]
+    findings.faults += [
+        f"ORPHAN: {one['id']}, active at the provider since {one['createdAt']} and unknown to us, for {_of(one, rows)}"
+        for one in orphans
+    ]
+
+
+def _of(invitation: JsonObject, rows: StoredRows) -> list[str]:
+    """The sessions for which it was created, by its lifetime, and what the log says of them."""
+    begins, ends = (datetime.fromisoformat(invitation[name]).timestamp() for name in ("createdAt", "expiresAt"))
+    found = []
+    for row in rows.sessions.values():
+        told = [f"{event['type']} at {event['at']:.0f}" for event in rows.events if event["session_id"] == row["id"]]
+        lifetime = row["expires_at"] - row["issued_at"]
+        found += [
+            f"{row['id']} ({row['status']}, serial {serial} of {row['serial']}): {told}"
+            for serial in range(1, row["serial"] + 1)
+            if abs(invitation_lifetime(row["id"], serial, lifetime) - (ends - begins)) < 2
+        ]
+    return found
 
 
 def _check_sessions(findings: Findings, rows: StoredRows, planned_sessions: list[PlannedSession]) -> None:

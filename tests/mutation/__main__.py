@@ -16,7 +16,9 @@ MODULES = {
     "provider/webhooks": ("provider/test_webhooks*",),
     "domain/attribution": ("domain/test_attribution*", "domain/test_evidence*", "domain/test_recording*"),
     "domain/evidence": ("domain/test_evidence*", "domain/test_recording*"),
-    "domain/recording": ("domain/test_recording*", "domain/test_dead_links*"),
+    "domain/recording": ("domain/test_recording*", "domain/test_attached*", "domain/test_dead_links*"),
+    "domain/attached_sessions": ("domain/test_attached*", "domain/test_recording*"),
+    "domain/session_status": ("domain/test_session_status*",),
     "domain/dead_links": ("domain/test_dead_links*",),
 }
 
