@@ -92,8 +92,8 @@ EVENT_TYPES = (
     ),
     EventType(
         "session.expired",
-        "Its time is over, and nothing was recorded for it. `linkUsed`: its link was used all the same, and the provider "
-        "did not name within a day what came of it.",
+        "Its time is over, and nothing was recorded for it. `linkUsed`: its link was used all the same, and the "
+        "provider named nothing that came of it within a day.",
         {"linkUsed": "boolean"},
     ),
     EventType("session.revoked", "You ended it."),
