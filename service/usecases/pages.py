@@ -161,7 +161,9 @@ class Pages:
         # Serial 0 travels through the provider and is for whichever page is bound when it comes back.
         if state.page_serial not in {0, session.page_serial}:
             raise BadState("This was continued in another window")
-        if self._clock() > session.expires_at + GRACE_SECONDS and not session.achieved:
+        now = self._clock()
+        ends_at = max(session.expires_at + GRACE_SECONDS, session_rules.ends_at(session, now))
+        if now > ends_at and not session.achieved:
             raise BadState("This return link is too old")
         return session
 

@@ -94,14 +94,16 @@ async def test_a_state_of_a_page_that_was_taken_over_is_refused(pages: PagesOnFi
         await pages.use_cases.by_state(pages.use_cases.callback_state(first))
 
 
-async def test_a_state_is_refused_when_it_is_too_old_unless_the_session_is_connected(pages: PagesOnFile) -> None:
+async def test_a_state_is_refused_when_it_is_too_old_unless_its_session_goes_on(pages: PagesOnFile) -> None:
     await pages.started()
     pages.clock.advance(3600 + GRACE_SECONDS)
     assert (await pages.use_cases.by_state(state())).id == KEPT.id
     pages.clock.advance(1)
     with pytest.raises(BadState, match="too old"):
         await pages.use_cases.by_state(state())
-    await pages.change(status=SessionStatus.CONNECTED)
+    await pages.change(link_used_at=pages.clock.now())
+    assert (await pages.use_cases.by_state(state())).id == KEPT.id
+    await pages.change(link_used_at=None, status=SessionStatus.CONNECTED)
     assert (await pages.use_cases.by_state(state())).id == KEPT.id
 
 
