@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.sandbox.deliveries import SandboxDeliveries
@@ -45,7 +46,10 @@ class SandboxGate:
             return
         # Read before the call, which may delete the company.
         company_id = self._world.company_of(scope["path"])
-        raw = await _read(receive, scope)
+        try:
+            raw = await _read(receive, scope)
+        except ClientDisconnect:  # half a body is no request: a provider does not act on it either
+            return
         status = 0
 
         async def answer(message: Message) -> None:
@@ -159,7 +163,10 @@ class SandboxApiGate:
 
 
 async def _read(receive: Receive, scope: Scope) -> bytes | None:
-    """Return the whole body; None when it is larger than allowed, whatever `Content-Length` says."""
+    """Return the whole body; None when it is larger than allowed, whatever `Content-Length` says.
+
+    Raises ClientDisconnect where the caller was gone before the body's end.
+    """
     declared = Headers(scope=scope).get("content-length", "")
     if declared.isdecimal() and int(declared) > BODY_MOST_BYTES:
         return None
@@ -167,11 +174,13 @@ async def _read(receive: Receive, scope: Scope) -> bytes | None:
     size, more = 0, True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > BODY_MOST_BYTES:
             return None
-        more = message["type"] == "http.request" and message.get("more_body", False)
+        more = message.get("more_body", False)
     return b"".join(parts)
 
 

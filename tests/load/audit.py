@@ -131,6 +131,8 @@ def _check_provider(findings: Findings, provided: Provided, rows: StoredRows) ->
 
 def _of(invitation: JsonObject, rows: StoredRows) -> list[str]:
     """The sessions for which it was created, by its lifetime, and what the log says of them."""
+    if invitation["expiresAt"] is None:
+        return [f"nobody: {invitation}"]
     begins, ends = (datetime.fromisoformat(invitation[name]).timestamp() for name in ("createdAt", "expiresAt"))
     found = []
     for row in rows.sessions.values():
