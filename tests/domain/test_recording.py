@@ -289,16 +289,3 @@ def test_an_owner_whose_session_is_not_in_the_records_changes_no_session() -> No
     company = recorded("PENDING")
     del company.sessions[ADA.id]
     assert company.take(seen(provider_updated_at=seen().provider_updated_at + 1)).sessions == ()
-
-
-def test_a_corrected_password_is_not_lost_to_a_clock_that_is_seconds_ahead() -> None:
-    company = recorded("PASSWORD_INCORRECT")
-    company.take(seen(provider_updated_at=seen().provider_updated_at - 4), invitation("inv_1", CONNECTION))
-    assert company.connections[CONNECTION].reported.status == "CONNECTED"
-    assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
-
-
-def test_a_snapshot_that_is_older_than_the_clocks_may_differ_is_not_taken() -> None:
-    company = recorded("PASSWORD_INCORRECT")
-    company.take(seen(provider_updated_at=seen().provider_updated_at - 6), invitation("inv_1", CONNECTION))
-    assert company.connections[CONNECTION].reported.status == "PASSWORD_INCORRECT"
