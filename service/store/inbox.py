@@ -72,7 +72,8 @@ class InboxStore:
             now=self._context.clock(),
         )
         if inserted:
-            enqueue(tx, Job(JobKind.WEBHOOK, webhook_id))
+            # A page may wait for what it says; it costs next to nothing, and must not queue behind calls for bills.
+            enqueue(tx, Job(JobKind.WEBHOOK, webhook_id, waited_for=True))
         return bool(inserted)
 
     def _complete(self, tx: Transaction, webhook_id: str, jobs: Sequence[Job]) -> None:

@@ -120,14 +120,17 @@ class LoadServices:
             process.require_alive()
 
     async def settled(self) -> tuple[Provided, StoredRows]:
-        """Wait until nothing is left to do, or for as long as that may take."""
-        ends_at = perf_counter() + _SETTLE_SECONDS / self.speed + 10
+        """Wait until nothing is left to do, or until it has become no less for as long as the longest wait takes."""
+        least, ends_at = float("inf"), perf_counter()
         engine = engine_for(self.url, time)
         await engine.open()
         try:
             while True:
                 rows, provided = await read_rows(engine), Provided.read(self.sandbox.url)
-                if not undecided(provided, rows) or perf_counter() > ends_at:
+                left = undecided(provided, rows)
+                if left < least:
+                    least, ends_at = left, perf_counter() + _SETTLE_SECONDS / self.speed + 10
+                if not left or perf_counter() > ends_at:
                     return provided, rows
                 await asyncio.sleep(0.5)
         finally:
