@@ -158,7 +158,7 @@ class Worker:
         self.wake()
 
     async def stop(self, seconds: float) -> None:
-        """Stop leasing, wait for running jobs until so long after that, and give the leases of the rest back."""
+        """Stop leasing, wait `seconds` for running jobs, counted from `stop_leasing`, and release the other leases."""
         self.stop_leasing()
         if self._running:
             since_then = asyncio.get_running_loop().time() - (self._stopped_at or 0.0)

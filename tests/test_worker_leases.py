@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,22 +10,17 @@ from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.timing import LEASE_RENEWAL_SECONDS, LEASE_SECONDS
 from service.errors import LeaseLost
 from service.store import Store
-from service.store.sqlite import SqliteEngine
 from service.worker import Worker
 from tests.support.clock import Clock
-from tests.support.worker_desk import Desk, due
+from tests.support.worker_desk import Desk, due, opened_store
 
 ROUNDS = 20
 
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
-    numbers = count(1)
-    engine = SqliteEngine(str(tmp_path / "work.db"), clock.now)
-    opened = Store(engine, clock=clock.now, new_id=lambda prefix: f"{prefix}_{next(numbers)}", keys=("k" * 32,))
-    await opened.open()
-    yield opened
-    await opened.close()
+    async with opened_store(tmp_path, clock) as opened:
+        yield opened
 
 
 class Sleeper:

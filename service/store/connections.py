@@ -245,7 +245,7 @@ _CLAUSES = {
     "company": "n.company_ref = :company",
 }
 
-# A connection without an owner belongs to nobody's list but its candidates'.
+# A connection without an owner is in the lists of the users whose sessions could have made it.
 _CANDIDATE = (
     f"n.account = '{ACCOUNT}' AND n.id IN "
     "(SELECT c.connection_id FROM connection_candidates c WHERE c.tenant = :tenant AND c.user_id = :user_id)"

@@ -97,7 +97,7 @@ def invitation_seconds(session: Session) -> int:
 
 
 def invitation_lifetime(session_id: str, serial: int, session_seconds: float) -> int:
-    """How long the invitation of a session that lasts so long is valid, in seconds."""
+    """For how many seconds an invitation is valid whose session lasts `session_seconds`."""
     digest = hashlib.sha256(f"{session_id}.{serial}".encode()).digest()
     extra = int.from_bytes(digest[:4]) % INVITATION_EXTRA_SECONDS
     return int(session_seconds + GRACE_SECONDS) + extra

@@ -13,6 +13,16 @@ async def timeline(page: FramePage) -> list[JsonObject]:
     return await page.services.rows(f"/v1/sessions/{page.id}/events", limit=100)
 
 
+async def connected_in_the_first(services: RunningServices, ada: User) -> tuple[FramePage, FramePage]:
+    """Two pages of hers with a magic link each; she connected an account in the one that was opened first."""
+    first = await ada.frame(link="magic_link")
+    services.clock.advance(20)
+    second = await ada.frame(link="magic_link")
+    services.clock.advance(20)
+    await first.connect()
+    return first, second
+
+
 async def test_an_ambiguous_connection_is_on_the_timeline_of_every_candidate(
     services: RunningServices, ada: User, bob: User
 ) -> None:
@@ -96,11 +106,7 @@ async def test_another_tenants_candidate_neither_finds_it_nor_hears_of_it(
 
 
 async def test_of_one_users_sessions_the_one_that_was_finished_gets_it(services: RunningServices, ada: User) -> None:
-    first = await ada.frame(link="magic_link")
-    services.clock.advance(20)
-    second = await ada.frame(link="magic_link")
-    services.clock.advance(20)
-    await first.connect()
+    first, second = await connected_in_the_first(services, ada)
     services.clock.advance(5)
     view = await first.finish()
     assert (view["status"], len(view["connections"])) == ("connected", 1)
@@ -111,11 +117,7 @@ async def test_of_one_users_sessions_the_one_that_was_finished_gets_it(services:
 async def test_without_a_word_the_session_opened_last_gets_it_and_the_others_hear(
     services: RunningServices, ada: User
 ) -> None:
-    first = await ada.frame(link="magic_link")
-    services.clock.advance(20)
-    second = await ada.frame(link="magic_link")
-    services.clock.advance(20)
-    await first.connect()
+    first, second = await connected_in_the_first(services, ada)
     await services.later(30)
     assert (await ada.newest())["sessionId"] == second.id
     (heard,) = [e for e in await timeline(first) if e["type"] == "connection.recorded"]
@@ -125,11 +127,7 @@ async def test_without_a_word_the_session_opened_last_gets_it_and_the_others_hea
 async def test_it_moves_to_the_session_that_its_user_finishes_afterwards_and_both_hear(
     services: RunningServices, ada: User
 ) -> None:
-    first = await ada.frame(link="magic_link")
-    services.clock.advance(20)
-    second = await ada.frame(link="magic_link")
-    services.clock.advance(20)
-    await first.connect()
+    first, second = await connected_in_the_first(services, ada)
     await services.deliver_webhooks()
     assert (await ada.newest())["sessionId"] == second.id
     services.clock.advance(20)

@@ -286,7 +286,7 @@ class ApiRoutes:
         try:
             ready = await self._prepare_in_time(session, key)
         except MagiclinkError as exc:
-            await self._links.fail(session.id, exc.code, key=key)  # the host has no URL: nobody could use the session
+            await self._links.fail(session.id, exc.code, key=key)  # the host got no URL of it
             await self._idempotent_calls.complete(key, None)
             raise
         await self._idempotent_calls.complete(key, stored_answer(ready))
