@@ -31,8 +31,8 @@ LOST_SECONDS = 120.0
 
 # --- Jobs
 
-# A worker that died holds its jobs for this long.
-LEASE_SECONDS = 10.0
+# A worker that died holds its jobs for this long; until another worker has taken them, 10 s have passed at most.
+LEASE_SECONDS = 9.5
 # A living worker renews its leases this often, so that a lease outlives two renewals that fail.
 LEASE_RENEWAL_SECONDS = 3.0
 # PostgreSQL ends a transaction whose process stands still, before the lease of its job ends: others wait on its locks.

@@ -38,7 +38,7 @@ class Plan:
     workers: int
     people: int = 6
     seed: int = 1
-    limit_seconds: float = LEASE_SECONDS
+    limit_seconds: float = 10.0
 
 
 @dataclass
