@@ -90,9 +90,9 @@ class IdempotencyInProgress(Conflict):
 
 
 class AlreadyOpen(Conflict):
-    """Another page of the session is open; the user must confirm taking over."""
+    """Another page of the session was started before; the user must confirm taking over."""
 
-    code, title = "already_open", "This link is open in another window"
+    code, title = "already_open", "This link was opened in another window"
 
 
 class TakenOver(Conflict):

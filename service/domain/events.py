@@ -66,8 +66,9 @@ EVENT_TYPES = (
     EventType("session.created", "A session was created."),
     EventType(
         "session.opened",
-        "A page was started, or its user came back (`back`).",
-        {"crossDevice": "boolean", "back": "boolean"},
+        "A page was started, or its user came back (`back`). `crossDevice`: another page was started before. "
+        "`resumedBy` is `host` where only a value that the host's page kept shows that it is the same page.",
+        {"crossDevice": "boolean", "resumedBy": "string", "back": "boolean"},
     ),
     EventType("session.link_ready", "The provider has given the link.", {"kind": "string"}),
     EventType("session.link_expired", "The link ended at the provider before it was used; another is made."),
@@ -140,9 +141,10 @@ def session_created(session: Session) -> NewEvent:
     return _of_session("session.created", session, session.connection_id)
 
 
-def session_opened(session: Session, *, cross_device: bool) -> NewEvent:
-    """A page was started; `cross_device`: it took the session over from another page."""
-    return _of_session("session.opened", session, session.connection_id, crossDevice=cross_device)
+def session_opened(session: Session, *, cross_device: bool, resumed_by: str | None = None) -> NewEvent:
+    """A page was started; `cross_device`: another page was started before."""
+    more = {"resumedBy": resumed_by} if resumed_by else {}
+    return _of_session("session.opened", session, session.connection_id, crossDevice=cross_device, **more)
 
 
 def session_reopened_by_user(session: Session) -> NewEvent:

@@ -114,6 +114,7 @@ class Session:
     """One end user's attempt to connect, or to reconnect, utility accounts.
 
     `serial`, `issued_at` and `key_id` derive its page tokens again; `page_hash` is the digest of the bound page's key.
+    `resume_hash`: of the value by which the same page starts again, `resume_by_host`: which the host's page keeps.
     `left_at`: its user left and has not come back. `over_at`: its time was over. `link_used_at`: the provider reported
     a use of its invitation. `settled_at`: since then its user's part is done, or it is ended.
     """
@@ -145,6 +146,9 @@ class Session:
     link: Link | None = None
     page_hash: str | None = None
     page_serial: int = 0
+    resume_hash: str | None = None
+    resume_by_host: bool = False
+    resumed_by_host: bool = False
     taken_over: bool = False
     opened_at: float | None = None
     revealed_at: float | None = None
@@ -265,6 +269,7 @@ class Connection:
     updated_at: float
     evidence_at: float | None = None
     cross_device: bool = False
+    resumed_by_host: bool = False
     attention_at: float | None = None
     missing_at: float | None = None
     removed_at: float | None = None

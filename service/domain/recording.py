@@ -145,6 +145,7 @@ def _connection(
         updated_at=draft.now,
         evidence_at=known.evidence_at if known and same_owner else (draft.now if verdict.owner else None),
         cross_device=known.cross_device if known and same_owner else owner is not None and owner.taken_over,
+        resumed_by_host=known.resumed_by_host if known and same_owner else owner is not None and owner.resumed_by_host,
     )
     return replace(connection, attention_at=_attention_at(connection, known, draft.now))
 

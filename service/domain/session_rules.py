@@ -1,8 +1,7 @@
 """What happens to a session, decided purely: from a `Session` to the `Changes` that the host, time or a page causes.
 
-A page is opened by its token, but only a started page may act: `page_hash` is the digest of its page key. The key is
-bound when the page starts, replaced when another page takes over (the user must confirm that), and dropped when the
-page leaves.
+A page is opened by its token, but only a started page may act: `page_hash` is the digest of its page key. How a page
+starts and leaves is in `page_starts`.
 """
 
 import hmac
@@ -14,9 +13,8 @@ from service.domain.model import Link, LinkKind, LinkStatus, Mode, Session
 from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED, Progress, SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS, RESULT_DAY_SECONDS, UNDECIDED_SECONDS
 from service.domain.tokens import PageToken, digest
-from service.errors import AlreadyOpen, Expired, NotFound, Revoked, SessionClosed, TakenOver
+from service.errors import Expired, NotFound, Revoked, SessionClosed, TakenOver
 
-_FIRST_POLL_SECONDS = 4.0
 _POLL_AFTER_LINK_SECONDS = 60.0
 
 
@@ -166,42 +164,6 @@ def raise_if_closed(session: Session, now: float) -> None:
         raise Expired
 
 
-def start_page(
-    session: Session, page_key: str, now: float, provider_now: float | None, *, take_over: bool, silent: bool
-) -> Changes:
-    """Bind the page. Taking over ends the page that was bound, and is reported as `crossDevice`.
-
-    A `silent` page runs no script and sends no heartbeat, so its absence is never noticed. Raises AlreadyOpen where
-    another page is bound and `take_over` is False; Expired, Revoked, SessionClosed.
-    """
-    raise_if_closed(session, now)
-    same = holds_page_key(session, page_key)
-    taken = session.page_hash is not None and not same
-    if taken and not take_over:
-        raise AlreadyOpen
-    started = replace(
-        session,
-        page_hash=digest(page_key),
-        page_serial=session.page_serial if same else session.page_serial + 1,
-        taken_over=session.taken_over or taken,
-        left_at=None,
-        opened_at=session.opened_at or now,
-        seen_at=now,
-    )
-    opened = events.session_opened(session, cross_device=taken)
-    jobs = [Job(JobKind.RECONCILE, session.company.ref, _FIRST_POLL_SECONDS, waited_for=True)]
-    if not silent:
-        jobs.append(Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS))
-    if not link_can_be_shown(session, now):
-        return Changes(sessions=(started,), events=(opened,), jobs=tuple(jobs))
-    if session.link_status is LinkStatus.PENDING:
-        return Changes(
-            sessions=(started,), events=(opened,), jobs=(*jobs, Job(JobKind.PREPARE, session.id, waited_for=True))
-        )
-    revealed = reveal_link(started, now, provider_now)
-    return replace(revealed, events=(opened,), jobs=tuple(jobs))
-
-
 def reveal_link(session: Session, now: float, provider_now: float | None) -> Changes:
     """Write that the link is about to be shown: from here on its user may have created a connection with it."""
     facts: tuple[Fact, ...] = ()
@@ -290,10 +252,3 @@ def exit_session(session: Session, stage: str, reason: str, now: float) -> Chang
         events=(events.session_exited(session, stage, reason),),
         jobs=(Job(JobKind.RECONCILE, session.company.ref),),
     )
-
-
-def leave_page(session: Session, page_key: str | None, stage: str, reason: str, now: float) -> Changes:
-    """The page reports that its user leaves, and is no longer bound: the next page need not take over."""
-    require_page_key(session, page_key)
-    changes = exit_session(session, stage, reason, now) or Changes(sessions=(session,))
-    return replace(changes, sessions=tuple(replace(one, page_hash=None) for one in changes.sessions))

@@ -63,6 +63,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(b"stored.v1:" + secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def page_key_of_form(session_id: SessionId, form_value: str) -> str:
+    """Return the page key that a start by this form binds, so that a form that is sent twice starts one page."""
+    return hashlib.sha256(f"form.v1:{session_id}:".encode() + form_value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def user_digest(user_id: str) -> str:
     # States and results travel in addresses: the host's user id has no business there.
     return hashlib.sha256(b"user.v1:" + user_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,11 +1,15 @@
-// Starts the page, follows the session, and posts messages to the host page. screen.js draws, live.js reads the stream.
-// Runs in a cross-site frame, where access to storage throws: all state, the page key included, is in memory only.
+// Starts the page and follows the session. screen.js draws, live.js reads the stream, host.js posts to the host page.
+// Runs in a cross-site frame, where access to storage may throw: all state, the page key included, is in memory only.
+import { Host } from "./host.js";
+import { watchLifecycle } from "./lifecycle.js";
 import { follow, pause, Refusal } from "./live.js";
-import { ACHIEVED, Screen, screenOf } from "./screen.js";
+import { resumeFields } from "./resume.js";
+import { ACHIEVED, Screen, screenOf, withCheckedLink } from "./screen.js";
 
 const HEARTBEAT_MS = 20_000;
 const RECHECK_MS = 15_000;
 const REDIRECT_AFTER_MS = 3_000;
+const LATE_START_MS = 20_000; // longer than a start may take: see resumeOnce
 const FINAL_SCREENS = {
   expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid",
 };
@@ -18,42 +22,24 @@ const local = { screen: null, again: false, waiting: false, back: false, offline
 let view = null;
 let key = null;
 let running = null; // the AbortController of the stream and of the heartbeats
-const posted = { open: false, submitted: false, connected: 0, ambiguous: false, exit: false };
+let frozen = false;
+let startedAt = 0;
+let resumed = false;
+const host = new Host(sessionId, hostOrigin, embedded);
 
 // --- the host page ---
 
-function postToHost(type, more = {}) {
-  if (!embedded || window.parent === window) return;
-  const message = { source: "magiclink", type, sessionId, seq: view?.seq ?? 0, at: view?.at ?? new Date().toISOString(), ...more };
-  window.parent.postMessage(message, hostOrigin);
-}
+const postToHost = (type, more) => host.post(view, type, more);
 
 function postOpen() {
-  if (!posted.open) postToHost("open");
-  posted.open = true;
+  host.postOpen(view);
   main.dataset.opened = "";
 }
 
-/** Once per flow: the user's part is done, though no account works yet. */
-function postSubmitted() {
-  if (view.status !== "submitted" || posted.submitted) return;
-  posted.submitted = true;
-  Object.assign(local, { again: false, waiting: false, reopened: false });
-  postToHost("submitted", { connections: view.connections.map(({ id, status, state }) => ({ id, status, state })), uploads: [] });
-}
-
-function postAmbiguous() {
-  if (view.ambiguous && !posted.ambiguous) postToHost("ambiguous");
-  posted.ambiguous ||= view.ambiguous;
-}
-
-function postConnected() {
-  const working = view.connections.filter((connection) => !connection.needsAttention).length;
-  if (view.status !== "connected" || working <= posted.connected) return;
-  posted.connected = working;
-  Object.assign(local, { again: false, waiting: false, reopened: false });
-  postToHost("connected", { connections: view.connections.map(({ id, status, state }) => ({ id, status, state })) });
-  if (!embedded && view.doneUrl) setTimeout(goToCallback, REDIRECT_AFTER_MS);
+function postResults() {
+  const result = host.postResults(view);
+  if (result) Object.assign(local, { again: false, waiting: false, reopened: false });
+  if (result === "connected" && !embedded && view.doneUrl) setTimeout(goToCallback, REDIRECT_AFTER_MS);
 }
 
 function goToCallback() {
@@ -108,7 +94,9 @@ async function postUntilAnswered(verb, body, signal) {
 /** Shows the problem; returns whether it is final. A network error has no code of its own: it is `unavailable`. */
 function showProblem(problem) {
   const final = problem instanceof Refusal && problem.final;
-  const code = problem instanceof Refusal ? problem.code : "unavailable";
+  let code = problem instanceof Refusal ? problem.code : "unavailable";
+  if (code === "taken_over" && resumeOnce()) return true;
+  if (code === "already_open" && resumed) code = "taken_over";
   // A connected session stays connected; but a page that another took over no longer hears whether it does.
   if (final && code !== "taken_over" && ACHIEVED.includes(screenOf(view, local))) return stop(), true;
   if (final) stop(FINAL_SCREENS[code] || "failed");
@@ -141,12 +129,10 @@ function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
   const wasSettled = isSettled();
   if (ACHIEVED.includes(view?.status) && ![...ACHIEVED, "revoked"].includes(next.status)) onReopened();
-  view = withCheckedLink(next);
+  view = withCheckedLink(next, providerOrigin);
   if (view.link.status === "pending") Object.assign(local, { waiting: false, back: false }); // a new link: not finished there
   if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
-  postSubmitted();
-  postConnected();
-  postAmbiguous();
+  postResults();
   draw();
   if (["expired", "revoked", "failed"].includes(view.status)) stop();
   if (wasSettled) heartbeat(); // if the user's turn has come again, the page's presence counts again, and at once
@@ -154,37 +140,40 @@ function applyView(next) {
 
 // The connection is recorded for somebody else now, or its owner is undecided. The status tells it, since a poll brings no event.
 function onReopened() {
-  Object.assign(posted, { connected: 0, submitted: false });
+  host.forget();
   Object.assign(local, { reopened: true, waiting: false });
 }
 
-// Only the provider's origin is framed or offered: a link changed by an attacker could imitate its sign-in form.
-function withCheckedLink(next) {
-  if (!next.link.url || originOf(next.link.url) === providerOrigin) return next;
-  return { ...next, link: { ...next.link, status: "failed", url: null }, failure: { code: "link_refused" } };
-}
-
-function originOf(url) {
-  try {
-    return new URL(url).origin;
-  } catch {
-    return null;
-  }
-}
-
-async function start(takeOver = false) {
-  stop();
+function start(takeOver = false) {
   Object.assign(local, { screen: null, again: false, waiting: false, back: false, asked: false });
+  host.ready = resumed = false;
+  return begin(takeOver);
+}
+
+/** Starts this page at the service, or once more: the host page has its `ready` then, and the user's place is kept. */
+async function begin(takeOver = false) {
+  stop();
+  startedAt = 0;
   running = new AbortController();
   const { signal } = running;
   if (embedded) draw(); // at top level the template has drawn it already
-  const answer = embedded ? await postUntilAnswered("start", takeOver ? { takeOver } : {}, signal) : {};
+  const body = embedded ? { ...(await resumeFields(sessionId, hostOrigin)), ...(takeOver ? { takeOver } : {}) } : null;
+  const answer = embedded ? await postUntilAnswered("start", body, signal) : {};
   if (!answer || signal.aborted) return;
   key = answer.pageKey ?? null;
-  posted.exit = false;
-  if (embedded) postToHost("ready", { seq: answer.view.seq, at: answer.view.at });
+  startedAt = performance.now();
+  if (embedded) host.postReady(answer.view);
   applyView(answer.view);
   if (running) run(signal);
+}
+
+// After a reload the start of the page before may reach the service last, and end this page. Whoever else took over has
+// another value, so that this start is refused.
+function resumeOnce() {
+  if (!embedded || resumed || performance.now() - startedAt > LATE_START_MS) return false;
+  resumed = true;
+  begin();
+  return true;
 }
 
 async function run(signal) {
@@ -208,11 +197,12 @@ function onEvent({ type, data }) {
 const isSettled = () => ACHIEVED.includes(view?.status) && !local.again;
 
 async function heartbeat() {
-  if (!running || isSettled()) return;
+  if (!running || !startedAt || isSettled()) return;
+  const { signal } = running;
   try {
     await post("heartbeat");
   } catch (problem) {
-    if (running && problem.final) showProblem(problem); // the stream notices a lost network by itself
+    if (!signal.aborted && problem.final) showProblem(problem); // the stream notices a lost network by itself
   }
 }
 
@@ -236,8 +226,7 @@ function leave(reason) {
   const stage = screenOf(view, local);
   if (running && !ACHIEVED.includes(stage)) post("exit", { stage, reason }, true).catch(() => {}); // the host page learns it even if this fails
   if (!ACHIEVED.includes(stage)) stop("left"); // a page whose user's part is done follows on while it stays open
-  if (!posted.exit) postToHost("exit", { stage, reason });
-  posted.exit = true;
+  host.postExit(view, stage, reason);
   draw();
 }
 
@@ -287,14 +276,23 @@ document.addEventListener("keydown", ({ key: pressed }) => {
   if (local.modal && pressed === "Escape") leave("closed");
 });
 
-document.addEventListener("visibilitychange", () => {
-  if (running && document.visibilityState === "visible") heartbeat();
-});
+// The service hears at once that the user left; where this is lost, it notices after a minute that the page is gone.
+function onHide() {
+  if (embedded && running) post("exit", { stage: screenOf(view, local), reason: "closed" }, true).catch(() => {});
+}
 
-// A page that is unloaded (not hidden) exits at once, so that after a reload nobody is asked about taking over.
-window.addEventListener("pagehide", (event) => {
-  if (!embedded || !running || event.persisted) return;
-  post("exit", { stage: screenOf(view, local), reason: "closed" }, true).catch(() => {});
-});
+function onFreeze() {
+  frozen ||= Boolean(running);
+  stop();
+}
+
+function onShow(restored) {
+  if (restored && !embedded) return void window.location.reload(); // it may have left: then its button starts it again
+  if (!frozen) return void heartbeat();
+  frozen = false;
+  begin();
+}
+
+watchLifecycle({ onHide, onFreeze, onShow });
 
 start();

@@ -11,6 +11,20 @@ const refused = (view) => view.connections.length > 0 && view.connections.every(
 // The sign-in worked, and there is no account behind it.
 const empty = (view) => view.connections.every((connection) => !connection.needsAttention || connection.state === "empty");
 
+/** Only the provider's origin is framed or offered: a link changed by an attacker could imitate its sign-in form. */
+export function withCheckedLink(view, providerOrigin) {
+  if (!view.link.url || originOf(view.link.url) === providerOrigin) return view;
+  return { ...view, link: { ...view.link, status: "failed", url: null }, failure: { code: "link_refused" } };
+}
+
+function originOf(url) {
+  try {
+    return new URL(url).origin;
+  } catch {
+    return null;
+  }
+}
+
 // The first whose condition holds is shown. A further screen is a row here and a panel in templates/pages/flow.html.
 const SCREENS = {
   revoked: (view) => view.status === "revoked",

@@ -78,17 +78,17 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
         prefill=json.loads(row["prefill"]),
         metadata=json.loads(row["metadata"]),
         connection_id=_optional(ConnectionId, row["connection_id"]),
-        taken_over=bool(row["taken_over"]),
         progress=Progress(row["progress"]),
-        **{name: row[name] for name in _UNCONVERTED},
+        **{name: row[name] for name in _UNCONVERTED} | {name: bool(row[name]) for name in _FLAGS},
     )
 
 
 _UNCONVERTED = (
     *("created_at", "expires_at", "serial", "issued_at", "key_id", "origin", "return_url", "locale", "user_label"),
-    *("user_email", "support_url", "failure", "page_hash", "page_serial", "opened_at", "revealed_at", "finished_at"),
-    *("seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at", "invitation_uses"),
+    *("user_email", "support_url", "failure", "page_hash", "page_serial", "resume_hash", "opened_at", "revealed_at"),
+    *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at", "invitation_uses"),
 )
+_FLAGS = ("taken_over", "resume_by_host", "resumed_by_host")
 
 # The SELECT list of `sessions s JOIN companies c` that `session_of` reads.
 SESSION_COLUMNS = """
@@ -98,6 +98,7 @@ SESSION_COLUMNS = """
 
 SESSION_NAMES = (
     *_UNCONVERTED,
+    *_FLAGS,
     *(
         "id",
         "tenant",
@@ -110,35 +111,39 @@ SESSION_NAMES = (
         "link_kind",
         "link_status",
     ),
-    *("link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "taken_over", "progress"),
+    *("link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "progress"),
 )
 
 
 def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
     """Return every column of a session with its value, `company_ref` and `site_refs` included."""
     link = session.link
-    return {name: getattr(session, name) for name in _UNCONVERTED} | {
-        "id": session.id,
-        "tenant": session.tenant,
-        "user_id": session.user_id,
-        "company_ref": session.company.ref,
-        "site_refs": json.dumps([site.ref for site in session.sites]),
-        "mode": session.mode.value,
-        # Only lists read this column: a session that is read computes its status from the others.
-        "status": session.status.value,
-        "link_choice": session.link_choice.value,
-        "link_kind": session.link_kind.value,
-        "link_status": session.link_status.value,
-        # A copied database must contain no usable link: its URL lets anyone connect an account for this user.
-        "link_url": cipher.encrypt(link.url, session.id) if link else None,
-        "link_given_at": link.provider_given_at if link else None,
-        "invitation_id": link.invitation_id if link else None,
-        "prefill": json.dumps(dict(session.prefill)),
-        "metadata": json.dumps(dict(session.metadata)),
-        "connection_id": session.connection_id,
-        "taken_over": int(session.taken_over),
-        "progress": int(session.progress),
-    }
+    flags = {name: int(getattr(session, name)) for name in _FLAGS}
+    return (
+        {name: getattr(session, name) for name in _UNCONVERTED}
+        | flags
+        | {
+            "id": session.id,
+            "tenant": session.tenant,
+            "user_id": session.user_id,
+            "company_ref": session.company.ref,
+            "site_refs": json.dumps([site.ref for site in session.sites]),
+            "mode": session.mode.value,
+            # Only lists read this column: a session that is read computes its status from the others.
+            "status": session.status.value,
+            "link_choice": session.link_choice.value,
+            "link_kind": session.link_kind.value,
+            "link_status": session.link_status.value,
+            # A copied database must contain no usable link: its URL lets anyone connect an account for this user.
+            "link_url": cipher.encrypt(link.url, session.id) if link else None,
+            "link_given_at": link.provider_given_at if link else None,
+            "invitation_id": link.invitation_id if link else None,
+            "prefill": json.dumps(dict(session.prefill)),
+            "metadata": json.dumps(dict(session.metadata)),
+            "connection_id": session.connection_id,
+            "progress": int(session.progress),
+        }
+    )
 
 
 def _link_of(row: Row, cipher: Cipher) -> Link | None:
@@ -173,6 +178,7 @@ def connection_of(row: Row) -> Connection:
         updated_at=row["updated_at"],
         evidence_at=row["evidence_at"],
         cross_device=bool(row["cross_device"]),
+        resumed_by_host=bool(row["resumed_by_host"]),
         attention_at=row["attention_at"],
         missing_at=row["missing_at"],
         removed_at=row["removed_at"],
@@ -217,6 +223,7 @@ def connection_values(connection: Connection) -> dict[str, Any]:
         "evidence_at": connection.evidence_at,
         "presumed": int(verdict.presumed),
         "cross_device": int(connection.cross_device),
+        "resumed_by_host": int(connection.resumed_by_host),
         "waiting": int(verdict.waiting),
         "candidates": json.dumps(sorted((c.session_id, c.tenant, c.user_id) for c in verdict.candidates)),
         "recorded_at": connection.recorded_at,

@@ -7,14 +7,15 @@ that this one page holds. So a scanner's GET reveals nothing, and a stolen URL d
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from service.domain import session_rules
+from service.domain import page_starts, session_rules
 from service.domain.attached_sessions import main_connection
 from service.domain.changes import Changes, Job, JobKind
 from service.domain.events import Event
 from service.domain.model import Clock, LinkStatus, PageSnapshot, Session, SessionId
+from service.domain.page_starts import PageStart
 from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
-from service.domain.tokens import CallbackState, PageToken, SessionResult
+from service.domain.tokens import CallbackState, PageToken, SessionResult, page_key_of_form
 from service.errors import BadState, Expired, MagiclinkError, NotFound
 from service.provider import Provider
 from service.signing import Signer
@@ -66,20 +67,23 @@ class Pages:
         except NotFound:
             return self._signer.read_connect_token(token).session_id
 
-    async def start(
-        self, session: Session, page_key: str | None, *, take_over: bool, silent: bool = False
-    ) -> StartedPage:
-        """Bind a new page, or go on with the one that holds `page_key`.
+    def new_form_value(self) -> str:
+        """A value for the form of one loaded page: the same form, sent twice, starts one page."""
+        return self._new_secret()
 
-        Raises AlreadyOpen where another page is bound and `take_over` is False; Expired, Revoked, SessionClosed.
+    async def start(self, session: Session, asked: PageStart, form_value: str | None = None) -> StartedPage:
+        """Bind a new page, or go on with the one that shows that it was started before.
+
+        Raises AlreadyOpen where another page was started and `take_over` is False; Expired, Revoked, SessionClosed.
         """
-        key = page_key if page_key and session_rules.holds_page_key(session, page_key) else self._new_secret()
+        key = asked.page_key
+        if key is None or not self.is_same_page(session, key):
+            # A second press of a button comes without the first answer's cookie, but with the same value in its form.
+            key = page_key_of_form(session.id, form_value[:64]) if form_value else self._new_secret()
+        start = asked.with_key(key)
         now, provider_now = self._clock(), self._provider.provider_now()
         await self._store.sessions.change(
-            session.id,
-            lambda current: session_rules.start_page(
-                current, key, now, provider_now, take_over=take_over, silent=silent
-            ),
+            session.id, lambda current: page_starts.start_page(current, start, now, provider_now)
         )
         return StartedPage(key, await self.outcome(session.id))
 
@@ -107,7 +111,7 @@ class Pages:
         """The user left; they may come back."""
         now = self._clock()
         await self._store.sessions.change(
-            session_id, lambda current: session_rules.leave_page(current, page_key, stage, reason, now)
+            session_id, lambda current: page_starts.leave_page(current, page_key, stage, reason, now)
         )
 
     async def heartbeat(self, session_id: SessionId, page_key: str | None) -> None:
@@ -134,6 +138,10 @@ class Pages:
     def holds_page_key(self, session: Session, page_key: str) -> bool:
         """Whether this is the key of the page that is bound now."""
         return session_rules.holds_page_key(session, page_key)
+
+    def is_same_page(self, session: Session, page_key: str) -> bool:
+        """Whether this is the key of the page that was started last, though it may have left. It may only start."""
+        return session_rules.holds_page_key(session, page_key) or page_starts.resumes(session, page_key)
 
     async def stream_position(self, session_id: SessionId, last_event_id: str | None, now: int) -> int:
         """Where a stream goes on: after the named event, or at `now` without one; a foreign or odd one replays all."""

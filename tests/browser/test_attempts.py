@@ -78,7 +78,7 @@ async def test_a_second_page_must_confirm_that_it_takes_over_and_the_first_one_s
     one = await first.open(session)
     await one.provider.step("provider").wait_for()
     two = await second.open(session)
-    await two.shows("This is open in another window.")
+    await two.shows("This was opened in another window.")
     await expect(one.provider.step("provider")).to_be_visible()
     await two.press("Continue here")
     await two.provider.step("provider").wait_for()

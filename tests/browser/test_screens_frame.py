@@ -149,7 +149,7 @@ async def test_two_windows_of_one_session(stage: Stage, new_user: NewUser, api: 
     other = Stage(await (await new_user()).sign_in(), api, screenshots)
     other.session = stage.session
     second = await other.open_again()
-    await second.shows("This is open in another window.")
+    await second.shows("This was opened in another window.")
     await other.show("elsewhere")
     await second.press("Continue here")
     await first.shows("You continued in another window.")

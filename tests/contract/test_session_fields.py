@@ -48,7 +48,7 @@ SENT_FOR_THE_PAGE = {"locale", "user_label", "user_email", "support_url", "prefi
 INTERNAL = {
     *("tenant", "serial", "issued_at", "key_id", "page_hash", "page_serial", "taken_over", "opened_at", "revealed_at"),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at"),
-    *("invitation_uses", "link_choice", "progress"),
+    *("invitation_uses", "link_choice", "progress", "resume_hash", "resume_by_host", "resumed_by_host"),
 }
 _TIMES = (
     *("opened_at", "revealed_at", "finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at"),
@@ -127,6 +127,7 @@ def test_what_the_request_says_arrives_in_the_session(body: dict[str, Any]) -> N
 def test_a_session_is_the_same_after_it_was_stored() -> None:
     later: dict[str, Any] = {"failure": "provider_refused", "page_hash": "digest", "page_serial": 2, "taken_over": True}
     later |= dict.fromkeys(_TIMES, NOW + 1)
+    later |= {"resume_hash": "digest", "resume_by_host": True, "resumed_by_host": True}
     full = replace(
         drafted(replace(request_of(CONNECT), connection_id=request_of(RECONNECT).connection_id)),
         link=link(),

@@ -47,7 +47,7 @@ SAMPLES: list[Page] = [
         **PATHS,
     ),
     OpenPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, view=VIEW, **PATHS),
-    ConnectPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, action="/connect/t/start"),
+    ConnectPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, action="/connect/t/start", form_value="v"),
     ElsewherePage(),
     ConfirmPage(company=STRANGER, reason="callback", action="/callback", hidden={"state": STRANGER}),
     DonePage(company=STRANGER, outcome="connected", connections=VIEW.connections),
@@ -88,7 +88,7 @@ def test_the_samples_cover_every_page() -> None:
 
 
 def test_a_page_before_its_start_reveals_nothing_of_the_session() -> None:
-    html = rendered(ConnectPage(company="Acme", action="/connect/t/start"))
+    html = rendered(ConnectPage(company="Acme", action="/connect/t/start", form_value="v"))
 
     assert "ses_" not in html
     assert html.count("<form") == 1

@@ -1,4 +1,4 @@
-"""What its pages do to a session: start, take over, reveal, say they are finished, stay, leave."""
+"""What its pages do to a session: hold it, reveal, say they are finished, stay."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,22 +6,21 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import Changes, Fact, FactKind, Job, JobKind
-from service.domain.model import LinkStatus, Mode, Session
+from service.domain.model import Mode
+from service.domain.page_starts import leave_page
 from service.domain.session_rules import (
     exit_session,
     finish,
     holds_page_key,
-    leave_page,
     raise_if_closed,
     record_presence,
     require_page_key,
     reveal_link,
-    start_page,
 )
 from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import digest
-from service.errors import AlreadyOpen, Expired, MagiclinkError, NotFound, Revoked, SessionClosed, TakenOver
+from service.errors import Expired, MagiclinkError, NotFound, Revoked, SessionClosed, TakenOver
 from tests.support.domain_values import (
     COMPANY,
     CONNECTION,
@@ -38,10 +37,6 @@ KEY, OTHER = "page-key-of-ada", "page-key-of-another-window"
 ENDS = NOW + 3600
 NEW = with_link(session(status=SessionStatus.CREATED), link())
 HELD = with_status(NEW, SessionStatus.OPENED, page_hash=digest(KEY), page_serial=1, seen_at=NOW, opened_at=NOW)
-
-
-def start(one: Session, key: str = KEY, *, take_over: bool = False, silent: bool = False) -> Changes:
-    return start_page(one, key, NOW + 5, None, take_over=take_over, silent=silent)
 
 
 # who holds the page
@@ -84,8 +79,6 @@ def test_an_older_pages_key_is_refused_as_taken_over() -> None:
 def test_a_closed_session_is_refused_by_name_everywhere(status: SessionStatus, refusal: type[MagiclinkError]) -> None:
     with pytest.raises(refusal):
         raise_if_closed(with_status(NEW, status), NOW)
-    with pytest.raises(refusal):
-        start(with_status(NEW, status))
 
 
 def test_a_session_whose_time_is_over_is_refused_before_anything_expired_it() -> None:
@@ -104,76 +97,6 @@ def test_a_page_that_is_going_on_has_the_grace() -> None:
 
 def test_what_is_connected_may_be_opened_later() -> None:
     raise_if_closed(with_status(HELD, SessionStatus.CONNECTED), ENDS + 99999)
-
-
-# start
-
-
-def test_starting_binds_the_page_and_reveals_the_link_in_the_same_change() -> None:
-    changes = start(NEW)
-    (bound,) = changes.sessions
-    assert holds_page_key(bound, KEY)
-    assert (bound.status, bound.page_serial, bound.opened_at, bound.seen_at, bound.revealed_at) == (
-        SessionStatus.OPENED,
-        1,
-        NOW + 5,
-        NOW + 5,
-        NOW + 5,
-    )
-    assert [(event.type, event.data) for event in changes.events] == [("session.opened", {"crossDevice": False})]
-
-
-def test_the_provider_is_polled_soon_and_the_pages_absence_noticed() -> None:
-    work = start(NEW).jobs
-    assert Job(JobKind.RECONCILE, COMPANY.ref, 4.0, waited_for=True) in work
-    assert Job(JobKind.PRESENCE, NEW.id, PRESENCE_SECONDS) in work
-
-
-def test_of_a_page_without_a_script_no_heartbeat_is_missed() -> None:
-    assert JobKind.PRESENCE not in {due.kind for due in start(NEW, silent=True).jobs}
-
-
-def test_a_second_page_must_say_that_it_takes_over() -> None:
-    with pytest.raises(AlreadyOpen):
-        start(HELD, OTHER)
-
-
-def test_taking_over_ends_the_page_before_and_emits_an_event() -> None:
-    changes = start(HELD, OTHER, take_over=True)
-    (bound,) = changes.sessions
-    assert holds_page_key(bound, OTHER)
-    assert not holds_page_key(bound, KEY)
-    assert (bound.page_serial, bound.taken_over) == (2, True)
-    assert changes.events[0].data == {"crossDevice": True}
-
-
-def test_the_page_that_holds_the_session_may_start_again_without_taking_over() -> None:
-    (bound,) = start(HELD).sessions
-    assert (bound.page_serial, bound.taken_over, bound.opened_at) == (1, False, NOW)
-
-
-def test_after_a_page_let_go_the_next_one_need_not_take_over() -> None:
-    (gone,) = leave_page(HELD, KEY, "page", "reload", NOW).sessions
-    (bound,) = start(gone, OTHER).sessions
-    assert holds_page_key(bound, OTHER)
-    assert (bound.page_serial, bound.taken_over) == (2, False)
-
-
-def test_that_a_session_was_ever_taken_over_is_not_forgotten() -> None:
-    (bound,) = start(replace(HELD, taken_over=True)).sessions
-    assert bound.taken_over
-
-
-def test_a_connected_session_stays_connected_when_its_page_is_opened_again() -> None:
-    (bound,) = start(with_status(HELD, SessionStatus.CONNECTED)).sessions
-    assert bound.status is SessionStatus.CONNECTED
-
-
-def test_where_the_link_is_not_there_yet_it_is_made_and_nothing_is_revealed() -> None:
-    changes = start(replace(NEW, link=None, link_status=LinkStatus.PENDING))
-    assert Job(JobKind.PREPARE, NEW.id, waited_for=True) in changes.jobs
-    assert changes.sessions[0].revealed_at is None
-    assert changes.facts == ()
 
 
 # reveal
@@ -281,9 +204,3 @@ def test_leaving_emits_its_stage_and_reason_and_polls_the_provider() -> None:
 @pytest.mark.parametrize("status", sorted(set(SessionStatus) - {SessionStatus.OPENED}))
 def test_only_an_open_session_can_be_left(status: SessionStatus) -> None:
     assert exit_session(with_status(HELD, status), "page", "left", NOW) is None
-
-
-def test_a_page_that_says_good_bye_lets_go_even_of_a_connected_session() -> None:
-    changes = leave_page(with_status(HELD, SessionStatus.CONNECTED), KEY, "page", "left", NOW)
-    assert (changes.sessions[0].page_hash, changes.sessions[0].status) == (None, SessionStatus.CONNECTED)
-    assert changes.events == ()

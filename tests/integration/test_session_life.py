@@ -165,7 +165,7 @@ async def test_leaving_emits_stage_and_reason_and_coming_back_undoes_it(services
     assert (await page.stored())["status"] == "exited"
     (left,) = [e for e in await services.rows(f"/v1/sessions/{page.id}/events") if e["type"] == "session.exited"]
     assert left["data"] == {"stage": "provider", "reason": "cancelled"}
-    back = FramePage(services, page.session)
+    back = page.reloaded()
     view = await back.start()
     assert view["status"] == "opened"
     assert view["link"]["url"]

@@ -68,7 +68,8 @@ async def test_a_connection_comes_back_as_it_was_written(acme: Store) -> None:
         sites=(ProviderSiteId("s"),),
     )
     verdict = Verdict(EvidenceKind.SOLE_CANDIDATE, ADA, presumed=True, candidates=frozenset({ADA, BOB}))
-    given = one(verdict, reported=facts, evidence_at=5.0, cross_device=True, missing_at=6.0, removed_at=7.0)
+    times = {"evidence_at": 5.0, "missing_at": 6.0, "removed_at": 7.0}
+    given = one(verdict, reported=facts, cross_device=True, resumed_by_host=True, **times)
     await write(acme, Changes(connections=(given,)))
     assert await acme.connections.get(CONNECTION) == given
 

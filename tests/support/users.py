@@ -1,5 +1,6 @@
 """The users: Ada owns, Bob is of the same company, Mallory is a stranger; and the pages that they have open."""
 
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -100,24 +101,36 @@ class Page:
 
 
 class FramePage(Page):
-    """The embeddable page's script: its key is in its memory, there is no cookie."""
+    """The embeddable page's script: its key is in its memory, its resume value in its storage; there is no cookie."""
 
     def __init__(self, services: RunningServices, session: JsonObject) -> None:
         super().__init__(services, session)
         self.path = urlsplit(session["embedUrl"]).path
         self.live = self.path.replace("/embed/", "/live/")
         self.key: str | None = None
+        self.resume: str | None = secrets.token_urlsafe(32)
+        self.kept_by = "frame"
 
     async def post(self, verb: str, body: Any = None, **headers: str) -> httpx.Response:
         own = SCRIPT | ({"X-Page-Key": self.key} if self.key else {}) | headers
         return await self.http.post(f"{self.path}/{verb}", json={} if body is None else body, headers=own)
 
     async def start(self, *, take_over: bool = False) -> JsonObject:
-        answer = await self.post("start", {"takeOver": True} if take_over else {})
+        answer = await self.ask_to_start(take_over=take_over)
         assert answer.status_code == 200, answer.text
         self.key = answer.json()["pageKey"]
         view: JsonObject = answer.json()["view"]
         return view
+
+    async def ask_to_start(self, *, take_over: bool = False) -> httpx.Response:
+        """The script's own call, refused or not."""
+        return await self.post("start", {"resume": self.resume, "keptBy": self.kept_by, "takeOver": take_over})
+
+    def reloaded(self) -> "FramePage":
+        """The same page after a reload: its memory is gone, its storage is there. The page before still runs."""
+        page = FramePage(self.services, self.session)
+        page.resume, page.kept_by = self.resume, self.kept_by
+        return page
 
     async def ask(self) -> httpx.Response:
         """The poll."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.domain.model import Session, SessionId, UserId
+from service.domain.page_starts import PageStart
 from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS
 from service.domain.tokens import CallbackState, PageToken
@@ -38,7 +39,7 @@ class PagesOnFile:
         return await change(self.store, KEPT, **fields)
 
     async def started(self) -> tuple[str, Session]:
-        found = await self.use_cases.start(await self.store.sessions.get(KEPT.id), None, take_over=True)
+        found = await self.use_cases.start(await self.store.sessions.get(KEPT.id), PageStart(take_over=True))
         return found.page_key, found.snapshot.session
 
 
@@ -213,5 +214,5 @@ async def test_a_page_that_stays_and_leaves_is_believed_by_its_key(pages: PagesO
 
 async def test_a_page_that_starts_again_with_its_key_stays_the_same_page(pages: PagesOnFile) -> None:
     key, bound = await pages.started()
-    again = await pages.use_cases.start(bound, key, take_over=False)
+    again = await pages.use_cases.start(bound, PageStart(key))
     assert (again.page_key, again.snapshot.session.page_serial) == (key, 1)

@@ -153,7 +153,8 @@ class EvidenceJson(TypedDict):
     kind: EvidenceKind
     at: Annotated[Time, Field(description="When we knew.")]
     presumed: Annotated[bool, Field(description="True for `sole_candidate` only.")]
-    crossDevice: Annotated[bool, Field(description="A second page took the session over before.")]
+    crossDevice: Annotated[bool, Field(description="A page started that was not the first one; its user was asked.")]
+    resumedBy: NotRequired[Annotated[Literal["host"], Field(description="Your page kept what showed a reload.")]]
 
 
 class ProviderJson(TypedDict):

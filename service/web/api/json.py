@@ -123,12 +123,15 @@ def verified_json(result: SessionResult) -> VerifiedJson:
 def _evidence(connection: Connection) -> EvidenceJson | None:
     if connection.verdict.kind is None or connection.evidence_at is None:
         return None
-    return {
+    evidence: EvidenceJson = {
         "kind": connection.verdict.kind,
         "at": iso(connection.evidence_at),
         "presumed": connection.verdict.presumed,
         "crossDevice": connection.cross_device,
     }
+    if connection.resumed_by_host:
+        evidence["resumedBy"] = "host"
+    return evidence
 
 
 def _company(company: Company) -> ReferenceJson:

@@ -170,6 +170,7 @@ class ConnectPage(NamedPage):
 
     template: ClassVar[str] = "pages/connect.html"
     action: str
+    form_value: str
     mode: Literal["connect", "reconnect"] = "connect"
 
 

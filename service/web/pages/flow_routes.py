@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.domain.events import Event
 from service.domain.model import Session
+from service.domain.page_starts import PageStart, ResumeKeeper
 from service.errors import RateLimited
 from service.pubsub import PubSub
 from service.usecases.pages import Pages
@@ -50,7 +51,8 @@ class FlowRoutes:
         session = require_open(await self.pages.by_embed_token(request.path_params["token"]))
         self.limit.take(session.id)
         key = page_key_of(request, session.id, secure=self.responses.secure)
-        return self.responses.started(await self.pages.start(session, key, take_over=body.take_over), redirects=False)
+        start = PageStart(key, body.resume, ResumeKeeper(body.kept_by), take_over=body.take_over)
+        return self.responses.started(await self.pages.start(session, start), redirects=False)
 
     async def finished(self, request: Request) -> Response:
         """POST …/finished: "I have finished"."""

@@ -78,11 +78,12 @@ class PageResponses:
         page = OpenPage(**self._flow(request, session), view=self._flow_view(snapshot))
         return self.render(page, FramePolicy((), (self._provider_origin, "'self'"), target_of(session.return_url)))
 
-    def connect(self, request: Request, session: Session) -> Response:
-        """The page with the redirect flow's one button."""
+    def connect(self, request: Request, session: Session, form_value: str) -> Response:
+        """The page with the redirect flow's one button; `form_value` is different each time that it is loaded."""
         page = ConnectPage(
             **_named(session),
             action=f"{request.url.path}/start",
+            form_value=form_value,
             mode="reconnect" if session.mode is Mode.RECONNECT else "connect",
         )
         return self.render(page, FramePolicy())

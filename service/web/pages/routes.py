@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from service.domain.model import CompanyRef, Session
+from service.domain.page_starts import PageStart, ResumeKeeper
 from service.domain.timing import CALLBACK_POLL_SECONDS
 from service.errors import AlreadyOpen, MagiclinkError, MethodNotAllowed, NotFound
 from service.usecases.pages import Pages
@@ -22,7 +23,7 @@ from service.web.api.problems import problem
 from service.web.headers import FramePolicy, is_framed, is_top_level, wants_json
 from service.web.pages.bodies import StartPage
 from service.web.pages.contexts import ElsewherePage, HandoverPage
-from service.web.pages.cookies import page_cookie, page_key_of, read_form, set_page_cookie
+from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.responses import PageResponses, require_open
 from service.web.request_body import parse, read_json
@@ -81,11 +82,11 @@ class PageRoutes:
         # Whoever holds the URL alone sees a button: the link is for the browser that pressed it.
         key = page_cookie(request, session.id, secure=self._responses.secure)
         if key is None or not self._pages.holds_page_key(session, key):
-            return self._responses.connect(request, session)
+            return self._responses.connect(request, session, self._pages.new_form_value())
         return self._responses.open(request, await self._pages.snapshot(session.id, key))
 
     async def start(self, request: Request) -> Response:
-        """POST /connect/{token}/start: the button. Where another page is bound, the user must confirm taking over."""
+        """POST /connect/{token}/start: the button. Where another browser started it, the user must confirm."""
         self._responses.refuse_cross_site(request)
         opened = await self._pages.by_connect_token(request.path_params["token"])
         json, session = wants_json(request), opened.session
@@ -96,12 +97,14 @@ class PageRoutes:
         form = {} if json else await read_form(request)
         take_over = parse(StartPage, await read_json(request)).take_over if json else form.get("takeOver") == "true"
         try:
-            key = page_cookie(request, session.id, secure=self._responses.secure)
-            started = await self._pages.start(session, key, take_over=take_over, silent=not json)
+            started = await self._pages.start(
+                session, self._by_cookie(request, session, take_over=take_over, silent=not json), form.get("page")
+            )
         except AlreadyOpen:
             if json:
                 raise
-            return self._responses.confirm(session, "takeover", request.url.path, {"takeOver": "true"}, 409)
+            hidden = {"takeOver": "true", "page": self._pages.new_form_value()}
+            return self._responses.confirm(session, "takeover", request.url.path, hidden, 409)
         # A redirect after the POST, so that reloading the page does not post again.
         response: Response = RedirectResponse(request.url.path.removesuffix("/start"), 303)
         if json:
@@ -121,12 +124,12 @@ class PageRoutes:
             await self._pages.enqueue_poll(session)
             ancestors = ("'self'", session.origin) if session.origin else ("'self'",)
             return self._responses.render(HandoverPage(session_id=session.id), FramePolicy(ancestors))
-        key = page_key_of(request, session.id, secure=self._responses.secure)
+        key = page_cookie(request, session.id, secure=self._responses.secure)
         # An attacker could send their own callback URL to somebody else: a browser without the page key is asked first.
-        if key is None or not self._pages.holds_page_key(session, key):
+        if key is None or not self._pages.is_same_page(session, key):
             await self._pages.enqueue_poll(session)
             return self._responses.confirm(session, "callback", "/callback", {"state": state}, 200)
-        return await self._returned(session, key)
+        return await self._returned(session, await self._bound_again(request, session, key))
 
     async def confirmed(self, request: Request) -> Response:
         """POST /callback: the user confirmed, in a browser without the page's cookie."""
@@ -136,8 +139,19 @@ class PageRoutes:
         # Confirming once more is harmless: what has ended is only reported again.
         if session.closed or session.achieved:
             return self._responses.to_host(await self._pages.outcome(session.id))
-        started = await self._pages.start(session, None, take_over=True, silent=True)
+        started = await self._pages.start(session, self._by_cookie(request, session, take_over=True, silent=True))
         return self._with_cookie(await self._returned(session, started.page_key), session, started.page_key)
+
+    async def _bound_again(self, request: Request, session: Session, key: str) -> str:
+        """The key of a browser that left our page and comes back from the provider's: it is bound once more."""
+        if session.closed or self._pages.holds_page_key(session, key):
+            return key
+        start = self._by_cookie(request, session, take_over=False, silent=True)
+        return (await self._pages.start(session, start)).page_key
+
+    def _by_cookie(self, request: Request, session: Session, *, take_over: bool, silent: bool) -> PageStart:
+        key = page_cookie(request, session.id, secure=self._responses.secure)
+        return PageStart(key, None, ResumeKeeper.COOKIE, take_over=take_over, silent=silent)
 
     async def _returned(self, session: Session, key: str) -> Response:
         if not session.closed:

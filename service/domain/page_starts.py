@@ -1,0 +1,138 @@
+"""How a page starts and leaves: the first start binds its key, a later one must show that it is the same page, or ask.
+
+The same page in the same browser shows it by its page key, or by the resume value that it gave when it started: random
+bytes in the frame's storage or, in the redirect flow, the cookie. The session keeps their digest. Leaving does not
+clear the digest, so whoever finds the URL after the page has left is asked too; taking over replaces it.
+"""
+
+import hmac
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from service.domain import events
+from service.domain.changes import Changes, Job, JobKind
+from service.domain.model import LinkStatus, Session
+from service.domain.session_rules import (
+    exit_session,
+    holds_page_key,
+    link_can_be_shown,
+    raise_if_closed,
+    require_page_key,
+    reveal_link,
+)
+from service.domain.timing import PRESENCE_SECONDS
+from service.domain.tokens import digest
+from service.errors import AlreadyOpen
+
+_FIRST_POLL_SECONDS = 4.0
+
+
+class ResumeKeeper(StrEnum):
+    """Where the browser keeps a page's resume value; script in the host's page could read what the host keeps."""
+
+    FRAME = "frame"
+    HOST = "host"
+    COOKIE = "cookie"
+
+
+@dataclass(frozen=True, slots=True)
+class PageStart:
+    """How a page asks to be started; a cookie is page key and resume value in one.
+
+    A `silent` page runs no script and sends no heartbeat, so its absence is never noticed.
+    """
+
+    page_key: str | None = None
+    resume: str | None = None
+    keeper: ResumeKeeper = ResumeKeeper.FRAME
+    take_over: bool = False
+    silent: bool = False
+
+    def with_key(self, page_key: str) -> "PageStart":
+        """Return the start that binds this key; in the redirect flow the cookie will hold it."""
+        resume = page_key if self.keeper is ResumeKeeper.COOKIE else self.resume
+        return replace(self, page_key=page_key, resume=resume)
+
+
+def resumes(session: Session, value: str | None) -> bool:
+    """Whether this is the resume value of the page that was started last."""
+    if not value or session.resume_hash is None:
+        return False
+    return hmac.compare_digest(session.resume_hash, digest(value))
+
+
+def start_page(session: Session, start: PageStart, now: float, provider_now: float | None) -> Changes:
+    """Bind the page, which ends the page that was bound; one that is not the same page is reported as `crossDevice`.
+
+    Raises AlreadyOpen where the session was started before, this is another page and `take_over` is False; Expired,
+    Revoked, SessionClosed.
+    """
+    raise_if_closed(session, now)
+    started = _bound(session, start, now)
+    jobs = [Job(JobKind.RECONCILE, session.company.ref, _FIRST_POLL_SECONDS, waited_for=True)]
+    if not start.silent:
+        jobs.append(Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS))
+    opened = _opened_event(session, start)
+    if not link_can_be_shown(session, now):
+        return Changes(sessions=(started,), events=(opened,), jobs=tuple(jobs))
+    if session.link_status is LinkStatus.PENDING:
+        jobs.append(Job(JobKind.PREPARE, session.id, waited_for=True))
+        return Changes(sessions=(started,), events=(opened,), jobs=tuple(jobs))
+    revealed = reveal_link(started, now, provider_now)
+    return replace(revealed, events=(opened,), jobs=tuple(jobs))
+
+
+def _bound(session: Session, start: PageStart, now: float) -> Session:
+    key = start.page_key or ""
+    same = holds_page_key(session, key)
+    taken = _is_another_page(session, start)
+    if taken and not start.take_over:
+        raise AlreadyOpen
+    known = resumes(session, start.resume)
+    kept = session.resume_hash if same else None  # a page that takes over without a value still ends the value before
+    by_host = start.keeper is ResumeKeeper.HOST or (session.resume_by_host and (known or start.resume is None))
+    return replace(
+        session,
+        page_hash=digest(key),
+        # A browser that comes back with its cookie is the page that it was, and so are the states that it carries.
+        page_serial=session.page_serial if same or resumes(session, key) else session.page_serial + 1,
+        resume_hash=digest(start.resume) if start.resume else kept,
+        resume_by_host=by_host,
+        resumed_by_host=session.resumed_by_host or _is_resumed_by_host(session, start),
+        taken_over=session.taken_over or taken,
+        left_at=None,
+        opened_at=session.opened_at or now,
+        seen_at=now,
+    )
+
+
+def _is_another_page(session: Session, start: PageStart) -> bool:
+    """Whether an earlier start was another page's, as far as this one shows; what became of that page is no matter."""
+    same = holds_page_key(session, start.page_key or "") or resumes(session, start.resume)
+    return session.opened_at is not None and not same
+
+
+def _is_resumed_by_host(session: Session, start: PageStart) -> bool:
+    """Whether a value that the host's page keeps stood in for the question.
+
+    Once the host has kept a value, a start that calls it the frame's own changes nothing: it may come from a script
+    that read it there.
+    """
+    if holds_page_key(session, start.page_key or "") or not resumes(session, start.resume):
+        return False
+    return session.resume_by_host or start.keeper is ResumeKeeper.HOST
+
+
+def _opened_event(session: Session, start: PageStart) -> events.NewEvent:
+    return events.session_opened(
+        session,
+        cross_device=_is_another_page(session, start),
+        resumed_by=ResumeKeeper.HOST.value if _is_resumed_by_host(session, start) else None,
+    )
+
+
+def leave_page(session: Session, page_key: str | None, stage: str, reason: str, now: float) -> Changes:
+    """The page reports that its user leaves, and is no longer bound. Its resume value still starts it again."""
+    require_page_key(session, page_key)
+    changes = exit_session(session, stage, reason, now) or Changes(sessions=(session,))
+    return replace(changes, sessions=tuple(replace(one, page_hash=None) for one in changes.sessions))
