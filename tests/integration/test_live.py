@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.domain.timing import PRESENCE_SECONDS
 from service.web.pages import sse
 from tests.support.connection_steps import claim
 from tests.support.services import RunningServices, refused
@@ -205,6 +206,17 @@ async def test_a_silent_stream_is_kept_alive_and_shows_that_its_page_is_there(
             assert (await stream.next()).type is None
         await services.later(50)
         assert (await page.stored())["status"] == "opened"
+
+
+async def test_a_page_that_is_gone_without_a_word_is_noticed_at_once_and_exits_after_a_minute(
+    services: RunningServices, ada: User
+) -> None:
+    page = await ada.frame()
+    async with EventStream(services, page) as stream:
+        await stream.disconnect()
+    assert services.parts.pubsub.count_for(page.id) == 0
+    await services.later(PRESENCE_SECONDS)
+    assert (await page.stored())["status"] == "exited"
 
 
 async def test_comments_between_keep_alives_show_the_stream_alive_and_read_nothing(

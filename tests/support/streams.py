@@ -68,6 +68,12 @@ class EventStream:
         self._task.cancel()
         await asyncio.wait([self._task])
 
+    async def disconnect(self) -> None:
+        """Close the page, and wait until the service has ended the stream."""
+        self._gone.set()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._task
+
     async def next(self) -> StreamFrame:
         """The next frame; type "ended" when there is none any more."""
         async with asyncio.timeout(PATIENCE_SECONDS):

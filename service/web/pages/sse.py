@@ -78,6 +78,8 @@ class EventStream:
     async def _follow(self, send: Send, disconnected: "asyncio.Task[None]") -> None:
         # Subscribe before the first read: a signal for an event written in between must not be missed.
         async with self._pubsub.subscribe(self._session_id) as signal:
+            # A page that has gone must not count as present until the next keep-alive.
+            disconnected.add_done_callback(lambda _: signal.set())
             view = await self._view(send)
             if view is not None:
                 await _write(send, "view", self._first_id, self._data("view", view["seq"], view["at"], view))
