@@ -1,5 +1,6 @@
-// Runs on the host's page: <magic-link url="…"> and MagicLink.open({url, …}). Needs no build, no storage, no inline style.
+// Runs on the host's page: <magic-link url="…"> and MagicLink.open({url, …}). Needs no build, no inline style.
 // Only messages of its own frame and of the origin of `url` are accepted: any window can post to the host page.
+// Only embed pages of this script's own origin are framed: markup or data that an attacker controls may hold another `url`.
 (() => {
   "use strict";
   if (window.MagicLink) return;
@@ -11,6 +12,9 @@
     ready: "onReady", open: "onOpen", submitted: "onSubmitted", connected: "onConnected", ambiguous: "onAmbiguous",
     exit: "onExit", expired: "onExpired", error: "onError", event: "onEvent",
   };
+
+  // In a module there is no loading tag: then only what `open` is given counts. An <img name="currentScript"> is not one.
+  const loader = document.currentScript instanceof HTMLScriptElement ? document.currentScript : null;
 
   // Constructed sheets and style properties pass a host's Content-Security-Policy where style attributes do not.
   const sheet = (rules) => {
@@ -31,10 +35,53 @@
     :host { display: block; width: 100%; height: min(52rem, 90vh); min-height: 34rem; overflow: hidden; }
     :host([hidden]) { display: none; }`);
 
-  function addressOf(url) {
-    const address = new URL(url, document.baseURI);
-    if (!/^https?:$/.test(address.protocol)) throw new TypeError("MagicLink: url must be the session's embedUrl");
+  function parsed(text) {
+    try {
+      return new URL(text);
+    } catch {
+      return null;
+    }
+  }
+
+  const listed = (origins) => (typeof origins === "string" ? origins.split(/[\s,]+/) : [...(origins ?? [])]);
+
+  // An entry that is not an origin counts for nothing. A sandboxed page's `null` is none.
+  const originsOf = (entries) => entries.map((entry) => parsed(entry)?.origin).filter((origin) => origin && origin !== "null");
+
+  const ALLOWED = originsOf([loader?.src, ...listed(loader?.getAttribute("allowed-origin"))]);
+
+  /** Returns the parsed `url`. Throws TypeError unless it is an embed page of an allowed origin. */
+  function addressOf(url, more) {
+    if (url === null || url === undefined || url === "") {
+      throw new TypeError("MagicLink: url is missing. Give the session's embedUrl, which is null for a session without `origin`.");
+    }
+    const address = parsed(url);
+    if (!address) throw new TypeError("MagicLink: url is not a whole address. Give the session's embedUrl as the service answered it.");
+    if (![...ALLOWED, ...originsOf(listed(more))].includes(address.origin)) {
+      throw new TypeError(
+        `MagicLink: ${address.origin} is not allowed. Load embed.js from the origin of embedUrl, or name that origin in the script tag's allowed-origin or in open's allowedOrigin.`,
+      );
+    }
+    if (!/^\/embed\/[^/]+$/.test(address.pathname)) {
+      throw new TypeError("MagicLink: url is not an embed page. Give the session's embedUrl; redirectUrl is for the whole window.");
+    }
     return address;
+  }
+
+  // Where the frame's own storage throws, its value is kept here. It starts this session's page again and opens nothing else,
+  // but scripts of the host page can read it: the service notes that.
+  function keptValue(sessionId) {
+    try {
+      const name = `magiclink:${sessionId}`;
+      const found = sessionStorage.getItem(name);
+      if (/^[\w-]{43}$/.test(found ?? "")) return found;
+      const bytes = crypto.getRandomValues(new Uint8Array(32));
+      const made = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+      sessionStorage.setItem(name, made);
+      return sessionStorage.getItem(name);
+    } catch {
+      return null;
+    }
   }
 
   function makeFrame(address) {
@@ -75,7 +122,7 @@
     #options; #origin; #frame; #dialog = null; #received = false; #exited = false; #closing = false; #timers = []; #session = null;
 
     constructor(options) {
-      const address = addressOf(options.url);
+      const address = addressOf(options.url, options.allowedOrigin);
       const container = options.container && find(options.container);
       this.#options = options;
       this.#origin = address.origin;
@@ -106,6 +153,7 @@
     #receive = (event) => {
       const { data } = event;
       if (!event.source || event.source !== this.#frame.contentWindow || event.origin !== this.#origin) return;
+      if (data?.source === "magiclink-frame" && data.type === "resume") return this.#keep(data);
       if (data?.source !== "magiclink" || !Object.hasOwn(HANDLERS, data.type)) return;
       this.#session = data.sessionId;
       this.#exited = data.type === "exit" || (this.#exited && data.type !== "ready");
@@ -115,6 +163,12 @@
       if (data.type === "exit" && (this.#dialog || this.#closing)) this.remove();
       this.#emit(payload);
     };
+
+    #keep({ sessionId }) {
+      if (!/^ses_\w{1,64}$/.test(sessionId)) return;
+      const answer = { source: "magiclink-host", type: "resume", sessionId, value: keptValue(sessionId) };
+      this.#frame.contentWindow.postMessage(answer, this.#origin);
+    }
 
     // After its first message the page in the frame shows a close button of its own, and handles Escape.
     #handOverControls() {
@@ -164,7 +218,7 @@
     }
 
     get url() { return this.getAttribute("url"); }
-    set url(value) { this.setAttribute("url", value); }
+    set url(value) { this.setAttribute("url", addressOf(value).href); }
 
     connectedCallback() { this.#restart(); }
     disconnectedCallback() { this.#restart(); }
@@ -175,11 +229,25 @@
     #restart() {
       this.#flow?.remove();
       this.#flow = null;
-      if (!this.isConnected || !this.url) return;
+      const { url } = this;
+      if (!this.isConnected || url === null) return;
       const dispatch = (detail) => this.dispatchEvent(new CustomEvent(detail.type, { detail }));
       const handlers = Object.fromEntries(Object.values(HANDLERS).map((name) => [name, dispatch]));
-      this.#flow = new Flow({ url: this.url, container: this.shadowRoot, ...handlers });
+      try {
+        this.#flow = new Flow({ url, container: this.shadowRoot, ...handlers });
+      } catch (error) {
+        // An error thrown in a lifecycle callback cannot be caught: it is in the console, and the element says it by event.
+        console.error(error.message);
+        const detail = { type: "error", sessionId: null, seq: 0, at: new Date().toISOString(), code: "bad_url", retryable: false, requestId: null };
+        whenListening(() => this.url === url && dispatch(detail));
+      }
     }
+  }
+
+  // The host's listeners may be in a script that comes after this one.
+  function whenListening(act) {
+    if (document.readyState === "complete") setTimeout(act);
+    else window.addEventListener("load", () => setTimeout(act), { once: true });
   }
 
   const open = (options) => {

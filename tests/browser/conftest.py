@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -25,11 +26,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _OtherHost(BaseHTTPRequestHandler):
-    """A host of two lines: frames what its address asks for."""
+    """A host of two lines: frames what its address asks for; at `/element` by our script, at `/content` as it says."""
 
     def do_GET(self) -> None:
-        framed = self.path.partition("?")[2]
-        body = f"<!doctype html><title>Host</title><iframe width=900 height=700 src='{framed}'></iframe>".encode()
+        path, _, framed = self.path.partition("?")
+        content = f"<iframe title='Connect a utility account' width=900 height=700 src='{framed}'></iframe>"
+        if path == "/element":
+            script = f"{framed.partition('/embed/')[0]}/embed.js"
+            content = f"<script src='{script}'></script><magic-link url='{framed}'></magic-link>"
+        if path == "/content":
+            content = unquote(framed)
+        body = f"<!doctype html><title>Host</title>{content}".encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(body)))
