@@ -12,12 +12,14 @@ from typing import Any
 import httpx
 import jinja2
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.model import Clock, CompanyRef, ConnectionId, Runtime, SessionId
 from service.domain.timing import LIST_SECONDS
+from service.errors import MagiclinkError
 from service.provider import CallLimits, Provider, ProviderAccount
 from service.pubsub import PubSub
 from service.settings import Settings
@@ -37,6 +39,7 @@ from service.usecases.reconcile import Reconciliation
 from service.usecases.sessions import Sessions
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.usecases.withdrawals import Withdrawals
+from service.web.api.problems import on_error, on_http_error
 from service.web.api.routes import ApiRoutes, ApiUseCases
 from service.web.docs.routes import DocsRoutes
 from service.web.health import HealthRoutes
@@ -44,7 +47,7 @@ from service.web.middleware import RequestObserver
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.rate_limit import PageRateLimit
 from service.web.pages.responses import PageResponses
-from service.web.pages.routes import PageRoutes, PageUseCases
+from service.web.pages.routes import PageRoutes, PagesMount, PageUseCases
 from service.web.webhooks import WebhookRoutes
 from service.worker import Handler, Worker
 
@@ -118,7 +121,11 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
         services.pubsub.close()
         services.worker.stop_leasing()
 
-    app = Starlette(routes=_routes(settings, environment, services), lifespan=lifespan)
+    app = Starlette(
+        routes=_routes(settings, environment, services),
+        lifespan=lifespan,
+        exception_handlers={HTTPException: on_http_error, MagiclinkError: on_error},
+    )
     app.state.drain = drain
     app.state.services = services
     app.add_middleware(RequestObserver, metrics=services.metrics)
@@ -248,7 +255,7 @@ def _routes(settings: Settings, environment: Environment, services: Services) ->
         Mount("/webhooks", webhooks.app(), name="webhooks"),
         *health.routes(),
         *DocsRoutes(templates, settings.public_url).routes(),
-        Mount("", _page_routes(settings, environment, services, templates).app(), name="pages"),
+        PagesMount("", _page_routes(settings, environment, services, templates).app(), name="pages"),
     ]
 
 

@@ -120,13 +120,13 @@ class Revoked(Gone):
 
 
 class TooLarge(MagiclinkError):
-    """The body is over 256 KiB."""
+    """The body is over 256 KiB; for a page's own calls, over 4 KiB or 50 form fields."""
 
-    code, status, title = "too_large", 413, "The body is larger than 256 KiB"
+    code, status, title = "too_large", 413, "The body is too large"
 
 
 class UnsupportedMediaType(MagiclinkError):
-    """The body has a content type that the route does not read."""
+    """The body has a content type or a content encoding that the route does not read."""
 
     code, status, title = "unsupported_media_type", 415, "Send application/json"
 
@@ -139,14 +139,18 @@ class Problem:
     detail: str
 
 
+MAX_PROBLEMS = 20
+_MAX_POINTER = 200
+
+
 class InvalidRequest(MagiclinkError):
-    """The body or the query has invalid fields; each is named with a JSON pointer."""
+    """The body or the query has invalid fields; the first 20 are named, each with a JSON pointer."""
 
     code, status, title = "invalid_request", 422, "The request has invalid fields"
 
     def __init__(self, problems: Sequence[Problem] = (), detail: str | None = None) -> None:
-        self.problems = tuple(problems)
-        # Five at most: a body of a thousand invalid fields must not become a sentence of a thousand.
+        # A body of a thousand invalid fields, or with a name of 100 KB, must not make an answer larger than itself.
+        self.problems = tuple(Problem(one.pointer[:_MAX_POINTER], one.detail) for one in problems[:MAX_PROBLEMS])
         super().__init__(detail or "; ".join(f"{p.pointer or '/'}: {p.detail}" for p in self.problems[:5]) or None)
 
 

@@ -56,6 +56,8 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     link: LinkSetting = "auto"
     provider_redirects: bool = False
+    keep_alive_seconds: int = 75
+    connections_per_address: int = 500
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -221,6 +223,15 @@ def _switch(text: str) -> bool:
         raise _InvalidValue("must be on or off") from exc
 
 
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+            raise _InvalidValue(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -250,4 +261,6 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "API_KEY": _key,
     "LINK": _one_of(*get_args(LinkSetting)),
     "PROVIDER_REDIRECTS": _switch,
+    "KEEP_ALIVE_SECONDS": _whole_number(5, 3600),
+    "CONNECTIONS_PER_ADDRESS": _whole_number(1, 100_000),
 }

@@ -45,6 +45,8 @@ def test_the_least_environment_gives_the_documented_defaults() -> None:
         api_key=None,
         link="auto",
         provider_redirects=False,
+        keep_alive_seconds=75,
+        connections_per_address=500,
     )
 
 
@@ -63,6 +65,8 @@ def test_every_setting_can_be_given() -> None:
         API_KEY="dev-key",
         LINK="magic_link",
         PROVIDER_REDIRECTS="On",
+        KEEP_ALIVE_SECONDS="120",
+        CONNECTIONS_PER_ADDRESS="1",
     )
     assert settings.secret_keys == ("n" * 32, KEY)
     assert settings.public_url == "http://localhost:8000"
@@ -74,6 +78,7 @@ def test_every_setting_can_be_given() -> None:
     assert settings.trusted_proxies == ("10.0.0.0/8", "127.0.0.1/32")
     assert (settings.metrics_key, settings.api_key, settings.link) == ("m", "dev-key", "magic_link")
     assert settings.provider_redirects is True
+    assert (settings.keep_alive_seconds, settings.connections_per_address) == (120, 1)
 
 
 def test_a_database_file_may_be_anywhere() -> None:
@@ -132,6 +137,12 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("API_KEY", "a\tb", "header"),
         ("LINK", "both-of-them", "auto, magic_link, invitation"),
         ("PROVIDER_REDIRECTS", "perhaps", "on or off"),
+        ("KEEP_ALIVE_SECONDS", "4", "from 5 to 3600"),
+        ("KEEP_ALIVE_SECONDS", "3601", "from 5 to 3600"),
+        ("KEEP_ALIVE_SECONDS", "75s", "from 5 to 3600"),
+        ("CONNECTIONS_PER_ADDRESS", "0", "from 1 to 100000"),
+        ("CONNECTIONS_PER_ADDRESS", "-1", "from 1 to 100000"),
+        ("CONNECTIONS_PER_ADDRESS", "١٢", "from 1 to 100000"),
     ],
 )
 def test_a_wrong_value_is_explained_and_never_repeated(name: str, value: str, hint: str) -> None:

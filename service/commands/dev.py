@@ -19,6 +19,7 @@ import service.demo.app
 import service.sandbox.app
 import service.sandbox.settings
 import service.settings
+from service.commands.clients import ClientLimits, Clients
 from service.commands.server import AppServer, CannotStart, Listener, listen, run
 from service.demo.settings import DemoSettings
 from service.telemetry import logs
@@ -62,7 +63,7 @@ def serve(environ: Environ, host: str | None, port: int, say: Print) -> None:
     logs.configure(sys.stderr, _secrets(settings))
     with listen(_host(environ, host), port, "--port") as listener:
         greeting = f"magiclink listens on {listener.address}, and is {settings.public_url} to browsers."
-        run(lambda: [AppServer(service.app.create_app(settings), listener)], lambda: say(greeting))
+        run(lambda: [AppServer(service.app.create_app(settings), listener, _clients(settings))], lambda: say(greeting))
 
 
 def sandbox(environ: Environ, host: str | None, port: int, say: Print) -> None:
@@ -101,7 +102,7 @@ def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None
         def servers() -> list[AppServer]:
             return [
                 _sandbox(setup.sandbox_settings, on_sandbox),
-                AppServer(service.app.create_app(setup.service_settings), on_service),
+                AppServer(service.app.create_app(setup.service_settings), on_service, _clients(setup.service_settings)),
                 AppServer(service.demo.app.create_app(setup.demo), on_demo),
             ]
 
@@ -111,6 +112,15 @@ def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None
                 open_page(setup.demo.own_url)
 
         run(servers, started)
+
+
+def _clients(settings: service.settings.Settings) -> Clients:
+    limits = ClientLimits(
+        per_address=settings.connections_per_address,
+        trusted_proxies=settings.trusted_proxies,
+        keep_alive_seconds=settings.keep_alive_seconds,
+    )
+    return Clients(limits)
 
 
 def _secrets(settings: service.settings.Settings) -> list[str]:

@@ -6,12 +6,15 @@ import errno
 import signal
 import socket
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import uvicorn
 from starlette.applications import Starlette
 
+from service.commands.clients import ClientLimits, Clients
+from service.commands.http_protocol import LimitedProtocol
 from service.errors import BadSettings
 
 _SHUTDOWN_SECONDS = 5
@@ -53,7 +56,10 @@ class Listener:
 class AppServer(uvicorn.Server):
     """A uvicorn server of one app. `run` handles the signals, and open event streams do not delay the shutdown."""
 
-    def __init__(self, app: Starlette, listener: Listener, *, date_header: bool = True) -> None:
+    def __init__(
+        self, app: Starlette, listener: Listener, clients: Clients | None = None, *, date_header: bool = True
+    ) -> None:
+        clients = clients or Clients(ClientLimits())
         self.app = app
         self.listener = listener
         self.ready = asyncio.Event()
@@ -61,6 +67,8 @@ class AppServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=partial(LimitedProtocol, clients),  # type: ignore[arg-type]  # uvicorn only calls it
+                ws="none",
                 lifespan="off",
                 access_log=False,
                 log_config=None,  # logging is configured for the whole process
@@ -68,6 +76,7 @@ class AppServer(uvicorn.Server):
                 date_header=date_header,
                 server_header=False,
                 proxy_headers=False,
+                timeout_keep_alive=clients.limits.keep_alive_seconds,
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
             )
         )

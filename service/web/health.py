@@ -1,16 +1,19 @@
 """Routes for operators: health, readiness and metrics; and the static files."""
 
 import hmac
+import mimetypes
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route, Router
+from starlette.types import Receive, Scope, Send
 
-from service.errors import MagiclinkError
+from service.errors import MagiclinkError, NotFound
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
+from service.web.cached import CachedAnswer
 
 _STATIC = Path(__file__).parent.parent / "static"
 
@@ -29,6 +32,9 @@ class HealthRoutes:
         self._streams = streams
         self._metrics = metrics
         self._metrics_key = metrics_key
+        self._files = {path.name: _answer_of(path) for path in _STATIC.iterdir() if path.is_file()}
+        self._static_routes = Router([Route("/{file}", self.static)], redirect_slashes=False)
+        self._embed_script = replace(self._files["embed.js"], headers={"Cross-Origin-Resource-Policy": "cross-origin"})
 
     def routes(self) -> list[Route | Mount]:
         """Return the table of routes."""
@@ -37,7 +43,7 @@ class HealthRoutes:
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
             Route("/embed.js", self.embed_script),
-            Mount("/static", _Static(directory=_STATIC)),
+            Mount("/static", self._static_app),  # an app of its own: its files are no part of the described API
         ]
 
     async def healthz(self, _request: Request) -> Response:
@@ -62,23 +68,21 @@ class HealthRoutes:
             return PlainTextResponse("a valid metrics key is needed\n", 401, {"WWW-Authenticate": "Bearer"})
         return PlainTextResponse(self._metrics.render(self._streams()), media_type=CONTENT_TYPE)
 
-    async def embed_script(self, _request: Request) -> Response:
+    async def embed_script(self, request: Request) -> Response:
         """GET /embed.js: the script that host pages on other sites load."""
-        # Cached for five minutes only: hosts load this address for ever, and a mended script must reach their users.
-        headers = {
-            "Cache-Control": "public, max-age=300",
-            "Cross-Origin-Resource-Policy": "cross-origin",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return FileResponse(_STATIC / "embed.js", media_type="text/javascript", headers=headers)
+        return self._embed_script.to(request)
+
+    async def _static_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._static_routes(scope, receive, send)
+
+    async def static(self, request: Request) -> Response:
+        """GET /static/{file}: what our own pages load."""
+        # By name among those read at the start: no path from outside ever reaches the file system.
+        found = self._files.get(request.path_params["file"])
+        if found is None:
+            raise NotFound
+        return found.to(request)
 
 
-class _Static(StaticFiles):
-    """Static files, with headers that keep browsers from guessing their type."""
-
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        """Return Starlette's answer with our headers."""
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = "public, max-age=300"
-        return response
+def _answer_of(path: Path) -> CachedAnswer:
+    return CachedAnswer(path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream")

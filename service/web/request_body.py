@@ -12,6 +12,9 @@ from service.errors import InvalidJson, InvalidRequest, Problem, TooLarge, Unsup
 
 # A session with a hundred sites and every field at its limit has less than half of this, in ASCII.
 MAX_BODY_BYTES = 256 * 1024
+# For those who need no API key: a page's largest call is a form with one signed state.
+MAX_PAGE_BODY_BYTES = 4 * 1024
+_MAX_FIELDS = 100  # of one object; no object of the API has half as many
 
 
 class Body(BaseModel):
@@ -33,10 +36,10 @@ async def read_optional_json(request: Request) -> Any:
     return {}
 
 
-async def read_json(request: Request) -> Any:
-    """Return the body as JSON. Raises UnsupportedMediaType, TooLarge, InvalidJson."""
+async def read_json(request: Request, max_bytes: int = MAX_BODY_BYTES) -> Any:
+    """Return the body as JSON. Raises UnsupportedMediaType, TooLarge, InvalidJson, InvalidRequest."""
     _require_json(request)
-    return _parsed(await read_raw(request))
+    return _parsed(await read_raw(request, max_bytes))
 
 
 def _require_json(request: Request) -> None:
@@ -52,14 +55,20 @@ def _parsed(raw: bytes) -> Any:
         raise InvalidJson from exc
 
 
-async def read_raw(request: Request) -> bytes:
-    """Return the body's bytes, at most 256 KiB. Raises TooLarge."""
+async def read_raw(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Return the body's bytes. Raises TooLarge, and UnsupportedMediaType for a compressed body."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body without Content-Encoding")
+    too_large = TooLarge(f"The body is larger than {max_bytes // 1024} KiB")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and (len(length) > 15 or int(length) > max_bytes):
+        raise too_large
     body = bytearray()  # counted as it arrives: Content-Length may be absent or wrong
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise TooLarge
+            if len(body) > max_bytes:
+                raise too_large
     except ClientDisconnect as exc:
         raise InvalidJson("The body ended early") from exc
     return bytes(body)
@@ -90,6 +99,8 @@ def _no_constant(name: str) -> Any:
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse two fields of one name: parsers differ in which one they take, so a proxy may have checked the other."""
+    if len(pairs) > _MAX_FIELDS:
+        raise InvalidRequest(detail=f"An object in the body has more than {_MAX_FIELDS} fields")
     found = dict(pairs)
     if len(found) < len(pairs):
         raise InvalidJson("The body has a field twice")

@@ -12,6 +12,7 @@ from service.domain.model import ConnectionId, SessionId
 from service.errors import InvalidRequest, NotFound, Problem
 from service.web.api.answers import EventListJson
 from service.web.api.json import event_json
+from service.web.parameters import query_fields
 
 _PAGE_DEFAULT, _PAGE_MOST = 25, 100
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -20,7 +21,7 @@ PAGING = frozenset({"limit", "after"})
 
 def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
     """The parameters. Raises InvalidRequest: an unknown name, one given twice, an unreadable value."""
-    given = request.query_params.multi_items()
+    given = query_fields(request)
     problems = [Problem(f"/{name}", "is not a known parameter") for name, _ in given if name not in known]
     # Programs differ in which of two equal names they take, so a proxy may have checked the other one.
     names = [name for name, _ in given]
@@ -55,18 +56,18 @@ def flag(name: str, text: str) -> bool:
 
 def limit_of(request: Request) -> int:
     """The number of rows wanted, 25 by default. Raises InvalidRequest."""
-    return number("limit", request.query_params.get("limit") or str(_PAGE_DEFAULT), 1, _PAGE_MOST)
+    return number("limit", dict(query_fields(request)).get("limit") or str(_PAGE_DEFAULT), 1, _PAGE_MOST)
 
 
 def paging_of(request: Request) -> tuple[tuple[float, str] | None, int]:
     """The position after which a list page begins, and its size. Raises InvalidRequest for an unreadable cursor."""
-    after = request.query_params.get("after")
+    after = dict(query_fields(request)).get("after")
     return (_cursor(after) if after else None), limit_of(request)
 
 
 def position_of(request: Request) -> int:
     """The position in the log after which events are wanted; 0, its start, without `after`."""
-    after = request.query_params.get("after")
+    after = dict(query_fields(request)).get("after")
     return number("after", after, 0, 10**9 - 1) if after else 0
 
 

@@ -68,6 +68,13 @@ class ErrorRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HomePage(Page):
+    """The page at `/`: the same for every service, since strangers see it."""
+
+    template: ClassVar[str] = "docs/home.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocsPage(Page):
     """The whole page; `groups` are a tag, its description and its calls."""
 

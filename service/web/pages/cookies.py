@@ -1,7 +1,7 @@
 """The redirect flow's state in the browser: the page's cookie, its form posts, and the URL back to the host."""
 
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +9,8 @@ from starlette.responses import Response
 from service.domain.attached_sessions import main_connection
 from service.domain.model import Connection, Session, SessionId
 from service.errors import UnsupportedMediaType
-from service.web.request_body import read_raw
+from service.web.parameters import cookie, form_fields
+from service.web.request_body import MAX_PAGE_BODY_BYTES, read_raw
 
 KEY_HEADER = "x-page-key"
 # The longest time that a session may have.
@@ -28,7 +29,7 @@ def page_cookie(request: Request, session_id: SessionId, *, secure: bool) -> str
     Over https only the `__Host-` name counts: an attacker on a sibling domain could set any other, with the key of a
     page of their own. Reference: RFC 6265bis, section 4.1.3.2.
     """
-    return request.cookies.get(_cookie_name(session_id, secure=secure))
+    return cookie(request, _cookie_name(session_id, secure=secure))
 
 
 def set_page_cookie(response: Response, session: Session, key: str, *, secure: bool) -> None:
@@ -47,20 +48,12 @@ def set_page_cookie(response: Response, session: Session, key: str, *, secure: b
 async def read_form(request: Request) -> dict[str, str]:
     """Return the fields of a form post. Raises UnsupportedMediaType, TooLarge."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    raw = await read_raw(request)
+    raw = await read_raw(request, MAX_PAGE_BODY_BYTES)
     if not raw:
         return {}
     if kind != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType("Send application/x-www-form-urlencoded")
-    return dict(parse_fields(raw))
-
-
-def parse_fields(raw: bytes) -> list[tuple[str, str]]:
-    """Return the fields of a urlencoded body. Bytes that are not UTF-8 are replaced: no field of ours has any."""
-    try:
-        return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
-    except ValueError as exc:
-        raise UnsupportedMediaType("Too many fields") from exc
+    return dict(form_fields(raw))
 
 
 def return_address(session: Session, connections: Sequence[Connection], result: str | None) -> str:

@@ -18,9 +18,9 @@ from service.web.pages.answers import ViewJson
 from service.web.pages.bodies import ExitPage, StartPage
 from service.web.pages.cookies import page_cookie, page_key_of
 from service.web.pages.rate_limit import PageRateLimit
-from service.web.pages.responses import PageResponses, json_answer, require_open
+from service.web.pages.responses import PageResponses, json_answer, require_open, token_of
 from service.web.pages.sse import EventStream, StreamSource, StreamStart
-from service.web.request_body import parse, read_json
+from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
 _STREAMS = 8  # of one session: its page has one, and perhaps some whose connection broke without notice
 
@@ -47,9 +47,10 @@ class FlowRoutes:
     async def start(self, request: Request) -> Response:
         """POST /embed/{token}/start: start the page; the answer holds the page key, this once."""
         self.responses.refuse_cross_site(request)
-        body: StartPage = parse(StartPage, await read_json(request))
-        session = require_open(await self.pages.by_embed_token(request.path_params["token"]))
+        # The token first: without one nobody can make the service read and validate a body.
+        session = require_open(await self.pages.by_embed_token(token_of(request)))
         self.limit.take(session.id)
+        body: StartPage = parse(StartPage, await read_json(request, MAX_PAGE_BODY_BYTES))
         key = page_key_of(request, session.id, secure=self.responses.secure)
         start = PageStart(key, body.resume, ResumeKeeper(body.kept_by), take_over=body.take_over)
         return self.responses.started(await self.pages.start(session, start), redirects=False)
@@ -67,7 +68,7 @@ class FlowRoutes:
         """POST …/exit: the user left."""
         session, key = await self._page_of(request)
         if request.headers.get("content-type", "").startswith("application/json"):
-            body: ExitPage = parse(ExitPage, await read_json(request))
+            body: ExitPage = parse(ExitPage, await read_json(request, MAX_PAGE_BODY_BYTES))
             await self.pages.leave(session.id, key, body.stage, body.reason)
             return Response(status_code=204)
         await self.pages.leave(session.id, key, "page", "left")
@@ -81,7 +82,7 @@ class FlowRoutes:
 
     async def follow(self, request: Request) -> Response:
         """GET /live/{token}: the session's events as a stream or, where JSON is asked for, its state as one answer."""
-        session_id = self.pages.session_of_token(request.path_params["token"])
+        session_id = self.pages.session_of_token(token_of(request))
         key = page_key_of(request, session_id, secure=self.responses.secure)
         # The token of either flow is accepted here: only the cookie shows that the page is one of the redirect flow.
         redirects = page_cookie(request, session_id, secure=self.responses.secure) is not None
@@ -111,7 +112,7 @@ class FlowRoutes:
     async def _page_of(self, request: Request) -> tuple[Session, str | None]:
         self.responses.refuse_cross_site(request)
         read = self.pages.by_connect_token if _redirects(request) else self.pages.by_embed_token
-        opened = await read(request.path_params["token"])
+        opened = await read(token_of(request))
         self.limit.take(opened.session.id)  # before the key is checked: guesses count too
         return opened.session, page_key_of(request, opened.session.id, secure=self.responses.secure)
 

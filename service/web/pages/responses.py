@@ -33,6 +33,9 @@ from service.web.pages.contexts import (
 )
 from service.web.pages.cookies import return_address
 
+# What follows an address in a text: the marks of a sentence, closing brackets and closing quotes.
+_AFTER_ADDRESSES = ".,:;!?)]}>*'\"`\u2019\u201d\u00bb\u2026\u3002\uff0c\u3001 "
+
 SignState = Callable[[Session], str]
 SignResult = Callable[[PageSnapshot], str]
 
@@ -82,7 +85,7 @@ class PageResponses:
         """The page with the redirect flow's one button; `form_value` is different each time that it is loaded."""
         page = ConnectPage(
             **_named(session),
-            action=f"{request.url.path}/start",
+            action=f"{_address_of(request)}/start",
             form_value=form_value,
             mode="reconnect" if session.mode is Mode.RECONNECT else "connect",
         )
@@ -151,8 +154,8 @@ class PageResponses:
     def _flow(self, request: Request, session: Session) -> dict[str, Any]:
         return _named(session) | {
             "session_id": session.id,
-            "token_path": request.url.path,
-            "live_path": f"/live/{request.path_params['token']}",
+            "token_path": _address_of(request),
+            "live_path": f"/live/{token_of(request)}",
             "provider_origin": self._provider_origin,
         }
 
@@ -177,6 +180,21 @@ def json_answer(body: ViewJson | StartedJson) -> Response:
     """JSON for our own script. It may hold a page key or the provider's link, so no cache may store it."""
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
     return JSONResponse(body, headers=headers)
+
+
+def token_of(request: Request) -> str:
+    """The token in the path, without punctuation at its end.
+
+    A chat or a mail that makes a link of an address often includes the full stop or the bracket after it. No token ends
+    with any of these characters, so none gets a second spelling that signing would have to refuse.
+    """
+    return str(request.path_params["token"]).rstrip(_AFTER_ADDRESSES)
+
+
+def _address_of(request: Request) -> str:
+    # Not of `request.url`, where a "?" that was percent-encoded in the path would begin a query.
+    path = str(request.scope["path"])
+    return path.removesuffix(request.path_params["token"]) + token_of(request)
 
 
 def require_open(opened: OpenedPage) -> Session:

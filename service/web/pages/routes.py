@@ -12,12 +12,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Mount, Route
+from starlette.types import Scope
 
 from service.domain.model import CompanyRef, Session
 from service.domain.page_starts import PageStart, ResumeKeeper
 from service.domain.timing import CALLBACK_POLL_SECONDS
-from service.errors import AlreadyOpen, MagiclinkError, MethodNotAllowed, NotFound
+from service.errors import AlreadyOpen, BadState, InvalidRequest, MagiclinkError, MethodNotAllowed, NotFound
 from service.usecases.pages import Pages
 from service.web.api.problems import problem
 from service.web.headers import FramePolicy, is_framed, is_top_level, wants_json
@@ -25,8 +26,9 @@ from service.web.pages.bodies import StartPage
 from service.web.pages.contexts import ElsewherePage, HandoverPage
 from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
-from service.web.pages.responses import PageResponses, require_open
-from service.web.request_body import parse, read_json
+from service.web.pages.responses import PageResponses, require_open, token_of
+from service.web.parameters import query_fields
+from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
 PollNow = Callable[[CompanyRef, float], Awaitable[None]]
 
@@ -37,6 +39,15 @@ class PageUseCases:
 
     pages: Pages
     poll_now: PollNow
+
+
+class PagesMount(Mount):
+    """Mounts the pages where nothing else answers, so that a wrong method of another route is 405 and not 404 here."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match in part only: Starlette's router prefers the first route with the path, whatever its methods."""
+        match, child_scope = super().matches(scope)
+        return (Match.PARTIAL if match is Match.FULL else match), child_scope
 
 
 class PageRoutes:
@@ -70,12 +81,12 @@ class PageRoutes:
         """GET /embed/{token}: the page for a frame. At top level it shows nothing of the session."""
         if is_top_level(request):
             return self._responses.render(ElsewherePage(), FramePolicy())
-        opened = await self._pages.by_embed_token(request.path_params["token"])
+        opened = await self._pages.by_embed_token(token_of(request))
         return self._responses.embed(request, opened.session, opened.closed.status if opened.closed else 200)
 
     async def connect(self, request: Request) -> Response:
         """GET /connect/{token}: one button, or the flow in the browser that pressed it."""
-        opened = await self._pages.by_connect_token(request.path_params["token"])
+        opened = await self._pages.by_connect_token(token_of(request))
         session = opened.session
         if opened.closed is not None:
             return self._responses.closed(await self._pages.outcome(session.id), opened.closed)
@@ -88,14 +99,16 @@ class PageRoutes:
     async def start(self, request: Request) -> Response:
         """POST /connect/{token}/start: the button. Where another browser started it, the user must confirm."""
         self._responses.refuse_cross_site(request)
-        opened = await self._pages.by_connect_token(request.path_params["token"])
+        opened = await self._pages.by_connect_token(token_of(request))
         json, session = wants_json(request), opened.session
         self._flow.limit.take(session.id)
         if opened.closed is not None and not json:
             return self._responses.closed(await self._pages.outcome(session.id), opened.closed)
         require_open(opened)
         form = {} if json else await read_form(request)
-        take_over = parse(StartPage, await read_json(request)).take_over if json else form.get("takeOver") == "true"
+        take_over = form.get("takeOver") == "true"
+        if json:
+            take_over = parse(StartPage, await read_json(request, MAX_PAGE_BODY_BYTES)).take_over
         try:
             started = await self._pages.start(
                 session, self._by_cookie(request, session, take_over=take_over, silent=not json), form.get("page")
@@ -117,7 +130,7 @@ class PageRoutes:
 
     async def callback(self, request: Request) -> Response:
         """GET /callback: the user comes back. What a browser brings is a reason to poll, and never evidence."""
-        state = request.query_params.get("state", "")
+        state = _state_of(request)
         session = await self._pages.by_state(state)
         self._flow.limit.take(session.id)  # every callback polls the provider
         if is_framed(request):
@@ -175,6 +188,14 @@ class PageRoutes:
         for name, value in (getattr(exc, "headers", None) or {}).items():
             response.headers[name] = value
         return response
+
+
+def _state_of(request: Request) -> str:
+    """The state in the query. Raises BadState where the query is larger than any that leads here."""
+    try:
+        return dict(query_fields(request)).get("state", "")
+    except InvalidRequest as exc:
+        raise BadState from exc
 
 
 def _by_script(request: Request) -> bool:
