@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from service.errors import BadSettings
 from service.urls import is_app_scheme, is_local, origin_of, origin_problem
@@ -78,6 +78,27 @@ def read(environ: Mapping[str, str]) -> Settings:
     return Settings(**values)
 
 
+def secrets_in(environ: Mapping[str, str]) -> list[str]:
+    """Return every secret of the environment, also of one that `read` refuses: logs are written before it is read."""
+    texts = (_secret_text(environ, name) for name in sorted(_SECRETS))
+    return [secret for text in texts for secret in _secrets_of(text)]
+
+
+def _secret_text(environ: Mapping[str, str], name: str) -> str:
+    try:
+        return f"{environ.get(_PREFIX + name, '')}\n{_from_file(environ.get(f'{_PREFIX}{name}_FILE', ''))}"
+    except (OSError, ValueError):
+        return environ.get(_PREFIX + name, "")
+
+
+def _secrets_of(text: str) -> list[str]:
+    """The entries of a secret setting; of a database URL the URL and its password, where it has one."""
+    secrets = _entries(text)
+    for password in re.findall(r"://[^/:@\s]*:([^\s]+)@", text):
+        secrets += [password, unquote(password)]
+    return [one for one in secrets if "://" not in one or "@" in one]
+
+
 class _InvalidValue(ValueError):
     """What is wrong with a variable, as the rest of a sentence that begins with its name."""
 
@@ -108,12 +129,17 @@ def _text(environ: Mapping[str, str], name: str) -> str:
     if text:
         raise _InvalidValue(f"and {_PREFIX}{name} are both set; keep one", variable)
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
+        text = _from_file(path)
     except (OSError, ValueError) as exc:
         raise _InvalidValue("names a file that cannot be read as text", variable) from exc
     if not text:
         raise _InvalidValue("names an empty file", variable)
     return text
+
+
+def _from_file(path: str) -> str:
+    # utf-8-sig: some editors begin a file with a byte order mark, which would become a part of the secret.
+    return Path(path).read_text(encoding="utf-8-sig").strip() if path else ""
 
 
 def _entries(text: str) -> list[str]:

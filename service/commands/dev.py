@@ -56,21 +56,28 @@ def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
         raise CannotStart(str(exc)) from exc
 
 
-def serve(environ: Environ, host: str | None, port: int, say: Print) -> None:
+def serve(
+    environ: Environ, host: str | None, port: int, say: Print, environment: service.app.Environment | None = None
+) -> None:
     """Run the service alone, until a signal. Raises BadSettings, CannotStart."""
+    logs.configure(sys.stderr, logs.JsonLines(service.settings.secrets_in(environ)))
     settings = _read(service.settings.read, environ)
-    logs.configure(sys.stderr, _secrets(settings))
     with listen(_host(environ, host), port, "--port") as listener:
         greeting = f"magiclink listens on {listener.address}, and is {settings.public_url} to browsers."
-        run(lambda: [AppServer(service.app.create_app(settings), listener)], lambda: say(greeting))
+        run(lambda: [AppServer(service.app.create_app(settings, environment), listener)], lambda: say(greeting))
 
 
 def sandbox(environ: Environ, host: str | None, port: int, say: Print) -> None:
     """Run the sandbox alone, until a signal. Raises CannotStart."""
+    logs.configure(sys.stderr, logs.JsonLines(_sandbox_secrets(environ)), logging.WARNING)
     settings = _read(service.sandbox.settings.read, environ)
     with listen(_host(environ, host), port, "--port") as listener:
         greeting = f"The sandbox listens on {listener.address}, and is {settings.public_url} to browsers."
         run(lambda: [_sandbox(settings, listener)], lambda: say(greeting))
+
+
+def _sandbox_secrets(environ: Environ) -> list[str]:
+    return [environ.get(name, "") for name in ("SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET")]
 
 
 def _sandbox(settings: service.sandbox.settings.SandboxSettings, listener: Listener) -> AppServer:
@@ -96,7 +103,6 @@ def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None
         listen("127.0.0.1", _default(flags.host_port, _DEMO_PORT), "--host-port") as on_demo,
     ):
         setup = DevSetup.of(flags, environ, Ports(on_service.port, on_sandbox.port, on_demo.port))
-        logs.configure(sys.stderr, _secrets(setup.service_settings), logging.WARNING)
 
         def servers() -> list[AppServer]:
             return [
@@ -111,11 +117,6 @@ def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None
                 open_page(setup.demo.own_url)
 
         run(servers, started)
-
-
-def _secrets(settings: service.settings.Settings) -> list[str]:
-    single = (settings.provider_api_key, settings.api_key, settings.metrics_key)
-    return [*settings.secret_keys, *settings.provider_webhook_secrets, *(each for each in single if each)]
 
 
 def _default(given: int | None, default: int) -> int:
@@ -136,6 +137,8 @@ class DevSetup:
         folder = flags.data_dir or Path(".magiclink")
         stored = stored_secrets(folder)
         complete = complete_environ(flags, environ, ports, folder, stored)
+        secret = [*service.settings.secrets_in(complete), *_sandbox_secrets(complete), stored["demo_secret"]]
+        logs.configure(sys.stderr, logs.JsonLines(secret), logging.WARNING)
         service_settings = _read(service.settings.read, complete)
         demo = DemoSettings(
             service_url=f"http://localhost:{ports.service}",
