@@ -37,10 +37,12 @@ from service.usecases.reconcile import Reconciliation
 from service.usecases.sessions import Sessions
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.usecases.withdrawals import Withdrawals
+from service.web.api.problems import on_error
 from service.web.api.routes import ApiRoutes, ApiUseCases
 from service.web.docs.routes import DocsRoutes
+from service.web.headers import headers_of_every_answer
 from service.web.health import HealthRoutes
-from service.web.middleware import RequestObserver
+from service.web.middleware import GuardedApp, RequestObserver
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.rate_limit import PageRateLimit
 from service.web.pages.responses import PageResponses
@@ -118,7 +120,12 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
         services.pubsub.close()
         services.worker.stop_leasing()
 
-    app = Starlette(routes=_routes(settings, environment, services), lifespan=lifespan)
+    app = GuardedApp(
+        headers_of_every_answer(settings.public_url),
+        routes=_routes(settings, environment, services),
+        lifespan=lifespan,
+        exception_handlers={Exception: on_error},
+    )
     app.state.drain = drain
     app.state.services = services
     app.add_middleware(RequestObserver, metrics=services.metrics)

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from service.errors import BadSettings
 from service.urls import is_app_scheme, is_local, origin_of, origin_problem
@@ -21,8 +21,8 @@ LinkSetting = Literal["auto", "magic_link", "invitation"]
 
 _PREFIX = "MAGICLINK_"
 # These can also be given as a file (`…_FILE`): the environment can be read by child processes and container tools.
-_SECRETS = frozenset(
-    {"SECRET_KEYS", "DATABASE_URL", "PROVIDER_API_KEY", "PROVIDER_WEBHOOK_SECRETS", "METRICS_KEY", "API_KEY"}
+SECRETS = frozenset(
+    {"SECRET_KEYS", "DATABASE_URL", "PROVIDER_API_KEY", "PROVIDER_WEBHOOKSECRETS", "METRICS_KEY", "API_KEY"}
 )
 # Reference: kubernetes.io/docs/concepts/services-networking/service: a Service "magiclink" sets these in pods.
 _KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?")
@@ -58,8 +58,11 @@ class Settings:
     provider_redirects: bool = False
 
 
-def read(environ: Mapping[str, str]) -> Settings:
-    """Read the settings. Raises BadSettings with one message that names every wrong variable, and no value."""
+def read(environ: Mapping[str, str], *, local: bool = False) -> Settings:
+    """Read the settings. Raises BadSettings with one message that names every wrong variable, and no value.
+
+    `local` is for `magiclink dev`, whose API key may be one that is easy to type.
+    """
     problems = _unknown(environ)
     values: dict[str, Any] = {}
     for each in fields(Settings):
@@ -68,7 +71,7 @@ def read(environ: Mapping[str, str]) -> Settings:
             text = _text(environ, name)
             # A parser's message names the entry by its number: a value may be a secret, and logs keep messages.
             if text:
-                values[each.name] = _PARSERS[name](text)
+                values[each.name] = _key(text) if local and name == "API_KEY" else _PARSERS[name](text)
             elif each.default is MISSING:
                 problems.append(f"{_PREFIX}{name} is missing: {_MISSING[name]}")
         except _InvalidValue as exc:
@@ -76,27 +79,6 @@ def read(environ: Mapping[str, str]) -> Settings:
     if problems:
         raise BadSettings("The settings are not usable:\n" + "\n".join(f"  {problem}" for problem in problems))
     return Settings(**values)
-
-
-def secrets_in(environ: Mapping[str, str]) -> list[str]:
-    """Return every secret of the environment, also of one that `read` refuses: logs are written before it is read."""
-    texts = (_secret_text(environ, name) for name in sorted(_SECRETS))
-    return [secret for text in texts for secret in _secrets_of(text)]
-
-
-def _secret_text(environ: Mapping[str, str], name: str) -> str:
-    try:
-        return f"{environ.get(_PREFIX + name, '')}\n{_from_file(environ.get(f'{_PREFIX}{name}_FILE', ''))}"
-    except (OSError, ValueError):
-        return environ.get(_PREFIX + name, "")
-
-
-def _secrets_of(text: str) -> list[str]:
-    """The entries of a secret setting; of a database URL the URL and its password, where it has one."""
-    secrets = _entries(text)
-    for password in re.findall(r"://[^/:@\s]*:([^\s]+)@", text):
-        secrets += [password, unquote(password)]
-    return [one for one in secrets if "://" not in one or "@" in one]
 
 
 class _InvalidValue(ValueError):
@@ -109,7 +91,7 @@ class _InvalidValue(ValueError):
 
 # A misspelled variable would leave its setting at the default without anybody noticing.
 def _unknown(environ: Mapping[str, str]) -> list[str]:
-    known = {each.name.upper() for each in fields(Settings)} | {f"{name}_FILE" for name in _SECRETS}
+    known = {each.name.upper() for each in fields(Settings)} | {f"{name}_FILE" for name in SECRETS}
     given = {name.removeprefix(_PREFIX) for name in environ if name.startswith(_PREFIX)}
     return [_unknown_problem(name, known) for name in sorted(given - known) if not _KUBERNETES.fullmatch(name)]
 
@@ -122,14 +104,14 @@ def _unknown_problem(name: str, known: set[str]) -> str:
 def _text(environ: Mapping[str, str], name: str) -> str:
     # An empty variable counts as not set: compose files set every optional variable to "".
     text = environ.get(_PREFIX + name, "").strip()
-    path = environ.get(f"{_PREFIX}{name}_FILE", "") if name in _SECRETS else ""
+    path = environ.get(f"{_PREFIX}{name}_FILE", "") if name in SECRETS else ""
     if not path:
         return text
     variable = f"{_PREFIX}{name}_FILE"
     if text:
         raise _InvalidValue(f"and {_PREFIX}{name} are both set; keep one", variable)
     try:
-        text = _from_file(path)
+        text = text_of_file(path)
     except (OSError, ValueError) as exc:
         raise _InvalidValue("names a file that cannot be read as text", variable) from exc
     if not text:
@@ -137,17 +119,19 @@ def _text(environ: Mapping[str, str], name: str) -> str:
     return text
 
 
-def _from_file(path: str) -> str:
+def text_of_file(path: str) -> str:
+    """Return the text of a secret's file, without white space around it. Raises OSError, ValueError."""
     # utf-8-sig: some editors begin a file with a byte order mark, which would become a part of the secret.
-    return Path(path).read_text(encoding="utf-8-sig").strip() if path else ""
+    return Path(path).read_text(encoding="utf-8-sig").strip()
 
 
-def _entries(text: str) -> list[str]:
+def entries(text: str) -> list[str]:
+    """Return the entries of a list, in its order."""
     return [entry for part in re.split(r"[,\n]", text) if (entry := part.strip())]
 
 
 def _secret_keys(text: str) -> tuple[str, ...]:
-    keys = _entries(text)
+    keys = entries(text)
     for number, key in enumerate(keys, 1):
         # Tokens travel in URLs, so a short key could be guessed offline from one of them.
         if len(key) < 32:
@@ -195,7 +179,7 @@ def _database_url(text: str) -> str:
 
 
 def _webhook_secrets(text: str) -> tuple[str, ...]:
-    return tuple(_webhook_secret(number, secret) for number, secret in enumerate(_entries(text), 1))
+    return tuple(_webhook_secret(number, secret) for number, secret in enumerate(entries(text), 1))
 
 
 def _webhook_secret(number: int, secret: str) -> str:
@@ -212,7 +196,7 @@ def _webhook_secret(number: int, secret: str) -> str:
 
 
 def _allowed_origins(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_allowed_origin(number, entry) for number, entry in enumerate(_entries(text), 1)))
+    return tuple(dict.fromkeys(_allowed_origin(number, entry) for number, entry in enumerate(entries(text), 1)))
 
 
 def _allowed_origin(number: int, entry: str) -> str:
@@ -224,7 +208,7 @@ def _allowed_origin(number: int, entry: str) -> str:
 
 
 def _trusted_proxies(text: str) -> tuple[str, ...]:
-    return tuple(_network(number, entry) for number, entry in enumerate(_entries(text), 1))
+    return tuple(_network(number, entry) for number, entry in enumerate(entries(text), 1))
 
 
 def _network(number: int, entry: str) -> str:
@@ -238,6 +222,13 @@ def _key(text: str) -> str:
     if re.search(r"[^\x21-\x7e]", text):
         raise _InvalidValue("has a character that cannot travel in a header; use printable ASCII without spaces")
     return text
+
+
+def _api_key(text: str) -> str:
+    # Strangers may try keys at any rate; and the log removes a secret for sure only where it is no common word.
+    if len(text) < 16:
+        raise _InvalidValue("has fewer than 16 characters, which can be guessed; make one with: openssl rand -hex 16")
+    return _key(text)
 
 
 def _switch(text: str) -> bool:
@@ -268,12 +259,12 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "PROVIDER_URL": _provider_url,
     "PROVIDER_PAGES_URL": _origin,
     "PROVIDER_API_KEY": _key,
-    "PROVIDER_WEBHOOK_SECRETS": _webhook_secrets,
+    "PROVIDER_WEBHOOKSECRETS": _webhook_secrets,
     "PROVIDER_PATHS": _one_of(*get_args(PathGeneration)),
     "ALLOWED_ORIGINS": _allowed_origins,
     "TRUSTED_PROXIES": _trusted_proxies,
     "METRICS_KEY": _key,
-    "API_KEY": _key,
+    "API_KEY": _api_key,
     "LINK": _one_of(*get_args(LinkSetting)),
     "PROVIDER_REDIRECTS": _switch,
 }

@@ -60,7 +60,7 @@ def test_every_setting_can_be_given() -> None:
         ALLOWED_ORIGINS="https://App.example.com:443, http://127.0.0.1:8080,com.example.app:,https://app.example.com",
         TRUSTED_PROXIES="10.0.0.0/8, 127.0.0.1",
         METRICS_KEY="m",
-        API_KEY="dev-key",
+        API_KEY="a-key-of-16-char",
         LINK="magic_link",
         PROVIDER_REDIRECTS="On",
     )
@@ -72,7 +72,7 @@ def test_every_setting_can_be_given() -> None:
     assert settings.provider_paths == "reference"
     assert settings.allowed_origins == ("https://app.example.com", "http://127.0.0.1:8080", "com.example.app:")
     assert settings.trusted_proxies == ("10.0.0.0/8", "127.0.0.1/32")
-    assert (settings.metrics_key, settings.api_key, settings.link) == ("m", "dev-key", "magic_link")
+    assert (settings.metrics_key, settings.api_key, settings.link) == ("m", "a-key-of-16-char", "magic_link")
     assert settings.provider_redirects is True
 
 
@@ -81,7 +81,7 @@ def test_a_database_file_may_be_anywhere() -> None:
 
 
 def test_nothing_secret_is_in_the_repr() -> None:
-    shown = repr(reading(DATABASE_URL="postgresql://u:hunter2@db/x", METRICS_KEY="mmm-key", API_KEY="aaa-key"))
+    shown = repr(reading(DATABASE_URL="postgresql://u:hunter2@db/x", METRICS_KEY="mmm-key", API_KEY="aaa-key-aaa-key-"))
     assert not [s for s in (KEY, "hunter2", "mmm-key", "aaa-key", "provider-key") if s in shown]
     assert "https://link.example.com" in shown
 
@@ -129,7 +129,8 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("TRUSTED_PROXIES", "10.0.0.1/8", "network"),
         ("TRUSTED_PROXIES", "proxy.example.com", "network"),
         ("METRICS_KEY", "a b", "header"),
-        ("API_KEY", "a\tb", "header"),
+        ("API_KEY", "a-key-with-\t-inside", "header"),
+        ("API_KEY", "fifteen-letters", "fewer than 16"),
         ("LINK", "both-of-them", "auto, magic_link, invitation"),
         ("PROVIDER_REDIRECTS", "perhaps", "on or off"),
     ],
@@ -147,6 +148,11 @@ def test_the_provider_may_be_plain_http_in_a_private_network(host: str) -> None:
     assert reading(PROVIDER_URL=f"http://{host}/v2").provider_url == f"http://{host}/v2"
 
 
+def test_a_key_that_is_easy_to_type_is_for_development_only() -> None:
+    assert read(LEAST | {"MAGICLINK_API_KEY": "dev-key"}, local=True).api_key == "dev-key"
+    assert "MAGICLINK_API_KEY has fewer than 16 characters" in refusal(API_KEY="dev-key")
+
+
 def test_a_misspelt_variable_is_refused_by_name_with_the_right_one() -> None:
     message = refusal(ALLOWED_ORIGIN="https://app.example.com", XYZ="1", LINK_FILE="/x")
     assert "MAGICLINK_ALLOWED_ORIGIN is not a setting; did you mean MAGICLINK_ALLOWED_ORIGINS?" in message
@@ -161,14 +167,14 @@ def test_what_kubernetes_sets_for_a_service_of_our_name_is_not_a_mistake() -> No
 
 def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(f"{'n' * 32}\n{KEY}\n")
-    (tmp_path / "api").write_text("from-file\n")
+    (tmp_path / "api").write_text("key-from-a-file-\n")
     environ = {name: value for name, value in LEAST.items() if name != "MAGICLINK_SECRET_KEYS"}
     settings = read(
         environ
         | {"MAGICLINK_SECRET_KEYS_FILE": str(tmp_path / "keys"), "MAGICLINK_API_KEY_FILE": str(tmp_path / "api")}
     )
     assert settings.secret_keys == ("n" * 32, KEY)
-    assert settings.api_key == "from-file"
+    assert settings.api_key == "key-from-a-file-"
 
 
 def test_a_secret_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import service.demo.app
 import service.sandbox.app
 import service.sandbox.settings
 import service.settings
+from service.commands.known_secrets import secrets_in
 from service.commands.server import AppServer, CannotStart, Listener, listen, run
 from service.demo.settings import DemoSettings
 from service.telemetry import logs
@@ -60,8 +61,8 @@ def serve(
     environ: Environ, host: str | None, port: int, say: Print, environment: service.app.Environment | None = None
 ) -> None:
     """Run the service alone, until a signal. Raises BadSettings, CannotStart."""
-    logs.configure(sys.stderr, logs.JsonLines(service.settings.secrets_in(environ)))
-    settings = _read(service.settings.read, environ)
+    logs.configure(sys.stderr, logs.JsonLines(secrets_in(environ)))
+    settings = service.settings.read(environ)
     with listen(_host(environ, host), port, "--port") as listener:
         greeting = f"magiclink listens on {listener.address}, and is {settings.public_url} to browsers."
         run(lambda: [AppServer(service.app.create_app(settings, environment), listener)], lambda: say(greeting))
@@ -69,15 +70,11 @@ def serve(
 
 def sandbox(environ: Environ, host: str | None, port: int, say: Print) -> None:
     """Run the sandbox alone, until a signal. Raises CannotStart."""
-    logs.configure(sys.stderr, logs.JsonLines(_sandbox_secrets(environ)), logging.WARNING)
+    logs.configure(sys.stderr, logs.JsonLines(secrets_in(environ)), logging.WARNING)
     settings = _read(service.sandbox.settings.read, environ)
     with listen(_host(environ, host), port, "--port") as listener:
         greeting = f"The sandbox listens on {listener.address}, and is {settings.public_url} to browsers."
         run(lambda: [_sandbox(settings, listener)], lambda: say(greeting))
-
-
-def _sandbox_secrets(environ: Environ) -> list[str]:
-    return [environ.get(name, "") for name in ("SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET")]
 
 
 def _sandbox(settings: service.sandbox.settings.SandboxSettings, listener: Listener) -> AppServer:
@@ -137,9 +134,9 @@ class DevSetup:
         folder = flags.data_dir or Path(".magiclink")
         stored = stored_secrets(folder)
         complete = complete_environ(flags, environ, ports, folder, stored)
-        secret = [*service.settings.secrets_in(complete), *_sandbox_secrets(complete), stored["demo_secret"]]
+        secret = [*secrets_in(complete), stored["demo_secret"]]
         logs.configure(sys.stderr, logs.JsonLines(secret), logging.WARNING)
-        service_settings = _read(service.settings.read, complete)
+        service_settings = service.settings.read(complete, local=True)
         demo = DemoSettings(
             service_url=f"http://localhost:{ports.service}",
             public_service_url=service_settings.public_url,

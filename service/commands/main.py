@@ -19,8 +19,9 @@ import httpx
 
 from service import __version__
 from service.commands import api_client
+from service.commands.known_secrets import secrets_in
 from service.errors import MagiclinkError
-from service.settings import Settings, read, secrets_in
+from service.settings import Settings, read
 from service.telemetry import logs
 
 _log = logging.getLogger(__name__)
