@@ -102,7 +102,7 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
     ("name", "value", "hint"),
     [
         ("SECRET_KEYS", "short-key-value", "fewer than 32"),
-        ("SECRET_KEYS", f"{KEY},short-key-value", "number 2"),
+        ("SECRET_KEYS", f"{KEY},short-key-value", "entry 2"),
         ("SECRET_KEYS", ",", "one or more"),
         ("SECRET_KEYS", f"{KEY},{KEY}", "different"),
         ("PUBLIC_URL", "http://link.example.com", "https"),
@@ -110,6 +110,10 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("PUBLIC_URL", "link.example.com", "origin"),
         ("DATABASE_URL", "mysql://hunter2@db/x", "sqlite:///"),
         ("DATABASE_URL", "sqlite:///", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///:memory:", "in memory"),
+        ("DATABASE_URL", "sqlite:///magiclink.db?mode=ro", "query"),
+        ("DATABASE_URL", "postgresql://u:hunter#2@db/x", "# as %23"),
+        ("PUBLIC_URL", "http://[::1]:8000", "IPv6"),
         ("PROVIDER_URL", "not a url", "address"),
         ("PROVIDER_URL", "https://[", "address"),
         ("PROVIDER_URL", "https://api.example.com/v2?x=1", "address"),
@@ -118,7 +122,7 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("PROVIDER_PAGES_URL", "https://pages.example.com/p", "path"),
         ("PROVIDER_API_KEY", "two words", "header"),
         ("PROVIDER_API_KEY", "clé", "header"),
-        ("PROVIDER_WEBHOOK_SECRETS", f"{HOOK},MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "number 2"),
+        ("PROVIDER_WEBHOOK_SECRETS", f"{HOOK},MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "entry 2"),
         ("PROVIDER_WEBHOOK_SECRETS", "whsec_not*base64!", "base64"),
         ("PROVIDER_WEBHOOK_SECRETS", "whsec_aGVsbG8=", "guessed"),
         ("PROVIDER_PATHS", "both", "company, reference"),
@@ -141,6 +145,31 @@ def test_a_wrong_value_is_explained_and_never_repeated(name: str, value: str, hi
     assert hint in message
     assert len(message.splitlines()) == 1
     assert not [part for part in value.split(",") if len(part) > 11 and part in message]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hints"),
+    [
+        (
+            "ALLOWED_ORIGINS",
+            "https://*.example.com,https://a.example,http://b.example,capacitor://localhost,http://[::1]:1",
+            {1: "is a wildcard", 3: "must be https", 4: "use the redirect flow", 5: "is an IPv6 address"},
+        ),
+        ("SECRET_KEYS", f"short-key-value,{KEY},other-short-key", {1: "fewer than 32", 3: "fewer than 32"}),
+        ("PROVIDER_WEBHOOK_SECRETS", f"whsec_*,{HOOK},abc", {1: "base64", 3: "whsec_"}),
+        ("TRUSTED_PROXIES", "10.0.0.1/8,10.0.0.0/8,proxy", {1: "network", 3: "network"}),
+    ],
+)
+def test_every_wrong_entry_of_a_list_is_named_with_its_reason(name: str, value: str, hints: dict[int, str]) -> None:
+    lines = refusal(**{name: value}).splitlines()
+    assert [line.split()[:3] for line in lines] == [[f"MAGICLINK_{name}", "entry", str(number)] for number in hints]
+    assert [hint for line, hint in zip(lines, hints.values(), strict=True) if hint not in line] == []
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfa-key-of-16-char\r\n")
+    assert reading(API_KEY_FILE=str(tmp_path / "key")).api_key == "a-key-of-16-char"
+    assert reading(API_KEY="\ufeffa-key-of-16-char").api_key == "a-key-of-16-char"
 
 
 @pytest.mark.parametrize("host", ["10.1.2.3", "192.168.1.5", "localhost:9000", "sandbox", "[::1]"])

@@ -1,6 +1,7 @@
 """The options and the output of every command. What the commands do is in `dev`, `admin` and `api_client`."""
 
 import asyncio
+import io
 import json
 import logging
 import os
@@ -42,6 +43,9 @@ class Commands(click.Group):
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a name that the console cannot show is no reason to fail
         secrets = secrets_in(os.environ)
         logs.configure(sys.stderr, logs.PlainLines(secrets), logging.WARNING)
         try:
