@@ -214,3 +214,4 @@ def test_a_line_for_a_person_keeps_no_secret_either() -> None:
     made = record("failed for %s", "abcdefgh")
     made.exc_info = (ValueError, ValueError(RANDOM), None)
     assert PlainLines(["abcdefgh"]).format(made) == "Info: failed for …\nValueError: …"
+    assert PlainLines().format(record("\x1b[2J\r\u202e")) == "Info: ?[2J??"

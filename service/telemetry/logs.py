@@ -112,7 +112,9 @@ class PlainLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the level and the message, and the traceback below them where there is one."""
         error = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return self._redact(f"{record.levelname.capitalize()}: {_message(record)}{error}")
+        text = self._redact(f"{record.levelname.capitalize()}: {_message(record)}{error}")
+        # A text of the provider could steer the terminal.
+        return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
 
 
 class _LogHandler(logging.StreamHandler[TextIO]):
