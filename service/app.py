@@ -12,14 +12,12 @@ from typing import Any
 import httpx
 import jinja2
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.model import Clock, CompanyRef, ConnectionId, Runtime, SessionId
 from service.domain.timing import LIST_SECONDS
-from service.errors import MagiclinkError
 from service.provider import CallLimits, Provider, ProviderAccount
 from service.pubsub import PubSub
 from service.settings import Settings
@@ -39,11 +37,12 @@ from service.usecases.reconcile import Reconciliation
 from service.usecases.sessions import Sessions
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.usecases.withdrawals import Withdrawals
-from service.web.api.problems import on_error, on_http_error
+from service.web.api.problems import HANDLERS
 from service.web.api.routes import ApiRoutes, ApiUseCases
 from service.web.docs.routes import DocsRoutes
+from service.web.headers import headers_of_every_answer
 from service.web.health import HealthRoutes
-from service.web.middleware import RequestObserver
+from service.web.middleware import GuardedApp, RequestObserver
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.rate_limit import PageRateLimit
 from service.web.pages.responses import PageResponses
@@ -121,10 +120,11 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
         services.pubsub.close()
         services.worker.stop_leasing()
 
-    app = Starlette(
+    app = GuardedApp(
+        headers_of_every_answer(settings.public_url),
         routes=_routes(settings, environment, services),
         lifespan=lifespan,
-        exception_handlers={HTTPException: on_http_error, MagiclinkError: on_error},
+        exception_handlers=HANDLERS,
     )
     app.state.drain = drain
     app.state.services = services

@@ -14,18 +14,19 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from service.errors import BadSettings
-from service.urls import is_app_scheme, is_local, origin_of, origin_problem
+from service.urls import database_url_problem, is_app_scheme, is_local, origin_of, origin_problem
 
 PathGeneration = Literal["company", "reference"]
 LinkSetting = Literal["auto", "magic_link", "invitation"]
 
 _PREFIX = "MAGICLINK_"
 # These can also be given as a file (`…_FILE`): the environment can be read by child processes and container tools.
-_SECRETS = frozenset(
+SECRETS = frozenset(
     {"SECRET_KEYS", "DATABASE_URL", "PROVIDER_API_KEY", "PROVIDER_WEBHOOK_SECRETS", "METRICS_KEY", "API_KEY"}
 )
 # Reference: kubernetes.io/docs/concepts/services-networking/service: a Service "magiclink" sets these in pods.
 _KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?")
+_BYTE_ORDER_MARK = "\ufeff"  # some editors begin a file with it; it would become a part of a secret
 _SWITCH_WORDS = {
     "1": True,
     "true": True,
@@ -60,8 +61,11 @@ class Settings:
     connections_per_address: int = 500
 
 
-def read(environ: Mapping[str, str]) -> Settings:
-    """Read the settings. Raises BadSettings with one message that names every wrong variable, and no value."""
+def read(environ: Mapping[str, str], *, local: bool = False) -> Settings:
+    """Read the settings. Raises BadSettings with one message that names every wrong variable, and no value.
+
+    `local` is for `magiclink dev`, whose API key may be one that is easy to type.
+    """
     problems = _unknown(environ)
     values: dict[str, Any] = {}
     for each in fields(Settings):
@@ -70,27 +74,28 @@ def read(environ: Mapping[str, str]) -> Settings:
             text = _text(environ, name)
             # A parser's message names the entry by its number: a value may be a secret, and logs keep messages.
             if text:
-                values[each.name] = _PARSERS[name](text)
+                values[each.name] = _key(text) if local and name == "API_KEY" else _PARSERS[name](text)
             elif each.default is MISSING:
                 problems.append(f"{_PREFIX}{name} is missing: {_MISSING[name]}")
         except _InvalidValue as exc:
-            problems.append(f"{exc.variable or _PREFIX + name} {exc}")
+            problems += [f"{exc.variable or _PREFIX + name} {each_one}" for each_one in exc.messages]
     if problems:
         raise BadSettings("The settings are not usable:\n" + "\n".join(f"  {problem}" for problem in problems))
     return Settings(**values)
 
 
 class _InvalidValue(ValueError):
-    """What is wrong with a variable, as the rest of a sentence that begins with its name."""
+    """What is wrong with a variable, as the rests of sentences that begin with its name."""
 
-    def __init__(self, message: str, variable: str | None = None) -> None:
+    def __init__(self, *messages: str, variable: str | None = None) -> None:
         self.variable = variable
-        super().__init__(message)
+        self.messages = messages
+        super().__init__(*messages)
 
 
 # A misspelled variable would leave its setting at the default without anybody noticing.
 def _unknown(environ: Mapping[str, str]) -> list[str]:
-    known = {each.name.upper() for each in fields(Settings)} | {f"{name}_FILE" for name in _SECRETS}
+    known = {each.name.upper() for each in fields(Settings)} | {f"{name}_FILE" for name in SECRETS}
     given = {name.removeprefix(_PREFIX) for name in environ if name.startswith(_PREFIX)}
     return [_unknown_problem(name, known) for name in sorted(given - known) if not _KUBERNETES.fullmatch(name)]
 
@@ -102,37 +107,57 @@ def _unknown_problem(name: str, known: set[str]) -> str:
 
 def _text(environ: Mapping[str, str], name: str) -> str:
     # An empty variable counts as not set: compose files set every optional variable to "".
-    text = environ.get(_PREFIX + name, "").strip()
-    path = environ.get(f"{_PREFIX}{name}_FILE", "") if name in _SECRETS else ""
+    text = environ.get(_PREFIX + name, "").strip().removeprefix(_BYTE_ORDER_MARK)
+    path = environ.get(f"{_PREFIX}{name}_FILE", "") if name in SECRETS else ""
     if not path:
         return text
     variable = f"{_PREFIX}{name}_FILE"
     if text:
-        raise _InvalidValue(f"and {_PREFIX}{name} are both set; keep one", variable)
+        raise _InvalidValue(f"and {_PREFIX}{name} are both set; keep one", variable=variable)
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
+        text = text_of_file(path)
     except (OSError, ValueError) as exc:
-        raise _InvalidValue("names a file that cannot be read as text", variable) from exc
+        raise _InvalidValue("names a file that cannot be read as text in UTF-8", variable=variable) from exc
     if not text:
-        raise _InvalidValue("names an empty file", variable)
+        raise _InvalidValue("names an empty file", variable=variable)
     return text
 
 
-def _entries(text: str) -> list[str]:
+def text_of_file(path: str) -> str:
+    """Return the text of a secret's file, without white space around it. Raises OSError, ValueError."""
+    return Path(path).read_text(encoding="utf-8").removeprefix(_BYTE_ORDER_MARK).strip()
+
+
+def entries(text: str) -> list[str]:
+    """Return the entries of a list, in its order."""
     return [entry for part in re.split(r"[,\n]", text) if (entry := part.strip())]
 
 
+def _each(text: str, parse: Callable[[str], str]) -> tuple[str, ...]:
+    """Parse every entry. Raises _InvalidValue with what is wrong with each, by its number: a value may be a secret."""
+    values, problems = [], []
+    for number, entry in enumerate(entries(text), 1):
+        try:
+            values.append(parse(entry))
+        except _InvalidValue as exc:
+            problems.append(f"entry {number} {exc}")
+    if problems:
+        raise _InvalidValue(*problems)
+    return tuple(values)
+
+
 def _secret_keys(text: str) -> tuple[str, ...]:
-    keys = _entries(text)
-    for number, key in enumerate(keys, 1):
-        # Tokens travel in URLs, so a short key could be guessed offline from one of them.
-        if len(key) < 32:
-            raise _InvalidValue(
-                f"has a key of fewer than 32 characters (number {number}); make one with: openssl rand -hex 32"
-            )
+    keys = _each(text, _secret_key)
     if not keys or len(set(keys)) < len(keys):
         raise _InvalidValue("needs one or more different keys, separated by commas, newest first")
-    return tuple(keys)
+    return keys
+
+
+def _secret_key(key: str) -> str:
+    # Tokens travel in URLs, so a short key could be guessed offline from one of them.
+    if len(key) < 32:
+        raise _InvalidValue("is a key of fewer than 32 characters; make one with: openssl rand -hex 32")
+    return key
 
 
 def _origin(text: str) -> str:
@@ -163,57 +188,62 @@ def _is_private(host: str) -> bool:
 
 
 def _database_url(text: str) -> str:
-    if re.match(r"postgres(ql)?://.", text):
-        return re.sub(r"^postgres://", "postgresql://", text)  # some platforms still use the old scheme
-    if re.match(r"sqlite:///.", text):
-        return text
-    raise _InvalidValue("must begin with sqlite:/// or postgresql://")
+    if problem := database_url_problem(text):
+        raise _InvalidValue(problem)
+    return re.sub(r"^postgres://", "postgresql://", text)  # some platforms still use the old scheme
 
 
 def _webhook_secrets(text: str) -> tuple[str, ...]:
-    return tuple(_webhook_secret(number, secret) for number, secret in enumerate(_entries(text), 1))
+    return _each(text, _webhook_secret)
 
 
-def _webhook_secret(number: int, secret: str) -> str:
+def _webhook_secret(secret: str) -> str:
     # Reference: the Standard Webhooks specification: "whsec_" and the key in base64.
     if not secret.startswith("whsec_"):
-        raise _InvalidValue(f"has a secret that does not begin with whsec_ (number {number})")
+        raise _InvalidValue("is a secret that does not begin with whsec_")
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except ValueError as exc:
-        raise _InvalidValue(f"has a secret that is not base64 (number {number})") from exc
+        raise _InvalidValue("is a secret that is not base64") from exc
     if len(key) < 16:
-        raise _InvalidValue(f"has a secret shorter than 16 bytes (number {number}), which can be guessed")
+        raise _InvalidValue("is a secret shorter than 16 bytes, which can be guessed")
     return secret
 
 
 def _allowed_origins(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_allowed_origin(number, entry) for number, entry in enumerate(_entries(text), 1)))
+    return tuple(dict.fromkeys(_each(text, _allowed_origin)))
 
 
-def _allowed_origin(number: int, entry: str) -> str:
+def _allowed_origin(entry: str) -> str:
     if is_app_scheme(entry):
         return entry
     if problem := origin_problem(entry):
-        raise _InvalidValue(f"entry {number} {problem}")
+        raise _InvalidValue(problem)
     return origin_of(entry) or ""
 
 
 def _trusted_proxies(text: str) -> tuple[str, ...]:
-    return tuple(_network(number, entry) for number, entry in enumerate(_entries(text), 1))
+    return _each(text, _network)
 
 
-def _network(number: int, entry: str) -> str:
+def _network(entry: str) -> str:
     try:
         return str(ip_network(entry))
     except ValueError as exc:
-        raise _InvalidValue(f"entry {number} is not an address or a network such as 10.0.0.0/8") from exc
+        raise _InvalidValue("is not an address or a network such as 10.0.0.0/8") from exc
 
 
 def _key(text: str) -> str:
     if re.search(r"[^\x21-\x7e]", text):
         raise _InvalidValue("has a character that cannot travel in a header; use printable ASCII without spaces")
     return text
+
+
+def _api_key(text: str) -> str:
+    # Strangers may try keys at any rate; and the log removes a secret for sure only where it is no common word.
+    if len(text) < 16:
+        raise _InvalidValue("has fewer than 16 characters, which can be guessed; make one with: openssl rand -hex 16")
+    return _key(text)
 
 
 def _switch(text: str) -> bool:
@@ -258,7 +288,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "ALLOWED_ORIGINS": _allowed_origins,
     "TRUSTED_PROXIES": _trusted_proxies,
     "METRICS_KEY": _key,
-    "API_KEY": _key,
+    "API_KEY": _api_key,
     "LINK": _one_of(*get_args(LinkSetting)),
     "PROVIDER_REDIRECTS": _switch,
     "KEEP_ALIVE_SECONDS": _whole_number(5, 3600),

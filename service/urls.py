@@ -16,6 +16,9 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
 # Reference: RFC 8252, 7.1: a private-use scheme is a domain name that its owner controls, reversed, so it has a period.
 _APP_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:")
+# Reference: capacitorjs.com, ionicframework.com, v2.tauri.app: the pages of every app have this origin on a device.
+_SHARED_ORIGIN = re.compile(r"(?i)(?!https?:)[a-z][a-z0-9+.-]*://.*|null|https?://(tauri|wails)\.localhost(:\d+)?/?")
+_UNESCAPED = re.compile(r"[\s/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
 _AMBIGUOUS = re.compile(r"[^\x21-\x7e]|\\")
 
 
@@ -43,14 +46,51 @@ def origin_problem(text: str) -> str | None:
     # A wildcard would let every subdomain embed the page, also one that Mallory took over.
     if "*" in text:
         return "is a wildcard; list every origin by itself"
+    if _SHARED_ORIGIN.fullmatch(text):
+        return (
+            "is not an origin of its own: many apps have it, and any of them could embed the page; use the redirect "
+            "flow, with a scheme of the app's own such as com.example.app:"
+        )
     origin = origin_of(text)
     if origin is None:
         return "is not an origin; write it as https://app.example.com, with an international name in its xn-- form"
+    return _spelling_problem(text) or _origin_problem(origin)
+
+
+def _spelling_problem(text: str) -> str | None:
     if re.fullmatch(r"[^/]+//[^/?#]*/", text):
         return "ends in a slash; an origin has none: write https://app.example.com"
     if re.search(r"//[^/?#]*[/?#]", text):
         return "has a path; an origin ends after the host and port: write https://app.example.com"
+    return None
+
+
+def _origin_problem(origin: str) -> str | None:
+    # Reference: w3.org/TR/CSP3, host-source: browsers ignore such an entry of a frame policy, and refuse the frame.
+    if "[" in origin:
+        return "is an IPv6 address, which browsers do not accept in a frame policy; use a host name"
     return None if origin.startswith("https:") or is_local(origin) else "must be https (http is for localhost only)"
+
+
+def database_url_problem(url: str) -> str | None:
+    """Return what is wrong with the address of a database, or None; nothing of it is repeated."""
+    if re.match(r"postgres(ql)?://.", url):
+        # libpq ends a password at such a character, and its error message would show the rest of it.
+        user_information = url.partition("://")[2].rpartition("@")[0]
+        if "#" in url or (":" in user_information and _UNESCAPED.search(user_information)):
+            return (
+                "has a character in its user name or password that must be percent-encoded: "
+                "# as %23, / as %2F, ? as %3F, @ as %40, % as %25"
+            )
+        return None
+    path = url.removeprefix("sqlite:///")
+    if not path or path == url:
+        return "must begin with sqlite:/// or postgresql://"
+    if path.startswith((":memory:", "file:")):
+        return "is a database in memory, which loses everything with the process; name a file: sqlite:///magiclink.db"
+    return (
+        "has a query or a fragment, which would become a part of the file's name" if re.search(r"[?#]", path) else None
+    )
 
 
 def is_app_scheme(text: str) -> bool:

@@ -1,8 +1,11 @@
 """What every test may ask for, and the rule that nothing is skipped unseen."""
 
 import asyncio
+import logging
 import os
 import shutil
+import sys
+import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -20,6 +23,19 @@ settings.load_profile("magiclink")
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def reports_as_before() -> Iterator[None]:
+    """Commands settle what the process writes and where; the next test's process is this one."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    hooks = threading.excepthook, sys.unraisablehook
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    threading.excepthook, sys.unraisablehook = hooks
 
 
 @pytest.fixture

@@ -4,8 +4,11 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from service.domain.model import SessionId, Tenant, UserId
 from service.domain.tokens import CallbackState, PageToken, SessionResult
 from service.signing import Signer
-from service.telemetry.logs import JsonLines, configure, redact, request_id, request_scope
+from service.telemetry.logs import JsonLines, PlainLines, configure, redact, request_id, request_scope
 
 KEY = "k" * 32
 SIGNER = Signer([KEY])
@@ -24,16 +27,6 @@ RESULT = SIGNER.sign_result(
     SessionResult(SessionId("ses_0"), Tenant("default"), UserId("u" * 60), "connected", "c" * 36, 1)
 )
 RANDOM = "q0JQ1vZ3Jb1c9mR5uWkz7S-TnYx2_dLfEa8hGiKpXoM"
-
-
-@pytest.fixture
-def root() -> Iterator[logging.Logger]:
-    """The root logger, put back as it was."""
-    logger = logging.getLogger()
-    handlers, level = logger.handlers[:], logger.level
-    yield logger
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
 
 
 def line(record: logging.LogRecord, *secrets: str) -> dict[str, Any]:
@@ -142,13 +135,83 @@ def test_a_token_is_removed_from_any_text(before: str, after: str) -> None:
     assert TOKEN[-20:] not in redact(f"{before} {TOKEN} {after}")
 
 
-def test_every_logger_writes_to_the_stream_and_chatty_ones_are_quiet(root: logging.Logger) -> None:
+def test_every_logger_writes_to_the_stream_and_chatty_ones_are_quiet() -> None:
     uvicorn = logging.getLogger("uvicorn.access")
     uvicorn.addHandler(logging.NullHandler())
     stream = io.StringIO()
-    configure(stream, ["a-secret-of-the-settings"])
+    configure(stream, JsonLines(["a-secret-of-the-settings"]))
     logging.getLogger("service.web").info("a-secret-of-the-settings is in")
     logging.getLogger("service.web").debug("not said")
     logging.getLogger("httpx").info("GET https://api.example.com/?state=x")
     assert [json.loads(text)["message"] for text in stream.getvalue().splitlines()] == ["… is in"]
-    assert (len(root.handlers), uvicorn.handlers) == (1, [])
+    assert (len(logging.getLogger().handlers), uvicorn.handlers) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        str,
+        repr,
+        json.dumps,
+        quote,
+        lambda secret: quote(secret, safe=""),
+        lambda secret: quote(secret, safe="").lower(),
+        lambda secret: repr([repr(secret)]),
+        lambda secret: repr(secret.encode()),
+        lambda secret: json.dumps(json.dumps([secret])),
+    ],
+)
+def test_a_known_secret_is_removed_in_every_form_that_a_library_gives_it(show: Callable[[str], str]) -> None:
+    secret = "se'cr\"et\\&/+% ä"
+    shown = line(record("%s", f"<{show(secret)}>"), secret)["message"]
+    assert not [part for part in ("se", "cr", "et") if part in shown]
+
+
+def test_a_short_secret_is_removed_where_it_is_no_part_of_a_word() -> None:
+    assert line(record("dev-key='dev' devices dev"), "dev")["message"] == "dev-key='…' devices …"
+
+
+def test_a_line_whose_arguments_cannot_be_shown_is_written_without_them() -> None:
+    class Odd:
+        def __str__(self) -> str:
+            raise RuntimeError("a secret")
+
+    found = line(record("%d", "a secret", odd=Odd()))
+    assert (found["message"], found["odd"]) == ("%d (its arguments cannot be formatted)", "(Odd that cannot be shown)")
+
+
+def test_a_stream_that_takes_no_line_is_no_reason_to_print_the_line_elsewhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stream = io.StringIO()
+    configure(stream, JsonLines())
+    stream.close()
+    logging.getLogger("service").error("lost")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_python_would_print_is_logged() -> None:
+    stream = io.StringIO()
+    configure(stream, JsonLines(["a-secret-of-the-settings"]))
+
+    def fail() -> None:
+        raise ValueError("a-secret-of-the-settings")
+
+    thread = threading.Thread(target=fail, name="worker")
+    thread.start()
+    thread.join()
+    sys.unraisablehook(SimpleNamespace(err_msg=None, exc_value=ValueError("odd"), object=RANDOM))
+    lines = [json.loads(text) for text in stream.getvalue().splitlines()]
+    assert [one["message"] for one in lines] == [
+        "the thread worker ended with an error",
+        "an error could not be raised",
+    ]
+    assert lines[0]["error"].endswith("ValueError: …")
+    assert RANDOM not in stream.getvalue()
+
+
+def test_a_line_for_a_person_keeps_no_secret_either() -> None:
+    made = record("failed for %s", "abcdefgh")
+    made.exc_info = (ValueError, ValueError(RANDOM), None)
+    assert PlainLines(["abcdefgh"]).format(made) == "Info: failed for …\nValueError: …"
+    assert PlainLines().format(record("\x1b[2J\r\u202e")) == "Info: ?[2J??"

@@ -62,7 +62,7 @@ def test_every_setting_can_be_given() -> None:
         ALLOWED_ORIGINS="https://App.example.com:443, http://127.0.0.1:8080,com.example.app:,https://app.example.com",
         TRUSTED_PROXIES="10.0.0.0/8, 127.0.0.1",
         METRICS_KEY="m",
-        API_KEY="dev-key",
+        API_KEY="a-key-of-16-char",
         LINK="magic_link",
         PROVIDER_REDIRECTS="On",
         KEEP_ALIVE_SECONDS="120",
@@ -76,7 +76,7 @@ def test_every_setting_can_be_given() -> None:
     assert settings.provider_paths == "reference"
     assert settings.allowed_origins == ("https://app.example.com", "http://127.0.0.1:8080", "com.example.app:")
     assert settings.trusted_proxies == ("10.0.0.0/8", "127.0.0.1/32")
-    assert (settings.metrics_key, settings.api_key, settings.link) == ("m", "dev-key", "magic_link")
+    assert (settings.metrics_key, settings.api_key, settings.link) == ("m", "a-key-of-16-char", "magic_link")
     assert settings.provider_redirects is True
     assert (settings.keep_alive_seconds, settings.connections_per_address) == (120, 1)
 
@@ -86,7 +86,7 @@ def test_a_database_file_may_be_anywhere() -> None:
 
 
 def test_nothing_secret_is_in_the_repr() -> None:
-    shown = repr(reading(DATABASE_URL="postgresql://u:hunter2@db/x", METRICS_KEY="mmm-key", API_KEY="aaa-key"))
+    shown = repr(reading(DATABASE_URL="postgresql://u:hunter2@db/x", METRICS_KEY="mmm-key", API_KEY="aaa-key-aaa-key-"))
     assert not [s for s in (KEY, "hunter2", "mmm-key", "aaa-key", "provider-key") if s in shown]
     assert "https://link.example.com" in shown
 
@@ -107,7 +107,7 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
     ("name", "value", "hint"),
     [
         ("SECRET_KEYS", "short-key-value", "fewer than 32"),
-        ("SECRET_KEYS", f"{KEY},short-key-value", "number 2"),
+        ("SECRET_KEYS", f"{KEY},short-key-value", "entry 2"),
         ("SECRET_KEYS", ",", "one or more"),
         ("SECRET_KEYS", f"{KEY},{KEY}", "different"),
         ("PUBLIC_URL", "http://link.example.com", "https"),
@@ -115,6 +115,10 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("PUBLIC_URL", "link.example.com", "origin"),
         ("DATABASE_URL", "mysql://hunter2@db/x", "sqlite:///"),
         ("DATABASE_URL", "sqlite:///", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///:memory:", "in memory"),
+        ("DATABASE_URL", "sqlite:///magiclink.db?mode=ro", "query"),
+        ("DATABASE_URL", "postgresql://u:hunter#2@db/x", "# as %23"),
+        ("PUBLIC_URL", "http://[::1]:8000", "IPv6"),
         ("PROVIDER_URL", "not a url", "address"),
         ("PROVIDER_URL", "https://[", "address"),
         ("PROVIDER_URL", "https://api.example.com/v2?x=1", "address"),
@@ -123,7 +127,7 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("PROVIDER_PAGES_URL", "https://pages.example.com/p", "path"),
         ("PROVIDER_API_KEY", "two words", "header"),
         ("PROVIDER_API_KEY", "clé", "header"),
-        ("PROVIDER_WEBHOOK_SECRETS", f"{HOOK},MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "number 2"),
+        ("PROVIDER_WEBHOOK_SECRETS", f"{HOOK},MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "entry 2"),
         ("PROVIDER_WEBHOOK_SECRETS", "whsec_not*base64!", "base64"),
         ("PROVIDER_WEBHOOK_SECRETS", "whsec_aGVsbG8=", "guessed"),
         ("PROVIDER_PATHS", "both", "company, reference"),
@@ -134,7 +138,8 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("TRUSTED_PROXIES", "10.0.0.1/8", "network"),
         ("TRUSTED_PROXIES", "proxy.example.com", "network"),
         ("METRICS_KEY", "a b", "header"),
-        ("API_KEY", "a\tb", "header"),
+        ("API_KEY", "a-key-with-\t-inside", "header"),
+        ("API_KEY", "fifteen-letters", "fewer than 16"),
         ("LINK", "both-of-them", "auto, magic_link, invitation"),
         ("PROVIDER_REDIRECTS", "perhaps", "on or off"),
         ("KEEP_ALIVE_SECONDS", "4", "from 5 to 3600"),
@@ -153,9 +158,39 @@ def test_a_wrong_value_is_explained_and_never_repeated(name: str, value: str, hi
     assert not [part for part in value.split(",") if len(part) > 11 and part in message]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "hints"),
+    [
+        (
+            "ALLOWED_ORIGINS",
+            "https://*.example.com,https://a.example,http://b.example,capacitor://localhost,http://[::1]:1",
+            {1: "is a wildcard", 3: "must be https", 4: "use the redirect flow", 5: "is an IPv6 address"},
+        ),
+        ("SECRET_KEYS", f"short-key-value,{KEY},other-short-key", {1: "fewer than 32", 3: "fewer than 32"}),
+        ("PROVIDER_WEBHOOK_SECRETS", f"whsec_*,{HOOK},abc", {1: "base64", 3: "whsec_"}),
+        ("TRUSTED_PROXIES", "10.0.0.1/8,10.0.0.0/8,proxy", {1: "network", 3: "network"}),
+    ],
+)
+def test_every_wrong_entry_of_a_list_is_named_with_its_reason(name: str, value: str, hints: dict[int, str]) -> None:
+    lines = refusal(**{name: value}).splitlines()
+    assert [line.split()[:3] for line in lines] == [[f"MAGICLINK_{name}", "entry", str(number)] for number in hints]
+    assert [hint for line, hint in zip(lines, hints.values(), strict=True) if hint not in line] == []
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfa-key-of-16-char\r\n")
+    assert reading(API_KEY_FILE=str(tmp_path / "key")).api_key == "a-key-of-16-char"
+    assert reading(API_KEY="\ufeffa-key-of-16-char").api_key == "a-key-of-16-char"
+
+
 @pytest.mark.parametrize("host", ["10.1.2.3", "192.168.1.5", "localhost:9000", "sandbox", "[::1]"])
 def test_the_provider_may_be_plain_http_in_a_private_network(host: str) -> None:
     assert reading(PROVIDER_URL=f"http://{host}/v2").provider_url == f"http://{host}/v2"
+
+
+def test_a_key_that_is_easy_to_type_is_for_development_only() -> None:
+    assert read(LEAST | {"MAGICLINK_API_KEY": "dev-key"}, local=True).api_key == "dev-key"
+    assert "MAGICLINK_API_KEY has fewer than 16 characters" in refusal(API_KEY="dev-key")
 
 
 def test_a_misspelt_variable_is_refused_by_name_with_the_right_one() -> None:
@@ -172,14 +207,14 @@ def test_what_kubernetes_sets_for_a_service_of_our_name_is_not_a_mistake() -> No
 
 def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(f"{'n' * 32}\n{KEY}\n")
-    (tmp_path / "api").write_text("from-file\n")
+    (tmp_path / "api").write_text("key-from-a-file-\n")
     environ = {name: value for name, value in LEAST.items() if name != "MAGICLINK_SECRET_KEYS"}
     settings = read(
         environ
         | {"MAGICLINK_SECRET_KEYS_FILE": str(tmp_path / "keys"), "MAGICLINK_API_KEY_FILE": str(tmp_path / "api")}
     )
     assert settings.secret_keys == ("n" * 32, KEY)
-    assert settings.api_key == "from-file"
+    assert settings.api_key == "key-from-a-file-"
 
 
 def test_a_secret_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.urls import OUR_PARAMETERS, is_app_scheme, is_local, origin_of, origin_problem, return_url_problem
+from service.urls import (
+    OUR_PARAMETERS,
+    database_url_problem,
+    is_app_scheme,
+    is_local,
+    origin_of,
+    origin_problem,
+    return_url_problem,
+)
 
 ALLOWED = ("https://app.example.com", "http://localhost:8080", "com.example.app:")
 HOSTS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,10}(\.[a-z0-9]{1,5}){0,2}", fullmatch=True)
@@ -87,7 +95,14 @@ def test_any_text_has_an_origin_that_is_its_own_origin_or_none(text: str) -> Non
         ("https://app.example.com#x", "path"),
         ("http://app.example.com", "must be https"),
         ("app.example.com", "not an origin"),
-        ("null", "not an origin"),
+        ("null", "not an origin of its own"),
+        ("capacitor://localhost", "any of them could embed the page; use the redirect flow"),
+        ("ionic://localhost", "com.example.app:"),
+        ("file:///index.html", "redirect flow"),
+        ("TAURI://localhost", "redirect flow"),
+        ("https://tauri.localhost", "redirect flow"),
+        ("http://[::1]:3000", "IPv6 address"),
+        ("https://[2001:db8::1]", "IPv6 address"),
     ],
 )
 def test_a_wrong_origin_is_explained_and_not_repeated(text: str, hint: str) -> None:
@@ -96,9 +111,7 @@ def test_a_wrong_origin_is_explained_and_not_repeated(text: str, hint: str) -> N
     assert hint in problem
 
 
-@pytest.mark.parametrize(
-    "origin", ["http://localhost:8000", "http://app.localhost", "http://127.0.0.1:9000", "http://[::1]:3000"]
-)
+@pytest.mark.parametrize("origin", ["http://localhost:8000", "http://app.localhost", "http://127.0.0.1:9000"])
 def test_http_is_fine_on_this_machine(origin: str) -> None:
     assert is_local(origin)
     assert origin_problem(origin) is None
@@ -171,3 +184,43 @@ def test_what_is_accepted_leads_only_to_an_allowed_place(url: str) -> None:
     assert (parts.scheme, parts.netloc.removesuffix(":443").rstrip(":")) == ("https", "app.example.com")
     assert not set("\\#\r\n\t ") & set(url)
     assert not any(f"{name}=" in parts.query for name in OUR_PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("", "must begin with"),
+        ("mysql://db/x", "must begin with"),
+        ("sqlite://magiclink.db", "must begin with"),
+        ("sqlite:///:memory:", "in memory"),
+        ("sqlite:///file:x?mode=memory", "in memory"),
+        ("sqlite:///magiclink.db?mode=ro", "query"),
+        ("sqlite:///magiclink.db#x", "query"),
+        ("postgresql://u:hun#ter2@db/x", "# as %23"),
+        ("postgresql://u:hun/ter2@db/x", "/ as %2F"),
+        ("postgresql://u:hun?ter2@db/x", "? as %3F"),
+        ("postgres://u:hun@ter2@db/x", "@ as %40"),
+        ("postgresql://u:100%@db/x", "% as %25"),
+        ("postgresql://db/x#y", "%23"),
+    ],
+)
+def test_a_wrong_database_address_is_explained_and_not_repeated(url: str, hint: str) -> None:
+    problem = database_url_problem(url)
+    assert problem is not None
+    assert hint in problem
+    assert "ter2" not in problem
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///magiclink.db",
+        "sqlite:////var/lib/a b/magiclink.db",
+        "postgres://db/x",
+        "postgresql://u:hun%23ter2%40@db:5432/x?sslmode=require",
+        "postgresql://u:a!$&'()*+,;=~._-z@[2001:db8::1]/x",
+        "postgresql://user@db/x?application_name=a@b",
+    ],
+)
+def test_a_database_address_that_every_parser_reads_alike_is_taken(url: str) -> None:
+    assert database_url_problem(url) is None

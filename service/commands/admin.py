@@ -11,12 +11,12 @@ import httpx
 
 from service import store
 from service.commands.provider_check import Finding, examine_provider
+from service.domain.model import DEFAULT_TENANT
 from service.domain.tokens import digest
 from service.errors import MagiclinkError, NotFound
 from service.settings import Settings
 from service.store.engine import Engine
 from service.store.keys import ApiKey, ApiKeyStore
-from service.usecases.api_keys import DEFAULT_TENANT
 
 _KEY_PREFIX = "mlk_"  # by which a scanner of repositories, and the log's redaction, recognise a leaked key
 

@@ -1,5 +1,6 @@
 """Talks to a running service over HTTP for the commands, and formats what it answers. `main` prints it."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -7,6 +8,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
+
+from service.commands.proxies import proxy_variable
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -47,8 +50,13 @@ class ApiClient:
         if not key.isascii() or not key.isprintable():
             raise CommandError("The API key has characters that cannot travel in a header; copy it again.")
         self._url = url.rstrip("/")
+        is_local = parts.hostname in _LOCAL_HOSTS
+        self._proxy = None if is_local else proxy_variable(parts.scheme, parts.hostname, os.environ)
         headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
-        self._http = httpx.Client(transport=transport, timeout=_TIMEOUT_SECONDS, headers=headers)
+        # A proxy cannot reach what runs on this machine.
+        self._http = httpx.Client(
+            transport=transport, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=not is_local
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -90,14 +98,20 @@ class ApiClient:
         return data
 
     def _unexpected_answer(self) -> CommandError:
-        return CommandError(f"{self._url} answered, but not as magiclink does. Is --url right?")
+        return CommandError(f"{self._url} answered, but not as magiclink does. Is --url right?{self._proxy_advice()}")
+
+    def _proxy_advice(self) -> str:
+        if self._proxy is None:
+            return ""
+        host = urlsplit(self._url).hostname
+        return f" The call goes through the proxy of {self._proxy}; NO_PROXY={host} makes it go directly."
 
     def _call(self, method: str, path: str, **request: Any) -> Json:
         try:
             answer = self._http.request(method, self._url + path, **request)
         except httpx.HTTPError as exc:
             raise ServiceUnreachable(
-                f"{self._url} does not answer. Is it running (magiclink dev), and is --url right?"
+                f"{self._url} does not answer. Is it running (magiclink dev), and is --url right?{self._proxy_advice()}"
             ) from exc
         try:
             body = answer.json()

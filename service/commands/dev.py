@@ -20,6 +20,7 @@ import service.sandbox.app
 import service.sandbox.settings
 import service.settings
 from service.commands.clients import ClientLimits, Clients
+from service.commands.known_secrets import secrets_in
 from service.commands.server import AppServer, CannotStart, Listener, listen, run
 from service.demo.settings import DemoSettings
 from service.telemetry import logs
@@ -57,17 +58,21 @@ def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
         raise CannotStart(str(exc)) from exc
 
 
-def serve(environ: Environ, host: str | None, port: int, say: Print) -> None:
+def serve(
+    environ: Environ, host: str | None, port: int, say: Print, environment: service.app.Environment | None = None
+) -> None:
     """Run the service alone, until a signal. Raises BadSettings, CannotStart."""
-    settings = _read(service.settings.read, environ)
-    logs.configure(sys.stderr, _secrets(settings))
+    logs.configure(sys.stderr, logs.JsonLines(secrets_in(environ)))
+    settings = service.settings.read(environ)
     with listen(_host(environ, host), port, "--port") as listener:
         greeting = f"magiclink listens on {listener.address}, and is {settings.public_url} to browsers."
-        run(lambda: [AppServer(service.app.create_app(settings), listener, _clients(settings))], lambda: say(greeting))
+        app = service.app.create_app
+        run(lambda: [AppServer(app(settings, environment), listener, _clients(settings))], lambda: say(greeting))
 
 
 def sandbox(environ: Environ, host: str | None, port: int, say: Print) -> None:
     """Run the sandbox alone, until a signal. Raises CannotStart."""
+    logs.configure(sys.stderr, logs.JsonLines(secrets_in(environ)), logging.WARNING)
     settings = _read(service.sandbox.settings.read, environ)
     with listen(_host(environ, host), port, "--port") as listener:
         greeting = f"The sandbox listens on {listener.address}, and is {settings.public_url} to browsers."
@@ -97,7 +102,6 @@ def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None
         listen("127.0.0.1", _default(flags.host_port, _DEMO_PORT), "--host-port") as on_demo,
     ):
         setup = DevSetup.of(flags, environ, Ports(on_service.port, on_sandbox.port, on_demo.port))
-        logs.configure(sys.stderr, _secrets(setup.service_settings), logging.WARNING)
 
         def servers() -> list[AppServer]:
             return [
@@ -123,11 +127,6 @@ def _clients(settings: service.settings.Settings) -> Clients:
     return Clients(limits)
 
 
-def _secrets(settings: service.settings.Settings) -> list[str]:
-    single = (settings.provider_api_key, settings.api_key, settings.metrics_key)
-    return [*settings.secret_keys, *settings.provider_webhook_secrets, *(each for each in single if each)]
-
-
 def _default(given: int | None, default: int) -> int:
     return default if given is None else given
 
@@ -146,7 +145,9 @@ class DevSetup:
         folder = flags.data_dir or Path(".magiclink")
         stored = stored_secrets(folder)
         complete = complete_environ(flags, environ, ports, folder, stored)
-        service_settings = _read(service.settings.read, complete)
+        secret = [*secrets_in(complete), stored["demo_secret"]]
+        logs.configure(sys.stderr, logs.JsonLines(secret), logging.WARNING)
+        service_settings = service.settings.read(complete, local=True)
         demo = DemoSettings(
             service_url=f"http://localhost:{ports.service}",
             public_service_url=service_settings.public_url,

@@ -1,8 +1,11 @@
 """The options and the output of every command. What the commands do is in `dev`, `admin` and `api_client`."""
 
 import asyncio
+import io
 import json
+import logging
 import os
+import sys
 import time
 import webbrowser
 from collections.abc import Callable
@@ -17,8 +20,12 @@ import httpx
 
 from service import __version__
 from service.commands import api_client
+from service.commands.known_secrets import secrets_in
 from service.errors import MagiclinkError
 from service.settings import Settings, read
+from service.telemetry import logs
+
+_log = logging.getLogger(__name__)
 
 
 class OneLine(click.ClickException):
@@ -36,12 +43,23 @@ class Commands(click.Group):
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a name that the console cannot show is no reason to fail
+        secrets = secrets_in(os.environ)
+        logs.configure(sys.stderr, logs.PlainLines(secrets), logging.WARNING)
         try:
             return super().invoke(ctx)
         except (api_client.CommandError, MagiclinkError) as exc:
-            raise OneLine(str(exc)) from exc
+            raise OneLine(logs.remover(secrets)(str(exc))) from exc
         except KeyboardInterrupt:
             raise click.exceptions.Exit(130) from None  # what a shell reports after Ctrl-C: 128 + SIGINT
+        except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
+            raise
+        except Exception as exc:  # noqa: BLE001 - any error; it is logged
+            # Python would print the traceback itself, with any secret that is in its message.
+            _log.critical("%s failed, which it should not", ctx.info_name, exc_info=exc)
+            raise click.exceptions.Exit(70) from None  # Reference: sysexits.h, EX_SOFTWARE
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -4,14 +4,17 @@ Nothing is created at the provider: the links that it lists are compared, no lin
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic, time  # noqa: TID251 - commands pass the clocks on
 from typing import Literal
+from urllib.parse import urlsplit
 
 import httpx
 
+from service.commands.proxies import proxy_variable
 from service.domain.model import ProviderSnapshot
 from service.domain.reports import ReportedCompany
 from service.errors import ProviderFailure, ProviderUnauthorized, ProviderUnreachable
@@ -49,7 +52,7 @@ async def examine_provider(settings: Settings, http: httpx.AsyncClient, patience
         await provider.ping()
         companies = (await provider.companies()).companies
     except ProviderFailure as exc:
-        return [Finding("bad", "provider", _advice(exc))]
+        return [Finding("bad", "provider", _advice(exc, _proxy_of(settings.provider_url)))]
     known = f"accepts the key, which sees {len(companies)} companies"
     snapshots, failures = await _snapshots(provider, companies)
     return [
@@ -113,9 +116,15 @@ def _clock_findings(provider_now: Callable[[], float | None], clock: Callable[[]
     return [Finding("note", "clock", says)]
 
 
-def _advice(failure: ProviderFailure) -> str:
+def _proxy_of(url: str) -> str | None:
+    parts = urlsplit(url)
+    return proxy_variable(parts.scheme, parts.hostname or "", os.environ)
+
+
+def _advice(failure: ProviderFailure, proxy: str | None) -> str:
     if isinstance(failure, ProviderUnauthorized):
         return "does not accept MAGICLINK_PROVIDER_API_KEY; make one in its Settings > Organization > API Keys"
     if isinstance(failure, ProviderUnreachable):
-        return "cannot be reached; look at MAGICLINK_PROVIDER_URL and at this machine's way out"
+        unused = f"; {proxy} is set, and the service does not use it: it needs a direct way out" if proxy else ""
+        return f"cannot be reached; look at MAGICLINK_PROVIDER_URL and at this machine's way out{unused}"
     return f"{failure.detail}; is MAGICLINK_PROVIDER_URL right?"

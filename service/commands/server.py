@@ -156,7 +156,10 @@ def run(create_servers: Callable[[], Sequence[AppServer]], started: Callable[[],
 
     They stop in the opposite order, one after the other, so that an app can call those started before it until it ends.
     """
-    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+    # A Config without `log_config=None` gives uvicorn's loggers handlers of their own: they write plain text,
+    # with the secrets that are in a traceback.
+    config = uvicorn.Config("", log_config=None)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_run(create_servers, started))
 
 

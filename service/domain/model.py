@@ -26,6 +26,9 @@ InvitationId = NewType("InvitationId", str)
 ProviderCompanyId = NewType("ProviderCompanyId", str)
 ProviderSiteId = NewType("ProviderSiteId", str)
 
+# The operator's own tenant: it may name whatever the provider shows to the operator's API key.
+DEFAULT_TENANT = Tenant("default")
+
 JsonObject = dict[str, Any]
 
 

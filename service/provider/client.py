@@ -24,6 +24,7 @@ from service.provider.links import ProviderLinks
 from service.provider.lists import (
     UNREADABLE,
     At,
+    ExternalId,
     Id,
     ListCall,
     Maybe,
@@ -44,7 +45,7 @@ T = TypeVar("T")
 class _NamedAnswer(Shape):
     id: Maybe[Id] = None
     name: Maybe[Name] = None
-    external_id: Maybe[str] = None
+    external_id: Maybe[ExternalId] = None
     is_unread: bool = False  # not the provider's: the external id is there, and cannot be read
 
     @model_validator(mode="before")

@@ -6,6 +6,7 @@ not be read is logged and reported (`CallLimits.unreadable`).
 """
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -80,8 +81,11 @@ def _or_none(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInf
 
 Id = Annotated[str, BeforeValidator(_text_only), StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 At = Annotated[float, BeforeValidator(_seconds)]
-# What people typed, as much of it as a page shows; and words of the provider's own.
-Name = Annotated[str, AfterValidator(lambda text: text[:300])]
+# What people typed, as much of it as a page shows, without what could reorder or break the text around it (Unicode's
+# controls and overrides of direction); and words of the provider's own.
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
+Name = Annotated[str, AfterValidator(lambda text: _UNSHOWN.sub("\ufffd", text[:300]))]
+ExternalId = Annotated[str, StringConstraints(max_length=1000)]
 Url = Annotated[str, StringConstraints(max_length=2000)]
 Status = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_ -]{0,99}$")]
 # A field, or an item of an array, that is None where it cannot be read; the field's name is then noted.

@@ -40,7 +40,9 @@ def refusal_text(content: bytes, api_key: str) -> str:
         body = None
     words = "; ".join(_reasons(body)).replace(api_key, "…")
     # A control character could steer a terminal or forge a line of a log.
-    words = " ".join(re.sub(r"https?://\S+|[^\s\x20-\x7e\xa0-\uffff]", "…", words).split())[:300]
+    words = " ".join(
+        re.sub(r"https?://\S+|[^\s\x20-\x7e\xa0-\uffff]|[\u202a-\u202e\u2066-\u2069]", "…", words).split()
+    )[:300]
     return f"The provider refused the request: {words}" if words else "The provider refused the request"
 
 

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.sandbox.journal import RequestJournal
 from service.sandbox.wire import fields
-from service.sandbox.wire.answers import add_errors, parse_object
+from service.sandbox.wire.answers import add_errors, detail, parse_object
 from service.sandbox.wire.errors import InvalidFields, RecordMissing
 from service.sandbox.world.troubles import SandboxTrouble, read_trouble
 from service.sandbox.world.world import SandboxWorld
@@ -21,10 +24,32 @@ from service.sandbox.world.world import SandboxWorld
 ADVANCE_MOST_SECONDS = 315_360_000
 
 
+class SameSiteControl:
+    """Middleware that refuses what a page of another site sends: a browser would send it without asking anybody."""
+
+    def __init__(self, app: ASGIApp, own_origin: str) -> None:
+        self._app = app
+        self._own_origin = own_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403 to another site's request, whatever its method; a program sends neither header."""
+        refused = scope["type"] == "http" and self._is_cross_site(Headers(scope=scope))
+        app = detail(403, "Sent from another site.") if refused else self._app
+        await app(scope, receive, send)
+
+    def _is_cross_site(self, headers: Headers) -> bool:
+        # Reference: w3.org/TR/fetch-metadata; a browser without it still names the origin of a POST.
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site not in {"same-origin", "none"}
+        return headers.get("origin", self._own_origin) != self._own_origin
+
+
 def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:
     """Create the control API, to be mounted at `/_control`."""
     operations = SandboxControlApi(world, journal)
     control = Starlette(
+        middleware=[Middleware(SameSiteControl, own_origin=world.settings.public_url)],
         routes=[
             Route("/reset", operations.reset, methods=["POST"]),
             Route("/requests", operations.requests),
@@ -33,7 +58,7 @@ def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:
             Route("/troubles/{name}", operations.put_trouble, methods=["PUT"]),
             Route("/troubles/{name}", operations.stop_trouble, methods=["DELETE"]),
             Route("/connections/{connection_id}", operations.remove_connection, methods=["DELETE"]),
-        ]
+        ],
     )
     add_errors(control)
     return control

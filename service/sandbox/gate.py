@@ -58,6 +58,7 @@ class SandboxGate:
                 # A webhook that `webhook_first` sends ahead is delivered before the caller learns the connection's id.
                 await self._deliveries.send_first()
                 status = message["status"]
+                MutableHeaders(scope=message)["x-content-type-options"] = "nosniff"
                 MutableHeaders(scope=message)["date"] = formatdate(self._world.clock.now(company_id), usegmt=True)
             await send(message)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from service.domain.changes import CompanyBaseline, Fact, FactKind
-from service.domain.model import Company, CompanyRef, ProviderCompanyId, ProviderSiteId, Site, SiteRef
+from service.domain.model import DEFAULT_TENANT, Company, CompanyRef, ProviderCompanyId, ProviderSiteId, Site, SiteRef
 from service.errors import Forbidden, NotFound
 from service.store.activity import take_poll
 from service.store.changes import add_fact
@@ -66,17 +66,18 @@ def _take_poll(tx: Transaction, ref: CompanyRef) -> tuple[Company, float]:
 
 
 def adopt_company(tx: Transaction, company: Company, now: float) -> Company:
-    """Return the stored company, after inserting it where it is new. Raises Forbidden for another tenant's company.
+    """Return the stored company, after inserting it where it is new. Raises NotFound for one that it may not name.
 
     A company is the same by the provider's id where the host gave one, otherwise by the tenant's external id.
     """
     found = _find_and_lock(tx, company)
-    if found is None:
+    if found is None and (company.provider_id is None or company.tenant == DEFAULT_TENANT):
         _insert_company(tx, company, now)
         found = _find_and_lock(tx, company)
-    # Mallory may name the provider's id of Ada's company: its row belongs to Ada's tenant, and she learns nothing else.
+    # Mallory may name the provider's id of Ada's company, or one that she guessed. Both are unknown to her tenant: she
+    # does not even learn that Ada's is there, and the provider is not asked.
     if found is None or found.tenant != company.tenant:
-        raise Forbidden("This company belongs to another tenant")
+        raise NotFound
     return found
 
 
@@ -105,12 +106,13 @@ def _insert_company(tx: Transaction, company: Company, now: float) -> None:
     )
 
 
-def adopt_sites(tx: Transaction, company_ref: CompanyRef, sites: tuple[Site, ...]) -> tuple[Site, ...]:
-    """Return the stored sites in the order given, after inserting those that are new to the company."""
-    return tuple(_adopt_site(tx, company_ref, site) for site in sites)
+def adopt_sites(tx: Transaction, company: Company, sites: tuple[Site, ...]) -> tuple[Site, ...]:
+    """Return the stored sites in the order given, after inserting those that are new. Raises NotFound as above."""
+    return tuple(_adopt_site(tx, company, site) for site in sites)
 
 
-def _adopt_site(tx: Transaction, company_ref: CompanyRef, site: Site) -> Site:
+def _adopt_site(tx: Transaction, company: Company, site: Site) -> Site:
+    company_ref = company.ref
     column, value = ("provider_id", site.provider_id) if site.provider_id else ("external_id", site.external_id)
     query = f"SELECT * FROM sites WHERE company_ref = :company AND {column} = :value"
     row = tx.one(query, company=company_ref, value=value)
@@ -121,6 +123,8 @@ def _adopt_site(tx: Transaction, company_ref: CompanyRef, site: Site) -> Site:
         row = tx.one(query, company=company_ref, value=value)
     if row is not None:
         return site_of(row)
+    if site.provider_id is not None and company.tenant != DEFAULT_TENANT:
+        raise NotFound
     tx.run(
         "INSERT INTO sites (ref, company_ref, external_id, name, address, provider_id) VALUES "
         "(:ref, :company, :external_id, :name, :address, :provider_id) ON CONFLICT DO NOTHING",

@@ -51,7 +51,7 @@ class SessionStore:
         Returns the session as written. An equal earlier call changes that, and nothing is created: its stored answer is
         returned, or, where its process died before it answered, the session that it made. With `render`, its answer is
         stored for equal calls; without it the caller stores one later. Raises IdempotencyKeyReused,
-        IdempotencyInProgress, Forbidden.
+        IdempotencyInProgress; NotFound for a company or site that the tenant may not name.
         """
         return await self._engine.write(lambda tx: self._create(tx, draft, decide, key, render))
 
@@ -134,7 +134,7 @@ class SessionStore:
         if adopted is not None:
             return adopted
         company = adopt_company(tx, draft.company, now)
-        changes = decide(replace(draft, company=company, sites=adopt_sites(tx, company.ref, draft.sites)))
+        changes = decide(replace(draft, company=company, sites=adopt_sites(tx, company, draft.sites)))
         (session,) = changes.sessions
         tx.run(_INSERT, **session_values(session, self._context.cipher))
         apply(tx, self._context, replace(changes, sessions=()), session.tenant, company.ref)

@@ -20,6 +20,7 @@ from service.domain.model import Clock
 from service.errors import Unavailable
 from service.store.dialects import SqliteDialect
 from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit
+from service.store.files import for_this_user_only
 from service.store.process_lock import ProcessLock
 
 _GROUP = 256  # writes per COMMIT at most, so that the first of them does not wait long
@@ -77,9 +78,10 @@ class SqliteEngine:
     async def open(self) -> None:
         """Open the file and start the threads. Raises Unavailable."""
         try:
+            for_this_user_only(self._path)
             # Open until `close`: a memory database is deleted when its last connection closes.
             connection = self._connect()
-        except sqlite3.Error as exc:
+        except (OSError, sqlite3.Error) as exc:
             raise Unavailable("The database file cannot be opened") from exc
         self._lock.take()
         self._readers = ThreadPoolExecutor(_READERS, "store-read")

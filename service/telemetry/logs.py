@@ -7,12 +7,18 @@ and no paths, since a path contains a token.
 import json
 import logging
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+_log = logging.getLogger(__name__)
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 # A reader of the log must not be able to use a link, a session or a key. Group 1 of a match stays, the rest goes.
@@ -32,6 +38,7 @@ _SECRETS = [
         r"()(?<![\w-])(?=[\w-]*[0-9])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{40,}",
     )
 ]
+_SHORT = 8  # characters
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -57,12 +64,24 @@ def redact(text: str) -> str:
     return text
 
 
+def remover(secrets: Iterable[str]) -> Callable[[str], str]:
+    """Return what removes these secrets from a text, in every form that a message could give them, and redacts it."""
+    known = {form for secret in secrets for form in (secret, secret.removeprefix("whsec_")) if form}
+    # The longest go first, since one may be part of another.
+    pattern = re.compile("|".join(_pattern(form) for form in sorted(known, key=len, reverse=True)) or r"(?!)")
+
+    def remove(text: str) -> str:
+        return redact(pattern.sub("…", text))
+
+    return remove
+
+
 class JsonLines(logging.Formatter):
     """Formats a record as one JSON object. `secrets` are removed wherever they occur, besides what `redact` removes."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        self._redact = _remover(secrets)
+        self._redact = remover(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, whatever the record contains; fields of `extra` are beside the message."""
@@ -72,21 +91,46 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": self._redact(record.getMessage()),
+            "message": self._clean(_message(record)),
             "requestId": request_id(),
+            "error": self._clean(self.formatException(record.exc_info)) if record.exc_info else None,
+            "stack": self._clean(record.stack_info),
         }
-        if record.exc_info:
-            line["error"] = self._redact(self.formatException(record.exc_info))
         return json.dumps({name: value for name, value in line.items() if value is not None})
 
     def _clean(self, value: object) -> str | float | None:
-        return value if isinstance(value, (int, float)) or value is None else self._redact(str(value))
+        return value if isinstance(value, (int, float)) or value is None else self._redact(_text(value))
 
 
-def configure(stream: TextIO, secrets: Iterable[str] = (), level: int = logging.INFO) -> None:
-    """Write every logger's lines to `stream`, from `level` on; HTTP libraries only from WARNING on."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines(secrets))
+class PlainLines(logging.Formatter):
+    """Formats a record for a person at a shell, without the secrets that `JsonLines` removes."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._redact = remover(secrets)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the level and the message, and the traceback below them where there is one."""
+        error = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        text = self._redact(f"{record.levelname.capitalize()}: {_message(record)}{error}")
+        # A text of the provider could steer the terminal.
+        return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
+
+
+class _LogHandler(logging.StreamHandler[TextIO]):
+    """Drops the lines that the stream does not take: logging's own report would repeat the arguments unredacted."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Drop the line."""
+
+
+def configure(stream: TextIO, lines: logging.Formatter, level: int = logging.INFO) -> None:
+    """Write every logger's lines to `stream`, from `level` on; HTTP libraries only from WARNING on.
+
+    What Python would print itself is logged too: warnings, and errors that end a thread or cannot be raised.
+    """
+    handler = _LogHandler(stream)
+    handler.setFormatter(lines)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -96,15 +140,45 @@ def configure(stream: TextIO, secrets: Iterable[str] = (), level: int = logging.
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _log_thread_error
+    sys.unraisablehook = _log_unraisable
 
 
-def _remover(secrets: Iterable[str]) -> Callable[[str], str]:
-    # A short secret, as in development, may be part of a word. The longest go first, since one may be part of another.
-    known = sorted((secret for secret in secrets if len(secret) >= 8), key=len, reverse=True)
+def _log_thread_error(error: threading.ExceptHookArgs) -> None:
+    if error.exc_value is not None and not isinstance(error.exc_value, SystemExit):
+        name = error.thread.name if error.thread else "?"
+        _log.critical("the thread %s ended with an error", name, exc_info=error.exc_value)
 
-    def remove(text: str) -> str:
-        for secret in known:
-            text = text.replace(secret, "…")
-        return redact(text)
 
-    return remove
+def _log_unraisable(error: "UnraisableHookArgs") -> None:
+    # The object is left out: its repr may hold anything.
+    _log.error("%s", error.err_msg or "an error could not be raised", exc_info=error.exc_value)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - the error is a caller's, and its line is still worth more than none
+        return f"{record.msg} (its arguments cannot be formatted)"
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - as above
+        return f"({type(value).__name__} that cannot be shown)"
+
+
+def _pattern(secret: str) -> str:
+    """Match the secret as it is, percent-encoded, or escaped any number of times, as in the repr of a repr."""
+    pattern = "".join(one if one.isalnum() and one.isascii() else _odd_character(one) for one in secret)
+    # A short secret, as in development, may be part of a word: it is removed only where it stands alone.
+    return pattern if len(secret) >= _SHORT else rf"(?<![\w-]){pattern}(?![\w-])"
+
+
+def _odd_character(one: str) -> str:
+    percent = "".join(f"%{byte:02x}" for byte in one.encode("utf-8", "surrogatepass"))
+    octets = r"\\*".join(f"x{byte:02x}" for byte in one.encode("utf-8", "surrogatepass"))  # in the repr of bytes
+    codes = f"{percent}|{octets}|x{ord(one):02x}|u{ord(one):04x}|U{ord(one):08x}"
+    return rf"\\*(?:{re.escape(one)}|(?i:{codes}))"

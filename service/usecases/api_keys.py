@@ -3,12 +3,11 @@
 import hmac
 from dataclasses import dataclass
 
-from service.domain.model import Clock, Runtime, Tenant
+from service.domain.model import DEFAULT_TENANT, Clock, Runtime, Tenant
 from service.domain.tokens import digest
 from service.errors import Unauthorized
 from service.store import Store
 
-DEFAULT_TENANT = Tenant("default")
 _BOOTSTRAP = "bootstrap"
 _REMEMBERED_SECONDS = 5.0  # how long a revoked key may go on working
 _REMEMBERED_KEYS = 10_000

@@ -59,8 +59,8 @@ class Sessions:
 
         Where that call's process died before it answered, the session that it made is returned.
 
-        Raises InvalidRequest where a reconnect names a connection of another user, NotFound where there is none,
-        Forbidden for another tenant's company, IdempotencyKeyReused, IdempotencyInProgress.
+        Raises InvalidRequest where a reconnect names a connection of another user; NotFound for a connection, a company
+        or a site that is unknown to the tenant; IdempotencyKeyReused, IdempotencyInProgress.
         """
         places = await self._places(tenant, request)
         issued = self._clock(), self._signer.newest_key_id

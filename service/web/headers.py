@@ -22,6 +22,18 @@ _ALWAYS = {
 }
 
 
+# Reference: RFC 6797; a year, as browsers' preload lists ask. Everything below the service's own host is included: a
+# page there could set cookies for it, over http too.
+_STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
+
+
+def headers_of_every_answer(public_url: str) -> dict[str, str]:
+    """The headers of every answer, files and errors included."""
+    always = {"X-Content-Type-Options": "nosniff"}
+    # A browser ignores it over http, and a service without https must not promise any.
+    return always | ({"Strict-Transport-Security": _STRICT_TRANSPORT} if public_url.startswith("https:") else {})
+
+
 @dataclass(frozen=True, slots=True)
 class FramePolicy:
     """Which origins may frame a page, and what it may frame and post to; none by default."""

@@ -2,9 +2,12 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from random import Random
 from time import perf_counter
+from typing import Any
 
+from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +34,36 @@ _ROUTES = re.compile(
 )
 # A method is any word of the caller's choice: the others are counted together.
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
+
+
+class GuardedApp(Starlette):
+    """An app whose every answer has these headers: also that of an error which no handler expected."""
+
+    def __init__(self, always: Mapping[str, str], **options: Any) -> None:
+        super().__init__(**options)
+        self._always = always
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return Starlette's stack inside of ours: its answer to an unexpected error passes no added middleware."""
+        return HeadersOfEveryAnswer(super().build_middleware_stack(), self._always)
+
+
+class HeadersOfEveryAnswer:
+    """Sets headers of every answer of the app."""
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
+        self._app = app
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the app, and set the headers when it begins its answer."""
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, guarded)
 
 
 class RequestObserver:

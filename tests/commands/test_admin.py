@@ -183,6 +183,17 @@ async def test_a_provider_that_refuses_says_what_to_mend(
     assert "provider-key" not in finding.says
 
 
+async def test_a_proxy_that_the_service_does_not_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("ALL_PROXY", "http://user:hunter2@127.0.0.1:9")
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    finding = (await found(settings(tmp_path), httpx.MockTransport(refused)))["provider"]
+    assert "ALL_PROXY is set, and the service does not use it" in finding.says
+    assert "hunter2" not in finding.says
+
+
 async def test_clocks_that_differ_are_reported(tmp_path: Path) -> None:
     finding = (await found(settings(tmp_path), provider(date=FAR_FROM_NOW)))["clock"]
     assert finding.level == "note"

@@ -22,7 +22,7 @@ def settled(
     reported = DevOptions(**flags)  # type: ignore[arg-type]
     folder = reported.data_dir or Path(".magiclink")
     known = complete_environ(reported, environ or {}, ports, folder, KEPT)
-    return service.settings.read(known), service.sandbox.settings.read(known)
+    return service.settings.read(known, local=True), service.sandbox.settings.read(known)
 
 
 def test_nothing_needs_to_be_configured() -> None:

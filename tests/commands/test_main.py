@@ -179,3 +179,14 @@ def test_an_interrupted_command_ends_quietly() -> None:
 
     result = CliRunner().invoke(main.main, ["events", "--follow"], obj=httpx.MockTransport(interrupt))
     assert (result.exit_code, result.output) == (130, "")
+
+
+@pytest.mark.parametrize(
+    ("charset", "shown"), [("latin-1", "W?adys?aw \u00e4"), ("utf-8", "W\u0142adys\u0142aw \u00e4")]
+)
+def test_a_console_that_cannot_show_a_character_replaces_it(charset: str, shown: str) -> None:
+    rows = {"data": [SESSION | {"userId": "W\u0142adys\u0142aw \u00e4"}], "next": None}
+    runner = CliRunner(env={"MAGICLINK_PUBLIC_URL": None, "MAGICLINK_API_KEY": None}, charset=charset)
+    result = runner.invoke(main.main, ["sessions"], obj=httpx.MockTransport(Requests(rows)))
+    assert result.exit_code == 0, result.stderr
+    assert shown in result.stdout

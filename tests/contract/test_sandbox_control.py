@@ -13,6 +13,32 @@ async def status_of(sandbox: Sandbox, path: str = "/ping") -> int:
 
 
 @pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site", "origin": "http://127.0.0.1:9000"},
+        {"origin": "https://mallory.example"},
+        {"origin": "null"},
+    ],
+)
+async def test_a_page_of_another_site_controls_nothing(sandbox: Sandbox, headers: dict[str, str]) -> None:
+    company = (await sandbox.call("POST", "/company", {"name": "Acme", "externalId": "acme"})).json()["id"]
+    for method, path in (("POST", "/reset"), ("POST", "/time?advanceSeconds=9"), ("PUT", "/troubles/slow")):
+        answer = await sandbox.plain(method, f"/_control{path}", headers=headers)
+        assert (answer.status_code, answer.json()) == (403, {"detail": "Sent from another site."})
+    assert (await sandbox.plain("GET", "/_control/troubles")).json() == {"troubles": []}
+    assert (await sandbox.call("GET", f"/company/{company}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {"origin": "http://127.0.0.1:9000"}]
+)
+async def test_a_program_and_the_sandboxs_own_pages_may_control_it(sandbox: Sandbox, headers: dict[str, str]) -> None:
+    assert (await sandbox.plain("POST", "/_control/reset", headers=headers)).status_code == 204
+
+
+@pytest.mark.parametrize(
     ("name", "body", "named"),
     [
         ("no_such", {}, "no_such"),

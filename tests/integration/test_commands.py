@@ -28,16 +28,6 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def lines_as_before() -> Iterator[None]:
-    """The commands settle where the process writes its lines; the next test's process is this one."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
 def leave(_said: str) -> None:
     """What a person who has seen enough does."""
     os.kill(os.getpid(), signal.SIGINT)

@@ -1,9 +1,12 @@
 """POST /v1/sessions: every field at its limits, and everything that is refused by the name of its field."""
 
+import re
 from typing import Any
 
 import pytest
 
+from service.errors import BadSettings
+from service.settings import read
 from tests.support.clock import Clock
 from tests.support.services import HOST_URL, RunningServices, refused
 from tests.support.users import User
@@ -102,6 +105,19 @@ async def test_an_origin_that_is_not_exactly_an_allowed_one_is_refused(
 ) -> None:
     answer = await services.host.post("/v1/sessions", json=ada.wants(origin=origin))
     refused(answer, 422, "invalid_request", "/origin")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://app.example.com/", "https://*.example.com", "capacitor://localhost", "http://[::1]:8080", "null", "x"],
+)
+async def test_an_origin_is_refused_in_the_words_that_a_wrong_setting_has(
+    services: RunningServices, ada: User, origin: str
+) -> None:
+    answer = await services.host.post("/v1/sessions", json=ada.wants(origin=origin))
+    (problem,) = refused(answer, 422, "invalid_request", "/origin")["errors"]
+    with pytest.raises(BadSettings, match=re.escape(f"MAGICLINK_ALLOWED_ORIGINS entry 1 {problem['detail']}")):
+        read({"MAGICLINK_ALLOWED_ORIGINS": origin})
 
 
 @pytest.mark.parametrize(

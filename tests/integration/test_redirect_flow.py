@@ -1,13 +1,14 @@
 """The redirect flow, walked through by a person whose browser has cookies and runs no script."""
 
 from dataclasses import replace
+from http.cookies import SimpleCookie
 
 import httpx
 import pytest
 
 from tests.support.clock import Clock
 from tests.support.services import HOST_URL, RETURN_URL, SANDBOX_URL, RunningServices
-from tests.support.users import NAVIGATION, TopPage, User, asked_in, check_page, refused_page, screen
+from tests.support.users import NAVIGATION, SCRIPT, TopPage, User, asked_in, check_page, refused_page, screen
 
 
 async def test_a_get_shows_one_button_and_starts_spends_and_sets_nothing(services: RunningServices, ada: User) -> None:
@@ -118,6 +119,18 @@ async def test_a_refresh_of_the_started_page_goes_on_where_it_was(ada: User) -> 
     assert first.text == second.text
     assert (await page.post("start")).status_code == 303
     assert (await page.event_types()).count("session.opened") <= 2
+
+
+async def test_a_start_by_script_gives_the_key_to_the_cookie_alone(ada: User) -> None:
+    page = TopPage(ada.services, await ada.session())
+    answer = await page.http.post(f"{page.path}/start", json={}, headers=SCRIPT)
+    assert answer.status_code == 200, answer.text
+    cookie = SimpleCookie(answer.headers["set-cookie"])
+    (key,) = (morsel.value for morsel in cookie.values())
+    assert len(key) >= 32
+    assert key not in answer.text
+    assert answer.json()["pageKey"] is None
+    assert (await page.view())["status"] == "opened"
 
 
 async def test_without_a_return_address_the_flow_ends_on_our_own_page(ada: User) -> None:

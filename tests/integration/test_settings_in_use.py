@@ -83,5 +83,5 @@ async def test_another_tenants_company_cannot_be_named_by_the_providers_id(opene
         connection = await ada.connected()
         other = await services.stranger()
         body = ada.wants(company={"id": connection["company"]["id"]}, sites=[{"id": connection["sites"][0]["id"]}])
-        refused(await other.post("/v1/sessions", json=body), 403, "forbidden")
+        refused(await other.post("/v1/sessions", json=body), 404, "not_found")
         assert (await other.get("/v1/sessions")).json()["data"] == []

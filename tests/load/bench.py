@@ -25,7 +25,7 @@ import httpx
 from tests.load.pressure import HOW_TO_GET_IT, WRK, Measured, Shot, press
 
 ROOT = Path(__file__).parents[2]
-KEY = "bench-key"
+KEY = "bench-key-0123456789"
 ORIGIN = "https://app.example.com"
 BODY = {
     "userId": "user-42",

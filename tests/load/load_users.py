@@ -17,7 +17,7 @@ from service.sandbox.world.sample_utility import PASSWORD, PROVIDER_URL, USERNAM
 from tests.support.provider_user import ProviderUser
 
 ORIGIN = "https://app.example.com"
-KEY = "host-key"
+KEY = "host-key-0123456789"
 COMPANIES = ("acme", "globex", "initech")
 USERS = ("ada", "bob", "carol", "dave")
 _PATIENCE_SECONDS = 3.0

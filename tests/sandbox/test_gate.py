@@ -3,14 +3,21 @@
 from typing import Any
 
 import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from service.sandbox.deliveries import SandboxDeliveries
 from service.sandbox.gate import BODY_MOST_BYTES, SandboxGate
 from service.sandbox.journal import RequestJournal
 from service.sandbox.settings import SandboxSettings
+from service.sandbox.wire.answers import add_errors
 from service.sandbox.world.world import SandboxWorld
 from tests.support.clock import Clock
+from tests.support.sandbox_client import Sandbox
 
 
 class Behind:
@@ -75,3 +82,28 @@ async def test_a_scope_that_is_no_request_is_passed_on_unchanged(clock: Clock) -
     behind = Behind()
     assert await drive(gate_before(behind, clock), {"type": "lifespan"}) == []
     assert behind.given == ["lifespan"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/healthz", "/v2.2/ping", "/v2.2/nothing", "/nothing", "/dashboard", "/p/i/nothing", "/static/nectar.css"),
+        *("/static/nothing", "/_control/requests", "/_control/nothing", "/files/nothing"),
+    ],
+)
+async def test_every_answer_of_the_sandbox_keeps_browsers_from_guessing_its_type(clock: Clock, path: str) -> None:
+    sandbox = Sandbox(clock)
+    for method in ("GET", "POST", "PUT"):
+        answer = await sandbox.plain(method, path)
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"], (method, answer.status_code)
+
+
+async def test_the_answer_to_an_error_of_the_sandbox_itself_does_too() -> None:
+    def fails(_request: Request) -> Response:
+        raise RuntimeError
+
+    app = Starlette(routes=[Route("/", fails)])
+    add_errors(app)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False)) as browser:
+        answer = await browser.get("http://127.0.0.1:9000/")
+    assert (answer.status_code, answer.headers["x-content-type-options"]) == (500, "nosniff")

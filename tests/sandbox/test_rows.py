@@ -1,5 +1,6 @@
 """Records on disk and in memory."""
 
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,3 +84,11 @@ def test_a_renamed_field_keeps_its_name_in_the_file(tmp_path: Path) -> None:
     SandboxTable(database, "Labelled", Labelled, {"labels": "words"}).put(Labelled("a", ("x",)))
     assert database.read("Labelled") == [{"id": "a", "words": ["x"]}]
     assert list(SandboxTable(database, "Labelled", Labelled, {"labels": "words"})) == [Labelled("a", ("x",))]
+
+
+def test_no_other_user_can_read_what_is_stored(tmp_path: Path) -> None:
+    database = SandboxDatabase(tmp_path / "data")
+    labelled(database).put(Labelled("one", ("a",)))
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in (tmp_path / "data").iterdir()}
+    assert modes == dict.fromkeys(("sandbox.db", "sandbox.db-wal", "sandbox.db-shm"), 0o600)

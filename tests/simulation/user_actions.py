@@ -88,8 +88,11 @@ class UserActions:
         answer = await self.simulation.page("POST", f"{path}/start", {}, body)
         if not answer.ok:
             return f"{issued.user} opens {issued.id}: {answer.status}"
-        cookie = answer.headers.get("set-cookie", "").partition("=")[0] if path == issued.redirect else ""
-        page = Page(issued.id, path, answer.json()["pageKey"], cookie)
+        key, cookie = answer.json()["pageKey"], ""
+        if path.startswith("/connect/"):  # the key is in its cookie alone
+            cookie, _, value = answer.headers["set-cookie"].partition("=")
+            key = value.partition(";")[0]
+        page = Page(issued.id, path, key, cookie)
         self.pages.append(page)
         return f"{issued.user} opens {issued.id}: {self._read(page, answer.json()['view'])}"
 

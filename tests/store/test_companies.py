@@ -65,11 +65,11 @@ async def test_the_providers_id_and_the_moment_are_kept_once_given(store: Store)
 
 async def test_a_company_of_another_tenant_is_not_taken_over_by_its_id(store: Store) -> None:
     elsewhere = Tenant("elsewhere")
-    await create(store, fresh(name="ses_1", tenant=elsewhere, company=replace(BY_ID, tenant=elsewhere)))
-    await create(store, fresh(name="ses_2"))
+    await create(store, fresh(name="ses_1", company=BY_ID))
+    theirs = await create(store, fresh(name="ses_2", tenant=elsewhere, company=replace(UNNAMED, tenant=elsewhere)))
     with pytest.raises(Forbidden):
-        await store.companies.set_provider_id(REF, CompanyBaseline(GIVEN, 1000.0))
-    assert (await store.companies.get(REF)).provider_id is None
+        await store.companies.set_provider_id(theirs.company.ref, CompanyBaseline(GIVEN, 1000.0))
+    assert (await store.companies.get(theirs.company.ref)).provider_id is None
 
 
 async def test_one_company_named_in_two_ways_becomes_one(store: Store) -> None:

@@ -6,7 +6,16 @@ import pytest
 from service.domain import session_rules
 from service.domain.changes import Changes, CompanyBaseline, Job, JobKind
 from service.domain.events import NewEvent
-from service.domain.model import CompanyRef, Mode, ProviderCompanyId, Session, SessionId, SiteRef, Tenant
+from service.domain.model import (
+    CompanyRef,
+    Mode,
+    ProviderCompanyId,
+    ProviderSiteId,
+    Session,
+    SessionId,
+    SiteRef,
+    Tenant,
+)
 from service.domain.session_status import Progress, SessionStatus
 from service.errors import Forbidden, NotFound
 from service.store import Store
@@ -159,9 +168,22 @@ async def test_a_provider_company_belongs_to_one_tenant(store: Store) -> None:
     ours = replace(UNNAMED, provider_id=ProviderCompanyId("company-1"))
     await create(store, fresh(name="ses_1", company=ours))
     theirs = replace(ours, ref=CompanyRef("cmp_2"), tenant=ELSEWHERE)
-    with pytest.raises(Forbidden):
+    with pytest.raises(NotFound):
         await create(store, fresh(name="ses_2", tenant=ELSEWHERE, company=theirs))
     assert await count(store, "sessions") == 1
+
+
+async def test_only_the_operators_tenant_may_name_what_is_unknown_here(store: Store) -> None:
+    named = replace(UNNAMED, provider_id=ProviderCompanyId("company-1"))
+    with pytest.raises(NotFound):
+        await create(store, fresh(name="ses_1", tenant=ELSEWHERE, company=replace(named, tenant=ELSEWHERE)))
+    site = replace(SITE, external_id=None, provider_id=ProviderSiteId("site-1"))
+    theirs = replace(UNNAMED, tenant=ELSEWHERE)
+    with pytest.raises(NotFound):
+        await create(store, fresh(name="ses_2", tenant=ELSEWHERE, company=theirs, sites=(site,)))
+    assert await count(store, "companies") == await count(store, "sites") == await count(store, "sessions") == 0
+    await create(store, fresh(name="ses_3", company=named, sites=(site,)))
+    assert await count(store, "sites") == 1
 
 
 # changes

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from service.domain.changes import JobKind
+from service.domain.model import DEFAULT_TENANT
 from service.domain.tokens import digest
-from service.usecases.api_keys import DEFAULT_TENANT
 from tests.support.connection_steps import ambiguous, broken, claim, reconnecting, repair
 from tests.support.sandbox_client import JsonObject
 from tests.support.services import RunningServices

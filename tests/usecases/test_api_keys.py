@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from service.domain.model import Runtime, Tenant
+from service.domain.model import DEFAULT_TENANT, Runtime, Tenant
 from service.domain.tokens import digest
 from service.errors import Unauthorized
 from service.store import Store
 from service.store.sqlite import SqliteEngine
-from service.usecases.api_keys import DEFAULT_TENANT, ApiKeys, Caller
+from service.usecases.api_keys import ApiKeys, Caller
 from tests.support.clock import Clock
 
 ELSEWHERE = Tenant("elsewhere")

@@ -47,6 +47,7 @@ def add_errors(app: Starlette) -> None:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(InvalidFields, _invalid)
     app.add_exception_handler(RecordMissing, _missing)
+    app.add_exception_handler(Exception, _failed)
 
 
 def detail(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
@@ -69,6 +70,11 @@ def _refused(request: Request, error: Exception) -> Response:
 def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, InvalidFields)  # noqa: S101 - registered for this class only
     return JSONResponse(error.errors, 400)
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    # Starlette sends this outside of every middleware, so the gate cannot add the header.
+    return detail(500, "A server error occurred.", {"x-content-type-options": "nosniff"})
 
 
 def _missing(_: Request, __: Exception) -> Response:

@@ -36,7 +36,9 @@ class SandboxDatabase:
 
     def __init__(self, directory: Path | None = None) -> None:
         if directory:
-            directory.mkdir(parents=True, exist_ok=True)
+            # For this user only, and so are SQLite's further files: they hold what users type into the pages.
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (directory / FILE_NAME).touch(mode=0o600)
         path = directory / FILE_NAME if directory else ":memory:"
         # One thread uses it, but the garbage collector may close it from another.
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)

@@ -61,7 +61,12 @@ class ViewJson(TypedDict):
 class StartedJson(TypedDict):
     """The page's key, this once, and its view of the session."""
 
-    pageKey: Annotated[str, Field(description="For `X-Page-Key`; whoever holds it is this page.")]
+    pageKey: Annotated[
+        str | None,
+        Field(
+            description="For `X-Page-Key`; whoever has it is this page. Null in the redirect flow: its cookie has it."
+        ),
+    ]
     view: ViewJson
 
 

@@ -108,9 +108,12 @@ class PageResponses:
         return self.render(ErrorPage(code=error.code, request_id=request_id()), FramePolicy(), error.status)
 
     def started(self, started: StartedPage, *, redirects: bool) -> Response:
-        """The answer to a start by script: the page key, this once, and the page's view."""
+        """The answer to a start by script: the page key, this once, and the page's view.
+
+        In the redirect flow the key is in the page's cookie, and nowhere that a script could read it.
+        """
         view = self.view(started.snapshot, redirects=redirects)
-        return json_answer({"pageKey": started.page_key, "view": view})
+        return json_answer({"pageKey": None if redirects else started.page_key, "view": view})
 
     def view(self, snapshot: PageSnapshot, *, redirects: bool) -> ViewJson:
         """What a started page may know, as JSON; one of the redirect flow (`redirects`) also gets its callback URL."""

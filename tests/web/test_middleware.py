@@ -1,0 +1,75 @@
+"""The headers that every answer has, whoever gives it: the routes, Starlette, or the handler of the last resort."""
+
+from collections.abc import Iterator, Sequence
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from service.app import create_app
+from service.settings import Settings
+from service.web.headers import headers_of_every_answer
+from service.web.middleware import GuardedApp
+
+HTTPS, HTTP = "https://link.example.com", "http://localhost:8000"
+
+
+def client(public_url: str) -> httpx.AsyncClient:
+    settings = Settings(secret_keys=("k" * 32,), public_url=public_url, provider_api_key="key", metrics_key="m" * 16)
+    transport = httpx.ASGITransport(create_app(settings), raise_app_exceptions=False)  # no database is open
+    return httpx.AsyncClient(transport=transport, base_url=public_url)
+
+
+def served(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[str]:
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from served(route.routes or (), prefix + route.path)
+        elif isinstance(route, Route):
+            yield prefix + route.path
+
+
+PATHS = [
+    *served(create_app(Settings(secret_keys=("k" * 32,), public_url=HTTP, provider_api_key="key")).routes),
+    *(
+        "/",
+        "/nothing",
+        "/v1",
+        "/v1/nothing",
+        "/webhooks/other",
+        "/static/frame.js",
+        "/static/page.css",
+        "/static/nothing",
+    ),
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_every_answer_of_the_service_says_its_type_and_asks_for_https(path: str) -> None:
+    async with client(HTTPS) as browser:
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "ODD"):
+            answer = await browser.request(method, path)
+            assert answer.headers.get_list("x-content-type-options") == ["nosniff"], (method, answer.status_code)
+            assert answer.headers.get_list("strict-transport-security") == ["max-age=31536000; includeSubDomains"]
+
+
+async def test_a_service_on_http_promises_no_https() -> None:
+    async with client(HTTP) as browser:
+        answer = await browser.get("/healthz")
+        assert "strict-transport-security" not in answer.headers
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_answer_to_an_error_that_nothing_expected_has_them_too() -> None:
+    async def fails(_request: Request) -> Response:
+        raise RuntimeError
+
+    app = GuardedApp(headers_of_every_answer(HTTPS), routes=[Route("/", fails)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False)) as browser:
+        answer = await browser.get(f"{HTTPS}/")
+    assert answer.status_code == 500
+    assert (
+        headers_of_every_answer(HTTPS).items()
+        <= {name.title(): value for name, value in answer.headers.items()}.items()
+    )
