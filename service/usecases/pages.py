@@ -142,8 +142,8 @@ class Pages:
         return await self._store.events.position(last_event_id, session_id) or 0
 
     async def events_after(self, session_id: SessionId, seq: int) -> Sequence[Event]:
-        """The session's events after a position, oldest first."""
-        return await self._store.events.after(seq, _EVENTS_AT_ONCE, session_id=session_id)
+        """The session's events after a position that a page may have, oldest first."""
+        return await self._store.events.on_pages_after(seq, _EVENTS_AT_ONCE, session_id)
 
     def callback_state(self, session: Session) -> str:
         """The signed state with which the page that is bound now comes back."""
