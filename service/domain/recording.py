@@ -200,7 +200,7 @@ def _report_status(draft: RecordingDraft, connection: Connection, known: Connect
 
 
 def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
-    """The session of a used invitation waits for what the use made, beyond its own time (`session_rules.ends_at`)."""
+    """The session of a used invitation waits for what the use made, beyond its own time (`session_time.ends_at`)."""
     session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
     if session is not None and session.link_used_at is None and invitation.use_count > 0:
         draft.sessions[session.id] = replace(session, link_used_at=draft.now)

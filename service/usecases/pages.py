@@ -7,7 +7,7 @@ that this one page holds. So a scanner's GET reveals nothing, and a stolen URL d
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from service.domain import session_rules
+from service.domain import session_rules, session_time
 from service.domain.attached_sessions import main_connection
 from service.domain.changes import Changes, Job, JobKind
 from service.domain.events import Event
@@ -90,7 +90,7 @@ class Pages:
         session_rules.require_page_key(session, page_key)
         if session.link_status is not LinkStatus.READY or session.revealed_at is not None:
             return snapshot
-        if not session_rules.link_can_be_shown(session, snapshot.at):
+        if not session_time.link_can_be_shown(session, snapshot.at):
             return snapshot
         now, provider_now = self._clock(), self._provider.provider_now()
         await self._store.sessions.change(session_id, lambda current: _reveal_once(current, now, provider_now))
@@ -162,7 +162,7 @@ class Pages:
         if state.page_serial not in {0, session.page_serial}:
             raise BadState("This was continued in another window")
         now = self._clock()
-        ends_at = max(session.expires_at + GRACE_SECONDS, session_rules.ends_at(session, now))
+        ends_at = max(session.expires_at + GRACE_SECONDS, session_time.ends_at(session, now))
         if now > ends_at and not session.achieved:
             raise BadState("This return link is too old")
         return session
@@ -189,7 +189,7 @@ class Pages:
             session_rules.raise_if_closed(session, self._clock())
         except MagiclinkError as closed:
             return OpenedPage(session, closed)
-        over = session_rules.token_expired(session, token, self._clock())
+        over = session_time.token_expired(session, token, self._clock())
         return OpenedPage(session, Expired() if over else None)
 
 

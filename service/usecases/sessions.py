@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain import session_rules
+from service.domain import session_rules, session_time
 from service.domain.changes import Changes
 from service.domain.events import Event
 from service.domain.model import (
@@ -110,7 +110,7 @@ class Sessions:
 
         def decide(session: Session) -> Changes | None:
             nonlocal wait
-            wait = session_rules.seconds_left(session, self._clock())
+            wait = session_time.seconds_left(session, self._clock())
             return None if wait > 0 else session_rules.expire(session, self._clock())
 
         await self._store.sessions.change(session_id, decide)

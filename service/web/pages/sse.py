@@ -123,7 +123,11 @@ class EventStream:
         if view["status"] not in ACHIEVED:
             with suppress(MagiclinkError):  # `_view` reports what ended the page
                 await self._source.heartbeat()
-        return await self._view(send)
+        now = await self._view(send)
+        # A page that is left open keeps a link no longer than its session shows it: that end is no event of the log.
+        if now is not None and now["link"] != view["link"]:
+            await _write(send, "view", None, self._data("view", now["seq"], now["at"], now))
+        return now
 
     async def _view(self, send: Send) -> ViewJson | None:
         try:
