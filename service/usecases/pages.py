@@ -178,9 +178,9 @@ class Pages:
     def sign_result(self, snapshot: PageSnapshot) -> str:
         """The signed outcome that the host's backend may confirm."""
         session, connection = snapshot.session, main_connection(snapshot.connections)
-        at = int(self._clock())
+        named, at = connection.id if connection else None, int(self._clock())
         return self._signer.sign_result(
-            SessionResult(session.id, session.tenant, session.user_id, session.status.value, connection, at)
+            SessionResult(session.id, session.tenant, session.user_id, session.status.value, named, at)
         )
 
     async def _open(self, token: PageToken) -> OpenedPage:

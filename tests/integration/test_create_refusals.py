@@ -126,6 +126,7 @@ async def test_an_origin_that_is_not_exactly_an_allowed_one_is_refused(
         "https://app.example.com/?state=x",
         "https://app.example.com/?sessionId=x",
         "https://app.example.com/?a=1&connectionId=x",
+        "https://app.example.com/?a=1&connectionState=x",
         "https://app.example.com/?a=1;status=x",
         "https://app.example.com/?%73tate=x",
         "https://app.example.com:99999/",

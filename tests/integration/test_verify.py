@@ -166,8 +166,63 @@ async def test_it_returns_what_was_signed_and_may_be_called_again(services: Runn
             "userId": "ada",
             "status": "connected",
             "connectionId": connection["id"],
+            "connectionState": "working",
             "at": "2027-01-15T08:00:00.000Z",
         }
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "state"),
+    [
+        ("PENDING", "submitted", "checking"),
+        ("WEBSITE_DOWN", "submitted", "delayed"),
+        ("NO_ACCOUNTS_FOUND", "opened", "empty"),
+        ("PASSWORD_INCORRECT", "opened", "action_needed"),
+        ("COMPANY_INACTIVE", "opened", "inactive"),
+    ],
+)
+async def test_a_connection_that_does_not_work_never_reads_as_success(
+    services: RunningServices, ada: User, status: str, said: str, state: str
+) -> None:
+    page = await ada.browser()
+    await page.connect()
+    company = (await page.stored())["company"]["id"]
+    await services.sandbox.trouble("status_change", status=status, times=1, companyId=company)
+    back = asked_in(await page.finish())
+    assert (back["status"], back["connectionState"]) == (said, state)
+    verified = await services.post("/v1/verify", {"state": back["state"], "userId": "ada"})
+    assert (verified["status"], verified["connectionId"]) == (said, back["connectionId"])
+    assert verified["connectionState"] == state
+
+
+async def test_the_state_is_that_of_now_and_the_status_the_signed_one(services: RunningServices, ada: User) -> None:
+    page = await ada.browser()
+    await page.connect()
+    company = (await page.stored())["company"]["id"]
+    await services.sandbox.trouble("status_change", status="PENDING", times=1, companyId=company)
+    state = asked_in(await page.finish())["state"]
+    await services.sandbox.trouble("status_change", status="CONNECTED", times=1, companyId=company)
+    await page.finish()
+    verified = await services.post("/v1/verify", {"state": state, "userId": "ada"})
+    assert (verified["status"], verified["connectionState"]) == ("submitted", "working")
+
+
+@pytest.mark.parametrize("sql", ["DELETE FROM connections", "UPDATE connections SET user_id = 'bob'"])
+async def test_a_connection_that_is_no_longer_the_users_has_no_state(
+    services: RunningServices, ada: User, sql: str
+) -> None:
+    state = await result_of(ada)
+    await services.parts.store.engine.write(lambda tx: tx.run(sql))
+    verified = await services.post("/v1/verify", {"state": state, "userId": "ada"})
+    assert (verified["status"], verified["connectionState"]) == ("connected", None)
+
+
+async def test_a_result_without_a_connection_names_none(services: RunningServices, ada: User) -> None:
+    page = await ada.browser()
+    back = asked_in(await page.post("exit"))
+    assert not {"connectionId", "connectionState"} & set(back)
+    verified = await services.post("/v1/verify", {"state": back["state"], "userId": "ada"})
+    assert (verified["connectionId"], verified["connectionState"]) == (None, None)
 
 
 async def test_a_result_names_its_user_in_no_readable_way(ada: User) -> None:

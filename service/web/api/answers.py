@@ -252,7 +252,10 @@ class VerifiedJson(TypedDict):
     sessionId: SessionId
     userId: Annotated[UserId, Field(description="As you sent it.")]
     status: SessionStatus
-    connectionId: Annotated[str | None, Field(description="The first connection that works.")]
+    connectionId: Annotated[str | None, Field(description="The newest connection that works, otherwise the newest.")]
+    connectionState: Annotated[
+        ConnectionState | None, Field(description="What that connection's status means now; null if it is not theirs.")
+    ]
     at: Annotated[Time, Field(description="When it was signed.")]
 
 

@@ -261,10 +261,10 @@ class ApiRoutes:
         body: VerifyResult = parse(VerifyResult, await read_json(request))
         # The host compares nothing itself: a result of another user, tenant or signer is one and the same refusal.
         try:
-            result = await self._results.verify(body.state, tenant, UserId(body.user_id))
+            result, state = await self._results.verify(body.state, tenant, UserId(body.user_id))
         except BadState as exc:
             raise InvalidRequest([Problem("/state", exc.detail)]) from exc
-        return JSONResponse(verified_json(result))
+        return JSONResponse(verified_json(result, state))
 
     async def _create(
         self, request: Request, tenant: Tenant, wanted: SessionRequest, raw: Any, *, now: bool
