@@ -75,7 +75,8 @@ EVENT_TYPES = (
     ),
     EventType(
         "connection.needs_attention",
-        "Only the end user can mend it; `reconnect` names the call to make.",
+        "Only the end user can mend it; `reconnect` names the call to make. Once until it works; where no page is "
+        "present, after a second reading.",
         {"status": "string", "state": "string", "reconnect": "string"},
     ),
     EventType(

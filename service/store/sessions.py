@@ -10,13 +10,13 @@ from service.domain.model import (
     Connection,
     ConnectionId,
     InvitationId,
-    PageSnapshot,
     Session,
     SessionId,
     Site,
     Tenant,
     UserId,
 )
+from service.domain.page_view import PageSnapshot
 from service.domain.requests import KeyLease
 from service.domain.session_status import Progress
 from service.errors import NotFound

@@ -11,7 +11,8 @@ from service.domain import session_rules, session_time
 from service.domain.attached_sessions import main_connection
 from service.domain.changes import Changes, Job, JobKind
 from service.domain.events import Event
-from service.domain.model import Clock, LinkStatus, PageSnapshot, Session, SessionId
+from service.domain.model import Clock, LinkStatus, Session, SessionId
+from service.domain.page_view import PageSnapshot
 from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import CallbackState, PageToken, SessionResult

@@ -20,7 +20,7 @@ from tests.support.domain_values import (
     with_status,
 )
 
-ADA = with_link(session("ada"), link())
+ADA = with_link(session("ada", seen_at=NOW), link())
 OURS = invitation("inv_1", CONNECTION)
 
 

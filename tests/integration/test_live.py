@@ -207,6 +207,37 @@ async def test_a_silent_stream_is_kept_alive_and_shows_that_its_page_is_there(
         assert (await page.stored())["status"] == "opened"
 
 
+async def test_a_user_who_is_in_another_tab_for_ten_minutes_has_not_left_while_the_stream_is_open(
+    services: RunningServices, ada: User
+) -> None:
+    services.parts.pubsub.keep_alive_seconds = 0.02
+    page = await ada.frame()
+    async with EventStream(services, page) as stream:
+        for _ in range(20):  # a hidden tab's own timers may run once a minute, or not at all: no heartbeat comes
+            services.clock.advance(30)
+            for _ in range(2):
+                assert (await stream.next()).type is None
+            await services.drain()
+        assert (await page.stored())["status"] == "opened"
+    await services.later(61)
+    assert (await page.stored())["status"] == "exited"
+    assert (await page.event_types()).count("session.exited") == 1
+
+
+async def test_a_stream_with_many_events_shows_its_page_to_be_there_too(
+    services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "STREAM_COMMENT_SECONDS", 0.01)
+    services.parts.pubsub.keep_alive_seconds = 0.05
+    page = await ada.frame()
+    async with EventStream(services, page) as stream:
+        beats = _counted(monkeypatch, services, "heartbeat")
+        for _ in range(20):
+            assert (await stream.next()).type is None
+            services.parts.pubsub.publish({page.id})
+        assert beats
+
+
 async def test_comments_between_keep_alives_show_the_stream_alive_and_read_nothing(
     services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,7 @@ EVIDENCE_KINDS: Mapping[str, str] = {
     ),
 }
 CONNECTION_STATES: Mapping[str, str] = {
-    ConnectionState.CHECKING: "`PENDING`: the provider checks it, usually within hours.",
+    ConnectionState.CHECKING: "`PENDING`, or a status from before its user mended it: the provider checks it.",
     ConnectionState.DELAYED: "`UNDER_INVESTIGATION`, `WEBSITE_DOWN`, `URL_INACCESSIBLE`, `OTHER_ERROR` or a status "
     "that is unknown here: the provider is working on it.",
     ConnectionState.WORKING: "`CONNECTED`.",

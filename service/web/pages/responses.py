@@ -8,7 +8,8 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from service.domain.model import Connection, Mode, PageSnapshot, Session
+from service.domain.model import Connection, Mode, Session
+from service.domain.page_view import PageSnapshot
 from service.domain.session_time import can_sign
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
 from service.errors import Expired, MagiclinkError

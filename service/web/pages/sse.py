@@ -58,6 +58,7 @@ class EventStream:
         self._source = source
         self._last = start.position
         self._first_id = start.event_id
+        self._quiet_seconds = 0.0  # since the page's presence was last recorded
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until the browser disconnects, another page takes over, or the process stops."""
@@ -87,17 +88,18 @@ class EventStream:
                     view = await self._keep_alive(send, view)
 
     async def _wait(self, send: Send, signal: asyncio.Event) -> bool:
-        """Wait for a signal, and send comments meanwhile; False without one within `keep_alive_seconds`.
+        """Wait for a signal, and send comments meanwhile; False after `keep_alive_seconds` of them.
 
-        A comment reads nothing. The page's script polls as long as no bytes arrive: proxies hold streams back, and some
-        ignore X-Accel-Buffering.
+        Events between them do not count anew: a busy page records its presence too. A comment reads nothing. The page's
+        script polls as long as no bytes arrive: proxies hold streams back, and some ignore X-Accel-Buffering.
         """
-        left = self._pubsub.keep_alive_seconds
-        while left > 0:
+        while self._quiet_seconds < self._pubsub.keep_alive_seconds:
+            left = self._pubsub.keep_alive_seconds - self._quiet_seconds
             if await wait_for(signal, min(left, STREAM_COMMENT_SECONDS)):
                 return True
             await _send(send, b": \n\n")
-            left -= STREAM_COMMENT_SECONDS
+            self._quiet_seconds += STREAM_COMMENT_SECONDS
+        self._quiet_seconds = 0.0
         return False
 
     async def _send_events(self, send: Send, view: ViewJson) -> ViewJson | None:
