@@ -34,6 +34,7 @@ from service.usecases.links import Links, ReturnPath
 from service.usecases.pages import Pages
 from service.usecases.provider_sites import ProviderSites
 from service.usecases.reconcile import Reconciliation
+from service.usecases.results import Results
 from service.usecases.sessions import Sessions
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.usecases.withdrawals import Withdrawals
@@ -80,6 +81,7 @@ class Services:
     pubsub: PubSub
     metrics: Metrics
     sessions: Sessions
+    results: Results
     pages: Pages
     links: Links
     withdrawals: Withdrawals
@@ -136,8 +138,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
 
 def build_services(settings: Settings, environment: Environment) -> Services:
     """Build the use cases on their adapters, without routes; the caller opens the store."""
-    runtime = Runtime(environment.clock, environment.new_id)
-    clock = environment.clock
+    clock, runtime = environment.clock, Runtime(environment.clock, environment.new_id)
     engine = environment.engine(settings.database_url, clock)
     store = Store(engine, clock=clock, new_id=environment.new_id, keys=settings.secret_keys)
     metrics, http = Metrics(), _http_client(environment)
@@ -163,6 +164,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         pubsub=PubSub(),
         metrics=metrics,
         sessions=sessions,
+        results=Results(store, signer, clock, metrics.result_verified),
         pages=pages,
         links=links,
         withdrawals=withdrawals,
@@ -236,6 +238,7 @@ def _routes(settings: Settings, environment: Environment, services: Services) ->
     api = ApiRoutes(
         ApiUseCases(
             services.sessions,
+            services.results,
             services.links,
             services.connections,
             services.claims,

@@ -267,6 +267,14 @@ class BadState(MagiclinkError):
     code, status, title = "bad_state", 400, "This return link is not valid"
 
 
+class ResultOfAnotherUser(BadState):
+    """A result that was signed here for the caller's tenant, and is presented for another than its user."""
+
+    def __init__(self, session_id: str = "") -> None:
+        self.session_id = session_id
+        super().__init__("This result was made for another user")
+
+
 # The only class that verifying and parsing a webhook raise, whatever the bytes are.
 class BadWebhook(MagiclinkError):
     """The webhook is not the provider's."""

@@ -23,7 +23,7 @@ from service.domain.tokens import (
     key_id,
     user_digest,
 )
-from service.errors import BadState, NotFound
+from service.errors import BadState, NotFound, ResultOfAnotherUser
 
 _MAX_LENGTH = 2048
 
@@ -89,14 +89,17 @@ class Signer:
     def read_result(self, result: str, tenant: Tenant, user_id: UserId, now: float) -> SessionResult:
         """Return what a result carries. Raises BadState unless it was signed for this tenant and user, ten minutes ago.
 
-        Mallory may present Ada's result as her own: the digest of its user is inside, so it fails for her.
+        Mallory may present Ada's result as her own: the digest of its user is inside, so it fails for her, and raises
+        ResultOfAnotherUser where the tenant is Ada's too, whatever the result's age.
         """
         values = _loads(self._result, result)
         if not _has_types(values, (str, str, str, str, str, int)):
             raise BadState
         session_id, owner, user, status, connection_id, at = values
-        if owner != tenant or not hmac.compare_digest(user, user_digest(user_id)):
+        if owner != tenant:
             raise BadState("This result was made for another user")
+        if not hmac.compare_digest(user, user_digest(user_id)):
+            raise ResultOfAnotherUser(session_id)
         # A minute before `at`: another process, whose clock is ahead, may have signed it.
         if not at - 60 <= now <= at + RESULT_SECONDS:
             raise BadState("This result is too old; read the session instead")

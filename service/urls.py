@@ -9,7 +9,7 @@ from collections.abc import Collection
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-OUR_PARAMETERS = frozenset({"sessionId", "status", "connectionId", "state"})
+OUR_PARAMETERS = frozenset({"sessionId", "status", "connectionId", "connectionState", "state"})
 _LONGEST_URL = 2048
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}

@@ -29,6 +29,7 @@ def test_the_names_of_the_metrics_are_those_that_dashboards_use() -> None:
     metrics.provider_call("ok", 0.2)
     metrics.provider_item_unreadable("invitation")
     metrics.webhook_received("kept")
+    metrics.result_verified("confirmed")
     metrics.job_ended("reconcile", "done")
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", metrics.render(streams=0), re.MULTILINE))
     assert types == {
@@ -38,6 +39,7 @@ def test_the_names_of_the_metrics_are_those_that_dashboards_use() -> None:
         "magiclink_provider_call_seconds": "histogram",
         "magiclink_provider_unread_items_total": "counter",
         "magiclink_webhooks_total": "counter",
+        "magiclink_verifications_total": "counter",
         "magiclink_work_total": "counter",
         "magiclink_streams": "gauge",
     }

@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.model import SessionId, Tenant, UserId
 from service.domain.tokens import CallbackState, PageToken, SessionResult, digest, key_id
-from service.errors import BadState, NotFound
+from service.errors import BadState, NotFound, ResultOfAnotherUser
 from service.signing import Signer
 from tests.support.signed_texts import (
     ADA,
@@ -179,14 +179,18 @@ def test_a_result_without_a_connection_says_so() -> None:
     assert read_result(SIGNER.sign_result(empty)) == empty
 
 
-def test_mallory_submits_adas_result_and_is_refused() -> None:
-    with pytest.raises(BadState, match="another user"):
-        SIGNER.read_result(OUTCOME, TENANT, UserId("mallory"), AT)
+@pytest.mark.parametrize("now", [AT, AT + 86400])
+def test_mallory_submits_adas_result_and_is_refused_at_any_time(now: float) -> None:
+    with pytest.raises(ResultOfAnotherUser, match="another user") as refusal:
+        SIGNER.read_result(OUTCOME, TENANT, UserId("mallory"), now)
+    assert refusal.value.session_id == TOKEN.session_id
 
 
-def test_a_result_of_another_tenant_is_refused() -> None:
-    with pytest.raises(BadState, match="another user"):
-        SIGNER.read_result(OUTCOME, Tenant("elsewhere"), ADA, AT)
+@pytest.mark.parametrize("user", ["ada", "mallory"])
+def test_a_result_of_another_tenant_is_refused_in_the_same_words_and_names_no_session(user: str) -> None:
+    with pytest.raises(BadState, match="another user") as refusal:
+        SIGNER.read_result(OUTCOME, Tenant("elsewhere"), UserId(user), AT)
+    assert type(refusal.value) is BadState
 
 
 @pytest.mark.parametrize("now", [AT + 600.1, AT - 60.1])

@@ -55,7 +55,7 @@ def _judged(draft: RecordingDraft, session: Session) -> Session:
     return judged
 
 
-def main_connection(connections: Sequence[Connection]) -> str | None:
+def main_connection(connections: Sequence[Connection]) -> Connection | None:
     """The connection that a result names: the newest that works, otherwise the newest."""
-    ids = [one.id for one in connections if one.state is ConnectionState.WORKING] or [one.id for one in connections]
-    return ids[-1] if ids else None
+    found = [one for one in connections if one.state is ConnectionState.WORKING] or connections
+    return found[-1] if found else None

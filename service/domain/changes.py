@@ -127,6 +127,14 @@ class Detachment:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedResult:
+    """A result of the session was presented for `user_id`, who is not its user."""
+
+    session_id: SessionId
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True)
 class CompletedIntent:
     """The creating call with the intent `ref` gave the session this invitation, valid for `lifetime_seconds`."""
 
@@ -152,6 +160,7 @@ class Changes:
     attachments: tuple[Attachment, ...] = ()
     advances: tuple[Advance, ...] = ()
     detachments: tuple[Detachment, ...] = ()
+    refused_results: tuple[RefusedResult, ...] = ()
     completed_intent: CompletedIntent | None = None
 
 

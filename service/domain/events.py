@@ -1,10 +1,10 @@
-"""Every event of the log: one function per type makes it, and `EVENT_TYPES` describes it.
+"""Every event of the log: one function per type makes it. `event_types` describes the types.
 
-The list feeds the API's description, the reference page, the README's table and the tests. An event is written in the
-transaction that changes the state it reports. The README and `GET /openapi.json` document the types for hosts.
+An event is written in the transaction that changes the state it reports. The README and `GET /openapi.json` document
+the types for hosts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,89 +53,6 @@ class Event:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class EventType:
-    """A type as it is documented; `data` maps each field of the event's `data` to its JSON type."""
-
-    name: str
-    description: str
-    data: Mapping[str, str] = field(default_factory=dict)
-
-
-EVENT_TYPES = (
-    EventType("session.created", "A session was created."),
-    EventType(
-        "session.opened",
-        "A page was started, or its user came back (`back`). `crossDevice`: another page was started before. "
-        "`resumedBy` is `host` where only a value that the host's page kept shows that it is the same page.",
-        {"crossDevice": "boolean", "resumedBy": "string", "back": "boolean"},
-    ),
-    EventType("session.link_ready", "The provider has given the link.", {"kind": "string"}),
-    EventType("session.link_expired", "The link ended at the provider before it was used; another is made."),
-    EventType("session.finished", 'The user said "I have finished". That is not evidence.'),
-    EventType(
-        "session.submitted",
-        "A connection of the session is recorded, and the provider checks it: the user's part is done.",
-        {"status": "string", "state": "string"},
-    ),
-    EventType("session.connected", "A connection of the session works.", {"status": "string", "state": "string"}),
-    EventType(
-        "session.reopened",
-        "The connection that made its status was taken from it, because it belongs to another session (`reassigned`) "
-        "or because its owner is unknown again (`unattributed`). `status` is the session's status without it.",
-        {"reason": "string", "status": "string"},
-    ),
-    EventType(
-        "session.exited",
-        "The user left, or a page that had reported its presence was gone for a minute: the user may come back. Or, "
-        'with `reason` "time", its time is over and its connection still asks something of the user.',
-        {"stage": "string", "reason": "string"},
-    ),
-    EventType(
-        "session.expired",
-        "Its time is over, and nothing was recorded for it. `linkUsed`: its link was used all the same, and the "
-        "provider named nothing that came of it within a day.",
-        {"linkUsed": "boolean"},
-    ),
-    EventType("session.revoked", "You ended it."),
-    EventType("session.failed", "There is no link, or no longer one; `code` says why.", {"code": "string"}),
-    EventType(
-        "connection.recorded",
-        "A connection was recorded for a user.",
-        {"evidence": "string", "presumed": "boolean", "status": "string", "state": "string"},
-    ),
-    EventType(
-        "connection.updated",
-        "Its status changed, or a claim on it was made or undone.",
-        {"status": "string", "state": "string", "from": "string", "claim": "string", "by": "string"},
-    ),
-    EventType(
-        "connection.needs_attention",
-        "Only the end user can mend it; `reconnect` names the call to make.",
-        {"status": "string", "state": "string", "reconnect": "string"},
-    ),
-    EventType(
-        "connection.ambiguous",
-        "Several users, or none, could have made it; see `candidates`, then claim it.",
-        {"candidates": "array"},
-    ),
-    EventType(
-        "connection.reassigned",
-        "Another session than the one presumed made it; `from` and `to` name both sessions and their users.",
-        {
-            "evidence": "string",
-            "presumed": "boolean",
-            "status": "string",
-            "state": "string",
-            "from": "object",
-            "to": "object",
-        },
-    ),
-    EventType("connection.removed", "The provider no longer has it."),
-    EventType("document.available", "Its first bills can be read.", {"documents": "integer"}),
-)
-
-
 def session_created(session: Session) -> NewEvent:
     """A host created the session."""
     return _of_session("session.created", session, session.connection_id)
@@ -180,6 +97,11 @@ def session_connected(session: Session, connection: Connection) -> NewEvent:
 def session_reopened(session: Session, reason: str) -> NewEvent:
     """The session lost the connection that made its status; `session` is as it is afterwards."""
     return _of_session("session.reopened", session, session.connection_id, reason=reason, status=session.status.value)
+
+
+def session_verify_failed(session: Session, presented_for: UserId) -> NewEvent:
+    """The host presented a result of the session for another user."""
+    return _of_session("session.verify_failed", session, session.connection_id, presentedFor=presented_for)
 
 
 def session_exited(session: Session, stage: str, reason: str) -> NewEvent:
@@ -286,8 +208,3 @@ def _evidence_data(connection: Connection) -> Mapping[str, Any]:
 
 def _status_data(connection: Connection) -> Mapping[str, str]:
     return {"status": canonical_status(connection.reported.status), "state": connection.state.value}
-
-
-def event_names() -> Sequence[str]:
-    """The names of all types, in the order of their documentation."""
-    return [one.name for one in EVENT_TYPES]

@@ -7,12 +7,12 @@ Ids: `SessionId` is "ses_…", `EventId` "evt_…"; `CompanyRef` and `SiteRef` a
 `InvitationId` and the `Provider…Id`s are the provider's UUIDs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType, Protocol
 
-from service.domain.session_status import ACHIEVED, ENDED, Progress, SessionStatus, status_of
+from service.domain.session_status import ACHIEVED, ENDED, Progress, SessionStatus, progress_of, status_of
 from service.domain.statuses import ConnectionState, state_of
 
 SessionId = NewType("SessionId", str)
@@ -118,8 +118,7 @@ class Session:
 
     `serial`, `issued_at` and `key_id` derive its page tokens again; `page_hash` is the digest of the bound page's key.
     `resume_hash`: of the value by which the same page starts again, `resume_by_host`: which the host's page keeps.
-    `left_at`: its user left and has not come back. `over_at`: its time was over. `link_used_at`: the provider reported
-    a use of its invitation. `settled_at`: since then its user's part is done, or it is ended.
+    `link_used_at`: the provider reported a use of its invitation. `settled_at`: its user's part was done, or it ended.
     """
 
     id: SessionId
@@ -261,7 +260,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A recorded connection; `attention_at` is since when its owner is asked to mend it."""
+    """A recorded connection; `attention_at` is since when its owner is asked to mend it.
+
+    `asks_at`: since when its status asks something of its user, told or not. `provider_mended_at`: when the link was
+    given by which its user mended it; a status that is not newer than that is still to be checked.
+    """
 
     id: ConnectionId
     company: CompanyRef
@@ -274,25 +277,19 @@ class Connection:
     cross_device: bool = False
     resumed_by_host: bool = False
     attention_at: float | None = None
+    asks_at: float | None = None
+    provider_mended_at: float | None = None
     missing_at: float | None = None
     removed_at: float | None = None
 
     @property
     def state(self) -> ConnectionState:
         """What its status means; a removed connection is `inactive`, whatever its last status was."""
-        return ConnectionState.INACTIVE if self.removed_at is not None else state_of(self.reported.status)
-
-
-@dataclass(frozen=True, slots=True)
-class PageSnapshot:
-    """What a page may know, read in one transaction; `undecided` are connections that the session may have made."""
-
-    session: Session
-    connections: Sequence[Connection]
-    seq: int  # with `event_id`, of the newest event on its timeline
-    at: float
-    event_id: EventId | None = None
-    undecided: Sequence[Connection] = ()
+        if self.removed_at is not None:
+            return ConnectionState.INACTIVE
+        state = state_of(self.reported.status)
+        mended = self.provider_mended_at is not None and self.reported.provider_updated_at <= self.provider_mended_at
+        return ConnectionState.CHECKING if mended and progress_of(state) is Progress.ATTACHED else state
 
 
 @dataclass(frozen=True, slots=True)

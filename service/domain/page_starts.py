@@ -15,11 +15,11 @@ from service.domain.model import LinkStatus, Session
 from service.domain.session_rules import (
     exit_session,
     holds_page_key,
-    link_can_be_shown,
     raise_if_closed,
     require_page_key,
     reveal_link,
 )
+from service.domain.session_time import link_can_be_shown
 from service.domain.timing import PRESENCE_SECONDS
 from service.domain.tokens import digest
 from service.errors import AlreadyOpen

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from service.domain import events
 from service.domain.attached_sessions import advance, advance_sessions, reopen
+from service.domain.attention import is_unconfirmed, with_attention
 from service.domain.attribution import judge_again, rules_out_invitations, stays_undecided
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
 from service.domain.dead_links import end_dead_link
@@ -26,8 +27,8 @@ from service.domain.model import (
     SessionId,
     Verdict,
 )
-from service.domain.session_status import Progress, progress_of
-from service.domain.statuses import ConnectionState, canonical_status, needs_attention
+from service.domain.session_status import progress_of
+from service.domain.statuses import canonical_status
 from service.domain.timing import UNCERTAINTY_SECONDS
 
 _FIRST_DOCUMENTS_SECONDS = 5.0
@@ -116,6 +117,7 @@ def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: C
     before = known.verdict if known is not None else None
     verdict = judge_again(before, draft.facts.about(reported))
     if known is not None and _is_unchanged(known, reported, verdict):
+        _confirm_attention(draft, known)
         advance_sessions(draft, known)
         return
     connection = _connection(draft, reported, known, verdict)
@@ -123,6 +125,14 @@ def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: C
     _change_owner(draft, connection, before)
     _report_status(draft, connection, known)
     advance_sessions(draft, connection)
+
+
+def _confirm_attention(draft: RecordingDraft, known: Connection) -> None:
+    """The same reading again: it may be the one that confirms what the connection asks of its user."""
+    again = with_attention(draft, known, known) if is_unconfirmed(known) else known
+    if again != known:
+        draft.connections[known.id] = again
+        _report_status(draft, again, known)
 
 
 def _is_unchanged(known: Connection, reported: ReportedConnection, verdict: Verdict) -> bool:
@@ -146,16 +156,9 @@ def _connection(
         evidence_at=known.evidence_at if known and same_owner else (draft.now if verdict.owner else None),
         cross_device=known.cross_device if known and same_owner else owner is not None and owner.taken_over,
         resumed_by_host=known.resumed_by_host if known and same_owner else owner is not None and owner.resumed_by_host,
+        provider_mended_at=known.provider_mended_at if known else None,
     )
-    return replace(connection, attention_at=_attention_at(connection, known, draft.now))
-
-
-def _attention_at(connection: Connection, known: Connection | None, now: float) -> float | None:
-    """Since when its owner is asked to mend it: an episode lasts until the connection works, whatever comes between."""
-    if connection.verdict.owner is None or connection.state is ConnectionState.WORKING:
-        return None
-    begun = known.attention_at if known and known.verdict.owner == connection.verdict.owner else None
-    return now if begun is None and needs_attention(connection.state) else begun
+    return with_attention(draft, connection, known)
 
 
 def _change_owner(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
@@ -193,7 +196,8 @@ def _report_ambiguous(draft: RecordingDraft, connection: Connection, before: Ver
 def _report_status(draft: RecordingDraft, connection: Connection, known: Connection | None) -> None:
     status = canonical_status(connection.reported.status)
     before = canonical_status(known.reported.status) if known else None
-    if before is not None and before != status:
+    # The same status of a mended connection, newer than the mending, is one that was checked: that is told too.
+    if before is not None and known is not None and (before != status or known.state is not connection.state):
         draft.events.append(events.connection_status_changed(connection, before))
     newly_owned = known is None or known.verdict.owner != connection.verdict.owner
     if connection.attention_at is not None and (newly_owned or (known and known.attention_at is None)):
@@ -201,7 +205,7 @@ def _report_status(draft: RecordingDraft, connection: Connection, known: Connect
 
 
 def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
-    """The session of a used invitation waits for what the use made, beyond its own time (`session_rules.ends_at`)."""
+    """The session of a used invitation waits for what the use made, beyond its own time (`session_time.ends_at`)."""
     session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
     if session is not None and session.link_used_at is None and invitation.use_count > 0:
         draft.sessions[session.id] = replace(session, link_used_at=draft.now)
@@ -243,12 +247,19 @@ def _reconnect(draft: RecordingDraft, session: Session) -> None:
         return
     if (session.id, connection.id) not in draft.records.attached:
         draft.attach(session.id, connection.id, EvidenceKind.RECONNECT)
-    progress = Progress.SUBMITTED if _is_from_before(connection, session) else progress_of(connection.state)
-    advance(draft, session.id, connection, progress)
+    connection = _mended(draft, connection, session)
+    advance(draft, session.id, connection, progress_of(connection.state))
 
 
-def _is_from_before(connection: Connection, session: Session) -> bool:
-    """Whether its status is older than the link that mended it: the provider has yet to check what the user gave."""
-    mended = session.link is not None and session.link.invitation_id is not None
-    older = session.link is not None and connection.reported.provider_updated_at <= session.link.provider_given_at
-    return mended and older and progress_of(connection.state) is Progress.ATTACHED
+def _mended(draft: RecordingDraft, connection: Connection, session: Session) -> Connection:
+    """Note when it was mended; a status that is not newer than the link is from before what the user gave there."""
+    if session.link is None or session.link.invitation_id is None:
+        return connection  # an edit link's evidence is a newer status
+    status = canonical_status(connection.reported.status)
+    mended = replace(connection, provider_mended_at=session.link.provider_given_at)
+    if mended.state is connection.state:
+        return connection
+    mended = replace(mended, asks_at=None, updated_at=draft.now)
+    draft.connections[connection.id] = mended
+    draft.events.append(events.connection_status_changed(mended, status))
+    return mended

@@ -10,9 +10,10 @@ from dataclasses import replace
 from service.domain import events
 from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job, JobKind
 from service.domain.model import Link, LinkKind, LinkStatus, Mode, Session
-from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED, Progress, SessionStatus
-from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS, RESULT_DAY_SECONDS, UNDECIDED_SECONDS
-from service.domain.tokens import PageToken, digest
+from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED, SessionStatus
+from service.domain.session_time import ends_at
+from service.domain.timing import PRESENCE_SECONDS
+from service.domain.tokens import digest
 from service.errors import Expired, NotFound, Revoked, SessionClosed, TakenOver
 
 _POLL_AFTER_LINK_SECONDS = 60.0
@@ -28,38 +29,6 @@ def create(session: Session, prepare_in_seconds: float) -> Changes:
             Job(JobKind.EXPIRE, session.id, session.expires_at - session.created_at),
         ),
     )
-
-
-def is_present(session: Session, now: float) -> bool:
-    """Whether a page of the session reported its presence within the last minute."""
-    return session.seen_at is not None and now - session.seen_at < PRESENCE_SECONDS
-
-
-def ends_at(session: Session, now: float) -> float:
-    """When its time is over; a page that is present, or was just finished, has the grace too.
-
-    While a used invitation has not named its connection, the session waits for it, for a day.
-    """
-    finishing = session.finished_at is not None and session.status is SessionStatus.OPENED
-    end = session.expires_at + (GRACE_SECONDS if finishing or is_present(session, now) else 0.0)
-    unexplained = session.link_used_at is not None and session.progress is Progress.NONE
-    return max(end, (session.link_used_at or 0.0) + UNDECIDED_SECONDS) if unexplained else end
-
-
-def seconds_left(session: Session, now: float) -> float:
-    """In how long its time may be over. After `expires_at` only a page keeps it open, so it is checked every minute."""
-    left = ends_at(session, now) - now
-    return min(left, PRESENCE_SECONDS) if now >= session.expires_at else left
-
-
-def link_can_be_shown(session: Session, now: float) -> bool:
-    """Whether a page may show the link: after its time and the grace a session shows its outcome only."""
-    return not session.closed and now < session.expires_at + GRACE_SECONDS
-
-
-def result_can_be_signed(session: Session, now: float) -> bool:
-    """Whether a page may bring the host a new signed result: until a day after the user's part was done, or the end."""
-    return session.settled_at is None or now < session.settled_at + RESULT_DAY_SECONDS
 
 
 def settle(session: Session, now: float) -> Session:
@@ -132,13 +101,6 @@ def renew(session: Session, now: float, key_id: str) -> Changes:
         # Its invitation ends soon after the old time, so the session needs another.
         fresh = replace(fresh, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
     return Changes(sessions=(settle(fresh, now),), jobs=(Job(JobKind.PREPARE, session.id), expiry))
-
-
-def token_expired(session: Session, token: PageToken, now: float) -> bool:
-    """Whether this URL's own time is over; an older URL of a renewed session keeps the end that it had."""
-    if token.serial == session.serial:
-        return False  # the session's own status and time decide
-    return now >= token.issued_at + (session.expires_at - session.issued_at)
 
 
 def holds_page_key(session: Session, page_key: str) -> bool:

@@ -58,6 +58,9 @@ UNDECIDED_SECONDS = 86400.0
 # How far apart the two 404 answers are that prove a connection to be removed.
 REMOVED_SECONDS = 60.0
 
+# A status that asks something of the user, read where no page is present, is confirmed by a reading this much later.
+ATTENTION_SECONDS = 20.0
+
 # --- Polling a company
 
 # After "I have finished", while nothing is recorded.

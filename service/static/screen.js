@@ -71,6 +71,7 @@ function conditionsOf(screen, view, local) {
     moved: local.reopened && !wrong,
     recorded: view?.connections.length,
     done: view?.doneUrl,
+    unsigned: view && !view.doneUrl,
     again,
     spent: !again,
     offline: local.offline,

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, Job
+from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, Job, RefusedResult
 from service.domain.events import NewEvent
 from service.domain.model import Clock, Connection, Session, Tenant
 from service.domain.timing import ANSWER_SECONDS
@@ -43,6 +43,7 @@ def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tena
     for fact in changes.facts:
         add_fact(tx, fact, company_ref, now)
     _attach_and_detach(tx, changes, now)
+    _add_refused_results(tx, changes.refused_results, now)
     for event in changes.events:
         add_event(tx, context, event, tenant)
     for job in changes.jobs:
@@ -174,6 +175,16 @@ def add_fact(tx: Transaction, fact: Fact, company_ref: str, now: float) -> None:
         actor=fact.actor,
         now=now,
     )
+
+
+def _add_refused_results(tx: Transaction, refused: Sequence[RefusedResult], now: float) -> None:
+    for each in refused:
+        tx.run(
+            "INSERT INTO refused_results (session_id, user_id, at) VALUES (:session, :user, :now)",
+            session=each.session_id,
+            user=each.user_id,
+            now=now,
+        )
 
 
 def _attach_and_detach(tx: Transaction, changes: Changes, now: float) -> None:

@@ -5,6 +5,7 @@ Events are written by `service.store.changes`, in the transaction that changes t
 
 from collections.abc import Sequence
 
+from service.domain.event_types import hidden_from_pages
 from service.domain.events import Event
 from service.domain.model import EventId, SessionId, Tenant
 from service.store.engine import Engine, Transaction
@@ -14,6 +15,8 @@ from service.store.rows import event_of
 # which one query for both could not use.
 _OWN = "events e WHERE e.session_id = :session"
 _SHARED = "event_sessions x JOIN events e ON e.id = x.event_id WHERE x.session_id = :session"
+# A session has few events that its pages must not see, so this skips few rows of an index.
+_ON_PAGES = f" AND e.type NOT IN ({', '.join(repr(name) for name in hidden_from_pages())})"
 
 
 class EventLog:
@@ -28,6 +31,10 @@ class EventLog:
         """Return up to `limit` events after `seq`, oldest first; of one tenant, one session, or all."""
         return await self._engine.read(lambda tx: _after(tx, seq, limit, tenant, session_id))
 
+    async def on_pages_after(self, seq: int, limit: int, session_id: SessionId) -> Sequence[Event]:
+        """Return up to `limit` events of the session after `seq` that its pages may have, oldest first."""
+        return await self._engine.read(lambda tx: _of_session(tx, seq, limit, session_id, _ON_PAGES))
+
     async def position(self, event_id: str, session_id: SessionId | None = None) -> int | None:
         """Return the event's position; None where it is unknown, has none yet, or belongs to another session."""
         return await self._engine.read(lambda tx: _position(tx, event_id, session_id))
@@ -36,27 +43,28 @@ class EventLog:
 def _after(
     tx: Transaction, seq: int, limit: int, tenant: Tenant | None, session_id: SessionId | None
 ) -> Sequence[Event]:
-    where, values = ["e.seq > :seq"], {}
     # A session's events are its tenant's, so of both filters one is enough: with two, SQLite may choose the index that
     # reads all of the tenant's events.
-    if session_id is None and tenant is not None:
-        where.append("e.tenant = :tenant")
-        values["tenant"] = str(tenant)
-    if session_id is None:
-        sql = f"SELECT e.* FROM events e WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT :limit"
-        return [event_of(row) for row in tx.all(sql, seq=seq, limit=limit, **values)]
+    if session_id is not None:
+        found = _of_session(tx, seq, limit, session_id, "")
+        return [event for event in found if tenant in {None, event.tenant}]
+    where, values = (" AND e.tenant = :tenant", {"tenant": str(tenant)}) if tenant is not None else ("", {})
+    sql = f"SELECT e.* FROM events e WHERE e.seq > :seq{where} ORDER BY e.seq LIMIT :limit"
+    return [event_of(row) for row in tx.all(sql, seq=seq, limit=limit, **values)]
+
+
+def _of_session(tx: Transaction, seq: int, limit: int, session_id: SessionId, where: str) -> list[Event]:
     rows = [
         row
         for source in (_OWN, _SHARED)
         for row in tx.all(
-            f"SELECT e.* FROM {source} AND {' AND '.join(where)} ORDER BY e.seq LIMIT :limit",
+            f"SELECT e.* FROM {source} AND e.seq > :seq{where} ORDER BY e.seq LIMIT :limit",
             session=session_id,
             seq=seq,
             limit=limit,
         )
     ]
-    found = [event_of(row) for row in sorted(rows, key=lambda row: int(row["seq"]))[:limit]]
-    return [event for event in found if tenant in {None, event.tenant}]
+    return [event_of(row) for row in sorted(rows, key=lambda row: int(row["seq"]))[:limit]]
 
 
 def _position(tx: Transaction, event_id: str, session_id: SessionId | None) -> int | None:
@@ -70,12 +78,13 @@ def _position(tx: Transaction, event_id: str, session_id: SessionId | None) -> i
 
 
 def last_event(tx: Transaction, session_id: SessionId) -> tuple[EventId | None, int]:
-    """Return id and position of the session's newest event that readers can see; None and 0 before any."""
+    """Return id and position of the newest event that the session's pages can see; None and 0 before any."""
     rows = [
         row
         for source in (_OWN, _SHARED)
         for row in tx.all(
-            f"SELECT e.id, e.seq FROM {source} AND e.seq IS NOT NULL ORDER BY e.seq DESC LIMIT 1", session=session_id
+            f"SELECT e.id, e.seq FROM {source} AND e.seq IS NOT NULL{_ON_PAGES} ORDER BY e.seq DESC LIMIT 1",
+            session=session_id,
         )
     ]
     newest = max(rows, key=lambda row: int(row["seq"]), default=None)

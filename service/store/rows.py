@@ -180,6 +180,8 @@ def connection_of(row: Row) -> Connection:
         cross_device=bool(row["cross_device"]),
         resumed_by_host=bool(row["resumed_by_host"]),
         attention_at=row["attention_at"],
+        asks_at=row["asks_at"],
+        provider_mended_at=row["provider_mended_at"],
         missing_at=row["missing_at"],
         removed_at=row["removed_at"],
     )
@@ -229,6 +231,8 @@ def connection_values(connection: Connection) -> dict[str, Any]:
         "recorded_at": connection.recorded_at,
         "updated_at": connection.updated_at,
         "attention_at": connection.attention_at,
+        "asks_at": connection.asks_at,
+        "provider_mended_at": connection.provider_mended_at,
         "missing_at": connection.missing_at,
         "removed_at": connection.removed_at,
     }

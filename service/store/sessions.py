@@ -1,12 +1,22 @@
 """Sessions: created once, read with their connections, and changed by decisions that see the locked row."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from service.domain.changes import Changes, LeasedJob
-from service.domain.model import Connection, ConnectionId, InvitationId, PageSnapshot, Session, SessionId, Site, Tenant
+from service.domain.model import (
+    Connection,
+    ConnectionId,
+    InvitationId,
+    Session,
+    SessionId,
+    Site,
+    Tenant,
+    UserId,
+)
+from service.domain.page_view import PageSnapshot
 from service.domain.requests import KeyLease
 from service.domain.session_status import Progress
 from service.errors import NotFound
@@ -102,6 +112,17 @@ class SessionStore:
             require_lease(tx, job)
             require_key(tx, key)
             return changed
+
+        return await self._engine.write(unit)
+
+    async def refuse_result(
+        self, session_id: SessionId, tenant: Tenant, decide: Callable[[Session, Collection[UserId]], Changes | None]
+    ) -> Session:
+        """Like `change`, but `decide` also gets the users for whom the session's result was refused already."""
+
+        def unit(tx: Transaction) -> Session:
+            # Read under the session's lock, so that of two equal calls the second sees what the first wrote.
+            return self._change(tx, session_id, lambda found: decide(found, _refused_users(tx, session_id)), tenant)
 
         return await self._engine.write(unit)
 
@@ -226,6 +247,11 @@ def _undecided(tx: Transaction, session_id: SessionId) -> list[Connection]:
         id=session_id,
     )
     return [connection_of(row) for row in rows]
+
+
+def _refused_users(tx: Transaction, session_id: SessionId) -> list[UserId]:
+    rows = tx.all("SELECT user_id FROM refused_results WHERE session_id = :id", id=session_id)
+    return [UserId(row["user_id"]) for row in rows]
 
 
 def attached_connections(

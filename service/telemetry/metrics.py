@@ -42,6 +42,9 @@ class Metrics:
         self._webhooks = Counter(
             "magiclink_webhooks", "Webhooks received from the provider.", ("outcome",), registry=registry
         )
+        self._verifications = Counter(
+            "magiclink_verifications", "Signed results that hosts asked about.", ("outcome",), registry=registry
+        )
         self._jobs = Counter("magiclink_work", "Background jobs that ended.", ("kind", "outcome"), registry=registry)
         self._streams = Gauge("magiclink_streams", "Live streams that are open.", registry=registry)
         # Looking a child up by its labels takes a lock and builds a tuple of strings; each is looked up once.
@@ -68,6 +71,10 @@ class Metrics:
     def webhook_received(self, outcome: str) -> None:
         """Count one webhook: `kept`, or the code of the refusal."""
         self._webhooks.labels(outcome).inc()
+
+    def result_verified(self, outcome: str) -> None:
+        """Count one signed result: `confirmed`, `refused`, or `other_user` where it was presented for another user."""
+        self._verifications.labels(outcome).inc()
 
     def job_ended(self, kind: str, outcome: str) -> None:
         """Count one job: `done`, `put_off` or `dropped`."""

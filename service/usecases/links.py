@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from service.domain import session_rules
+from service.domain import session_rules, session_time
 from service.domain.changes import CompletedIntent, Job, JobKind, LeasedJob
 from service.domain.model import (
     Clock,
@@ -133,7 +133,7 @@ class Links:
             await self.prepare(session_id, job)
         except ProviderFailure as exc:
             session = await self._store.sessions.get(session_id)
-            present = session_rules.is_present(session, self._clock())
+            present = session_time.is_present(session, self._clock())
             if isinstance(exc, ForeignLink):
                 _log.error("%s", exc.detail, extra={"session": session_id})
                 return None

@@ -7,12 +7,13 @@ that this one page holds. So a scanner's GET reveals nothing, and a stolen URL d
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from service.domain import page_starts, session_rules
+from service.domain import page_starts, session_rules, session_time
 from service.domain.attached_sessions import main_connection
 from service.domain.changes import Changes, Job, JobKind
 from service.domain.events import Event
-from service.domain.model import Clock, LinkStatus, PageSnapshot, Session, SessionId
+from service.domain.model import Clock, LinkStatus, Session, SessionId
 from service.domain.page_starts import PageStart
+from service.domain.page_view import PageSnapshot
 from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import CallbackState, PageToken, SessionResult, page_key_of_form
@@ -94,7 +95,7 @@ class Pages:
         session_rules.require_page_key(session, page_key)
         if session.link_status is not LinkStatus.READY or session.revealed_at is not None:
             return snapshot
-        if not session_rules.link_can_be_shown(session, snapshot.at):
+        if not session_time.link_can_be_shown(session, snapshot.at):
             return snapshot
         now, provider_now = self._clock(), self._provider.provider_now()
         await self._store.sessions.change(session_id, lambda current: _reveal_once(current, now, provider_now))
@@ -150,8 +151,8 @@ class Pages:
         return await self._store.events.position(last_event_id, session_id) or 0
 
     async def events_after(self, session_id: SessionId, seq: int) -> Sequence[Event]:
-        """The session's events after a position, oldest first."""
-        return await self._store.events.after(seq, _EVENTS_AT_ONCE, session_id=session_id)
+        """The session's events after a position that a page may have, oldest first."""
+        return await self._store.events.on_pages_after(seq, _EVENTS_AT_ONCE, session_id)
 
     def callback_state(self, session: Session) -> str:
         """The signed state with which the page that is bound now comes back."""
@@ -170,7 +171,7 @@ class Pages:
         if state.page_serial not in {0, session.page_serial}:
             raise BadState("This was continued in another window")
         now = self._clock()
-        ends_at = max(session.expires_at + GRACE_SECONDS, session_rules.ends_at(session, now))
+        ends_at = max(session.expires_at + GRACE_SECONDS, session_time.ends_at(session, now))
         if now > ends_at and not session.achieved:
             raise BadState("This return link is too old")
         return session
@@ -186,9 +187,9 @@ class Pages:
     def sign_result(self, snapshot: PageSnapshot) -> str:
         """The signed outcome that the host's backend may confirm."""
         session, connection = snapshot.session, main_connection(snapshot.connections)
-        at = int(self._clock())
+        named, at = connection.id if connection else None, int(self._clock())
         return self._signer.sign_result(
-            SessionResult(session.id, session.tenant, session.user_id, session.status.value, connection, at)
+            SessionResult(session.id, session.tenant, session.user_id, session.status.value, named, at)
         )
 
     async def _open(self, token: PageToken) -> OpenedPage:
@@ -197,7 +198,7 @@ class Pages:
             session_rules.raise_if_closed(session, self._clock())
         except MagiclinkError as closed:
             return OpenedPage(session, closed)
-        over = session_rules.token_expired(session, token, self._clock())
+        over = session_time.token_expired(session, token, self._clock())
         return OpenedPage(session, Expired() if over else None)
 
 

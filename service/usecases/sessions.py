@@ -1,4 +1,4 @@
-"""Sessions as the host uses them: create, read, list, renew, revoke, verify a result; and their expiry.
+"""Sessions as the host uses them: create, read, list, renew, revoke; and their expiry.
 
 What a page does with a session is in `pages`; how its link is made, in `links`.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain import session_rules
+from service.domain import session_rules, session_time
 from service.domain.changes import Changes
 from service.domain.events import Event
 from service.domain.model import (
@@ -23,10 +23,9 @@ from service.domain.model import (
     Site,
     SiteRef,
     Tenant,
-    UserId,
 )
 from service.domain.requests import CreateOptions, PlaceRequest, SessionRequest, draft_session
-from service.domain.tokens import PageToken, SessionResult
+from service.domain.tokens import PageToken
 from service.errors import InvalidRequest, Problem
 from service.provider import Provider
 from service.signing import Signer
@@ -91,10 +90,6 @@ class Sessions:
         """The tenant's events after a position, oldest first."""
         return await self._store.events.after(seq, limit, tenant)
 
-    def verify(self, state: str, tenant: Tenant, user_id: UserId) -> SessionResult:
-        """Confirm a result that a browser brought. Raises BadState for another user's, a changed or an old one."""
-        return self._signer.read_result(state, tenant, user_id, self._clock())
-
     async def revoke(self, tenant: Tenant, session_id: SessionId) -> Session:
         """End the session at once, and its invitation soon; repeating changes nothing. Raises NotFound."""
         now, provider_now = self._clock(), self._provider.provider_now()
@@ -115,7 +110,7 @@ class Sessions:
 
         def decide(session: Session) -> Changes | None:
             nonlocal wait
-            wait = session_rules.seconds_left(session, self._clock())
+            wait = session_time.seconds_left(session, self._clock())
             return None if wait > 0 else session_rules.expire(session, self._clock())
 
         await self._store.sessions.change(session_id, decide)

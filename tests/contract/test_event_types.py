@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.domain.events import EVENT_TYPES, NewEvent
+from service.domain.event_types import EVENT_TYPES
+from service.domain.events import NewEvent
 from service.web.docs.openapi import document
 
 ROOT = Path(__file__).parents[2]

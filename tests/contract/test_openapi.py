@@ -206,7 +206,7 @@ async def test_every_refusal_of_the_api_is_as_described(services: CheckedService
     refused(await services.host.post(path, json=unknown), 422, "provider_refused")
     stranger = await services.stranger()
     await services.host.post(path, json=ada.wants(company={"id": UNKNOWN}))
-    refused(await stranger.post(path, json=unknown), 403, "forbidden")
+    refused(await stranger.post(path, json=unknown), 404, "not_found")
     services.outgoing.is_down = True
     refused(await services.host.post(path, json=ada.wants(prepare="now")), 502, "provider_error")
     assert len(description.refused) > 10

@@ -24,7 +24,7 @@ from tests.support.domain_values import (
     with_status,
 )
 
-ADA = with_link(session("ada"), link())
+ADA = with_link(session("ada", seen_at=NOW), link())
 BOB = with_link(session("bob"), link(invitation_id="inv_2"))
 
 

@@ -25,7 +25,7 @@ from tests.support.domain_values import (
 )
 
 OWNER = with_link(session("ada", status=SessionStatus.CONNECTED), link())
-MENDING = session("ada", "ses_mending", mode=Mode.RECONNECT, connection_id=CONNECTION)
+MENDING = session("ada", "ses_mending", mode=Mode.RECONNECT, connection_id=CONNECTION, seen_at=NOW)
 BY_INVITATION = with_link(MENDING, link(invitation_id="inv_edit"))
 BY_LINK = with_link(MENDING, MAGIC, finished_at=NOW)
 OWNED = Verdict(EvidenceKind.INVITATION, ADA)
@@ -236,3 +236,47 @@ def test_five_reconnects_keep_the_id_and_the_owner() -> None:
 def test_a_quick_users_change_may_bear_a_time_before_the_page_was_started() -> None:
     company = company_with(BY_LINK)
     assert company.take(mended(596)).attachments != ()
+
+
+def test_a_status_from_before_the_mending_reads_as_being_checked_everywhere() -> None:
+    company = company_with(BY_INVITATION)
+    older = replace(BROKEN, provider_updated_at=CREATED_AT - 200)
+    company.connections[CONNECTION] = connection(OWNED, reported=older, attention_at=NOW)
+    company.take(older, used(1))
+    mended = company.connections[CONNECTION]
+    assert (mended.state, mended.reported.status) == ("checking", "PASSWORD_INCORRECT")
+    assert company.sessions[MENDING.id].status is SessionStatus.SUBMITTED
+    updated, submitted = company.events
+    assert (updated.type, updated.data["state"], updated.data["from"]) == (
+        "connection.updated",
+        "checking",
+        "PASSWORD_INCORRECT",
+    )
+    assert (submitted.type, submitted.data["state"]) == ("session.submitted", "checking")
+    assert company.take(older, used(1)) == Changes()
+
+
+def test_the_same_status_after_the_check_is_told_as_an_update_of_the_same_episode() -> None:
+    company = company_with(BY_INVITATION)
+    older = replace(BROKEN, provider_updated_at=CREATED_AT - 200)
+    company.connections[CONNECTION] = connection(OWNED, reported=older, attention_at=NOW)
+    company.take(older, used(1))
+    count = len(company.events)
+    company.take(BROKEN, used(1))
+    (event,) = company.events[count:]
+    assert (event.type, event.data["state"], event.data["from"]) == (
+        "connection.updated",
+        "action_needed",
+        "PASSWORD_INCORRECT",
+    )
+    assert company.sessions[MENDING.id].status is SessionStatus.SUBMITTED
+
+
+def test_a_check_that_ends_well_after_the_mending_is_connected() -> None:
+    company = company_with(BY_INVITATION)
+    older = replace(BROKEN, provider_updated_at=CREATED_AT - 200)
+    company.connections[CONNECTION] = connection(OWNED, reported=older, attention_at=NOW)
+    company.take(older, used(1))
+    company.take(mended(601), used(1))
+    assert company.event_types()[-2:] == ["connection.updated", "session.connected"]
+    assert company.connections[CONNECTION].attention_at is None

@@ -5,23 +5,14 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import Fact, FactKind, Job, JobKind
-from service.domain.model import LinkStatus, Session, SessionId
+from service.domain.model import LinkStatus, Session
 from service.domain.session_rules import (
-    ends_at,
     expire,
-    is_present,
-    link_can_be_shown,
-    raise_if_closed,
     renew,
-    result_can_be_signed,
     revoke,
-    seconds_left,
     settle,
-    token_expired,
 )
 from service.domain.session_status import ACHIEVED, Progress, SessionStatus
-from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS, RESULT_DAY_SECONDS, UNDECIDED_SECONDS
-from service.domain.tokens import PageToken
 from service.errors import SessionClosed
 from tests.support.domain_values import (
     COMPANY,
@@ -42,40 +33,6 @@ MAGICAL = with_link(OPEN, MAGIC)
 
 
 # time
-
-
-@pytest.mark.parametrize(("age", "there"), [(0.0, True), (PRESENCE_SECONDS - 0.1, True), (PRESENCE_SECONDS, False)])
-def test_a_page_is_present_for_a_minute_after_its_last_word(age: float, there: bool) -> None:  # noqa: FBT001
-    assert is_present(replace(OPEN, seen_at=NOW), NOW + age) == there
-
-
-def test_a_page_that_never_said_a_word_is_not_present() -> None:
-    assert not is_present(OPEN, NOW)
-
-
-def test_before_its_end_a_session_has_the_time_up_to_it() -> None:
-    assert seconds_left(OPEN, ENDS - 10) == 10
-
-
-def test_at_its_end_a_session_that_nobody_uses_has_no_time_left() -> None:
-    assert seconds_left(OPEN, ENDS) <= 0
-
-
-def test_a_present_page_has_the_grace_and_is_asked_about_every_minute() -> None:
-    assert seconds_left(replace(OPEN, seen_at=ENDS - 1), ENDS) == PRESENCE_SECONDS
-    late = ENDS + GRACE_SECONDS - 5
-    assert seconds_left(replace(OPEN, seen_at=late), late) == 5
-
-
-def test_who_said_to_be_finished_has_the_grace_while_it_is_not_recorded() -> None:
-    finished = replace(OPEN, finished_at=NOW)
-    assert seconds_left(finished, ENDS) == PRESENCE_SECONDS
-    assert seconds_left(with_status(finished, SessionStatus.EXITED), ENDS) <= 0
-
-
-def test_the_grace_ends() -> None:
-    busy = replace(OPEN, seen_at=ENDS + GRACE_SECONDS, finished_at=NOW)
-    assert seconds_left(busy, ENDS + GRACE_SECONDS) <= 0
 
 
 @pytest.mark.parametrize("status", sorted(set(SessionStatus) - OVER - ACHIEVED))
@@ -110,27 +67,11 @@ def test_a_session_whose_connection_still_asks_something_of_its_user_is_left_whe
     assert (event.type, event.data["reason"]) == ("session.exited", "time")
 
 
-def test_a_used_invitation_that_named_nothing_yet_keeps_the_session_for_a_day() -> None:
-    used = replace(INVITED, link_used_at=NOW + 60)
-    assert ends_at(used, ENDS) == NOW + 60 + UNDECIDED_SECONDS
-    raise_if_closed(used, ENDS + GRACE_SECONDS + 1)
-    assert not link_can_be_shown(used, ENDS + GRACE_SECONDS)
-    assert ends_at(replace(used, progress=Progress.ATTACHED), ENDS) == ENDS
-    assert ends_at(replace(used, expires_at=NOW + 2 * UNDECIDED_SECONDS), NOW) == NOW + 2 * UNDECIDED_SECONDS
-
-
 @pytest.mark.parametrize("used_at", [None, NOW])
 def test_the_end_of_a_session_says_whether_its_link_was_used_all_the_same(used_at: float | None) -> None:
     changes = expire(replace(INVITED, link_used_at=used_at), ENDS)
     assert changes is not None
     assert changes.events[0].data == {"linkUsed": used_at is not None}
-
-
-@pytest.mark.parametrize("status", sorted(ACHIEVED))
-def test_an_achieved_session_shows_its_link_until_its_time_and_the_grace_are_over(status: SessionStatus) -> None:
-    done = with_status(OPEN, status)
-    assert link_can_be_shown(done, ENDS + GRACE_SECONDS - 1)
-    assert not link_can_be_shown(done, ENDS + GRACE_SECONDS)
 
 
 # settling
@@ -143,13 +84,6 @@ def test_the_first_end_or_achievement_stays_and_reopening_clears_it() -> None:
     assert connected.settled_at == NOW
     assert settle(replace(connected, progress=Progress.NONE), NOW + 10).settled_at is None
     assert settle(replace(OPEN, left_at=NOW), NOW).settled_at is None
-
-
-def test_a_new_result_is_signed_until_a_day_after_the_session_settled() -> None:
-    done = replace(OPEN, settled_at=NOW)
-    assert result_can_be_signed(OPEN, NOW + 10 * RESULT_DAY_SECONDS)
-    assert result_can_be_signed(done, NOW + RESULT_DAY_SECONDS - 1)
-    assert not result_can_be_signed(done, NOW + RESULT_DAY_SECONDS)
 
 
 # revoke
@@ -249,13 +183,3 @@ def test_a_renewed_session_is_prepared_at_once_and_expires_at_its_new_end() -> N
     work = renew(OPEN, NOW + 0.5, "k1").jobs
     assert Job(JobKind.PREPARE, OPEN.id) in work
     assert Job(JobKind.EXPIRE, OPEN.id, 3599.5) in work
-
-
-def test_the_newest_url_ends_with_its_session() -> None:
-    assert not token_expired(OPEN, PageToken(OPEN.id, 1, int(NOW)), NOW + 99999)
-
-
-def test_an_older_url_keeps_the_end_it_had() -> None:
-    fresh, older = renewed(OPEN), PageToken(SessionId(OPEN.id), 1, int(NOW))
-    assert not token_expired(fresh, older, NOW + 3599)
-    assert token_expired(fresh, older, NOW + 3600)

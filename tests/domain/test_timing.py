@@ -67,6 +67,10 @@ def test_an_open_stream_shows_its_page_to_be_there_several_times_before_that_cou
     assert timing.STREAM_COMMENT_SECONDS < PubSub().keep_alive_seconds < timing.PRESENCE_SECONDS / 3
 
 
+def test_what_is_asked_of_an_absent_user_is_confirmed_within_a_minute_beyond_the_uncertainty() -> None:
+    assert 2 * timing.UNCERTAINTY_SECONDS < timing.ATTENTION_SECONDS < timing.PRESENCE_SECONDS
+
+
 def test_a_result_outlives_the_way_back_and_ends_before_the_grace() -> None:
     assert timing.PRESENCE_SECONDS < timing.RESULT_SECONDS < timing.GRACE_SECONDS
 

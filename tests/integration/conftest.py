@@ -27,6 +27,7 @@ ON_BOTH = {
     "revoke",
     "session_life",
     "session_status",
+    "verify",
     "webhooks",
 }
 if missing := [name for name in ON_BOTH if not Path(__file__).with_name(f"test_{name}.py").exists()]:

@@ -142,6 +142,7 @@ async def test_an_origin_is_refused_in_the_words_that_a_wrong_setting_has(
         "https://app.example.com/?state=x",
         "https://app.example.com/?sessionId=x",
         "https://app.example.com/?a=1&connectionId=x",
+        "https://app.example.com/?a=1&connectionState=x",
         "https://app.example.com/?a=1;status=x",
         "https://app.example.com/?%73tate=x",
         "https://app.example.com:99999/",

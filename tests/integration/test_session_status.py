@@ -1,7 +1,6 @@
 """A session's status over HTTP: what is checked is submitted, never expired; and what a page still shows afterwards."""
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -115,20 +114,6 @@ def _without_connections(hidden: list[str]) -> Any:
     return reshape
 
 
-@pytest.mark.parametrize("status", ["PENDING", "CONNECTED"])
-async def test_after_its_time_an_achieved_session_shows_its_outcome_and_no_link(
-    services: RunningServices, ada: User, status: str
-) -> None:
-    page = await connected_as(services, ada, status, link="magic_link")
-    assert (await page.view())["link"]["url"]
-    await services.later(HOUR + GRACE + 1)
-    again = FramePage(services, page.session)
-    view = await again.start(take_over=True)
-    assert (view["status"], view["link"]["url"]) == ({"PENDING": "submitted", "CONNECTED": "connected"}[status], None)
-    assert view["finished"] is True
-    assert len(view["connections"]) == 1
-
-
 async def test_renewing_keeps_what_was_achieved_and_makes_no_link(services: RunningServices, ada: User) -> None:
     page = await connected_as(services, ada, "PENDING")
     made = len(await _invitations(services, page))
@@ -155,20 +140,6 @@ async def test_a_revoked_session_hears_no_more_of_its_own_and_its_connection_is_
     await services.later(DAY)
     assert (await page.stored())["status"] == "revoked"
     assert (await page.event_types())[len(before) :] == ["connection.updated"]
-
-
-async def test_a_signed_result_is_given_for_a_day_after_the_users_part_was_done(
-    services: RunningServices, ada: User
-) -> None:
-    made = await ada.session()
-    page = TopPage(services, made)
-    await page.press_start()
-    await page.connect()
-    first = parse_qs(urlsplit((await page.finish()).headers["location"]).query)
-    assert (first["status"], "state" in first) == (["connected"], True)
-    await services.later(DAY + 1)
-    later = parse_qs(urlsplit((await page.finish()).headers["location"]).query)
-    assert (later["status"], "state" in later) == (["connected"], False)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,8 @@ async def large(store: Store, clock: Clock) -> Store:
         "INSERT INTO connection_candidates (connection_id, session_id, tenant, user_id) "
         "VALUES ('connection-1', 'ses_old', 'default', 'bob')",
     )
+    await run(store, "INSERT INTO refused_results (session_id, user_id, at) VALUES ('ses_old', 'mallory', 1)")
+    await copy(store, "refused_results", "user_id = 'mallory'", session_id="'ses_' || i")
     await copy(store, "facts", "kind = 'named'", id="'fact_' || i", connection_id="'con_' || i")
     await copy(store, "events", "seq = 1", id="'evt_' || i", seq="1000 + i", session_id="'ses_' || i")
     await copy(store, "work", "ref = 'ses_due'", ref="'ses_' || i", due_at="due_at + i")
@@ -192,6 +194,8 @@ CALLS: dict[str, Call] = {
     "numbering": number,
     "events of a tenant": lambda store: store.events.after(5000, 25, TENANT),
     "events of a session": lambda store: store.events.after(0, 25, TENANT, SessionId("ses_old")),
+    "events of a page": lambda store: store.events.on_pages_after(0, 25, SessionId("ses_old")),
+    "refused result": lambda store: store.sessions.refuse_result(SessionId("ses_old"), TENANT, lambda *_: None),
     "position": lambda store: store.events.position("evt_5", SessionId("ses_5")),
     "page": lambda store: store.sessions.page_snapshot(SessionId("ses_old")),
     "session with its connections": lambda store: store.sessions.with_connections(SessionId("ses_old"), TENANT),

@@ -111,7 +111,7 @@ def test_a_pending_confirmation_is_shown_unless_the_user_has_something_to_correc
 
 
 def test_an_ended_session_shows_its_end_and_nothing_of_an_account() -> None:
-    assert FlowView(status="expired", link=READY).conditions == {"expired", "ended", "plain"}
+    assert FlowView(status="expired", link=READY).conditions == {"expired", "ended", "plain", "unsigned"}
 
 
 @pytest.mark.parametrize(

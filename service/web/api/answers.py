@@ -60,7 +60,7 @@ EVIDENCE_KINDS: Mapping[str, str] = {
     ),
 }
 CONNECTION_STATES: Mapping[str, str] = {
-    ConnectionState.CHECKING: "`PENDING`: the provider checks it, usually within hours.",
+    ConnectionState.CHECKING: "`PENDING`, or a status from before its user mended it: the provider checks it.",
     ConnectionState.DELAYED: "`UNDER_INVESTIGATION`, `WEBSITE_DOWN`, `URL_INACCESSIBLE`, `OTHER_ERROR` or a status "
     "that is unknown here: the provider is working on it.",
     ConnectionState.WORKING: "`CONNECTED`.",
@@ -253,7 +253,10 @@ class VerifiedJson(TypedDict):
     sessionId: SessionId
     userId: Annotated[UserId, Field(description="As you sent it.")]
     status: SessionStatus
-    connectionId: Annotated[str | None, Field(description="The first connection that works.")]
+    connectionId: Annotated[str | None, Field(description="The newest connection that works, otherwise the newest.")]
+    connectionState: Annotated[
+        ConnectionState | None, Field(description="What that connection's status means now; null if it is not theirs.")
+    ]
     at: Annotated[Time, Field(description="When it was signed.")]
 
 

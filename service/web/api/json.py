@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from service.domain.events import Event
 from service.domain.model import Company, Connection, Session, Site
 from service.domain.session_status import SessionStatus
-from service.domain.statuses import canonical_status, needs_attention
+from service.domain.statuses import ConnectionState, canonical_status, needs_attention
 from service.domain.tokens import SessionResult
 from service.usecases.connections import ConnectionDetails
 from service.web.api.answers import (
@@ -108,14 +108,15 @@ def event_json(event: Event) -> EventJson:
     }
 
 
-def verified_json(result: SessionResult) -> VerifiedJson:
-    """A result that was signed here."""
+def verified_json(result: SessionResult, state: ConnectionState | None) -> VerifiedJson:
+    """A result that was signed here, and the state of its connection now."""
     return {
         "valid": True,
         "sessionId": result.session_id,
         "userId": result.user_id,
         "status": SessionStatus(result.status),
         "connectionId": result.connection_id,
+        "connectionState": state,
         "at": iso(result.at),
     }
 

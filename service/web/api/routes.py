@@ -24,6 +24,7 @@ from service.usecases.claims import Claims
 from service.usecases.connections import Connections
 from service.usecases.idempotency import IdempotentCalls
 from service.usecases.links import Links
+from service.usecases.results import Results
 from service.usecases.sessions import Sessions
 from service.web.api.answers import (
     ConnectionJson,
@@ -62,6 +63,7 @@ class ApiUseCases:
     """The use cases that these routes call, and where they wait for events."""
 
     sessions: Sessions
+    results: Results
     links: Links
     connections: Connections
     claims: Claims
@@ -76,6 +78,7 @@ class ApiRoutes:
 
     def __init__(self, use_cases: ApiUseCases, settings: Settings) -> None:
         self._sessions = use_cases.sessions
+        self._results = use_cases.results
         self._links = use_cases.links
         self._connections = use_cases.connections
         self._claims = use_cases.claims
@@ -205,8 +208,7 @@ class ApiRoutes:
         after, limit = paging_of(request)
         found = await self._connections.list_page(tenant, filters, after, limit + 1)
         following = next_cursor([(one.connection.id, one.connection.recorded_at) for one in found], limit)
-        page: ConnectionListJson = {"data": [connection_json(one) for one in found[:limit]], "next": following}
-        return JSONResponse(page)
+        return JSONResponse(ConnectionListJson(data=[connection_json(one) for one in found[:limit]], next=following))
 
     async def get_connection(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}."""
@@ -235,15 +237,13 @@ class ApiRoutes:
         """GET /v1/connections/{id}/documents."""
         query_of(request, set())
         data = await self._bills.documents(tenant, connection_id_of(request))
-        page: ProviderListJson = {"data": list(data), "next": None}
-        return JSONResponse(page)
+        return JSONResponse(ProviderListJson(data=list(data), next=None))
 
     async def usage(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}/usage."""
         filters = query_of(request, {"startDate", "endDate", "dateType", "datasourceType", "identifier"})
         data = await self._bills.usage(tenant, connection_id_of(request), filters)
-        page: ProviderListJson = {"data": list(data), "next": None}
-        return JSONResponse(page)
+        return JSONResponse(ProviderListJson(data=list(data), next=None))
 
     async def events(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/events: in order, at least once; waits for the next event if asked to."""
@@ -261,10 +261,10 @@ class ApiRoutes:
         body: VerifyResult = parse(VerifyResult, await read_json(request))
         # The host compares nothing itself: a result of another user, tenant or signer is one and the same refusal.
         try:
-            result = self._sessions.verify(body.state, tenant, UserId(body.user_id))
+            result, state = await self._results.verify(body.state, tenant, UserId(body.user_id))
         except BadState as exc:
             raise InvalidRequest([Problem("/state", exc.detail)]) from exc
-        return JSONResponse(verified_json(result))
+        return JSONResponse(verified_json(result, state))
 
     async def _create(
         self, request: Request, tenant: Tenant, wanted: SessionRequest, raw: Any, *, now: bool

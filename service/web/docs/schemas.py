@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from service.domain.events import EVENT_TYPES, EventType
+from service.domain.event_types import EVENT_TYPES, EventType
 from service.web.api import answers as api_answers
 from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect, VerifyResult
 from service.web.api.problems import errors_by_code

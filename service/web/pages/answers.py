@@ -10,9 +10,10 @@ from pydantic import Field
 # Before Python 3.12 pydantic cannot read `typing.TypedDict`.
 from typing_extensions import TypedDict
 
-from service.domain.model import Connection, ConnectionId, PageSnapshot, Session, SessionId
-from service.domain.session_rules import link_can_be_shown
+from service.domain.model import Connection, ConnectionId, Session, SessionId
+from service.domain.page_view import PageSnapshot
 from service.domain.session_status import SessionStatus
+from service.domain.session_time import link_can_be_shown
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
 from service.domain.timing import SETTLE_SECONDS
 from service.web.api.answers import FailureJson, LinkKindWord, LinkStatusWord, ModeWord, Time

@@ -111,6 +111,7 @@ class FlowView:
             "unconfirmed": self.confirming and not self.attention,
             "recorded": bool(self.connections),
             "done": self.done_url is not None,
+            "unsigned": self.done_url is None,
         }
         return frozenset({self.screen, *(name for name, holds in flags.items() if holds)})
 

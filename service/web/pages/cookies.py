@@ -57,16 +57,17 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def return_address(session: Session, connections: Sequence[Connection], result: str | None) -> str:
-    """Return `returnUrl` with sessionId, status, connectionId where there is one, and the signed result as `state`.
+    """Return `returnUrl` with sessionId, status, its connection's id and state if there is one, and the signed result.
 
     Without a `result` (the session settled long ago) the address carries nothing that the host could confirm.
     """
     # The host may have put a query of its own into `returnUrl`: it stays, and ours follows.
     parts = urlsplit(session.return_url or "")
     fields = {"sessionId": str(session.id), "status": session.status.value}
-    connection_id = main_connection(connections)
-    if connection_id is not None:
-        fields["connectionId"] = connection_id
+    connection = main_connection(connections)
+    if connection is not None:
+        # Beside the id: what is recorded need not work, and `connectionId` alone would read as success.
+        fields |= {"connectionId": connection.id, "connectionState": connection.state.value}
     if result is not None:
         fields["state"] = result
     query = "&".join(one for one in (parts.query, urlencode(fields)) if one)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -59,9 +59,9 @@ class FlowRoutes:
         """POST …/finished: "I have finished"."""
         session, key = await self._page_of(request)
         await self.pages.finish(session.id, key)
-        if not wants_json(request):
-            return RedirectResponse(self.responses.callback_url(session), 303)
         snapshot = await self.pages.outcome(session.id)
+        if not wants_json(request):
+            return self.responses.to_callback(snapshot)
         return json_answer(self.responses.view(snapshot, redirects=_redirects(request)))
 
     async def exit(self, request: Request) -> Response:

@@ -8,8 +8,9 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from service.domain.model import Connection, Mode, PageSnapshot, Session
-from service.domain.session_rules import result_can_be_signed
+from service.domain.model import Connection, Mode, Session
+from service.domain.page_view import PageSnapshot
+from service.domain.session_time import can_sign
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
 from service.errors import Expired, MagiclinkError
 from service.settings import Settings
@@ -117,11 +118,16 @@ class PageResponses:
 
     def view(self, snapshot: PageSnapshot, *, redirects: bool) -> ViewJson:
         """What a started page may know, as JSON; one of the redirect flow (`redirects`) also gets its callback URL."""
-        return view_json(snapshot, self.callback_url(snapshot.session) if redirects else None)
+        return view_json(snapshot, self._callback_url(snapshot) if redirects else None)
 
-    def callback_url(self, session: Session) -> str:
-        """The callback of the page that is bound now; its state is signed."""
-        return f"/callback?state={self._sign_state(session)}"
+    def to_callback(self, snapshot: PageSnapshot) -> Response:
+        """Redirect the page that is bound now to its callback, or to the host where no state is signed any more."""
+        address = self._callback_url(snapshot)
+        return self.to_host(snapshot) if address is None else RedirectResponse(address, 303)
+
+    def _callback_url(self, snapshot: PageSnapshot) -> str | None:
+        session = snapshot.session
+        return f"/callback?state={self._sign_state(session)}" if can_sign(session, snapshot.at) else None
 
     def to_host(self, snapshot: PageSnapshot) -> Response:
         """Redirect to the host with a signed result. `returnUrl` is checked again: what is allowed may have changed."""
@@ -151,8 +157,8 @@ class PageResponses:
         session = snapshot.session
         if session.return_url is None or return_url_problem(session.return_url, self._settings.allowed_origins):
             return None
-        signs = result_can_be_signed(session, snapshot.at)
-        return return_address(session, snapshot.connections, self._sign_result(snapshot) if signs else None)
+        result = self._sign_result(snapshot) if can_sign(session, snapshot.at) else None
+        return return_address(session, snapshot.connections, result)
 
     def _flow(self, request: Request, session: Session) -> dict[str, Any]:
         return _named(session) | {

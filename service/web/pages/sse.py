@@ -58,6 +58,7 @@ class EventStream:
         self._source = source
         self._last = start.position
         self._first_id = start.event_id
+        self._quiet_seconds = 0.0  # since the page's presence was last recorded
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until the browser disconnects, another page takes over, or the process stops."""
@@ -89,17 +90,18 @@ class EventStream:
                     view = await self._keep_alive(send, view)
 
     async def _wait(self, send: Send, signal: asyncio.Event) -> bool:
-        """Wait for a signal, and send comments meanwhile; False without one within `keep_alive_seconds`.
+        """Wait for a signal, and send comments meanwhile; False after `keep_alive_seconds` of them.
 
-        A comment reads nothing. The page's script polls as long as no bytes arrive: proxies hold streams back, and some
-        ignore X-Accel-Buffering.
+        Events between them do not count anew: a busy page records its presence too. A comment reads nothing. The page's
+        script polls as long as no bytes arrive: proxies hold streams back, and some ignore X-Accel-Buffering.
         """
-        left = self._pubsub.keep_alive_seconds
-        while left > 0:
+        while self._quiet_seconds < self._pubsub.keep_alive_seconds:
+            left = self._pubsub.keep_alive_seconds - self._quiet_seconds
             if await wait_for(signal, min(left, STREAM_COMMENT_SECONDS)):
                 return True
             await _send(send, b": \n\n")
-            left -= STREAM_COMMENT_SECONDS
+            self._quiet_seconds += STREAM_COMMENT_SECONDS
+        self._quiet_seconds = 0.0
         return False
 
     async def _send_events(self, send: Send, view: ViewJson) -> ViewJson | None:
@@ -125,7 +127,11 @@ class EventStream:
         if view["status"] not in ACHIEVED:
             with suppress(MagiclinkError):  # `_view` reports what ended the page
                 await self._source.heartbeat()
-        return await self._view(send)
+        now = await self._view(send)
+        # A page that is left open keeps a link no longer than its session shows it: that end is no event of the log.
+        if now is not None and now["link"] != view["link"]:
+            await _write(send, "view", None, self._data("view", now["seq"], now["at"], now))
+        return now
 
     async def _view(self, send: Send) -> ViewJson | None:
         try:

@@ -1,0 +1,52 @@
+"""Whether the owner of a connection is asked to mend it. Pure.
+
+An episode begins with the first status that asks something of the user, where a page is present; otherwise with the
+second reading of one, ATTENTION_SECONDS later, since a status can be wrong for a moment and the user has gone. It lasts
+until the connection works, whatever comes between.
+"""
+
+from dataclasses import replace
+
+from service.domain.changes import Job, JobKind
+from service.domain.draft import RecordingDraft
+from service.domain.model import Connection
+from service.domain.session_time import is_present
+from service.domain.statuses import ConnectionState, needs_attention
+from service.domain.timing import ATTENTION_SECONDS
+
+
+def with_attention(draft: RecordingDraft, connection: Connection, known: Connection | None) -> Connection:
+    """Return the connection with `asks_at` and `attention_at`; enqueue the reading that confirms what it asks."""
+    if not needs_attention(connection.state):
+        return replace(connection, asks_at=None, attention_at=_begun_at(connection, known))
+    asks_at = known.asks_at if known is not None and known.asks_at is not None else draft.now
+    attention_at = _begun_at(connection, known)
+    if attention_at is None and connection.verdict.owner is not None:
+        confirmed = draft.now - asks_at >= ATTENTION_SECONDS or _has_page(draft, connection)
+        attention_at = draft.now if confirmed else None
+        if not confirmed:
+            draft.jobs.append(Job(JobKind.RECONCILE, connection.company, asks_at + ATTENTION_SECONDS - draft.now))
+    return replace(connection, asks_at=asks_at, attention_at=attention_at)
+
+
+def is_unconfirmed(connection: Connection) -> bool:
+    """Whether its owner has still to be asked: the same reading again decides."""
+    asked = connection.attention_at is not None or connection.verdict.owner is None
+    return needs_attention(connection.state) and not asked
+
+
+def _begun_at(connection: Connection, known: Connection | None) -> float | None:
+    if connection.verdict.owner is None or connection.state is ConnectionState.WORKING:
+        return None
+    return known.attention_at if known and known.verdict.owner == connection.verdict.owner else None
+
+
+def _has_page(draft: RecordingDraft, connection: Connection) -> bool:
+    """Whether a page of its owner's session, or of one that reconnects it, is present."""
+    owner = connection.verdict.owner
+    concerned = {owner.session_id if owner else None, *draft.attached.get(connection.id, ())}
+    return any(
+        is_present(one, draft.now)
+        for one in draft.records.sessions.values()
+        if one.id in concerned or one.connection_id == connection.id
+    )

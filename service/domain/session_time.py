@@ -1,0 +1,53 @@
+"""A session's time: until when it is open, its pages show the link, and new states and results are signed. Pure."""
+
+from service.domain.model import Session
+from service.domain.session_status import Progress, SessionStatus
+from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS, RESULT_DAY_SECONDS, UNDECIDED_SECONDS
+from service.domain.tokens import PageToken
+
+
+def is_present(session: Session, now: float) -> bool:
+    """Whether a page of the session reported its presence within the last minute."""
+    return session.seen_at is not None and now - session.seen_at < PRESENCE_SECONDS
+
+
+def ends_at(session: Session, now: float) -> float:
+    """When its time is over; a page that is present, or was just finished, has the grace too.
+
+    While a used invitation has not named its connection, the session waits for it, for a day.
+    """
+    finishing = session.finished_at is not None and session.status is SessionStatus.OPENED
+    end = session.expires_at + (GRACE_SECONDS if finishing or is_present(session, now) else 0.0)
+    unexplained = session.link_used_at is not None and session.progress is Progress.NONE
+    return max(end, (session.link_used_at or 0.0) + UNDECIDED_SECONDS) if unexplained else end
+
+
+def seconds_left(session: Session, now: float) -> float:
+    """In how long its time may be over. After `expires_at` only a page keeps it open, so it is checked every minute."""
+    left = ends_at(session, now) - now
+    return min(left, PRESENCE_SECONDS) if now >= session.expires_at else left
+
+
+def link_can_be_shown(session: Session, now: float) -> bool:
+    """Whether a page may show the link: after its time and the grace a session shows its outcome only."""
+    return not session.closed and now < session.expires_at + GRACE_SECONDS
+
+
+def can_sign(session: Session, now: float) -> bool:
+    """Whether a page may get a new signed state or result.
+
+    Until a day after its user's part was done or its time was over, whichever was first. A revoked session gives none:
+    whoever holds its URL must bring nothing signed to the host.
+    """
+    if session.status is SessionStatus.REVOKED:
+        return False
+    # The end too: the job that expires the session may run late, and evidence may come after its time.
+    first_at = min(ends_at(session, now), now if session.settled_at is None else session.settled_at)
+    return now < first_at + RESULT_DAY_SECONDS
+
+
+def token_expired(session: Session, token: PageToken, now: float) -> bool:
+    """Whether this URL's own time is over; an older URL of a renewed session keeps the end that it had."""
+    if token.serial == session.serial:
+        return False  # the session's own status and time decide
+    return now >= token.issued_at + (session.expires_at - session.issued_at)

@@ -1,0 +1,56 @@
+"""Signed results: what a browser brings back to the host is confirmed for the user who is signed in there."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from service.domain.model import Clock, ConnectionId, SessionId, Tenant, UserId
+from service.domain.refused_results import refuse_result
+from service.domain.statuses import ConnectionState
+from service.domain.tokens import SessionResult
+from service.errors import BadState, NotFound, ResultOfAnotherUser
+from service.signing import Signer
+from service.store import Store
+
+
+class Results:
+    """Confirms results; `count` is told each outcome: `confirmed`, `refused` or `other_user`."""
+
+    def __init__(self, store: Store, signer: Signer, clock: Clock, count: Callable[[str], None]) -> None:
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+        self._count = count
+
+    async def verify(self, state: str, tenant: Tenant, user_id: UserId) -> tuple[SessionResult, ConnectionState | None]:
+        """Confirm a result that a browser brought, and read the state that its connection has now.
+
+        Raises BadState for a result of another user, a changed or an old one. A result of the same tenant that is
+        presented for another user is recorded (`session.verify_failed`).
+        """
+        try:
+            result = self._signer.read_result(state, tenant, user_id, self._clock())
+        except ResultOfAnotherUser as exc:
+            self._count("other_user")
+            await self._record(SessionId(exc.session_id), tenant, user_id)
+            raise
+        except BadState:
+            self._count("refused")
+            raise
+        self._count("confirmed")
+        return result, await self._state_of(result)
+
+    async def _state_of(self, result: SessionResult) -> ConnectionState | None:
+        """None without a connection, and where it is no longer this user's."""
+        if result.connection_id is None:
+            return None
+        with suppress(NotFound):
+            connection = await self._store.connections.get(ConnectionId(result.connection_id), result.tenant)
+            owner = connection.verdict.owner
+            return connection.state if owner is not None and owner.user_id == result.user_id else None
+        return None
+
+    async def _record(self, session_id: SessionId, tenant: Tenant, user_id: UserId) -> None:
+        with suppress(NotFound):  # the session is deleted: there is no timeline for it
+            await self._store.sessions.refuse_result(
+                session_id, tenant, lambda session, earlier: refuse_result(session, user_id, earlier)
+            )
