@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.sandbox.wire.errors import InvalidFields, RecordMissing
+from service.sandbox.wire.errors import CompanyInactive, InvalidFields, RecordMissing
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -47,6 +47,7 @@ def add_errors(app: Starlette) -> None:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(InvalidFields, _invalid)
     app.add_exception_handler(RecordMissing, _missing)
+    app.add_exception_handler(CompanyInactive, _inactive)
 
 
 def detail(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
@@ -69,6 +70,10 @@ def _refused(request: Request, error: Exception) -> Response:
 def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, InvalidFields)  # noqa: S101 - registered for this class only
     return JSONResponse(error.errors, 400)
+
+
+def _inactive(_: Request, __: Exception) -> Response:
+    return detail(400, "Company is not active.")
 
 
 def _missing(_: Request, __: Exception) -> Response:
