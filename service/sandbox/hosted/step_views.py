@@ -30,7 +30,7 @@ from service.sandbox.world.world import SandboxWorld
 
 STATUS_TEXTS = {
     CONNECTED: "Bills and usage arrive in the background.",
-    PENDING: "The sign-in is checked now, usually within hours, and within two days at most. You need not wait.",
+    PENDING: "The sign-in is checked now, usually within hours, sometimes up to two days. You need not wait.",
     "UNDER_INVESTIGATION": "Our staff look into it, usually for a few business days.",
     "URL_INACCESSIBLE": "Its website cannot be reached.",
     "WEBSITE_DOWN": "Its website is down.",
