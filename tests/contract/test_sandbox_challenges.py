@@ -239,3 +239,36 @@ async def test_a_custom_provider_asks_nothing_more(sandbox: Sandbox, user: Provi
     await sandbox.trouble("mfa_forwarding", companyId=company)
     await user.open(await link_of(sandbox, company, url="https://utility.example"))
     assert (await user.press("Sign in", username="ada", password="secret")).step == "settings"
+
+
+async def test_a_challenge_cannot_be_answered_before_it_is_asked(sandbox: Sandbox, user: ProviderUser) -> None:
+    company, _ = await sandbox.company()
+    await user.open(await link_of(sandbox, company, url=GUIDE["url"]))
+    settings = await user.sign_in()
+    flow = settings.form.values["flow"]
+    for early in ({"step": "mfa", "code": "123456"}, {"step": "forwarding-address", "configured": "yes"}):
+        assert (await user.post(settings.form.action, {**early, "flow": flow})).step == "settings"
+    await sandbox.trouble("mfa", companyId=company)
+    assert (await user.connect()).step == "mfa"
+
+
+async def test_a_reconnect_cannot_move_a_connection_to_another_provider(sandbox: Sandbox, user: ProviderUser) -> None:
+    company, sites = await sandbox.company()
+    made = await sandbox.connect(company, sites, password="wrong")
+    screen = await user.open((await sandbox.post(f"/invitation/connection/{made['id']}"))["invitationUrl"])
+    moved = {"step": "provider", "url": "https://utility.example", "country": "US"}
+    assert (await user.post(screen.form.action, moved)).step == "credentials"
+    await user.sign_in()
+    await user.press("Save changes")
+    assert [each["url"] for each in await connections_of(sandbox, company)] == [GUIDE["url"]]
+
+
+async def test_a_reconnect_for_mfa_has_no_other_steps(sandbox: Sandbox, user: ProviderUser) -> None:
+    company, sites = await sandbox.company()
+    made = await sandbox.connect(company, sites)
+    await sandbox.plain("PUT", f"/_control/connections/{made['id']}?status=MFA_TOKEN_EXPIRED")
+    screen = await user.open((await sandbox.post(f"/invitation/connection/{made['id']}"))["invitationUrl"])
+    for step in ("provider", "credentials", "keep", "change", "settings"):
+        data = {"step": step, **GUIDE, "password": "wrong", "country": "US", "sites": sites}
+        assert (await user.post(screen.form.action, data)).step == "forwarding"
+    assert await statuses(sandbox, company) == ["MFA_TOKEN_EXPIRED"]
