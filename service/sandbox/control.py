@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.sandbox.journal import RequestJournal
 from service.sandbox.wire import fields
 from service.sandbox.wire.answers import add_errors, detail, parse_object
+from service.sandbox.wire.enums import STATUSES
 from service.sandbox.wire.errors import InvalidFields, RecordMissing
 from service.sandbox.world.troubles import SandboxTrouble, read_trouble
 from service.sandbox.world.world import SandboxWorld
@@ -57,6 +58,7 @@ def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:
             Route("/troubles", operations.list_troubles),
             Route("/troubles/{name}", operations.put_trouble, methods=["PUT"]),
             Route("/troubles/{name}", operations.stop_trouble, methods=["DELETE"]),
+            Route("/connections/{connection_id}", operations.set_status, methods=["PUT"]),
             Route("/connections/{connection_id}", operations.remove_connection, methods=["DELETE"]),
         ],
     )
@@ -82,6 +84,7 @@ class SandboxControlApi:
     async def advance(self, request: Request) -> Response:
         values = fields.read(await _body(request), {"advanceSeconds": _advance}, required=("advanceSeconds",))
         self._world.clock.advance(values["advanceSeconds"])
+        self._world.end_due_work()
         return JSONResponse({"now": self._world.clock.time()})
 
     async def list_troubles(self, _: Request) -> Response:
@@ -99,6 +102,12 @@ class SandboxControlApi:
         trouble = read_trouble(request.path_params["name"], await _body(request), starts=False)
         self._world.troubles.remove(trouble.name, trouble.company_id)
         return Response(status_code=204)
+
+    async def set_status(self, request: Request) -> Response:
+        """Give one connection a status, as the provider's own check could; a check that has not ended is dropped."""
+        values = fields.read(await _body(request), {"status": fields.choice(STATUSES)}, required=("status",))
+        connection = self._world.connections.set_status(request.path_params["connection_id"], values["status"])
+        return JSONResponse({"id": connection.id, "status": connection.status})
 
     async def remove_connection(self, request: Request) -> Response:
         self._world.connections.remove(request.path_params["connection_id"])

@@ -49,6 +49,7 @@ class SandboxDeliveries:
 
     async def pump(self) -> int:
         """Send what is due, the events of one connection in order; return the number of messages."""
+        self._world.end_due_work()
         self._world.data.queue_documents()
         due = self._due()
         connections = [message for message in due if message.document_id is None]

@@ -3,6 +3,7 @@
 import hmac
 import itertools
 import json
+import re
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from typing import Any
@@ -17,10 +18,14 @@ from service.sandbox.journal import RequestJournal, readable, without_secrets
 from service.sandbox.untidy import untidy
 from service.sandbox.wire.answers import detail
 from service.sandbox.wire.times import rest_time
+from service.sandbox.wire.upload_files import FILE_MOST_BYTES
 from service.sandbox.world.troubles import NAMES, forced_names
 from service.sandbox.world.world import SandboxWorld
 
 BODY_MOST_BYTES = 256 * 1024
+UPLOAD_MOST_BYTES = FILE_MOST_BYTES + BODY_MOST_BYTES
+"""A file of the largest size, and the rest of its form."""
+_UPLOAD_PATH = re.compile(r"/v2(\.\d)?/job/company/[^/]+")
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -44,6 +49,8 @@ class SandboxGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # Whatever is asked, the answer knows what has ended until now.
+        self._world.end_due_work()
         # Read before the call, which may delete the company.
         company_id = self._world.company_of(scope["path"])
         try:
@@ -66,7 +73,7 @@ class SandboxGate:
         requested = QueryParams(scope["query_string"]).getlist("trouble")
         previous = forced_names.set(frozenset(requested) & frozenset(NAMES))
         try:
-            inner = self._app if raw is not None else detail(413, "Request body is larger than 256 KiB.")
+            inner = self._app if raw is not None else detail(413, f"Request body is larger than {_most(scope)} bytes.")
             await inner(scope, _replay(raw or b"", receive), answer)
         finally:
             forced_names.reset(previous)
@@ -168,8 +175,8 @@ async def _read(receive: Receive, scope: Scope) -> bytes | None:
 
     Raises ClientDisconnect where the caller was gone before the body's end.
     """
-    declared = Headers(scope=scope).get("content-length", "")
-    if declared.isdecimal() and int(declared) > BODY_MOST_BYTES:
+    declared, most = Headers(scope=scope).get("content-length", ""), _most(scope)
+    if declared.isdecimal() and int(declared) > most:
         return None
     parts: list[bytes] = []
     size, more = 0, True
@@ -179,10 +186,15 @@ async def _read(receive: Receive, scope: Scope) -> bytes | None:
             raise ClientDisconnect
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > BODY_MOST_BYTES:
+        if size > most:
             return None
         more = message.get("more_body", False)
     return b"".join(parts)
+
+
+def _most(scope: Scope) -> int:
+    """Return the largest body that is read for this path."""
+    return UPLOAD_MOST_BYTES if _UPLOAD_PATH.fullmatch(scope["path"]) else BODY_MOST_BYTES
 
 
 def _replay(raw: bytes, receive: Receive) -> Receive:

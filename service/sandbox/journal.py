@@ -13,7 +13,7 @@ KEPT = 2_000
 BODY_MOST = 20_000
 REDACTED = "[redacted]"
 SECRET_HEADERS = {"x-api-key", "authorization", "cookie"}
-SECRET_FIELDS = {"password"}
+SECRET_FIELDS = {"password", "code", "answer1", "answer2"}
 
 
 class RequestJournal:

@@ -3,7 +3,7 @@
 from typing import Any
 
 _ABSENT = object()
-LISTS = frozenset({"connections", "documents", "usageData", "meters", "invitations"})
+LISTS = frozenset({"connections", "documents", "usageData", "meters", "invitations", "accounts", "intervals", "jobs"})
 ODDITIES: tuple[Any, ...] = (_ABSENT, None, "odd", 5, [], {})
 
 

@@ -67,13 +67,95 @@ async def test_the_ends_that_are_no_success(
     await pages.choose_sites("Bakery")
     await pages.press("Connect")
     await pages.step("done").wait_for()
-    await screenshots.show(page, "sandbox-6-done-unreachable")
+    await screenshots.show(page, "sandbox-6-done-custom-provider")
     await page.goto(f"{user.services.sandbox}/p/i/unknown")
     await screenshots.show(page, "sandbox-unknown")
     invitation = await api.sandbox("POST", f"/invitation/company/{company}", {})
     await api.sandbox("POST", f"/invitation/{invitation['id']}/revoke")
     await page.goto(invitation["invitationUrl"])
     await screenshots.show(page, "sandbox-revoked")
+
+
+async def test_what_a_utility_asks_besides_the_password(
+    user: BrowserUser, screenshots: Screenshots, api: Api, company: str
+) -> None:
+    page, pages = user.page, ProviderPages(user.page)
+    for trouble in ("security_questions", "mfa_forwarding"):
+        await api.trouble("PUT", trouble, company)
+    await page.goto(await _invite(api, company, prefill={"url": GUIDE[0]}))
+    await pages.sign_in()
+    await screenshots.show(page, "sandbox-4-questions")
+    await page.get_by_label("first pet").fill("biscuit")
+    await page.get_by_label("grow up").fill("Honey Lane")
+    await pages.press("Answer")
+    await screenshots.show(page, "sandbox-4-questions-refused")
+    await page.get_by_label("first pet").fill("Biscuit")
+    await page.get_by_label("grow up").fill("Honey Lane")
+    await pages.press("Answer")
+    await screenshots.show(page, "sandbox-4-forwarding")
+    await page.get_by_label("Your own e-mail address").fill("ada@example.com")
+    await pages.press("Show the address")
+    await pages.press("Update")
+    await screenshots.show(page, "sandbox-4-forwarding-address-refused")
+    await page.get_by_label("Configured").check()
+    await pages.press("Update")
+    await pages.choose_sites("Bakery")
+    await pages.press("Connect")
+    await pages.step("done").wait_for()
+    await screenshots.show(page, "sandbox-6-done-pending")
+
+
+async def test_a_reconnect_after_an_mfa_error_by_keyboard(
+    user: BrowserUser, screenshots: Screenshots, api: Api, company: str
+) -> None:
+    sites = [site["id"] for site in (await api.sandbox("GET", f"/company/{company}"))["sites"]]
+    await api.trouble("PUT", "mfa_forwarding", company)
+    account = {"url": GUIDE[0], "username": GUIDE[1], "password": GUIDE[2], "sites": sites}
+    made = await api.sandbox("POST", f"/company/{company}/connection", account)
+    invitation = await api.sandbox("POST", f"/invitation/connection/{made['id']}", {})
+    page, pages = user.page, ProviderPages(user.page)
+    await page.goto(invitation["invitationUrl"])
+    await screenshots.show(page, "sandbox-mend-forwarding")
+    await page.get_by_label("Your own e-mail address").focus()
+    await page.keyboard.type("ada@example.com")
+    await page.keyboard.press("Enter")
+    await pages.step("forwarding-address").wait_for()
+    await screenshots.show(page, "sandbox-mend-forwarding-address")
+    await page.get_by_label("Configured").focus()
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await pages.step("done").wait_for()
+    await screenshots.show(page, "sandbox-mend-done-pending")
+    await page.goto(f"{user.services.sandbox}/dashboard/connections/{made['id']}")
+    await screenshots.show(page, "sandbox-board-connection-pending")
+
+
+async def test_back_and_reload_show_pages_and_repeat_nothing(user: BrowserUser, api: Api, company: str) -> None:
+    page, pages = user.page, ProviderPages(user.page)
+    await page.goto(await _invite(api, company))
+    await pages.choose_provider()
+    await pages.sign_in("wrong")
+    await page.get_by_role("alert").wait_for()
+    await page.reload()
+    await page.get_by_role("alert").wait_for()
+    await pages.sign_in()
+    await pages.step("settings").wait_for()
+    await page.go_back()
+    await pages.step("credentials").wait_for()
+    await page.go_forward()
+    await pages.step("settings").wait_for()
+    await page.go_back()
+    await pages.sign_in()
+    await pages.choose_sites("Bakery")
+    await pages.press("Connect")
+    await pages.step("done").wait_for()
+    await page.reload()
+    await pages.step("done").wait_for()
+    await page.go_back()
+    await pages.step("done").wait_for()
+    connections = (await api.sandbox("GET", f"/company/{company}/connection"))["connections"]
+    assert [each["status"] for each in connections] == ["CONNECTED"]
 
 
 async def test_changing_a_connection(user: BrowserUser, screenshots: Screenshots, api: Api, company: str) -> None:
@@ -93,7 +175,7 @@ async def test_changing_a_connection(user: BrowserUser, screenshots: Screenshots
     await screenshots.show(page, "sandbox-edit-done")
 
 
-async def test_the_dashboard(user: BrowserUser, screenshots: Screenshots, company: str) -> None:
+async def test_the_dashboard(user: BrowserUser, screenshots: Screenshots, api: Api, company: str) -> None:
     page, pages = user.page, ProviderPages(user.page)
     await page.goto(f"{user.services.sandbox}/dashboard")
     await pages.press("Add the company")
@@ -117,5 +199,7 @@ async def test_the_dashboard(user: BrowserUser, screenshots: Screenshots, compan
     await screenshots.show(page, "sandbox-board-connection")
     await page.get_by_role("region").get_by_role("link").first.click()
     await screenshots.show(page, "sandbox-board-bill")
+    await _invite(api, company, maxUses=1)
+    await api.sandbox("POST", f"/job/company/{company}/bulk", {"documents": ["https://files.example/gas-may.pdf"]})
     await page.goto(f"{user.services.sandbox}/dashboard/companies/{company}")
     await screenshots.show(page, "sandbox-board-company")

@@ -154,3 +154,37 @@ async def test_every_page_has_one_heading_labels_and_no_script(
         assert (screen.tags["h1"], screen.tags["main"]) == (1, 1)
         assert screen.tags["script"] == screen.tags["b"] == 0
         assert set(screen.named) <= screen.labels
+
+
+async def test_a_connections_page_shows_its_check_and_sets_any_status(sandbox: Sandbox, user: ProviderUser) -> None:
+    company, sites = await sandbox.company()
+    await sandbox.trouble("pending_for", companyId=company, hours=2)
+    made = await sandbox.connect(company, sites)
+    page = await user.open(f"/dashboard/connections/{made['id']}")
+    assert "as CONNECTED" in page.text
+    page = await user.press("Set the status", status="WEBSITE_DOWN")
+    assert "as CONNECTED" not in page.text
+    assert [each["status"] for each in await connections_of(sandbox, company)] == ["WEBSITE_DOWN"]
+    await user.press("Set the status", status="FINE")
+    assert [each["status"] for each in await connections_of(sandbox, company)] == ["WEBSITE_DOWN"]
+
+
+async def test_another_sites_page_cannot_set_a_status(sandbox: Sandbox) -> None:
+    made = await sandbox.connect_gas()
+    headers, data = {"sec-fetch-site": "cross-site"}, {"status": "WEBSITE_DOWN"}
+    path = f"/dashboard/connections/{made['id']}/status"
+    assert (await sandbox.plain("POST", path, data=data, headers=headers)).status_code == 403
+    assert (await sandbox.get(f"/connection/{made['id']}/details"))["status"] == "CONNECTED"
+
+
+async def test_a_company_shows_its_invitations_activity_and_its_uploads(
+    sandbox: Sandbox, user: ProviderUser, clock: Clock
+) -> None:
+    company, _ = await sandbox.company()
+    invitation = await sandbox.post(f"/invitation/company/{company}", {"maxUses": 1})
+    sandbox.world.invitations.open(invitation["token"])
+    await sandbox.post(f"/job/company/{company}/bulk", {"documents": ["https://files.example/gas.pdf"]})
+    page = await user.open(f"/dashboard/companies/{company}")
+    assert ("0 of 1" in page.text, "viewed 20" in page.text, "PENDING" in page.text) == (True, True, True)
+    clock.advance(5)
+    assert "gas.pdf: read" in (await user.open(f"/dashboard/companies/{company}")).text

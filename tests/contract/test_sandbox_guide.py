@@ -64,8 +64,8 @@ def walk(request: pytest.FixtureRequest, clock: Clock) -> Walk:
     return Walk(Sandbox(clock, version=version), style)
 
 
-async def test_another_provider_cannot_be_reached(walk: Walk) -> None:
-    assert (await walk.connect(url="https://utility.example")).json()["status"] == "URL_INACCESSIBLE"
+async def test_another_provider_is_a_custom_one_and_starts_pending(walk: Walk) -> None:
+    assert (await walk.connect(url="https://utility.example")).json()["status"] == "PENDING"
 
 
 async def test_the_password_is_never_answered(walk: Walk) -> None:
@@ -96,10 +96,10 @@ async def test_a_connection_with_wrong_credentials_has_no_documents(walk: Walk) 
     assert (await walk.sandbox.get(walk.path("documents")))["totalDocuments"] == 0
 
 
-@pytest.mark.parametrize("path", ["/account/company/{c}", "/job/company/{c}", "/interval/connection/{k}"])
-async def test_accounts_jobs_and_intervals_are_not_found(walk: Walk, path: str) -> None:
+@pytest.mark.parametrize("path", ["/account/company/{c}", "/job/company/{c}", "/interval/connection/{k}", "/team"])
+async def test_accounts_jobs_intervals_and_the_team_are_served(walk: Walk, path: str) -> None:
     await walk.connect()
-    assert (await walk.sandbox.call("GET", path.format(**walk.ids))).status_code == 404
+    assert (await walk.sandbox.call("GET", path.format(**walk.ids))).status_code == 200
 
 
 async def test_a_company_is_created_listed_read_changed_and_shows_its_sites(walk: Walk) -> None:

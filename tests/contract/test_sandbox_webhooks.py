@@ -136,7 +136,7 @@ async def test_each_document_is_announced_once_a_few_at_a_time_the_newest_first(
 
 async def test_a_failed_delivery_is_retried_on_svixs_schedule_and_then_dropped(sandbox: Sandbox) -> None:
     sandbox.answers = [500] * 100
-    made = await sandbox.connect_gas(url="https://utility.example")
+    made = await sandbox.connect_gas(password="wrong")
     waits = [0, 5, 300, 1800, 7200, 18_000, 36_000, 36_000]
     for attempt, wait in enumerate(waits, 1):
         if wait:

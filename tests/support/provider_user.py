@@ -85,16 +85,21 @@ class Screen(HTMLParser):
 
 
 class ProviderUser:
-    """Opens pages and posts forms; `screen` is the current page."""
+    """Opens pages and posts forms; `screen` is the current page, at `address`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.screen: Screen
         self.last: httpx.Response
+        self.address = ""
 
     async def open(self, url: str) -> Screen:
         """Open an address, following redirects within the sandbox."""
         return await self._go("GET", _path(url))
+
+    async def reload(self) -> Screen:
+        """Ask for the current page again, as a browser does."""
+        return await self._go("GET", self.address)
 
     async def press(self, button: str, **entered: Any) -> Screen:
         """Fill in the form that has this button, and press it; everything else in the form stays as it was."""
@@ -102,6 +107,10 @@ class ProviderUser:
         name, value = form.buttons[button]
         data = {**form.values, **({name: [value]} if name else {}), **entered}
         return await self._go("POST", form.action, data=data)
+
+    async def post(self, address: str, data: Any) -> Screen:
+        """Post a form that need not be on the page, and follow the redirect."""
+        return await self._go("POST", _path(address), data=data)
 
     async def choose_provider(self, url: str = GUIDE["url"], country: str = "US") -> Screen:
         return await self.press("Continue", url=url, country=country)
@@ -117,6 +126,7 @@ class ProviderUser:
         target = self.last.headers.get("location", "")
         if target.startswith("/"):
             return await self._go("GET", target)
+        self.address = path
         self.screen = Screen(self.last)
         return self.screen
 

@@ -1,6 +1,7 @@
 """The API's operations on sample data: documents, usage, meters, and the files of bills."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from starlette.requests import Request
@@ -67,6 +68,7 @@ class SandboxDataApi:
     async def meters(self, request: Request) -> Response:
         connections, site_id = self._owned(request)
         meters = [meter for one in connections for meter in self._world.data.meters_of(one)]
+        meters += [meter for owner in self._uploader(request) for meter in self._world.data.uploaded_meters(owner)]
         return JSONResponse(
             page_of(request.query_params, "meters", [one for one in meters if site_id in {None, one["site"]}])
         )
@@ -76,29 +78,44 @@ class SandboxDataApi:
 
     async def usage_entry(self, request: Request) -> Response:
         wanted = request.path_params["usage_data_id"].lower()
-        entries = (entry for one in self._shown() for entry in self._world.data.usage_of(one, self._version))
-        return JSONResponse(_first(entries, wanted))
+        data, version = self._world.data, self._version
+        entries = (entry for one in self._shown() for entry in data.usage_of(one, version))
+        uploaded = (entry for company in self._world.companies for entry in data.uploaded_usage(company.id, version))
+        return JSONResponse(_first(chain(entries, uploaded), wanted))
 
     async def meter(self, request: Request) -> Response:
         wanted = request.path_params["meter_id"].lower()
-        return JSONResponse(
-            _first((meter for one in self._shown() for meter in self._world.data.meters_of(one)), wanted)
+        meters = (meter for one in self._shown() for meter in self._world.data.meters_of(one))
+        uploaded = (
+            meter for company in self._world.companies for meter in self._world.data.uploaded_meters(company.id)
         )
+        return JSONResponse(_first(chain(meters, uploaded), wanted))
 
     def _documents(self, request: Request) -> Iterator[Wire]:
         connections, site_id = self._owned(request)
+        data, version = self._world.data, self._version
+        collected = (document for each in connections for document in data.documents_of(each, version))
+        uploaded = (document for each in self._uploader(request) for document in data.uploaded_documents(each, version))
         # A document has one meter, so it belongs to one site.
-        for connection in connections:
-            for document in self._world.data.documents_of(connection, self._version):
-                if site_id is None or any(entry["site"]["id"] == site_id for entry in document["usageData"]):
-                    yield document
+        for document in chain(collected, uploaded):
+            if site_id is None or any(entry["site"]["id"] == site_id for entry in document["usageData"]):
+                yield document
 
     def _usage(self, request: Request) -> Iterator[Wire]:
         connections, site_id = self._owned(request)
-        for connection in connections:
-            for entry in self._world.data.usage_of(connection, self._version):
-                if site_id in {None, entry["site"]["id"]}:
-                    yield entry
+        data, version = self._world.data, self._version
+        collected = (entry for each in connections for entry in data.usage_of(each, version))
+        uploaded = (entry for each in self._uploader(request) for entry in data.uploaded_usage(each, version))
+        return (entry for entry in chain(collected, uploaded) if site_id in {None, entry["site"]["id"]})
+
+    def _uploader(self, request: Request) -> tuple[str, ...]:
+        """Return the company whose uploads the path is about; none for a connection, to which no upload belongs."""
+        ids = request.path_params
+        if "connection_id" in ids:
+            return ()
+        return (
+            self._world.companies.site(ids["site_id"]).company_id if "site_id" in ids else ids["company_id"].lower(),
+        )
 
     def _owned(self, request: Request) -> tuple[list[SandboxConnection], str | None]:
         """Return the connections that the path is about, and its site if it has one; raises `RecordMissing`."""
@@ -123,7 +140,20 @@ def file_routes(world: SandboxWorld) -> list[Route]:
         content = world.data.pdf(request.path_params["connection_id"], request.path_params["document_id"])
         return Response(content, media_type="application/pdf", headers={"content-disposition": "inline"})
 
-    return [Route("/files/{connection_id}/{document_id}.pdf", bill)]
+    async def upload(request: Request) -> Response:
+        # What a stranger uploaded must not run as a page of the sandbox.
+        content, kind = world.uploads.file(request.path_params["document_id"])
+        headers = {
+            "content-disposition": "inline",
+            "x-content-type-options": "nosniff",
+            "content-security-policy": "default-src 'none'; sandbox",
+        }
+        return Response(content, media_type=kind, headers=headers)
+
+    return [
+        Route("/files/uploads/{document_id}", upload),
+        Route("/files/{connection_id}/{document_id}.pdf", bill),
+    ]
 
 
 def _keeps_document(filters: RecordFilter, document: Wire) -> bool:

@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from service.sandbox.api.accounts import SandboxAccountsApi
 from service.sandbox.api.documents import SandboxDataApi
+from service.sandbox.api.jobs import SandboxJobsApi
 from service.sandbox.api.paging import page_of, read_connection_filter
 from service.sandbox.wire.answers import add_errors, read_json
 from service.sandbox.world.account_form import read_submission
@@ -22,7 +24,13 @@ VERSIONS = ("v2.2", "v2.1", "v2")
 
 def create_api(world: SandboxWorld, version: str) -> Starlette:
     """Create one version of the API, to be mounted at its name."""
-    api = Starlette(routes=[*SandboxApi(world, version).routes(), *SandboxDataApi(world, version).routes()])
+    apis = (
+        SandboxApi(world, version),
+        SandboxDataApi(world, version),
+        SandboxJobsApi(world),
+        SandboxAccountsApi(world),
+    )
+    api = Starlette(routes=[route for each in apis for route in each.routes()])
     api.router.redirect_slashes = False
     add_errors(api)
     return api
@@ -182,7 +190,9 @@ class SandboxApi:
     async def get_invitation(self, request: Request) -> Response:
         invitation = self._world.invitations.get(_id(request, "invitation"))
         # Only this operation shows the log; lists do not.
-        return JSONResponse(self._world.invitations.as_wire(invitation) | {"events": invitation.log_as_wire()})
+        return JSONResponse(
+            self._world.invitations.as_wire(invitation) | {"events": self._world.invitations.log_of(invitation)}
+        )
 
     async def revoke(self, request: Request) -> Response:
         """Revoke, and answer the invitation; the provider does not document the answer."""

@@ -103,6 +103,28 @@ def read_connection_filter(query: QueryParams) -> Callable[[SandboxConnection], 
     return keeps
 
 
+def read_interval_filter(query: QueryParams) -> Callable[[Wire], bool]:
+    """Check the filters of an interval list; raises `InvalidFields` naming each wrong parameter."""
+    checks: dict[str, fields.Check] = {
+        "startDate": fields.moment,
+        "endDate": fields.moment,
+        "datasourceType": fields.listing(fields.choice(UTILITY_TYPES), 100),
+        "identifier": fields.text(1, 255),
+    }
+    values = fields.read(_repeated(query, "datasourceType"), checks)
+    start, end = values.get("startDate", float("-inf")), values.get("endDate", float("inf"))
+    kinds, identifier = set(values.get("datasourceType", ())), normalise(values.get("identifier", ""))
+
+    def keeps(interval: Wire) -> bool:
+        # Only electricity has smart meters here.
+        is_kind = not kinds or "ELECTRICITY" in kinds
+        if not is_kind or (identifier and identifier not in _identifiers(interval)):
+            return False
+        return bool(fields.moment(interval["start"]) >= start and fields.moment(interval["end"]) <= end)
+
+    return keeps
+
+
 def page_of(query: QueryParams, name: str, items: Iterable[Any], *, limited: bool = False) -> Wire:
     """Return one list page in the provider's envelope; a page past the end is the last one.
 

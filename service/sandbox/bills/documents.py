@@ -47,7 +47,7 @@ def accounts_for(source: BillSource) -> list[Wire]:
             "isDuplicated": "false",  # a string in the reference, not a boolean
             "dataCollectionStartDate": None,
             "isCollectingInvoiceData": True,
-            "isCollectingSmartMeterData": False,
+            "isCollectingSmartMeterData": kind == "ELECTRICITY",
             "datasourceTypes": [kind],
             "lastServiceDate": last_on and last_on.isoformat(),
         }
@@ -120,7 +120,7 @@ def _meter(meter: SampleMeter) -> Wire:
     return {
         "id": meter.id,
         "site": meter.site.id,
-        "identifiers": _identifiers(meter),
+        "identifiers": identifiers_of(meter),
         "account": meter.account_id,
         "address": meter.site.address or None,
         "isTracked": True,
@@ -201,7 +201,7 @@ def _entry(bill: SampleBill, seed: str, usage: Decimal) -> Wire:
         "serviceAddress": meter.site.address or None,
         "meterIsTracked": True,
         "site": _site(meter),
-        "identifiers": _identifiers(meter),
+        "identifiers": identifiers_of(meter),
         "additionalFields": {},
         "isEstimated": reading.is_estimated,
         "isImplied": False,
@@ -287,7 +287,8 @@ def _for_version(entry: Wire, version: str, time_of_use: str | None, breakdown: 
     return entry | {"timeOfUseBreakdown": breakdown}
 
 
-def _identifiers(meter: SampleMeter) -> list[Wire]:
+def identifiers_of(meter: SampleMeter) -> list[Wire]:
+    """Return the identifiers of a meter: its own number, and its account's."""
     return [
         {"rawName": "Meter number", "name": "METER", "value": meter.number},
         {"rawName": "Account number", "name": "ACCOUNT", "value": meter.account_number},

@@ -13,8 +13,9 @@ from starlette.routing import BaseRoute, Route
 
 from service.sandbox.dashboard.views import bill_page, companies_page, company_page, connection_page
 from service.sandbox.hosted.flows import FlowEntry, HostedFlows
-from service.sandbox.hosted.pages import read_form
+from service.sandbox.hosted.pages import read_form, read_visit
 from service.sandbox.hosted.wizard import ConnectionWizard
+from service.sandbox.wire.enums import STATUSES
 from service.sandbox.wire.errors import InvalidFields, RecordMissing
 from service.sandbox.wire.html import SandboxErrorView, SandboxFrame, SandboxView, page
 from service.sandbox.world.world import SandboxWorld
@@ -33,6 +34,7 @@ def dashboard_routes(world: SandboxWorld, token: Callable[[], str] = secrets.tok
         Route("/dashboard/companies/{company}/sites", _checked(pages.add_site), methods=["POST"]),
         Route("/dashboard/companies/{company}/connect", _checked(pages.connect), methods=["GET", "POST"]),
         Route("/dashboard/connections/{connection}", _checked(pages.connection)),
+        Route("/dashboard/connections/{connection}/status", _checked(pages.set_status), methods=["POST"]),
         Route("/dashboard/connections/{connection}/bills/{bill}", _checked(pages.bill)),
     ]
 
@@ -83,11 +85,10 @@ class SandboxDashboard:
         company = self._world.companies.get(request.path_params["company"])
         # The company is the key: its wizard pages in several tabs are separate flows all the same.
         entry = FlowEntry(f"dashboard/{company.id}", company.id, "dashboard")
-        if request.method == "POST":
-            outcome = self._wizard.submit(entry, request.url.path, read_form(await request.form()))
-        else:
-            outcome = self._wizard.show(entry, request.url.path)
-        return page(outcome.view, outcome.status, frameable=False)
+        visit = await read_visit(request)
+        if visit.form is not None:
+            return RedirectResponse(self._wizard.submit(entry, visit.form).address(visit.action), 303)
+        return _page(self._wizard.show(entry, visit.action, visit.flow_id, visit.step))
 
     async def connection(self, request: Request) -> Response:
         """Show one connection with its bills."""
@@ -96,6 +97,14 @@ class SandboxDashboard:
         # `int` of very many digits is slow, and no list has that many pages.
         number = int(requested) if requested.isascii() and requested.isdecimal() and len(requested) < 9 else 1
         return _page(connection_page(self._world, connection, max(1, number)))
+
+    async def set_status(self, request: Request) -> Response:
+        """Give a connection the chosen status and redirect to it; an unknown status changes nothing."""
+        connection = self._world.connections.get(request.path_params["connection"])
+        status = (await _entered(request)).get("status", "")
+        if status in STATUSES:
+            self._world.connections.set_status(connection.id, status)
+        return RedirectResponse(f"/dashboard/connections/{connection.id}", 303)
 
     async def bill(self, request: Request) -> Response:
         """Show one bill."""

@@ -1,21 +1,33 @@
 """The contexts of the dashboard's pages, filled from the world."""
 
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from typing import ClassVar
 
-from service.sandbox.bills.bill import format_money
-from service.sandbox.wire.enums import CONNECTED, PENDING
+from service.sandbox.dashboard.rows import (
+    BillLineRow,
+    SandboxBillRow,
+    SandboxCompanyRow,
+    SandboxConnectionRow,
+    SandboxInvitationRow,
+    SandboxJobRow,
+    SandboxSiteRow,
+    bill_row,
+    connection_row,
+    invitation_row,
+    job_row,
+    line_row,
+    minute,
+)
+from service.sandbox.wire.enums import STATUSES
 from service.sandbox.wire.errors import RecordMissing
 from service.sandbox.wire.html import SandboxFrame
-from service.sandbox.wire.times import naive_time
 from service.sandbox.world.records import SandboxCompany, SandboxConnection
 from service.sandbox.world.sample_utility import PASSWORD, USERNAME
 from service.sandbox.world.world import SandboxWorld
 
 BILLS_PER_PAGE = 50
-CHANNEL_NAMES = {"api": "API", "link": "magic link", "invitation": "invitation", "dashboard": "dashboard"}
+ROWS_MOST = 50
+"""How many invitations and jobs a company's page shows, the newest."""
 
 
 @dataclass(frozen=True)
@@ -24,62 +36,6 @@ class SandboxBreadcrumb:
 
     name: str
     url: str
-
-
-@dataclass(frozen=True)
-class SandboxCompanyRow:
-    """A company in a list."""
-
-    id: str
-    name: str
-    external_id: str | None
-    sites: int
-    connections: int
-
-
-@dataclass(frozen=True)
-class SandboxSiteRow:
-    """A site in a list."""
-
-    name: str
-    address: str
-    external_id: str | None
-
-
-@dataclass(frozen=True)
-class SandboxConnectionRow:
-    """A connection in a list, or at the head of its own page; `tone` is fine, poor or neither."""
-
-    id: str
-    provider_name: str
-    status: str
-    tone: str
-    site_names: tuple[str, ...]
-    made: str
-    channel: str
-
-
-@dataclass(frozen=True)
-class SandboxBillRow:
-    """A bill in a list."""
-
-    id: str
-    month: str
-    kind: str
-    site: str
-    usage: str
-    charges: str
-    url: str
-
-
-@dataclass(frozen=True)
-class BillLineRow:
-    """A charge in a list."""
-
-    name: str
-    quantity: str
-    rate: str
-    amount: str
 
 
 @dataclass(frozen=True)
@@ -105,6 +61,8 @@ class SandboxCompanyPage:
     id: str
     connections: tuple[SandboxConnectionRow, ...]
     sites: tuple[SandboxSiteRow, ...]
+    invitations: tuple[SandboxInvitationRow, ...]
+    jobs: tuple[SandboxJobRow, ...]
     name: str
     address: str
     sandbox_username: str = USERNAME
@@ -131,6 +89,9 @@ class SandboxConnectionPage:
     pages: int
     is_coming: bool
     delay: str
+    check: str
+    mfa_address: str
+    statuses: tuple[str, ...] = STATUSES
 
 
 @dataclass(frozen=True)
@@ -179,13 +140,15 @@ def company_page(
         SandboxSiteRow(each.name, each.address, each.values["externalId"])
         for each in world.companies.sites_of(company.id)
     )
-    rows = (_connection_row(world, each) for each in reversed(world.connections.of(company.id)))
+    rows = (connection_row(world, each) for each in reversed(world.connections.of(company.id)))
     return SandboxCompanyPage(
         frame=SandboxFrame(company.name, errors=errors),
         crumbs=(HOME,),
         id=company.id,
         connections=tuple(rows),
         sites=tuple(sites),
+        invitations=tuple(invitation_row(world, each) for each in world.invitations.of(company.id)[:ROWS_MOST]),
+        jobs=tuple(job_row(world, each) for each in world.uploads.jobs_of(company.id)[:ROWS_MOST]),
         name=entered.get("name", ""),
         address=entered.get("address", ""),
     )
@@ -201,19 +164,21 @@ def connection_page(world: SandboxWorld, connection: SandboxConnection, number: 
     return SandboxConnectionPage(
         frame=SandboxFrame(connection.provider_name),
         crumbs=(HOME, SandboxBreadcrumb(company.name, f"/dashboard/companies/{company.id}")),
-        connection=_connection_row(world, connection),
+        connection=connection_row(world, connection),
         url=connection.url,
         username=connection.username,
         country=connection.country,
         types=tuple(kind.capitalize() for kind in connection.sample_types),
         owner_email=connection.owner_email,
         edit_url=f"/p/connect/{company.public_id}/workflow/{connection.secret}",
-        bills=tuple(_bill_row(document) for document in shown),
+        bills=tuple(bill_row(document) for document in shown),
         total=len(documents),
         number=number,
         pages=pages,
         is_coming=connection.collecting_since_at is not None and not world.data.has_data(connection),
         delay=f"{world.settings.data_delay_seconds:g}",
+        check=_check_words(world, connection),
+        mfa_address=connection.mfa_address,
     )
 
 
@@ -222,7 +187,7 @@ def bill_page(world: SandboxWorld, connection: SandboxConnection, document_id: s
     found = next((one for one in world.data.documents_of(connection) if one["id"] == document_id), None)
     if found is None:
         raise RecordMissing
-    company, row = world.companies.get(connection.company_id), _bill_row(found)
+    company, row = world.companies.get(connection.company_id), bill_row(found)
     return SandboxBillPage(
         frame=SandboxFrame(f"{row.kind} bill, {row.month}"),
         crumbs=(
@@ -238,41 +203,13 @@ def bill_page(world: SandboxWorld, connection: SandboxConnection, document_id: s
         end=found["billDate"],
         usage=row.usage,
         due=found["dueDate"],
-        lines=tuple(_line_row(line, found["chargesUnits"]) for line in found["lineItems"]),
+        lines=tuple(line_row(line, found["chargesUnits"]) for line in found["lineItems"]),
         total=row.charges,
         url=row.url,
     )
 
 
-def _connection_row(world: SandboxWorld, connection: SandboxConnection) -> SandboxConnectionRow:
-    tones = {CONNECTED: "fine", PENDING: ""}
-    return SandboxConnectionRow(
-        id=connection.id,
-        provider_name=connection.provider_name,
-        status=connection.status,
-        tone=tones.get(connection.status, "poor"),
-        site_names=tuple(world.companies.site(site_id).name for site_id in connection.sites),
-        made=naive_time(connection.created_at)[:16].replace("T", " ") + " UTC",
-        channel=CHANNEL_NAMES[connection.channel],
-    )
-
-
-def _bill_row(document: dict[str, Any]) -> SandboxBillRow:
-    entry = document["usageData"][0]
-    return SandboxBillRow(
-        id=document["id"],
-        month=document["billDate"][:7],
-        kind=entry["datasourceType"].capitalize(),
-        site=entry["site"]["name"],
-        usage=f"{entry['usage']} {entry['usageUnits']}",
-        charges=format_money(Decimal(document["totalCharges"]), document["chargesUnits"]),
-        # Relative, so that it works whatever address the sandbox is reached by.
-        url=urlsplit(document["url"]).path,
-    )
-
-
-def _line_row(line: dict[str, Any], currency: str) -> BillLineRow:
-    quantity = f"{line['quantity']} {line['quantityUnits']}"
-    return BillLineRow(
-        line["description"], quantity, line["rate"], format_money(Decimal(line["totalCharge"]), currency)
-    )
+def _check_words(world: SandboxWorld, connection: SandboxConnection) -> str:
+    """Return when a check ends and what it will find; empty where none is running."""
+    check = world.checks.find(connection.id)
+    return f"ends {minute(world.clock.as_shown(check.due_at, check.company_id))} as {check.status}" if check else ""

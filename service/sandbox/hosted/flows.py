@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.sandbox.world.invitations import Via
 from service.sandbox.world.records import Channel
 
 LIFETIME_SECONDS = 3600.0
@@ -44,12 +45,22 @@ class HostedFlow:
     is_chosen: bool = False
     username: str = ""
     password: str = field(default="", repr=False)
+    provider_name: str = ""
     signed_in: bool = False
-    wants_code: bool = False
-    code_given: bool = False
+    asked: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
+    """The challenges of the utility, and those that were answered, by their troubles."""
+    renews: bool = False
+    """Whether only the MFA set-up of an existing connection is renewed."""
+    forward_to: str = ""
+    mfa_address: str = ""
     proof: str | None = None
     connection_id: str | None = None
     submitted: bool = False
+    refused_step: str = ""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    entered: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    """What was wrong with the last form, and what was entered in it, for the page that is shown next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,11 @@ class FlowVisit:
     def is_edit(self) -> bool:
         """Tell whether the flow edits a connection that existed before it."""
         return self.entry.connection_id is not None
+
+
+def via_of(visit: FlowVisit) -> Via:
+    """Return how a visit's changes reach the world."""
+    return Via(visit.entry.channel, visit.entry.invitation_id, visit.flow.proof)
 
 
 class HostedFlows:

@@ -6,7 +6,7 @@ They set no cookie and post no message, like the provider's; at the end they red
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from starlette.datastructures import FormData
@@ -16,7 +16,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from service.sandbox.hosted.flows import FlowEntry, HostedFlows
-from service.sandbox.hosted.wizard import ConnectionWizard, Form, WizardOutcome
+from service.sandbox.hosted.steps import Step
+from service.sandbox.hosted.wizard import ConnectionWizard, Form, WizardResult
 from service.sandbox.wire import fields
 from service.sandbox.wire.errors import ClosedLink, ClosedReason, RecordMissing
 from service.sandbox.wire.html import ASSETS, SandboxErrorView, SandboxFrame, page
@@ -46,6 +47,16 @@ def hosted_routes(world: SandboxWorld, token: Callable[[], str] = secrets.token_
     ]
 
 
+@dataclass(frozen=True)
+class HostedVisit:
+    """One request: the address of the first page, to which forms post, the flow and step of this one, and its form."""
+
+    action: str
+    flow_id: str
+    step: str
+    form: Form | None = None
+
+
 class HostedPages:
     """The pages, one method per kind of address; all of them show the wizard."""
 
@@ -66,7 +77,7 @@ class HostedPages:
     async def invitation(self, request: Request) -> Response:
         """Show an invitation to create a connection, or to sign in to one again."""
         token = request.path_params["token"]
-        return await self._visit(request, lambda form: self._invitation(token, form))
+        return await self._visit(request, lambda visit: self._invitation(token, visit))
 
     async def older_link(self, request: Request) -> Response:
         """Redirect an older address to the newer one. Reference: the provider's cookbook of magic links."""
@@ -77,19 +88,30 @@ class HostedPages:
             return RedirectResponse(f"/p/connect/{company_id}/{secret}", 302)
         return RedirectResponse(f"/p/connect/{company.public_id}/{secret}", 302)
 
-    async def _visit(self, request: Request, open_entry: Callable[[Form | None], FlowEntry]) -> Response:
-        form = read_form(await request.form()) if request.method == "POST" else None
+    async def _visit(self, request: Request, open_entry: Callable[[HostedVisit], FlowEntry]) -> Response:
+        visit = await read_visit(request)
         try:
-            entry = self._with_return(request, open_entry(form))
-            action = action_of(request)
-            outcome = self._wizard.submit(entry, action, form) if form else self._wizard.show(entry, action)
+            entry = self._with_return(request, open_entry(visit))
+            if visit.form is not None:
+                return self._redirect(entry, visit, self._wizard.submit(entry, visit.form))
+            view = self._wizard.show(entry, visit.action, visit.flow_id, visit.step)
         except RecordMissing:
             return _error_page(
                 "We do not know this link", "The address may be incomplete, or its connection is gone.", 404
             )
         except ClosedLink as closed:
             return _error_page(*CLOSED[closed.reason], 410)
-        return self._answer(request, entry, outcome)
+        return self._page(entry, view, is_opened=self._is_opening(entry, visit))
+
+    def _redirect(self, entry: FlowEntry, visit: HostedVisit, result: WizardResult) -> Response:
+        # Reference: RFC 9110, 15.4.4: after a form the browser GETs the next page, which a reload repeats harmlessly.
+        if result.connection_id and entry.redirect_uri:
+            return RedirectResponse(_return_url(entry, result.connection_id), 303)
+        return RedirectResponse(result.address(visit.action), 303)
+
+    def _is_opening(self, entry: FlowEntry, visit: HostedVisit) -> bool:
+        """Tell whether this request opens the link; the later pages of a flow that is known do not."""
+        return visit.form is None and self._wizard.flow_of(entry, visit.flow_id) is None
 
     def _link(self, path: dict[str, str], find: Callable[[str, str], SandboxMagicLink]) -> FlowEntry:
         link = find(path["company"], path["secret"])
@@ -103,17 +125,20 @@ class HostedPages:
             state=link.state,
         )
 
-    def _invitation(self, token: str, form: Form | None) -> FlowEntry:
-        invitation = self._world.invitations.open(token) if form is None else self._world.invitations.by_token(token)
+    def _invitation(self, token: str, visit: HostedVisit) -> FlowEntry:
+        invitation = self._world.invitations.by_token(token)
         entry = _entry_of(invitation)
-        if form is not None:
-            self._require_open(invitation, entry, form)
+        # Only opening the link is a view; showing the next step is none.
+        if self._is_opening(entry, visit):
+            self._world.invitations.open(token)
+        else:
+            self._require_open(invitation, entry, visit)
         return entry
 
-    def _require_open(self, invitation: SandboxInvitation, entry: FlowEntry, form: Form) -> None:
+    def _require_open(self, invitation: SandboxInvitation, entry: FlowEntry, visit: HostedVisit) -> None:
         """Raise `ClosedLink`, but let a flow finish: the use that fulfilled the invitation may be its own."""
         status = self._world.invitations.status(invitation)
-        flow = self._wizard.flow_of(entry, form)
+        flow = self._wizard.flow_of(entry, visit.flow_id)
         # Without this the last page of the flow that used the invitation up would be an error.
         if flow and (flow.submitted or (status == "FULFILLED" and flow.connection_id in invitation.created)):
             return
@@ -131,30 +156,28 @@ class HostedPages:
         except ValueError:
             return entry
 
-    def _answer(self, request: Request, entry: FlowEntry, outcome: WizardOutcome) -> Response:
-        if outcome.connection_id and entry.redirect_uri:
-            return RedirectResponse(_return_url(entry, outcome.connection_id), 303)
+    def _page(self, entry: FlowEntry, view: Step, *, is_opened: bool) -> Response:
         troubles = self._world.troubles
-        # Opening a page uses up the trouble, posting its forms does not.
-        find = troubles.use if request.method == "GET" else troubles.active
+        # Opening a link uses up the trouble, its later pages do not.
+        find = troubles.use if is_opened else troubles.active
         refused = find("framing_refused", entry.company_id) is not None
-        return page(
-            outcome.view,
-            outcome.status,
-            frameable=not refused,
-            form_targets=_targets(entry.redirect_uri),
-        )
+        return page(view, frameable=not refused, form_targets=_targets(entry.redirect_uri))
+
+
+async def read_visit(request: Request) -> HostedVisit:
+    """Read a request for one of the wizard's pages."""
+    form = read_form(await request.form()) if request.method == "POST" else None
+    query = request.query_params
+    posted = next(iter(form.get("flow", ())), "") if form else ""
+    own = [(name, value) for name, value in query.multi_items() if name not in {"flow", "step"}]
+    action = f"{request.url.path}?{urlencode(own)}" if own else request.url.path
+    return HostedVisit(action, posted or query.get("flow", ""), query.get("step", ""), form)
 
 
 def read_form(data: FormData) -> dict[str, Sequence[str]]:
     """Return the text fields of a form; files are ignored."""
     names = dict.fromkeys(data.keys())
     return {name: [value for value in data.getlist(name) if isinstance(value, str)] for name in names}
-
-
-def action_of(request: Request) -> str:
-    """Return the address that a page's forms post to: its own, with the query string."""
-    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def _entry_of(invitation: SandboxInvitation) -> FlowEntry:

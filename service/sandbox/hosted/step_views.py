@@ -1,31 +1,48 @@
 """Fills the context of each step's page from the flow and from the world."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from service.sandbox.hosted.flows import FlowVisit
+from service.sandbox.hosted.flows import FlowVisit, HostedFlow
 from service.sandbox.hosted.steps import (
     TITLES,
     CheckBox,
     CredentialsStep,
     DoneStep,
     EmailStep,
+    ForwardingAddressStep,
+    ForwardingStep,
     MfaStep,
     ProviderStep,
+    QuestionsStep,
+    SecurityQuestion,
     SettingsStep,
     Step,
     progress_marks,
 )
-from service.sandbox.wire.enums import CONNECTED, SAMPLE_TYPES
+from service.sandbox.wire.enums import CONNECTED, MFA_TOKEN_EXPIRED, PENDING, SAMPLE_TYPES
 from service.sandbox.wire.html import SandboxFrame
+from service.sandbox.world.checks import CODE, FORWARDING, QUESTIONS
 from service.sandbox.world.records import SandboxConnection
 from service.sandbox.world.sample_utility import PROVIDER_NAME, is_sandbox_url
+from service.sandbox.world.sample_utility import QUESTIONS as KNOWN_ANSWERS
 from service.sandbox.world.world import SandboxWorld
 
 STATUS_TEXTS = {
-    "URL_INACCESSIBLE": "its website cannot be reached.",
-    "MFA_TOKEN_EXPIRED": "it asks for a new code.",
-    "WEBSITE_DOWN": "its website is down.",
+    CONNECTED: "Bills and usage arrive in the background.",
+    PENDING: "The sign-in is checked now, usually within hours, sometimes up to two days. You need not wait.",
+    "UNDER_INVESTIGATION": "Our staff look into it, usually for a few business days.",
+    "URL_INACCESSIBLE": "Its website cannot be reached.",
+    "WEBSITE_DOWN": "Its website is down.",
+    "OTHER_ERROR": "Something went wrong on the way to it.",
+    "NO_ACCOUNTS_FOUND": "The sign-in works, but it shows no account.",
+    MFA_TOKEN_EXPIRED: "Its codes do not reach us.",
+    "NEW_PASSWORD_NEEDED": "It asks you to choose a new password first.",
+    "ADDITIONAL_CREDENTIALS_NEEDED": "It asks for more than a password.",
+    "COMPANY_INACTIVE": "The company is not active.",
 }
+DONE_TITLES = {"fine": TITLES["done"], "wait": "Handed over", "poor": "Saved, but not connected"}
+CONTACT = "Nectar Sandbox"
 Errors = Mapping[str, str]
 
 
@@ -37,19 +54,24 @@ def view_of(world: SandboxWorld, visit: FlowVisit, step: str, errors: Errors) ->
         company=world.companies.get(visit.entry.company_id).name,
         action=visit.action,
         flow=visit.flow.id,
-        marks=progress_marks(_names(visit), step),
+        marks=progress_marks(step_names(visit), step),
         errors=errors,
     )
     return _BUILDERS[step](world, visit, frame)
 
 
-def _names(visit: FlowVisit) -> tuple[str, ...]:
+def step_names(visit: FlowVisit) -> tuple[str, ...]:
+    """Return the steps that this flow has, as far as it is known now."""
+    flow = visit.flow
     names = (
         ("email", visit.entry.needs_email),
         ("provider", not visit.is_edit),
-        ("credentials", True),
-        ("mfa", visit.flow.wants_code),
-        ("settings", True),
+        ("credentials", not flow.renews),
+        ("mfa", CODE in flow.asked),
+        ("questions", QUESTIONS in flow.asked),
+        ("forwarding", FORWARDING in flow.asked),
+        ("forwarding-address", FORWARDING in flow.asked),
+        ("settings", not flow.renews),
         ("done", True),
     )
     return tuple(name for name, is_due in names if is_due)
@@ -60,6 +82,7 @@ def _provider(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> Provide
         frame,
         visit.entered("url") if frame.errors else visit.flow.url,
         visit.entered("country") if frame.errors else visit.flow.country,
+        visit.entered("providerName") if frame.errors else visit.flow.provider_name,
     )
 
 
@@ -71,7 +94,7 @@ def _credentials(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> Cred
     flow = visit.flow
     return CredentialsStep(
         frame=frame,
-        provider_name=_provider_name(flow.url),
+        provider_name=_provider_name(flow),
         url=flow.url,
         country=flow.country,
         username=visit.entered("username") or flow.username,
@@ -82,7 +105,22 @@ def _credentials(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> Cred
 
 
 def _mfa(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> MfaStep:
-    return MfaStep(frame, _provider_name(visit.flow.url))
+    return MfaStep(frame, _provider_name(visit.flow))
+
+
+def _questions(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> QuestionsStep:
+    questions = (SecurityQuestion(f"answer{number}", *each) for number, each in enumerate(KNOWN_ANSWERS, 1))
+    return QuestionsStep(frame, _provider_name(visit.flow), tuple(questions))
+
+
+def _forwarding(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> ForwardingStep:
+    entered = visit.entered("forwardTo") if frame.errors else visit.flow.forward_to
+    return ForwardingStep(frame, _provider_name(visit.flow), entered, visit.is_edit)
+
+
+def _forwarding_address(_: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> ForwardingAddressStep:
+    flow = visit.flow
+    return ForwardingAddressStep(frame, _provider_name(flow), flow.mfa_address, CONTACT, flow.forward_to, visit.is_edit)
 
 
 def _settings(world: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> SettingsStep:
@@ -130,14 +168,14 @@ def _initial(world: SandboxWorld, visit: FlowVisit) -> dict[str, tuple[str, ...]
 
 def _done(world: SandboxWorld, visit: FlowVisit, frame: SandboxFrame) -> DoneStep:
     connection = world.connections.get(visit.flow.connection_id or "")
-    works = connection.status == CONNECTED
+    tone = {CONNECTED: "fine", PENDING: "wait"}.get(connection.status, "poor")
     return DoneStep(
-        frame=frame,
+        frame=replace(frame, title=DONE_TITLES[tone]),
         provider_name=connection.provider_name,
         site_names=tuple(world.companies.site(site_id).name for site_id in connection.sites),
         status=connection.status,
-        status_text=STATUS_TEXTS.get(connection.status, "it will be looked at."),
-        works=works,
+        status_text=STATUS_TEXTS.get(connection.status, "It will be looked at."),
+        tone=tone,
         editing=visit.is_edit,
         next_url=_next_url(visit, connection),
     )
@@ -148,9 +186,9 @@ def _next_url(visit: FlowVisit, connection: SandboxConnection) -> str:
     return f"/dashboard/connections/{connection.id}" if visit.entry.channel == "dashboard" else ""
 
 
-# Only the sandbox's own utility has a name before there is a connection.
-def _provider_name(url: str) -> str:
-    return PROVIDER_NAME if is_sandbox_url(url) else "Your provider"
+def _provider_name(flow: HostedFlow) -> str:
+    # Before there is a connection, only the sandbox's own utility and a custom provider with a name have one.
+    return PROVIDER_NAME if is_sandbox_url(flow.url) else flow.provider_name or "Your provider"
 
 
 _BUILDERS: dict[str, Callable[[SandboxWorld, FlowVisit, SandboxFrame], Step]] = {
@@ -158,6 +196,9 @@ _BUILDERS: dict[str, Callable[[SandboxWorld, FlowVisit, SandboxFrame], Step]] = 
     "email": _email,
     "credentials": _credentials,
     "mfa": _mfa,
+    "questions": _questions,
+    "forwarding": _forwarding,
+    "forwarding-address": _forwarding_address,
     "settings": _settings,
     "done": _done,
 }

@@ -12,6 +12,9 @@ TITLES = {
     "provider": "Choose your utility provider",
     "credentials": "Sign in to your provider",
     "mfa": "Enter your code",
+    "questions": "Answer your security questions",
+    "forwarding": "Let codes reach the provider",
+    "forwarding-address": "Enter this address at your utility",
     "settings": "Sites and utility types",
     "done": "All done",
 }
@@ -20,6 +23,9 @@ NAMES = {
     "provider": "Provider",
     "credentials": "Sign in",
     "mfa": "Code",
+    "questions": "Questions",
+    "forwarding": "Codes",
+    "forwarding-address": "Address",
     "settings": "Sites and types",
     "done": "Done",
 }
@@ -36,7 +42,7 @@ class ListedProvider:
 
 PROVIDERS = (
     ListedProvider(PROVIDER_NAME, PROVIDER_URL, "Sample bills within seconds"),
-    ListedProvider("Silent Valley Electric", "https://silent-valley.example", "Cannot be reached"),
+    ListedProvider("Silent Valley Electric", "https://silent-valley.example", "Checked for hours, never reached"),
 )
 COUNTRIES = {
     "US": "United States",
@@ -76,6 +82,7 @@ class ProviderStep:
     frame: SandboxFrame
     url: str
     country: str
+    custom_name: str
     providers: tuple[ListedProvider, ...] = PROVIDERS
     countries: Mapping[str, str] = field(default_factory=lambda: COUNTRIES)
 
@@ -116,6 +123,49 @@ class MfaStep:
 
 
 @dataclass(frozen=True)
+class SecurityQuestion:
+    """One question; `known` is the answer that the sandbox's utility expects."""
+
+    field: str
+    text: str
+    known: str
+
+
+@dataclass(frozen=True)
+class QuestionsStep:
+    """The page that asks the utility's security questions; answers are never shown again."""
+
+    template: ClassVar[str] = "sandbox/questions.html"
+    frame: SandboxFrame
+    provider_name: str
+    questions: tuple[SecurityQuestion, ...]
+
+
+@dataclass(frozen=True)
+class ForwardingStep:
+    """The page that starts managed forwarding: it asks for the user's own address."""
+
+    template: ClassVar[str] = "sandbox/forwarding.html"
+    frame: SandboxFrame
+    provider_name: str
+    forward_to: str
+    can_switch_off: bool
+
+
+@dataclass(frozen=True)
+class ForwardingAddressStep:
+    """The page that shows the generated address, and stays open while the user is at the utility."""
+
+    template: ClassVar[str] = "sandbox/forwarding-address.html"
+    frame: SandboxFrame
+    provider_name: str
+    address: str
+    contact: str
+    forward_to: str
+    can_switch_off: bool
+
+
+@dataclass(frozen=True)
 class SettingsStep:
     """The page that asks for sites and utility types."""
 
@@ -130,7 +180,7 @@ class SettingsStep:
 
 @dataclass(frozen=True)
 class DoneStep:
-    """The last page; only the dashboard's has a `next_url`."""
+    """The last page; `tone` is fine, wait or poor, and only the dashboard's has a `next_url`."""
 
     template: ClassVar[str] = "sandbox/done.html"
     frame: SandboxFrame
@@ -138,12 +188,22 @@ class DoneStep:
     site_names: tuple[str, ...]
     status: str
     status_text: str
-    works: bool
+    tone: str
     editing: bool
     next_url: str
 
 
-Step = ProviderStep | EmailStep | CredentialsStep | MfaStep | SettingsStep | DoneStep
+Step = (
+    ProviderStep
+    | EmailStep
+    | CredentialsStep
+    | MfaStep
+    | QuestionsStep
+    | ForwardingStep
+    | ForwardingAddressStep
+    | SettingsStep
+    | DoneStep
+)
 
 
 def progress_marks(names: tuple[str, ...], current: str) -> tuple[ProgressMark, ...]:

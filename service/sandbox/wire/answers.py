@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.sandbox.wire.errors import InvalidFields, RecordMissing
+from service.sandbox.wire.errors import CompanyInactive, InvalidFields, RecordMissing
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def add_errors(app: Starlette) -> None:
     app.add_exception_handler(InvalidFields, _invalid)
     app.add_exception_handler(RecordMissing, _missing)
     app.add_exception_handler(Exception, _failed)
+    app.add_exception_handler(CompanyInactive, _inactive)
 
 
 def detail(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
@@ -75,6 +76,10 @@ def _invalid(_: Request, error: Exception) -> Response:
 async def _failed(_: Request, __: Exception) -> Response:
     # Starlette sends this outside of every middleware, so the gate cannot add the header.
     return detail(500, "A server error occurred.", {"x-content-type-options": "nosniff"})
+
+
+def _inactive(_: Request, __: Exception) -> Response:
+    return detail(400, "Company is not active.")
 
 
 def _missing(_: Request, __: Exception) -> Response:

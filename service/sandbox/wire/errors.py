@@ -23,6 +23,10 @@ class InvalidFields(SandboxError):
         self.errors = {name: list(texts) for name, texts in errors.items()}
 
 
+class CompanyInactive(SandboxError):
+    """The company was deactivated, so that it takes no uploads."""
+
+
 class ClosedLink(SandboxError):
     """The link or invitation is known and no longer usable; `reason` says why."""
 

@@ -5,7 +5,7 @@ Unknown fields are ignored, as the provider's framework does. Every check raises
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -111,6 +111,15 @@ def iso_day(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
         return date.fromisoformat(value).isoformat()
     raise ValueError("Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
+
+
+def moment(value: object) -> float:
+    """Check an ISO date-time, or a date; without a zone it is UTC."""
+    try:
+        read = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError("Datetime has wrong format. Use one of these formats instead: ISO 8601.") from None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
 def uuid(value: object) -> str:

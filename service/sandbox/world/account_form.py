@@ -38,6 +38,12 @@ class Submission:
     start_date: str | None = None
     multiply_by_occupancy: bool = False
     external_id: str | None = None
+    custom_name: str = ""
+    given: frozenset[str] = frozenset()
+    """The challenges, by their troubles, that the person has answered on the page."""
+    mfa_address: str = ""
+    refused: bool = False
+    """Whether the page has seen the utility refuse the password, so that no further check is needed."""
 
 
 def read_submission(body: Mapping[str, Any], *, sites_later: bool = False) -> Submission:
@@ -65,6 +71,8 @@ def read_edit(connection: SandboxConnection, body: Mapping[str, Any]) -> Submiss
         "dataCollectionStartDate": connection.start_date,
         "multiplyByOccupancy": connection.multiply_by_occupancy,
         "externalId": connection.external_id,
+        "customName": connection.custom_name,
+        "mfaAddress": connection.mfa_address,
     }
     submission = _submission({**kept, **values}, sites_later=True)
     # Another account needs its own password: the sandbox does not store the old one.
@@ -90,4 +98,7 @@ def _submission(values: Mapping[str, Any], *, sites_later: bool = False) -> Subm
         start_date=values.get("dataCollectionStartDate"),
         multiply_by_occupancy=values.get("multiplyByOccupancy", False),
         external_id=values.get("externalId"),
+        # Not among `CHECKS`, so that no API body sets them.
+        custom_name=values.get("customName", ""),
+        mfa_address=values.get("mfaAddress", ""),
     )

@@ -54,6 +54,10 @@ class SandboxClock:
         skew = self._troubles.active("clock_skew", company_id)
         return self.time() + (skew.size if skew else 0.0)
 
+    def as_shown(self, at: float, company_id: str) -> float:
+        """Return a moment of `time` as the provider shows it to a company."""
+        return at + self.now(company_id) - self.time()
+
     def advance(self, seconds: float) -> None:
         """Move the clock forwards; never backwards, since what has happened stays."""
         self._numbers.add(ADVANCED, seconds)

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from service.sandbox.wire.enums import CONNECTED, MFA_TOKEN_EXPIRED, PENDING, URL_INACCESSIBLE
+from service.sandbox.wire.enums import CONNECTED, MFA_TOKEN_EXPIRED, PENDING
 from service.sandbox.wire.errors import RecordMissing, found
 from service.sandbox.wire.events import CREATED, UPDATED, VALIDATED, connection_event
 from service.sandbox.world.account_form import Submission
+from service.sandbox.world.checks import CheckPlan, SandboxChecks
 from service.sandbox.world.companies import SandboxCompanies
 from service.sandbox.world.context import SandboxContext
 from service.sandbox.world.outbox import SandboxMessage, SandboxOutbox
 from service.sandbox.world.records import Channel, SandboxConnection
 from service.sandbox.world.rows import SandboxTable
-from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, USERNAME, is_sandbox_url
+from service.sandbox.world.sample_utility import MFA_CODE
 
 CHECK_SECONDS = 0.001
 """How long the first check takes, so that a connection's `updated` is later than its `created`."""
@@ -40,8 +41,10 @@ class SandboxConnections:
         table: SandboxTable[SandboxConnection],
         companies: SandboxCompanies,
         outbox: SandboxOutbox,
+        checks: SandboxChecks,
     ) -> None:
         self._context = context
+        self._checks = checks
         self._clock = context.clock
         self._troubles = context.troubles
         self._table = table
@@ -87,13 +90,30 @@ class SandboxConnections:
 
     def remove(self, connection_id: str) -> None:
         """Delete a connection, as the provider's staff could; no webhook is sent."""
-        self._table.remove(self.get(connection_id).id)
+        connection = self.get(connection_id)
+        self._checks.stop(connection.id)
+        self._table.remove(connection.id)
 
     def set_status(self, connection_id: str, status: str) -> SandboxConnection:
-        """Set a status that the provider's own checking has found."""
+        """Set a status that the provider has found by itself; a check that has not ended is dropped."""
         connection = self.get(connection_id)
-        now = self._clock.now(connection.company_id)
-        return self._save(connection, replace(connection, status=status, status_at=now, updated_at=now))
+        self._checks.stop(connection.id)
+        return self._set_status(connection, status, self._clock.now(connection.company_id))
+
+    def end_checks(self) -> None:
+        """End the checks whose time has come, each at its own time, with the webhooks that the result owes."""
+        for check in self._checks.due():
+            with self._context.database.transaction():
+                self._checks.stop(check.id)
+                shown_at = self._clock.as_shown(check.due_at, check.company_id)
+                self._set_status(self.get(check.id), check.status, shown_at)
+
+    def confirm_mfa(self, connection: SandboxConnection, address: str = "") -> SandboxConnection:
+        """Record that an MFA set-up is ready, or that MFA is off: the status is `PENDING` until the check has ended."""
+        plan = self._checks.plan_after_mfa(connection.company_id)
+        self._checks.start(connection.id, connection.company_id, plan)
+        changed = replace(connection, mfa_address=address or connection.mfa_address)
+        return self._set_status(changed, PENDING, self._clock.now(connection.company_id))
 
     def apply_status_trouble(self, company_id: str | None) -> None:
         """Give the existing connections the status of the `status_change` trouble, as often as it may be used."""
@@ -110,6 +130,13 @@ class SandboxConnections:
             shown_at = self._clock.time() + connection.shown_after_seconds
             self._table.put(replace(connection, shown_at=shown_at))
 
+    def announce_accounts(
+        self, connection: SandboxConnection, before: list[dict[str, Any]], after: list[dict[str, Any]]
+    ) -> None:
+        """Queue the webhook of a change of a connection's accounts."""
+        body = {"protectedChanges": ["accounts"], "old": {"accounts": before}, "accounts": after}
+        self._announce(UPDATED, connection, body)
+
     def mark_announced(self, connection: SandboxConnection) -> None:
         """Record that the webhooks for a connection's documents are queued."""
         self._table.put(replace(connection, announced=True))
@@ -122,7 +149,7 @@ class SandboxConnections:
         self._companies.require_sites(company.id, submission.sites)
         # A trouble that sets the status leaves the credentials unchecked, so it uses no other trouble.
         change = self._troubles.use("status_change", company.id)
-        status = str(change.status) if change else self._check(company.id, submission)
+        plan = CheckPlan(str(change.status)) if change else self._checks.plan(company.id, submission)
         first = self._troubles.use("webhook_first", company.id) if self._context.settings.webhook_url else None
         now = self._clock.now(company.id)
         created = SandboxConnection(
@@ -143,7 +170,7 @@ class SandboxConnections:
         )
         self._announce(CREATED, created)
         checked_at = now + CHECK_SECONDS
-        checked = self._save(created, replace(created, status=status, updated_at=checked_at, status_at=checked_at))
+        checked = self._save(created, self._checked(created, plan, checked_at))
         if self._outbox.first(checked.id):
             return checked
         self.reveal(checked.id)  # with `never_webhook` beside `webhook_first` there is no webhook to wait for
@@ -157,8 +184,8 @@ class SandboxConnections:
         changed = replace(connection, updated_at=now, **_account(submission))
         if not submission.password:
             return self._save(connection, changed)
-        status = self._check(connection.company_id, submission)
-        return self._save(connection, replace(changed, status=status, status_at=now), also=("password",))
+        plan = self._checks.plan(connection.company_id, submission)
+        return self._save(connection, self._checked(changed, plan, now), also=("password",))
 
     def answer_mfa(self, connection: SandboxConnection, code: str) -> SandboxConnection:
         """Answer the provider's request for a code; a wrong code, or one that was not requested, changes nothing."""
@@ -166,14 +193,19 @@ class SandboxConnections:
             return connection
         return self.set_status(connection.id, CONNECTED)
 
-    def _check(self, company_id: str, submission: Submission) -> str:
-        """Return the status that the provider's check of these credentials ends with."""
-        if not is_sandbox_url(submission.url):
-            return URL_INACCESSIBLE
-        wrong = (submission.username, submission.password) != (USERNAME, PASSWORD)
-        if self._troubles.use("wrong_password", company_id) or wrong:
-            return self._context.settings.wrong_password_status
-        return MFA_TOKEN_EXPIRED if self._troubles.use("mfa", company_id) else CONNECTED
+    def _checked(self, connection: SandboxConnection, plan: CheckPlan, now: float) -> SandboxConnection:
+        """Return the connection with the result of its check, or `PENDING` with the check stored for later."""
+        if plan.seconds is None:
+            self._checks.stop(connection.id)
+            return replace(connection, status=plan.status, status_at=now, updated_at=now)
+        self._checks.start(connection.id, connection.company_id, plan)
+        return replace(connection, status=PENDING, status_at=now, updated_at=now)
+
+    def _set_status(self, connection: SandboxConnection, status: str, at: float) -> SandboxConnection:
+        # `updated` grows with every change, also when a skew has set the clock back.
+        at = max(at, connection.updated_at + CHECK_SECONDS)
+        before = self.get(connection.id)
+        return self._save(before, replace(connection, status=status, status_at=at, updated_at=at))
 
     def _save(
         self, before: SandboxConnection, after: SandboxConnection, *, also: tuple[str, ...] = ()
@@ -223,4 +255,6 @@ def _account(submission: Submission) -> dict[str, Any]:
         "owner_email": submission.owner_email,
         "start_date": submission.start_date,
         "multiply_by_occupancy": submission.multiply_by_occupancy,
+        "custom_name": submission.custom_name,
+        "mfa_address": submission.mfa_address,
     }

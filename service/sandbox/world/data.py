@@ -6,6 +6,8 @@ from typing import Any
 from service.sandbox.bills import documents as shapes
 from service.sandbox.bills import metering, pdf
 from service.sandbox.bills.bill import BilledSite, BillSource
+from service.sandbox.bills.intervals import intervals_for
+from service.sandbox.bills.uploaded import uploaded_document, uploaded_usage
 from service.sandbox.wire.errors import RecordMissing, found
 from service.sandbox.wire.events import DOCUMENT_CREATED, document_event
 from service.sandbox.world.companies import SandboxCompanies
@@ -13,6 +15,8 @@ from service.sandbox.world.connections import SandboxConnections
 from service.sandbox.world.context import SandboxContext
 from service.sandbox.world.outbox import SandboxMessage, SandboxOutbox
 from service.sandbox.world.records import SandboxConnection
+from service.sandbox.world.tracking import SandboxTrackings
+from service.sandbox.world.uploads import SandboxUploads
 
 VERSION = "v2.2"
 
@@ -26,7 +30,11 @@ class SandboxData:
         companies: SandboxCompanies,
         connections: SandboxConnections,
         outbox: SandboxOutbox,
+        uploads: SandboxUploads,
+        trackings: SandboxTrackings,
     ) -> None:
+        self._uploads = uploads
+        self._trackings = trackings
         self._settings = context.settings
         self._database = context.database
         self._clock = context.clock
@@ -47,28 +55,60 @@ class SandboxData:
     def documents_of(self, connection: SandboxConnection, version: str = VERSION) -> list[dict[str, Any]]:
         """Return the documents in the shape of an API version."""
         source, files_url = self._source(connection), self._settings.public_url
-        return shapes.documents_for(source, version=version, files_url=files_url) if source else []
+        found = shapes.documents_for(source, version=version, files_url=files_url) if source else []
+        return [self._trackings.shown_document(each) for each in found]
 
     def find_document(self, document_id: str, version: str) -> dict[str, Any]:
         """Return a document of any connection that the API shows; raises `RecordMissing`."""
+        wanted = document_id.lower()
         shown = (each for each in self._connections if self._connections.is_shown(each))
-        documents = (self._document(each, document_id.lower(), version) for each in shown)
-        return found(next((document for document in documents if document), None))
+        documents = (self._document(each, wanted, version) for each in shown)
+        uploaded = self._uploaded_document(wanted, version)
+        return found(uploaded or next((document for document in documents if document), None))
+
+    def uploaded_documents(self, company_id: str, version: str = VERSION) -> list[dict[str, Any]]:
+        """Return the documents that were read from a company's uploads."""
+        return [found(self._uploaded_document(each.id, version)) for each in self._uploads.bills_of(company_id)]
+
+    def uploaded_usage(self, company_id: str, version: str = VERSION) -> list[dict[str, Any]]:
+        """Return the usage entries of a company's uploads."""
+        files_url = self._settings.public_url
+        return [
+            self._trackings.shown_entry(entry)
+            for bill in self._uploads.bills_of(company_id)
+            for entry in uploaded_usage(bill, version=version, files_url=files_url)
+        ]
+
+    def uploaded_meters(self, company_id: str) -> list[dict[str, Any]]:
+        """Return the meters that a company's uploads name, each once."""
+        meters = [meter for each in self._uploads.bills_of(company_id) for meter in shapes.meters_for(each.source)]
+        return [self._trackings.shown_meter(meter) for meter in {one["id"]: one for one in meters}.values()]
+
+    def uploaded_accounts(self, company_id: str) -> list[dict[str, Any]]:
+        """Return the accounts that a company's uploads name, each once."""
+        found = [one for each in self._uploads.bills_of(company_id) for one in shapes.accounts_for(each.source)]
+        return [self._trackings.shown_account(account) for account in {one["id"]: one for one in found}.values()]
 
     def usage_of(self, connection: SandboxConnection, version: str = VERSION) -> list[dict[str, Any]]:
         """Return the usage entries in the shape of an API version."""
         source, files_url = self._source(connection), self._settings.public_url
-        return shapes.usage_for(source, version=version, files_url=files_url) if source else []
+        found = shapes.usage_for(source, version=version, files_url=files_url) if source else []
+        return [self._trackings.shown_entry(each) for each in found]
+
+    def intervals_of(self, connection: SandboxConnection) -> list[dict[str, Any]]:
+        """Return the intervals of its smart meters, newest first."""
+        source = self._source(connection)
+        return list(intervals_for(source)) if source else []
 
     def meters_of(self, connection: SandboxConnection) -> list[dict[str, Any]]:
         """Return the meters."""
         source = self._source(connection)
-        return shapes.meters_for(source) if source else []
+        return [self._trackings.shown_meter(each) for each in (shapes.meters_for(source) if source else ())]
 
     def accounts_of(self, connection: SandboxConnection) -> list[dict[str, Any]]:
         """Return the utility accounts."""
         source = self._source(connection)
-        return shapes.accounts_for(source) if source else []
+        return [self._trackings.shown_account(each) for each in (shapes.accounts_for(source) if source else ())]
 
     def pdf(self, connection_id: str, document_id: str) -> bytes:
         """Return the PDF of a bill; raises `RecordMissing`."""
@@ -101,13 +141,28 @@ class SandboxData:
         if message.document_id is None:
             return message.body
         connection = self._connections.find(message.connection_id)
-        document = self._document(connection, message.document_id, VERSION) if connection else None
+        if connection:
+            document = self._document(connection, message.document_id, VERSION)
+        else:
+            document = self._uploaded_document(message.document_id, VERSION)
         return document_event(message.event_type, document) if document else None
 
     def _document(self, connection: SandboxConnection, document_id: str, version: str) -> dict[str, Any] | None:
         source = self._source(connection)
         bill = metering.find_bill(source, document_id) if source else None
-        return shapes.document(bill, version=version, files_url=self._settings.public_url) if bill else None
+        if bill is None:
+            return None
+        return self._trackings.shown_document(
+            shapes.document(bill, version=version, files_url=self._settings.public_url)
+        )
+
+    def _uploaded_document(self, document_id: str, version: str) -> dict[str, Any] | None:
+        bill = self._uploads.find_bill(document_id)
+        if bill is None:
+            return None
+        return self._trackings.shown_document(
+            uploaded_document(bill, version=version, files_url=self._settings.public_url)
+        )
 
     def _source(self, connection: SandboxConnection) -> BillSource | None:
         ready = self.collected_at(connection)

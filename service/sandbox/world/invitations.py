@@ -6,7 +6,7 @@ from hmac import compare_digest
 from typing import Any
 
 from service.sandbox.wire import fields
-from service.sandbox.wire.enums import CONNECTED, UTILITY_TYPES
+from service.sandbox.wire.enums import CONNECTED, PENDING, UTILITY_TYPES
 from service.sandbox.wire.errors import ClosedLink, ClosedReason, EmailNotVerified, InvalidFields, RecordMissing, found
 from service.sandbox.wire.times import rest_time
 from service.sandbox.world.companies import SandboxCompanies
@@ -118,6 +118,11 @@ class SandboxInvitations:
         url = f"{self._settings.public_url}/p/i/{invitation.token}"
         return invitation.as_wire(self.status(invitation), url, shown)
 
+    def log_of(self, invitation: SandboxInvitation) -> list[dict[str, Any]]:
+        """Return the log, oldest first; the trouble `invitation_activity_lag` hides its newest part."""
+        lag = self._troubles.use("invitation_activity_lag", invitation.company_id)
+        return invitation.log_as_wire(self._clock.now(invitation.company_id) - lag.size if lag else None)
+
     def status(self, invitation: SandboxInvitation) -> InvitationStatus:
         """Return the invitation's status now; the trouble `link_expired` makes an active one expired."""
         status = invitation.status(self._clock.now(invitation.company_id))
@@ -181,8 +186,8 @@ class SandboxInvitations:
         self._use(replace(invitation, created=created), connection)
 
     def count_edited(self, invitation: SandboxInvitation | None, connection: SandboxConnection) -> None:
-        """Count the use of an edit invitation, once the credentials work."""
-        if invitation and invitation.kind == EDIT_INVITATION and connection.status == CONNECTED:
+        """Count the use of an edit invitation, once the credentials work or their check has begun."""
+        if invitation and invitation.kind == EDIT_INVITATION and connection.status in {CONNECTED, PENDING}:
             self._use(invitation, connection)
 
     def _use(self, invitation: SandboxInvitation, connection: SandboxConnection) -> None:

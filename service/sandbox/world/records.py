@@ -103,6 +103,10 @@ class SandboxConnection(SandboxRecord):
     """From when the API shows it; None until the webhook that `webhook_first` sends ahead was sent."""
     shown_after_seconds: float = 0.0
     """How long after that webhook the API shows it."""
+    custom_name: str = ""
+    """The name of a provider that is not on the list, as the user gave it."""
+    mfa_address: str = ""
+    """The generated address to which the utility sends its codes."""
 
     @property
     def sample_types(self) -> tuple[str, ...]:
@@ -113,7 +117,9 @@ class SandboxConnection(SandboxRecord):
     def provider_name(self) -> str:
         """The utility company's name."""
         # The provider knows the names of utilities; the sandbox knows one, and uses the host for others.
-        return PROVIDER_NAME if is_sandbox_url(self.url) else (urlsplit(self.url).hostname or self.url)
+        if is_sandbox_url(self.url):
+            return PROVIDER_NAME
+        return self.custom_name or urlsplit(self.url).hostname or self.url
 
     def as_wire(self, company: SandboxCompany, accounts: list[dict[str, Any]] | None = None) -> dict[str, Any]:
         """Return the provider's Connection; the password is not stored, so it is never in it."""
@@ -141,6 +147,16 @@ class SandboxConnection(SandboxRecord):
             "multiplyByOccupancy": self.multiply_by_occupancy,
             "isActive": True,
         }
+
+
+@dataclass(frozen=True)
+class SandboxCheck(SandboxRecord):
+    """A check of a connection's sign-in that has not ended; its id is the connection's."""
+
+    company_id: str
+    due_at: float
+    status: str
+    """What the check will have found."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +227,45 @@ class SandboxInvitation(SandboxRecord):
             "createdConnections": connections,
         }
 
-    def log_as_wire(self) -> list[dict[str, Any]]:
-        """Return the log, oldest first. The provider does not document the shape of an entry; this one is ours."""
-        return [{**entry, "createdAt": rest_time(entry["createdAt"])} for entry in self.log]
+    def log_as_wire(self, latest_at: float | None = None) -> list[dict[str, Any]]:
+        """Return the log up to a time, oldest first. The provider documents no shape of an entry; this one is ours."""
+        kept = (entry for entry in self.log if latest_at is None or entry["createdAt"] <= latest_at)
+        return [{**entry, "createdAt": rest_time(entry["createdAt"])} for entry in kept]
+
+
+@dataclass(frozen=True)
+class SandboxJob(SandboxRecord):
+    """An upload job; its files are `SandboxUpload`s."""
+
+    company_id: str
+    created_at: float
+    due_at: float
+    status: str = "PENDING"
+    fails: bool = False
+
+
+@dataclass(frozen=True)
+class SandboxUpload(SandboxRecord):
+    """One uploaded file; its id is that of the document that it becomes."""
+
+    company_id: str
+    job_id: str
+    site_id: str
+    file_name: str
+    digest: str
+    kind: str
+    planned: str = ""
+    """The outcome that a trouble, or the content, has decided already."""
+    outcome: str = ""
+    duplicate_of: str = ""
+    number: int = 0
+    """How many bills of its site and type were read before it."""
+    ended_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class SandboxTracking(SandboxRecord):
+    """Whether an account or a meter, whose id it has, is tracked, once that was changed."""
+
+    company_id: str
+    is_tracked: bool

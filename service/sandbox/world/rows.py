@@ -17,7 +17,8 @@ FILE_NAME = "sandbox.db"
 SCHEMA = """
 create table if not exists rows (
     place integer primary key autoincrement, kind text not null, id text not null, body text not null, unique (kind, id)
-)
+);
+create table if not exists files (id text primary key, content blob not null);
 """
 
 
@@ -45,7 +46,7 @@ class SandboxDatabase:
         self._file.execute("pragma journal_mode = wal")
         # Full, so that what was answered survives a power failure too.
         self._file.execute("pragma synchronous = full")
-        self._file.execute(SCHEMA)
+        self._file.executescript(SCHEMA)
         weakref.finalize(self, self._file.close)  # an app that is built and never run has no shutdown that closes it
 
     def read(self, kind: str) -> list[dict[str, Any]]:
@@ -63,12 +64,24 @@ class SandboxDatabase:
         )
 
     def erase(self, kind: str, row_id: str) -> None:
-        """Delete one row; an unknown id changes nothing."""
+        """Delete one row with its file, if it has one; an unknown id changes nothing."""
         self._file.execute("delete from rows where kind = ? and id = ?", (kind, row_id))
+        self._file.execute("delete from files where id = ?", (row_id,))
+
+    def write_file(self, file_id: str, content: bytes) -> None:
+        """Store the file of the row with this id; unlike rows, files are not held in memory."""
+        self._file.execute("insert or replace into files (id, content) values (?, ?)", (file_id, content))
+
+    def read_file(self, file_id: str) -> bytes | None:
+        """Return a file's content, if there is one."""
+        row = self._file.execute("select content from files where id = ?", (file_id,)).fetchone()
+        return row[0] if row else None
 
     def clear(self) -> None:
-        """Delete every row."""
-        self._file.execute("delete from rows")
+        """Delete every row and every file."""
+        with self.transaction():
+            self._file.execute("delete from rows")
+            self._file.execute("delete from files")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

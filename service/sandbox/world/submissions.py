@@ -55,3 +55,12 @@ class SandboxSubmissions:
             answered = self._connections.answer_mfa(connection, code)
             self._invitations.count_edited(invitation, answered)
             return answered
+
+    def confirm_mfa(self, connection_id: str, address: str = "", via: Via = FROM_API) -> SandboxConnection:
+        """Record an MFA set-up as ready, or, without an address, MFA as switched off; the check follows."""
+        with self._database.transaction():
+            connection = self._connections.get(connection_id)
+            invitation = self._invitations.editor(connection, via)
+            confirmed = self._connections.confirm_mfa(connection, address)
+            self._invitations.count_edited(invitation, confirmed)
+            return confirmed

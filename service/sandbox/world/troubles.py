@@ -10,7 +10,15 @@ from service.sandbox.wire.enums import STATUSES
 from service.sandbox.wire.errors import InvalidFields
 from service.sandbox.world.rows import SandboxRecord, SandboxTable
 
-SIZED = {"slow": 3.0, "rate_limited": 1.0, "webhook_first": 0.0, "webhook_late": 30.0, "clock_skew": 600.0}
+SIZED = {
+    "slow": 3.0,
+    "rate_limited": 1.0,
+    "webhook_first": 0.0,
+    "webhook_late": 30.0,
+    "clock_skew": 600.0,
+    "pending_for": 7200.0,
+    "invitation_activity_lag": 60.0,
+}
 """Troubles whose `seconds` is their size, with its default; for the others `seconds` is how long they last."""
 NAMES = (
     "slow",
@@ -21,6 +29,13 @@ NAMES = (
     "untidy",
     "wrong_password",
     "mfa",
+    "mfa_forwarding",
+    "security_questions",
+    "pending_for",
+    "upload_duplicate",
+    "upload_not_a_bill",
+    "upload_failed",
+    "invitation_activity_lag",
     "never_webhook",
     "webhook_first",
     "webhook_thrice",
@@ -33,6 +48,8 @@ NAMES = (
     "clock_skew",
 )
 ALL_COMPANIES = "*"
+HOUR_SECONDS = 3600
+SECONDS_MOST = 315_360_000
 
 forced_names: ContextVar[frozenset[str]] = ContextVar("forced_names", default=frozenset())
 """Troubles that the current request asks for in its `trouble` query parameters."""
@@ -113,44 +130,47 @@ def read_trouble(name: str, body: Mapping[str, Any], *, starts: bool = True) -> 
     """Check a trouble's name and fields; raises `InvalidFields` naming what is unknown or wrong."""
     if name not in NAMES:
         raise InvalidFields({name[:60]: [f"Unknown trouble. Known: {', '.join(NAMES)}."]})
-    unknown = sorted(set(body) - {"companyId", "times", "seconds", "status"})
+    unknown = sorted(set(body) - {"companyId", "times", "seconds", "hours", "status"})
     if unknown:
         raise InvalidFields({field[:60]: ["Unknown field."] for field in unknown})
     checks: dict[str, fields.Check] = {
         "companyId": fields.nullable(fields.uuid),
         "times": fields.nullable(fields.whole(1, 1_000_000)),
         "seconds": fields.nullable(_seconds(name)),
+        "hours": fields.nullable(_seconds(name, HOUR_SECONDS)),
         "status": fields.nullable(_status(name)),
     }
     values = fields.read(body, checks, required=("status",) if starts and name == "status_change" else ())
     company_id = values.get("companyId")
     found = SandboxTrouble(_key(name, company_id), name, company_id)
-    return replace(found, times=values.get("times"), seconds=values.get("seconds"), status=values.get("status"))
+    seconds = values.get("seconds") if values.get("hours") is None else values["hours"]
+    return replace(found, times=values.get("times"), seconds=seconds, status=values.get("status"))
 
 
 def _key(name: str, company_id: str | None) -> str:
     return f"{name}:{company_id or ALL_COMPANIES}"
 
 
-def _seconds(name: str) -> fields.Check:
+def _seconds(name: str, unit: int = 1) -> fields.Check:
+    """Return a check of a number of seconds, or of a larger unit, whose value is in seconds."""
     # A clock may be wrong in either direction.
-    least = -315_360_000 if name == "clock_skew" else 0
+    least = -SECONDS_MOST if name == "clock_skew" else 0
 
     def check(value: object) -> float:
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= 315_360_000:
-            return float(value)
-        raise ValueError(f"Must be a number of seconds, at least {least}.")
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value * unit <= SECONDS_MOST:
+            return float(value * unit)
+        raise ValueError(f"Must be a number, at least {least}, and at most ten years.")
 
     return check
 
 
 def _status(name: str) -> fields.Check:
-    if name == "status_change":
+    if name in {"status_change", "pending_for"}:
         return fields.choice(STATUSES)
     if name == "provider_5xx":
         return fields.whole(500, 599)
 
     def refuse(_: object) -> None:
-        raise ValueError("Only status_change and provider_5xx have a status.")
+        raise ValueError("Only status_change, pending_for and provider_5xx have a status.")
 
     return refuse

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from service.sandbox.settings import SandboxSettings
+from service.sandbox.world.accounts import SandboxAccounts
+from service.sandbox.world.checks import SandboxChecks
 from service.sandbox.world.clock import SandboxClock, StoredNumber, StoredNumbers, advanced
 from service.sandbox.world.companies import SandboxCompanies
 from service.sandbox.world.connections import SandboxConnections
@@ -14,15 +16,22 @@ from service.sandbox.world.invitations import SandboxInvitations
 from service.sandbox.world.links import SandboxLinks
 from service.sandbox.world.outbox import SandboxMessage, SandboxOutbox
 from service.sandbox.world.records import (
+    SandboxCheck,
     SandboxCompany,
     SandboxConnection,
     SandboxInvitation,
+    SandboxJob,
     SandboxMagicLink,
     SandboxSite,
+    SandboxTracking,
+    SandboxUpload,
 )
 from service.sandbox.world.rows import SandboxDatabase, SandboxTable
 from service.sandbox.world.submissions import SandboxSubmissions
+from service.sandbox.world.team import SandboxTeam, TeamMembers
+from service.sandbox.world.tracking import SandboxTrackings
 from service.sandbox.world.troubles import SandboxTrouble, SandboxTroubles
+from service.sandbox.world.uploads import SandboxUploads
 
 MIN_ID_LENGTH = 20
 
@@ -46,8 +55,14 @@ class SandboxWorld:
         numbers = SandboxTable(database, "Gauge", StoredNumber)
         troubles = SandboxTable(database, "Trouble", SandboxTrouble)
         messages = SandboxTable(database, "Message", SandboxMessage)
-        self._by_id: tuple[SandboxTable[Any], ...] = (sites, connections, invitations)
-        self._tables = (companies, *self._by_id, links, numbers, troubles, messages)
+        checks = SandboxTable(database, "Check", SandboxCheck)
+        jobs = SandboxTable(database, "Job", SandboxJob)
+        uploads = SandboxTable(database, "Upload", SandboxUpload)
+        trackings = SandboxTable(database, "Tracking", SandboxTracking)
+        members = SandboxTable(database, "Team", TeamMembers)
+        self._by_id: tuple[SandboxTable[Any], ...] = (sites, connections, invitations, jobs, uploads)
+        owned = (connections, links, invitations, messages, checks, jobs, uploads, trackings)
+        self._tables = (companies, sites, *owned, numbers, troubles, members)
 
         stored = StoredNumbers(numbers)
         ids = SandboxIds(settings.seed, lambda: int(stored.add("serial", 1)))
@@ -55,12 +70,22 @@ class SandboxWorld:
         self.clock = SandboxClock(real_clock, stored, self.troubles)
         context = SandboxContext(settings, database, self.clock, ids, self.troubles)
         self.outbox = SandboxOutbox(context, messages)
-        self.companies = SandboxCompanies(context, companies, sites, (connections, links, invitations, messages))
-        self.connections = SandboxConnections(context, connections, self.companies, self.outbox)
+        self.team = SandboxTeam(context, members)
+        self.companies = SandboxCompanies(context, companies, sites, owned)
+        self.checks = SandboxChecks(context, checks)
+        self.connections = SandboxConnections(context, connections, self.companies, self.outbox, self.checks)
         self.links = SandboxLinks(context, links, self.companies, self.connections)
         self.invitations = SandboxInvitations(context, invitations, self.companies, self.connections)
         self.submissions = SandboxSubmissions(context, self.connections, self.invitations)
-        self.data = SandboxData(context, self.companies, self.connections, self.outbox)
+        self.uploads = SandboxUploads(context, jobs, uploads, self.companies, self.outbox)
+        tracked = SandboxTrackings(trackings)
+        self.data = SandboxData(context, self.companies, self.connections, self.outbox, self.uploads, tracked)
+        self.accounts = SandboxAccounts(context, self.companies, self.connections, self.data, tracked)
+
+    def end_due_work(self) -> None:
+        """End the checks and the upload jobs whose time has come by the sandbox's clock."""
+        self.connections.end_checks()
+        self.uploads.end_jobs()
 
     def company_of(self, path: str) -> str | None:
         """Return the company that an address is about, by any id of the API in it."""
