@@ -19,7 +19,7 @@ COVERED := $(BIN)/coverage run -m pytest -q --durations=10 -n $(CORES)
 UNCOVERED := tests/simulation tests/load
 
 .PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench \
-  simulate kill away forgeries mutants browser-installed clean
+  simulate kill away forgeries mutants fuzz browser-installed clean
 
 help: ## what can be made here
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -36,7 +36,7 @@ test: .venv/.dev ## for each release: installs what it needs, the browser includ
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target parts
 
-soak: simulate kill forgeries mutants away ## for hours: the long runs, one after the other
+soak: simulate kill forgeries mutants away fuzz ## for hours: the long runs, one after the other
 
 check: format types contracts javascript ## the fast checks: format, lint, types, directions, scripts
 
@@ -93,6 +93,9 @@ forgeries: .venv/.dev ## a million changed states and tokens, of which none may 
 
 mutants: .venv/.dev ## the modules that decide, changed in every small way: their tests must notice; options in ARGS="…"
 	$(BIN)/python -m tests.mutation $(ARGS)
+
+fuzz: .venv/.dev ## every call of the API's description, with all checks of schemathesis; options in ARGS="…"
+	$(BIN)/python -m tests.load.fuzz --examples 200 $(ARGS)
 
 browser-installed:
 	@scripts/browser >/dev/null

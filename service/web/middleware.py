@@ -32,6 +32,8 @@ _ROUTES = re.compile(
     r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|live/\{\}"
     r"|callback|webhooks/nectar|static/\{file\}|healthz|readyz|metrics|embed\.js|docs|openapi\.json)"
 )
+# Of an answer that is no page: opened by itself or in a frame, it loads nothing, and nothing may frame it.
+_NO_PAGE = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 # A method is any word of the caller's choice: the others are counted together.
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
 
@@ -60,7 +62,9 @@ class HeadersOfEveryAnswer:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                headers.setdefault("Content-Security-Policy", _NO_PAGE)  # a page has its own
             await send(message)
 
         await self._app(scope, receive, guarded)

@@ -206,3 +206,20 @@ async def test_a_page_whose_link_ended_at_the_provider_shows_the_next_one_and_go
     await api.trouble("DELETE", "link_expired", company)
     await expect(flow.where.get_by_role("button", name="I have finished")).to_be_visible()
     assert (await api.session(session["id"]))["link"]["status"] == "ready"
+
+
+async def test_a_message_of_another_window_or_origin_is_ignored(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in()
+    flow = await ada.open(await api.create("ada", "forged-messages"))
+    await flow.opens()
+    # As the frame would send it, but from the host page itself; and to the frame, from a window that is not its host.
+    forged = {"source": "magiclink", "type": "connected", "sessionId": "ses_forged", "connections": []}
+    await ada.page.evaluate("forged => window.postMessage(forged, '*')", forged)
+    await ada.page.evaluate("document.body.append(Object.assign(document.createElement('iframe'), {name: 'other'}))")
+    other = ada.page.frame("other")
+    assert other is not None
+    await other.evaluate("""() => parent.document.querySelector("dialog iframe").contentWindow.postMessage(
+        {source: "magiclink-host", type: "close"}, "*")""")
+    await ada.page.wait_for_timeout(300)
+    assert await ada.message_types() == ["ready", "open"]
+    await expect(ada.page.locator("dialog")).to_have_count(1)

@@ -10,7 +10,6 @@ from service.domain.model import (
     CompanyRef,
     Mode,
     ProviderCompanyId,
-    ProviderSiteId,
     Session,
     SessionId,
     SiteRef,
@@ -171,19 +170,6 @@ async def test_a_provider_company_belongs_to_one_tenant(store: Store) -> None:
     with pytest.raises(NotFound):
         await create(store, fresh(name="ses_2", tenant=ELSEWHERE, company=theirs))
     assert await count(store, "sessions") == 1
-
-
-async def test_only_the_operators_tenant_may_name_what_is_unknown_here(store: Store) -> None:
-    named = replace(UNNAMED, provider_id=ProviderCompanyId("company-1"))
-    with pytest.raises(NotFound):
-        await create(store, fresh(name="ses_1", tenant=ELSEWHERE, company=replace(named, tenant=ELSEWHERE)))
-    site = replace(SITE, external_id=None, provider_id=ProviderSiteId("site-1"))
-    theirs = replace(UNNAMED, tenant=ELSEWHERE)
-    with pytest.raises(NotFound):
-        await create(store, fresh(name="ses_2", tenant=ELSEWHERE, company=theirs, sites=(site,)))
-    assert await count(store, "companies") == await count(store, "sites") == await count(store, "sessions") == 0
-    await create(store, fresh(name="ses_3", company=named, sites=(site,)))
-    assert await count(store, "sites") == 1
 
 
 # changes

@@ -54,6 +54,36 @@ async def test_every_answer_of_the_service_says_its_type_and_asks_for_https(path
             assert answer.headers.get_list("strict-transport-security") == ["max-age=31536000; includeSubDomains"]
 
 
+@pytest.mark.parametrize("path", PATHS)
+async def test_an_answer_that_is_no_page_may_load_and_be_framed_by_nothing(path: str) -> None:
+    async with client(HTTPS) as browser:
+        for method in ("GET", "POST"):
+            policy = (await browser.request(method, path)).headers.get_list("content-security-policy")
+            assert len(policy) == 1
+            assert {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} <= set(policy[0].split("; "))
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_no_answer_lets_another_origin_read_it(path: str) -> None:
+    async with client(HTTPS) as browser:
+        for method in ("GET", "POST", "OPTIONS"):
+            headers = {"Origin": "https://mallory.example", "Access-Control-Request-Method": "POST"}
+            answer = await browser.request(method, path, headers=headers)
+            assert [name for name in answer.headers if name.startswith("access-control-")] == []
+
+
+@pytest.mark.parametrize(("peer", "known"), [("10.0.0.1", "198.51.100.9"), ("203.0.113.7", "203.0.113.7")])
+async def test_only_a_trusted_proxy_says_who_calls(caplog: pytest.LogCaptureFixture, peer: str, known: str) -> None:
+    settings = Settings(
+        secret_keys=("k" * 32,), public_url=HTTPS, provider_api_key="key", trusted_proxies=("10.0.0.0/8",)
+    )
+    transport = httpx.ASGITransport(create_app(settings), client=(peer, 1))
+    caplog.set_level("INFO")
+    async with httpx.AsyncClient(transport=transport, base_url=HTTPS) as browser:
+        await browser.get("/healthz", headers={"X-Forwarded-For": "198.51.100.9", "X-Real-IP": "198.51.100.10"})
+    assert [vars(record)["client"] for record in caplog.records if record.name == "service.access"] == [known]
+
+
 async def test_a_service_on_http_promises_no_https() -> None:
     async with client(HTTP) as browser:
         answer = await browser.get("/healthz")

@@ -16,6 +16,7 @@ from service.web.parameters import query_fields
 
 _PAGE_DEFAULT, _PAGE_MOST = 25, 100
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_STANDARD = str.maketrans("-_", "+/")
 PAGING = frozenset({"limit", "after"})
 
 
@@ -29,6 +30,8 @@ def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
     problems += [
         Problem(f"/{name}", "is not readable") for name, value in given if "\x00" in value or len(value) > 1024
     ]
+    # An empty filter must not find everything: `userId=` may come from a host's mistake. `after=` is the first page.
+    problems += [Problem(f"/{name}", "must not be empty") for name, value in given if not value and name != "after"]
     if problems:
         raise InvalidRequest(problems)
     return {name: value for name, value in given if value}
@@ -109,7 +112,9 @@ def event_page(events: Sequence[Event], limit: int, at_end: str | None) -> Event
 # A cursor is not signed: a forged one only names another place in the caller's own list.
 def _cursor(text: str) -> tuple[float, str]:
     try:
-        at, _, row_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition("|")
+        # In standard letters, since only that decoder can be told to refuse what is not base64.
+        raw = base64.b64decode(text.translate(_STANDARD) + "=" * (-len(text) % 4), validate=True)
+        at, _, row_id = raw.decode("ascii").partition("|")
         return _finite(float(at)), _row_id(row_id)
     except (ValueError, binascii.Error) as exc:
         raise InvalidRequest([Problem("/after", "is not a cursor of this list")]) from exc

@@ -20,6 +20,16 @@ _MEDIA_TYPES = {
     "text": "text/plain",
     "object": "application/json",
 }
+# What can be called next, by the name of an answer, and where in that answer the id for it is.
+_SESSION_CALLS = ("getSession", "listSessionEvents", "revokeSession", "renewSession")
+_CONNECTION_CALLS = ("getConnection", "reconnect", "unclaimConnection", "listDocuments", "listUsage")
+_NEXT_CALLS: Mapping[str, tuple[str, Sequence[str]]] = {
+    "MadeSession": ("/id", _SESSION_CALLS),
+    "Session": ("/id", _SESSION_CALLS),
+    "SessionList": ("/data/0/id", _SESSION_CALLS),
+    "Connection": ("/id", _CONNECTION_CALLS),
+    "ConnectionList": ("/data/0/id", _CONNECTION_CALLS),
+}
 # None of their fields is required, so no body at all is the same as `{}`.
 _OPTIONAL_BODIES = {"NoFields", "Reconnect"}
 _DESCRIPTION = (
@@ -86,7 +96,10 @@ def _answer(name: str | None) -> Json:
         return {"description": "Done.", "headers": headers}
     if name in _MEDIA_TYPES:
         return {"description": "As described.", "headers": headers, "content": {_MEDIA_TYPES[name]: {}}}
-    return {"description": name, "headers": headers, "content": _json(name)}
+    made: Json = {"description": name, "headers": headers, "content": _json(name)}
+    pointer, calls = _NEXT_CALLS.get(name, ("", ()))
+    links = {call: {"operationId": call, "parameters": {"id": f"$response.body#{pointer}"}} for call in calls}
+    return made | ({"links": links} if links else {})
 
 
 def _json(name: str) -> Json:
