@@ -1,11 +1,12 @@
 """The composition root and the only wiring: opens the adapters, builds the use cases, mounts the routes."""
 
 import asyncio
+import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from functools import partial
 from time import monotonic, time  # noqa: TID251 - the clocks are passed on from here
 from typing import Any
 
@@ -15,9 +16,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from service.background.deliveries import DeliveryWorker, HostWebhooks
+from service.background.loops import running
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.model import Clock, CompanyRef, ConnectionId, Runtime, SessionId
 from service.domain.timing import LIST_SECONDS
+from service.outbound import WebhookNetwork
 from service.provider import CallLimits, Provider, ProviderAccount
 from service.pubsub import PubSub
 from service.settings import Settings
@@ -29,14 +33,17 @@ from service.usecases.api_keys import ApiKeys
 from service.usecases.bills import Bills
 from service.usecases.claims import Claims
 from service.usecases.connections import Connections
+from service.usecases.deliveries import Deliveries, DeliveryTools
 from service.usecases.idempotency import IdempotentCalls
 from service.usecases.links import Links, ReturnPath
 from service.usecases.pages import Pages
 from service.usecases.provider_sites import ProviderSites
 from service.usecases.reconcile import Reconciliation
+from service.usecases.reminders import Reminders
 from service.usecases.results import Results
 from service.usecases.sessions import Sessions
 from service.usecases.webhooks_in import IncomingWebhooks
+from service.usecases.webhooks_out import EndpointParts, OutgoingWebhooks
 from service.usecases.withdrawals import Withdrawals
 from service.web.api.problems import HANDLERS
 from service.web.api.routes import ApiRoutes, ApiUseCases
@@ -44,6 +51,7 @@ from service.web.docs.routes import DocsRoutes
 from service.web.headers import headers_of_every_answer
 from service.web.health import HealthRoutes
 from service.web.middleware import GuardedApp, RequestObserver
+from service.web.page_templates import page_templates
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.rate_limit import PageRateLimit
 from service.web.pages.responses import PageResponses
@@ -63,10 +71,13 @@ class Environment:
     monotonic: Callable[[], float] = monotonic
     new_id: Callable[[str], str] = lambda prefix: f"{prefix}_{secrets.token_hex(12)}"
     new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    roll: Callable[[], float] = random.random
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     transport: httpx.AsyncBaseTransport | None = None
     engine: Callable[[str, Clock], Engine] = engine_for
     limits: CallLimits | None = None
+    webhooks: WebhookNetwork = field(default_factory=WebhookNetwork)
     background: bool = True
 
 
@@ -78,6 +89,7 @@ class Services:
     http: httpx.AsyncClient
     provider: Provider
     worker: Worker
+    hosts: HostWebhooks
     pubsub: PubSub
     metrics: Metrics
     sessions: Sessions
@@ -103,24 +115,25 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await services.store.open()
         services.store.engine.on_events(services.pubsub.publish)
+        services.store.engine.on_events(services.hosts.worker.wake)
         services.store.engine.on_jobs(services.worker.wake)
         await services.store.queue.enqueue(Job(JobKind.PURGE, "inbox", _PURGE_SECONDS))
-        task = asyncio.create_task(services.worker.run(), name="worker") if environment.background else None
         try:
-            yield
+            async with running((services.worker, services.hosts.worker), _DRAIN_SECONDS, start=environment.background):
+                try:
+                    yield
+                finally:
+                    drain()
         finally:
-            drain()
-            await services.worker.stop(_DRAIN_SECONDS)
-            if task is not None:
-                await task
-                await services.worker.stop(_DRAIN_SECONDS)  # for jobs that were being leased at that moment
             await services.http.aclose()
+            await services.hosts.sender.close()
             await services.store.close()
 
     def drain() -> None:
         """End every stream and lease no more jobs: the process is about to stop."""
         services.pubsub.close()
         services.worker.stop_leasing()
+        services.hosts.worker.stop_leasing()
 
     app = GuardedApp(
         headers_of_every_answer(settings.public_url),
@@ -145,22 +158,19 @@ def build_services(settings: Settings, environment: Environment) -> Services:
     provider = Provider(http, _account(settings), _limits(environment, metrics))
     signer = Signer(settings.secret_keys)
     provider_sites, withdrawals = ProviderSites(store, provider, clock), Withdrawals(store, provider)
-    links = Links(store, provider, provider_sites, withdrawals, _return_path(settings, signer), clock)
+    callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
+    links = Links(store, provider, provider_sites, withdrawals, ReturnPath(signer, callback_url), clock)
     sessions = Sessions(store, signer, provider, runtime, settings.public_url)
     pages = Pages(store, signer, provider, clock, environment.new_secret)
     reconciliation, bills = Reconciliation(store, provider, clock), Bills(store, provider, clock)
-    webhooks = IncomingWebhooks(store, provider, clock, settings.provider_webhook_secrets)
     idempotent = IdempotentCalls(store, environment.new_id)
-    handlers = _handlers(store, sessions, pages, links, withdrawals) | {
-        JobKind.RECONCILE: lambda job: reconciliation.reconcile(CompanyRef(job.ref), job),
-        JobKind.DOCUMENTS: lambda job: bills.check_documents(ConnectionId(job.ref), job),
-        JobKind.WEBHOOK: lambda job: webhooks.process(job.ref, job),
-    }
-    return Services(
+    handlers: dict[JobKind, Handler] = {}
+    services = Services(
         store=store,
         http=http,
         provider=provider,
         worker=Worker(store, handlers, metrics.job_ended, environment.sleep, idempotent.renew_leases),
+        hosts=_hosts(settings, environment, store, metrics),
         pubsub=PubSub(),
         metrics=metrics,
         sessions=sessions,
@@ -172,30 +182,42 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         connections=Connections(store),
         claims=Claims(store, runtime),
         bills=bills,
-        webhooks=webhooks,
+        webhooks=IncomingWebhooks(store, provider, clock, settings.provider_webhook_secrets),
         keys=ApiKeys(store, runtime, settings.api_key),
         idempotent=idempotent,
     )
+    handlers.update(_handlers(services, clock))
+    return services
 
 
-def _return_path(settings: Settings, signer: Signer) -> ReturnPath:
-    return ReturnPath(signer, f"{settings.public_url}/callback" if settings.provider_redirects else None)
+def _hosts(settings: Settings, environment: Environment, store: Store, metrics: Metrics) -> HostWebhooks:
+    guard, sender = environment.webhooks.open(settings.webhook_networks, environment.monotonic)
+    tools = DeliveryTools(sender, environment.clock, environment.roll, metrics.delivery_attempted)
+    worker = DeliveryWorker(store, Deliveries(store, tools), environment.sleep)
+    runtime = Runtime(environment.clock, environment.new_id)
+    parts = EndpointParts(runtime, environment.random_bytes, guard, settings.public_url)
+    return HostWebhooks(sender, worker, OutgoingWebhooks(store, parts, worker.wake))
 
 
-def _handlers(
-    store: Store, sessions: Sessions, pages: Pages, links: Links, withdrawals: Withdrawals
-) -> dict[JobKind, Handler]:
+def _handlers(services: Services, clock: Clock) -> dict[JobKind, Handler]:
     """The use case of each kind of job, which returns in how many seconds it is due again.
 
     It gets the job where it writes what it read from the provider before: that needs the job's lease.
     """
+    links, withdrawals, bills = services.links, services.withdrawals, services.bills
+    reminders = Reminders(services.store, partial(services.worker.run_now, JobKind.RECONCILE), clock)
     return {
         JobKind.PREPARE: lambda job: links.prepare_in_background(SessionId(job.ref), job),
         JobKind.WITHDRAW: lambda job: withdrawals.revoke_invitations(SessionId(job.ref)),
         JobKind.SWEEP: lambda job: withdrawals.sweep(SessionId(job.ref)),
-        JobKind.EXPIRE: lambda job: sessions.expire(SessionId(job.ref)),
-        JobKind.PRESENCE: lambda job: pages.check_presence(SessionId(job.ref)),
-        JobKind.PURGE: _purge(store),
+        JobKind.EXPIRE: lambda job: services.sessions.expire(SessionId(job.ref)),
+        JobKind.PRESENCE: lambda job: services.pages.check_presence(SessionId(job.ref)),
+        JobKind.PURGE: _purge(services.store),
+        JobKind.REPLAY: lambda job: services.hosts.endpoints.advance_replay(job.ref, job),
+        JobKind.RECONCILE: lambda job: services.reconciliation.reconcile(CompanyRef(job.ref), job),
+        JobKind.DOCUMENTS: lambda job: bills.check_documents(ConnectionId(job.ref), job),
+        JobKind.WEBHOOK: lambda job: services.webhooks.process(job.ref, job),
+        JobKind.REMIND: lambda job: reminders.remind(ConnectionId(job.ref), job),
     }
 
 
@@ -228,13 +250,15 @@ def _purge(store: Store) -> Handler:
     async def purge(_job: LeasedJob) -> float:
         await store.inbox.purge()
         await store.idempotency.purge()
+        await store.deliveries.purge()
+        await store.endpoints.purge_secrets()
         return _PURGE_SECONDS
 
     return purge
 
 
 def _routes(settings: Settings, environment: Environment, services: Services) -> list[Any]:
-    templates = _templates()
+    templates = page_templates()
     api = ApiRoutes(
         ApiUseCases(
             services.sessions,
@@ -243,6 +267,7 @@ def _routes(settings: Settings, environment: Environment, services: Services) ->
             services.connections,
             services.claims,
             services.bills,
+            services.hosts.endpoints,
             services.keys,
             services.idempotent,
             services.pubsub,
@@ -268,22 +293,5 @@ def _page_routes(
     responses = PageResponses(templates, settings, services.pages.callback_state, services.pages.sign_result)
     flow = FlowRoutes(services.pages, services.pubsub, responses, PageRateLimit(environment.monotonic))
 
-    async def poll_now(ref: CompanyRef, seconds: float) -> None:
-        await services.worker.run_now(JobKind.RECONCILE, ref, seconds)
-
+    poll_now = partial(services.worker.run_now, JobKind.RECONCILE)
     return PageRoutes(PageUseCases(services.pages, poll_now), responses, flow)
-
-
-def _templates() -> jinja2.Environment:
-    """The templates are beside the package in the repository, and inside it in the wheel."""
-    here = Path(__file__).parent
-    shipped = here / "templates"
-    folder = shipped if shipped.is_dir() else here.parent / "templates"
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        auto_reload=False,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

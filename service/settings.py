@@ -59,6 +59,7 @@ class Settings:
     provider_redirects: bool = False
     keep_alive_seconds: int = 75
     connections_per_address: int = 500
+    webhook_networks: tuple[str, ...] = ()
 
 
 def read(environ: Mapping[str, str], *, local: bool = False) -> Settings:
@@ -222,7 +223,7 @@ def _allowed_origin(entry: str) -> str:
     return origin_of(entry) or ""
 
 
-def _trusted_proxies(text: str) -> tuple[str, ...]:
+def _networks(text: str) -> tuple[str, ...]:
     return _each(text, _network)
 
 
@@ -286,11 +287,12 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "PROVIDER_WEBHOOK_SECRETS": _webhook_secrets,
     "PROVIDER_PATHS": _one_of(*get_args(PathGeneration)),
     "ALLOWED_ORIGINS": _allowed_origins,
-    "TRUSTED_PROXIES": _trusted_proxies,
+    "TRUSTED_PROXIES": _networks,
     "METRICS_KEY": _key,
     "API_KEY": _api_key,
     "LINK": _one_of(*get_args(LinkSetting)),
     "PROVIDER_REDIRECTS": _switch,
     "KEEP_ALIVE_SECONDS": _whole_number(5, 3600),
     "CONNECTIONS_PER_ADDRESS": _whole_number(1, 100_000),
+    "WEBHOOK_NETWORKS": _networks,
 }

@@ -6,7 +6,7 @@ ignored). So every address that two parsers could read in two ways is rejected b
 
 import re
 from collections.abc import Collection
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 OUR_PARAMETERS = frozenset({"sessionId", "status", "connectionId", "connectionState", "state"})
@@ -19,6 +19,9 @@ _APP_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:")
 # Reference: capacitorjs.com, ionicframework.com, v2.tauri.app: the pages of every app have this origin on a device.
 _SHARED_ORIGIN = re.compile(r"(?i)(?!https?:)[a-z][a-z0-9+.-]*://.*|null|https?://(tauri|wails)\.localhost(:\d+)?/?")
 _UNESCAPED = re.compile(r"[\s/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
+# Reference: url.spec.whatwg.org, "ends in a number checker": such a host is an IPv4 address, also in octal or hex.
+_LOOKS_NUMERIC = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?")
+_ASCENDS = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 _AMBIGUOUS = re.compile(r"[^\x21-\x7e]|\\")
 
 
@@ -129,6 +132,47 @@ def _destination_problem(url: str, scheme: str, allowed_origins: Collection[str]
     if scheme == "http" and not is_local(origin):
         return "must be https (http is for localhost only)"
     return None if origin in allowed_origins else "has an origin that is not in MAGICLINK_ALLOWED_ORIGINS"
+
+
+def webhook_url_problem(url: str, public_url: str, *, allow_http: bool) -> str | None:
+    """Return why deliveries must not be sent to `url`, or None. Where its name leads is checked at each attempt.
+
+    `allow_http`: the operator lists networks of their own; for any other address http is refused at each attempt.
+    """
+    if len(url) > _LONGEST_URL:
+        return f"must be at most {_LONGEST_URL} characters"
+    parts, origin = _split(url), origin_of(url)
+    if parts is None or origin is None:
+        return "must be an absolute https URL without user information, spaces, backslashes or unescaped characters"
+    # A delivery to this service itself would be a way to call it from its own network.
+    wrong = {
+        "must be https: the events name your users": parts.scheme != "https" and not allow_http,
+        "must not be this service": origin == public_url,
+        "must not have a fragment": "#" in url,
+        "must not have dot segments in its path": _ASCENDS.search(parts.path) is not None,
+        "must name its host, or write an IPv4 address as four decimal numbers": _is_odd_number(parts.hostname or ""),
+    }
+    return next((problem for problem, found in wrong.items() if found), None)
+
+
+def is_beneath(url: str, base: str) -> bool:
+    """Whether `url` has the origin of `base` and its path, or a longer one that begins with it."""
+    parts, start = _split(url), _split(base)
+    if parts is None or start is None or origin_of(url) is None or origin_of(url) != origin_of(base):
+        return False
+    # Receivers resolve dot segments, also encoded ones: they could lead above the path.
+    if _ASCENDS.search(parts.path) or "#" in url:
+        return False
+    return parts.path == start.path or parts.path.startswith(start.path.rstrip("/") + "/")
+
+
+def _is_odd_number(host: str) -> bool:
+    if not _LOOKS_NUMERIC.fullmatch(host):
+        return False
+    try:
+        return not isinstance(ip_address(host), IPv4Address)
+    except ValueError:
+        return True
 
 
 def _split(url: str) -> SplitResult | None:

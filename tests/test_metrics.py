@@ -41,6 +41,8 @@ def test_the_names_of_the_metrics_are_those_that_dashboards_use() -> None:
         "magiclink_webhooks_total": "counter",
         "magiclink_verifications_total": "counter",
         "magiclink_work_total": "counter",
+        "magiclink_deliveries_total": "counter",
+        "magiclink_delivery_seconds": "histogram",
         "magiclink_streams": "gauge",
     }
 

@@ -1,5 +1,6 @@
 """Talks to a running service over HTTP for the commands, and formats what it answers. `main` prints it."""
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -246,10 +247,19 @@ UNATTRIBUTED: Sequence[Column] = (
     *(column for column in CONNECTIONS if column[0] not in {"USER", "EVIDENCE"}),
     ("CANDIDATES", lambda row: ", ".join(f"{one['userId']} ({one['sessionId']})" for one in row.get("candidates", []))),
 )
+ENDPOINTS: Sequence[Column] = (
+    ("ENDPOINT", lambda row: row.get("id")),
+    ("URL", lambda row: row.get("url")),
+    ("STATUS", lambda row: " ".join(filter(None, (row.get("status"), row.get("disabledReason"))))),
+    ("HEALTH", lambda row: "failing" if (row.get("health") or {}).get("failingSince") else "healthy"),
+    ("LAST SUCCESS", lambda row: (row.get("health") or {}).get("lastSuccessAt")),
+    ("OLDEST PENDING", lambda row: (row.get("health") or {}).get("oldestPendingAt")),
+)
 EVENTS: Sequence[Column] = (
     ("AT", lambda row: row.get("at")),
     ("EVENT", lambda row: str(row.get("type")).ljust(26)),
     ("SESSION", lambda row: row.get("sessionId")),
     ("CONNECTION", lambda row: row.get("connectionId")),
     ("USER", lambda row: row.get("userId")),
+    ("DATA", lambda row: json.dumps(row["data"]) if row.get("data") else None),
 )

@@ -233,6 +233,7 @@ def _defaults(complete: Environ, urls: tuple[str, str, str], folder: Path, store
         "MAGICLINK_PROVIDER_API_KEY": complete.get("SANDBOX_API_KEY", "sandbox-key"),
         "MAGICLINK_PROVIDER_WEBHOOK_SECRETS": webhook_secret,
         "MAGICLINK_API_KEY": "dev-key",
+        "MAGICLINK_WEBHOOK_NETWORKS": "127.0.0.0/8,::1/128",
         "SANDBOX_PUBLIC_URL": urls[1],
         "SANDBOX_DATA_DIR": str(folder / "sandbox"),
         "SANDBOX_WEBHOOK_URL": f"{urls[0]}/webhooks/nectar",

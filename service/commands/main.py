@@ -8,19 +8,19 @@ import os
 import sys
 import time
 import webbrowser
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial, update_wrapper
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import click
-import httpx
 
 from service import __version__
 from service.commands import api_client
 from service.commands.known_secrets import secrets_in
+from service.commands.options import as_json, limit, over_http, show
+from service.commands.webhooks import endpoints, events, listen
 from service.errors import MagiclinkError
 from service.settings import Settings, read
 from service.telemetry import logs
@@ -121,49 +121,6 @@ def _deployment() -> tuple[ModuleType, Settings]:
     return admin, read(os.environ)
 
 
-def over_http(command: Callable[..., None]) -> Callable[..., None]:
-    """Add `--url` and `--key` to a command, and pass it a client of that service as the first argument."""
-
-    @click.option(
-        "--url",
-        "--base-url",
-        "url",
-        envvar="MAGICLINK_PUBLIC_URL",
-        default="http://localhost:8000",
-        show_default=True,
-        show_envvar=True,
-        help="Where the service runs.",
-    )
-    @click.option(
-        "--key",
-        "--api-key",
-        "key",
-        envvar="MAGICLINK_API_KEY",
-        show_envvar=True,
-        help="API key; dev-key where the service is local.",
-    )
-    @click.pass_obj
-    def connected(transport: httpx.BaseTransport | None, /, url: str, key: str | None, **options: Any) -> None:
-        with api_client.ApiClient(url, key, transport) as service:
-            command(service, **options)
-
-    return update_wrapper(connected, command)
-
-
-as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
-limit = click.option("--limit", type=click.IntRange(1, 10_000), default=25, show_default=True, help="Rows at most.")
-
-
-def show(columns: Any, rows: list[api_client.Json], *, as_json: bool, nothing: str) -> None:
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    if not rows:
-        click.echo(nothing, err=True)
-        return
-    click.echo(api_client.table(columns, rows))
-
-
 @main.command()
 @click.option("--user", required=True, help="Your own id of the end user.")
 @click.option("--company", required=True, help="ID, ID=NAME, or the provider's UUID.")
@@ -232,15 +189,9 @@ def connections(
     show(columns, rows, as_json=as_json, nothing="No connections.")
 
 
-@main.command()
-@click.option("--follow", is_flag=True, help="Continue until Ctrl-C.")
-@click.option("--after", help="Start after this event's cursor.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-@over_http
-def events(service: api_client.ApiClient, *, follow: bool, after: str | None, as_json: bool) -> None:
-    """Print the events, oldest first."""
-    for row in api_client.events(service, after, partial(time.sleep, 1) if follow else None):
-        click.echo(json.dumps(row) if as_json else api_client.table(api_client.EVENTS, [row], heading=False))
+main.add_command(events)
+main.add_command(endpoints)
+main.add_command(listen)
 
 
 @main.group()

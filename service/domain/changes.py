@@ -70,6 +70,8 @@ class JobKind(StrEnum):
     SWEEP = "sweep"  # a session: revoke invitations whose answers were lost
     WEBHOOK = "webhook"  # a stored webhook: process it
     DOCUMENTS = "documents"  # a connection: count its documents
+    REPLAY = "replay"  # a replay: give the endpoint's next events a delivery
+    REMIND = "remind"  # a connection that needs attention: remind its host
     PURGE = "purge"  # delete what is no longer kept
 
 

@@ -81,6 +81,11 @@ EVENT_TYPES = (
         {"status": "string", "state": "string", "reconnect": "string"},
     ),
     EventType(
+        "connection.reminder",
+        "It has needed attention for `day` days (1, 3, 10 or 30), and still does; `reconnect` names the call to make.",
+        {"status": "string", "state": "string", "day": "integer", "reconnect": "string"},
+    ),
+    EventType(
         "connection.ambiguous",
         "Several users, or none, could have made it; see `candidates`, then claim it.",
         {"candidates": "array"},
@@ -98,6 +103,20 @@ EVENT_TYPES = (
         },
     ),
     EventType("connection.removed", "The provider no longer has it."),
+    EventType(
+        "endpoint.failing",
+        "A webhook endpoint has taken nothing for so much of the five days (`percent`: 50 or 90) after which it is "
+        "disabled.",
+        {"endpointId": "string", "percent": "integer"},
+        on_pages=False,
+    ),
+    EventType(
+        "endpoint.disabled",
+        "A webhook endpoint gets no deliveries any more: it has answered 410 (`gone`) or nothing but failures for five "
+        "days (`failing`).",
+        {"endpointId": "string", "reason": "string"},
+        on_pages=False,
+    ),
     EventType("document.available", "Its first bills can be read.", {"documents": "integer"}),
 )
 

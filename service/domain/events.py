@@ -27,7 +27,8 @@ from service.domain.statuses import canonical_status
 class NewEvent:
     """An event that has no id, position or time yet: the store gives it those when it writes it.
 
-    It is on the timeline of `session_id` and of the sessions in `also_of`, which are of the same tenant.
+    It is on the timeline of `session_id` and of the sessions in `also_of`, which are of the same tenant. It is not
+    delivered to the endpoint `about_endpoint`, which it is about.
     """
 
     type: str
@@ -36,6 +37,7 @@ class NewEvent:
     user_id: UserId | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     also_of: tuple[SessionId, ...] = ()
+    about_endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,12 @@ def connection_needs_attention(connection: Connection) -> NewEvent:
     return _owned("connection.needs_attention", connection, **_status_data(connection), reconnect=call)
 
 
+def connection_reminder(connection: Connection, day: int) -> NewEvent:
+    """The connection has needed attention for `day` days, and still does."""
+    call = f"POST /v1/connections/{connection.id}/reconnect"
+    return _owned("connection.reminder", connection, **_status_data(connection), day=day, reconnect=call)
+
+
 def connection_ambiguous(connection: Connection, verdict: Verdict) -> NewEvent:
     """No owner can be named. The candidates are the session ids of this tenant; others are never shown."""
     own = sorted(one.session_id for one in verdict.candidates if one.tenant == connection.tenant)
@@ -208,3 +216,15 @@ def _evidence_data(connection: Connection) -> Mapping[str, Any]:
 
 def _status_data(connection: Connection) -> Mapping[str, str]:
     return {"status": canonical_status(connection.reported.status), "state": connection.state.value}
+
+
+def endpoint_failing(endpoint_id: str, percent: int) -> NewEvent:
+    """Nothing was delivered to the endpoint for so much of the time after which it is disabled."""
+    return NewEvent(
+        "endpoint.failing", data={"endpointId": endpoint_id, "percent": percent}, about_endpoint=endpoint_id
+    )
+
+
+def endpoint_disabled(endpoint_id: str, reason: str) -> NewEvent:
+    """The service disabled the endpoint; the others and the log are told."""
+    return NewEvent("endpoint.disabled", data={"endpointId": endpoint_id, "reason": reason}, about_endpoint=endpoint_id)

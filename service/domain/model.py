@@ -3,8 +3,7 @@
 `*_at` is a time of this service's clock, `provider_*_at` one of the provider's clock. The two are never compared. In
 `ConnectionFacts` and what it holds, all times are the provider's, except when a claim was made.
 
-Ids: `SessionId` is "ses_…", `EventId` "evt_…"; `CompanyRef` and `SiteRef` are rows of this service; `ConnectionId`,
-`InvitationId` and the `Provider…Id`s are the provider's UUIDs.
+`CompanyRef` and `SiteRef` are rows of this service; `ConnectionId` and the `Provider…Id`s are the provider's UUIDs.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +36,6 @@ class Clock(Protocol):
 
     def __call__(self) -> float:
         """Return the current time."""
-        ...
 
 
 class LinkKind(StrEnum):
@@ -141,6 +139,8 @@ class Session:
     user_label: str | None = None
     user_email: str | None = None
     support_url: str | None = None
+    webhook_url: str | None = None
+    webhook_endpoint: str | None = None
     prefill: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     connection_id: ConnectionId | None = None

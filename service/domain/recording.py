@@ -29,7 +29,7 @@ from service.domain.model import (
 )
 from service.domain.session_status import progress_of
 from service.domain.statuses import canonical_status
-from service.domain.timing import UNCERTAINTY_SECONDS
+from service.domain.timing import FIRST_REMINDER_SECONDS, UNCERTAINTY_SECONDS
 
 _FIRST_DOCUMENTS_SECONDS = 5.0
 
@@ -202,6 +202,7 @@ def _report_status(draft: RecordingDraft, connection: Connection, known: Connect
     newly_owned = known is None or known.verdict.owner != connection.verdict.owner
     if connection.attention_at is not None and (newly_owned or (known and known.attention_at is None)):
         draft.events.append(events.connection_needs_attention(connection))
+        draft.jobs.append(Job(JobKind.REMIND, connection.id, FIRST_REMINDER_SECONDS))
 
 
 def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:

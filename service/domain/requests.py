@@ -34,7 +34,10 @@ class PlaceRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRequest:
-    """A session to create. With `connection_id` it reconnects that connection, and `company` and `sites` are empty."""
+    """A session to create. With `connection_id` it reconnects that connection, and `company` and `sites` are empty.
+
+    `webhook_endpoint` is the endpoint beneath whose path `webhook_url` is.
+    """
 
     user_id: UserId
     company: PlaceRequest
@@ -47,6 +50,8 @@ class SessionRequest:
     user_label: str | None = None
     user_email: str | None = None
     support_url: str | None = None
+    webhook_url: str | None = None
+    webhook_endpoint: str | None = None
     prefill: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     connection_id: ConnectionId | None = None

@@ -81,3 +81,25 @@ RECENT_SECONDS = 600.0
 # link has no end; a session that gave one is polled for as long after its own end.
 OUTLIVED_SECONDS = 2 * 3600.0
 INVITATION_EXTRA_SECONDS = 3600
+
+# --- Webhooks to hosts
+
+# One attempt at a delivery, with name resolution, connection and answer.
+DELIVERY_SECONDS = 15.0
+# Between the ten attempts of one delivery: 75.6 hours in all, so that a receiver may be away for a long weekend.
+DELIVERY_PAUSES_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0, 86400.0, 86400.0)
+# An endpoint that fails gets one delivery at a time, after pauses that double from the first to the longest.
+PROBE_FIRST_SECONDS = 1.0
+PROBE_LONGEST_SECONDS = 300.0
+# After so long with nothing but failures an endpoint is disabled. A single delivery has failed for good before.
+ENDPOINT_DISABLED_SECONDS = 5 * 86400.0
+# A secret that was replaced signs beside the new one for this long.
+SECRET_OVERLAP_SECONDS = 86400.0
+# Deliveries are kept for this long; a delivery has had its last attempt before.
+DELIVERIES_KEPT_SECONDS = 30 * 86400.0
+
+# --- Reminders
+
+# How many days after a connection began to need attention its host is reminded.
+REMINDER_DAYS = (1, 3, 10, 30)
+FIRST_REMINDER_SECONDS = REMINDER_DAYS[0] * 86400.0

@@ -2,7 +2,8 @@
 
 A decision is a pure function (of `service.domain`) that a caller passes to `create` or `change`: it runs while its rows
 are locked, and what it returns is written in the same transaction. Each table has one class: `store.sessions`,
-`.companies`, `.connections`, `.intents`, `.events`, `.queue`, `.keys`, `.inbox`, `.idempotency`.
+`.companies`, `.connections`, `.intents`, `.events`, `.queue`, `.keys`, `.inbox`, `.idempotency`, `.endpoints`,
+`.deliveries`, `.replays`, `.reminders`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,9 @@ from service.errors import BadSettings
 from service.store.changes import WriteContext
 from service.store.companies import CompanyStore
 from service.store.connections import ConnectionStore
+from service.store.deliveries import DeliveryStore
 from service.store.encryption import Cipher
+from service.store.endpoints import EndpointStore
 from service.store.engine import Engine, Transaction
 from service.store.events import EventLog
 from service.store.idempotency import IdempotencyStore
@@ -21,6 +24,8 @@ from service.store.intents import IntentStore
 from service.store.keys import ApiKeyStore
 from service.store.migrate import NewerDatabase, migrate, pending
 from service.store.queue import JobQueue
+from service.store.reminders import ReminderStore
+from service.store.replays import ReplayStore
 from service.store.sessions import SessionStore
 from service.store.sqlite import SqliteEngine
 
@@ -42,6 +47,10 @@ class Store:
         self.idempotency = IdempotencyStore(engine, clock)
         self.inbox = InboxStore(engine, context)
         self.intents = IntentStore(engine, new_id)
+        self.endpoints = EndpointStore(engine, context)
+        self.deliveries = DeliveryStore(engine, context)
+        self.replays = ReplayStore(engine, context)
+        self.reminders = ReminderStore(engine, context)
 
     async def open(self) -> None:
         """Connect and bring the schema up to date. Raises Unavailable, NewerDatabase."""

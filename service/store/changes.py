@@ -45,7 +45,7 @@ def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tena
     _attach_and_detach(tx, changes, now)
     _add_refused_results(tx, changes.refused_results, now)
     for event in changes.events:
-        add_event(tx, context, event, tenant)
+        add_event(tx, context, event, tenant, company_ref)
     for job in changes.jobs:
         enqueue(tx, job)
 
@@ -79,15 +79,36 @@ def _complete_intent(tx: Transaction, completed: CompletedIntent) -> None:
         raise RepeatedLink
 
 
-def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: Tenant) -> None:
-    """Append an event to the log and notify its listeners after the commit.
+_EVENT = (
+    "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, connection_id, user_id, data) VALUES "
+    "(:id, {next_seq}, {drawn}, :tenant, :type, :at, :session, :connection, :user, :data)"
+)
+# A delivery for each enabled endpoint that wants this type and company, and one for the session's own address beneath
+# an endpoint's. Its id follows from both ids. An endpoint is not told of itself. Without endpoints it writes nothing.
+_DELIVERIES = """
+INSERT INTO deliveries (id, tenant, endpoint_id, event_id, kind, url, lane, aside, status, next_at, drawn, created_at)
+SELECT 'whd_' || :stem || SUBSTR(p.id, 5), p.tenant, p.id, :id, 'event', NULL, :lane, 0, 'pending', 0, {last_draw}, :at
+FROM endpoints p WHERE p.tenant = :tenant AND p.status = 'enabled' AND p.id <> :about
+AND (p.types = '' OR p.types LIKE :pattern)
+AND (p.company_id IS NULL OR p.company_id = (SELECT c.provider_id FROM companies c WHERE c.ref = :company))
+UNION ALL
+SELECT 'whd_' || :stem || SUBSTR(p.id, 5) || 'own', p.tenant, p.id, :id, 'own', s.webhook_url, 'own ' || s.id, 1,
+'pending', 0, {last_draw}, :at
+FROM sessions s JOIN endpoints p ON p.id = s.webhook_endpoint WHERE s.id = :session
+AND p.tenant = :tenant AND p.status = 'enabled' AND (p.types = '' OR p.types LIKE :pattern)
+"""
 
-    It gets its position here (SQLite) or from the sequencer after the commit (PostgreSQL).
+
+def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: Tenant, company_ref: str = "") -> None:
+    """Append an event to the log with its deliveries, and notify its listeners after the commit.
+
+    It gets its position here (SQLite) or from the sequencer after the commit (PostgreSQL). `company_ref` is whose event
+    it is, for endpoints that want those of one company.
     """
     event_id = context.new_id("evt")
-    tx.run(
-        "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, connection_id, user_id, data) VALUES "
-        f"(:id, {tx.dialect.next_seq}, {tx.dialect.drawn}, :tenant, :type, :at, :session, :connection, :user, :data)",
+    tx.run_both(
+        _EVENT.format(next_seq=tx.dialect.next_seq, drawn=tx.dialect.drawn),
+        _DELIVERIES.format(last_draw=tx.dialect.last_draw),
         id=event_id,
         tenant=tenant,
         type=event.type,
@@ -96,6 +117,11 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
         connection=event.connection_id,
         user=event.user_id,
         data=json.dumps(dict(event.data)),
+        stem=event_id.partition("_")[2],
+        lane=event.session_id or event.connection_id or event.about_endpoint or event_id,
+        about=event.about_endpoint,
+        pattern=f"%,{event.type},%",
+        company=company_ref,
     )
     tx.notify(event.session_id)
     for session_id in event.also_of:

@@ -233,7 +233,8 @@ def _count_documents(
         id=connection_id,
     )
     if more:
-        add_event(tx, context, event, _get(tx, connection_id, None).tenant)
+        connection = _get(tx, connection_id, None)
+        add_event(tx, context, event, connection.tenant, connection.company)
     return bool(more)
 
 

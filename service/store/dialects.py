@@ -14,6 +14,7 @@ class SqliteDialect:
     # There is one writer at a time, so an event gets its position when it is inserted.
     next_seq = "(SELECT COALESCE(MAX(seq), 0) + 1 FROM events)"
     drawn = "0"
+    last_draw = "(SELECT MAX(seq) FROM events)"
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -35,6 +36,7 @@ class PostgresDialect:
     skip_locked = " FOR UPDATE SKIP LOCKED"
     next_seq = "NULL"
     drawn = "nextval('event_draws')"
+    last_draw = drawn
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock

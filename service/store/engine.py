@@ -33,6 +33,9 @@ class Cursor(Protocol):
     def execute(self, sql: Any, parameters: Any, /) -> Any:
         """Run one statement."""
 
+    def executemany(self, sql: Any, rows: Any, /) -> Any:
+        """Run one statement once for each row of parameters."""
+
     def fetchall(self) -> Sequence[Any]:
         """Return all rows of the last statement."""
 
@@ -55,6 +58,22 @@ class Transaction:
         """Run a statement and return how many rows it wrote."""
         self._cursor.execute(self._dialect.translate(sql), parameters)
         return self._cursor.rowcount
+
+    def run_both(self, first: str, second: str, **parameters: Any) -> None:
+        """Run two writes that share parameters, in one round trip where there is one; the second sees what was before.
+
+        The second must not read what the first writes: PostgreSQL runs both on one snapshot.
+        """
+        if self._dialect.name == "postgresql":
+            self.run(f"WITH first AS ({first}) {second}", **parameters)
+            return
+        self.run(first, **parameters)
+        self.run(second, **parameters)
+
+    def many(self, sql: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Run a statement once for each row of parameters; PostgreSQL gets them all at once."""
+        if rows:
+            self._cursor.executemany(self._dialect.translate(sql), rows)
 
     def all(self, sql: str, **parameters: Any) -> Sequence[Row]:
         """Return every row of a query."""
@@ -98,6 +117,7 @@ class Dialect(Protocol):
     lock: str  # ends a SELECT whose row must not change before the commit
     skip_locked: str  # ends a SELECT that leases rows, and leaves out those that another process is leasing
     next_seq: str  # an event's position, or NULL where the sequencer assigns it after the commit
+    last_draw: str  # of an event that was just inserted, or a later one
     drawn: str  # the order in which events were written, by which the sequencer assigns positions
 
     def translate(self, sql: str) -> str:

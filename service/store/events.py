@@ -3,7 +3,7 @@
 Events are written by `service.store.changes`, in the transaction that changes the state they report.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from service.domain.event_types import hidden_from_pages
 from service.domain.events import Event
@@ -65,6 +65,12 @@ def _of_session(tx: Transaction, seq: int, limit: int, session_id: SessionId, wh
         )
     ]
     return [event_of(row) for row in sorted(rows, key=lambda row: int(row["seq"]))[:limit]]
+
+
+def events_by_id(tx: Transaction, ids: Collection[EventId]) -> dict[EventId, Event | None]:
+    """Return these events by id; None for one without a position yet. One that was deleted is not in it."""
+    rows = tx.among("SELECT e.* FROM events e WHERE e.id IN (:among)", ids)
+    return {EventId(row["id"]): event_of(row) if row["seq"] is not None else None for row in rows}
 
 
 def _position(tx: Transaction, event_id: str, session_id: SessionId | None) -> int | None:

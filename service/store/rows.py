@@ -87,6 +87,7 @@ _UNCONVERTED = (
     *("created_at", "expires_at", "serial", "issued_at", "key_id", "origin", "return_url", "locale", "user_label"),
     *("user_email", "support_url", "failure", "page_hash", "page_serial", "resume_hash", "opened_at", "revealed_at"),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at", "invitation_uses"),
+    *("webhook_url", "webhook_endpoint"),
 )
 _FLAGS = ("taken_over", "resume_by_host", "resumed_by_host")
 

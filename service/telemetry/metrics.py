@@ -46,6 +46,12 @@ class Metrics:
             "magiclink_verifications", "Signed results that hosts asked about.", ("outcome",), registry=registry
         )
         self._jobs = Counter("magiclink_work", "Background jobs that ended.", ("kind", "outcome"), registry=registry)
+        self._deliveries = Counter(
+            "magiclink_deliveries", "Attempts at deliveries to hosts, by outcome.", ("outcome",), registry=registry
+        )
+        self._delivery_seconds = Histogram(
+            "magiclink_delivery_seconds", "Time of an attempt at a delivery.", registry=registry, buckets=_BUCKETS
+        )
         self._streams = Gauge("magiclink_streams", "Live streams that are open.", registry=registry)
         # Looking a child up by its labels takes a lock and builds a tuple of strings; each is looked up once.
         self._request_counter = lru_cache(maxsize=4096)(self._requests.labels)
@@ -79,6 +85,11 @@ class Metrics:
     def job_ended(self, kind: str, outcome: str) -> None:
         """Count one job: `done`, `put_off` or `dropped`."""
         self._jobs.labels(kind, outcome).inc()
+
+    def delivery_attempted(self, outcome: str, seconds: float) -> None:
+        """Count one attempt: `delivered`, `retried` or `failed`."""
+        self._deliveries.labels(outcome).inc()
+        self._delivery_seconds.observe(seconds)
 
     def render(self, streams: int) -> str:
         """Return the scraper's text; `streams` is how many are open now."""

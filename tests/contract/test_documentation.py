@@ -111,6 +111,7 @@ def _commands(group: click.Group, path: str) -> Iterator[str]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from _commands(command, f"{path} {name}")
+            yield from [f"{path} {name}"] if command.invoke_without_command else []
         elif not command.hidden:
             yield f"{path} {name}"
 

@@ -24,6 +24,8 @@ from service.web.request_body import parse
 from tests.support.api_description import CheckedServices, Description
 from tests.support.clock import Clock
 from tests.support.connection_steps import ambiguous
+from tests.support.endpoints import deliveries, endpoint, failing, seen
+from tests.support.receivers import URL
 from tests.support.services import RETURN_URL, refused
 from tests.support.users import User, asked_in
 
@@ -167,9 +169,29 @@ async def test_every_call_of_a_whole_flow_answers_as_described(
     await services.host.delete(f"/v1/connections/{open_one['id']}/claim")
     await services.rows("/v1/connections", attributed="false")
     await hers.post("exit", {"stage": "provider", "reason": "closed"})
+    await deliver_everything(services, ada)
     assert {answer.rpartition(" ")[0] for answer in description.answered} >= {
         operation["operationId"] for name, operation in operations() if "/v1/" in name
     }
+
+
+async def deliver_everything(services: CheckedServices, ada: User) -> None:
+    made = await endpoint(services, types=["session.created"])
+    path = f"/v1/webhook-endpoints/{made['id']}"
+    await ada.session(webhookUrl=f"{URL}/7")
+    failing(services, 500, lambda post: post.path.endswith("/7"))
+    await services.deliver()
+    (row, *_) = await deliveries(services, made, status="delivered")
+    assert len(await deliveries(services, made)) == 2
+    await services.get(f"/v1/deliveries/{row['id']}")
+    await services.post(f"/v1/deliveries/{row['id']}/replay")
+    await services.post(f"{path}/test")
+    await services.post(f"{path}/replay", {"since": "2027-01-15T08:00:00Z"})
+    await services.post(f"{path}/rotate-secret")
+    await seen(services, made)
+    await services.host.patch(path, json={"status": "disabled"})
+    await services.rows("/v1/webhook-endpoints")
+    await services.host.delete(path)
 
 
 async def read_everything(services: CheckedServices, connection_id: str) -> None:

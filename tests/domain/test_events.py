@@ -41,6 +41,9 @@ MADE: dict[str, Callable[[], NewEvent]] = {
     "connection_needs_attention": lambda: events.connection_needs_attention(OWNED),
     "connection_ambiguous": lambda: events.connection_ambiguous(OWNED, AMBIGUOUS),
     "connection_removed": lambda: events.connection_removed(OWNED),
+    "connection_reminder": lambda: events.connection_reminder(OWNED, 3),
+    "endpoint_failing": lambda: events.endpoint_failing("whe_1", 50),
+    "endpoint_disabled": lambda: events.endpoint_disabled("whe_1", "gone"),
     "document_available": lambda: events.document_available(OWNED, 3),
 }
 

@@ -12,11 +12,15 @@ from typing import Any
 import pytest
 
 from service.domain.changes import Changes, Fact, FactKind, Job, JobKind
-from service.domain.model import ConnectionId, InvitationId, SessionId
+from service.domain.deliveries import Delivery, DeliveryKind, DeliveryResult, DeliveryStatus, Meaning
+from service.domain.endpoints import EndpointHealth
+from service.domain.events import document_available
+from service.domain.model import ConnectionId, EventId, InvitationId, SessionId
 from service.domain.requests import IdempotentRequest, KeyLease
 from service.domain.session_status import SessionStatus
 from service.errors import IdempotencyInProgress
 from service.store import Store
+from service.store.deliveries import EndpointLease
 from service.store.engine import Transaction
 from service.store.postgres import PostgresEngine
 from tests.support.clock import Clock
@@ -30,6 +34,23 @@ BESIDE_ROWS = 60
 BESIDE_STEPS, STEPS_OF_A_ROW = 15_000, 200
 REF = UNNAMED.ref
 KEY = KeyLease(TENANT, IdempotentRequest("/v1/sessions", "k", "d"), "token")
+ANSWERED = DeliveryResult(
+    Delivery(
+        id="whd_due5",
+        tenant=TENANT,
+        endpoint_id="whe_1",
+        event_id=EventId("evt_due"),
+        kind=DeliveryKind.EVENT,
+        url=None,
+        lane="due5",
+        status=DeliveryStatus.DELIVERED,
+        attempts=(),
+        next_at=None,
+        created_at=1.0,
+    ),
+    Meaning.DELIVERED,
+    releases=True,
+)
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)"
 
 Statement = tuple[str, dict[str, Any]]
@@ -85,10 +106,32 @@ async def large(store: Store, clock: Clock) -> Store:
     await copy(store, "events", "seq = 1", id="'evt_' || i", seq="1000 + i", session_id="'ses_' || i")
     await copy(store, "work", "ref = 'ses_due'", ref="'ses_' || i", due_at="due_at + i")
     await copy(store, "inbox", "message_id = 'message'", id="'msg_' || i", message_id="'msg_' || i")
+    await large_deliveries(store)
     await copy(store, "idempotency", "key = 'k'", key="'k' || i", lease="NULL", lease_until="NULL", answer="'{}'")
     if isinstance(store.engine, PostgresEngine):
         await run(store, "ANALYZE")
     return store
+
+
+async def large_deliveries(store: Store) -> None:
+    """An endpoint that is dead, with 10,000 due deliveries and as many that wait; and 10,000 endpoints of others."""
+    for number, tenant in ((1, "default"), (2, "other")):
+        values = f"'whe_{number}', '{tenant}', 'https://x', '', '', NULL, 'enabled', NULL, 1, 'k', 1, 'k'"
+        await run(
+            store,
+            "INSERT INTO endpoints (id, tenant, url, description, types, company_id, status, disabled_reason, "  # noqa: S608
+            f"created_at, created_by, changed_at, changed_by) VALUES ({values})",
+            "INSERT INTO endpoint_secrets (id, endpoint_id, sealed, created_at) "  # noqa: S608
+            f"VALUES ('whs_{number}', 'whe_{number}', 'x', 1)",
+        )
+    names = "id, tenant, endpoint_id, event_id, kind, lane, aside, status, waiting, next_at, drawn, created_at"
+    for name, waiting, status in (("due", 0, "pending"), ("held", 1, "pending"), ("past", 0, "delivered")):
+        row = f"'whd_{name}', 'default', 'whe_1', 'evt_{name}', 'event', '{name}', 0, '{status}', {waiting}, 0, 0, 1"
+        await run(store, f"INSERT INTO deliveries ({names}) VALUES ({row})")  # noqa: S608
+        await copy(store, "deliveries", f"id = 'whd_{name}'", id=f"'whd_{name}' || i", lane="lane || i", drawn="i")
+    await copy(store, "endpoints", "id = 'whe_2'", id="'whe_2' || i")
+    await run(store, "UPDATE endpoints SET lease = 'token', lease_until = 1e12 WHERE id = 'whe_1'")
+    await run(store, "INSERT INTO replays VALUES ('rpl_1', 'default', 'whe_1', 0, 5000, 5001)")
 
 
 @contextmanager
@@ -114,6 +157,8 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Statement]]:
 async def reads_too_much(store: Store, statement: Statement) -> str:
     """Return the statement with its figures where it reads more than it returns; otherwise nothing."""
     sql, values = statement
+    if "INSERT INTO deliveries" in sql:  # what it inserts is a query
+        sql = sql[sql.index("SELECT", sql.index("INSERT INTO deliveries")) :]
     if sql.startswith("INSERT") or not sql.split(maxsplit=1)[0].isalpha() or "pg_advisory" in sql or "NOTIFY" in sql:
         return ""
     measure = _rows_of_postgres if isinstance(store.engine, PostgresEngine) else _steps_of_sqlite
@@ -167,7 +212,23 @@ async def number(store: Store) -> None:
         await store.engine.number()
 
 
+LEASE = EndpointLease("whe_1", "token")
 CALLS: dict[str, Call] = {
+    "endpoints with something due": lambda store: store.deliveries.lease(8),
+    "due deliveries": lambda store: store.deliveries.due(LEASE, 25, aside=False),
+    "due deliveries beside": lambda store: store.deliveries.due(LEASE, 25, aside=True),
+    "endpoint lease renewal": lambda store: store.deliveries.renew(["token"]),
+    "a recorded answer": lambda store: store.deliveries.record(LEASE, [ANSWERED], EndpointHealth(), ["whd_due7"]),
+    "deliveries of an endpoint": lambda store: store.deliveries.list_page("whe_1", None, None, 25),
+    "delivered ones, a later page": lambda store: store.deliveries.list_page("whe_1", "failed", (0.5, "x"), 25),
+    "endpoints": lambda store: store.endpoints.list_page(TENANT, None, 25),
+    "endpoints to review": lambda store: store.endpoints.to_review(10),
+    "secrets to purge": lambda store: store.endpoints.purge_secrets(),
+    "enabled endpoints": lambda store: store.endpoints.enabled(TENANT),
+    "replay": lambda store: store.replays.advance("rpl_1"),
+    "event with deliveries": lambda store: store.connections.count_documents(
+        CONNECTION, 99, document_available(connection(), 99)
+    ),
     "sessions": lambda store: store.sessions.list_page(TENANT, {}, None, 25),
     "sessions, a later page": lambda store: store.sessions.list_page(TENANT, {}, (fresh().created_at - 5000, "x"), 25),
     "sessions by status": lambda store: store.sessions.list_page(TENANT, {"status": "failed"}, None, 25),

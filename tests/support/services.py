@@ -17,12 +17,14 @@ from service.app import Environment, Services, create_app
 from service.domain.model import Tenant
 from service.domain.timing import LEASE_RENEWAL_SECONDS
 from service.domain.tokens import digest
+from service.outbound import WebhookNetwork
 from service.provider import CallLimits
 from service.settings import Settings
 from service.store import engine_for
 from service.store.engine import Engine
 from service.store.postgres import PostgresEngine
 from tests.support.clock import Clock
+from tests.support.receivers import Receivers
 from tests.support.sandbox_client import SECRET, JsonObject, Received, Sandbox
 
 SERVICE_URL = "https://link.example.com"
@@ -153,6 +155,7 @@ class RunningServices:
         self.settings = Settings(**(known | settings))
         self.slept: list[float] = []
         self.host = self.backend(API_KEY)
+        self.receivers = Receivers()
         self._running = AsyncExitStack()
 
     @property
@@ -171,6 +174,8 @@ class RunningServices:
             limits=limits,
             background=False,
             engine=_engine,
+            webhooks=WebhookNetwork(self.receivers.resolve, self.receivers),
+            roll=lambda: 0.0,
         )
         app = create_app(self.settings, environment)
         await self._running.enter_async_context(app.router.lifespan_context(app))
@@ -183,6 +188,7 @@ class RunningServices:
     async def die(self) -> None:
         """End the process in the middle of whatever it does, and start another on the same database."""
         await self.parts.worker.stop(0)
+        await self.parts.hosts.worker.stop(0)
         await self._running.aclose()
         self.outgoing.before = self.outgoing.after = None
         await self.open()
@@ -205,6 +211,11 @@ class RunningServices:
         """Do everything that is due by now."""
         await self.parts.worker.run_until_idle()
         await self.settled()
+
+    async def deliver(self) -> None:
+        """Everything that is due at hosts' webhook endpoints is sent."""
+        await self.settled()
+        await self.parts.hosts.worker.run_until_idle()
 
     async def settled(self) -> None:
         """Every event has its position, which PostgreSQL gives a moment after the commit."""

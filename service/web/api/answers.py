@@ -130,13 +130,12 @@ class SessionJson(TypedDict):
     link: LinkStateJson
     origin: Annotated[str | None, Field(description="Who may frame its page.")]
     returnUrl: Annotated[str | None, Field(description="Where the redirect flow ends.")]
+    webhookUrl: Annotated[str | None, Field(description="Where its events are delivered too.")]
     connections: Annotated[list[SessionConnectionJson], Field(description="Recorded connections, oldest first.")]
     createdAt: Annotated[Time, Field(description="UTC.")]
     expiresAt: Annotated[Time, Field(description="UTC; a flow that is going on is given a little more.")]
     metadata: Annotated[dict[str, str], Field(description="Yours.")]
-    connectionId: NotRequired[
-        Annotated[ConnectionUuid, Field(description="In a reconnect session: the connection that it mends.")]
-    ]
+    connectionId: NotRequired[Annotated[ConnectionUuid, Field(description="In a reconnect session: what it mends.")]]
     failure: NotRequired[Annotated[FailureJson, Field(description="Why there is no link.")]]
 
 

@@ -100,6 +100,11 @@ class _SessionOptions(Body):
         default=None, description="What the page calls the user, shown masked; never an id."
     )
     support_url: Url | None = Field(default=None, description="A way out for the end user: https or mailto.")
+    webhook_url: Url | None = Field(
+        default=None,
+        description="Where this session's events are delivered too: beneath the path of an enabled endpoint, "
+        "and signed with its secret.",
+    )
 
     def _request(self, default_link: str, allowed_origins: Sequence[str], **own: Any) -> SessionRequest:
         problems = self._problems(allowed_origins)

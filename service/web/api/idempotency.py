@@ -5,6 +5,7 @@ Reference: the IETF draft "The Idempotency-Key HTTP Header Field".
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -25,6 +26,14 @@ _DERIVED = "_url"
 Answer = Mapping[str, Any]  # a type of `answers`, or a stored one: those come back from the database as plain JSON
 
 
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How an answer is sent: its status, and what adds to it the secrets that are never stored with it."""
+
+    status: int = 200
+    complete: Callable[[Answer], Awaitable[Answer]] | None = None
+
+
 class IdempotentRoutes:
     """Runs a route's call once per key, and derives the URLs of stored answers again."""
 
@@ -32,12 +41,19 @@ class IdempotentRoutes:
         self._calls = calls
         self._sessions = sessions
 
-    async def run(self, request: Request, tenant: Tenant, raw: Any, call: Callable[[], Awaitable[Answer]]) -> Response:
+    async def run(
+        self,
+        request: Request,
+        tenant: Tenant,
+        raw: Any,
+        call: Callable[[], Awaitable[Answer]],
+        rendering: Rendering = Rendering(),
+    ) -> Response:
         """Run a call that creates no session; with an Idempotency-Key, once. `raw` is the request's body."""
         with self._calls.under_way(tenant, idempotent_request(request, raw)) as key:
             earlier = await self._calls.begin(key) if key is not None else None
             if earlier is not None:
-                return JSONResponse(self.with_urls(earlier))
+                return await self._response(earlier, rendering)
             try:
                 body = await call()
             except MagiclinkError:
@@ -45,7 +61,11 @@ class IdempotentRoutes:
                 await self._calls.complete(key, None)
                 raise
             await self._calls.complete(key, body)
-            return JSONResponse(self.with_urls(body))
+            return await self._response(body, rendering)
+
+    async def _response(self, stored: Answer, rendering: Rendering) -> Response:
+        answer = stored if rendering.complete is None else await rendering.complete(stored)
+        return JSONResponse(self.with_urls(answer), rendering.status)
 
     def with_urls(self, stored: Answer) -> Answer:
         """Return the answer as it is sent: its URLs are derived again."""

@@ -1,8 +1,9 @@
 """Domain values as JSON of the API. No token and no link of the provider is ever in it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from typing import cast
 
+from service.domain.event_json import event_fields, iso
 from service.domain.events import Event
 from service.domain.model import Company, Connection, Session, Site
 from service.domain.session_status import SessionStatus
@@ -20,12 +21,6 @@ from service.web.api.answers import (
 )
 
 
-def iso(at: float) -> str:
-    """The time as RFC 3339 in UTC, with milliseconds."""
-    # Always the same length and zone, so that hosts may sort the texts.
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def session_json(session: Session, connections: Sequence[Connection] = ()) -> SessionJson:
     """A session, without its URLs: those are only ever in the answer that made them."""
     body: SessionJson = {
@@ -38,6 +33,7 @@ def session_json(session: Session, connections: Sequence[Connection] = ()) -> Se
         "link": {"kind": session.link_kind, "status": session.link_status},
         "origin": session.origin,
         "returnUrl": session.return_url,
+        "webhookUrl": session.webhook_url,
         "connections": [session_connection(connection) for connection in connections],
         "createdAt": iso(session.created_at),
         "expiresAt": iso(session.expires_at),
@@ -96,16 +92,7 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
 
 def event_json(event: Event) -> EventJson:
     """An event of the log: the same JSON in a session's timeline and in the list of all events."""
-    return {
-        "id": event.id,
-        "seq": event.seq,
-        "type": event.type,
-        "at": iso(event.at),
-        "sessionId": event.session_id,
-        "connectionId": event.connection_id,
-        "userId": event.user_id,
-        "data": dict(event.data),
-    }
+    return cast("EventJson", event_fields(event))
 
 
 def verified_json(result: SessionResult, state: ConnectionState | None) -> VerifiedJson:

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.domain.model import Session, SessionId, Tenant, UserId
+from service.domain.model import Session, SessionId, Tenant
 from service.domain.requests import CreateOptions, KeyLease, SessionRequest
 from service.domain.session_status import SessionStatus
 from service.domain.statuses import ConnectionState
 from service.domain.timing import PREPARE_NOW_SECONDS, PREPARE_TAKEOVER_SECONDS
-from service.errors import BadState, InvalidRequest, MagiclinkError, Problem, ProviderTimeout
+from service.errors import InvalidRequest, MagiclinkError, Problem, ProviderTimeout
 from service.pubsub import PubSub, wait_for
 from service.settings import Settings
 from service.usecases.api_keys import ApiKeys
@@ -26,6 +26,7 @@ from service.usecases.idempotency import IdempotentCalls
 from service.usecases.links import Links
 from service.usecases.results import Results
 from service.usecases.sessions import Sessions
+from service.usecases.webhooks_out import OutgoingWebhooks
 from service.web.api.answers import (
     ConnectionJson,
     ConnectionListJson,
@@ -33,9 +34,10 @@ from service.web.api.answers import (
     SessionJson,
     SessionListJson,
 )
-from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect, VerifyResult
+from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect
+from service.web.api.endpoint_routes import EndpointRoutes
 from service.web.api.idempotency import Answer, IdempotentRoutes, idempotent_request, stored_answer
-from service.web.api.json import connection_json, session_json, verified_json
+from service.web.api.json import connection_json, session_json
 from service.web.api.problems import HANDLERS
 from service.web.api.query import (
     PAGING,
@@ -51,6 +53,7 @@ from service.web.api.query import (
     renamed,
     session_id_of,
 )
+from service.web.api.result_routes import ResultRoutes
 from service.web.request_body import parse, read_json, read_optional_json
 
 _WAIT_MOST = 30
@@ -68,6 +71,7 @@ class ApiUseCases:
     connections: Connections
     claims: Claims
     bills: Bills
+    webhooks: OutgoingWebhooks
     keys: ApiKeys
     idempotent: IdempotentCalls
     pubsub: PubSub
@@ -78,7 +82,6 @@ class ApiRoutes:
 
     def __init__(self, use_cases: ApiUseCases, settings: Settings) -> None:
         self._sessions = use_cases.sessions
-        self._results = use_cases.results
         self._links = use_cases.links
         self._connections = use_cases.connections
         self._claims = use_cases.claims
@@ -88,6 +91,8 @@ class ApiRoutes:
         self._pubsub = use_cases.pubsub
         self._settings = settings
         self._idempotent = IdempotentRoutes(use_cases.idempotent, use_cases.sessions)
+        self._results = ResultRoutes(use_cases.results)
+        self._endpoints = EndpointRoutes(use_cases.webhooks, self._idempotent)
 
     def app(self) -> Starlette:
         """Build the app from the table of routes."""
@@ -106,7 +111,8 @@ class ApiRoutes:
             ("/connections/{id}/documents", "GET", self.documents),
             ("/connections/{id}/usage", "GET", self.usage),
             ("/events", "GET", self.events),
-            ("/verify", "POST", self.verify),
+            ("/verify", "POST", self._results.verify),
+            *self._endpoints.table(),
         ]
         table: dict[str, dict[str, Handler]] = {}
         for path, method, handler in routes:
@@ -256,22 +262,13 @@ class ApiRoutes:
                 events = await self._sessions.events(tenant, seq, limit + 1)
         return JSONResponse(event_page(events, limit, str(seq)))
 
-    async def verify(self, request: Request, tenant: Tenant) -> Response:
-        """POST /v1/verify: whether this result was signed here, for this user, within the last ten minutes."""
-        body: VerifyResult = parse(VerifyResult, await read_json(request))
-        # The host compares nothing itself: a result of another user, tenant or signer is one and the same refusal.
-        try:
-            result, state = await self._results.verify(body.state, tenant, UserId(body.user_id))
-        except BadState as exc:
-            raise InvalidRequest([Problem("/state", exc.detail)]) from exc
-        return JSONResponse(verified_json(result, state))
-
     async def _create(
         self, request: Request, tenant: Tenant, wanted: SessionRequest, raw: Any, *, now: bool
     ) -> Response:
         with self._idempotent_calls.under_way(tenant, idempotent_request(request, raw)) as key:
             # With `prepare: now` the answer is stored when the link is there, and no worker makes the link meanwhile.
             options = CreateOptions(key, None if now else stored_answer, PREPARE_TAKEOVER_SECONDS if now else 0.0)
+            wanted = await self._endpoints.with_own_address(tenant, wanted)
             created = await self._sessions.create(tenant, wanted, options)
             if not isinstance(created, Session):
                 return JSONResponse(self._idempotent.with_urls(created), 201)

@@ -14,21 +14,26 @@ from pydantic_core import core_schema
 
 from service.domain.event_types import EVENT_TYPES, EventType
 from service.web.api import answers as api_answers
+from service.web.api import endpoint_answers
 from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect, VerifyResult
+from service.web.api.endpoint_bodies import ChangeEndpoint, CreateEndpoint, ReplaySince
 from service.web.api.problems import errors_by_code
 from service.web.pages import answers as page_answers
 from service.web.pages.bodies import ExitPage, StartPage
 
 Json = dict[str, Any]
 
-BODIES = (CreateSession, Reconnect, ClaimConnection, VerifyResult, StartPage, ExitPage, NoFields)
+BODIES = (
+    *(CreateSession, Reconnect, ClaimConnection, VerifyResult, CreateEndpoint, ChangeEndpoint, ReplaySince),
+    *(StartPage, ExitPage, NoFields),
+)
 SCHEMA_REF = "#/components/schemas/"
 _EXAMPLES = Path(__file__).parent / "openapi_examples.json"
 
 
 def component_schemas() -> dict[str, Json]:
     """The schema of every body and answer, and of everything in them, by name."""
-    types = [*BODIES, *api_answers.ANSWERS, *page_answers.ANSWERS]
+    types = [*BODIES, *api_answers.ANSWERS, *endpoint_answers.ENDPOINT_ANSWERS, *page_answers.ANSWERS]
     _, made = TypeAdapter.json_schemas(
         [(one.__name__, "validation", TypeAdapter(one)) for one in types],
         ref_template=SCHEMA_REF + "{model}",

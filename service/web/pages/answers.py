@@ -10,6 +10,7 @@ from pydantic import Field
 # Before Python 3.12 pydantic cannot read `typing.TypedDict`.
 from typing_extensions import TypedDict
 
+from service.domain.event_json import iso
 from service.domain.model import Connection, ConnectionId, Session, SessionId
 from service.domain.page_view import PageSnapshot
 from service.domain.session_status import SessionStatus
@@ -17,7 +18,6 @@ from service.domain.session_time import link_can_be_shown
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
 from service.domain.timing import SETTLE_SECONDS
 from service.web.api.answers import FailureJson, LinkKindWord, LinkStatusWord, ModeWord, Time
-from service.web.api.json import iso
 
 
 class ViewLinkJson(TypedDict):

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
 
+from service.domain.event_json import iso
 from service.domain.events import Event
 from service.domain.model import SessionId
 from service.domain.session_status import ACHIEVED
 from service.domain.timing import STREAM_COMMENT_SECONDS
 from service.errors import MagiclinkError
 from service.pubsub import PubSub, wait_for
-from service.web.api.json import iso
 from service.web.pages.answers import StreamErrorJson, StreamMessageJson, ViewJson
 
 ReadView = Callable[[], Awaitable[ViewJson]]

@@ -1,0 +1,1 @@
+"""Loops of every process beside the worker of jobs: they lease rows and run use cases. No SQL, no decision."""

@@ -1,0 +1,144 @@
+"""The background loop that sends webhooks: leases endpoints that have something due, and gives each a turn of its own.
+
+It is beside the worker of jobs, so that a receiver that does not answer takes no place of a job. An endpoint's turn has
+its own limit of deliveries under way, so one that is dead delays no other.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from service.domain.timing import LEASE_RENEWAL_SECONDS
+from service.errors import Unavailable
+from service.outbound import WebhookSender
+from service.store import Store
+from service.store.deliveries import EndpointLease
+from service.usecases.deliveries import Deliveries
+from service.usecases.webhooks_out import OutgoingWebhooks
+
+_log = logging.getLogger(__name__)
+
+_TURNS = 256
+_IDLE_SECONDS = 1.0
+# After an event more come soon: one look for all of them.
+_GATHER_SECONDS = 0.02
+
+
+class DeliveryWorker:
+    """Runs turns at endpoints, renews their leases, and reviews endpoints that fail."""
+
+    def __init__(
+        self, store: Store, deliveries: Deliveries, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._store = store
+        self._deliveries = deliveries
+        self._sleep = sleep
+        self._awake = asyncio.Event()
+        self._stopping = False
+        self._turns: dict[str, asyncio.Task[None]] = {}  # by the token of the lease
+        self._renewing: asyncio.Task[None] | None = None
+
+    def wake(self, _sessions: set[str] | None = None) -> None:
+        """There may be something to deliver: an event has its position, or a host asked for a test."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Give turns until `stop`; a database that is unavailable is tried again, for ever."""
+        self._renewing = asyncio.create_task(self.renew_forever(), name="delivery renewals")
+        while not self._stopping:
+            self._awake.clear()
+            try:
+                await self._deliveries.review_failing()
+                await self.lease_due()
+            except Unavailable:
+                _log.warning("the database is unavailable; deliveries wait")
+            except Exception:  # noqa: BLE001 - without this loop nothing is delivered any more; the error is logged
+                _log.exception("the loop of deliveries failed")
+            await self._wait()
+
+    async def lease_due(self) -> bool:
+        """Start a turn at each endpoint that has something due; return whether there was one."""
+        free = _TURNS - len(self._turns)
+        leased = await self._store.deliveries.lease(free) if free > 0 and not self._stopping else ()
+        for lease in leased:
+            self._turns[lease.token] = asyncio.create_task(self._turn(lease), name=f"deliver to {lease.endpoint_id}")
+        return bool(leased)
+
+    async def run_until_idle(self) -> None:
+        """Deliver everything that is due now."""
+        reviewed = leased = True
+        while reviewed or leased:
+            reviewed, leased = await self._deliveries.review_failing(), await self.lease_due()
+            if self._turns:
+                await asyncio.wait(self._turns.values())
+
+    async def renew_leases(self) -> None:
+        """Renew the lease of every turn; one that lost its lease is ended, since it can write nothing more."""
+        held = frozenset(self._turns)
+        for token in held - await self._store.deliveries.renew(held) if held else ():
+            if (turn := self._turns.get(token)) is not None:
+                turn.cancel()
+
+    def stop_leasing(self) -> None:
+        """Start no more turns; those that run go on."""
+        self._stopping = True
+        self.wake()
+
+    async def stop(self, seconds: float) -> None:
+        """Start no more turns, give those that run `seconds`, and release their leases."""
+        self.stop_leasing()
+        turns = dict(self._turns)
+        if turns:
+            _, late = await asyncio.wait(turns.values(), timeout=seconds)
+            for turn in late:
+                turn.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._renewing is not None:
+            self._renewing.cancel()
+        try:
+            await self._store.deliveries.release(frozenset(turns))
+        except Unavailable:
+            _log.warning("the database is unavailable; %d endpoints wait for their leases to end", len(turns))
+
+    async def _turn(self, lease: EndpointLease) -> None:
+        try:
+            sent = await self._deliveries.run(lease)
+            await self._store.deliveries.release([lease.token])
+            if sent:
+                self.wake()  # something may have come due between the last look and the release
+        except Unavailable:
+            _log.warning("the database is unavailable; deliveries to %s wait", lease.endpoint_id)
+        except Exception:  # noqa: BLE001 - an error at one endpoint must not end the loop; its lease ends by itself
+            _log.exception("deliveries to %s failed", lease.endpoint_id)
+        finally:
+            self._turns.pop(lease.token, None)
+
+    async def renew_forever(self) -> None:
+        """Renew the leases of all turns, every few seconds, until cancelled."""
+        while True:
+            await self._sleep(LEASE_RENEWAL_SECONDS)
+            try:
+                await self.renew_leases()
+            except Unavailable:
+                _log.warning("the database is unavailable; leases of endpoints are not renewed")
+            except Exception:  # noqa: BLE001 - without renewals every longer turn would be lost; the error is logged
+                _log.exception("renewing leases of endpoints failed")
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_IDLE_SECONDS):
+                await self._awake.wait()
+            if not self._stopping:
+                await self._sleep(_GATHER_SECONDS)
+        except TimeoutError:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class HostWebhooks:
+    """Webhooks to hosts: the sender, the loop that uses it, and the use cases."""
+
+    sender: WebhookSender
+    worker: DeliveryWorker
+    endpoints: OutgoingWebhooks

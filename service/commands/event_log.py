@@ -1,0 +1,97 @@
+"""Finds places in the log of a running service: its end, a time, the last events that a filter lets through.
+
+Positions grow with time, so each place is found by a binary search over `GET /v1/events`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from service.commands.api_client import ApiClient, CommandError, Json, events
+
+_MOST = 10**9 - 1
+# An event gets its position a moment after its time, by another process's clock perhaps.
+_MARGIN = timedelta(minutes=2)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+Wanted = Callable[[Json], bool]
+
+
+def wanted(types: tuple[str, ...], session: str | None, user: str | None, since: datetime | None) -> Wanted:
+    """Return the filter; a type may end in `*`, as in `connection.*`."""
+    earliest = _text(since) if since is not None else ""
+
+    def passes(event: Json) -> bool:
+        name = str(event.get("type"))
+        return (
+            (not types or any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in types))
+            and session in {None, event.get("sessionId")}
+            and user in {None, event.get("userId")}
+            and str(event.get("at")) >= earliest
+        )
+
+    return passes
+
+
+def time_of(text: str, now: datetime) -> datetime:
+    """Return a time given as RFC 3339, or as how long ago it was: 90s, 15m, 2h, 7d. Raises CommandError."""
+    if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
+        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise CommandError(f"{text!r} is not a time; write it as 2h, 7d or 2027-01-15T08:00:00Z.") from exc
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def end(service: ApiClient) -> int:
+    """Return the position after the newest event."""
+    return _first(service, lambda event: event is None)
+
+
+def position_before(service: ApiClient, since: datetime) -> int:
+    """Return a position that is before every event since this time."""
+    earliest = _text(since - _MARGIN)
+    return _first(service, lambda event: event is None or str(event.get("at")) >= earliest)
+
+
+def tail(service: ApiClient, number: int, passes: Wanted, start: int) -> tuple[list[Json], int]:
+    """Return the last `number` events after `start` that pass, and the position after them."""
+    last, span = end(service), max(number, 1)
+    while True:
+        after = max(start, last - span)
+        rows = list(events(service, str(after)))
+        found = [event for event in rows if passes(event)][-number:] if number else []
+        if len(found) == number or after == start:
+            return found, max([last, *(int(event["seq"]) for event in rows)])
+        span *= 4
+
+
+def following(
+    service: ApiClient, after: str | None, passes: Wanted, pause: Callable[[], None] | None
+) -> Iterator[Json]:
+    """Yield the events after a cursor that pass; with `pause` without end."""
+    return (event for event in events(service, after, pause) if passes(event))
+
+
+def _first(service: ApiClient, reached: Callable[[Json | None], bool]) -> int:
+    """Return the smallest position of which `reached` holds for the event that follows it, None where none does."""
+
+    def holds(position: int) -> bool:
+        rows = service.get("/v1/events", {"after": position, "limit": 1}).get("data") or []
+        return reached(rows[0] if rows else None)
+
+    low, high = 0, 1
+    if holds(0):
+        return 0
+    while high < _MOST and not holds(high):
+        low, high = high, min(2 * high, _MOST)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def _text(at: datetime) -> str:
+    """As the API writes times, so that texts compare as times do."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

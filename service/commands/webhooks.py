@@ -1,0 +1,114 @@
+"""The commands about events and where they go: `events`, `events replay`, `endpoints` and `listen`."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import click
+import httpx
+
+from service.commands import api_client, event_log
+from service.commands.options import as_json, limit, over_http, show
+from service.domain.endpoints import EndpointSecret
+from service.outbound import new_secret, signed_headers
+
+_FORWARD_SECONDS = 15.0
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - a command reads the machine's clock
+
+
+@click.group(invoke_without_command=True)
+@click.option("--type", "types", multiple=True, help="Only this type, or connection.*; repeatable.")
+@click.option("--session", help="Only this session's.")
+@click.option("--user", help="Only this user's.")
+@click.option("--since", help="Only since then: 90s, 15m, 2h, 7d ago, or a time.")
+@click.option("--tail", type=click.IntRange(0, 10_000), help="Only the last so many.")
+@click.option("--follow", is_flag=True, help="Continue until Ctrl-C.")
+@click.option("--after", help="Start after this event's cursor.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@over_http
+def events(service: api_client.ApiClient, *, as_json: bool, follow: bool, **options: Any) -> None:
+    """Print the events, oldest first."""
+    pause = partial(time.sleep, 1) if follow else None
+    for row in _wanted(service, pause, **options):
+        click.echo(json.dumps(row) if as_json else api_client.table(api_client.EVENTS, [row], heading=False))
+
+
+def _wanted(
+    service: api_client.ApiClient,
+    pause: Callable[[], None] | None,
+    *,
+    after: str | None,
+    tail: int | None,
+    since: str | None,
+    **filters: Any,
+) -> Iterator[api_client.Json]:
+    earliest = event_log.time_of(since, _now()) if since else None
+    passes = event_log.wanted(filters["types"], filters["session"], filters["user"], earliest)
+    if after is None and earliest is not None:
+        after = str(event_log.position_before(service, earliest))
+    if tail is not None:
+        rows, last = event_log.tail(service, tail, passes, int(after or 0))
+        yield from rows
+        if pause is None:
+            return
+        after = str(last)
+    yield from event_log.following(service, after, passes, pause)
+
+
+@events.command()
+@click.argument("endpoint", metavar="ENDPOINT")
+@click.option("--since", required=True, help="90s, 15m, 2h, 7d ago, or a time.")
+@over_http
+def replay(service: api_client.ApiClient, *, endpoint: str, since: str) -> None:
+    """Deliver all events since a time to an endpoint again."""
+    at = event_log.time_of(since, _now()).isoformat()
+    made = service.post(f"/v1/webhook-endpoints/{endpoint}/replay", {"since": at})
+    click.echo(f"{made['id']}: the events since {made['since']} are delivered to {made['endpointId']} again.")
+
+
+@click.command()
+@limit
+@as_json
+@over_http
+def endpoints(service: api_client.ApiClient, *, limit: int, as_json: bool) -> None:
+    """List webhook endpoints with their health, newest first."""
+    rows = service.rows("/v1/webhook-endpoints", {}, limit)
+    show(api_client.ENDPOINTS, rows, as_json=as_json, nothing="No endpoints.")
+
+
+@click.command()
+@click.option("--forward-to", "target", required=True, help="Where to post them, as in http://localhost:3000/hooks.")
+@click.option("--type", "types", multiple=True, help="Only this type, or connection.*; repeatable.")
+@click.option("--session", help="Only this session's.")
+@click.option("--after", help="Start after this event's cursor; from now on by default.")
+@over_http
+def listen(service: api_client.ApiClient, *, target: str, after: str | None, **filters: Any) -> None:
+    """Post events as they happen to a machine that cannot be reached from outside, signed like a delivery."""
+    key, private_key = new_secret(secrets.token_bytes)
+    # It signs for this command alone: the secret of an endpoint does not leave the service.
+    secret = EndpointSecret("", key, private_key, 0.0)
+    start = after or str(event_log.end(service))
+    click.echo(f"Verify with {key} until this command ends. Ctrl-C ends it.", err=True)
+    passes = event_log.wanted(filters["types"], filters["session"], None, None)
+    # No redirects and no proxy, as deliveries have none.
+    with httpx.Client(timeout=_FORWARD_SECONDS, trust_env=False, follow_redirects=False) as receiver:
+        for row in event_log.following(service, start, passes, partial(time.sleep, 1)):
+            answer = _forward(receiver, target, row, secret)
+            click.echo(f"{answer:<24}  {api_client.table(api_client.EVENTS, [row], heading=False)}")
+
+
+def _forward(receiver: httpx.Client, target: str, row: api_client.Json, secret: EndpointSecret) -> str:
+    body = json.dumps({"type": row["type"], "timestamp": row["at"], "data": row}, separators=(",", ":")).encode()
+    headers = signed_headers([secret], str(row["id"]), int(_now().timestamp()), body)
+    try:
+        answer = receiver.post(target, content=body, headers={**headers, "Content-Type": "application/json"})
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        return type(exc).__name__
+    return str(answer.status_code)

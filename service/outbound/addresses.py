@@ -1,0 +1,108 @@
+"""The guard of addresses that hosts give: a delivery must not reach the operator's own networks (SSRF).
+
+A name is resolved, each of its addresses is checked, and the connection goes to an address that was checked: a name
+that answers differently a moment later (rebinding) changes nothing.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+# `is_global` is the registry's word; these it calls global, or knows only in newer versions of Python.
+# Reference: IANA special-purpose address registries, for IPv4 and for IPv6.
+_NEVER = tuple(
+    ip_network(text)
+    for text in (
+        "100.64.0.0/10",  # carriers' NAT: some clouds have their metadata there
+        "168.63.129.16/32",  # Azure's platform address
+        "192.0.0.0/24",
+        "192.88.99.0/24",  # relays of 6to4
+        "198.18.0.0/15",
+        "240.0.0.0/4",
+        "::/96",  # addresses of IPv4 in an old form
+    )
+)
+# An IPv6 address that leads to an IPv4 address: by a translator (NAT64) or a tunnel (6to4, Teredo).
+_TRANSLATED = tuple(ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+_RESOLVERS = 32
+
+
+class BlockedAddress(Exception):
+    """The name leads to an address that must not be reached from here."""
+
+
+class UnknownName(Exception):
+    """The name has no address."""
+
+
+class AddressGuard:
+    """`networks` are those that the operator allows although they are not public."""
+
+    def __init__(self, resolve: Resolve, networks: Sequence[str]) -> None:
+        self._resolve = resolve
+        self._networks = tuple(ip_network(text) for text in networks)
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses to which a connection may be opened. Raises BlockedAddress, UnknownName.
+
+        One blocked address blocks the name: otherwise Mallory's name with a good and a bad address would reach the bad
+        one whenever the good one does not answer.
+        """
+        found = await self._resolve(host, port)
+        if not found:
+            raise UnknownName(host)
+        if not all(self.is_listed(text) or is_public(text) for text in found):
+            raise BlockedAddress(host)
+        return found
+
+    def is_listed(self, text: str) -> bool:
+        """Whether the operator allows this address by its network."""
+        address = _parsed(text)
+        return address is not None and any(address in network for network in self._networks)
+
+    @property
+    def lists_networks(self) -> bool:
+        """Whether the operator allows any network that is not public."""
+        return bool(self._networks)
+
+
+def is_public(text: str) -> bool:
+    """Whether the address is one of the public internet, where nothing of the operator is trusted by its address."""
+    address = _parsed(text)
+    if address is None or address.is_multicast or not address.is_global:
+        return False
+    return not any(address in network for network in (*_NEVER, *_TRANSLATED))
+
+
+def _parsed(text: str) -> Address | None:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    # ::ffff:10.0.0.1 reaches 10.0.0.1.
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+_threads = ThreadPoolExecutor(_RESOLVERS, "resolve")
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a name, by the system's resolver; none where it has none.
+
+    In threads of its own: a name server that does not answer must not hold up what else the process does in threads.
+    """
+
+    def ask() -> list[str]:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return []
+        return [str(entry[4][0]) for entry in found]
+
+    return await asyncio.get_running_loop().run_in_executor(_threads, ask)

@@ -1,0 +1,197 @@
+"""Posts one delivery. The address is checked and pinned, and nothing that a receiver does can hold the sender up.
+
+It uses httpcore and not httpx: no redirects, no proxy variables, no cookies and no decompression exist there.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+
+from service.domain.deliveries import AttemptError
+from service.domain.timing import DELIVERY_SECONDS
+from service.outbound.addresses import AddressGuard, BlockedAddress, UnknownName
+
+_KEPT_BYTES = 1024
+# Where the status is known, the start of the body is worth this much waiting and no more.
+_BODY_SECONDS = 1.0
+_POOL = 256
+# Receivers close idle connections after five seconds and more: one that is closed at this moment costs an attempt.
+_IDLE_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverAnswer:
+    """What came of a POST: a status with the start of the body, or why there is none."""
+
+    milliseconds: int
+    status: int | None = None
+    error: AttemptError | None = None
+    start: str | None = None
+
+
+class _Blocked(httpcore.ConnectError):
+    """The connection would have gone to a blocked address."""
+
+
+class _NoName(httpcore.ConnectError):
+    """The name has no address now."""
+
+
+class PinnedBackend(httpcore.AsyncNetworkBackend):
+    """Opens connections to addresses that the guard has checked, and to no other.
+
+    The pool above it knows the name only: TLS verifies the certificate for the name, and `Host` says it.
+    """
+
+    def __init__(self, guard: AddressGuard, inner: httpcore.AsyncNetworkBackend) -> None:
+        self._guard = guard
+        self._inner = inner
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Resolve, check, and connect to the first address that answers."""
+        try:
+            addresses = await self._guard.addresses(host, port)
+        except BlockedAddress as exc:
+            raise _Blocked from exc
+        except UnknownName as exc:
+            raise _NoName from exc
+        error: Exception = httpcore.ConnectError()
+        for address in addresses:
+            try:
+                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
+                error = exc
+        raise error
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; httpcore does between its own retries, of which there are none here."""
+        await self._inner.sleep(seconds)
+
+
+class WebhookSender:
+    """`monotonic` measures; `seconds` is the deadline of one attempt."""
+
+    def __init__(
+        self,
+        guard: AddressGuard,
+        monotonic: Callable[[], float],
+        *,
+        seconds: float = DELIVERY_SECONDS,
+        backend: httpcore.AsyncNetworkBackend | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._guard = guard
+        self._monotonic = monotonic
+        self._seconds = seconds
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls or _tls(),
+            max_connections=None,
+            max_keepalive_connections=_POOL,
+            keepalive_expiry=_IDLE_SECONDS,
+            network_backend=PinnedBackend(guard, backend or httpcore.AnyIOBackend()),
+        )
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiverAnswer:
+        """Send one POST and return what came of it; raises nothing for what a receiver or a network does."""
+        began = self._monotonic()
+
+        def answer(**fields: Any) -> ReceiverAnswer:
+            return ReceiverAnswer(int(1000 * (self._monotonic() - began)), **fields)
+
+        try:
+            async with asyncio.timeout(self._seconds):
+                keeps = await self._check(url)
+                status, start = await self._exchange(url, headers, body)
+        except TimeoutError:
+            return answer(error=AttemptError.TIMEOUT)
+        except Exception as exc:
+            error = _error_of(exc)
+            if error is None:
+                raise
+            return answer(error=error)
+        return answer(status=status, start=start if keeps else None)
+
+    async def _check(self, url: str) -> bool:
+        """Check the address at each attempt, also where a connection is open; return whether the answer may be kept.
+
+        An answer from the operator's own network would show a host what is there.
+        """
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        addresses = await self._guard.addresses(host, parts.port or (443 if parts.scheme == "https" else 80))
+        listed = any(self._guard.is_listed(address) for address in addresses)
+        if parts.scheme != "https" and not listed:
+            raise BlockedAddress(host)
+        return not listed
+
+    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        sent = [*headers.items(), ("content-type", "application/json"), ("user-agent", "magiclink")]
+        sent += [("host", urlsplit(url).netloc), ("content-length", str(len(body))), ("accept-encoding", "identity")]
+        timeouts = {"pool": self._seconds, "connect": self._seconds, "read": self._seconds, "write": self._seconds}
+        async with self._pool.stream(
+            "POST", url, headers=sent, content=body, extensions={"timeout": timeouts}
+        ) as response:
+            return response.status, _printable(await self._start_of(response))
+
+    async def _start_of(self, response: httpcore.Response) -> bytes:
+        """Return at most 1 KB. Of a longer or an endless body the rest is never read: its connection is closed."""
+        start = bytearray()
+        with suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for part in _parts(response):
+                    start += part[: _KEPT_BYTES - len(start)]
+                    if len(start) >= _KEPT_BYTES:
+                        break
+        return bytes(start)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Loading the certificates takes longer than a delivery: httpcore would do it for each connection.
+    return httpcore.default_ssl_context()
+
+
+def _parts(response: httpcore.Response) -> AsyncIterator[bytes]:
+    return response.aiter_stream()
+
+
+def _printable(raw: bytes) -> str:
+    # It is shown to people in terminals and pages: no control characters.
+    text = raw.decode("utf-8", "replace")
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
+
+
+def _error_of(exc: Exception) -> AttemptError | None:
+    """Return the word of the closed list; None for an error of our own code."""
+    if isinstance(exc.__cause__, ssl.SSLError) or isinstance(exc, ssl.SSLError):
+        return AttemptError.TLS
+    return next((error for kinds, error in _ERRORS if isinstance(exc, kinds)), None)
+
+
+_ERRORS: tuple[tuple[tuple[type[Exception], ...], AttemptError], ...] = (
+    ((BlockedAddress, _Blocked), AttemptError.BLOCKED),
+    ((UnknownName, _NoName), AttemptError.NO_NAME),
+    ((httpcore.TimeoutException,), AttemptError.TIMEOUT),
+    ((httpcore.ConnectError,), AttemptError.REFUSED),
+    ((httpcore.ReadError, httpcore.WriteError, httpcore.NetworkError), AttemptError.CLOSED),
+    ((httpcore.RemoteProtocolError,), AttemptError.CLOSED),
+    ((httpcore.ProtocolError, httpcore.UnsupportedProtocol), AttemptError.INVALID),
+)

@@ -1,0 +1,285 @@
+"""Deliveries: the queue of what endpoints still have to get, and the record of what they got.
+
+Rows are inserted with their events (`service.store.changes`). One process at a time sends to an endpoint: it holds the
+endpoint's lease, and writes nothing without it.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from service.domain.deliveries import (
+    Delivery,
+    DeliveryKind,
+    DeliveryResult,
+    event_of_test,
+    in_order,
+)
+from service.domain.endpoints import Endpoint, EndpointChange, EndpointHealth, EndpointSecret
+from service.domain.model import Tenant
+from service.domain.timing import DELIVERIES_KEPT_SECONDS, LEASE_SECONDS
+from service.errors import LeaseLost, NotFound
+from service.store.changes import WriteContext, add_event
+from service.store.delivery_rows import changed_values, delivery_of, delivery_values
+from service.store.endpoints import audit, endpoint_of, health_values, save_endpoint, signing_secrets
+from service.store.engine import Engine, Row, Transaction
+from service.store.events import events_by_id
+from service.store.rows import assignments
+
+# Endpoints with something due: one step per endpoint through the index `deliveries_due`, however much is due at each.
+# A failing endpoint waits for its probe; a test, a replay and a session's own address do not.
+_DUE_ENDPOINTS = """
+WITH RECURSIVE pending (endpoint_id) AS (
+  SELECT MIN(endpoint_id) FROM deliveries WHERE status = 'pending' AND waiting = 0
+  UNION ALL
+  SELECT (SELECT MIN(d.endpoint_id) FROM deliveries d
+          WHERE d.status = 'pending' AND d.waiting = 0 AND d.endpoint_id > p.endpoint_id)
+  FROM pending p WHERE p.endpoint_id IS NOT NULL
+)
+SELECT e.id FROM pending p JOIN endpoints e ON e.id = p.endpoint_id
+WHERE e.status = 'enabled' AND (e.lease IS NULL OR e.lease_until <= :database_now) AND (
+  (e.probe_at <= :now AND (SELECT MIN(d.next_at) FROM deliveries d WHERE d.endpoint_id = e.id AND d.aside = 0
+    AND d.status = 'pending' AND d.waiting = 0) <= :now)
+  OR (SELECT MIN(d.next_at) FROM deliveries d WHERE d.endpoint_id = e.id AND d.aside = 1
+    AND d.status = 'pending' AND d.waiting = 0) <= :now
+)
+LIMIT :limit
+"""
+_CHUNK = 1000
+_PURGED = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLease:
+    """The right of one process to send to an endpoint; `token` is in the endpoint's row for as long."""
+
+    endpoint_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueDeliveries:
+    """What an endpoint may be sent now, with its settings of this moment; deliveries in the order of their events.
+
+    `held` are due too, and have to wait for a failed delivery before them in their lanes.
+    """
+
+    endpoint: Endpoint
+    secrets: Sequence[EndpointSecret]
+    deliveries: Sequence[Delivery]
+    held: frozenset[str]
+
+
+class DeliveryStore:
+    """Leases endpoints, reads what is due, records what was answered; and lists, replays and purges deliveries."""
+
+    def __init__(self, engine: Engine, context: WriteContext) -> None:
+        self._engine = engine
+        self._context = context
+
+    async def lease(self, limit: int) -> Sequence[EndpointLease]:
+        """Lease up to `limit` endpoints that have something due and that no other process sends to."""
+        # A read first: an idle process writes nothing.
+        due = await self._engine.read(lambda tx: self._due_endpoints(tx, limit))
+        return await self._engine.write(lambda tx: self._lease(tx, due)) if due else ()
+
+    async def renew(self, tokens: Collection[str]) -> frozenset[str]:
+        """Renew these leases and return those that were held. One that has ended stays so."""
+        return await self._engine.write(lambda tx: _renew(tx, tokens))
+
+    async def release(self, tokens: Collection[str]) -> None:
+        """End these leases."""
+        await self._engine.write(lambda tx: _release(tx, tokens))
+
+    async def due(self, lease: EndpointLease, limit: int, *, aside: bool) -> DueDeliveries:
+        """Return up to `limit` due deliveries of the endpoint, of one of its two queues. Raises LeaseLost."""
+        return await self._engine.read(lambda tx: self._due(tx, lease, limit, aside=aside))
+
+    async def hold(self, lease: EndpointLease, delivery_ids: Collection[str]) -> None:
+        """Let these wait for the failed delivery before them in their lanes. Raises LeaseLost."""
+
+        def unit(tx: Transaction) -> None:
+            _require_lease(tx, lease, locked=True)
+            _set_waiting(tx, delivery_ids)
+
+        await self._engine.write(unit)
+
+    async def record(
+        self, lease: EndpointLease, results: Sequence[DeliveryResult], health: EndpointHealth, waiting: Collection[str]
+    ) -> None:
+        """Write what was answered, and which deliveries wait behind a failed one: one transaction. Raises LeaseLost."""
+        await self._engine.write(lambda tx: _record(tx, lease, results, health, waiting))
+
+    async def disable(self, lease: EndpointLease, result: DeliveryResult, change: EndpointChange) -> None:
+        """Write the answer that ended the endpoint, and disable it. Raises LeaseLost."""
+
+        def unit(tx: Transaction) -> None:
+            _record(tx, lease, [result], change.endpoint.health, ())
+            save_endpoint(tx, change.endpoint)
+            audit(tx, self._context, change.endpoint, change.actor, change.what)
+            for event in change.events:
+                add_event(tx, self._context, event, change.endpoint.tenant)
+
+        await self._engine.write(unit)
+
+    async def get(self, delivery_id: str, tenant: Tenant) -> Delivery:
+        """Return one delivery. Raises NotFound, also for one of another than `tenant`."""
+        return await self._engine.read(lambda tx: _get(tx, delivery_id, tenant))
+
+    async def list_page(
+        self, endpoint_id: str, status: str | None, after: tuple[float, str] | None, limit: int
+    ) -> Sequence[Delivery]:
+        """Return up to `limit` deliveries of an endpoint, newest first, after the `(created_at, id)` of a page."""
+        return await self._engine.read(lambda tx: _list_page(tx, endpoint_id, status, after, limit))
+
+    async def add(self, delivery: Delivery) -> None:
+        """Insert a test, or the replay of one delivery."""
+        await self._engine.write(lambda tx: _insert(tx, delivery))
+
+    async def delete_of(self, endpoint_id: str) -> bool:
+        """Delete some pending deliveries of an endpoint that is gone; return whether there may be more."""
+        sql = (
+            "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = :id "
+            "AND status = 'pending' LIMIT :limit)"
+        )
+        return await self._engine.write(lambda tx: tx.run(sql, id=endpoint_id, limit=_CHUNK) == _CHUNK)
+
+    async def purge(self) -> int:
+        """Delete deliveries that are older than 30 days, some at a time; return how many."""
+        limit, deleted = self._context.clock() - DELIVERIES_KEPT_SECONDS, 0
+        sql = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE created_at < :at LIMIT :limit)"
+        # In pieces: one long transaction would hold up every other writer on SQLite.
+        while some := await self._engine.write(lambda tx: tx.run(sql, at=limit, limit=_PURGED)):
+            deleted += some
+        return deleted
+
+    def _due_endpoints(self, tx: Transaction, limit: int) -> list[str]:
+        rows = tx.all(_DUE_ENDPOINTS, now=self._context.clock(), database_now=tx.now(), limit=limit)
+        return [row["id"] for row in rows]
+
+    def _lease(self, tx: Transaction, endpoint_ids: Iterable[str]) -> list[EndpointLease]:
+        now, leased = tx.now(), []
+        for endpoint_id in sorted(endpoint_ids):
+            lease = EndpointLease(endpoint_id, self._context.new_id("lease"))
+            # The condition decides between two processes that found the same endpoint: the second finds it leased.
+            sql = (
+                "UPDATE endpoints SET lease = :token, lease_until = :until WHERE id = :id AND status = 'enabled' "
+                "AND (lease IS NULL OR lease_until <= :now)"
+            )
+            if tx.run(sql, token=lease.token, until=now + LEASE_SECONDS, id=endpoint_id, now=now):
+                leased.append(lease)
+        return leased
+
+    def _due(self, tx: Transaction, lease: EndpointLease, limit: int, *, aside: bool) -> DueDeliveries:
+        endpoint = endpoint_of(_require_lease(tx, lease))
+        rows = tx.all(
+            "SELECT * FROM deliveries WHERE endpoint_id = :id AND aside = :aside AND status = 'pending' "
+            "AND waiting = 0 AND next_at <= :now ORDER BY next_at, drawn LIMIT :limit",
+            id=lease.endpoint_id,
+            aside=int(aside),
+            now=self._context.clock(),
+            limit=limit,
+        )
+        blocked = _blocked_lanes(tx, lease.endpoint_id, {row["lane"] for row in rows})
+        held = frozenset(row["id"] for row in rows if row["lane"] in blocked and not row["blocks"])
+        free = _with_events(tx, [delivery_of(row) for row in rows if row["id"] not in held])
+        return DueDeliveries(endpoint, signing_secrets(tx, self._context, endpoint.id), free, held)
+
+
+def _require_lease(tx: Transaction, lease: EndpointLease, *, locked: bool = False) -> Row:
+    """Return the endpoint's row; raise LeaseLost where another process may send to it."""
+    sql = f"SELECT * FROM endpoints WHERE id = :id AND lease = :token{tx.dialect.lock if locked else ''}"
+    row = tx.one(sql, id=lease.endpoint_id, token=lease.token)
+    if row is None or row["lease_until"] <= tx.now():
+        raise LeaseLost
+    return row
+
+
+def _blocked_lanes(tx: Transaction, endpoint_id: str, lanes: Iterable[str]) -> frozenset[str]:
+    sql = "SELECT lane FROM deliveries WHERE endpoint_id = :id AND blocks = 1 AND lane IN (:among)"
+    return frozenset(row["lane"] for row in tx.among(sql, lanes, id=endpoint_id))
+
+
+def _set_waiting(tx: Transaction, delivery_ids: Collection[str]) -> None:
+    tx.among("UPDATE deliveries SET waiting = 1 WHERE id IN (:among) RETURNING id", delivery_ids)
+
+
+def _with_events(tx: Transaction, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Return the deliveries in the order of their events, without those whose events have no position yet."""
+    events = events_by_id(tx, {one.event_id for one in deliveries if one.kind is not DeliveryKind.TEST})
+    found = []
+    for one in deliveries:
+        if one.kind is DeliveryKind.TEST:
+            found.append(replace(one, event=event_of_test(one)))
+        elif one.event_id not in events:
+            found.append(one)  # deleted by its age: the attempt fails and says so
+        elif (event := events[one.event_id]) is not None:
+            found.append(replace(one, event=event))
+    return in_order(found)
+
+
+def _record(
+    tx: Transaction,
+    lease: EndpointLease,
+    results: Sequence[DeliveryResult],
+    health: EndpointHealth,
+    waiting: Collection[str],
+) -> None:
+    _require_lease(tx, lease, locked=True)
+    tx.many(
+        "UPDATE deliveries SET status = :status, attempts = :attempts, next_at = :next_at, blocks = :blocks "
+        "WHERE id = :id",
+        [changed_values(one.delivery) for one in results],
+    )
+    _set_waiting(tx, waiting)
+    for one in results:
+        if one.releases:
+            # All of the lane: each is held again where the next one fails too.
+            tx.run(
+                "UPDATE deliveries SET waiting = 0 WHERE endpoint_id = :endpoint AND lane = :lane AND waiting = 1",
+                endpoint=lease.endpoint_id,
+                lane=one.delivery.lane,
+            )
+    values = health_values(health)
+    tx.run(f"UPDATE endpoints SET {assignments(values)} WHERE id = :id", id=lease.endpoint_id, **values)
+
+
+def _renew(tx: Transaction, tokens: Collection[str]) -> frozenset[str]:
+    now = tx.now()
+    rows = tx.among(
+        "UPDATE endpoints SET lease_until = :until WHERE lease IN (:among) AND lease_until > :now RETURNING lease",
+        tokens,
+        until=now + LEASE_SECONDS,
+        now=now,
+    )
+    return frozenset(row["lease"] for row in rows)
+
+
+def _release(tx: Transaction, tokens: Collection[str]) -> None:
+    tx.among("UPDATE endpoints SET lease = NULL, lease_until = NULL WHERE lease IN (:among) RETURNING id", tokens)
+
+
+def _get(tx: Transaction, delivery_id: str, tenant: Tenant) -> Delivery:
+    row = tx.one("SELECT * FROM deliveries WHERE id = :id", id=delivery_id)
+    if row is None or row["tenant"] != tenant:
+        raise NotFound
+    return delivery_of(row)
+
+
+def _list_page(
+    tx: Transaction, endpoint_id: str, status: str | None, after: tuple[float, str] | None, limit: int
+) -> list[Delivery]:
+    where, values = ["endpoint_id = :endpoint"], dict[str, Any](endpoint=endpoint_id, limit=limit)
+    if status is not None:
+        where.append("status = :status")
+        values["status"] = status
+    if after is not None:
+        where.append("(created_at, id) < (:at, :id)")
+        values |= {"at": after[0], "id": after[1]}
+    sql = f"SELECT * FROM deliveries WHERE {' AND '.join(where)} ORDER BY created_at DESC, id DESC LIMIT :limit"
+    return [delivery_of(row) for row in tx.all(sql, **values)]
+
+
+def _insert(tx: Transaction, delivery: Delivery) -> None:
+    values = delivery_values(delivery)
+    tx.run(f"INSERT INTO deliveries ({', '.join(values)}) VALUES (:{', :'.join(values)})", **values)

@@ -1,0 +1,110 @@
+"""Replays: an endpoint gets the events since a time again, some at a time: no transaction grows with the log."""
+
+from service.domain.changes import Job, JobKind, LeasedJob
+from service.domain.endpoints import Endpoint
+from service.domain.model import Tenant
+from service.errors import NotFound
+from service.store.changes import WriteContext, enqueue
+from service.store.endpoints import read_endpoint
+from service.store.engine import Engine, Row, Transaction
+from service.store.queue import require_lease
+from service.store.rows import ACCOUNT
+
+_CHUNK = 1000
+# An event gets its position a moment after its time, by another process's clock perhaps: the search starts earlier.
+_MARGIN_SECONDS = 120.0
+
+# As `_DELIVERIES` of `service.store.changes` decides for a new event.
+_REPLAY = """
+INSERT INTO deliveries (id, tenant, endpoint_id, event_id, kind, url, lane, aside, status, next_at, drawn, created_at)
+SELECT 'whd_' || SUBSTR(:replay, 5) || SUBSTR(e.id, 5), e.tenant, :endpoint, e.id, 'replay', NULL,
+'replay ' || e.id, 1, 'pending', 0, e.seq, :now
+FROM events e LEFT JOIN sessions s ON s.id = e.session_id
+LEFT JOIN connections n ON n.account = :account AND n.id = e.connection_id
+LEFT JOIN companies c ON c.ref = COALESCE(s.company_ref, n.company_ref)
+WHERE e.tenant = :tenant AND e.seq > :after AND e.seq <= :until AND e.at >= :since
+AND (:types = '' OR :types LIKE '%,' || e.type || ',%') AND (:company = '' OR c.provider_id = :company)
+"""
+
+
+class ReplayStore:
+    """Begins replays and goes on with them. A replayed event has its own id again, and a delivery of its own."""
+
+    def __init__(self, engine: Engine, context: WriteContext) -> None:
+        self._engine = engine
+        self._context = context
+
+    async def begin(self, endpoint_id: str, tenant: Tenant, since_at: float) -> str:
+        """Write the replay of all events since a time and enqueue its job; return its id."""
+        return await self._engine.write(lambda tx: self._begin(tx, endpoint_id, tenant, since_at))
+
+    async def advance(self, replay_id: str, job: LeasedJob | None = None) -> bool:
+        """Insert some deliveries; return whether more are to come. Raises NotFound after the last, and LeaseLost."""
+
+        def unit(tx: Transaction) -> bool:
+            more = self._advance(tx, replay_id)
+            require_lease(tx, job)
+            return more
+
+        return await self._engine.write(unit)
+
+    def _begin(self, tx: Transaction, endpoint_id: str, tenant: Tenant, since_at: float) -> str:
+        replay_id = self._context.new_id("rpl")
+        tx.run(
+            "INSERT INTO replays (id, tenant, endpoint_id, since_at, after_seq, until_seq) VALUES "
+            "(:id, :tenant, :endpoint, :since, :after, :until)",
+            id=replay_id,
+            tenant=tenant,
+            endpoint=endpoint_id,
+            since=since_at,
+            after=_position_before(tx, since_at - _MARGIN_SECONDS),
+            until=_last_position(tx),
+        )
+        enqueue(tx, Job(JobKind.REPLAY, replay_id))
+        return replay_id
+
+    def _advance(self, tx: Transaction, replay_id: str) -> bool:
+        row = tx.one(f"SELECT * FROM replays WHERE id = :id{tx.dialect.lock}", id=replay_id)
+        if row is None:
+            raise NotFound
+        until = min(row["after_seq"] + _CHUNK, row["until_seq"])
+        self._insert(tx, row, read_endpoint(tx, row["endpoint_id"], Tenant(row["tenant"])), until)
+        tx.notify(None)  # the sender looks for what is due
+        if until == row["until_seq"]:
+            tx.run("DELETE FROM replays WHERE id = :id", id=replay_id)
+            return False
+        tx.run("UPDATE replays SET after_seq = :until WHERE id = :id", until=until, id=replay_id)
+        return True
+
+    def _insert(self, tx: Transaction, row: Row, endpoint: Endpoint, until: int) -> None:
+        tx.run(
+            _REPLAY,
+            replay=row["id"],
+            account=ACCOUNT,
+            endpoint=endpoint.id,
+            tenant=endpoint.tenant,
+            after=row["after_seq"],
+            until=until,
+            since=row["since_at"],
+            types=f",{','.join(endpoint.types)}," if endpoint.types else "",
+            company=endpoint.company_id or "",
+            now=self._context.clock(),
+        )
+
+
+def _last_position(tx: Transaction) -> int:
+    row = tx.one("SELECT COALESCE(MAX(seq), 0) AS seq FROM events")
+    return int(row["seq"]) if row is not None else 0
+
+
+def _position_before(tx: Transaction, at: float) -> int:
+    """Return a position before the first event of this time or later: a binary search, since positions follow time."""
+    low, high = 0, _last_position(tx)
+    while low < high:
+        middle = (low + high) // 2
+        row = tx.one("SELECT at FROM events WHERE seq > :seq ORDER BY seq LIMIT 1", seq=middle)
+        if row is None or row["at"] >= at:
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -1,0 +1,36 @@
+"""Reminds hosts of connections that need attention: once a step of an episode, and in silence after its end."""
+
+from collections.abc import Awaitable, Callable
+
+from service.domain.changes import LeasedJob
+from service.domain.model import Clock, CompanyRef, ConnectionId
+from service.domain.reminders import reminder_step
+from service.errors import NotFound
+from service.store import Store
+
+# Asks the provider for what is true now, and waits at most so long.
+PollNow = Callable[[CompanyRef, float], Awaitable[None]]
+_POLL_SECONDS = 20.0
+
+
+class Reminders:
+    """The job of one connection. It runs when the next step of its episode is due."""
+
+    def __init__(self, store: Store, poll_now: PollNow, clock: Clock) -> None:
+        self._store = store
+        self._poll_now = poll_now
+        self._clock = clock
+
+    async def remind(self, connection_id: ConnectionId, job: LeasedJob | None = None) -> float | None:
+        """Emit the reminder that is due, if any; return in how many seconds to run again. Raises LeaseLost."""
+        try:
+            connection = await self._store.connections.get(connection_id)
+            # What is stored may be a day old: a user who has mended the account must not be reminded of it.
+            if connection.attention_at is not None and connection.removed_at is None:
+                await self._poll_now(connection.company, _POLL_SECONDS)
+            step = await self._store.reminders.take(
+                connection_id, lambda since, told: reminder_step(since, told, self._clock()), job
+            )
+        except NotFound:
+            return None
+        return step.again_in_seconds

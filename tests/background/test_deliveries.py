@@ -1,0 +1,136 @@
+"""The loop that sends webhooks: it survives a database that is away, renews its leases, and gives them back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service.background.deliveries import DeliveryWorker
+from service.errors import Unavailable
+from service.store import Store
+from service.store.deliveries import EndpointLease
+from service.usecases.deliveries import Deliveries
+
+
+class Turns(Deliveries):
+    """Turns that the test ends; each sends nothing."""
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
+        self.gate = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def run(self, lease: EndpointLease) -> bool:
+        self.began.append(lease.endpoint_id)
+        if self.error is not None:
+            raise self.error
+        await self.gate.wait()
+        return False
+
+    async def review_failing(self) -> bool:
+        return False
+
+
+class Leases:
+    """What the loop uses of the store: leases that are given out, renewed and released."""
+
+    def __init__(self) -> None:
+        self.due: list[EndpointLease] = []
+        self.released: list[str] = []
+        self.lost: set[str] = set()
+        self.is_away = False
+        self.deliveries = self
+
+    async def lease(self, _limit: int) -> list[EndpointLease]:
+        if self.is_away:
+            raise Unavailable
+        due, self.due = self.due, []
+        return due
+
+    async def renew(self, tokens: frozenset[str]) -> frozenset[str]:
+        if self.is_away:
+            raise Unavailable
+        return frozenset(tokens) - self.lost
+
+    async def release(self, tokens: frozenset[str]) -> None:
+        if self.is_away:
+            raise Unavailable
+        self.released += tokens
+
+
+LEASE = EndpointLease("whe_1", "token")
+
+
+@pytest.fixture
+def leases() -> Leases:
+    return Leases()
+
+
+@pytest.fixture
+async def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+async def worker(leases: Leases, turns: Turns) -> AsyncIterator[DeliveryWorker]:
+    store: Store = leases  # type: ignore[assignment]
+    made = DeliveryWorker(store, turns)
+    yield made
+    leases.is_away = False
+    await made.stop(0)
+
+
+async def soon() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_turn_that_lost_its_lease_is_ended(worker: DeliveryWorker, leases: Leases, turns: Turns) -> None:
+    leases.due = [LEASE]
+    assert await worker.lease_due()
+    await soon()
+    leases.lost = {"token"}
+    await worker.renew_leases()
+    await soon()
+    assert (turns.began, leases.released) == (["whe_1"], [])
+    assert not await worker.lease_due()
+
+
+async def test_what_runs_when_the_process_stops_is_cut_and_its_lease_given_back(
+    worker: DeliveryWorker, leases: Leases
+) -> None:
+    leases.due = [LEASE]
+    await worker.lease_due()
+    await worker.stop(0.01)
+    assert leases.released == ["token"]
+    leases.due = [LEASE]
+    assert not await worker.lease_due()
+
+
+@pytest.mark.parametrize("error", [Unavailable(), ValueError("a fault of ours")])
+async def test_an_error_at_one_endpoint_ends_its_turn_alone(
+    worker: DeliveryWorker, leases: Leases, turns: Turns, error: Exception
+) -> None:
+    leases.due, turns.error = [LEASE], error
+    await worker.lease_due()
+    await soon()
+    turns.error = None
+    leases.due = [EndpointLease("whe_2", "other")]
+    assert await worker.lease_due()
+    await soon()
+    assert turns.began == ["whe_1", "whe_2"]
+
+
+async def test_the_loop_goes_on_when_the_database_is_back(worker: DeliveryWorker, leases: Leases, turns: Turns) -> None:
+    leases.is_away = True
+    running = asyncio.create_task(worker.run())
+    await soon()
+    leases.is_away, leases.due = False, [LEASE]
+    worker.wake()
+    async with asyncio.timeout(5):
+        while not turns.began:  # noqa: ASYNC110 - the loop's own pause is real time
+            await asyncio.sleep(0.01)
+    turns.gate.set()
+    await worker.stop(1)
+    await running
+    assert set(leases.released) == {"token"}

@@ -1,0 +1,42 @@
+"""Reminders: each step once, late rather than never, and none without an episode."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.reminders import DAY_SECONDS, ReminderStep, reminder_step
+from service.domain.timing import REMINDER_DAYS
+
+BEGAN = 1_800_000_000.0
+
+
+def test_without_an_episode_there_is_nothing_to_do() -> None:
+    assert reminder_step(None, 3, BEGAN) == ReminderStep(None, 0, None)
+
+
+def test_too_early_it_waits_until_the_step() -> None:
+    assert reminder_step(BEGAN, 0, BEGAN + 60) == ReminderStep(None, 0, DAY_SECONDS - 60)
+
+
+def test_of_several_missed_steps_the_last_is_told() -> None:
+    assert reminder_step(BEGAN, 0, BEGAN + 11 * DAY_SECONDS) == ReminderStep(10, 3, 19 * DAY_SECONDS)
+
+
+def test_after_the_last_there_is_no_further() -> None:
+    assert reminder_step(BEGAN, 3, BEGAN + 30 * DAY_SECONDS) == ReminderStep(30, 4, None)
+    assert reminder_step(BEGAN, 4, BEGAN + 99 * DAY_SECONDS) == ReminderStep(None, 4, None)
+
+
+@given(st.lists(st.floats(0, 40 * DAY_SECONDS), max_size=30))
+def test_whenever_the_job_runs_no_step_is_told_twice_and_none_early(times: list[float]) -> None:
+    told, days = 0, []
+    for seconds in sorted(times):
+        step = reminder_step(BEGAN, told, BEGAN + seconds)
+        if step.day is not None:
+            assert step.day * DAY_SECONDS <= seconds
+            days.append(step.day)
+        told = step.told
+    assert days == sorted(set(days))
+    assert set(days) <= set(REMINDER_DAYS)
+    last = max(times, default=0.0)
+    if last >= DAY_SECONDS:
+        assert days[-1] == max(day for day in REMINDER_DAYS if day * DAY_SECONDS <= last)
