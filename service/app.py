@@ -55,7 +55,7 @@ from service.web.page_templates import page_templates
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.rate_limit import PageRateLimit
 from service.web.pages.responses import PageResponses
-from service.web.pages.routes import PageRoutes, PagesMount, PageUseCases
+from service.web.pages.routes import PageRoutes, PagesMount
 from service.web.webhooks import WebhookRoutes
 from service.worker import Handler, Worker
 
@@ -291,7 +291,9 @@ def _page_routes(
     settings: Settings, environment: Environment, services: Services, templates: jinja2.Environment
 ) -> PageRoutes:
     responses = PageResponses(templates, settings, services.pages.callback_state, services.pages.sign_result)
-    flow = FlowRoutes(services.pages, services.pubsub, responses, PageRateLimit(environment.monotonic))
 
     poll_now = partial(services.worker.run_now, JobKind.RECONCILE)
-    return PageRoutes(PageUseCases(services.pages, poll_now), responses, flow)
+    limit = PageRateLimit(environment.monotonic)
+    return PageRoutes(
+        services.pages, responses, FlowRoutes(services.pages, poll_now, services.pubsub, responses, limit)
+    )

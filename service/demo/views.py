@@ -14,7 +14,7 @@ SETTLED_SECONDS = 10
 STATUSES = {
     "CONNECTED": ("Connected", "good", "Bills arrive by themselves."),
     "PENDING": ("Being checked", "waiting", "The utility is looking at the sign-in."),
-    "UNDER_INVESTIGATION": ("Being checked", "waiting", "Somebody is looking into this account."),
+    "UNDER_INVESTIGATION": ("Delayed", "waiting", "Somebody is looking into this account."),
     "PASSWORD_INCORRECT": ("Sign-in refused", "bad", "The user name or password was not accepted."),
     "NEW_PASSWORD_NEEDED": ("New password needed", "bad", "The utility asks for a new password."),
     "MFA_TOKEN_EXPIRED": ("Sign in again", "bad", "The utility wants to see a fresh security code."),

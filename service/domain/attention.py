@@ -19,7 +19,9 @@ def with_attention(draft: RecordingDraft, connection: Connection, known: Connect
     """Return the connection with `asks_at` and `attention_at`; enqueue the reading that confirms what it asks."""
     if not needs_attention(connection.state):
         return replace(connection, asks_at=None, attention_at=_begun_at(connection, known))
-    asks_at = known.asks_at if known is not None and known.asks_at is not None else draft.now
+    asks_at = draft.now
+    if known is not None and known.asks_at is not None:
+        asks_at = min(known.asks_at, draft.now)  # this clock may have been set back since
     attention_at = _begun_at(connection, known)
     if attention_at is None and connection.verdict.owner is not None:
         confirmed = draft.now - asks_at >= ATTENTION_SECONDS or _has_page(draft, connection)

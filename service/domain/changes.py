@@ -150,8 +150,8 @@ class CompletedIntent:
 class Changes:
     """Everything that one transaction writes. Sessions and connections are as they shall be afterwards.
 
-    With `completed_intent`, all of it is written only while that intent may still be answered (ANSWER_SECONDS):
-    an answer that comes later changes nothing.
+    `polled_at`: when the poll of the company began whose answer is recorded. With `completed_intent`, all of it is
+    written only while that intent may still be answered (ANSWER_SECONDS): an answer that comes later changes nothing.
     """
 
     sessions: tuple[Session, ...] = ()
@@ -163,6 +163,7 @@ class Changes:
     advances: tuple[Advance, ...] = ()
     detachments: tuple[Detachment, ...] = ()
     refused_results: tuple[RefusedResult, ...] = ()
+    polled_at: float | None = None
     completed_intent: CompletedIntent | None = None
 
 

@@ -108,6 +108,8 @@ class Company:
     name: str | None
     provider_id: ProviderCompanyId | None
     provider_since_at: float | None
+    polled_at: float | None = None  # when the last poll began that the provider answered
+    failed_at: float | None = None  # since when it answers none
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +262,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A recorded connection; `attention_at` is since when its owner is asked to mend it.
-
-    `asks_at`: since when its status asks something of its user, told or not. `provider_mended_at`: when the link was
-    given by which its user mended it; a status that is not newer than that is still to be checked.
-    """
+    """A recorded connection; a status that is not newer than `provider_mended_at` is still to be checked."""
 
     id: ConnectionId
     company: CompanyRef
@@ -276,9 +274,9 @@ class Connection:
     evidence_at: float | None = None
     cross_device: bool = False
     resumed_by_host: bool = False
-    attention_at: float | None = None
-    asks_at: float | None = None
-    provider_mended_at: float | None = None
+    attention_at: float | None = None  # since when its owner is asked to mend it
+    asks_at: float | None = None  # since when its status asks something of its user, told or not
+    provider_mended_at: float | None = None  # when the link was given by which its user mended it
     missing_at: float | None = None
     removed_at: float | None = None
 

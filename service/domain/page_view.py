@@ -2,8 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from service.domain.model import Connection, EventId, Session
+from service.domain.timing import SETTLE_SECONDS
+
+
+class Waiting(StrEnum):
+    """What is known of what a user has finished, while its page waits. A page says this and promises nothing."""
+
+    ASKING = "asking"  # the provider has not answered a poll since
+    NOTHING = "nothing"  # it has, and nothing has arrived
+    UNREACHABLE = "unreachable"  # its polls fail, and nothing had arrived before
+    USED = "used"  # the link was used, and what came of it is not listed yet
+    SETTLING = "settling"  # an account has arrived, and its owner is about to be found out
+    AMBIGUOUS = "ambiguous"  # and its owner was not found out in two minutes
+    ARRIVED = "arrived"  # a connection is recorded, and nothing of it is being checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +30,29 @@ class PageSnapshot:
     at: float
     event_id: EventId | None = None
     undecided: Sequence[Connection] = ()
+
+
+def waiting_for(snapshot: PageSnapshot) -> Waiting:
+    """Return what is known, most first. Of undecided connections only a user who has finished may learn."""
+    session, company = snapshot.session, snapshot.session.company
+    finished_at = session.finished_at
+    if snapshot.connections:
+        return Waiting.ARRIVED
+    if finished_at is not None and snapshot.undecided:
+        return Waiting.AMBIGUOUS if _is_late(snapshot) else Waiting.SETTLING
+    if session.link_used_at is not None:
+        return Waiting.USED
+    if company.failed_at is not None:
+        return Waiting.UNREACHABLE
+    # A poll that began before the user finished proves nothing.
+    answered = company.polled_at is not None and company.polled_at >= (finished_at or 0.0)
+    return Waiting.NOTHING if answered else Waiting.ASKING
+
+
+def has_arrived(snapshot: PageSnapshot) -> bool:
+    """Whether anything of what the user did at the provider has been seen here."""
+    return waiting_for(snapshot) not in {Waiting.ASKING, Waiting.NOTHING, Waiting.UNREACHABLE}
+
+
+def _is_late(snapshot: PageSnapshot) -> bool:
+    return any(not one.verdict.waiting or snapshot.at - one.recorded_at >= SETTLE_SECONDS for one in snapshot.undecided)

@@ -9,7 +9,7 @@
   const CLOSE_MS = 1_500;
   const TITLE = "Connect a utility account";
   const HANDLERS = {
-    ready: "onReady", open: "onOpen", submitted: "onSubmitted", connected: "onConnected", ambiguous: "onAmbiguous",
+    ready: "onReady", open: "onOpen", finished: "onFinished", submitted: "onSubmitted", connected: "onConnected", ambiguous: "onAmbiguous",
     exit: "onExit", expired: "onExpired", error: "onError", event: "onEvent",
   };
 

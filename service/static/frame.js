@@ -121,9 +121,7 @@ function stop(last = null) {
 
 // --- the flow ---
 
-function draw() {
-  screen.draw(view, local);
-}
+const draw = () => screen.draw(view, local);
 
 function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
@@ -210,9 +208,10 @@ async function finish() {
   if (!running || local.waiting) return;
   const { signal } = running;
   const wasRefused = Boolean(view?.connections.some((connection) => connection.needsAttention));
-  Object.assign(local, { waiting: true, back: false, wasRefused });
+  Object.assign(local, { waiting: true, asking: true, back: false, wasRefused });
   draw();
-  applyView(await postUntilAnswered("finished", {}, signal));
+  postToHost("finished");
+  applyView(await postUntilAnswered("finished", {}, signal).finally(() => (local.asking = false)));
   // The provider takes a moment to try corrected credentials: ask again only if they are still refused afterwards.
   if (wasRefused) setTimeout(() => view.connections.some((connection) => connection.needsAttention) && back(), RECHECK_MS);
 }

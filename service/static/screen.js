@@ -59,14 +59,16 @@ function conditionsOf(screen, view, local) {
     works: screen === "connected" && !refused(view),
     complete: screen === "connected" && !wrong,
     handed: screen === "submitted" && !refused(view),
+    checked: screen === "submitted" && view.connections.some(({ state }) => state === "checking"),
+    delayed: screen === "submitted" && !refused(view) && !view.connections.some(({ state }) => state === "checking"),
     attentive: ACHIEVED.includes(screen) && refused(view),
     refused: screen === "connected" && refused(view) && !empty(view),
     declined: screen === "submitted" && refused(view) && !empty(view),
     vacant: ACHIEVED.includes(screen) && refused(view) && empty(view),
     rejected: wrong > 0 && !empty(view),
     empty: wrong > 0 && empty(view),
-    ambiguous: view?.ambiguous,
-    plain: !view?.ambiguous,
+    [(local.asking && "asking") || view?.waiting || "asking"]: !wrong,
+    seen: view?.seen,
     unconfirmed: view?.confirming && !wrong && !local.reopened, // nothing is waited for after `session.reopened`
     moved: local.reopened && !wrong,
     recorded: view?.connections.length,
@@ -80,6 +82,8 @@ function conditionsOf(screen, view, local) {
   };
   return new Set([screen, ...Object.keys(flags).filter((name) => flags[name])]);
 }
+
+const holds = (names, conditions) => names.split(" ").some((name) => conditions.has(name));
 
 /** Draws views. `onOpen` is called whenever a page of the provider has loaded in the frame. */
 export class Screen {
@@ -122,8 +126,9 @@ export class Screen {
   reveal(conditions) {
     if (this.slow) conditions.add("slow");
     for (const element of this.main.querySelectorAll("[data-show]")) {
-      element.hidden = !element.dataset.show.split(" ").some((name) => conditions.has(name));
+      element.hidden = !holds(element.dataset.show, conditions);
     }
+    for (const button of this.main.querySelectorAll("[data-main]")) button.classList.toggle("main", holds(button.dataset.main, conditions));
     const announced = [...this.main.querySelectorAll("[data-say]")].filter(visible);
     const text = announced.map((element) => element.textContent.trim().replace(/\s+/g, " ")).join(" ");
     if (this.status.textContent !== text) this.status.textContent = text;
@@ -135,6 +140,14 @@ export class Screen {
     const rows = view.connections.map((connection) => this.row(connection));
     this.main.querySelector("[data-connections]").replaceChildren(...rows);
     this.code(view.failure?.code);
+    if (view.unreachableSince) this.since(new Date(view.unreachableSince));
+  }
+
+  since(date) {
+    const time = this.main.querySelector("[data-since]");
+    const day = date.toDateString() === new Date().toDateString() ? {} : { dateStyle: "medium" };
+    time.dateTime = date.toISOString();
+    time.textContent = date.toLocaleString([], { timeStyle: "short", ...day });
   }
 
   code(code) {
@@ -146,7 +159,7 @@ export class Screen {
     const row = document.getElementById("connection").content.cloneNode(true);
     const name = row.querySelector("[data-name]");
     name.textContent = connection.provider || name.textContent;
-    const shown = connection.needsAttention ? "attention" : connection.status === "CONNECTED" ? "connected" : "checking";
+    const shown = connection.needsAttention ? "attention" : connection.state;
     for (const label of row.querySelectorAll("[data-label]")) label.hidden = label.dataset.label !== shown;
     return row;
   }

@@ -54,6 +54,11 @@ def take_poll(tx: Transaction, ref: CompanyRef) -> float:
     return 0.0 if taken else (1.0 - left) * _SECONDS_PER_POLL
 
 
+def note_failed_poll(tx: Transaction, ref: CompanyRef, began_at: float) -> None:
+    """Write when the first poll began that was not answered; a later one keeps that time."""
+    tx.run("UPDATE companies SET failed_at = :at WHERE ref = :ref AND failed_at IS NULL", at=began_at, ref=ref)
+
+
 def read_activity(tx: Transaction, ref: CompanyRef, now: float) -> CompanyActivity:
     """Return what decides the company's poll interval; `now` is this service's clock, which writes these times.
 

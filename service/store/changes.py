@@ -40,14 +40,20 @@ def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tena
         save_session(tx, context, session)
     for connection in changes.connections:
         _save_connection(tx, connection)
-    for fact in changes.facts:
-        add_fact(tx, fact, company_ref, now)
+    _write_company(tx, changes, company_ref, now)
     _attach_and_detach(tx, changes, now)
     _add_refused_results(tx, changes.refused_results, now)
     for event in changes.events:
         add_event(tx, context, event, tenant, company_ref)
     for job in changes.jobs:
         enqueue(tx, job)
+
+
+def _write_company(tx: Transaction, changes: Changes, ref: str, now: float) -> None:
+    for fact in changes.facts:
+        add_fact(tx, fact, ref, now)
+    if changes.polled_at is not None:  # an answered poll: none fails any more
+        tx.run("UPDATE companies SET polled_at = :at, failed_at = NULL WHERE ref = :ref", at=changes.polled_at, ref=ref)
 
 
 def save_session(tx: Transaction, context: WriteContext, session: Session) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from service.domain.changes import CompanyBaseline, Fact, FactKind
 from service.domain.model import DEFAULT_TENANT, Company, CompanyRef, ProviderCompanyId, ProviderSiteId, Site, SiteRef
 from service.errors import Forbidden, NotFound
-from service.store.activity import take_poll
+from service.store.activity import note_failed_poll, take_poll
 from service.store.changes import add_fact
 from service.store.engine import Engine, Row, Transaction
 from service.store.rows import ACCOUNT, company_of, site_of
@@ -40,6 +40,10 @@ class CompanyStore:
         A company without a provider id cannot be polled: it gives 0 and its budget stays.
         """
         return await self._engine.write(lambda tx: _take_poll(tx, ref))
+
+    async def note_failed_poll(self, ref: CompanyRef, began_at: float) -> None:
+        """Write since when the provider answers no poll of the company, for the pages that wait."""
+        await self._engine.write(lambda tx: note_failed_poll(tx, ref, began_at))
 
     async def set_provider_id(self, ref: CompanyRef, baseline: CompanyBaseline) -> Company:
         """Write the company's id at the provider and its baseline, unless another process did before; return the row.

@@ -48,6 +48,8 @@ def company_of(row: Row, prefix: str = "") -> Company:
         row[f"{prefix}name"],
         _optional(ProviderCompanyId, row[f"{prefix}provider_id"]),
         row[f"{prefix}provider_since_at"],
+        row[f"{prefix}polled_at"],
+        row[f"{prefix}failed_at"],
     )
 
 
@@ -94,7 +96,8 @@ _FLAGS = ("taken_over", "resume_by_host", "resumed_by_host")
 # The SELECT list of `sessions s JOIN companies c` that `session_of` reads.
 SESSION_COLUMNS = """
   s.*, c.ref AS company_ref, c.external_id AS company_external_id, c.name AS company_name,
-  c.provider_id AS company_provider_id, c.provider_since_at AS company_provider_since_at
+  c.provider_id AS company_provider_id, c.provider_since_at AS company_provider_since_at,
+  c.polled_at AS company_polled_at, c.failed_at AS company_failed_at
 """
 
 SESSION_NAMES = (

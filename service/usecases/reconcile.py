@@ -59,13 +59,17 @@ class Reconciliation:
             return None
         if wait:
             return wait
+        began_at = self._clock()
         try:
             snapshot = await self._provider.snapshot(company.provider_id, is_new=self._is_new(company))
-        except ProviderRefused as exc:
+        except ProviderFailure as exc:
+            await self._store.companies.note_failed_poll(ref, began_at)
+            if not isinstance(exc, ProviderRefused):
+                raise
             _log.warning("the provider refuses to list company %s: %s", ref, exc.detail)
             _, activity = await self._store.connections.after_poll(ref, ())
             return max(_REFUSED_SECONDS, poll_interval(activity) or POLL_DAILY_SECONDS)
-        await self._record(company, snapshot, job)
+        await self._record(company, snapshot, began_at, job)
         listed = {one.id for one in snapshot.connections}
         unlisted, activity = await self._store.connections.after_poll(ref, listed)
         interval = poll_interval(activity)
@@ -78,13 +82,19 @@ class Reconciliation:
         now, since_at = self._provider.provider_now(), company.provider_since_at
         return now is not None and since_at is not None and now - since_at < LOST_SECONDS
 
-    async def _record(self, company: Company, snapshot: ProviderSnapshot, job: LeasedJob | None) -> None:
+    async def _record(
+        self, company: Company, snapshot: ProviderSnapshot, began_at: float, job: LeasedJob | None
+    ) -> None:
         connections = {one.id for one in snapshot.connections}
         connections |= {one for invitation in snapshot.invitations for one in invitation.created}
         invitations = {invitation.id for invitation in snapshot.invitations}
         now = self._clock()
         await self._store.connections.change(
-            company.ref, connections, invitations, lambda records: record(records, snapshot, now), job=job
+            company.ref,
+            connections,
+            invitations,
+            lambda records: replace(record(records, snapshot, now), polled_at=began_at),
+            job=job,
         )
 
     async def _check_unlisted(self, unlisted: Sequence[Connection], job: LeasedJob | None) -> bool:

@@ -93,7 +93,7 @@ async def test_a_return_in_another_browser_is_asked_whether_it_is_the_same_perso
     await other.page.goto(f"{other.services.service}{way_back}")
     await other.redirected.shows("Is this you?")
     await other.press("Yes, continue")
-    await other.redirected.shows("Thank you. We are confirming with the provider.")
+    await other.redirected.shows("Nothing has arrived yet.")
     await ada.redirected.shows("You continued in another window.")
 
 

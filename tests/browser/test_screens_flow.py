@@ -9,6 +9,7 @@ import pytest
 from jinja2 import Environment, FileSystemLoader
 from playwright.async_api import Route, expect
 
+from service.domain.statuses import ConnectionState
 from service.web.pages.contexts import ConnectionView, DonePage, ErrorPage, HandoverPage, Page
 from tests.support.browser_services import ROOT, Api, BrowserServices
 from tests.support.browser_user import BrowserUser, NewUser
@@ -17,10 +18,11 @@ from tests.support.screenshots import Screenshots
 HELP = "https://help.example.com/utilities"
 NAMED: dict[str, Any] = {"company": "Harbour Light Foods Ltd", "user_label": "A••• B•••", "support_url": HELP}
 CONNECTIONS = (
-    ConnectionView(status="CONNECTED", provider="Nectar Sandbox Utility"),
-    ConnectionView(status="PENDING"),
-    ConnectionView(status="PASSWORD_INCORRECT", provider="Silent Valley Electric", needs_attention=True),
+    ConnectionView(state=ConnectionState.WORKING, provider="Nectar Sandbox Utility"),
+    ConnectionView(state=ConnectionState.CHECKING),
+    ConnectionView(state=ConnectionState.ACTION_NEEDED, provider="Silent Valley Electric"),
 )
+DELAYED = (ConnectionView(state=ConnectionState.DELAYED), ConnectionView(state=ConnectionState.INACTIVE))
 # Ends that no single walk reaches: their pages are made from their contexts, as the service does.
 RARE: dict[str, Page] = {
     "handover": HandoverPage(session_id="ses_1"),
@@ -28,6 +30,11 @@ RARE: dict[str, Page] = {
     "done-attention": DonePage(outcome="attention", connections=CONNECTIONS[2:], **NAMED),
     "done-connected-some": DonePage(outcome="connected", connections=CONNECTIONS, **NAMED),
     "done-submitted": DonePage(outcome="submitted", connections=CONNECTIONS[1:2], **NAMED),
+    "done-delayed": DonePage(outcome="delayed", connections=DELAYED, **NAMED),
+    **{
+        f"done-{outcome}": DonePage(outcome=outcome, unreachable_since="2027-01-15T08:00:00.000Z", **NAMED)
+        for outcome in ("asking", "nothing", "unreachable", "used", "settling", "ambiguous", "arrived")
+    },
     "done-empty": DonePage(outcome="empty", **NAMED),
     "done-exited": DonePage(outcome="exited", **NAMED),
     "done-expired": DonePage(outcome="expired", **NAMED),
@@ -54,7 +61,7 @@ async def test_the_way_by_redirect(ada: BrowserUser, new_user: NewUser, screensh
     await flow.provider.step("provider").wait_for()
     await screenshots.show(page, "top-provider", [page.main_frame], [1280])
     await flow.press("I have finished")
-    await flow.shows("Confirming with the provider…")
+    await flow.shows("Nothing has arrived yet.")
     await screenshots.show(page, "top-confirming")
     way_back = await page.locator("a[data-done]").first.get_attribute("href")
 
@@ -67,7 +74,7 @@ async def test_the_way_by_redirect(ada: BrowserUser, new_user: NewUser, screensh
     await other.redirected.shows("Is this you?")
     await screenshots.show(other.page, "top-confirm-return")
     await other.press("Yes, continue")
-    await other.redirected.shows("Thank you. We are confirming with the provider.")
+    await other.redirected.shows("Nothing has arrived yet.")
     await screenshots.show(other.page, "top-done-confirming")
     await flow.shows("You continued in another window.")
     await screenshots.show(page, "top-taken")

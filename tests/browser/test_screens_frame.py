@@ -91,10 +91,10 @@ async def test_while_the_provider_confirms(stage: Stage) -> None:
     flow = await stage.open("confirming")
     await flow.opens()
     await flow.press("I have finished")
-    await flow.shows("Confirming with the provider…")
+    await flow.shows("Nothing has arrived yet.")
     await stage.show("confirming")
     await stage.page.clock.fast_forward("00:21")
-    await expect(flow.words("It is taking longer.")).to_be_visible()
+    await expect(flow.words("You may close this page.")).to_be_visible()
     await stage.show("confirming-slow")
 
 

@@ -1,5 +1,6 @@
 """An account that the provider checks for days: what its user, the host's page and the host's backend are told."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,6 +11,7 @@ from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.screenshots import Screenshots
 
 HANDED_OVER = "Your account has been handed over."
+MAIN = re.compile(r"\bmain\b")
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ async def test_a_page_says_that_the_users_part_is_done_and_later_that_it_is_conn
     await _reports(api, session, "PENDING")
     await flow.provider.connect()
     await flow.shows(HANDED_OVER)
-    await expect(flow.words("You need not wait.")).to_be_visible()
+    await expect(flow.words("usually within hours, up to two days. You need not wait.")).to_be_visible()
     await _show(ada, screenshots, "submitted")
     (told,) = [one for one in await ada.messages() if one["type"] == "submitted"]
     assert [(one["status"], one["state"]) for one in told["connections"]] == [("PENDING", "checking")]
@@ -93,3 +95,61 @@ async def test_a_user_who_has_finished_is_told_that_the_accounts_owner_is_being_
     await _show(ada, screenshots, "settling")
     assert "ambiguous" in await ada.message_types()
     assert "ambiguous" not in await bob.message_types()
+
+
+async def test_a_delay_is_told_as_a_delay(ada: BrowserUser, api: Api, screenshots: Screenshots) -> None:
+    session = await api.create("ada", "delayed")
+    flow = await ada.open(session)
+    await flow.opens()
+    await _reports(api, session, "WEBSITE_DOWN")
+    await flow.provider.connect()
+    await flow.shows(HANDED_OVER)
+    await expect(flow.words("The provider has trouble reading it at the moment")).to_be_visible()
+    await expect(flow.words("Being checked")).to_be_hidden()
+    await _show(ada, screenshots, "delayed")
+
+
+async def test_i_have_finished_says_that_nothing_has_arrived_and_leads_back(
+    ada: BrowserUser, api: Api, screenshots: Screenshots
+) -> None:
+    session = await api.create("ada", "nothing")
+    flow = await ada.open(session)
+    await flow.opens()
+    button = flow.where.get_by_role("button", name="I have finished")
+    await expect(button).not_to_have_class(MAIN)
+    await _show(ada, screenshots, "provider-quiet")
+    await flow.press("I have finished")
+    await flow.shows("Nothing has arrived yet.")
+    await expect(flow.words("Did the page say it was done?")).to_be_visible()
+    await _show(ada, screenshots, "nothing")
+    assert await ada.message_types() == ["ready", "open", "finished"]
+    await flow.press("Back to the secure page")
+    await expect(flow.where.locator("footer").get_by_text("Nothing has arrived yet.")).to_be_visible()
+    await flow.provider.connect()
+    await flow.shows("Your account is connected.")
+    assert await ada.message_types() == ["ready", "open", "finished", "connected"]
+
+
+async def test_the_button_is_the_one_to_press_once_something_was_seen(ada: BrowserUser, api: Api) -> None:
+    session = await api.create("ada", "seen")
+    flow = await ada.open(session)
+    await flow.opens()
+    await _reports(api, session, "PASSWORD_INCORRECT")
+    await flow.provider.connect()
+    await expect(flow.where.get_by_role("button", name="I have finished")).to_have_class(MAIN)
+
+
+async def test_a_provider_that_cannot_be_reached_is_named_with_the_time(
+    ada: BrowserUser, api: Api, screenshots: Screenshots
+) -> None:
+    session = await api.create("ada", "unreachable")
+    flow = await ada.open(session)
+    await flow.opens()
+    company = (await api.session(session["id"]))["company"]["id"]
+    await api.trouble("PUT", "provider_5xx", company)
+    await flow.press("I have finished")
+    await flow.shows("The provider cannot be reached.", seconds=60)
+    await expect(flow.where.locator("time[data-since]")).to_have_text(re.compile(r"^\d{1,2}:\d\d( [AP]M)?$"))
+    await _show(ada, screenshots, "unreachable")
+    await api.trouble("DELETE", "provider_5xx", company)
+    await flow.shows("Nothing has arrived yet.", seconds=90)

@@ -1,11 +1,13 @@
 """Each page's template uses the fields of its context: all of them, and nothing else."""
 
 from dataclasses import fields
+from typing import get_args, get_type_hints
 
 import pytest
 from jinja2 import meta
 
 from service.domain.model import LinkStatus
+from service.domain.statuses import ConnectionState
 from service.web.pages.contexts import (
     PAGES,
     ConfirmPage,
@@ -27,7 +29,7 @@ STRANGER = "<script>alert('&')</script>"
 VIEW = FlowView(
     status="opened",
     link=LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token"),
-    connections=(ConnectionView(status="PENDING", provider=STRANGER),),
+    connections=(ConnectionView(state=ConnectionState.CHECKING, provider=STRANGER),),
     failure_code=STRANGER,
     done_url="/callback?state=s",
 )
@@ -110,9 +112,7 @@ def test_a_link_that_cannot_be_framed_is_offered_in_a_window_only() -> None:
     assert 'target="_blank" rel="noopener noreferrer" href="https://pages.example/p/i/token"' in html
 
 
-@pytest.mark.parametrize(
-    "outcome", ["connected", "refused", "attention", "confirming", "exited", "expired", "revoked", "failed"]
-)
+@pytest.mark.parametrize("outcome", get_args(get_type_hints(DonePage)["outcome"]))
 def test_every_outcome_has_words_of_its_own(outcome: str) -> None:
     html = rendered(DonePage(company="Acme", outcome=outcome))  # type: ignore[arg-type]  # one word of the closed list
 

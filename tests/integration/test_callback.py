@@ -221,7 +221,9 @@ async def test_a_provider_that_is_away_delays_the_record_and_not_the_user(servic
     page = await ada.browser()
     await page.connect()
     services.outgoing.is_down = True
-    answer = await page.finish()
+    told = screen(await page.finish())
+    assert "The provider cannot be reached." in told.text
+    answer = await page.get(f"/callback?state={await state_of(page)}")
     assert (answer.status_code, asked_in(answer)["status"]) == (303, "opened")
     services.outgoing.is_down = False
     await services.later(60)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.domain.model import SessionId
 from service.domain.timing import LEASE_SECONDS
 from tests.support.sandbox_client import JsonObject
 from tests.support.services import Hook, RunningServices, refused
@@ -94,7 +95,7 @@ async def test_a_poll_that_was_interrupted_is_repeated_and_records_once(
 ) -> None:
     page = await ada.frame(expiresIn=86400)
     await page.connect()
-    await page.post("finished")
+    await services.parts.pages.finish(SessionId(page.id), page.key)  # the route would wait for the poll
     async with dying(services, when, "GET", part):
         assert await ada.connections() == []
         await services.later(LEASE)

@@ -126,7 +126,7 @@ async def test_a_session_that_is_gone_has_no_timeline_for_it(services: RunningSe
 async def test_no_page_learns_of_it(services: RunningServices, ada: User) -> None:
     page = TopPage(services, await ada.session())
     await page.press_start()
-    state = asked_in(await page.finish())["state"]
+    state = asked_in(await page.get((await page.view())["doneUrl"]))["state"]
     newest = (await services.rows(f"/v1/sessions/{page.id}/events", limit=100))[-1]
     before = await page.view()
     async with EventStream(services, page) as stream:

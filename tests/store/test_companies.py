@@ -289,3 +289,12 @@ async def test_a_session_that_is_over_before_anybody_saw_its_link_is_not_polled_
 async def test_a_renewed_session_had_a_link_though_its_next_one_is_not_there_yet(store: Store) -> None:
     await create(store, fresh(serial=2))
     assert (await activity(store)).linked
+
+
+async def test_the_first_failed_poll_keeps_its_time_until_one_is_answered(store: Store) -> None:
+    ref = (await create(store, fresh())).company.ref
+    for at in (5.0, 6.0):
+        await store.companies.note_failed_poll(ref, at)
+    assert (await store.companies.get(ref)).failed_at == 5.0
+    await store.connections.change(ref, [], [], lambda _: Changes(polled_at=7.0))
+    assert ((await store.companies.get(ref)).polled_at, (await store.companies.get(ref)).failed_at) == (7.0, None)

@@ -261,6 +261,7 @@ CALLS: dict[str, Call] = {
     "page": lambda store: store.sessions.page_snapshot(SessionId("ses_old")),
     "session with its connections": lambda store: store.sessions.with_connections(SessionId("ses_old"), TENANT),
     "poll budget": lambda store: store.companies.take_poll(REF),
+    "failed poll": lambda store: store.companies.note_failed_poll(REF, 1.0),
     "poll records": change_nothing,
     "after a poll": listed,
     "next job": lambda store: store.queue.next_in_seconds(),

@@ -124,7 +124,7 @@ class BrowserUser:
                 place.hidden = !inline;
                 window.messages = [];
                 const keep = (payload) => window.messages.push(payload);
-                const names = ["onReady", "onOpen", "onSubmitted", "onConnected", "onAmbiguous"];
+                const names = ["onReady", "onOpen", "onFinished", "onSubmitted", "onConnected", "onAmbiguous"];
                 names.push("onExit", "onExpired", "onError", "onEvent");
                 const handlers = Object.fromEntries(names.map((name) => [name, keep]));
                 window.flow = MagicLink.open({url, ...(inline ? {container: place} : {}), ...handlers});

@@ -1,15 +1,20 @@
 """What the flow's page shows, decided from a view without a browser."""
 
+from dataclasses import replace
+
 import pytest
 
 from service.domain.model import LinkStatus
+from service.domain.page_view import Waiting
+from service.domain.statuses import ConnectionState
 from service.web.pages.contexts import ConnectionView, FlowView, LinkView, masked
 
 READY = LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token")
-WORKING = ConnectionView(status="CONNECTED", provider="Brightside")
-REFUSED = ConnectionView(status="PASSWORD_INCORRECT", needs_attention=True, state="action_needed")
-EMPTY = ConnectionView(status="NO_ACCOUNTS_FOUND", needs_attention=True, state="empty")
-CHECKED = ConnectionView(status="PENDING", state="checking")
+WORKING = ConnectionView(state=ConnectionState.WORKING, provider="Brightside")
+REFUSED = ConnectionView(state=ConnectionState.ACTION_NEEDED)
+EMPTY = ConnectionView(state=ConnectionState.EMPTY)
+DELAYED = ConnectionView(state=ConnectionState.DELAYED)
+CHECKED = ConnectionView(state=ConnectionState.CHECKING)
 OVER = LinkView(status=LinkStatus.READY)
 SENTENCES = {"works", "complete", "handed", "partly", "attentive", "refused", "declined", "vacant"}
 
@@ -49,7 +54,7 @@ def test_each_state_of_a_session_shows_one_panel(view: FlowView, screen: str) ->
 def test_conditions_say_what_else_is_shown() -> None:
     view = FlowView(status="opened", link=READY, connections=(REFUSED,), done_url="/callback?state=s")
 
-    assert view.conditions == {"provider", "attention", "rejected", "recorded", "done", "plain"}
+    assert view.conditions == {"provider", "attention", "rejected", "recorded", "done"}
 
 
 @pytest.mark.parametrize(
@@ -98,9 +103,9 @@ def test_a_sign_in_without_accounts_is_not_told_as_a_refused_one() -> None:
 
 
 def test_an_account_whose_owner_is_being_settled_has_sentences_of_its_own() -> None:
-    view = FlowView(status="opened", link=READY, finished=True, ambiguous=True)
+    view = FlowView(status="opened", link=READY, finished=True, waiting=Waiting.AMBIGUOUS)
     assert view.screen == "confirming"
-    assert view.conditions & {"ambiguous", "plain"} == {"ambiguous"}
+    assert view.conditions & set(Waiting) == {"ambiguous"}
 
 
 def test_a_pending_confirmation_is_shown_unless_the_user_has_something_to_correct() -> None:
@@ -111,12 +116,40 @@ def test_a_pending_confirmation_is_shown_unless_the_user_has_something_to_correc
 
 
 def test_an_ended_session_shows_its_end_and_nothing_of_an_account() -> None:
-    assert FlowView(status="expired", link=READY).conditions == {"expired", "ended", "plain", "unsigned"}
+    assert FlowView(status="expired", link=READY).conditions == {"expired", "ended", "unsigned"}
 
 
 @pytest.mark.parametrize(
-    ("connection", "label"),
-    [(WORKING, "connected"), (REFUSED, "attention"), (ConnectionView(status="PENDING"), "checking")],
+    ("state", "label"),
+    [
+        (ConnectionState.WORKING, "working"),
+        (ConnectionState.ACTION_NEEDED, "attention"),
+        (ConnectionState.EMPTY, "attention"),
+        (ConnectionState.CHECKING, "checking"),
+        (ConnectionState.DELAYED, "delayed"),
+        (ConnectionState.INACTIVE, "inactive"),
+    ],
 )
-def test_a_connection_shows_one_label(connection: ConnectionView, label: str) -> None:
-    assert connection.label == label
+def test_a_connection_shows_the_label_of_its_state(state: ConnectionState, label: str) -> None:
+    assert ConnectionView(state=state).label == label
+
+
+@pytest.mark.parametrize(
+    ("connections", "shown"),
+    [((CHECKED,), "checked"), ((DELAYED,), "delayed"), ((CHECKED, DELAYED), "checked"), ((REFUSED,), None)],
+)
+def test_what_is_delayed_is_not_told_as_being_checked(
+    connections: tuple[ConnectionView, ...], shown: str | None
+) -> None:
+    view = FlowView(status="submitted", link=LinkView(status=LinkStatus.READY), connections=connections)
+    assert view.conditions & {"checked", "delayed"} == ({shown} if shown else set())
+
+
+@pytest.mark.parametrize("waiting", Waiting)
+def test_a_page_that_waits_says_what_is_known_and_its_way_back_shows_the_secure_page(waiting: Waiting) -> None:
+    view = FlowView(status="opened", link=READY, finished=True, waiting=waiting)
+    assert view.screen == "confirming"
+    assert view.conditions & set(Waiting) == {waiting.value}
+    back = replace(view, back=True)
+    assert back.screen == "provider"
+    assert back.conditions & set(Waiting) == {waiting.value}

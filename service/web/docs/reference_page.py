@@ -102,6 +102,7 @@ def reference_page(spec: Json) -> DocsPage:
             _value_list("SessionStatus", shapes["SessionStatus"], ()),
             _value_list("ConnectionState", shapes["ConnectionState"], ()),
             _value_list("EvidenceKind", shapes["EvidenceKind"], ()),
+            _value_list("Waiting", shapes["Waiting"], ()),
             _value_list("EventType", shapes["Event"]["properties"]["type"], shapes["Event"]["allOf"]),
         ),
         shapes=tuple(_shape(name, shape) for name, shape in shapes.items() if shape.get("properties")),

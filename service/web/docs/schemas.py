@@ -41,7 +41,8 @@ def component_schemas() -> dict[str, Json]:
     )
     # Every enum is either written where its fields are, or described value by value.
     schemas = {_public(name): _tidy(one) for name, one in made["$defs"].items() if "enum" not in one}
-    for kind, (description, values) in api_answers.DESCRIBED_ENUMS.items():
+    enums = {**api_answers.DESCRIBED_ENUMS, **page_answers.DESCRIBED_ENUMS}
+    for kind, (description, values) in enums.items():
         schemas[kind.__name__] = {"description": description, "oneOf": _constants(values)}
     schemas["Problem"]["properties"]["code"]["enum"] = list(errors_by_code())
     schemas["Event"]["properties"]["type"]["oneOf"] = _constants({one.name: one.description for one in EVENT_TYPES})

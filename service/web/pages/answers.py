@@ -3,6 +3,8 @@
 As in `service.web.api.answers`: plain dicts, held to their types by mypy, from which OpenAPI is generated.
 """
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -12,12 +14,24 @@ from typing_extensions import TypedDict
 
 from service.domain.event_json import iso
 from service.domain.model import Connection, ConnectionId, Session, SessionId
-from service.domain.page_view import PageSnapshot
+from service.domain.page_view import PageSnapshot, Waiting, has_arrived, waiting_for
 from service.domain.session_status import SessionStatus
 from service.domain.session_time import link_can_be_shown
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
-from service.domain.timing import SETTLE_SECONDS
 from service.web.api.answers import FailureJson, LinkKindWord, LinkStatusWord, ModeWord, Time
+
+WAITING: Mapping[str, str] = {
+    Waiting.ASKING: "The provider has not answered a poll since the user finished.",
+    Waiting.NOTHING: "It has answered, and nothing has arrived.",
+    Waiting.UNREACHABLE: "Its polls fail, and nothing had arrived before.",
+    Waiting.USED: "The link was used, and the account is not listed yet.",
+    Waiting.SETTLING: "An account has arrived, and its owner is about to be found out.",
+    Waiting.AMBIGUOUS: "An account has arrived, and its owner was not found out in two minutes.",
+    Waiting.ARRIVED: "A connection is recorded, and nothing of it is being checked.",
+}
+DESCRIBED_ENUMS: Mapping[type[StrEnum], tuple[str, Mapping[str, str]]] = {
+    Waiting: ("What is known of what the user has finished.", WAITING),
+}
 
 
 class ViewLinkJson(TypedDict):
@@ -54,6 +68,9 @@ class ViewJson(TypedDict):
     ambiguous: Annotated[
         bool, Field(description="The user has finished, and an account has arrived whose owner is being settled.")
     ]
+    waiting: Annotated[Waiting | None, Field(description="What is known of what the user has finished; null if done.")]
+    unreachableSince: Annotated[Time | None, Field(description="Since when the provider answers no poll.")]
+    seen: Annotated[bool, Field(description="Anything of what the user did at the provider has arrived.")]
     failure: FailureJson | None
     expiresAt: Time
     doneUrl: Annotated[str | None, Field(description="Our callback, in the redirect flow.")]
@@ -97,6 +114,7 @@ def view_json(snapshot: PageSnapshot, done_url: str | None) -> ViewJson:
     shown = link_can_be_shown(session, snapshot.at)
     finished = session.finished_at is not None or (session.achieved or not shown)
     settled = session.closed or session.status is SessionStatus.CONNECTED
+    failed_at, waiting = session.company.failed_at, waiting_for(snapshot)
     return {
         "sessionId": session.id,
         "seq": snapshot.seq,
@@ -108,16 +126,14 @@ def view_json(snapshot: PageSnapshot, done_url: str | None) -> ViewJson:
         "connections": [_connection(one) for one in snapshot.connections],
         "confirming": finished and not settled,
         "finished": finished,
-        "ambiguous": session.finished_at is not None and _is_ambiguous(snapshot),
+        "ambiguous": waiting is Waiting.AMBIGUOUS,
+        "waiting": waiting if finished and not session.achieved and not session.closed else None,
+        "unreachableSince": iso(failed_at) if failed_at is not None else None,
+        "seen": has_arrived(snapshot),
         "failure": {"code": session.failure} if session.failure else None,
         "expiresAt": iso(session.expires_at),
         "doneUrl": done_url,
     }
-
-
-def _is_ambiguous(snapshot: PageSnapshot) -> bool:
-    """Whether an account has arrived that may be this session's, and its owner was not found out in two minutes."""
-    return any(not one.verdict.waiting or snapshot.at - one.recorded_at >= SETTLE_SECONDS for one in snapshot.undecided)
 
 
 def _link(session: Session, *, shown: bool) -> ViewLinkJson:

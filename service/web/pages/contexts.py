@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from service.domain.model import LinkStatus
+from service.domain.page_view import Waiting
+from service.domain.statuses import ConnectionState, needs_attention
 
 ENDED = frozenset({"expired", "revoked", "failed"})
 
@@ -34,19 +36,20 @@ class LinkView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
-    """One recorded connection; `status` is canonical."""
+    """One recorded connection; `state` is what its status means."""
 
-    status: str
+    state: ConnectionState
     provider: str | None = None
-    needs_attention: bool = False
-    state: str = "working"
+
+    @property
+    def needs_attention(self) -> bool:
+        """Return whether only its user can mend it."""
+        return needs_attention(self.state)
 
     @property
     def label(self) -> str:
         """Return which of the labels in the page's list of connections is shown."""
-        if self.needs_attention:
-            return "attention"
-        return "connected" if self.status == "CONNECTED" else "checking"
+        return "attention" if self.needs_attention else self.state.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,10 @@ class FlowView:
     connections: tuple[ConnectionView, ...] = ()
     confirming: bool = False
     finished: bool = False
-    ambiguous: bool = False
+    waiting: Waiting | None = None
+    unreachable_since: str | None = None
+    seen: bool = False
+    back: bool = False
     failure_code: str | None = None
     done_url: str | None = None
 
@@ -73,7 +79,7 @@ class FlowView:
             return self.status
         if self.link.status is not LinkStatus.READY:
             return "failed" if self.link.status is LinkStatus.FAILED else "preparing"
-        return "confirming" if self.finished and not self.attention else "provider"
+        return "confirming" if self.finished and not self.attention and not self.back else "provider"
 
     @property
     def attention(self) -> bool:
@@ -87,7 +93,7 @@ class FlowView:
     @property
     def _empty(self) -> bool:
         """Whether what needs attention are sign-ins that worked, with no account behind them."""
-        return all(not one.needs_attention or one.state == "empty" for one in self.connections)
+        return all(not one.needs_attention or one.state is ConnectionState.EMPTY for one in self.connections)
 
     @property
     def conditions(self) -> frozenset[str]:
@@ -100,20 +106,26 @@ class FlowView:
             "works": self.screen == "connected" and not self._refused,
             "complete": self.screen == "connected" and not self.attention,
             "handed": self.screen == "submitted" and not self._refused,
+            "checked": self.screen == "submitted" and self._checked,
+            "delayed": self.screen == "submitted" and not self._refused and not self._checked,
             "attentive": self.screen in {"connected", "submitted"} and self._refused,
             "refused": self.screen == "connected" and self._refused and not self._empty,
             "declined": self.screen == "submitted" and self._refused and not self._empty,
             "vacant": self.screen in {"connected", "submitted"} and self._refused and self._empty,
             "rejected": self.attention and not self._empty,
             "empty": self.attention and self._empty,
-            "ambiguous": self.ambiguous,
-            "plain": not self.ambiguous,
+            "seen": self.seen,
             "unconfirmed": self.confirming and not self.attention,
             "recorded": bool(self.connections),
             "done": self.done_url is not None,
             "unsigned": self.done_url is None,
         }
-        return frozenset({self.screen, *(name for name, holds in flags.items() if holds)})
+        known = {self.waiting.value} if self.waiting and not self.attention else set()
+        return frozenset({self.screen, *known, *(name for name, holds in flags.items() if holds)})
+
+    @property
+    def _checked(self) -> bool:
+        return any(connection.state is ConnectionState.CHECKING for connection in self.connections)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,17 +211,25 @@ class DonePage(NamedPage):
     template: ClassVar[str] = "pages/done.html"
     outcome: Literal[
         "submitted",
+        "delayed",
         "empty",
         "connected",
         "refused",
         "attention",
-        "confirming",
+        "asking",
+        "nothing",
+        "unreachable",
+        "used",
+        "settling",
+        "ambiguous",
+        "arrived",
         "exited",
         "expired",
         "revoked",
         "failed",
     ]
     connections: tuple[ConnectionView, ...] = ()
+    unreachable_since: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,19 @@
 """The routes that a page's script calls during a flow: start, finished, exit, heartbeat, live."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from service.domain.events import Event
-from service.domain.model import Session
+from service.domain.model import CompanyRef, Session
 from service.domain.page_starts import PageStart, ResumeKeeper
+from service.domain.page_view import has_arrived
+from service.domain.session_time import link_can_be_shown
+from service.domain.timing import CALLBACK_POLL_SECONDS
 from service.errors import RateLimited
 from service.pubsub import PubSub
 from service.usecases.pages import Pages
@@ -22,6 +26,9 @@ from service.web.pages.responses import PageResponses, json_answer, require_open
 from service.web.pages.sse import EventStream, StreamSource, StreamStart
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
+# Polls a company at once and waits at most so many seconds.
+PollNow = Callable[[CompanyRef, float], Awaitable[None]]
+
 _STREAMS = 8  # of one session: its page has one, and perhaps some whose connection broke without notice
 
 
@@ -30,6 +37,7 @@ class FlowRoutes:
     """The handlers. All but `start` need the page key."""
 
     pages: Pages
+    poll_now: PollNow
     pubsub: PubSub
     responses: PageResponses
     limit: PageRateLimit
@@ -56,12 +64,16 @@ class FlowRoutes:
         return self.responses.started(await self.pages.start(session, start), redirects=False)
 
     async def finished(self, request: Request) -> Response:
-        """POST …/finished: "I have finished"."""
+        """POST …/finished: "I have finished". The provider is asked at once, and the page says what it answered."""
         session, key = await self._page_of(request)
         await self.pages.finish(session.id, key)
+        await self.poll_now(session.company.ref, CALLBACK_POLL_SECONDS)
         snapshot = await self.pages.outcome(session.id)
         if not wants_json(request):
-            return self.responses.to_callback(snapshot)
+            waits = link_can_be_shown(snapshot.session, snapshot.at) and not has_arrived(snapshot)
+            # Without a script too the page says that nothing has arrived, with the way back to the secure page.
+            page = RedirectResponse(request.url.path.removesuffix("/finished"), 303)
+            return page if waits else self.responses.to_callback(snapshot)
         return json_answer(self.responses.view(snapshot, redirects=_redirects(request)))
 
     async def exit(self, request: Request) -> Response:

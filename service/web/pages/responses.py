@@ -8,10 +8,11 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from service.domain.model import Connection, Mode, Session
-from service.domain.page_view import PageSnapshot
+from service.domain.event_json import iso
+from service.domain.model import Mode, Session
+from service.domain.page_view import PageSnapshot, waiting_for
 from service.domain.session_time import can_sign
-from service.domain.statuses import ConnectionState, canonical_status, needs_attention
+from service.domain.statuses import ConnectionState, needs_attention
 from service.errors import Expired, MagiclinkError
 from service.settings import Settings
 from service.telemetry.logs import request_id
@@ -76,10 +77,10 @@ class PageResponses:
         frame = FramePolicy((session.origin,) if session.origin else (), (self._provider_origin, "'self'"))
         return self.render(page, frame, status)
 
-    def open(self, request: Request, snapshot: PageSnapshot) -> Response:
-        """The started redirect flow."""
+    def open(self, request: Request, snapshot: PageSnapshot, *, back: bool) -> Response:
+        """The started redirect flow; `back`: its user returns to the secure page, though they have finished there."""
         session = snapshot.session
-        page = OpenPage(**self._flow(request, session), view=self._flow_view(snapshot))
+        page = OpenPage(**self._flow(request, session), view=replace(self._flow_view(snapshot), back=back))
         return self.render(page, FramePolicy((), (self._provider_origin, "'self'"), target_of(session.return_url)))
 
     def connect(self, request: Request, session: Session, form_value: str) -> Response:
@@ -131,11 +132,9 @@ class PageResponses:
 
     def to_host(self, snapshot: PageSnapshot) -> Response:
         """Redirect to the host with a signed result. `returnUrl` is checked again: what is allowed may have changed."""
-        session = snapshot.session
         address = self._return_address(snapshot)
         if address is None:
-            page = DonePage(**_named(session), outcome=_outcome(snapshot), connections=_connections(snapshot))
-            return self.render(page, FramePolicy())
+            return self.render(_done(snapshot), FramePolicy())
         # No cache may keep the signed result in the address, and the host must not get our URL, which holds a token.
         return RedirectResponse(address, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
@@ -179,7 +178,9 @@ class PageResponses:
             connections=_connections(snapshot),
             confirming=view["confirming"],
             finished=view["finished"],
-            ambiguous=view["ambiguous"],
+            waiting=view["waiting"],
+            unreachable_since=view["unreachableSince"],
+            seen=view["seen"],
             failure_code=snapshot.session.failure,
             done_url=view["doneUrl"],
         )
@@ -222,30 +223,31 @@ def _named(session: Session) -> dict[str, Any]:
 
 
 def _connections(snapshot: PageSnapshot) -> tuple[ConnectionView, ...]:
-    return tuple(_connection(connection) for connection in snapshot.connections)
+    return tuple(ConnectionView(state=one.state, provider=one.reported.provider_name) for one in snapshot.connections)
 
 
-def _connection(connection: Connection) -> ConnectionView:
-    status = canonical_status(connection.reported.status)
-    return ConnectionView(
-        status=status,
-        provider=connection.reported.provider_name,
-        needs_attention=needs_attention(connection.state),
-        state=connection.state.value,
+def _done(snapshot: PageSnapshot) -> DonePage:
+    session = snapshot.session
+    failed_at = session.company.failed_at
+    return DonePage(
+        **_named(session),
+        outcome=_outcome(snapshot),
+        connections=_connections(snapshot),
+        unreachable_since=iso(failed_at) if failed_at is not None else None,
     )
 
 
 def _outcome(snapshot: PageSnapshot) -> Any:
     status = snapshot.session.status.value
-    refused = [needs_attention(connection.state) for connection in snapshot.connections]
-    empty = any(refused) and all(
-        one.state is ConnectionState.EMPTY for one in snapshot.connections if needs_attention(one.state)
-    )
-    asked = "empty" if empty else "attention"
-    if status == "connected" and refused and all(refused):
+    states = {connection.state for connection in snapshot.connections}
+    asks = bool(states) and all(needs_attention(state) for state in states)
+    if status == "connected" and asks:
         return "refused"  # a session stays connected when the provider refuses the credentials later
-    if status == "submitted" and refused and all(refused):
-        return asked
-    if status in {"submitted", "connected", "exited", "expired", "revoked", "failed"}:
+    if status == "submitted" and not asks:
+        return "delayed" if ConnectionState.CHECKING not in states else status
+    if status in {"connected", "exited", "expired", "revoked", "failed"}:
         return status
-    return asked if any(refused) else "confirming"
+    asked = {state for state in states if needs_attention(state)}
+    if asked:
+        return "empty" if asked == {ConnectionState.EMPTY} else "attention"
+    return waiting_for(snapshot).value

@@ -4,8 +4,7 @@
 flow a first-party cookie carries it. A GET never starts or reveals anything: mail scanners load every URL they see.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match, Mount, Route
 from starlette.types import Scope
 
-from service.domain.model import CompanyRef, Session
+from service.domain.model import Session
 from service.domain.page_starts import PageStart, ResumeKeeper
 from service.domain.timing import CALLBACK_POLL_SECONDS
 from service.errors import AlreadyOpen, BadState, InvalidRequest, MagiclinkError, MethodNotAllowed, NotFound
@@ -30,16 +29,6 @@ from service.web.pages.responses import PageResponses, require_open, token_of
 from service.web.parameters import query_fields
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
-PollNow = Callable[[CompanyRef, float], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class PageUseCases:
-    """What these routes call; `poll_now` polls a company at once and waits at most so many seconds."""
-
-    pages: Pages
-    poll_now: PollNow
-
 
 class PagesMount(Mount):
     """Mounts the pages where nothing else answers, so that a wrong method of another route is 405 and not 404 here."""
@@ -53,9 +42,9 @@ class PagesMount(Mount):
 class PageRoutes:
     """The handlers of both flows."""
 
-    def __init__(self, use_cases: PageUseCases, responses: PageResponses, flow: FlowRoutes) -> None:
-        self._pages = use_cases.pages
-        self._poll_now = use_cases.poll_now
+    def __init__(self, pages: Pages, responses: PageResponses, flow: FlowRoutes) -> None:
+        self._pages = pages
+        self._poll_now = flow.poll_now
         self._responses = responses
         self._flow = flow
 
@@ -94,7 +83,9 @@ class PageRoutes:
         key = page_cookie(request, session.id, secure=self._responses.secure)
         if key is None or not self._pages.holds_page_key(session, key):
             return self._responses.connect(request, session, self._pages.new_form_value())
-        return self._responses.open(request, await self._pages.snapshot(session.id, key))
+        # `back`: the way back to the secure page for a browser without scripts, after "I have finished".
+        back = "back" in dict(query_fields(request))
+        return self._responses.open(request, await self._pages.snapshot(session.id, key), back=back)
 
     async def start(self, request: Request) -> Response:
         """POST /connect/{token}/start: the button. Where another browser started it, the user must confirm."""

@@ -128,8 +128,8 @@ class EventStream:
             with suppress(MagiclinkError):  # `_view` reports what ended the page
                 await self._source.heartbeat()
         now = await self._view(send)
-        # A page that is left open keeps a link no longer than its session shows it: that end is no event of the log.
-        if now is not None and now["link"] != view["link"]:
+        # Some changes are no events: the link's last moment, or a poll that brought nothing.
+        if now is not None and _drawn(now) != _drawn(view):
             await _write(send, "view", None, self._data("view", now["seq"], now["at"], now))
         return now
 
@@ -146,6 +146,10 @@ class EventStream:
 
     def _data(self, kind: str, seq: int, at: str, view: ViewJson) -> StreamMessageJson:
         return {"type": kind, "sessionId": self._session_id, "seq": seq, "at": at, "view": view}
+
+
+def _drawn(view: ViewJson) -> tuple[object, ...]:
+    return view["link"], view["waiting"], view["unreachableSince"], view["seen"]
 
 
 async def _write(send: Send, kind: str, event_id: str | None, data: StreamMessageJson | StreamErrorJson) -> None:
