@@ -48,6 +48,9 @@ class GroundTruth:
     owners: dict[str, str] = field(default_factory=dict)
     made: dict[str, Made] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
+    checks: list[tuple[float, str, str]] = field(
+        default_factory=list
+    )  # until when, of which connection, its status then
     claims: dict[str, list[str]] = field(default_factory=dict)
     reconnected: set[tuple[str, str]] = field(default_factory=set)
     clock_went_back: bool = False

@@ -12,6 +12,7 @@ from service.domain.model import Clock
 from service.store.engine import Engine
 from tests.simulation.checks import Counts, check_log, check_provider, check_sessions, read_rows
 from tests.simulation.crashes import Crash, Crashes, dice
+from tests.simulation.outcome_checks import check_outcomes
 from tests.simulation.ownership_checks import OwnershipChecks
 from tests.simulation.plan import Plan
 from tests.simulation.provider import ProviderSide
@@ -24,6 +25,8 @@ Action = Callable[[], Awaitable[str | None]]
 # After the last action: long enough for every grace, lease, retry and for the poll of each of three days.
 _SOON = (1, 65, 130, 130, 40)
 _LATER = (900, 8200, 86400, 86400, 130)
+# Checks take three days at most.
+_CHECKED = (86400, 86400, 130)
 
 
 class Database(Protocol):
@@ -136,6 +139,8 @@ def _actions(simulation: Simulation) -> list[tuple[int, Action]]:
             (1, provider.check),
             (1, provider.remove),
         ]
+    if simulation.plan.checks:
+        found += [(6, provider.end_checks), (3, provider.check)]
     if simulation.plan.troubles:
         found += [(5, troubles.trouble), (1, troubles.cut)]
     if simulation.plan.jumps:
@@ -190,12 +195,15 @@ async def _heal(simulation: Simulation) -> None:
     simulation.note("simulation", "all troubles end")
     await _pass(simulation, _SOON)
     check_provider(simulation, await read_rows(simulation.engine))
-    await _pass(simulation, _LATER)
+    await _pass(simulation, _LATER + (_CHECKED if simulation.plan.checks else ()))
 
 
 async def _pass(simulation: Simulation, pauses: tuple[float, ...]) -> None:
+    provider = ProviderActions(simulation)
     for seconds in pauses:
         simulation.clocks.advance(seconds)
+        if (ended := await provider.end_checks()) is not None:
+            simulation.note("end_checks", ended)
         await simulation.processes[0].work(50)
 
 
@@ -205,6 +213,7 @@ async def _judge(simulation: Simulation) -> Counts:
         pass
     check_log(simulation, stored)
     check_sessions(simulation, stored)
+    check_outcomes(simulation, stored)
     return OwnershipChecks(simulation, stored).check()
 
 

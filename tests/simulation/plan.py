@@ -43,6 +43,7 @@ class Plan:
     outsiders: bool
     jumps: bool
     before: bool = False
+    checks: bool = False  # the provider checks what is handed over, for up to three days, and finds any status
     script: tuple[str, ...] = ()
 
     @classmethod
@@ -87,6 +88,7 @@ class Plan:
             outsiders=rng.random() < 0.4,
             jumps=rng.random() < 0.3,
             before=rng.random() < 0.2,
+            checks=rng.random() < 0.4,
         )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.sandbox.wire.enums import MFA_TOKEN_EXPIRED, STATUSES, is_wrong_password
+from service.sandbox.wire.enums import MFA_TOKEN_EXPIRED, PENDING, STATUSES, is_wrong_password
 from service.sandbox.wire.errors import ClosedLink, EmailNotVerified, InvalidFields, RecordMissing
 from service.sandbox.world.account_form import read_edit, read_submission
 from service.sandbox.world.invitations import Via
@@ -12,6 +12,7 @@ from service.sandbox.world.sample_utility import MFA_CODE, PASSWORD, PROVIDER_UR
 from tests.simulation.ground_truth import Channel, IssuedSession, Made
 from tests.simulation.simulation import Simulation
 
+_CHECK_SECONDS = (60.0, 7200.0, 3 * 86400.0)
 _REFUSED = (ClosedLink, EmailNotVerified, InvalidFields, RecordMissing)
 
 
@@ -27,7 +28,11 @@ class ProviderActions:
         owners = list(self.simulation.ground_truth.owners.items())
         if not owners:
             return None
-        url, session_id = self.simulation.rng.choice(owners[-5:])
+        sessions = self.simulation.ground_truth.sessions
+        mending = [one for one in owners[-5:] if sessions[one[1]].reconnects]
+        # Half the time a link to mend a connection, where there is one: otherwise it would hardly ever be chosen.
+        chosen = mending if mending and self.simulation.rng.random() < 0.5 else owners[-5:]
+        url, session_id = self.simulation.rng.choice(chosen)
         issued = self.simulation.ground_truth.sessions[session_id]
         leaked = self.simulation.plan.outsiders and self.simulation.rng.random() < 0.2
         user = "mallory" if leaked else issued.user
@@ -82,7 +87,8 @@ class ProviderActions:
                 after_revocation=issued is not None and issued.revoked_at is not None,
             )
         )
-        return f"MAKES {made.id[:8]} through {channel}, {made.status}, at {made.created_at - 1_800_000_000:.3f}"
+        status = self._begin_check(made)
+        return f"MAKES {made.id[:8]} through {channel}, {status}, at {made.created_at - 1_800_000_000:.3f}"
 
     def _mend(self, connection: SandboxConnection, via: Via, issued: IssuedSession) -> str:
         wrong = self.simulation.rng.random() < 0.2
@@ -91,7 +97,28 @@ class ProviderActions:
             mended = self.world.submissions.answer_mfa(connection.id, MFA_CODE, via)
         if mended.status == "CONNECTED":
             self.simulation.ground_truth.reconnected.add((issued.id, connection.id))
-        return f"mends {connection.id[:8]}, {mended.status}"
+        return f"mends {connection.id[:8]}, {self._begin_check(mended)}"
+
+    def _begin_check(self, connection: SandboxConnection) -> str:
+        """The real provider checks what was handed over, for a minute or for days; then it has any of its statuses."""
+        rng = self.simulation.rng
+        if not self.simulation.plan.checks or rng.random() < 0.3:
+            return connection.status
+        ends_at = self.simulation.clocks.at + rng.choice(_CHECK_SECONDS)
+        found = rng.choice(("CONNECTED", "CONNECTED", rng.choice(STATUSES)))
+        self.simulation.ground_truth.checks.append((ends_at, connection.id, found))
+        self.world.connections.set_status(connection.id, PENDING)
+        return PENDING
+
+    async def end_checks(self) -> str | None:
+        """The checks that are over by now have found something."""
+        truth, now = self.simulation.ground_truth, self.simulation.clocks.at
+        over = [one for one in truth.checks if one[0] <= now]
+        truth.checks = [one for one in truth.checks if one[0] > now]
+        for _, connection_id, status in over:
+            if connection_id not in truth.removed:
+                self.world.connections.set_status(connection_id, status)
+        return ", ".join(f"{name[:8]} is checked: {status}" for _, name, status in over) or None
 
     async def correct(self) -> str | None:
         """A wrong password is corrected, or a code given, on the page that made the connection."""

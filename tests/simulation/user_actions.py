@@ -79,7 +79,7 @@ class UserActions:
 
     async def start(self) -> str | None:
         """Open a session's page, by either of its addresses; whoever is second may take over."""
-        issued = self._any_session()
+        issued = self._unopened_reconnect() or self._any_session()
         if issued is None:
             return None
         rng = self.simulation.rng
@@ -191,6 +191,13 @@ class UserActions:
         connection = self.simulation.rng.choice(list(self.simulation.ground_truth.claims))
         answer = await self.simulation.host("DELETE", f"/v1/connections/{connection}/claim")
         return f"host undoes its claim of {connection[:8]}: {answer.status}"
+
+    def _unopened_reconnect(self) -> IssuedSession | None:
+        """Whoever asks for a reconnect mostly opens it next: among all sessions it would hardly ever be chosen."""
+        opened = {page.session for page in self.pages}
+        found = [one for one in self.simulation.ground_truth.sessions.values() if one.reconnects]
+        waiting = [one for one in found if one.id not in opened]
+        return waiting[-1] if waiting and self.simulation.rng.random() < 0.8 else None
 
     def _any_session(self) -> IssuedSession | None:
         issued = list(self.simulation.ground_truth.sessions.values())
