@@ -18,8 +18,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.background.deliveries import DeliveryWorker, HostWebhooks
 from service.background.loops import running
-from service.domain.changes import Job, JobKind, LeasedJob
-from service.domain.model import Clock, CompanyRef, ConnectionId, Runtime, SessionId
+from service.domain.changes import Job, JobKind
+from service.domain.model import Clock, CompanyRef, ConnectionId, Runtime, SessionId, UserRef
 from service.domain.timing import LIST_SECONDS
 from service.outbound import WebhookNetwork
 from service.provider import CallLimits, Provider, ProviderAccount
@@ -41,12 +41,15 @@ from service.usecases.provider_sites import ProviderSites
 from service.usecases.reconcile import Reconciliation
 from service.usecases.reminders import Reminders
 from service.usecases.results import Results
+from service.usecases.retention import Retention
 from service.usecases.sessions import Sessions
+from service.usecases.users import Users
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.usecases.webhooks_out import EndpointParts, OutgoingWebhooks
 from service.usecases.withdrawals import Withdrawals
 from service.web.api.problems import HANDLERS
 from service.web.api.routes import ApiRoutes, ApiUseCases
+from service.web.api.user_routes import UserRoutes
 from service.web.docs.routes import DocsRoutes
 from service.web.headers import headers_of_every_answer
 from service.web.health import HealthRoutes
@@ -104,6 +107,7 @@ class Services:
     webhooks: IncomingWebhooks
     keys: ApiKeys
     idempotent: IdempotentCalls
+    users: Users
 
 
 def create_app(settings: Settings, environment: Environment | None = None) -> Starlette:
@@ -174,7 +178,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         pubsub=PubSub(),
         metrics=metrics,
         sessions=sessions,
-        results=Results(store, signer, clock, metrics.result_verified),
+        results=Results(store, signer, runtime, metrics.result_verified),
         pages=pages,
         links=links,
         withdrawals=withdrawals,
@@ -185,8 +189,9 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         webhooks=IncomingWebhooks(store, provider, clock, settings.provider_webhook_secrets),
         keys=ApiKeys(store, runtime, settings.api_key),
         idempotent=idempotent,
+        users=Users(store, provider, clock),
     )
-    handlers.update(_handlers(services, clock))
+    handlers.update(_handlers(services, clock, settings.retention_days))
     return services
 
 
@@ -199,20 +204,23 @@ def _hosts(settings: Settings, environment: Environment, store: Store, metrics: 
     return HostWebhooks(sender, worker, OutgoingWebhooks(store, parts, worker.wake))
 
 
-def _handlers(services: Services, clock: Clock) -> dict[JobKind, Handler]:
+def _handlers(services: Services, clock: Clock, retention_days: int) -> dict[JobKind, Handler]:
     """The use case of each kind of job, which returns in how many seconds it is due again.
 
     It gets the job where it writes what it read from the provider before: that needs the job's lease.
     """
     links, withdrawals, bills = services.links, services.withdrawals, services.bills
     reminders = Reminders(services.store, partial(services.worker.run_now, JobKind.RECONCILE), clock)
+    retention = Retention(services.store, clock, retention_days)
     return {
         JobKind.PREPARE: lambda job: links.prepare_in_background(SessionId(job.ref), job),
         JobKind.WITHDRAW: lambda job: withdrawals.revoke_invitations(SessionId(job.ref)),
         JobKind.SWEEP: lambda job: withdrawals.sweep(SessionId(job.ref)),
         JobKind.EXPIRE: lambda job: services.sessions.expire(SessionId(job.ref)),
         JobKind.PRESENCE: lambda job: services.pages.check_presence(SessionId(job.ref)),
-        JobKind.PURGE: _purge(services.store),
+        JobKind.PURGE: lambda _job: retention.purge(),
+        JobKind.ERASE: lambda job: services.users.complete_erasure(UserRef(job.ref)),
+        JobKind.ENCRYPT: lambda _job: services.users.encrypt_emails(),
         JobKind.REPLAY: lambda job: services.hosts.endpoints.advance_replay(job.ref, job),
         JobKind.RECONCILE: lambda job: services.reconciliation.reconcile(CompanyRef(job.ref), job),
         JobKind.DOCUMENTS: lambda job: bills.check_documents(ConnectionId(job.ref), job),
@@ -246,17 +254,6 @@ def _account(settings: Settings) -> ProviderAccount:
     )
 
 
-def _purge(store: Store) -> Handler:
-    async def purge(_job: LeasedJob) -> float:
-        await store.inbox.purge()
-        await store.idempotency.purge()
-        await store.deliveries.purge()
-        await store.endpoints.purge_secrets()
-        return _PURGE_SECONDS
-
-    return purge
-
-
 def _routes(settings: Settings, environment: Environment, services: Services) -> list[Any]:
     templates = page_templates()
     api = ApiRoutes(
@@ -274,11 +271,13 @@ def _routes(settings: Settings, environment: Environment, services: Services) ->
         ),
         settings,
     )
+    users = UserRoutes(services.users, services.connections, services.keys, services.worker.run_now)
     webhooks = WebhookRoutes(
         services.webhooks, services.metrics.webhook_received, enabled=bool(settings.provider_webhook_secrets)
     )
     health = HealthRoutes(services.store.check, services.pubsub.count, services.metrics, settings.metrics_key)
     return [
+        Mount("/v1/users", users.app(), name="users"),
         Mount("/v1", api.app(), name="api"),
         Mount("/webhooks", webhooks.app(), name="webhooks"),
         *health.routes(),

@@ -60,6 +60,7 @@ class Settings:
     keep_alive_seconds: int = 75
     connections_per_address: int = 500
     webhook_networks: tuple[str, ...] = ()
+    retention_days: int = 400
 
 
 def read(environ: Mapping[str, str], *, local: bool = False) -> Settings:
@@ -295,4 +296,6 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "KEEP_ALIVE_SECONDS": _whole_number(5, 3600),
     "CONNECTIONS_PER_ADDRESS": _whole_number(1, 100_000),
     "WEBHOOK_NETWORKS": _networks,
+    # A week at least: for days after its end a session may still get the connection that its link was used for.
+    "RETENTION_DAYS": _whole_number(7, 36_500),
 }

@@ -32,6 +32,7 @@ COVERED_ELSEWHERE = {
     "domain/requests": "values",
     "domain/tokens": "signing's tests",
     "outbound/network": "the sender's tests",
+    "domain/user_records": "values",
     "provider/client": "provider/ and contract/",
     "store/activity": "companies' tests",
     "store/delivery_rows": "deliveries' tests",

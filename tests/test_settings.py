@@ -47,6 +47,7 @@ def test_the_least_environment_gives_the_documented_defaults() -> None:
         provider_redirects=False,
         keep_alive_seconds=75,
         connections_per_address=500,
+        retention_days=400,
     )
 
 
@@ -67,6 +68,7 @@ def test_every_setting_can_be_given() -> None:
         PROVIDER_REDIRECTS="On",
         KEEP_ALIVE_SECONDS="120",
         CONNECTIONS_PER_ADDRESS="1",
+        RETENTION_DAYS="30",
     )
     assert settings.secret_keys == ("n" * 32, KEY)
     assert settings.public_url == "http://localhost:8000"
@@ -79,6 +81,7 @@ def test_every_setting_can_be_given() -> None:
     assert (settings.metrics_key, settings.api_key, settings.link) == ("m", "a-key-of-16-char", "magic_link")
     assert settings.provider_redirects is True
     assert (settings.keep_alive_seconds, settings.connections_per_address) == (120, 1)
+    assert settings.retention_days == 30
 
 
 def test_a_database_file_may_be_anywhere() -> None:
@@ -148,6 +151,9 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("CONNECTIONS_PER_ADDRESS", "0", "from 1 to 100000"),
         ("CONNECTIONS_PER_ADDRESS", "-1", "from 1 to 100000"),
         ("CONNECTIONS_PER_ADDRESS", "١٢", "from 1 to 100000"),
+        ("RETENTION_DAYS", "6", "from 7 to 36500"),
+        ("RETENTION_DAYS", "99999", "from 7 to 36500"),
+        ("RETENTION_DAYS", "a year", "a whole number"),
     ],
 )
 def test_a_wrong_value_is_explained_and_never_repeated(name: str, value: str, hint: str) -> None:

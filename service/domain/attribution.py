@@ -138,7 +138,7 @@ def _opened(reveal: Reveal) -> tuple[float, str]:
 
 
 def _user_of(candidate: Candidate) -> tuple[str, str]:
-    return candidate.tenant, candidate.user_id
+    return candidate.tenant, candidate.user
 
 
 def _revoked_before(reveal: Reveal, created_at: float) -> bool:

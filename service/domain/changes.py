@@ -21,7 +21,7 @@ from service.domain.model import (
     Session,
     SessionId,
     Tenant,
-    UserId,
+    UserRef,
 )
 from service.domain.session_status import Progress
 
@@ -73,6 +73,8 @@ class JobKind(StrEnum):
     REPLAY = "replay"  # a replay: give the endpoint's next events a delivery
     REMIND = "remind"  # a connection that needs attention: remind its host
     PURGE = "purge"  # delete what is no longer kept
+    ERASE = "erase"  # an erased user: revoke their sessions, and erase what is stored about them
+    ENCRYPT = "encrypt"  # encrypt what earlier versions stored as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +132,10 @@ class Detachment:
 
 @dataclass(frozen=True, slots=True)
 class RefusedResult:
-    """A result of the session was presented for `user_id`, who is not its user."""
+    """A result of the session was presented for `user`, who is not its user."""
 
     session_id: SessionId
-    user_id: UserId
+    user: UserRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class StoredFact:
     fact: Fact
     recorded_at: float
     tenant: Tenant | None
-    user_id: UserId | None
+    user: UserRef | None
 
 
 @dataclass(frozen=True, slots=True)

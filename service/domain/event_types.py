@@ -118,6 +118,12 @@ EVENT_TYPES = (
         on_pages=False,
     ),
     EventType("document.available", "Its first bills can be read.", {"documents": "integer"}),
+    EventType("user.exported", "What is stored about a user was exported, with the API key `by`.", {"by": "string"}),
+    EventType(
+        "user.erased",
+        "A user was erased, with the API key `by`. This event and all earlier ones name no user then.",
+        {"by": "string"},
+    ),
 )
 
 

@@ -1,7 +1,7 @@
 """Every event of the log: one function per type makes it. `event_types` describes the types.
 
-An event is written in the transaction that changes the state it reports. The README and `GET /openapi.json` document
-the types for hosts.
+An event is written in the transaction that changes the state it reports. It refers to users by `UserRef`, in its data
+too: readers get the `userId` that the user's row has then, so an erased user is in no event.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from service.domain.model import (
     SessionId,
     Tenant,
     UserId,
+    UserRef,
     Verdict,
 )
 from service.domain.statuses import canonical_status
@@ -34,7 +35,7 @@ class NewEvent:
     type: str
     session_id: SessionId | None = None
     connection_id: ConnectionId | None = None
-    user_id: UserId | None = None
+    user: UserRef | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     also_of: tuple[SessionId, ...] = ()
     about_endpoint: str = ""
@@ -101,7 +102,7 @@ def session_reopened(session: Session, reason: str) -> NewEvent:
     return _of_session("session.reopened", session, session.connection_id, reason=reason, status=session.status.value)
 
 
-def session_verify_failed(session: Session, presented_for: UserId) -> NewEvent:
+def session_verify_failed(session: Session, presented_for: UserRef) -> NewEvent:
     """The host presented a result of the session for another user."""
     return _of_session("session.verify_failed", session, session.connection_id, presentedFor=presented_for)
 
@@ -144,9 +145,9 @@ def connection_status_changed(connection: Connection, previous: str) -> NewEvent
     return _owned("connection.updated", connection, **_status_data(connection), **{"from": previous})
 
 
-def connection_claimed(connection_id: ConnectionId, session_id: SessionId, user_id: UserId, by: str) -> NewEvent:
+def connection_claimed(connection_id: ConnectionId, session_id: SessionId, user: UserRef, by: str) -> NewEvent:
     """The host settled the connection for a session; `by` is the id of the API key, for the audit."""
-    return NewEvent("connection.updated", session_id, connection_id, user_id, {"claim": "made", "by": by})
+    return NewEvent("connection.updated", session_id, connection_id, user, {"claim": "made", "by": by})
 
 
 def connection_claim_undone(connection: Connection, by: str) -> NewEvent:
@@ -182,27 +183,37 @@ def document_available(connection: Connection, documents: int) -> NewEvent:
     return _owned("document.available", connection, documents=documents)
 
 
+def user_exported(user: UserRef, by: str) -> NewEvent:
+    """A host read everything that is stored about a user; `by` is the id of the API key, for the audit."""
+    return NewEvent("user.exported", user=user, data={"by": by})
+
+
+def user_erased(user: UserRef, by: str) -> NewEvent:
+    """A host erased a user; `by` is the id of the API key, for the audit."""
+    return NewEvent("user.erased", user=user, data={"by": by})
+
+
 def _other_sessions(connection: Connection, *previous: Candidate) -> tuple[SessionId, ...]:
     """The previous owner's session, and the owner's other sessions that could have made the connection."""
     verdict = connection.verdict
-    same_user = (one for one in verdict.candidates if verdict.owner and one.user_id == verdict.owner.user_id)
+    same_user = (one for one in verdict.candidates if verdict.owner and one.user == verdict.owner.user)
     others = {one.session_id for one in (*previous, *same_user) if one.tenant == connection.tenant}
     return tuple(sorted(others - {verdict.owner.session_id if verdict.owner else None}))
 
 
 def _side(connection: Connection, candidate: Candidate | None) -> Mapping[str, Any]:
     own = candidate if candidate is not None and candidate.tenant == connection.tenant else None
-    return {"sessionId": own.session_id, "userId": own.user_id} if own else {}
+    return {"sessionId": own.session_id, "userId": own.user} if own else {}
 
 
 def _of_session(event_type: str, session: Session, connection_id: ConnectionId | None, **data: Any) -> NewEvent:
-    return NewEvent(event_type, session.id, connection_id, session.user_id, data)
+    return NewEvent(event_type, session.id, connection_id, session.user, data)
 
 
 def _owned(event_type: str, connection: Connection, **data: Any) -> NewEvent:
     owner = connection.verdict.owner
-    session_id, user_id = (owner.session_id, owner.user_id) if owner else (None, None)
-    return NewEvent(event_type, session_id, connection.id, user_id, data)
+    session_id, user = (owner.session_id, owner.user) if owner else (None, None)
+    return NewEvent(event_type, session_id, connection.id, user, data)
 
 
 def _evidence_data(connection: Connection) -> Mapping[str, Any]:

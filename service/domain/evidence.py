@@ -145,13 +145,13 @@ def ended(records: CompanyRecords) -> dict[InvitationId, float]:
 
 def _as_stored(records: CompanyRecords, fact: Fact, now: float) -> StoredFact:
     session = records.sessions.get(fact.session_id) if fact.session_id else None
-    return StoredFact(fact, now, session.tenant if session else None, session.user_id if session else None)
+    return StoredFact(fact, now, session.tenant if session else None, session.user if session else None)
 
 
 def _candidate(stored: StoredFact) -> Candidate | None:
-    if stored.fact.session_id is None or stored.tenant is None or stored.user_id is None:
+    if stored.fact.session_id is None or stored.tenant is None or stored.user is None:
         return None
-    return Candidate(stored.fact.session_id, stored.tenant, stored.user_id)
+    return Candidate(stored.fact.session_id, stored.tenant, stored.user)
 
 
 def _reveals(rows: list[StoredFact]) -> list[Reveal]:

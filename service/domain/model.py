@@ -3,7 +3,7 @@
 `*_at` is a time of this service's clock, `provider_*_at` one of the provider's clock. The two are never compared. In
 `ConnectionFacts` and what it holds, all times are the provider's, except when a claim was made.
 
-`CompanyRef` and `SiteRef` are rows of this service; `ConnectionId` and the `Provider…Id`s are the provider's UUIDs.
+A `…Ref` is a row of this service; `ConnectionId` and the `Provider…Id`s are the provider's UUIDs.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +20,7 @@ CompanyRef = NewType("CompanyRef", str)
 SiteRef = NewType("SiteRef", str)
 Tenant = NewType("Tenant", str)
 UserId = NewType("UserId", str)
+UserRef = NewType("UserRef", str)
 ConnectionId = NewType("ConnectionId", str)
 InvitationId = NewType("InvitationId", str)
 ProviderCompanyId = NewType("ProviderCompanyId", str)
@@ -119,11 +120,13 @@ class Session:
     `serial`, `issued_at` and `key_id` derive its page tokens again; `page_hash` is the digest of the bound page's key.
     `resume_hash`: of the value by which the same page starts again, `resume_by_host`: which the host's page keeps.
     `link_used_at`: the provider reported a use of its invitation. `settled_at`: its user's part was done, or it ended.
+    `user_id`: None once its user was erased; `user` stays.
     """
 
     id: SessionId
     tenant: Tenant
-    user_id: UserId
+    user: UserRef
+    user_id: UserId | None
     company: Company
     sites: tuple[Site, ...]
     mode: Mode
@@ -186,7 +189,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """Whether it is over for every page."""
-        return self.status in ENDED or (self.over_at is not None and not self.achieved)
+        return self.user_id is None or self.status in ENDED or (self.over_at is not None and not self.achieved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,15 +232,12 @@ class ReportedInvitation:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSnapshot:
-    """What the provider's lists reported about one company; `provider_at` is the Date of the first answer.
-
-    `unread_invitations`: the list has invitations of which not even the id could be read, or could not be read itself.
-    """
+    """What the provider's lists reported about one company; `provider_at` is the Date of the first answer."""
 
     provider_at: float
     connections: tuple[ReportedConnection, ...]
     invitations: tuple[ReportedInvitation, ...]
-    unread_invitations: bool = False
+    unread_invitations: bool = False  # not even the id of some could be read, or the list could not
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ class Candidate:
 
     session_id: SessionId
     tenant: Tenant
-    user_id: UserId
+    user: UserRef
 
 
 @dataclass(frozen=True, slots=True)

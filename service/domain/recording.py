@@ -244,7 +244,7 @@ def _reconnect_by_edit_link(draft: RecordingDraft, session: Session) -> None:
 def _reconnect(draft: RecordingDraft, session: Session) -> None:
     connection = draft.connection(session.connection_id) if session.connection_id else None
     owner = connection.verdict.owner if connection else None
-    if connection is None or owner is None or owner.user_id != session.user_id:
+    if connection is None or owner is None or owner.user != session.user:
         return
     if (session.id, connection.id) not in draft.records.attached:
         draft.attach(session.id, connection.id, EvidenceKind.RECONNECT)

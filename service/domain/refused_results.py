@@ -4,18 +4,18 @@ from collections.abc import Collection
 
 from service.domain import events
 from service.domain.changes import Changes, RefusedResult
-from service.domain.model import Session, UserId
+from service.domain.model import Session, UserRef
 
 # Mallory can make the host present one result for any number of accounts: that must not fill the log.
 USERS_MOST = 5
 
 
-def refuse_result(session: Session, presented_for: UserId, earlier: Collection[UserId]) -> Changes | None:
+def refuse_result(session: Session, presented_for: UserRef, earlier: Collection[UserRef]) -> Changes | None:
     """Record that a result was presented for this user, once; `earlier` are the users for whom that is recorded.
 
     The session stays as it is, since the host may have mixed up its own users.
     """
-    if presented_for in {session.user_id, *earlier} or len(earlier) >= USERS_MOST:
+    if presented_for in {session.user, *earlier} or len(earlier) >= USERS_MOST:
         return None
     return Changes(
         events=(events.session_verify_failed(session, presented_for),),

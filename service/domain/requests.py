@@ -16,6 +16,7 @@ from service.domain.model import (
     Site,
     Tenant,
     UserId,
+    UserRef,
 )
 
 
@@ -101,15 +102,19 @@ def draft_session(
     session_id: SessionId,
     tenant: Tenant,
     request: SessionRequest,
-    places: tuple[Company, tuple[Site, ...]],
+    places: tuple[UserRef, Company, tuple[Site, ...]],
     issued: tuple[float, str],
 ) -> Session:
-    """Return the session as requested; `issued` is the time and the id of the key that signs its URLs."""
+    """Return the session as requested; `issued` is the time and the id of the key that signs its URLs.
+
+    `places` are refs for the user, company and sites as far as they are new; the store finds those that it has.
+    """
     now, key_id = issued
-    company, sites = places
+    user, company, sites = places
     return Session(
         id=session_id,
         tenant=tenant,
+        user=user,
         company=company,
         sites=sites,
         mode=Mode.RECONNECT if request.connection_id else Mode.CONNECT,

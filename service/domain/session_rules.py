@@ -81,7 +81,8 @@ def renew(session: Session, now: float, key_id: str) -> Changes:
     An invitation is made again, unless the user's part is done: then there is nothing left to use it for.
     """
     mendable = session.status is SessionStatus.FAILED and session.failure in {LINK_REVOKED, LINK_EXPIRED}
-    if session.status in {SessionStatus.REVOKED, SessionStatus.FAILED} and not mendable:
+    ended = session.status in {SessionStatus.REVOKED, SessionStatus.FAILED} and not mendable
+    if ended or session.user_id is None:
         raise SessionClosed(f"This session is {session.status.value}; create a new one")
     duration = session.expires_at - session.issued_at
     fresh = replace(

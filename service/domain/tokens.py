@@ -19,6 +19,10 @@ class PageToken:
     issued_at: int
 
 
+# What is signed for an erased user is for this one, whom no request can name: a `userId` has a character at least.
+NOBODY = UserId("")
+
+
 @dataclass(frozen=True, slots=True)
 class CallbackState:
     """What travels through the provider: the session, its user, and the page that was started (`page_serial`)."""

@@ -3,7 +3,7 @@
 A decision is a pure function (of `service.domain`) that a caller passes to `create` or `change`: it runs while its rows
 are locked, and what it returns is written in the same transaction. Each table has one class: `store.sessions`,
 `.companies`, `.connections`, `.intents`, `.events`, `.queue`, `.keys`, `.inbox`, `.idempotency`, `.endpoints`,
-`.deliveries`, `.replays`, `.reminders`.
+`.deliveries`, `.replays`, `.reminders`, `.user_records`. `.retention` deletes what is long over.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,8 +26,10 @@ from service.store.migrate import NewerDatabase, migrate, pending
 from service.store.queue import JobQueue
 from service.store.reminders import ReminderStore
 from service.store.replays import ReplayStore
+from service.store.retention import RetentionStore
 from service.store.sessions import SessionStore
 from service.store.sqlite import SqliteEngine
+from service.store.user_records import UserStore
 
 __all__ = ["NewerDatabase", "Store", "engine_for", "migrate", "pending"]
 
@@ -51,6 +53,8 @@ class Store:
         self.deliveries = DeliveryStore(engine, context)
         self.replays = ReplayStore(engine, context)
         self.reminders = ReminderStore(engine, context)
+        self.users = UserStore(engine, context, self.sessions)
+        self.retention = RetentionStore(engine, context, self.sessions)
 
     async def open(self) -> None:
         """Connect and bring the schema up to date. Raises Unavailable, NewerDatabase."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, Job, RefusedResult
+from service.domain.erasure import without_personal_data
 from service.domain.events import NewEvent
 from service.domain.model import Clock, Connection, Session, Tenant
 from service.domain.timing import ANSWER_SECONDS
@@ -14,7 +15,7 @@ from service.store.encryption import Cipher
 from service.store.engine import Transaction
 from service.store.rows import assignments, connection_values, session_values
 
-_SESSION_FIXED = {"id", "tenant", "user_id", "company_ref", "site_refs", "mode", "link_choice", "created_at"}
+_SESSION_FIXED = {"id", "tenant", "user_ref", "company_ref", "site_refs", "mode", "link_choice", "created_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ def _write_company(tx: Transaction, changes: Changes, ref: str, now: float) -> N
 
 
 def save_session(tx: Transaction, context: WriteContext, session: Session) -> None:
-    """Update the columns of a session that may change."""
+    """Update the columns of a session that may change. One of an erased user is written without personal data."""
+    if session.user_id is None:
+        session = without_personal_data(session)
     values = {
         name: value for name, value in session_values(session, context.cipher).items() if name not in _SESSION_FIXED
     }
@@ -86,7 +89,7 @@ def _complete_intent(tx: Transaction, completed: CompletedIntent) -> None:
 
 
 _EVENT = (
-    "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, connection_id, user_id, data) VALUES "
+    "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, connection_id, user_ref, data) VALUES "
     "(:id, {next_seq}, {drawn}, :tenant, :type, :at, :session, :connection, :user, :data)"
 )
 # A delivery for each enabled endpoint that wants this type and company, and one for the session's own address beneath
@@ -121,7 +124,7 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
         at=context.clock(),
         session=event.session_id,
         connection=event.connection_id,
-        user=event.user_id,
+        user=event.user,
         data=json.dumps(dict(event.data)),
         stem=event_id.partition("_")[2],
         lane=event.session_id or event.connection_id or event.about_endpoint or event_id,
@@ -178,12 +181,12 @@ def _save_candidates(tx: Transaction, connection: Connection) -> None:
     verdict = connection.verdict
     for candidate in verdict.candidates if verdict.owner is None else ():
         tx.run(
-            "INSERT INTO connection_candidates (connection_id, session_id, tenant, user_id) VALUES "
+            "INSERT INTO connection_candidates (connection_id, session_id, tenant, user_ref) VALUES "
             "(:id, :session, :tenant, :user)",
             id=connection.id,
             session=candidate.session_id,
             tenant=candidate.tenant,
-            user=candidate.user_id,
+            user=candidate.user,
         )
 
 
@@ -212,9 +215,9 @@ def add_fact(tx: Transaction, fact: Fact, company_ref: str, now: float) -> None:
 def _add_refused_results(tx: Transaction, refused: Sequence[RefusedResult], now: float) -> None:
     for each in refused:
         tx.run(
-            "INSERT INTO refused_results (session_id, user_id, at) VALUES (:session, :user, :now)",
+            "INSERT INTO refused_results (session_id, user_ref, at) VALUES (:session, :user, :now)",
             session=each.session_id,
-            user=each.user_id,
+            user=each.user,
             now=now,
         )
 

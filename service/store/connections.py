@@ -13,7 +13,7 @@ from service.domain.changes import (
     StoredFact,
 )
 from service.domain.events import NewEvent
-from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserId
+from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserRef
 from service.domain.statuses import canonical_status
 from service.errors import NotFound
 from service.store.activity import read_activity
@@ -22,8 +22,9 @@ from service.store.companies import newest_of_companies
 from service.store.engine import Engine, Row, Transaction
 from service.store.own_invitations import by_invitation, may_be_cleared, unlisted
 from service.store.queue import require_lease
-from service.store.rows import ACCOUNT, SESSION_COLUMNS, company_of, connection_of
+from service.store.rows import ACCOUNT, SESSION_COLUMNS, SESSION_TABLES, company_of, connection_of
 from service.store.sessions import SessionStore, attached_connections
+from service.store.users import ref_of_user
 
 
 class ConnectionStore:
@@ -174,7 +175,7 @@ def _session_rows(tx: Transaction, where: str, values: Iterable[str]) -> list[Ro
     """Return session rows for `where`, which has `:among`, joined with their companies and locked."""
     # A decision writes all columns of a session: without the lock it would undo what a host or a page does meanwhile.
     # ORDER BY makes transactions lock sessions in one order; the engine retries a deadlock that happens all the same.
-    sql = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref WHERE {where}"
+    sql = f"SELECT {SESSION_COLUMNS} FROM {SESSION_TABLES} WHERE {where}"
     return list(tx.among(f"{sql} ORDER BY s.id{tx.dialect.lock and ' FOR UPDATE OF s'}", values))
 
 
@@ -186,9 +187,7 @@ def _facts(
     They are: the company's listing; what happened to the magic links and the invitations of its sessions; what these
     invitations named; and every fact about one of these connections.
     """
-    select = (
-        "SELECT f.*, s.tenant AS tenant, s.user_id AS user_id FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
-    )
+    select = "SELECT f.*, s.tenant, s.user_ref FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
     kinds = "'listed', 'revealed', 'revoked', 'finished', 'ended', 'replaced'"
     rows = list(tx.all(f"{select} WHERE f.company_ref = :ref AND f.kind IN ({kinds})", ref=ref))
     rows += tx.among(f"{select} WHERE f.connection_id IN (:among)", connections)
@@ -207,8 +206,8 @@ def _stored_fact_of(row: Row) -> StoredFact:
         nonce=row["nonce"],
         actor=row["actor"],
     )
-    tenant, user = row["tenant"], row["user_id"]
-    return StoredFact(fact, row["recorded_at"], tenant and Tenant(tenant), user and UserId(user))
+    tenant, user = row["tenant"], row["user_ref"]
+    return StoredFact(fact, row["recorded_at"], tenant and Tenant(tenant), user and UserRef(user))
 
 
 def _connection_rows(tx: Transaction, ids: Iterable[ConnectionId]) -> Sequence[Row]:
@@ -240,7 +239,7 @@ def _count_documents(
 
 # The only text that filters add to the SQL; a filter's value is always a parameter.
 _CLAUSES = {
-    "user_id": "n.user_id = :user_id",
+    "user_id": "n.user_ref = :user_ref",
     "status": "n.status = :status",
     "state": "n.state = :state",
     "company": "n.company_ref = :company",
@@ -249,7 +248,7 @@ _CLAUSES = {
 # A connection without an owner is in the lists of the users whose sessions could have made it.
 _CANDIDATE = (
     f"n.account = '{ACCOUNT}' AND n.id IN "
-    "(SELECT c.connection_id FROM connection_candidates c WHERE c.tenant = :tenant AND c.user_id = :user_id)"
+    "(SELECT c.connection_id FROM connection_candidates c WHERE c.user_ref = :user_ref)"
 )
 
 
@@ -257,6 +256,8 @@ def _list_page(
     tx: Transaction, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
 ) -> Sequence[Connection]:
     where, values = _conditions(filters)
+    if "user_id" in filters:
+        values["user_ref"] = ref_of_user(tx, tenant, filters["user_id"])
     if after is not None:
         # Keyset pagination: (recorded_at, id) is unique, so a page neither repeats nor skips a row while others come.
         # The index starts where the page before ended.

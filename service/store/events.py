@@ -3,13 +3,15 @@
 Events are written by `service.store.changes`, in the transaction that changes the state they report.
 """
 
+import json
 from collections.abc import Collection, Sequence
 
 from service.domain.event_types import hidden_from_pages
 from service.domain.events import Event
-from service.domain.model import EventId, SessionId, Tenant
-from service.store.engine import Engine, Transaction
-from service.store.rows import event_of
+from service.domain.model import EventId, SessionId, Tenant, UserRef
+from service.store.engine import Engine, Row, Transaction
+from service.store.rows import event_of, users_in
+from service.store.users import user_ids
 
 # A session's timeline: the events that name it, and those of connections that concern it too. Each has its own index,
 # which one query for both could not use.
@@ -17,6 +19,8 @@ _OWN = "events e WHERE e.session_id = :session"
 _SHARED = "event_sessions x JOIN events e ON e.id = x.event_id WHERE x.session_id = :session"
 # A session has few events that its pages must not see, so this skips few rows of an index.
 _ON_PAGES = f" AND e.type NOT IN ({', '.join(repr(name) for name in hidden_from_pages())})"
+# The types whose data refers to users.
+_WITH_USERS = {"connection.reassigned", "session.verify_failed"}
 
 
 class EventLog:
@@ -50,7 +54,7 @@ def _after(
         return [event for event in found if tenant in {None, event.tenant}]
     where, values = (" AND e.tenant = :tenant", {"tenant": str(tenant)}) if tenant is not None else ("", {})
     sql = f"SELECT e.* FROM events e WHERE e.seq > :seq{where} ORDER BY e.seq LIMIT :limit"
-    return [event_of(row) for row in tx.all(sql, seq=seq, limit=limit, **values)]
+    return events_of(tx, tx.all(sql, seq=seq, limit=limit, **values))
 
 
 def _of_session(tx: Transaction, seq: int, limit: int, session_id: SessionId, where: str) -> list[Event]:
@@ -64,13 +68,24 @@ def _of_session(tx: Transaction, seq: int, limit: int, session_id: SessionId, wh
             limit=limit,
         )
     ]
-    return [event_of(row) for row in sorted(rows, key=lambda row: int(row["seq"]))[:limit]]
+    return events_of(tx, sorted(rows, key=lambda row: int(row["seq"]))[:limit])
+
+
+def events_of(tx: Transaction, rows: Sequence[Row], of: UserRef | None = None) -> list[Event]:
+    """Return the events in rows of `events`, with the user ids that are stored now; with `of`, only that user's."""
+    refs = {row["user_ref"] for row in rows if row["user_ref"] is not None}
+    for row in rows:
+        if row["type"] in _WITH_USERS:
+            refs |= {part[name] for part, name in users_in(json.loads(row["data"])) if part[name] is not None}
+    ids = user_ids(tx, refs if of is None else refs & {of})
+    return [event_of(row, ids) for row in rows]
 
 
 def events_by_id(tx: Transaction, ids: Collection[EventId]) -> dict[EventId, Event | None]:
     """Return these events by id; None for one without a position yet. One that was deleted is not in it."""
     rows = tx.among("SELECT e.* FROM events e WHERE e.id IN (:among)", ids)
-    return {EventId(row["id"]): event_of(row) if row["seq"] is not None else None for row in rows}
+    found = {event.id: event for event in events_of(tx, [row for row in rows if row["seq"] is not None])}
+    return {EventId(row["id"]): found.get(EventId(row["id"])) for row in rows}
 
 
 def _position(tx: Transaction, event_id: str, session_id: SessionId | None) -> int | None:

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain.model import Clock, SessionId
+from service.domain.model import Clock, SessionId, UserRef
 from service.domain.requests import KeyLease
 from service.domain.timing import LEASE_SECONDS, UNLEASED_KEY_SECONDS
 from service.errors import IdempotencyInProgress, IdempotencyKeyReused, LeaseLost
 from service.store.engine import Engine, Row, Transaction
+from service.store.rows import ACCOUNT
+from service.store.users import hold_user
 
 _KEPT_SECONDS = 86400.0
 _WHERE = "WHERE tenant = :tenant AND route = :route AND key = :key"
@@ -89,21 +91,30 @@ def begin(tx: Transaction, key: KeyLease, now: float) -> EarlierCall:
     return _earlier_call(tx, row, key, until)
 
 
-def name_session(tx: Transaction, key: KeyLease, session_id: SessionId) -> None:
-    """Write which session the key has made, in the transaction that creates it."""
-    tx.run(f"UPDATE idempotency SET session_id = :session {_WHERE}", session=session_id, **_names(key))
+def name_session(tx: Transaction, key: KeyLease, session_id: SessionId, user: UserRef) -> None:
+    """Write which session the key has made, and for whom, in the transaction that creates it."""
+    sql = f"UPDATE idempotency SET session_id = :session, user_ref = :user {_WHERE}"
+    tx.run(sql, session=session_id, user=user, **_names(key))
 
 
-def keep(tx: Transaction, key: KeyLease, answer: Answer | None) -> None:
-    """Do what `IdempotencyStore.keep` does, inside an open transaction."""
+def keep(tx: Transaction, key: KeyLease, answer: Answer | None, user: UserRef | None = None) -> None:
+    """Do what `IdempotencyStore.keep` does, inside an open transaction.
+
+    An answer about a user is erased with them. Where they are erased already, the key is deleted. `user`, where given,
+    is whom it is about, held by `adopt_user`.
+    """
+    if answer is not None and user is None and "userId" in answer:
+        user = _user_of(tx, answer)
+        answer = answer if user is not None and hold_user(tx, user) else None
     # `lease`: a call that was slower than its lease must not overwrite or forget the key of the one that replaced it.
     held = f"{_WHERE} AND lease = :lease"
     if answer is None:
         tx.run(f"DELETE FROM idempotency {held}", lease=key.token, **_names(key))
         return
     tx.run(
-        f"UPDATE idempotency SET answer = :answer, lease = NULL, lease_until = NULL {held}",
+        f"UPDATE idempotency SET answer = :answer, user_ref = :user, lease = NULL, lease_until = NULL {held}",
         answer=json.dumps(dict(answer)),
+        user=user,
         lease=key.token,
         **_names(key),
     )
@@ -116,6 +127,17 @@ def require_key(tx: Transaction, key: KeyLease | None) -> None:
     sql = f"SELECT key FROM idempotency {_WHERE} AND lease = :lease{tx.dialect.lock}"
     if tx.one(sql, lease=key.token, **_names(key)) is None:
         raise LeaseLost("Another request with this Idempotency-Key has taken over; retry")
+
+
+def _user_of(tx: Transaction, answer: Answer) -> UserRef | None:
+    """Return whom an answer is about, by the session or the connection that it shows."""
+    # By its own id: the user id may be another user's by now.
+    queries = (
+        "SELECT user_ref FROM sessions WHERE id = :id",
+        f"SELECT user_ref FROM connections WHERE account = '{ACCOUNT}' AND id = :id",
+    )
+    rows = (tx.one(sql, id=str(answer.get("id"))) for sql in queries)
+    return next((UserRef(row["user_ref"]) for row in rows if row is not None and row["user_ref"]), None)
 
 
 def _names(key: KeyLease) -> dict[str, str]:

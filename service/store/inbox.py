@@ -1,6 +1,7 @@
 """The inbox: the provider's webhooks as received, one row per message id, written before they are acknowledged.
 
-A row stays until its job has succeeded and 30 days have passed. Bodies are encrypted.
+A body is encrypted, and deleted when its job has succeeded, since it may name a user. The row with the message id stays
+for 30 days.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ _KEPT_SECONDS = 30 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class StoredWebhook:
-    """One webhook, with its body decrypted."""
+    """One webhook, with its body decrypted; "" once it was processed."""
 
     id: str
     body: str
@@ -41,7 +42,7 @@ class InboxStore:
         return await self._engine.read(lambda tx: self._get(tx, webhook_id))
 
     async def complete(self, webhook_id: str, *jobs: Job, lease: LeasedJob | None = None) -> None:
-        """Mark the webhook as processed and enqueue the jobs that follow from it, in one transaction.
+        """Mark the webhook as processed, delete its body and enqueue the jobs that follow from it, in one transaction.
 
         With `lease`, the job that processes it, raises LeaseLost where that lease has ended.
         """
@@ -79,7 +80,9 @@ class InboxStore:
     def _complete(self, tx: Transaction, webhook_id: str, jobs: Sequence[Job]) -> None:
         for job in jobs:
             enqueue(tx, job)
-        tx.run("UPDATE inbox SET done_at = :now WHERE id = :id", now=self._context.clock(), id=webhook_id)
+        tx.run(
+            "UPDATE inbox SET done_at = :now, sealed_body = '' WHERE id = :id", now=self._context.clock(), id=webhook_id
+        )
 
     def _get(self, tx: Transaction, webhook_id: str) -> StoredWebhook:
         row = tx.one("SELECT * FROM inbox WHERE id = :id", id=webhook_id)

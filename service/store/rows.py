@@ -1,7 +1,7 @@
 """Maps database rows to domain values and back. No other module knows which column holds which field."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.domain.events import Event
@@ -28,6 +28,7 @@ from service.domain.model import (
     SiteRef,
     Tenant,
     UserId,
+    UserRef,
     Verdict,
 )
 from service.domain.session_status import Progress
@@ -69,7 +70,8 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
     return Session(
         id=SessionId(row["id"]),
         tenant=Tenant(row["tenant"]),
-        user_id=UserId(row["user_id"]),
+        user=UserRef(row["user_ref"]),
+        user_id=_optional(UserId, row["user_id"]),
         company=company_of(row, "company_"),
         sites=tuple(sites[ref] for ref in json.loads(row["site_refs"]) if ref in sites),
         mode=Mode(row["mode"]),
@@ -81,21 +83,23 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
         metadata=json.loads(row["metadata"]),
         connection_id=_optional(ConnectionId, row["connection_id"]),
         progress=Progress(row["progress"]),
+        user_email=_email_of(row, cipher),
         **{name: row[name] for name in _UNCONVERTED} | {name: bool(row[name]) for name in _FLAGS},
     )
 
 
 _UNCONVERTED = (
     *("created_at", "expires_at", "serial", "issued_at", "key_id", "origin", "return_url", "locale", "user_label"),
-    *("user_email", "support_url", "failure", "page_hash", "page_serial", "resume_hash", "opened_at", "revealed_at"),
+    *("support_url", "failure", "page_hash", "page_serial", "resume_hash", "opened_at", "revealed_at"),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at", "invitation_uses"),
     *("webhook_url", "webhook_endpoint"),
 )
 _FLAGS = ("taken_over", "resume_by_host", "resumed_by_host")
 
-# The SELECT list of `sessions s JOIN companies c` that `session_of` reads.
+# What `session_of` reads: the SELECT list of these tables.
+SESSION_TABLES = "sessions s JOIN companies c ON c.ref = s.company_ref JOIN users u ON u.ref = s.user_ref"
 SESSION_COLUMNS = """
-  s.*, c.ref AS company_ref, c.external_id AS company_external_id, c.name AS company_name,
+  s.*, u.user_id, c.ref AS company_ref, c.external_id AS company_external_id, c.name AS company_name,
   c.provider_id AS company_provider_id, c.provider_since_at AS company_provider_since_at,
   c.polled_at AS company_polled_at, c.failed_at AS company_failed_at
 """
@@ -106,7 +110,7 @@ SESSION_NAMES = (
     *(
         "id",
         "tenant",
-        "user_id",
+        "user_ref",
         "company_ref",
         "site_refs",
         "mode",
@@ -115,7 +119,7 @@ SESSION_NAMES = (
         "link_kind",
         "link_status",
     ),
-    *("link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "progress"),
+    *("user_email", "link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "progress"),
 )
 
 
@@ -129,7 +133,7 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
         | {
             "id": session.id,
             "tenant": session.tenant,
-            "user_id": session.user_id,
+            "user_ref": session.user,
             "company_ref": session.company.ref,
             "site_refs": json.dumps([site.ref for site in session.sites]),
             "mode": session.mode.value,
@@ -138,6 +142,7 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
             "link_choice": session.link_choice.value,
             "link_kind": session.link_kind.value,
             "link_status": session.link_status.value,
+            "user_email": cipher.encrypt(session.user_email, _email_row(session.id)) if session.user_email else None,
             # A copied database must contain no usable link: its URL lets anyone connect an account for this user.
             "link_url": cipher.encrypt(link.url, session.id) if link else None,
             "link_given_at": link.provider_given_at if link else None,
@@ -159,6 +164,24 @@ def _link_of(row: Row, cipher: Cipher) -> Link | None:
         row["link_given_at"],
         _optional(InvitationId, row["invitation_id"]),
     )
+
+
+def _email_of(row: Row, cipher: Cipher) -> str | None:
+    stored = row["user_email"]
+    # Versions until 0.2.0 stored it as it is; a job encrypts those (`UserStore.encrypt_emails`).
+    if stored is None or "@" in stored:
+        return stored
+    return cipher.decrypt(stored, _email_row(row["id"])) or None
+
+
+def _email_row(session_id: str) -> str:
+    # Not the id alone, with which the link is encrypted: one must not decrypt in the other's column.
+    return f"{session_id}/email"
+
+
+def encrypted_email(row: Row, cipher: Cipher) -> str:
+    """Return the e-mail address of a row of `sessions`, which is stored as it is, encrypted."""
+    return cipher.encrypt(row["user_email"], _email_row(row["id"]))
 
 
 def connection_of(row: Row) -> Connection:
@@ -194,14 +217,14 @@ def connection_of(row: Row) -> Connection:
 def _verdict_of(row: Row) -> Verdict:
     owner = None
     if row["session_id"] is not None:
-        owner = Candidate(SessionId(row["session_id"]), Tenant(row["tenant"]), UserId(row["user_id"]))
+        owner = Candidate(SessionId(row["session_id"]), Tenant(row["tenant"]), UserRef(row["user_ref"]))
     return Verdict(
         kind=EvidenceKind(row["evidence_kind"]) if row["evidence_kind"] else None,
         owner=owner,
         presumed=bool(row["presumed"]),
         waiting=bool(row["waiting"]),
         candidates=frozenset(
-            Candidate(SessionId(session), Tenant(tenant), UserId(user))
+            Candidate(SessionId(session), Tenant(tenant), UserRef(user))
             for session, tenant, user in json.loads(row["candidates"])
         ),
     )
@@ -224,14 +247,14 @@ def connection_values(connection: Connection) -> dict[str, Any]:
         "provider_url": reported.provider_url,
         "site_ids": json.dumps(list(reported.sites)),
         "session_id": verdict.owner.session_id if verdict.owner else None,
-        "user_id": verdict.owner.user_id if verdict.owner else None,
+        "user_ref": verdict.owner.user if verdict.owner else None,
         "evidence_kind": verdict.kind.value if verdict.kind else None,
         "evidence_at": connection.evidence_at,
         "presumed": int(verdict.presumed),
         "cross_device": int(connection.cross_device),
         "resumed_by_host": int(connection.resumed_by_host),
         "waiting": int(verdict.waiting),
-        "candidates": json.dumps(sorted((c.session_id, c.tenant, c.user_id) for c in verdict.candidates)),
+        "candidates": json.dumps(sorted((c.session_id, c.tenant, c.user) for c in verdict.candidates)),
         "recorded_at": connection.recorded_at,
         "updated_at": connection.updated_at,
         "attention_at": connection.attention_at,
@@ -242,8 +265,11 @@ def connection_values(connection: Connection) -> dict[str, Any]:
     }
 
 
-def event_of(row: Row) -> Event:
-    """Return the event in a row of `events`."""
+def event_of(row: Row, users: Mapping[UserRef, UserId | None]) -> Event:
+    """Return the event in a row of `events`; `users` are the user ids of the refs in its data."""
+    data = json.loads(row["data"])
+    for part, name in users_in(data):
+        part[name] = users.get(part[name])
     return Event(
         EventId(row["id"]),
         row["seq"],
@@ -252,9 +278,16 @@ def event_of(row: Row) -> Event:
         row["at"],
         _optional(SessionId, row["session_id"]),
         _optional(ConnectionId, row["connection_id"]),
-        _optional(UserId, row["user_id"]),
-        json.loads(row["data"]),
+        _optional(UserId, users.get(row["user_ref"])),
+        data,
     )
+
+
+def users_in(data: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Return where an event's data refers to users: each part of it, and the name of the field there."""
+    sides = [side for name in ("from", "to") if isinstance(side := data.get(name), dict)]
+    fields = [(side, "userId") for side in sides] + [(data, "presentedFor")]
+    return [(part, name) for part, name in fields if name in part]
 
 
 def assignments(columns: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from service.domain.changes import Changes, LeasedJob
@@ -15,10 +16,12 @@ from service.domain.model import (
     Site,
     Tenant,
     UserId,
+    UserRef,
 )
 from service.domain.page_view import PageSnapshot
 from service.domain.requests import KeyLease
 from service.domain.session_status import Progress
+from service.domain.tokens import NOBODY
 from service.errors import NotFound
 from service.store.changes import WriteContext, apply
 from service.store.companies import adopt_company, adopt_sites, newest_of_companies
@@ -30,16 +33,18 @@ from service.store.rows import (
     ACCOUNT,
     SESSION_COLUMNS,
     SESSION_NAMES,
+    SESSION_TABLES,
     connection_of,
     session_of,
     session_values,
     site_of,
 )
+from service.store.users import adopt_user, find_user, ref_of_user
 
 _INSERT = f"INSERT INTO sessions ({', '.join(SESSION_NAMES)}) VALUES (:{', :'.join(SESSION_NAMES)})"
 # The only text that filters add to the SQL; a filter's value is always a parameter.
-_CLAUSES = {"user_id": "s.user_id = :user_id", "status": "s.status = :status", "company": "s.company_ref = :company"}
-_FROM = f"SELECT {SESSION_COLUMNS} FROM sessions s JOIN companies c ON c.ref = s.company_ref"
+_CLAUSES = {"user_id": "s.user_ref = :user_ref", "status": "s.status = :status", "company": "s.company_ref = :company"}
+_FROM = f"SELECT {SESSION_COLUMNS} FROM {SESSION_TABLES}"
 
 
 class SessionStore:
@@ -56,7 +61,7 @@ class SessionStore:
         key: KeyLease | None = None,
         render: Callable[[Session], Mapping[str, Any]] | None = None,
     ) -> Session | Mapping[str, Any]:
-        """Find or insert the draft's company and sites, call `decide`, write what it returns: one transaction.
+        """Find or insert the draft's user, company and sites, call `decide`, write what it returns: one transaction.
 
         Returns the session as written. An equal earlier call changes that, and nothing is created: its stored answer is
         returned, or, where its process died before it answered, the session that it made. With `render`, its answer is
@@ -72,7 +77,7 @@ class SessionStore:
     async def with_connections(self, session_id: SessionId, tenant: Tenant) -> tuple[Session, Sequence[Connection]]:
         """Return one session of this tenant and its recorded connections, read in one transaction. Raises NotFound."""
         return await self._engine.read(
-            lambda tx: (self._get(tx, session_id, tenant), _connections(tx, [session_id])[session_id])
+            lambda tx: (self._get(tx, session_id, tenant), connections_of(tx, [session_id])[session_id])
         )
 
     async def page_snapshot(self, session_id: SessionId) -> PageSnapshot:
@@ -116,15 +121,30 @@ class SessionStore:
         return await self._engine.write(unit)
 
     async def refuse_result(
-        self, session_id: SessionId, tenant: Tenant, decide: Callable[[Session, Collection[UserId]], Changes | None]
+        self,
+        session_id: SessionId,
+        tenant: Tenant,
+        presented_for: tuple[UserId, UserRef],
+        decide: Callable[[Session, UserRef, Collection[UserRef]], Changes | None],
     ) -> Session:
-        """Like `change`, but `decide` also gets the users for whom the session's result was refused already."""
+        """Like `change`, but `decide` also gets the user of `presented_for`, and those of earlier refusals.
 
-        def unit(tx: Transaction) -> Session:
+        The second part of `presented_for` is the ref of a user who is new; the user is stored only where `decide`
+        returns changes.
+        """
+
+        def judged(tx: Transaction, found: Session) -> Changes | None:
+            user_id, new = presented_for
             # Read under the session's lock, so that of two equal calls the second sees what the first wrote.
-            return self._change(tx, session_id, lambda found: decide(found, _refused_users(tx, session_id)), tenant)
+            earlier = _refused_users(tx, session_id)
+            user = find_user(tx, tenant, user_id) or new
+            changes = decide(found, user, earlier)
+            if changes is None:
+                return None
+            adopted = adopt_user(tx, tenant, user_id, new, self._context.clock())
+            return changes if adopted == user else decide(found, adopted, earlier)
 
-        return await self._engine.write(unit)
+        return await self._engine.write(lambda tx: self._change(tx, session_id, partial(judged, tx), tenant))
 
     async def invitations(self, session_id: SessionId) -> dict[InvitationId, float | None]:
         """Return every invitation that was created for the session, with when the provider gave it (0.1.0: None)."""
@@ -154,15 +174,17 @@ class SessionStore:
         adopted = self._open_session(tx, earlier.session_id)
         if adopted is not None:
             return adopted
+        user = adopt_user(tx, draft.tenant, draft.user_id or NOBODY, draft.user, now)
         company = adopt_company(tx, draft.company, now)
-        changes = decide(replace(draft, company=company, sites=adopt_sites(tx, company, draft.sites)))
+        sites = adopt_sites(tx, company, draft.sites)
+        changes = decide(replace(draft, user=user, company=company, sites=sites))
         (session,) = changes.sessions
         tx.run(_INSERT, **session_values(session, self._context.cipher))
         apply(tx, self._context, replace(changes, sessions=()), session.tenant, company.ref)
         if key is not None:
-            name_session(tx, key, session.id)
+            name_session(tx, key, session.id, user)
         if key is not None and render is not None:
-            keep(tx, key, render(session))
+            keep(tx, key, render(session), user)
         return session
 
     def _open_session(self, tx: Transaction, session_id: SessionId | None) -> Session | None:
@@ -188,7 +210,7 @@ class SessionStore:
     def _page_snapshot(self, tx: Transaction, session_id: SessionId) -> PageSnapshot:
         session = self._get(tx, session_id, None)
         event_id, seq = last_event(tx, session_id)
-        connections = _connections(tx, [session_id])[session_id]
+        connections = connections_of(tx, [session_id])[session_id]
         return PageSnapshot(session, connections, seq, self._context.clock(), event_id, _undecided(tx, session_id))
 
     def _list_page(
@@ -196,6 +218,8 @@ class SessionStore:
     ) -> list[tuple[Session, Sequence[Connection]]]:
         where, values = ["s.tenant = :tenant"], dict[str, Any](filters)
         where += [_CLAUSES[name] for name in filters]
+        if "user_id" in values:
+            values["user_ref"] = ref_of_user(tx, tenant, values["user_id"])
         if after is not None:
             # Keyset pagination by a row value, with which the index starts where the page before ended.
             where.append("(s.created_at, s.id) < (:at, :id)")
@@ -203,7 +227,7 @@ class SessionStore:
         sql = f"{_FROM} WHERE {' AND '.join(where)} ORDER BY s.created_at DESC, s.id DESC LIMIT :limit"
         rows = newest_of_companies(tx, sql, "created_at", values | {"tenant": tenant, "limit": limit})
         sessions = self.from_rows(tx, rows)
-        connections = _connections(tx, [session.id for session in sessions])
+        connections = connections_of(tx, [session.id for session in sessions])
         return [(session, connections[session.id]) for session in sessions]
 
     def _change(
@@ -224,7 +248,8 @@ class SessionStore:
         return next((changed for changed in changes.sessions if changed.id == session_id), session)
 
 
-def _connections(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Any]]:
+def connections_of(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Connection]]:
+    """Return the connections that are attached to these sessions, the newest last."""
     # ORDER BY j.at: the newest comes last, as `main_connection` expects. CROSS JOIN: SQLite then reads the tables in
     # this order; by its own choice it read every connection. Reference: sqlite.org/optoverview.html, CROSS JOIN.
     rows = tx.among(
@@ -233,7 +258,7 @@ def _connections(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[Sess
         session_ids,
         account=ACCOUNT,
     )
-    found: dict[SessionId, list[Any]] = {session_id: [] for session_id in session_ids}
+    found: dict[SessionId, list[Connection]] = {session_id: [] for session_id in session_ids}
     for row in rows:
         found[SessionId(row["attached_session"])].append(connection_of(row))
     return found
@@ -249,9 +274,9 @@ def _undecided(tx: Transaction, session_id: SessionId) -> list[Connection]:
     return [connection_of(row) for row in rows]
 
 
-def _refused_users(tx: Transaction, session_id: SessionId) -> list[UserId]:
-    rows = tx.all("SELECT user_id FROM refused_results WHERE session_id = :id", id=session_id)
-    return [UserId(row["user_id"]) for row in rows]
+def _refused_users(tx: Transaction, session_id: SessionId) -> set[UserRef]:
+    rows = tx.all("SELECT user_ref FROM refused_results WHERE session_id = :id", id=session_id)
+    return {UserRef(row["user_ref"]) for row in rows}
 
 
 def attached_connections(

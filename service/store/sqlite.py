@@ -178,6 +178,8 @@ class SqliteEngine:
         # In WAL mode only FULL syncs at each commit. Reference: sqlite.org/pragma.html, synchronous.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        # Nothing that was deleted or overwritten is left in the file: an erased user. Reference: the same page.
+        connection.execute("PRAGMA secure_delete=ON")
         self._connections.append(connection)
         return connection
 

@@ -28,7 +28,7 @@ class Claims:
         session = await self._store.sessions.get(session_id, tenant)
         if session.company.ref != connection.company:
             raise AlreadyClaimed("This session is of another company than the connection")
-        candidate = Candidate(session.id, session.tenant, session.user_id)
+        candidate = Candidate(session.id, session.tenant, session.user)
         fact = Fact(FactKind.CLAIMED, connection.id, session.id, nonce=self._new_id("clm"), actor=by)
         decide = partial(_claim, connection_id=connection.id, candidate=candidate, fact=fact, now=self._clock())
         await self._change(connection, decide, session.id)
@@ -54,7 +54,7 @@ def _claim(
     if refusal is not None:
         raise AlreadyClaimed(refusal[0].upper() + refusal[1:])
     changes = judge_with_facts(records, connection, (fact,), now)
-    event = events.connection_claimed(connection_id, candidate.session_id, candidate.user_id, fact.actor or "")
+    event = events.connection_claimed(connection_id, candidate.session_id, candidate.user, fact.actor or "")
     return replace(changes, events=(*changes.events, event))
 
 

@@ -16,7 +16,7 @@ from service.domain.page_starts import PageStart
 from service.domain.page_view import PageSnapshot
 from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
-from service.domain.tokens import CallbackState, PageToken, SessionResult, page_key_of_form
+from service.domain.tokens import NOBODY, CallbackState, PageToken, SessionResult, page_key_of_form
 from service.errors import BadState, Expired, MagiclinkError, NotFound
 from service.provider import Provider
 from service.signing import Signer
@@ -156,7 +156,7 @@ class Pages:
 
     def callback_state(self, session: Session) -> str:
         """The signed state with which the page that is bound now comes back."""
-        return self._signer.sign_state(CallbackState(session.id, session.user_id, session.page_serial))
+        return self._signer.sign_state(CallbackState(session.id, session.user_id or NOBODY, session.page_serial))
 
     async def by_state(self, text: str) -> Session:
         """The session of a state. Raises BadState for another user's, an earlier page's, a changed or a late one."""
@@ -165,7 +165,7 @@ class Pages:
             session = await self._store.sessions.get(state.session_id)
         except NotFound as exc:
             raise BadState from exc
-        if not state.is_for(session.user_id):
+        if session.user_id is None or not state.is_for(session.user_id):
             raise BadState
         # Serial 0 travels through the provider and is for whichever page is bound when it comes back.
         if state.page_serial not in {0, session.page_serial}:
@@ -188,9 +188,9 @@ class Pages:
         """The signed outcome that the host's backend may confirm."""
         session, connection = snapshot.session, main_connection(snapshot.connections)
         named, at = connection.id if connection else None, int(self._clock())
-        return self._signer.sign_result(
-            SessionResult(session.id, session.tenant, session.user_id, session.status.value, named, at)
-        )
+        user = session.user_id or NOBODY
+        result = SessionResult(session.id, session.tenant, user, session.status.value, named, at)
+        return self._signer.sign_result(result)
 
     async def _open(self, token: PageToken) -> OpenedPage:
         session = await self._store.sessions.get(token.session_id)

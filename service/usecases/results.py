@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from service.domain.model import Clock, ConnectionId, SessionId, Tenant, UserId
+from service.domain.model import ConnectionId, Runtime, SessionId, Tenant, UserId, UserRef
 from service.domain.refused_results import refuse_result
 from service.domain.statuses import ConnectionState
 from service.domain.tokens import SessionResult
@@ -15,10 +15,11 @@ from service.store import Store
 class Results:
     """Confirms results; `count` is told each outcome: `confirmed`, `refused` or `other_user`."""
 
-    def __init__(self, store: Store, signer: Signer, clock: Clock, count: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, signer: Signer, runtime: Runtime, count: Callable[[str], None]) -> None:
         self._store = store
         self._signer = signer
-        self._clock = clock
+        self._clock = runtime.clock
+        self._new_id = runtime.new_id
         self._count = count
 
     async def verify(self, state: str, tenant: Tenant, user_id: UserId) -> tuple[SessionResult, ConnectionState | None]:
@@ -46,11 +47,11 @@ class Results:
         with suppress(NotFound):
             connection = await self._store.connections.get(ConnectionId(result.connection_id), result.tenant)
             owner = connection.verdict.owner
-            return connection.state if owner is not None and owner.user_id == result.user_id else None
+            users = await self._store.users.ids([owner.user] if owner is not None else [])
+            return connection.state if result.user_id in users.values() else None
         return None
 
     async def _record(self, session_id: SessionId, tenant: Tenant, user_id: UserId) -> None:
         with suppress(NotFound):  # the session is deleted: there is no timeline for it
-            await self._store.sessions.refuse_result(
-                session_id, tenant, lambda session, earlier: refuse_result(session, user_id, earlier)
-            )
+            presented_for = user_id, UserRef(self._new_id("usr"))
+            await self._store.sessions.refuse_result(session_id, tenant, presented_for, refuse_result)

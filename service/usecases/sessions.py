@@ -23,6 +23,7 @@ from service.domain.model import (
     Site,
     SiteRef,
     Tenant,
+    UserRef,
 )
 from service.domain.requests import CreateOptions, PlaceRequest, SessionRequest, draft_session
 from service.domain.tokens import PageToken
@@ -61,9 +62,10 @@ class Sessions:
         Raises InvalidRequest where a reconnect names a connection of another user; NotFound for a connection, a company
         or a site that is unknown to the tenant; IdempotencyKeyReused, IdempotencyInProgress.
         """
-        places = await self._places(tenant, request)
+        company, sites = await self._places(tenant, request)
         issued = self._clock(), self._signer.newest_key_id
         session_id = SessionId(self._new_id("ses"))
+        places = UserRef(self._new_id("usr")), company, sites
         draft = draft_session(session_id, tenant, request, places, issued)
 
         def decide(session: Session) -> Changes:
@@ -135,7 +137,8 @@ class Sessions:
     ) -> Company:
         connection = await self._store.connections.get(connection_id, tenant)
         owner = connection.verdict.owner
-        if owner is None or owner.user_id != request.user_id:
+        users = await self._store.users.ids([owner.user] if owner is not None else [])
+        if owner is None or users.get(owner.user) != request.user_id:
             raise InvalidRequest([Problem("/connectionId", "this connection is not recorded for this user")])
         return await self._store.companies.get(connection.company)
 

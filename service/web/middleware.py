@@ -115,6 +115,8 @@ def template_of(path: str) -> str:
     parts = path.split("/")[:6]
     if len(parts) > 1 and parts[1] == "static":
         return "/static/{file}"
+    if parts[1:3] == ["v1", "users"]:  # an id may have slashes in it
+        return "/v1/users/{}/export" if len(parts) > 4 and path.endswith("/export") else "/v1/users/{}"
     template = "/".join(part if part in _WORDS or not part else "{}" for part in parts)
     return template if _ROUTES.fullmatch(template) else "other"
 

@@ -11,7 +11,7 @@ from service.web.docs.openapi import document
 
 ROOT = Path(__file__).parents[2]
 TYPES = {one.name: one for one in EVENT_TYPES}
-NAME = re.compile(r"(?:session|connection|document|endpoint)\.[a-z_]+")
+NAME = re.compile(r"(?:session|connection|document|endpoint|user)\.[a-z_]+")
 
 
 def test_no_other_module_builds_an_event() -> None:

@@ -170,6 +170,11 @@ async def test_every_call_of_a_whole_flow_answers_as_described(
     await services.rows("/v1/connections", attributed="false")
     await hers.post("exit", {"stage": "provider", "reason": "closed"})
     await deliver_everything(services, ada)
+    await services.get("/v1/users/ada/export")
+    assert (await services.host.delete("/v1/users/ada")).status_code == 204
+    await services.rows("/v1/connections")
+    await services.rows("/v1/sessions")
+    await services.rows("/v1/events", limit=100)
     assert {answer.rpartition(" ")[0] for answer in description.answered} >= {
         operation["operationId"] for name, operation in operations() if "/v1/" in name
     }

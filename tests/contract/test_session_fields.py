@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic.alias_generators import to_camel
 
-from service.domain.model import Company, LinkStatus, Session, SessionId
+from service.domain.model import Company, LinkStatus, Session, SessionId, UserRef
 from service.domain.requests import SessionRequest, draft_session
 from service.domain.session_status import Progress
 from service.store.encryption import Cipher
@@ -47,7 +47,18 @@ STORED_AS = {"expires_in": "expires_at", "link": "link_choice"}
 # What a host is not told of a session: what it sent for the page only, and what only the service needs.
 SENT_FOR_THE_PAGE = {"locale", "user_label", "user_email", "support_url", "prefill"}
 INTERNAL = {
-    *("tenant", "serial", "issued_at", "key_id", "page_hash", "page_serial", "taken_over", "opened_at", "revealed_at"),
+    *(
+        "tenant",
+        "user",
+        "serial",
+        "issued_at",
+        "key_id",
+        "page_hash",
+        "page_serial",
+        "taken_over",
+        "opened_at",
+        "revealed_at",
+    ),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at"),
     *("invitation_uses", "link_choice", "progress", "resume_hash", "resume_by_host", "resumed_by_host"),
     "webhook_endpoint",
@@ -82,7 +93,7 @@ def request_of(body: dict[str, Any]) -> SessionRequest:
 
 
 def drafted(request: SessionRequest) -> Session:
-    return draft_session(SessionId("ses_1"), TENANT, request, (COMPANY, (SITE,)), (NOW, "k1"))
+    return draft_session(SessionId("ses_1"), TENANT, request, (UserRef("usr_1"), COMPANY, (SITE,)), (NOW, "k1"))
 
 
 def test_the_body_and_the_request_have_the_same_fields() -> None:
@@ -144,7 +155,7 @@ def test_a_session_is_the_same_after_it_was_stored() -> None:
 
     cipher = Cipher(["k" * 32])
     company = {f"company_{name}": getattr(COMPANY, name) for name in names(Company)}
-    stored = session_of(session_values(full, cipher) | company, {SITE.ref: SITE}, cipher)
+    stored = session_of(session_values(full, cipher) | company | {"user_id": full.user_id}, {SITE.ref: SITE}, cipher)
     lost = {one.name for one in fields(Session) if getattr(stored, one.name) != getattr(full, one.name)}
     assert lost == set(), f"store/rows.py loses {lost}"
 

@@ -8,15 +8,15 @@ import pytest
 from service.domain import events
 from service.domain.event_types import EVENT_TYPES, event_names
 from service.domain.events import NewEvent
-from service.domain.model import Candidate, EvidenceKind, LinkKind, UserId, Verdict
+from service.domain.model import Candidate, EvidenceKind, LinkKind, UserRef, Verdict
 from tests.support.domain_values import connection, session
 
 JSON_TYPES = {dict: "object", str: "string", bool: "boolean", int: "integer", list: "array"}
 ADA = session()
-OWNED = connection(Verdict(EvidenceKind.INVITATION, Candidate(ADA.id, ADA.tenant, ADA.user_id)))
-AMBIGUOUS = Verdict(candidates=frozenset({Candidate(ADA.id, ADA.tenant, ADA.user_id)}))
+OWNED = connection(Verdict(EvidenceKind.INVITATION, Candidate(ADA.id, ADA.tenant, ADA.user)))
+AMBIGUOUS = Verdict(candidates=frozenset({Candidate(ADA.id, ADA.tenant, ADA.user)}))
 
-BOB = Candidate(session("bob").id, ADA.tenant, session("bob").user_id)
+BOB = Candidate(session("bob").id, ADA.tenant, session("bob").user)
 
 MADE: dict[str, Callable[[], NewEvent]] = {
     "session_created": lambda: events.session_created(ADA),
@@ -28,7 +28,7 @@ MADE: dict[str, Callable[[], NewEvent]] = {
     "session_submitted": lambda: events.session_submitted(ADA, OWNED),
     "session_connected": lambda: events.session_connected(ADA, OWNED),
     "session_reopened": lambda: events.session_reopened(ADA, "reassigned"),
-    "session_verify_failed": lambda: events.session_verify_failed(ADA, UserId("mallory")),
+    "session_verify_failed": lambda: events.session_verify_failed(ADA, UserRef("usr_mallory")),
     "session_exited": lambda: events.session_exited(ADA, "provider", "closed"),
     "session_expired": lambda: events.session_expired(ADA),
     "session_revoked": lambda: events.session_revoked(ADA),
@@ -36,7 +36,7 @@ MADE: dict[str, Callable[[], NewEvent]] = {
     "connection_recorded": lambda: events.connection_recorded(OWNED),
     "connection_reassigned": lambda: events.connection_reassigned(OWNED, BOB),
     "connection_status_changed": lambda: events.connection_status_changed(OWNED, "PENDING"),
-    "connection_claimed": lambda: events.connection_claimed(OWNED.id, ADA.id, ADA.user_id, "key_1"),
+    "connection_claimed": lambda: events.connection_claimed(OWNED.id, ADA.id, ADA.user, "key_1"),
     "connection_claim_undone": lambda: events.connection_claim_undone(OWNED, "key_1"),
     "connection_needs_attention": lambda: events.connection_needs_attention(OWNED),
     "connection_ambiguous": lambda: events.connection_ambiguous(OWNED, AMBIGUOUS),
@@ -45,6 +45,8 @@ MADE: dict[str, Callable[[], NewEvent]] = {
     "endpoint_failing": lambda: events.endpoint_failing("whe_1", 50),
     "endpoint_disabled": lambda: events.endpoint_disabled("whe_1", "gone"),
     "document_available": lambda: events.document_available(OWNED, 3),
+    "user_exported": lambda: events.user_exported(ADA.user, "key_1"),
+    "user_erased": lambda: events.user_erased(ADA.user, "key_1"),
 }
 
 
@@ -70,9 +72,9 @@ def test_every_documented_type_is_made_and_described_once() -> None:
 
 def test_an_event_of_an_owned_connection_names_its_session_and_user() -> None:
     event = events.connection_removed(OWNED)
-    assert (event.session_id, event.user_id, event.connection_id) == (ADA.id, ADA.user_id, OWNED.id)
+    assert (event.session_id, event.user, event.connection_id) == (ADA.id, ADA.user, OWNED.id)
 
 
 def test_candidates_of_another_tenant_are_not_named() -> None:
-    foreign = Candidate(ADA.id, type(ADA.tenant)("elsewhere"), ADA.user_id)
+    foreign = Candidate(ADA.id, type(ADA.tenant)("elsewhere"), ADA.user)
     assert events.connection_ambiguous(OWNED, Verdict(candidates=frozenset({foreign}))).data == {"candidates": []}

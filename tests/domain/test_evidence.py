@@ -19,7 +19,7 @@ from tests.support.domain_values import (
 )
 
 ADA = with_link(session("ada"), link())
-WHO = Candidate(ADA.id, TENANT, ADA.user_id)
+WHO = Candidate(ADA.id, TENANT, ADA.user)
 INVITED = InvitationId("inv_1")
 
 
@@ -108,7 +108,7 @@ def test_only_a_claim_is_a_claim_and_only_a_naming_names() -> None:
 
 def test_half_a_name_is_nobody() -> None:
     reveal = Fact(FactKind.REVEALED, session_id=ADA.id, provider_at=1.0)
-    halves = StoredFact(reveal, NOW, TENANT, None), StoredFact(reveal, NOW, None, ADA.user_id)
+    halves = StoredFact(reveal, NOW, TENANT, None), StoredFact(reveal, NOW, None, ADA.user)
     assert CompanyFacts(records(ADA, facts=halves), NOW).about(seen()).reveals == frozenset()
 
 

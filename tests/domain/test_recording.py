@@ -48,7 +48,7 @@ def test_a_new_connection_is_recorded_for_the_session_whose_invitation_names_it(
 
 def test_the_event_of_a_new_connection_names_evidence_status_and_owner() -> None:
     event = recorded("INCORRECT_PASSWORD").events[0]
-    assert (event.session_id, event.connection_id, event.user_id) == (ADA.id, CONNECTION, ADA.user_id)
+    assert (event.session_id, event.connection_id, event.user) == (ADA.id, CONNECTION, ADA.user)
     assert event.data == {
         "evidence": "invitation",
         "presumed": False,
@@ -208,7 +208,7 @@ def test_wrong_credentials_ask_for_the_users_attention_and_name_the_reconnect_ca
     (event,) = [one for one in company.events if one.type == "connection.needs_attention"]
     call = f"POST /v1/connections/{CONNECTION}/reconnect"
     assert event.data == {"status": "PASSWORD_INCORRECT", "state": "action_needed", "reconnect": call}
-    assert (event.session_id, event.user_id) == (ADA.id, ADA.user_id)
+    assert (event.session_id, event.user) == (ADA.id, ADA.user)
 
 
 def test_attention_is_asked_for_once_while_the_status_stays() -> None:

@@ -49,7 +49,7 @@ def presumed(status: str = "PENDING") -> RecordedCompany:
 
 def test_the_event_of_a_connected_session_names_connection_user_and_status() -> None:
     data = {"status": "CONNECTED", "state": "working"}
-    reported = NewEvent("session.connected", ADA.id, CONNECTION, ADA.user_id, data)
+    reported = NewEvent("session.connected", ADA.id, CONNECTION, ADA.user, data)
     assert recorded().events[-1] == reported
 
 
@@ -57,7 +57,7 @@ def test_the_event_of_a_changed_status_names_session_connection_and_user() -> No
     company = recorded()
     company.take(seen(status="WEBSITE_DOWN", provider_updated_at=LATER))
     data = {"status": "WEBSITE_DOWN", "state": "delayed", "from": "CONNECTED"}
-    assert company.events[-1] == NewEvent("connection.updated", ADA.id, CONNECTION, ADA.user_id, data)
+    assert company.events[-1] == NewEvent("connection.updated", ADA.id, CONNECTION, ADA.user, data)
 
 
 def test_the_event_of_an_ambiguous_connection_names_no_session_and_no_user() -> None:

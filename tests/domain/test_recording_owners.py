@@ -149,7 +149,7 @@ def test_an_invitation_overturns_who_was_presumed_and_both_sessions_lists_say_so
     assert company.verdict().owner == candidate_of(BOB)
     assert set(company.attached) == {(BOB.id, CONNECTION)}
     assert changes.events[0].type == "connection.reassigned"
-    assert changes.events[0].user_id == BOB.user_id
+    assert changes.events[0].user == BOB.user
     assert company.sessions[BOB.id].status is SessionStatus.CONNECTED
 
 

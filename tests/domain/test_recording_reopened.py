@@ -23,8 +23,8 @@ def test_a_presumed_session_that_loses_its_connection_is_open_again_and_told_so(
     (reopened,) = [one for one in changes.events if one.type == "session.reopened"]
     assert (reopened.session_id, reopened.data) == (ADA.id, {"reason": "reassigned", "status": "opened"})
     (reassigned,) = [one for one in changes.events if one.type == "connection.reassigned"]
-    assert reassigned.data["from"] == {"sessionId": ADA.id, "userId": ADA.user_id}
-    assert reassigned.data["to"] == {"sessionId": CAROL.id, "userId": CAROL.user_id}
+    assert reassigned.data["from"] == {"sessionId": ADA.id, "userId": ADA.user}
+    assert reassigned.data["to"] == {"sessionId": CAROL.id, "userId": CAROL.user}
 
 
 def test_undoing_the_claim_gives_it_back_and_the_other_session_is_open_again() -> None:

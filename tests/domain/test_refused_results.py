@@ -3,13 +3,13 @@
 import pytest
 
 from service.domain.changes import Changes, RefusedResult
-from service.domain.model import UserId
+from service.domain.model import UserRef
 from service.domain.refused_results import USERS_MOST, refuse_result
 from service.domain.session_status import SessionStatus
 from tests.support.domain_values import session, with_status
 
 ADA = session("ada")
-MALLORY, BOB = UserId("mallory"), UserId("bob")
+MALLORY, BOB = UserRef("mallory"), UserRef("bob")
 
 
 def test_the_user_for_whom_it_is_recorded_already_is_not_recorded_again() -> None:
@@ -17,16 +17,16 @@ def test_the_user_for_whom_it_is_recorded_already_is_not_recorded_again() -> Non
 
 
 def test_five_users_are_recorded_and_no_more() -> None:
-    earlier: list[UserId] = []
+    earlier: list[UserRef] = []
     for name in "abcdefgh":
-        changes = refuse_result(ADA, UserId(name), earlier)
-        earlier += [one.user_id for one in changes.refused_results] if changes else []
+        changes = refuse_result(ADA, UserRef(name), earlier)
+        earlier += [one.user for one in changes.refused_results] if changes else []
     assert earlier == list("abcde")
     assert len(earlier) == USERS_MOST
 
 
 def test_the_sessions_own_user_is_never_recorded() -> None:
-    assert refuse_result(ADA, ADA.user_id, []) is None
+    assert refuse_result(ADA, ADA.user, []) is None
 
 
 @pytest.mark.parametrize("status", SessionStatus)
@@ -36,5 +36,5 @@ def test_the_session_stays_as_it_is_whatever_its_status(status: SessionStatus) -
     assert changes is not None
     (event,) = changes.events
     assert changes == Changes(events=(event,), refused_results=(RefusedResult(ADA.id, MALLORY),))
-    assert (event.type, event.session_id, event.user_id) == ("session.verify_failed", ADA.id, ADA.user_id)
+    assert (event.type, event.session_id, event.user) == ("session.verify_failed", ADA.id, ADA.user)
     assert event.data == {"presentedFor": "mallory"}

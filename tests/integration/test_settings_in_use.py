@@ -55,6 +55,17 @@ async def test_both_generations_of_the_providers_paths_lead_to_a_connection_with
         )
 
 
+@pytest.mark.parametrize(("days", "status"), [(30, 404), (32, 200)])
+async def test_what_is_over_is_kept_for_as_many_days_as_the_operator_says(
+    opened: Opened, days: int, status: int
+) -> None:
+    async with opened(retention_days=days) as services:
+        made = await User(services, "ada").session()
+        await services.later(31 * 86_400)
+        await services.later(86_400 / 2)
+        assert (await services.host.get(f"/v1/sessions/{made['id']}")).status_code == status
+
+
 async def test_the_bootstrap_key_is_one_key_among_those_of_the_database(opened: Opened) -> None:
     async with opened(api_key=None) as services:
         refused(await services.host.get("/v1/sessions"), 401, "unauthorized")

@@ -207,7 +207,7 @@ async def test_the_state_is_that_of_now_and_the_status_the_signed_one(services: 
     assert (verified["status"], verified["connectionState"]) == ("submitted", "working")
 
 
-@pytest.mark.parametrize("sql", ["DELETE FROM connections", "UPDATE connections SET user_id = 'bob'"])
+@pytest.mark.parametrize("sql", ["DELETE FROM connections", "UPDATE connections SET user_ref = 'usr_bob'"])
 async def test_a_connection_that_is_no_longer_the_users_has_no_state(
     services: RunningServices, ada: User, sql: str
 ) -> None:

@@ -13,7 +13,7 @@ Row = dict[str, Any]
 _UNNUMBERED = "SELECT 1 AS found FROM events WHERE seq IS NULL"
 _TABLES = (
     *("companies", "connections", "events", "event_sessions", "inbox", "invitations", "sessions"),
-    *("session_connections", "work"),
+    *("session_connections", "users", "work"),
 )
 
 
@@ -43,6 +43,9 @@ class StoredRows:
     attachments: dict[tuple[str, str], str] = field(init=False)
 
     def __post_init__(self) -> None:
+        users = {row["ref"]: row["user_id"] for row in self.tables["users"]}
+        for row in (*self.tables["connections"], *self.tables["sessions"]):
+            row["user_id"] = users.get(row["user_ref"])
         self.connections = {row["id"]: row for row in self.tables["connections"]}
         self.sessions = {row["id"]: row for row in self.tables["sessions"]}
         self.events = sorted(self.tables["events"], key=lambda row: row["seq"] or 0)

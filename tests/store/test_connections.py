@@ -116,7 +116,7 @@ async def test_the_records_have_the_facts_on_what_is_asked_for_and_every_reveal_
     await write(acme, Changes(facts=(NAMED, reveal, other)))
     rows = (await records(acme, CONNECTION)).facts
     assert {row.fact for row in rows} == {NAMED, reveal}
-    assert {(row.tenant, row.user_id) for row in rows} == {(TENANT, "ada"), (TENANT, "bob")}
+    assert {(row.tenant, row.user) for row in rows} == {(TENANT, "usr_ada"), (TENANT, "usr_bob")}
 
 
 async def test_facts_of_another_company_do_not_count(acme: Store) -> None:
@@ -130,7 +130,7 @@ async def test_facts_of_another_company_do_not_count(acme: Store) -> None:
 async def test_a_fact_whose_session_is_unknown_has_no_owner(acme: Store) -> None:
     await write(acme, Changes(facts=(replace(NAMED, session_id=None),)))
     (row,) = (await records(acme, CONNECTION)).facts
-    assert (row.tenant, row.user_id) == (None, None)
+    assert (row.tenant, row.user) == (None, None)
 
 
 async def test_the_same_fact_twice_is_one_and_keeps_its_first_time(acme: Store, clock: Clock) -> None:
@@ -199,7 +199,7 @@ async def test_everything_that_a_decision_says_is_written_together(acme: Store) 
         connections=(one(),),
         facts=(NAMED,),
         attachments=(Attachment(ADA.session_id, CONNECTION, EvidenceKind.INVITATION),),
-        events=(NewEvent("connection.recorded", ADA.session_id, CONNECTION, ADA.user_id),),
+        events=(NewEvent("connection.recorded", ADA.session_id, CONNECTION, ADA.user),),
     )
     await write(acme, changes)
     await numbered(acme)
@@ -283,7 +283,7 @@ async def test_what_was_removed_is_no_longer_the_companys_to_ask_about(acme: Sto
 
 async def test_documents_emit_one_event_for_each_time_there_are_more(acme: Store) -> None:
     await write(acme, Changes(connections=(one(),)))
-    event = NewEvent("document.available", ADA.session_id, CONNECTION, ADA.user_id, {"documents": 3})
+    event = NewEvent("document.available", ADA.session_id, CONNECTION, ADA.user, {"documents": 3})
     reported = [await acme.connections.count_documents(CONNECTION, number, event) for number in (0, 3, 3, 2, 4)]
     assert reported == [False, True, False, False, True]
     assert await count(acme, "events", "type = 'document.available'") == 2

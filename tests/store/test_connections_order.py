@@ -23,7 +23,7 @@ SCENARIOS = 20
 async def move_in(store: Store) -> None:
     """The users of the scenarios, each with the link that they have there."""
     for one in ALL_USERS.values():
-        made = await create(store, fresh(one.user_id, one.id), one.link)
+        made = await create(store, fresh(str(one.user_id), one.id), one.link)
         await change(store, made, status=SessionStatus.OPENED)
     # Of no known time, as of version 0.1.0: what the lists of these scenarios leave out shall count for nothing.
     await store.engine.write(lambda tx: tx.run("UPDATE invitations SET given_at = NULL"))

@@ -15,7 +15,7 @@ from service.domain.changes import Changes, Fact, FactKind, Job, JobKind
 from service.domain.deliveries import Delivery, DeliveryKind, DeliveryResult, DeliveryStatus, Meaning
 from service.domain.endpoints import EndpointHealth
 from service.domain.events import document_available
-from service.domain.model import ConnectionId, EventId, InvitationId, SessionId
+from service.domain.model import ConnectionId, EventId, InvitationId, SessionId, UserId, UserRef
 from service.domain.requests import IdempotentRequest, KeyLease
 from service.domain.session_status import SessionStatus
 from service.errors import IdempotencyInProgress
@@ -89,7 +89,9 @@ async def large(store: Store, clock: Clock) -> Store:
     await store.idempotency.begin(KEY)
     await store.queue.enqueue(Job(JobKind.EXPIRE, "ses_due", 1e6))
     await numbered(store)
-    await run(store, "UPDATE connections SET session_id = 'ses_old', user_id = 'ada'", "UPDATE inbox SET done_at = 1")
+    await run(
+        store, "UPDATE connections SET session_id = 'ses_old', user_ref = 'usr_ada'", "UPDATE inbox SET done_at = 1"
+    )
     await copy(store, "sessions", "id = 'ses_old'", id="'ses_' || i", created_at="created_at - i")
     await copy(store, "invitations", "id = 'inv_old'", id="'inv_' || i", session_id="'ses_' || i")
     await copy(store, "connections", "id = 'connection-1'", id="'con_' || i", recorded_at="recorded_at - i")
@@ -97,11 +99,11 @@ async def large(store: Store, clock: Clock) -> Store:
         store,
         "INSERT INTO session_connections (session_id, connection_id, kind, at, progress) "
         "VALUES ('ses_old', 'connection-1', 'invitation', 1, 3)",
-        "INSERT INTO connection_candidates (connection_id, session_id, tenant, user_id) "
-        "VALUES ('connection-1', 'ses_old', 'default', 'bob')",
+        "INSERT INTO connection_candidates (connection_id, session_id, tenant, user_ref) "
+        "VALUES ('connection-1', 'ses_old', 'default', 'usr_bob')",
     )
-    await run(store, "INSERT INTO refused_results (session_id, user_id, at) VALUES ('ses_old', 'mallory', 1)")
-    await copy(store, "refused_results", "user_id = 'mallory'", session_id="'ses_' || i")
+    await run(store, "INSERT INTO refused_results (session_id, user_ref, at) VALUES ('ses_old', 'mallory', 1)")
+    await copy(store, "refused_results", "user_ref = 'mallory'", session_id="'ses_' || i")
     await copy(store, "facts", "kind = 'named'", id="'fact_' || i", connection_id="'con_' || i")
     await copy(store, "events", "seq = 1", id="'evt_' || i", seq="1000 + i", session_id="'ses_' || i")
     await copy(store, "work", "ref = 'ses_due'", ref="'ses_' || i", due_at="due_at + i")
@@ -207,6 +209,11 @@ async def change_nothing(store: Store) -> object:
     return await store.connections.change(REF, [CONNECTION], [], lambda _: Changes())
 
 
+async def erase_nothing(store: Store) -> object:
+    await store.users.complete_erasure(UserRef("usr_bob"))
+    return await store.users.is_erased(UserRef("usr_bob"))
+
+
 async def number(store: Store) -> None:
     if isinstance(store.engine, PostgresEngine):
         await store.engine.number()
@@ -256,7 +263,9 @@ CALLS: dict[str, Call] = {
     "events of a tenant": lambda store: store.events.after(5000, 25, TENANT),
     "events of a session": lambda store: store.events.after(0, 25, TENANT, SessionId("ses_old")),
     "events of a page": lambda store: store.events.on_pages_after(0, 25, SessionId("ses_old")),
-    "refused result": lambda store: store.sessions.refuse_result(SessionId("ses_old"), TENANT, lambda *_: None),
+    "refused result": lambda store: store.sessions.refuse_result(
+        SessionId("ses_old"), TENANT, (UserId("eve"), UserRef("usr_eve")), lambda *_: None
+    ),
     "position": lambda store: store.events.position("evt_5", SessionId("ses_5")),
     "page": lambda store: store.sessions.page_snapshot(SessionId("ses_old")),
     "session with its connections": lambda store: store.sessions.with_connections(SessionId("ses_old"), TENANT),
@@ -266,6 +275,12 @@ CALLS: dict[str, Call] = {
     "after a poll": listed,
     "next job": lambda store: store.queue.next_in_seconds(),
     "leasing": lambda store: store.queue.lease(16, 10.0),
+    "user ids": lambda store: store.users.ids([UserRef("usr_ada")]),
+    "sessions of a user": lambda store: store.users.sessions(UserRef("usr_bob")),
+    "erasure": erase_nothing,
+    "purge of events": lambda store: store.retention.delete_events(0.0),
+    "purge of connections": lambda store: store.retention.delete_connections(0.0),
+    "purge of sessions": lambda store: store.retention.delete_sessions(fresh().created_at - 10**6),
     "lease renewal": lambda store: store.queue.renew(["lease"], 10.0),
 }
 

@@ -15,7 +15,7 @@ from tests.support.store_cases import UNNAMED, create, fresh, numbered
 
 async def recorded(store: Store, attention_at: float | None, *, owned: bool = True) -> None:
     one = await create(store, fresh())
-    owner = Candidate(one.id, one.tenant, one.user_id)
+    owner = Candidate(one.id, one.tenant, one.user)
     verdict = Verdict(EvidenceKind.INVITATION, owner) if owned else Verdict()
     found = replace(connection(verdict), company=UNNAMED.ref, attention_at=attention_at)
     await store.connections.change(UNNAMED.ref, [], [], lambda _: Changes(connections=(found,)))
@@ -39,7 +39,7 @@ async def test_a_step_is_counted_within_its_episode(store: Store) -> None:
     assert [event.data["day"] for event in events] == [1, 2, 1]
 
 
-@pytest.mark.parametrize("change", ["attention_at = NULL", "removed_at = 5", "session_id = NULL, user_id = NULL"])
+@pytest.mark.parametrize("change", ["attention_at = NULL", "removed_at = 5", "session_id = NULL, user_ref = NULL"])
 async def test_a_connection_that_needs_nothing_or_has_no_owner_is_no_episode(store: Store, change: str) -> None:
     await recorded(store, 100.0)
     await store.engine.write(lambda tx: tx.run(f"UPDATE connections SET {change}"))  # noqa: S608

@@ -8,7 +8,8 @@ from service.store.rows import SESSION_NAMES, assignments, connection_values, se
 from tests.support.domain_values import CONNECTION, MAGIC, connection, link, session, with_link
 
 SEAL = Cipher(["k" * 32])
-ELSEWHERE = {"company", "sites", "link"}  # a reference, a list of references, several columns
+# A reference, a list of references, several columns, a reference, a column of the row that it leads to.
+ELSEWHERE = {"company", "sites", "link", "user", "user_id"}
 
 
 def test_every_column_of_a_session_has_a_value() -> None:
@@ -42,3 +43,11 @@ def test_a_magic_link_has_no_invitation_and_an_invitation_has() -> None:
 
 def test_an_update_names_each_column_once() -> None:
     assert assignments(["a", "b"]) == "a = :a, b = :b"
+
+
+def test_an_email_address_is_stored_encrypted_and_does_not_decrypt_in_the_column_of_the_link() -> None:
+    stored = session_values(with_link(session(user_email="ada@example.com"), link()), SEAL)
+    assert "ada" not in stored["user_email"]
+    assert SEAL.decrypt(stored["user_email"], f"{session().id}/email") == "ada@example.com"
+    assert SEAL.decrypt(stored["user_email"], session().id) == ""
+    assert SEAL.decrypt(stored["link_url"], f"{session().id}/email") == ""

@@ -182,7 +182,7 @@ async def test_a_decision_sees_the_session_and_what_it_says_is_written_whole(sto
         assert now == made
         return Changes(
             sessions=(with_status(now, SessionStatus.OPENED),),
-            events=(NewEvent("session.opened", now.id, None, now.user_id, {"é": [1]}),),
+            events=(NewEvent("session.opened", now.id, None, now.user, {"é": [1]}),),
             jobs=(Job(JobKind.PRESENCE, now.id),),
         )
 

@@ -37,11 +37,11 @@ class RecordedCompany:
     def finish(self, owner: Session, after: float) -> None:
         at = CREATED_AT + after
         fact = Fact(FactKind.FINISHED, session_id=owner.id, provider_at=at, nonce=f"{at:.0f}")
-        self.facts.append(StoredFact(fact, NOW, TENANT, owner.user_id))
+        self.facts.append(StoredFact(fact, NOW, TENANT, owner.user))
 
     def revoke(self, owner: Session, after: float) -> None:
         fact = Fact(FactKind.REVOKED, session_id=owner.id, provider_at=CREATED_AT + after)
-        self.facts.append(StoredFact(fact, NOW, TENANT, owner.user_id))
+        self.facts.append(StoredFact(fact, NOW, TENANT, owner.user))
 
     def take(self, *things: ReportedConnection | ReportedInvitation, after: float = 1.0) -> Changes:
         return self.read(reading(*things, after=after))
@@ -92,7 +92,7 @@ class RecordedCompany:
         known = {replace(row.fact, provider_at=None) for row in self.facts}
         if replace(fact, provider_at=None) not in known:
             owner = self.sessions.get(fact.session_id) if fact.session_id else None
-            who = (owner.tenant, owner.user_id) if owner else (None, None)
+            who = (owner.tenant, owner.user) if owner else (None, None)
             self.facts.append(StoredFact(fact, self.now, *who))
 
 
@@ -104,4 +104,4 @@ def shown_to(holder: Session, *others: Session) -> RecordedCompany:
 
 
 def candidate_of(session: Session) -> Candidate:
-    return Candidate(session.id, session.tenant, session.user_id)
+    return Candidate(session.id, session.tenant, session.user)

@@ -28,6 +28,7 @@ from service.domain.model import (
     SiteRef,
     Tenant,
     UserId,
+    UserRef,
     Verdict,
 )
 from service.domain.session_status import Progress, SessionStatus
@@ -41,7 +42,7 @@ CONNECTION = ConnectionId("connection-1")
 
 
 def who(user: str, session: str | None = None, tenant: str = "default") -> Candidate:
-    return Candidate(SessionId(session or f"ses_{user}"), Tenant(tenant), UserId(user))
+    return Candidate(SessionId(session or f"ses_{user}"), Tenant(tenant), UserRef(f"usr_{user}"))
 
 
 ADA = who("ada")
@@ -103,7 +104,10 @@ def session(user: str = "ada", name: str | None = None, **fields: Any) -> Sessio
         "opened_at": NOW,
     }
     status = fields.pop("status", None)
-    made = Session(id=SessionId(name or f"ses_{user}"), user_id=UserId(user), **(plain | fields))
+    tenant = fields.get("tenant", TENANT)
+    ref = f"usr_{user}" if tenant == TENANT else f"usr_{tenant}_{user}"
+    named = {"user": UserRef(ref), "user_id": UserId(user)}
+    made = Session(id=SessionId(name or f"ses_{user}"), **(named | plain | fields))
     return with_status(made, status) if status is not None else made
 
 
@@ -140,7 +144,7 @@ def connection(verdict: Verdict | None = None, **fields: Any) -> Connection:
 
 
 def row(fact: Fact, owner: Session | None = None, recorded_at: float = NOW) -> StoredFact:
-    return StoredFact(fact, recorded_at, owner.tenant if owner else None, owner.user_id if owner else None)
+    return StoredFact(fact, recorded_at, owner.tenant if owner else None, owner.user if owner else None)
 
 
 def reveal_row(owner: Session, after: float, edits: ConnectionId | None = None) -> StoredFact:

@@ -1,10 +1,5 @@
 """Sessions that earlier versions stored are judged anew by the migration, without events, on both databases."""
 
-import sqlite3
-from contextlib import closing
-from typing import Any
-
-import psycopg
 import pytest
 
 from service.domain.model import SessionId, Tenant
@@ -12,34 +7,19 @@ from service.domain.statuses import ConnectionState
 from service.store import Store, engine_for
 from tests.support.clock import Clock
 from tests.support.services import SECRET_KEY
+from tests.upgrade.older import OlderDatabase
 from tests.upgrade.release import Release
 
 
-class Older:
+class Older(OlderDatabase):
     """A database as a released version left it, before this one opens it."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        super().__init__(url)
         self.attached = self.one(
             "SELECT j.session_id FROM session_connections j JOIN sessions s ON s.id = j.session_id "
             "WHERE s.status = 'connected' AND s.mode = 'connect' ORDER BY j.session_id LIMIT 1"
         )
-
-    def run(self, sql: str) -> None:
-        if self.url.startswith("sqlite:///"):
-            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as file, file:
-                file.execute(sql)
-        else:
-            with psycopg.connect(self.url) as connection:
-                connection.execute(sql.encode())
-
-    def one(self, sql: str) -> Any:
-        if self.url.startswith("sqlite:///"):
-            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as file:
-                return file.execute(sql).fetchone()[0]
-        with psycopg.connect(self.url) as connection:
-            row = connection.execute(sql.encode()).fetchone()
-            return row[0] if row else None
 
     async def judged(self, session_id: str) -> str:
         """The status of a session after the migration: in its row, and as the service computes it."""

@@ -194,7 +194,7 @@ async def test_a_foreign_future_or_odd_event_id_replays_the_session_from_its_sta
 
 async def test_a_result_says_what_stands_and_only_its_user_may_confirm_it(pages: PagesOnFile) -> None:
     text = pages.use_cases.sign_result(await pages.use_cases.outcome(KEPT.id))
-    reported = SIGNER.read_result(text, KEPT.tenant, KEPT.user_id, NOW)
+    reported = SIGNER.read_result(text, KEPT.tenant, UserId("ada"), NOW)
     assert (reported.status, reported.connection_id) == ("created", None)
     with pytest.raises(BadState):
         SIGNER.read_result(text, KEPT.tenant, UserId("mallory"), NOW)

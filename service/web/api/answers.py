@@ -123,7 +123,7 @@ class SessionJson(TypedDict):
 
     id: Annotated[SessionId, Field(pattern="^ses_", description="Ours.")]
     status: SessionStatus
-    userId: Annotated[UserId, Field(description="Yours.")]
+    userId: Annotated[UserId | None, Field(description="Yours; null once the user was erased.")]
     mode: Annotated[ModeWord, Field(description="Whether it makes connections or mends one.")]
     company: ReferenceJson
     sites: Annotated[list[ReferenceJson], Field(description="Empty in a reconnect session.")]
@@ -167,14 +167,14 @@ class CandidateJson(TypedDict):
     """A session of yours that a connection could belong to."""
 
     sessionId: Annotated[SessionId, Field(description="Name it to claim the connection.")]
-    userId: Annotated[UserId, Field(description="Yours.")]
+    userId: Annotated[UserId | None, Field(description="Yours; null once the user was erased.")]
 
 
 class ConnectionJson(TypedDict):
     """A recorded connection."""
 
     id: Annotated[ConnectionUuid, Field(description="The provider's UUID.")]
-    userId: Annotated[UserId | None, Field(description="Whose it is; null while nobody is named.")]
+    userId: Annotated[UserId | None, Field(description="Whose it is; null without owner, or once erased.")]
     sessionId: Annotated[SessionId | None, Field(description="The session that made it.")]
     company: ReferenceJson
     sites: Annotated[list[ReferenceJson], Field(description="The places it is for.")]
@@ -210,7 +210,7 @@ class EventJson(TypedDict):
     at: Annotated[Time, Field(description="UTC.")]
     sessionId: Annotated[SessionId | None, Field(description="Of which session.")]
     connectionId: Annotated[ConnectionId | None, Field(description="Of which connection.")]
-    userId: Annotated[UserId | None, Field(description="Of which user.")]
+    userId: Annotated[UserId | None, Field(description="Of which user; null once erased.")]
     data: Annotated[dict[str, Any], Field(description="More, by type.")]
 
 

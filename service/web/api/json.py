@@ -68,7 +68,7 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
     status = "REMOVED" if connection.removed_at is not None else canonical_status(reported.status)
     body: ConnectionJson = {
         "id": connection.id,
-        "userId": verdict.owner.user_id if verdict.owner else None,
+        "userId": details.user_id,
         "sessionId": verdict.owner.session_id if verdict.owner else None,
         "company": _company(details.company),
         "sites": [{"id": site, "externalId": external_ids.get(site)} for site in reported.sites],
@@ -84,8 +84,8 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
     }
     if verdict.owner is None:
         # One company can have sessions of several tenants: their users must not be shown to each other.
-        own = sorted((c.session_id, c.user_id) for c in verdict.candidates if c.tenant == connection.tenant)
-        body["candidates"] = [{"sessionId": session, "userId": user} for session, user in own]
+        own = sorted((c.session_id, c.user) for c in verdict.candidates if c.tenant == connection.tenant)
+        body["candidates"] = [{"sessionId": session, "userId": details.users.get(user)} for session, user in own]
         body["confirming"] = verdict.waiting
     return body
 

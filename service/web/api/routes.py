@@ -1,7 +1,6 @@
 """The routes for host backends: `/v1`, JSON, an API key on every call, a problem document for every refusal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +34,7 @@ from service.web.api.answers import (
     SessionListJson,
 )
 from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect
+from service.web.api.endpoint import Handler, api_endpoint
 from service.web.api.endpoint_routes import EndpointRoutes
 from service.web.api.idempotency import Answer, IdempotentRoutes, idempotent_request, stored_answer
 from service.web.api.json import connection_json, session_json
@@ -57,8 +57,6 @@ from service.web.api.result_routes import ResultRoutes
 from service.web.request_body import parse, read_json, read_optional_json
 
 _WAIT_MOST = 30
-
-Handler = Callable[[Request, Tenant], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +116,11 @@ class ApiRoutes:
         for path, method, handler in routes:
             table.setdefault(path, {})[method] = handler
         app = Starlette(
-            routes=[Route(path, self._endpoint(by), methods=list(by)) for path, by in table.items()],
+            routes=[Route(path, api_endpoint(self._keys, by), methods=list(by)) for path, by in table.items()],
             exception_handlers=dict(HANDLERS),
         )
         app.router.redirect_slashes = False  # an API key must not travel with a redirect
         return app
-
-    def _endpoint(self, handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            caller = await self._keys.caller_of(request.headers.get("authorization"))
-            request.state.key_id = caller.key_id  # claims are audited
-            method = "GET" if request.method == "HEAD" else request.method
-            # A misspelled parameter of a call that changes something must not be ignored.
-            if method != "GET":
-                query_of(request, set())
-            response = await handlers[method](request, caller.tenant)
-            response.headers["Cache-Control"] = "no-store"
-            return response
-
-        return endpoint
 
     async def create_session(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/sessions."""
@@ -149,12 +133,12 @@ class ApiRoutes:
         """POST /v1/connections/{id}/reconnect."""
         connection_id = connection_id_of(request)
         # The session is for the connection's owner, whom the body cannot name: a reconnect never changes the owner.
-        owner = (await self._connections.get(tenant, connection_id)).connection.verdict.owner
-        if owner is None:
-            raise InvalidRequest(detail="This connection is not attributed to a user; claim it first")
+        user_id = (await self._connections.get(tenant, connection_id)).user_id
+        if user_id is None:
+            raise InvalidRequest(detail="This connection has no user: claim it first, unless its user was erased")
         raw = await read_optional_json(request)
         body: Reconnect = parse(Reconnect, raw)
-        wanted = body.to_request(connection_id, owner.user_id, self._settings.link, self._settings.allowed_origins)
+        wanted = body.to_request(connection_id, user_id, self._settings.link, self._settings.allowed_origins)
         return await self._create(request, tenant, wanted, raw, now=body.prepare == "now")
 
     async def list_sessions(self, request: Request, tenant: Tenant) -> Response:

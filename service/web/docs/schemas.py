@@ -14,7 +14,7 @@ from pydantic_core import core_schema
 
 from service.domain.event_types import EVENT_TYPES, EventType
 from service.web.api import answers as api_answers
-from service.web.api import endpoint_answers
+from service.web.api import endpoint_answers, user_answers
 from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect, VerifyResult
 from service.web.api.endpoint_bodies import ChangeEndpoint, CreateEndpoint, ReplaySince
 from service.web.api.problems import errors_by_code
@@ -33,7 +33,8 @@ _EXAMPLES = Path(__file__).parent / "openapi_examples.json"
 
 def component_schemas() -> dict[str, Json]:
     """The schema of every body and answer, and of everything in them, by name."""
-    types = [*BODIES, *api_answers.ANSWERS, *endpoint_answers.ENDPOINT_ANSWERS, *page_answers.ANSWERS]
+    answers = (*api_answers.ANSWERS, *endpoint_answers.ENDPOINT_ANSWERS, *user_answers.ANSWERS, *page_answers.ANSWERS)
+    types = [*BODIES, *answers]
     _, made = TypeAdapter.json_schemas(
         [(one.__name__, "validation", TypeAdapter(one)) for one in types],
         ref_template=SCHEMA_REF + "{model}",

@@ -1,0 +1,49 @@
+"""A user's export as JSON. Other users who could have made the same connection are not in it."""
+
+from collections.abc import Sequence
+
+from service.domain.event_json import iso
+from service.domain.model import Connection, Session
+from service.domain.user_records import UserRecords
+from service.usecases.connections import ConnectionDetails
+from service.web.api.answers import ConnectionJson
+from service.web.api.json import connection_json, event_json, session_json
+from service.web.api.user_answers import ExportedSessionJson, UserExportJson
+
+
+def export_json(records: UserRecords, connections: Sequence[ConnectionDetails]) -> UserExportJson:
+    """All records of one user."""
+    return {
+        "userId": records.user_id,
+        "createdAt": iso(records.created_at),
+        "sessions": [_session(*one) for one in records.sessions],
+        "connections": [_connection(details) for details in connections],
+        "events": [event_json(event) for event in records.events],
+        "storedAnswers": [
+            {
+                "route": stored.route,
+                "idempotencyKey": stored.key,
+                "createdAt": iso(stored.created_at),
+                "answer": dict(stored.answer),
+            }
+            for stored in records.answers
+        ],
+    }
+
+
+def _session(session: Session, connections: Sequence[Connection]) -> ExportedSessionJson:
+    return {
+        **session_json(session, connections),
+        "userLabel": session.user_label,
+        "userEmail": session.user_email,
+        "supportUrl": session.support_url,
+        "locale": session.locale,
+        "prefill": dict(session.prefill),
+    }
+
+
+def _connection(details: ConnectionDetails) -> ConnectionJson:
+    body = connection_json(details)
+    if "candidates" in body:
+        body["candidates"] = [one for one in body["candidates"] if one["userId"] is not None]
+    return body
