@@ -145,8 +145,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
         lifespan=lifespan,
         exception_handlers=HANDLERS,
     )
-    app.state.drain = drain
-    app.state.services = services
+    app.state.drain, app.state.services = drain, services
     app.add_middleware(RequestObserver, metrics=services.metrics)
     if settings.trusted_proxies:  # the outermost: it decides whose word on the client's address is believed
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

@@ -296,6 +296,5 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "KEEP_ALIVE_SECONDS": _whole_number(5, 3600),
     "CONNECTIONS_PER_ADDRESS": _whole_number(1, 100_000),
     "WEBHOOK_NETWORKS": _networks,
-    # A week at least: for days after its end a session may still get the connection that its link was used for.
-    "RETENTION_DAYS": _whole_number(7, 36_500),
+    "RETENTION_DAYS": _whole_number(7, 36_500),  # for days after its end a session may still get its connection
 }

@@ -69,11 +69,9 @@ def _served(routes: Sequence[BaseRoute], prefix: str = "") -> set[tuple[str, str
 
 def test_every_route_that_names_a_connection_is_tried() -> None:
     app = create_app(Settings(secret_keys=("k" * 32,), public_url="http://localhost", provider_api_key="key"))
-    named = {
-        one
-        for one in _served(app.routes)
-        if "{" in one[1] and not one[1].startswith(("/v1/sessions/", "/v1/users/", "/static"))
-    }
+    # Ids of our own: each of these routes has its own tests with another tenant.
+    ours = ("/v1/sessions/", "/v1/users/", "/v1/webhook-endpoints/", "/v1/deliveries/", "/static")
+    named = {one for one in _served(app.routes) if "{" in one[1] and not one[1].startswith(ours)}
     pages = {one for one in named if one[1].startswith(("/embed/", "/connect/", "/live/"))}  # these name a token
     assert named - pages == set(ROUTES)
 
