@@ -72,9 +72,13 @@ class Conflict(MagiclinkError):
 
 
 class SessionClosed(Conflict):
-    """The session is expired, revoked or failed."""
+    """The session is expired, revoked or failed; `failure` is the code of what failed it."""
 
     code, title = "session_closed", "This session is closed; create a new one"
+
+    def __init__(self, detail: str | None = None, failure: str | None = None) -> None:
+        super().__init__(detail)
+        self.failure = failure
 
 
 class AlreadyClaimed(Conflict):

@@ -276,6 +276,9 @@ class ProblemJson(TypedDict):
     detail: Annotated[str, Field(description="Of this occurrence.")]
     code: Annotated[str, Field(description="For your program; the list is closed.")]
     requestId: Annotated[str | None, Field(description="Also in `X-Request-Id`; name it when you ask us.")]
+    failure: NotRequired[
+        Annotated[FailureJson, Field(description="With `session_closed`, where the session failed: why.")]
+    ]
     errors: NotRequired[
         Annotated[
             list[FieldProblemJson],

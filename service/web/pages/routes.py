@@ -171,6 +171,8 @@ class PageRoutes:
         error = exc if isinstance(exc, MagiclinkError) else MagiclinkError()
         if _by_script(request) or (request.url.path.startswith("/embed/") and request.method == "POST"):
             return problem(error)
+        if request.url.path.startswith("/embed/") and not is_top_level(request):
+            return self._responses.framed_error(error)
         return self._responses.error(error)
 
     async def _on_http_error(self, request: Request, exc: Exception) -> Response:
