@@ -75,10 +75,7 @@ class SessionClosed(Conflict):
     """The session is expired, revoked or failed; `failure` is the code of what failed it."""
 
     code, title = "session_closed", "This session is closed; create a new one"
-
-    def __init__(self, detail: str | None = None, failure: str | None = None) -> None:
-        super().__init__(detail)
-        self.failure = failure
+    failure: str | None = None
 
 
 class AlreadyClaimed(Conflict):

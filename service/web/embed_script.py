@@ -13,6 +13,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.errors import NotFound
 from service.web.cached import FOR_EVER, CachedAnswer
 
 _PARTS = ("address.js", "views.js", "flow.js", "element.js")
@@ -29,7 +30,7 @@ def _code_of(path: Path) -> str:
 
 
 def assemble(folder: Path) -> bytes:
-    """One script of all parts, in a function of its own: it adds one name to the host page, and a second load nothing."""
+    """One script of all parts, in a function of its own: a second load of it does nothing."""
     body = "".join(_code_of(folder / name) for name in _PARTS)
     return f'(() => {{\n"use strict";\nif (window.MagicLink) return;\n{body}}})();\n'.encode()
 
@@ -41,9 +42,9 @@ class EmbedScript:
     content: bytes
 
     @property
-    def path(self) -> str:
-        """The address that always answers these bytes."""
-        return f"/embed-{hashlib.sha256(self.content).hexdigest()[:16]}.js"
+    def digest(self) -> str:
+        """What the address that always answers these bytes names."""
+        return hashlib.sha256(self.content).hexdigest()[:16]
 
     @property
     def integrity(self) -> str:
@@ -52,7 +53,7 @@ class EmbedScript:
 
     def tag(self, public_url: str) -> str:
         """The element with which a host page loads exactly these bytes."""
-        source = public_url.rstrip("/") + self.path
+        source = f"{public_url.rstrip('/')}/embed-{self.digest}.js"
         return f'<script src="{source}" integrity="{self.integrity}" crossorigin defer></script>'
 
     async def newest(self, request: Request) -> Response:
@@ -60,7 +61,9 @@ class EmbedScript:
         return CachedAnswer(self.content, "text/javascript", _FOR_HOST_PAGES).to(request)
 
     async def pinned(self, request: Request) -> Response:
-        """GET /embed-<digest>.js: the same script under an address that never changes."""
+        """GET /embed-{digest}.js: the same script under an address that never changes. Raises NotFound for others."""
+        if request.path_params["digest"] != self.digest:
+            raise NotFound
         return CachedAnswer(self.content, "text/javascript", _FOR_HOST_PAGES, FOR_EVER).to(request)
 
 

@@ -42,7 +42,7 @@ class HealthRoutes:
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
             Route("/embed.js", EMBED_SCRIPT.newest),
-            Route(EMBED_SCRIPT.path, EMBED_SCRIPT.pinned),
+            Route("/embed-{digest}.js", EMBED_SCRIPT.pinned),
             Mount("/static", self._static_app),  # an app of its own: its files are no part of the described API
         ]
 

@@ -1,7 +1,6 @@
-"""A frame that cannot show our page: the user gets words and, where it can help, a retry; the host a code and a line."""
+"""A frame that cannot show our page: the user gets words and perhaps a retry, the host a code and a line."""
 
 import re
-from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +25,8 @@ async def _host(new_user: NewUser, origin: str, said: list[str], policy: str = "
     user = await new_user(watched=False)
     user.page.on("console", lambda one: said.append(one.text) if one.text.startswith("MagicLink") else None)
     meta = f'<meta http-equiv=Content-Security-Policy content="{policy.format(service=user.services.service)}">'
-    content = f"{meta if policy else ''}<body><button id=opener>Connect</button><script src='{user.services.service}/embed.js'></script>"
+    script = f"<script src='{user.services.service}/embed.js'></script>"
+    content = f"{meta if policy else ''}<body><button id=opener>Connect</button>{script}"
     await user.page.goto(f"{origin}/content?{quote(content)}")
     await user.page.locator("#opener").focus()
     return user
@@ -34,10 +34,8 @@ async def _host(new_user: NewUser, origin: str, said: list[str], policy: str = "
 
 async def _fails(user: BrowserUser, url: str, code: str, *, retryable: bool) -> None:
     """Within three seconds, and counted where the host counts: on its page."""
-    began = monotonic()
     await user.page.evaluate(OPEN, url)
     await expect(user.page.locator(NOTICE)).to_be_visible(timeout=3_000)
-    assert monotonic() - began < 3
     (error,) = await told(user, "error")
     assert (error["code"], error["retryable"], error["sessionId"]) == (code, retryable, None)
     await expect(user.page.get_by_role("button", name="Try again")).to_have_count(1 if retryable else 0)
@@ -114,7 +112,7 @@ async def test_what_a_retry_can_help(new_user: NewUser, api: Api, other_host: st
     await expect(ada.page.locator(NOTICE)).to_have_count(0)
 
 
-async def test_leaving_where_nothing_came_is_an_exit(new_user: NewUser, api: Api, other_host: str) -> None:
+async def test_leaving_where_nothing_came_is_an_exit(new_user: NewUser, other_host: str) -> None:
     ada = await _host(new_user, other_host, [])
     await ada.page.route(re.compile("/embed/"), lambda route: route.abort("connectionrefused"))
     await _fails(ada, f"{ada.services.service}/embed/a-token", "unavailable", retryable=True)
@@ -127,7 +125,11 @@ async def test_a_page_that_is_only_slow_is_told_and_appears_when_it_comes(
     ada = await _host(new_user, other_host, [])
     session = await api.create("ada", "load-slow", origin=other_host)
     waiting: list[Any] = []
-    await ada.page.route(re.compile("/embed/[^/]+$"), lambda route: waiting.append(route))
+
+    async def hold(route: Any) -> None:
+        waiting.append(route)
+
+    await ada.page.route(re.compile("/embed/[^/]+$"), hold)
     await ada.page.evaluate(OPEN, session["embedUrl"])
     await expect(ada.page.locator(NOTICE)).to_be_visible(timeout=3_000)
     error = (await told(ada, "error"))[-1]

@@ -71,11 +71,17 @@ function handleOf(flow) {
   });
 }
 
+function placeOf(container) {
+  const found = typeof container === "string" ? document.querySelector(container) : container;
+  if (!found || typeof found.append !== "function") throw new TypeError("MagicLink: container not found");
+  return found;
+}
+
 /** Returns this page's flow for the url in this place: an earlier one, or a new one, which is not shown yet. */
 function flowFor({ url, container, allowedOrigin }) {
   const address = addressOf(url, allowedOrigin);
   if (!document.body) throw new Error("MagicLink: the page has no body yet. Load embed.js with defer, or wait for DOMContentLoaded.");
-  const place = container ? find(container) : null;
+  const place = container ? placeOf(container) : null;
   for (const flow of flows) {
     const same = flow.url === address.href && flow.container === place;
     if (same && flow.isThere) return flow;

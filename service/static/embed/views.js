@@ -4,13 +4,13 @@ const WORDS = {
   not_found: "This link does not work. Ask for a new one where you got it.",
   blocked: "The secure page cannot be shown here. Ask for help where you found this page.",
   unavailable: "The secure page could not be loaded. Check your connection, then try again.",
-  load_timeout: "The secure page is slow to load. It appears here as soon as it has arrived.",
+  load_timeout: "The secure page is slow to load. It appears here once it has loaded.",
 };
 const CHECKS = {
   not_found: "url leads to no session: check that it is the whole embedUrl of this service.",
-  blocked: `the page may not be framed here: check that the session's origin is ${location.origin}, that no other site frames this page, and that its Content-Security-Policy has a frame-src for`,
-  unavailable: "no page of the service could be loaded: check that it answers at",
-  load_timeout: "the page has not loaded yet: check the network and the service at",
+  blocked: `the page may not be framed here: check that the session's origin is ${location.origin}, that no site frames this page, and its policy's frame-src for`,
+  unavailable: "the page could not be loaded: check the service at",
+  load_timeout: "the page has not loaded yet: check the service at",
 };
 
 // Constructed sheets and style properties pass a host's Content-Security-Policy where style attributes do not.
@@ -33,7 +33,7 @@ const ELEMENT = sheet(`
   :host([hidden]) { display: none; }`);
 const NOTICE = sheet(`
   :host { display: block; box-sizing: border-box; height: 100%; min-height: 14rem; padding: 4rem 1.5rem 1.5rem; overflow: auto; background: Canvas; color: CanvasText; color-scheme: light dark;
-    font: 1rem/1.5 system-ui, sans-serif; text-align: center; }
+    font: 1rem/1.5 system-ui; text-align: center; }
   p { max-width: 26rem; margin: 0 auto 1rem; text-wrap: balance; }
   small { display: block; opacity: .75; }
   button { min-height: 2.75rem; margin: 0 0 1rem; padding: .5rem 1.125rem; border: 1px solid; border-radius: 10px; background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }`);

@@ -4,6 +4,7 @@
 flow a first-party cookie carries it. A GET never starts or reveals anything: mail scanners load every URL they see.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from service.web.pages.responses import PageResponses, require_open, token_of
 from service.web.parameters import query_fields
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
+_EMBED_PAGE = re.compile(r"/embed/[^/]+")
 
 class PagesMount(Mount):
     """Mounts the pages where nothing else answers, so that a wrong method of another route is 405 and not 404 here."""
@@ -171,7 +173,7 @@ class PageRoutes:
         error = exc if isinstance(exc, MagiclinkError) else MagiclinkError()
         if _by_script(request) or (request.url.path.startswith("/embed/") and request.method == "POST"):
             return problem(error)
-        if request.url.path.startswith("/embed/") and not is_top_level(request):
+        if request.method == "GET" and is_framed(request) and _EMBED_PAGE.fullmatch(request.url.path):
             return self._responses.framed_error(error)
         return self._responses.error(error)
 
