@@ -1,11 +1,11 @@
 """How a host page may load embed.js and use it: as its policy, its framework and its own code want."""
 
-import re
+import json
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, expect
 
 from service.web.embed_script import EMBED_SCRIPT
 from tests.support.browser_services import Api
@@ -29,15 +29,9 @@ class HostPage:
         return str((await self._api.create("ada", f"script-{name}", origin=self._origin))["embedUrl"])
 
     async def show(self, content: str, **headers: str) -> None:
-        """`headers` are of the host's answer; what its policy refuses is kept in `window.violations`."""
-
-        async def with_headers(route: Route) -> None:
-            answer = await route.fetch()
-            await route.fulfill(response=answer, headers=answer.headers | {"cache-control": "no-store"} | headers)
-
-        if headers:
-            await self.page.route(re.compile(f"^{self._origin}/content"), with_headers)
-        await self.page.goto(f"{self._origin}/content?{quote(f'<body>{content}')}")
+        """`headers` are of the host's answer."""
+        path = f"/content/{quote(json.dumps(headers), safe='')}" if headers else "/content"
+        await self.page.goto(f"{self._origin}{path}?{quote(f'<body>{content}')}")
 
     async def types(self) -> list[str]:
         messages: list[dict[str, Any]] = await self.page.evaluate("window.messages")
@@ -174,11 +168,8 @@ async def test_a_second_open_of_the_same_url_returns_the_first(host: HostPage) -
 async def test_a_dialog_before_the_body_is_there_throws_at_once(host: HostPage) -> None:
     words = """try { MagicLink.open({ url: `${origin}/embed/x`, allowedOrigin: origin }); }
         catch (error) { window.thrown = error.message; }"""
-    script = f"<head><script src='{host.service}/embed.js'></script><script>{words}</script></head>"
-    await host.page.route(
-        "**/early", lambda route: route.fulfill(body=f"<!doctype html>{script}<body>", content_type="text/html")
-    )
-    await host.page.goto(f"{host.user.services.demo}/early")
+    script = f"<script src='{host.service}/embed.js'></script><script>document.body.remove(); {words}</script>"
+    await host.show(script)
     assert "no body yet" in await host.page.evaluate("window.thrown")
 
 
