@@ -68,7 +68,7 @@ async def test_open_names_the_window_where_the_screen_is_small(new_user: NewUser
 async def test_finished_and_then_exit_with_what_is_left_behind(ada: BrowserUser, api: Api) -> None:
     flow, _ = await _opened(ada, api)
     await flow.press("I have finished")
-    await flow.shows("Confirming with the provider…")
+    await flow.shows("Nothing has arrived yet.")
     await flow.press("Leave")
     left = (await told(ada, "ready", "open", "finished", "exit"))[-1]
     assert (left["stage"], left["reason"], left["outcome"]) == ("confirming", "left", "confirming")

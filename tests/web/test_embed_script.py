@@ -2,12 +2,14 @@
 
 import gzip
 import hashlib
+import re
 from base64 import b64encode
 
 import httpx
 
 from service.app import create_app
 from service.settings import Settings
+from service.web.docs.messages import MESSAGES
 from service.web.embed_script import EMBED_SCRIPT
 
 LIMIT_BYTES = 6_000
@@ -53,6 +55,12 @@ def test_the_tag_names_the_bytes_that_it_loads() -> None:
     source = f"https://link.example.com/embed-{EMBED_SCRIPT.digest}.js"
     expected = f'<script src="{source}" integrity="sha384-{digest}" crossorigin defer></script>'
     assert EMBED_SCRIPT.tag("https://link.example.com/") == expected
+
+
+def test_the_messages_that_it_passes_on_are_those_of_the_documentation() -> None:
+    passed_on = dict(re.findall(r"(\w+): \"(on[A-Z]\w+)\"", EMBED_SCRIPT.content.decode()))
+    assert list(passed_on) == [name for name, _, _ in MESSAGES]
+    assert passed_on == {name: f"on{name.title()}" for name in passed_on}
 
 
 def test_it_has_six_kilobytes_at_most_and_no_comments() -> None:

@@ -34,8 +34,7 @@ const ELEMENT = sheet(`
 const NOTICE = sheet(`
   :host { display: block; box-sizing: border-box; height: 100%; min-height: 14rem; padding: 4rem 1.5rem 1.5rem; overflow: auto; background: Canvas; color: CanvasText; color-scheme: light dark;
     font: 1rem/1.5 system-ui; text-align: center; }
-  p { max-width: 26rem; margin: 0 auto 1rem; text-wrap: balance; }
-  small { display: block; opacity: .75; }
+  p { max-width: 26rem; margin: 0 auto 1rem; }
   button { min-height: 2.75rem; margin: 0 0 1rem; padding: .5rem 1.125rem; border: 1px solid; border-radius: 10px; background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }`);
 
 function makeButton(label, text, act) {

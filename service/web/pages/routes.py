@@ -32,6 +32,7 @@ from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
 _EMBED_PAGE = re.compile(r"/embed/[^/]+")
 
+
 class PagesMount(Mount):
     """Mounts the pages where nothing else answers, so that a wrong method of another route is 405 and not 404 here."""
 
