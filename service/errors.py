@@ -72,9 +72,10 @@ class Conflict(MagiclinkError):
 
 
 class SessionClosed(Conflict):
-    """The session is expired, revoked or failed."""
+    """The session is expired, revoked or failed; `failure` is the code of what failed it."""
 
     code, title = "session_closed", "This session is closed; create a new one"
+    failure: str | None = None
 
 
 class AlreadyClaimed(Conflict):

@@ -17,6 +17,7 @@ from service.errors import MagiclinkError, NotFound
 from service.settings import Settings
 from service.store.engine import Engine
 from service.store.keys import ApiKey, ApiKeyStore
+from service.web.embed_script import EMBED_SCRIPT
 
 _KEY_PREFIX = "mlk_"  # by which a scanner of repositories, and the log's redaction, recognise a leaked key
 
@@ -76,6 +77,7 @@ async def examine(
 
 def _settings_findings(settings: Settings) -> list[Finding]:
     findings = [Finding("good", "settings", "complete and readable")]
+    findings.append(Finding("good", "embed.js", f"pinned to this version: {EMBED_SCRIPT.tag(settings.public_url)}"))
     if not settings.allowed_origins:
         says = "MAGICLINK_ALLOWED_ORIGINS is empty: no page can embed the flow, only the redirect flow works"
         findings.append(Finding("note", "origins", says))

@@ -122,7 +122,9 @@ def raise_if_closed(session: Session, now: float) -> None:
     if session.status is SessionStatus.REVOKED:
         raise Revoked
     if session.status is SessionStatus.FAILED:
-        raise SessionClosed("There is no link for this session")
+        closed = SessionClosed("There is no link for this session")
+        closed.failure = session.failure
+        raise closed
     if session.closed or (now >= ends_at(session, now) and not session.achieved):
         raise Expired
 

@@ -1,14 +1,16 @@
 // Starts the page and follows the session. screen.js draws, live.js reads the stream, host.js posts to the host page.
 // Runs in a cross-site frame, where access to storage may throw: all state, the page key included, is in memory only.
+import { Calls } from "./calls.js";
 import { Host } from "./host.js";
 import { watchLifecycle } from "./lifecycle.js";
-import { follow, pause, Refusal } from "./live.js";
+import { follow, Refusal } from "./live.js";
 import { resumeFields } from "./resume.js";
 import { ACHIEVED, Screen, screenOf, withCheckedLink } from "./screen.js";
 
 const HEARTBEAT_MS = 20_000;
 const RECHECK_MS = 15_000;
 const REDIRECT_AFTER_MS = 3_000;
+const UNANSWERED_MS = 20_000; // a host page that gives a new link does so sooner
 const LATE_START_MS = 20_000; // longer than a start may take: see resumeOnce
 const FINAL_SCREENS = {
   expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid",
@@ -17,34 +19,34 @@ const FINAL_SCREENS = {
 const main = document.getElementById("flow");
 const { kind, sessionId, hostOrigin, tokenPath, live, providerOrigin } = main.dataset;
 const embedded = kind === "embed";
-const screen = new Screen(main, postOpen);
-const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: false, reopened: false, modal: false };
+const screen = new Screen(main, () => postOpen("frame"));
+const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: null, reopened: false, modal: false };
 let view = null;
-let key = null;
 let running = null; // the AbortController of the stream and of the heartbeats
 let frozen = false;
 let startedAt = 0;
 let resumed = false;
+let prepared = embedded && window.name === "magiclink-prepared"; // the host page has not opened it yet
 const host = new Host(sessionId, hostOrigin, embedded);
+const calls = new Calls(tokenPath, showProblem, clearProblem);
 
 // --- the host page ---
 
-const postToHost = (type, more) => host.post(view, type, more);
-
-function postOpen() {
-  host.postOpen(view);
+function postOpen(way) {
+  host.postOpen(view, way);
   main.dataset.opened = "";
 }
 
-function postResults() {
+// A page that shows an account which was connected before it was loaded stays: the user may have come back to it.
+function postResults(first) {
   const result = host.postResults(view);
   if (result) Object.assign(local, { again: false, waiting: false, reopened: false });
-  if (result === "connected" && !embedded && view.doneUrl) setTimeout(goToCallback, REDIRECT_AFTER_MS);
+  if (result === "connected" && !embedded && view.doneUrl && !first) setTimeout(goToCallback, REDIRECT_AFTER_MS);
 }
 
 function goToCallback() {
   const done = new URL(view.doneUrl, window.location.href);
-  if (isSettled() && done.origin === window.location.origin) window.location.assign(done);
+  if (isSettled() && done.origin === window.location.origin) window.location.replace(done);
 }
 
 window.addEventListener("message", ({ source, origin, data }) => {
@@ -61,35 +63,11 @@ function onHostCommand(type) {
     local.modal = true; // in a dialog, which Escape closes: its page does not receive our key presses
     draw();
   }
+  if (type === "start" && prepared) start();
   if (type === "close") leave("closed");
 }
 
 // --- the service ---
-
-async function post(verb, body = {}, keepalive = false) {
-  const headers = { Accept: "application/json", "Content-Type": "application/json", ...keyHeader() };
-  const signal = keepalive ? undefined : AbortSignal.timeout(15_000);
-  const response = await fetch(`${tokenPath}/${verb}`, { method: "POST", headers, body: JSON.stringify(body), keepalive, signal });
-  if (!response.ok) throw await Refusal.from(response);
-  return response.status === 204 ? null : response.json();
-}
-
-const keyHeader = () => (key ? { "X-Page-Key": key } : {});
-
-/** Posts until there is an answer. Returns null when `signal` aborts, or after a final refusal, which ends the page. */
-async function postUntilAnswered(verb, body, signal) {
-  for (let attempt = 0; !signal.aborted; attempt += 1) {
-    try {
-      const answer = await post(verb, body);
-      clearProblem();
-      return answer;
-    } catch (problem) {
-      if (signal.aborted || showProblem(problem)) return null;
-      await pause(attempt + 1, signal);
-    }
-  }
-  return null;
-}
 
 /** Shows the problem; returns whether it is final. A network error has no code of its own: it is `unavailable`. */
 function showProblem(problem) {
@@ -100,7 +78,8 @@ function showProblem(problem) {
   // A connected session stays connected; but a page that another took over no longer hears whether it does.
   if (final && code !== "taken_over" && ACHIEVED.includes(screenOf(view, local))) return stop(), true;
   if (final) stop(FINAL_SCREENS[code] || "failed");
-  if (final || !local.offline) postToHost("error", { code, retryable: !final || code === "already_open", requestId: problem.requestId ?? null });
+  if (code === "expired") host.postEnd(view, "expired");
+  else if (final || !local.offline) host.postError(view, code, !final || code === "already_open", problem.requestId);
   local.offline = !final;
   draw();
   if (final && local.screen === "failed") screen.code(code);
@@ -125,13 +104,14 @@ const draw = () => screen.draw(view, local);
 
 function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
-  const wasSettled = isSettled();
+  const [first, wasSettled] = [!view, isSettled()];
   if (ACHIEVED.includes(view?.status) && ![...ACHIEVED, "revoked"].includes(next.status)) onReopened();
   view = withCheckedLink(next, providerOrigin);
   if (view.link.status === "pending") Object.assign(local, { waiting: false, back: false }); // a new link: not finished there
   if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
-  postResults();
+  postResults(first);
   draw();
+  host.postEnd(view, screenOf(view, local));
   if (["expired", "revoked", "failed"].includes(view.status)) stop();
   if (wasSettled) heartbeat(); // if the user's turn has come again, the page's presence counts again, and at once
 }
@@ -143,8 +123,11 @@ function onReopened() {
 }
 
 function start(takeOver = false) {
-  Object.assign(local, { screen: null, again: false, waiting: false, back: false, asked: false });
-  host.ready = resumed = false;
+  prepared = false;
+  Object.assign(local, { screen: null, again: false, waiting: false, back: false, asked: null });
+  host.begin();
+  view = null; // of the flow before: its page may be another's now
+  resumed = false;
   return begin(takeOver);
 }
 
@@ -156,9 +139,9 @@ async function begin(takeOver = false) {
   const { signal } = running;
   if (embedded) draw(); // at top level the template has drawn it already
   const body = embedded ? { ...(await resumeFields(sessionId, hostOrigin)), ...(takeOver ? { takeOver } : {}) } : null;
-  const answer = embedded ? await postUntilAnswered("start", body, signal) : {};
+  const answer = embedded ? await calls.postUntilAnswered("start", body, signal) : {};
   if (!answer || signal.aborted) return;
-  key = answer.pageKey ?? null;
+  calls.key = answer.pageKey ?? null;
   startedAt = performance.now();
   if (embedded) host.postReady(answer.view);
   applyView(answer.view);
@@ -179,7 +162,7 @@ async function run(signal) {
   signal.addEventListener("abort", () => clearInterval(beat));
   try {
     const onLost = () => showProblem(new TypeError("lost"));
-    await follow({ url: live, headers: keyHeader(), signal, onEvent, onLost, onFound: clearProblem, isQuiet: isSettled });
+    await follow({ url: live, headers: calls.headers, signal, onEvent, onLost, onFound: clearProblem, isQuiet: isSettled });
   } catch (problem) {
     showProblem(problem);
   }
@@ -188,7 +171,7 @@ async function run(signal) {
 function onEvent({ type, data }) {
   if (type === "taken_over") return void showProblem(new Refusal(409, { code: "taken_over" }));
   applyView(data.view);
-  if (type !== "view" && data.view) postToHost("event", { event: type, seq: data.seq, at: data.at });
+  if (type !== "view" && data.view) host.post(view, "event", { event: type, seq: data.seq, at: data.at });
 }
 
 /** Whether the user's part is done. The page follows on, quietly: the account may still be recorded for somebody else. */
@@ -198,7 +181,7 @@ async function heartbeat() {
   if (!running || !startedAt || isSettled()) return;
   const { signal } = running;
   try {
-    await post("heartbeat");
+    await calls.post("heartbeat");
   } catch (problem) {
     if (!signal.aborted && problem.final) showProblem(problem); // the stream notices a lost network by itself
   }
@@ -209,9 +192,9 @@ async function finish() {
   const { signal } = running;
   const wasRefused = Boolean(view?.connections.some((connection) => connection.needsAttention));
   Object.assign(local, { waiting: true, asking: true, back: false, wasRefused });
+  host.postFinished(view);
   draw();
-  postToHost("finished");
-  applyView(await postUntilAnswered("finished", {}, signal).finally(() => (local.asking = false)));
+  applyView(await calls.postUntilAnswered("finished", {}, signal).finally(() => (local.asking = false)));
   // The provider takes a moment to try corrected credentials: ask again only if they are still refused afterwards.
   if (wasRefused) setTimeout(() => view.connections.some((connection) => connection.needsAttention) && back(), RECHECK_MS);
 }
@@ -223,9 +206,9 @@ function back() {
 
 function leave(reason) {
   const stage = screenOf(view, local);
-  if (running && !ACHIEVED.includes(stage)) post("exit", { stage, reason }, true).catch(() => {}); // the host page learns it even if this fails
+  if (running && !ACHIEVED.includes(stage)) calls.postLast("exit", { stage, reason }); // the host page learns it even if this fails
   if (!ACHIEVED.includes(stage)) stop("left"); // a page whose user's part is done follows on while it stays open
-  host.postExit(view, stage, reason);
+  host.postLeft(view, stage, reason);
   draw();
 }
 
@@ -237,9 +220,13 @@ function again() {
 }
 
 function renew() {
-  local.asked = true;
-  postToHost("expired");
+  local.asked = "waiting";
+  host.post(view, "expired", { asked: true });
   draw();
+  setTimeout(() => {
+    if (local.asked) local.asked = "unanswered";
+    draw();
+  }, UNANSWERED_MS);
 }
 
 // --- the user's actions ---
@@ -260,7 +247,7 @@ const actions = {
 main.addEventListener("click", ({ target }) => {
   const button = target.closest("button[data-act]");
   if (button) actions[button.dataset.act]();
-  if (target.closest("a[data-link]")) postOpen();
+  if (target.closest("a[data-link]")) postOpen("window");
 });
 
 // At top level leaving is a plain form post: the service answers with a redirect to the host.
@@ -277,7 +264,7 @@ document.addEventListener("keydown", ({ key: pressed }) => {
 
 // The service hears at once that the user left; where this is lost, it notices after a minute that the page is gone.
 function onHide() {
-  if (embedded && running) post("exit", { stage: screenOf(view, local), reason: "closed" }, true).catch(() => {});
+  if (embedded && running) calls.postLast("exit", { stage: screenOf(view, local), reason: "closed" });
 }
 
 function onFreeze() {
@@ -294,4 +281,5 @@ function onShow(restored) {
 
 watchLifecycle({ onHide, onFreeze, onShow });
 
-start();
+host.tell("loaded");
+if (!prepared) start();

@@ -13,9 +13,10 @@ const SILENT_STREAM_LIMIT_MS = 120_000;
 /** An error answer of the service; `code` is from its documented list. */
 export class Refusal extends Error {
   constructor(status, problem) {
-    super(problem.code || "unavailable");
+    const code = problem.failure?.code || problem.code || "unavailable"; // a failed session's own reason, where it is told
+    super(code);
     this.status = status;
-    this.code = problem.code || "unavailable";
+    this.code = code;
     this.requestId = problem.requestId || null;
     this.final = status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
   }

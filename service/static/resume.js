@@ -41,8 +41,9 @@ function fromHost(sessionId, hostOrigin) {
   });
 }
 
+// Under the host's embedder policy the frame has no cookies, and a storage of its own that ends with the host page.
 async function find(sessionId, hostOrigin) {
-  const own = fromOwnStorage(`magiclink:${sessionId}`);
+  const own = !window.credentialless && fromOwnStorage(`magiclink:${sessionId}`);
   if (own) return { resume: own };
   const kept = await fromHost(sessionId, hostOrigin);
   return kept ? { resume: kept, keptBy: "host" } : { resume: newValue() };

@@ -2,6 +2,7 @@
 // All sentences are in the page already: `data-show` names the conditions under which an element is shown.
 const ENDED = ["expired", "revoked", "failed"];
 export const ACHIEVED = ["submitted", "connected"]; // the user's part is done
+const UNENDED = ["preparing", "elsewhere", "provider", "confirming", "reopened"]; // these panels have "Leave"
 const SLOW_AFTER_MS = { preparing: 10_000, confirming: 20_000 };
 const wide = window.matchMedia("(min-width: 700px)"); // the provider's pages want desktop size
 
@@ -53,7 +54,7 @@ function conditionsOf(screen, view, local) {
   const flags = {
     ended: ENDED.includes(screen),
     leave: screen === "preparing" && (view || local.offline || local.modal), // before that the host page shows a close button of its own
-    close: local.modal && [...ENDED, "invalid", "taken"].includes(screen), // nothing else closes the dialog on a touch screen
+    close: local.modal && !UNENDED.includes(screen), // nothing else closes the dialog on a touch screen
     attention: wrong > 0,
     partly: wrong > 0 && !refused(view),
     works: screen === "connected" && !refused(view),
@@ -77,7 +78,9 @@ function conditionsOf(screen, view, local) {
     again,
     spent: !again,
     offline: local.offline,
-    asked: local.asked,
+    unasked: !local.asked,
+    asked: local.asked === "waiting",
+    unanswered: local.asked === "unanswered",
     scripted: true,
   };
   return new Set([screen, ...Object.keys(flags).filter((name) => flags[name])]);

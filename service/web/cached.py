@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 # Not longer: hosts load `/embed.js` for ever, and a mended script must reach their users.
 _CACHE = "public, max-age=300"
+# For an address that names its content. Reference: RFC 8246.
+FOR_EVER = "public, max-age=31536000, immutable"
 _MAX_TAGS = 20
 
 
@@ -20,6 +22,7 @@ class CachedAnswer:
     content: bytes
     media_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    cache: str = _CACHE
 
     @cached_property
     def tag(self) -> str:
@@ -29,7 +32,7 @@ class CachedAnswer:
     def to(self, request: Request) -> Response:
         """Return the answer: 304 where the browser has it."""
         tag = self.tag
-        headers = {"X-Content-Type-Options": "nosniff", **self.headers, "Cache-Control": _CACHE, "ETag": tag}
+        headers = {"X-Content-Type-Options": "nosniff", **self.headers, "Cache-Control": self.cache, "ETag": tag}
         # Reference: RFC 9110, section 13.1.2: If-None-Match compares weakly.
         tags = request.headers.get("if-none-match", "").split(",", _MAX_TAGS)[:_MAX_TAGS]
         if {one.strip().removeprefix("W/") for one in tags} & {tag, "*"}:

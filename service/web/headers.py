@@ -22,6 +22,10 @@ _ALWAYS = {
 }
 
 
+# For a page that a host page with Cross-Origin-Embedder-Policy may frame. A page that frames the provider's cannot have
+# them: the provider's page would need them too. Reference: html.spec.whatwg.org/multipage/browsers.html#coep.
+ISOLATED = {"Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "cross-origin"}
+
 # Reference: RFC 6797; a year, as browsers' preload lists ask. Everything below the service's own host is included: a
 # page there could set cookies for it, over http too.
 _STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"

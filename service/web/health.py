@@ -3,7 +3,6 @@
 import hmac
 import mimetypes
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from service.errors import MagiclinkError, NotFound
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
 from service.web.cached import CachedAnswer
+from service.web.embed_script import EMBED_SCRIPT
 
 _STATIC = Path(__file__).parent.parent / "static"
 
@@ -34,7 +34,6 @@ class HealthRoutes:
         self._metrics_key = metrics_key
         self._files = {path.name: _answer_of(path) for path in _STATIC.iterdir() if path.is_file()}
         self._static_routes = Router([Route("/{file}", self.static)], redirect_slashes=False)
-        self._embed_script = replace(self._files["embed.js"], headers={"Cross-Origin-Resource-Policy": "cross-origin"})
 
     def routes(self) -> list[Route | Mount]:
         """Return the table of routes."""
@@ -42,7 +41,8 @@ class HealthRoutes:
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
-            Route("/embed.js", self.embed_script),
+            Route("/embed.js", EMBED_SCRIPT.newest),
+            Route("/embed-{digest}.js", EMBED_SCRIPT.pinned),
             Mount("/static", self._static_app),  # an app of its own: its files are no part of the described API
         ]
 
@@ -67,10 +67,6 @@ class HealthRoutes:
         if not hmac.compare_digest(given.encode(), f"Bearer {self._metrics_key}".encode()):
             return PlainTextResponse("a valid metrics key is needed\n", 401, {"WWW-Authenticate": "Bearer"})
         return PlainTextResponse(self._metrics.render(self._streams()), media_type=CONTENT_TYPE)
-
-    async def embed_script(self, request: Request) -> Response:
-        """GET /embed.js: the script that host pages on other sites load."""
-        return self._embed_script.to(request)
 
     async def _static_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._static_routes(scope, receive, send)

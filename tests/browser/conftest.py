@@ -1,5 +1,6 @@
 """One `magiclink dev` and one browser for all; each user has a browser context, and a console error fails the test."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +27,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _OtherHost(BaseHTTPRequestHandler):
-    """A host of two lines: frames what its address asks for; at `/element` by our script, at `/content` as it says."""
+    """A host of two lines: frames what its address asks for; at `/element` by our script, at `/content` as it says.
+
+    After `/content/` come further headers of the answer, as quoted JSON.
+    """
 
     def do_GET(self) -> None:
         path, _, framed = self.path.partition("?")
@@ -34,12 +38,15 @@ class _OtherHost(BaseHTTPRequestHandler):
         if path == "/element":
             script = f"{framed.partition('/embed/')[0]}/embed.js"
             content = f"<script src='{script}'></script><magic-link url='{framed}'></magic-link>"
-        if path == "/content":
+        if path.startswith("/content"):
             content = unquote(framed)
+        headers = json.loads(unquote(path.removeprefix("/content/"))) if path.startswith("/content/") else {}
         body = f"<!doctype html><title>Host</title>{content}".encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 

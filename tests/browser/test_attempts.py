@@ -29,7 +29,7 @@ async def test_a_wrong_password_is_said_and_once_corrected_the_same_connection_w
     await flow.shows("Your account is connected.")
     corrected = await api.only_connection(session["id"])
     assert (corrected["id"], corrected["status"]) == (refused["id"], "CONNECTED")
-    assert await ada.message_types() == ["ready", "open", "connected"]
+    assert await ada.message_types() == ["ready", "open", "attention", "connected"]
 
 
 async def test_a_code_is_asked_for_where_the_utility_wants_one(new_user: NewUser, api: Api) -> None:
@@ -113,7 +113,7 @@ async def test_an_expired_link_says_so_and_offers_to_ask_for_another(
     await flow.shows("This link has expired.")
     await flow.press("Ask for a new link")
     await expect(flow.words("Asked.")).to_be_visible()
-    assert (await ada.message_types())[-1] == "expired"
+    assert [one["asked"] for one in await ada.messages()] == [False, True]
     redirected = await new_user()
     answer = await redirected.page.goto(session["redirectUrl"])
     assert answer is not None
@@ -160,7 +160,7 @@ async def test_a_dialog_whose_page_has_ended_can_be_closed_without_a_keyboard(
         await other.press("Continue here")
     await flow.press("Close")
     await expect(ada.page.locator("dialog")).to_have_count(0)
-    assert (await ada.message_types())[-1] == "exit"
+    assert (await ada.message_types())[-2:] == ["error", "closed"]
 
 
 async def test_a_network_failure_is_shown_and_recovers_by_itself(new_user: NewUser, api: Api) -> None:

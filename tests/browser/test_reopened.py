@@ -58,7 +58,7 @@ async def test_leaving_from_there_is_told_to_both(ada: BrowserUser, api: Api) ->
     await flow.shows(OVERTURNED)
     await flow.press("Leave")
     await expect(ada.page.locator("dialog")).to_have_count(0)
-    assert (await ada.messages())[-1]["stage"] == "reopened"
+    assert (await ada.messages())[-1]["outcome"] == "none"
     await api.becomes(session["id"], "exited")
 
 

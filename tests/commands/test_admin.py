@@ -111,7 +111,7 @@ async def test_a_sound_deployment_has_nothing_to_mend(tmp_path: Path) -> None:
     await admin.migrate(known)
     findings = await found(known, listing(invitations=[INVITATION]))
     assert {finding.level for finding in findings.values()} == {"good"}
-    assert findings.keys() == {"settings", "database", "provider", "pages"}
+    assert findings.keys() == {"settings", "embed.js", "database", "provider", "pages"}
 
 
 async def test_links_on_another_origin_than_the_configured_one_are_found_without_making_one(tmp_path: Path) -> None:

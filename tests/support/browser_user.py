@@ -124,8 +124,8 @@ class BrowserUser:
                 place.hidden = !inline;
                 window.messages = [];
                 const keep = (payload) => window.messages.push(payload);
-                const names = ["onReady", "onOpen", "onFinished", "onSubmitted", "onConnected", "onAmbiguous"];
-                names.push("onExit", "onExpired", "onError", "onEvent");
+                const names = ["onReady", "onOpen", "onFinished", "onSubmitted", "onConnected", "onAttention"];
+                names.push("onAmbiguous", "onExit", "onExpired", "onError", "onEvent", "onClosed");
                 const handlers = Object.fromEntries(names.map((name) => [name, keep]));
                 window.flow = MagicLink.open({url, ...(inline ? {container: place} : {}), ...handlers});
             }""",

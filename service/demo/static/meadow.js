@@ -62,17 +62,21 @@ function show(url, place, again) {
     act(payload);
     wait(0);
   };
+  const leave = () => {
+    finish();
+    if (framed) document.querySelector("[data-connect] .primary").focus(); // a dialog returns the focus itself
+  };
   const mine = window.MagicLink.open({
     url,
     ...(framed ? { container: inline } : {}),
     onConnected: ifCurrent(() => say(WORDS.connected, "good")),
-    onExit: ifCurrent(({ stage }) => {
-      if (stage !== "connected") say(WORDS.left);
-      finish();
-      if (framed) document.querySelector("[data-connect] .primary").focus(); // a dialog returns the focus itself
+    onExit: ifCurrent(() => {
+      say(WORDS.left);
+      leave();
     }),
-    onExpired: ifCurrent(again),
-    onError: ifCurrent(({ code, retryable }) => retryable && code !== "load_timeout" || say(WORDS.error, "bad")),
+    onClosed: ifCurrent(leave),
+    onExpired: ifCurrent(({ asked }) => asked && again()),
+    onError: ifCurrent(({ retryable }) => retryable || say(WORDS.error, "bad")),
     onEvent: ifCurrent(() => {}),
   });
   flow = mine;

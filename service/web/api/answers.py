@@ -267,15 +267,15 @@ class FieldProblemJson(TypedDict):
 
 
 class ProblemJson(TypedDict):
-    """Every refusal."""
+    """Every refusal; see RFC 9457."""
 
-    # Reference: RFC 9457.
     type: Annotated[Uri, Field(description="`urn:magiclink:error:<code>`.")]
     title: Annotated[str, Field(description="The same for every occurrence of the code.")]
     status: Annotated[int, Field(description="The answer's own.")]
     detail: Annotated[str, Field(description="Of this occurrence.")]
     code: Annotated[str, Field(description="For your program; the list is closed.")]
     requestId: Annotated[str | None, Field(description="Also in `X-Request-Id`; name it when you ask us.")]
+    failure: NotRequired[Annotated[FailureJson, Field(description="With `session_closed`: why the session failed.")]]
     errors: NotRequired[
         Annotated[
             list[FieldProblemJson],

@@ -14,6 +14,7 @@ from service.errors import (
     MethodNotAllowed,
     NotFound,
     RateLimited,
+    SessionClosed,
     TooLarge,
 )
 from service.telemetry.logs import request_id
@@ -37,6 +38,8 @@ def problem(error: MagiclinkError) -> JSONResponse:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, InvalidRequest):
         body["errors"] = [{"pointer": one.pointer, "detail": one.detail} for one in error.problems]
+    if isinstance(error, SessionClosed) and error.failure:
+        body["failure"] = {"code": error.failure}
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after_seconds)
     # Reference: RFC 9110: 10.2.3 Retry-After, 11.6.1 WWW-Authenticate, which every 401 must have.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from service.web.api.problems import MEDIA_TYPE, errors_by_code
+from service.web.docs.messages import MESSAGES
 from service.web.docs.schemas import Json
 from service.web.pages.contexts import Page
 
@@ -85,6 +86,7 @@ class DocsPage(Page):
     words: tuple[ShapeView, ...]
     shapes: tuple[ShapeView, ...]
     errors: tuple[ErrorRow, ...]
+    messages: tuple[Row, ...]
 
 
 def reference_page(spec: Json) -> DocsPage:
@@ -107,6 +109,7 @@ def reference_page(spec: Json) -> DocsPage:
         ),
         shapes=tuple(_shape(name, shape) for name, shape in shapes.items() if shape.get("properties")),
         errors=tuple(_error(code) for code in errors_by_code()),
+        messages=tuple(Row(name=name, kind=adds, text=text) for name, adds, text in MESSAGES),
     )
 
 

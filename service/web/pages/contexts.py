@@ -195,6 +195,14 @@ class ElsewherePage(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FramedErrorPage(Page):
+    """Shown in a frame for an embed URL without a session: constant, so that any page may frame it."""
+
+    template: ClassVar[str] = "pages/framed-error.html"
+    code: Literal["not_found", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmPage(NamedPage):
     """Asks the user of a browser without the page key whether to go on; its one button posts `hidden` to `action`."""
 
@@ -259,6 +267,7 @@ PAGES: tuple[type[Page], ...] = (
     ConnectPage,
     OpenPage,
     ElsewherePage,
+    FramedErrorPage,
     ConfirmPage,
     DonePage,
     HandoverPage,

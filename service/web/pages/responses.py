@@ -13,12 +13,12 @@ from service.domain.model import Mode, Session
 from service.domain.page_view import PageSnapshot, waiting_for
 from service.domain.session_time import can_sign
 from service.domain.statuses import ConnectionState, needs_attention
-from service.errors import Expired, MagiclinkError
+from service.errors import Expired, MagiclinkError, NotFound
 from service.settings import Settings
 from service.telemetry.logs import request_id
 from service.urls import origin_of, return_url_problem
 from service.usecases.pages import OpenedPage, StartedPage
-from service.web.headers import FramePolicy, page_headers, refuse_cross_site, target_of
+from service.web.headers import ISOLATED, FramePolicy, page_headers, refuse_cross_site, target_of
 from service.web.pages.answers import StartedJson, ViewJson, view_json
 from service.web.pages.contexts import (
     ConfirmPage,
@@ -28,6 +28,7 @@ from service.web.pages.contexts import (
     EmbedPage,
     ErrorPage,
     FlowView,
+    FramedErrorPage,
     LinkView,
     OpenPage,
     Page,
@@ -108,6 +109,16 @@ class PageResponses:
     def error(self, error: MagiclinkError) -> Response:
         """The error page, which says what the user can do."""
         return self.render(ErrorPage(code=error.code, request_id=request_id()), FramePolicy(), error.status)
+
+    def framed_error(self, error: MagiclinkError) -> Response:
+        """The constant page in a frame, where there is no session that could say who may frame it.
+
+        It has no controls, so a page that lays its own over it (clickjacking) gains nothing.
+        """
+        page = FramedErrorPage(code="not_found" if isinstance(error, NotFound) else "unavailable")
+        response = self.render(page, FramePolicy(("*",)), error.status)
+        response.headers.update(ISOLATED)
+        return response
 
     def started(self, started: StartedPage, *, redirects: bool) -> Response:
         """The answer to a start by script: the page key, this once, and the page's view.

@@ -4,6 +4,7 @@
 flow a first-party cookie carries it. A GET never starts or reveals anything: mail scanners load every URL they see.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.responses import PageResponses, require_open, token_of
 from service.web.parameters import query_fields
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
+
+_EMBED_PAGE = re.compile(r"/embed/[^/]+")
 
 
 class PagesMount(Mount):
@@ -171,6 +174,8 @@ class PageRoutes:
         error = exc if isinstance(exc, MagiclinkError) else MagiclinkError()
         if _by_script(request) or (request.url.path.startswith("/embed/") and request.method == "POST"):
             return problem(error)
+        if request.method == "GET" and is_framed(request) and _EMBED_PAGE.fullmatch(request.url.path):
+            return self._responses.framed_error(error)
         return self._responses.error(error)
 
     async def _on_http_error(self, request: Request, exc: Exception) -> Response:

@@ -1,0 +1,54 @@
+// Which addresses are framed: embed pages of this script's own origin, and of those that the host's code names. Markup or
+// data that an attacker controls may hold another `url`.
+// In a module there is no loading tag. An <img name="currentScript"> is none either. The stack names the running file.
+const loader = document.currentScript instanceof HTMLScriptElement ? document.currentScript : null;
+const source = loader?.src || /(https?:\/\/[^\s()]+?):\d+:\d+/.exec(new Error().stack)?.[1];
+
+function parsed(text) {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
+}
+
+const listed = (origins) => (typeof origins === "string" ? origins.split(/[\s,]+/) : [...(origins ?? [])]);
+
+// An entry that is not an origin counts for nothing. A sandboxed page's `null` is none.
+const originsOf = (entries) => entries.map((entry) => parsed(entry)?.origin).filter((origin) => origin && origin !== "null");
+
+const ALLOWED = originsOf([source, ...listed(loader?.getAttribute("allowed-origin"))]);
+
+/** Returns the parsed `url`. Throws TypeError unless it is an embed page of an allowed origin. */
+function addressOf(url, more) {
+  if (url === null || url === undefined || url === "") {
+    throw new TypeError("MagicLink: url is missing. Give the session's embedUrl, which is null for a session without `origin`.");
+  }
+  const address = parsed(url);
+  if (!address) throw new TypeError("MagicLink: url is not a whole address. Give the session's embedUrl as the service answered it.");
+  if (![...ALLOWED, ...originsOf(listed(more))].includes(address.origin)) {
+    throw new TypeError(
+      `MagicLink: ${address.origin} is not allowed. Load embed.js from the origin of embedUrl, or name that origin in the script tag's allowed-origin or in open's allowedOrigin.`,
+    );
+  }
+  if (!/^\/embed\/[^/]+$/.test(address.pathname)) {
+    throw new TypeError("MagicLink: url is not an embed page. Give the session's embedUrl; redirectUrl is for the whole window.");
+  }
+  return address;
+}
+
+// Where the frame's own storage throws, its value is kept here. It starts this session's page again and opens nothing else,
+// but scripts of the host page can read it: the service notes that.
+function keptValue(sessionId) {
+  try {
+    const name = `magiclink:${sessionId}`;
+    const found = sessionStorage.getItem(name);
+    if (/^[\w-]{43}$/.test(found ?? "")) return found;
+    const bytes = crypto.getRandomValues(new Uint8Array(32));
+    const made = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    sessionStorage.setItem(name, made);
+    return sessionStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}

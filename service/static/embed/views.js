@@ -1,0 +1,85 @@
+// What embed.js shows: the dialog, the frame in it, and words in the frame's place where its page cannot be loaded.
+const TITLE = "Connect a utility account";
+const WORDS = {
+  not_found: "This link does not work. Ask for a new one where you got it.",
+  blocked: "The secure page cannot be shown here. Ask for help where you found this page.",
+  unavailable: "The secure page could not be loaded. Check your connection, then try again.",
+  load_timeout: "The secure page is slow to load. It appears here once it has loaded.",
+};
+const CHECKS = {
+  not_found: "url leads to no session: check that it is the whole embedUrl of this service.",
+  blocked: `the page may not be framed here: check that the session's origin is ${location.origin}, and this page's frame-src and parent; for`,
+  unavailable: "the page could not be loaded: check the service at",
+  load_timeout: "the page has not loaded yet: check the service at",
+};
+
+// Constructed sheets and style properties pass a host's Content-Security-Policy where style attributes do not.
+const sheet = (rules) => {
+  const made = new CSSStyleSheet();
+  made.replaceSync(rules);
+  return made;
+};
+const DIALOG = sheet(`
+  dialog.magiclink { box-sizing: border-box; width: min(70rem, 100vw - 2rem); height: min(var(--magiclink-height, 56rem), 100vh - 2rem); max-width: none; max-height: none;
+    margin: auto; padding: 0; border: 0; border-radius: 16px; overflow: hidden; background: Canvas; box-shadow: 0 24px 80px rgb(0 0 0 / 35%); }
+  dialog.magiclink::backdrop { background: rgb(10 18 16 / 55%); }
+  dialog.magiclink > button { position: absolute; inset: .625rem .625rem auto auto; width: 2.75rem; height: 2.75rem; padding: 0; border: 0;
+    border-radius: 10px; background: transparent; color: CanvasText; font: 1.5rem/1 system-ui, sans-serif; cursor: pointer; }
+  dialog.magiclink > button:focus-visible { outline: 3px solid Highlight; }
+  :root:has(> body > dialog.magiclink[open]) { overflow: hidden; }
+  @media (max-width: 44rem) { dialog.magiclink { width: 100vw; height: 100vh; height: 100dvh; border-radius: 0; } }`);
+const ELEMENT = sheet(`
+  :host { display: block; width: 100%; height: var(--magiclink-height, min(52rem, 90vh)); min-height: var(--magiclink-height, 34rem); overflow: hidden; }
+  :host([hidden]) { display: none; }`);
+const NOTICE = sheet(`
+  :host { display: block; box-sizing: border-box; height: 100%; min-height: 14rem; padding: 4rem 1.5rem 1.5rem; overflow: auto; background: Canvas; color: CanvasText; color-scheme: light dark;
+    font: 1rem/1.5 system-ui; text-align: center; }
+  p { max-width: 26rem; margin: 0 auto 1rem; }
+  button { min-height: 2.75rem; margin: 0 0 1rem; padding: .5rem 1.125rem; border: 1px solid; border-radius: 10px; background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }`);
+
+function makeButton(label, text, act) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = text;
+  if (label) button.setAttribute("aria-label", label);
+  button.addEventListener("click", act);
+  return button;
+}
+
+function makeFrame(src, credentialless, prepared) {
+  const frame = document.createElement("iframe");
+  frame.title = TITLE;
+  frame.allow = "clipboard-write; fullscreen";
+  frame.referrerPolicy = "no-referrer"; // frame-ancestors decides who may frame us; the host page's URL is not needed, and may be secret
+  frame.credentialless = credentialless; // a host page with an embedder policy can frame the provider's page in no other way
+  Object.assign(frame.style, { display: "block", width: "100%", height: "100%", border: "0", colorScheme: "auto" });
+  if (prepared) frame.style.visibility = "hidden";
+  if (prepared) frame.name = "magiclink-prepared"; // its page waits for "start"
+  frame.src = src; // before it is in the page: a change there would be an entry in the history
+  return frame;
+}
+
+function makeDialog(dismiss) {
+  if (!document.adoptedStyleSheets.includes(DIALOG)) document.adoptedStyleSheets = [...document.adoptedStyleSheets, DIALOG];
+  const dialog = document.createElement("dialog");
+  dialog.className = "magiclink";
+  dialog.setAttribute("aria-label", TITLE);
+  dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    dismiss();
+  });
+  return dialog;
+}
+
+function makeNotice(code, again) {
+  const notice = document.createElement("div");
+  const root = notice.attachShadow({ mode: "open" });
+  root.adoptedStyleSheets = [NOTICE];
+  const words = document.createElement("p");
+  words.setAttribute("role", "alert");
+  words.textContent = WORDS[code];
+  const reason = document.createElement("small");
+  reason.textContent = `Reason: ${code}`;
+  root.append(words, ...(again ? [makeButton("", "Try again", again)] : []), reason);
+  return notice;
+}

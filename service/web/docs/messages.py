@@ -1,0 +1,50 @@
+"""The messages that a host page gets from embed.js: when each comes, what it adds, and what the host page does then."""
+
+# Name, what it adds, text; code is in backticks.
+MESSAGES: tuple[tuple[str, str, str], ...] = (
+    ("ready", "", "The page has started: a flow begins. Nothing to do."),
+    ("open", "{way}", "The provider's page has come up, in the frame (`frame`) or in a window of its own (`window`)."),
+    ("finished", "", 'The user said "I have finished". Nothing is proved yet: wait for the next message.'),
+    (
+        "submitted",
+        "{connections, uploads}",
+        "Ends the flow. An account is recorded and the provider checks it, for up to two days: thank the user.",
+    ),
+    (
+        "connected",
+        "{connections}",
+        "Ends the flow, or is news after its end, once for each connection. A recorded connection works: show it.",
+    ),
+    (
+        "attention",
+        "{connections, reason}",
+        "A connection needs its user: `reason` is its state, `action_needed` or `empty`. The page says so itself; "
+        "after the end of the flow, offer to reconnect.",
+    ),
+    ("ambiguous", "", "After this page's own `finished`: an account has arrived, and its owner is being settled."),
+    (
+        "exit",
+        "{stage, reason, outcome}",
+        "Ends the flow without a result, once. `outcome` is what is left behind: `none`, `confirming` or `attention`. "
+        "Not for `destroy()`, nor for a `close()` before the first message.",
+    ),
+    (
+        "expired",
+        "{asked}",
+        "`asked: false` ends the flow: its time is over. `asked: true`: the user asks for a new link. Renew the session "
+        "or create one, and give its `embedUrl` to the element, to `flow.url` or to `open`.",
+    ),
+    (
+        "error",
+        "{code, retryable, requestId}",
+        "`retryable: false` ends the flow: `revoked`, `taken_over`, `not_found`, `blocked` (the page may not be framed "
+        "here), `link_refused`, `bad_url`, or the session's own `failure`. `retryable: true` may pass by itself: "
+        "`already_open`, `unavailable`, `load_timeout`.",
+    ),
+    ("event", "{event}", "An event of the session's log, as in `GET /v1/events`."),
+    (
+        "closed",
+        "{outcome}",
+        "The user closed the page of an ended flow: take it away. `outcome` is how the flow ended, or an error's code.",
+    ),
+)

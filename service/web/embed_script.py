@@ -1,0 +1,70 @@
+"""The script that host pages load: put together once from the files in `static/embed`, served under two addresses.
+
+`/embed.js` is the newest one and cached shortly. `/embed-<digest>.js` never changes, so a host page may name its
+`integrity`. A file of this service alone: no other origin's script is in it.
+"""
+
+import hashlib
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import NotFound
+from service.web.cached import FOR_EVER, CachedAnswer
+
+_PARTS = ("address.js", "views.js", "flow.js", "element.js")
+# No string of these files holds a comment's marks with spaces around them.
+_COMMENT = re.compile(r"(^|\s)(//\s.*|/\*\*\s.*\*/)$")
+# Host pages load it from other origins: as a module, with `crossorigin` and `integrity`, and under an embedder policy.
+_FOR_HOST_PAGES = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
+
+
+def _code_of(path: Path) -> str:
+    """The lines of a file, without indentation and comments: every host page loads them."""
+    lines = (_COMMENT.sub("", line).strip() for line in path.read_text("utf-8").splitlines())
+    return "".join(f"{line}\n" for line in lines if line)
+
+
+def assemble(folder: Path) -> bytes:
+    """One script of all parts, in a function of its own: a second load of it does nothing."""
+    body = "".join(_code_of(folder / name) for name in _PARTS)
+    return f'(() => {{\n"use strict";\nif (window.MagicLink) return;\n{body}}})();\n'.encode()
+
+
+@dataclass(frozen=True)
+class EmbedScript:
+    """The script's bytes, and its answers."""
+
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """What the address that always answers these bytes names."""
+        return hashlib.sha256(self.content).hexdigest()[:16]
+
+    @property
+    def integrity(self) -> str:
+        """The value of the attribute `integrity`. Reference: w3.org/TR/SRI."""
+        return f"sha384-{b64encode(hashlib.sha384(self.content).digest()).decode()}"
+
+    def tag(self, public_url: str) -> str:
+        """The element with which a host page loads exactly these bytes."""
+        source = f"{public_url.rstrip('/')}/embed-{self.digest}.js"
+        return f'<script src="{source}" integrity="{self.integrity}" crossorigin defer></script>'
+
+    async def newest(self, request: Request) -> Response:
+        """GET /embed.js: the script that host pages on other sites load."""
+        return CachedAnswer(self.content, "text/javascript", _FOR_HOST_PAGES).to(request)
+
+    async def pinned(self, request: Request) -> Response:
+        """GET /embed-{digest}.js: the same script under an address that never changes. Raises NotFound for others."""
+        if request.path_params["digest"] != self.digest:
+            raise NotFound
+        return CachedAnswer(self.content, "text/javascript", _FOR_HOST_PAGES, FOR_EVER).to(request)
+
+
+EMBED_SCRIPT = EmbedScript(assemble(Path(__file__).parent.parent / "static" / "embed"))
