@@ -15,7 +15,8 @@ NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_exe
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST := $(BIN)/pytest -q --durations=10 -n $(CORES) --dist worksteal
 COVERED := $(BIN)/coverage run -m pytest -q --durations=10 -n $(CORES)
-# Their value is in what they find, and other tests run the same lines: coverage would only make them slow.
+# Coverage takes as long again as the tests themselves, so it watches only what runs lines that no other test runs. The
+# simulation, the load tests, the integration tests once more on PostgreSQL and the browser tests run beside it without.
 UNCOVERED := tests/simulation tests/load
 
 .PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench \
@@ -57,20 +58,20 @@ unit: .venv/.dev ## every test but the browser's, without coverage
 	$(PYTEST) -m "not browser" $(ARGS)
 
 browser: .venv/.dev browser-installed ## the browser's tests alone
-	$(BIN)/pytest -q -n 2 --dist loadfile -m browser $(ARGS)
+	$(BIN)/pytest -q --durations=10 -n 2 --dist loadfile -m browser $(ARGS)
 
-# Side by side; each part prints when it is done, and a failure of either is one of `make test`.
-parts: coverage uncovered
+# Two at a time; each part prints when it is done, and a failure of any is one of `make test`.
+parts: coverage uncovered browser
 
 coverage: .venv/.dev
 	$(BIN)/coverage erase
-	$(COVERED) --dist worksteal -m "not browser" $(UNCOVERED:%=--ignore=%)
-	$(COVERED) --dist loadfile -m browser
+	$(COVERED) --dist worksteal -m "not browser and not postgresql" $(UNCOVERED:%=--ignore=%)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 uncovered: .venv/.dev
 	$(BIN)/pytest -q --durations=10 -n 1 $(UNCOVERED)
+	$(BIN)/pytest -q --durations=10 -n 1 -m postgresql tests/integration
 
 bench: .venv/.dev ## the floor and our own figures, in one run
 	$(BIN)/python -m tests.load.bench $(ARGS)
