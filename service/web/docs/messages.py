@@ -18,28 +18,36 @@ MESSAGES: tuple[tuple[str, str, str], ...] = (
     (
         "attention",
         "{connections, reason}",
-        "A connection needs its user: `reason` is its state, `action_needed` or `empty`. The page says so itself; "
-        "after the end of the flow, offer to reconnect.",
+        (
+            "A connection needs its user: `reason` is its state, `action_needed` or `empty`. The page says so itself; "
+            "after the end of the flow, offer to reconnect."
+        ),
     ),
     ("ambiguous", "", "After this page's own `finished`: an account has arrived, and its owner is being settled."),
     (
         "exit",
         "{stage, reason, outcome}",
-        "Ends the flow without a result, once. `outcome` is what is left behind: `none`, `confirming` or `attention`. "
-        "Not for `destroy()`, nor for a `close()` before the first message.",
+        (
+            "Ends the flow without a result, once. `outcome` is what is left behind: `none`, `confirming` or "
+            "`attention`. Not for `destroy()`, nor a `close()` before the first message."
+        ),
     ),
     (
         "expired",
         "{asked}",
-        "`asked: false` ends the flow: its time is over. `asked: true`: the user asks for a new link. Renew the session "
-        "or create one, and give its `embedUrl` to the element, to `flow.url` or to `open`.",
+        (
+            "`asked: false` ends the flow: its time is over. `asked: true`: the user asks for a new link. Renew the "
+            "session or create one, and give its `embedUrl` to the element, to `flow.url` or to `open`."
+        ),
     ),
     (
         "error",
         "{code, retryable, requestId}",
-        "`retryable: false` ends the flow: `revoked`, `taken_over`, `not_found`, `blocked` (the page may not be framed "
-        "here), `link_refused`, `bad_url`, or the session's own `failure`. `retryable: true` may pass by itself: "
-        "`already_open`, `unavailable`, `load_timeout`.",
+        (
+            "`retryable: false` ends the flow: `revoked`, `taken_over`, `not_found`, `blocked` (the page may not be "
+            "framed here), `link_refused`, `bad_url`, or the session's own `failure`. `retryable: true` may "
+            "pass by itself: `already_open`, `unavailable`, `load_timeout`."
+        ),
     ),
     ("event", "{event}", "An event of the session's log, as in `GET /v1/events`."),
     (
