@@ -1,6 +1,7 @@
 // Starts the page and follows the session. screen.js draws, live.js reads the stream, host.js posts to the host page.
 // Runs in a cross-site frame, where access to storage may throw: all state, the page key included, is in memory only.
 import { Calls } from "./calls.js";
+import { watchSize } from "./fit.js";
 import { Host } from "./host.js";
 import { watchLifecycle } from "./lifecycle.js";
 import { follow, Refusal } from "./live.js";
@@ -282,4 +283,5 @@ function onShow(restored) {
 watchLifecycle({ onHide, onFreeze, onShow });
 
 host.tell("loaded");
+if (embedded) watchSize(main, (type, more) => host.tell(type, more));
 if (!prepared) start();

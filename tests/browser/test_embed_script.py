@@ -203,6 +203,36 @@ async def test_a_prepared_page_spends_nothing_and_shows_at_once(host: HostPage, 
     assert await host.types() == ["ready", "open"]
 
 
+@pytest.mark.parametrize("width", [1280, 320])
+async def test_our_own_states_fit_their_content_and_the_providers_page_has_its_room(
+    new_user: NewUser, api: Api, other_host: str, width: int
+) -> None:
+    host = HostPage(await new_user(width=width), api, other_host)
+    url = await host.url(f"fit-{width}")
+    await host.show(f"<script src='{host.service}/embed.js'></script><magic-link url='{url}'></magic-link>")
+    await host.flow.where.locator("#flow[data-way]").wait_for()
+    if width == 1280:
+        await host.flow.opens()
+        assert await _height(host.page) >= 34 * 16
+    await api.revoke(await host.flow.session_id())
+    await host.flow.shows("This link was withdrawn.")
+    await host.page.wait_for_function("document.querySelector('magic-link').clientHeight < 500")
+    (frame,) = [one for one in host.page.frames if one.url.startswith(host.service)]
+    fits = "() => document.documentElement.scrollHeight - document.documentElement.clientHeight"
+    assert await frame.evaluate(fits) <= 0
+    panel, stage = await frame.evaluate(
+        "() => ['.stage > .panel:not([hidden])', '.stage'].map((one) => document.querySelector(one).offsetHeight)"
+    )
+    assert 0 <= stage - panel <= 24
+    await host.page.evaluate("document.querySelector('magic-link').setAttribute('min-height', '600px')")
+    await host.flow.shows("This link was withdrawn.")
+    await host.page.wait_for_function("document.querySelector('magic-link').clientHeight === 600")
+
+
+async def _height(page: Page) -> int:
+    return int(await page.evaluate("document.querySelector('magic-link').clientHeight"))
+
+
 async def test_destroy_takes_everything_away_in_silence(host: HostPage, api: Api) -> None:
     await host.show(f"<script src='{host.service}/embed.js'></script><div id=place></div>")
     url = await host.url("destroyed")

@@ -1,6 +1,6 @@
 // The public face: `MagicLink` and <magic-link>.
 class MagicLinkElement extends HTMLElement {
-  static observedAttributes = ["url"];
+  static observedAttributes = ["url", "min-height", "max-height"];
   #flow = null;
 
   constructor() {
@@ -21,7 +21,10 @@ class MagicLinkElement extends HTMLElement {
   }
   disconnectedCallback() { this.#restart(); }
   connectedMoveCallback() {} // moveBefore: the frame goes along
-  attributeChangedCallback(_name, before, now) { if (before !== now) this.#restart(); }
+  attributeChangedCallback(name, before, now) {
+    if (name !== "url") this.#flow?.limit(this);
+    else if (before !== now) this.#restart();
+  }
 
   close() { this.#flow?.close(); }
   destroy() {

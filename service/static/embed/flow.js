@@ -25,7 +25,7 @@ function endOf({ type, asked, retryable, code }) {
 }
 
 class Flow {
-  #options = {}; #address; #place; #dialog = null; #frame = null; #notice = null; #timers = []; #opener = null; #holder; #fluid;
+  #options = {}; #address; #place; #dialog = null; #frame = null; #notice = null; #timers = []; #opener = null; #holder; #fluid; #height = null;
   #open = false; #attempt = 0; #loads = 0; #words = 0; #told = false; #failure = null; #ended = null; #closing = false; #session = null;
 
   /** `holder`: the element whose height follows the page; the dialog, if there is no container. Nothing starts before `show`. */
@@ -204,9 +204,15 @@ class Flow {
   // Our own states need the height of their content, the provider's page (null) all there is.
   #fit(height) {
     const { minHeight, maxHeight } = this.#options;
+    this.#height = height;
     const own = Number.isFinite(height) ? `clamp(${lengthOf(minHeight, "0px")}, ${height}px, ${lengthOf(maxHeight, "100vh")})` : "";
     if (this.#holder) this.#holder.style.setProperty("--magiclink-height", own);
     else if (this.#fluid) this.#frame.style.height = own || `max(${lengthOf(minHeight, "0px")}, min(52rem, 90vh))`;
+  }
+
+  limit({ minHeight, maxHeight }) {
+    Object.assign(this.#options, { minHeight, maxHeight });
+    this.#fit(this.#height);
   }
 
   #addControl() {

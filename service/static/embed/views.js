@@ -24,7 +24,7 @@ const DIALOG = sheet(`
     margin: auto; padding: 0; border: 0; border-radius: 16px; overflow: hidden; background: Canvas; box-shadow: 0 24px 80px rgb(0 0 0 / 35%); }
   dialog.magiclink::backdrop { background: rgb(10 18 16 / 55%); }
   dialog.magiclink > button { position: absolute; inset: .625rem .625rem auto auto; width: 2.75rem; height: 2.75rem; padding: 0; border: 0;
-    border-radius: 10px; background: transparent; color: CanvasText; font: 1.5rem/1 system-ui, sans-serif; cursor: pointer; }
+    border-radius: 10px; background: transparent; color: CanvasText; font: 1.5rem/1 system-ui; cursor: pointer; }
   dialog.magiclink > button:focus-visible { outline: 3px solid Highlight; }
   :root:has(> body > dialog.magiclink[open]) { overflow: hidden; }
   @media (max-width: 44rem) { dialog.magiclink { width: 100vw; height: 100vh; height: 100dvh; border-radius: 0; } }`);
@@ -78,7 +78,7 @@ function makeNotice(code, again) {
   const words = document.createElement("p");
   words.setAttribute("role", "alert");
   words.textContent = WORDS[code];
-  const reason = document.createElement("small");
+  const reason = document.createElement("p");
   reason.textContent = `Reason: ${code}`;
   root.append(words, ...(again ? [makeButton("", "Try again", again)] : []), reason);
   return notice;
