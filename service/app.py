@@ -22,9 +22,9 @@ from service.domain.changes import Job, JobKind
 from service.domain.model import Clock, CompanyRef, ConnectionId, Runtime, SessionId, UserRef
 from service.domain.timing import LIST_SECONDS
 from service.outbound import WebhookNetwork
-from service.provider import CallLimits, Provider, ProviderAccount
+from service.provider import CallLimits, Provider, account_of
 from service.pubsub import PubSub
-from service.settings import Settings
+from service.settings import PathGeneration, Settings
 from service.signing import Signer
 from service.store import Store, engine_for
 from service.store.engine import Engine
@@ -37,6 +37,7 @@ from service.usecases.deliveries import Deliveries, DeliveryTools
 from service.usecases.idempotency import IdempotentCalls
 from service.usecases.links import Links, ReturnPath
 from service.usecases.pages import Pages
+from service.usecases.provider_paths import load_paths, remember_paths
 from service.usecases.provider_sites import ProviderSites
 from service.usecases.reconcile import Reconciliation
 from service.usecases.reminders import Reminders
@@ -64,6 +65,8 @@ from service.worker import Handler, Worker
 
 _DRAIN_SECONDS = 5.0
 _PURGE_SECONDS = 86400.0
+
+Served = Callable[[PathGeneration], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,9 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
     services = build_services(settings, environment)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await services.store.open()
+        await load_paths(services.store, services.provider, settings.provider_url)
         services.store.engine.on_events(services.pubsub.publish)
         services.store.engine.on_events(services.hosts.worker.wake)
         services.store.engine.on_jobs(services.worker.wake)
@@ -158,7 +162,8 @@ def build_services(settings: Settings, environment: Environment) -> Services:
     engine = environment.engine(settings.database_url, clock)
     store = Store(engine, clock=clock, new_id=environment.new_id, keys=settings.secret_keys)
     metrics, http = Metrics(), _http_client(environment)
-    provider = Provider(http, _account(settings), _limits(environment, metrics))
+    served = partial(remember_paths, store, settings.provider_url)
+    provider = Provider(http, account_of(settings), _limits(environment, metrics, served))
     signer = Signer(settings.secret_keys)
     provider_sites, withdrawals = ProviderSites(store, provider, clock), Withdrawals(store, provider)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
@@ -222,7 +227,8 @@ def _handlers(services: Services, clock: Clock, retention_days: int) -> dict[Job
         JobKind.ENCRYPT: lambda _job: services.users.encrypt_emails(),
         JobKind.REPLAY: lambda job: services.hosts.endpoints.advance_replay(job.ref, job),
         JobKind.RECONCILE: lambda job: services.reconciliation.reconcile(CompanyRef(job.ref), job),
-        JobKind.DOCUMENTS: lambda job: bills.check_documents(ConnectionId(job.ref), job),
+        JobKind.DOCUMENTS: lambda job: bills.name_documents(ConnectionId(job.ref), job),
+        JobKind.UPLOADS: lambda job: bills.name_uploads(CompanyRef(job.ref), job),
         JobKind.WEBHOOK: lambda job: services.webhooks.process(job.ref, job),
         JobKind.REMIND: lambda job: reminders.remind(ConnectionId(job.ref), job),
     }
@@ -239,17 +245,12 @@ def _http_client(environment: Environment) -> httpx.AsyncClient:
     )
 
 
-def _limits(environment: Environment, metrics: Metrics) -> CallLimits:
+def _limits(environment: Environment, metrics: Metrics, served: Served) -> CallLimits:
     return replace(
         environment.limits or CallLimits(environment.monotonic, list_seconds=LIST_SECONDS),
         observe=metrics.provider_call,
         unreadable=lambda item: metrics.provider_item_unreadable(item.kind),
-    )
-
-
-def _account(settings: Settings) -> ProviderAccount:
-    return ProviderAccount(
-        settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
+        served=served,
     )
 
 

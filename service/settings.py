@@ -8,21 +8,23 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from service.errors import BadSettings
-from service.urls import database_url_problem, is_app_scheme, is_local, origin_of, origin_problem
+from service.urls import api_url_problem, database_url_problem, is_app_scheme, origin_of, origin_problem
 
 PathGeneration = Literal["company", "reference"]
+PathSetting = Literal["auto", "company", "reference"]
 LinkSetting = Literal["auto", "magic_link", "invitation"]
 
 _PREFIX = "MAGICLINK_"
 # These can also be given as a file (`…_FILE`): the environment can be read by child processes and container tools.
 SECRETS = frozenset(
-    {"SECRET_KEYS", "DATABASE_URL", "PROVIDER_API_KEY", "PROVIDER_WEBHOOK_SECRETS", "METRICS_KEY", "API_KEY"}
+    {"SECRET_KEYS", "DATABASE_URL", "PROVIDER_API_KEY", "PROVIDER_API_KEYS", "PROVIDER_WEBHOOK_SECRETS"}
+    | {"METRICS_KEY", "API_KEY"}
 )
 # Reference: kubernetes.io/docs/concepts/services-networking/service: a Service "magiclink" sets these in pods.
 _KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?")
@@ -45,12 +47,13 @@ class Settings:
 
     secret_keys: tuple[str, ...] = field(repr=False)
     public_url: str
-    provider_api_key: str = field(repr=False)
+    provider_api_key: str | None = field(default=None, repr=False)
+    provider_api_keys: tuple[str, ...] = field(default=(), repr=False)
     database_url: str = field(default="sqlite:///magiclink.db", repr=False)
     provider_url: str = "https://external.nectarclimate.com/v2.2"
     provider_pages_url: str = "https://dash.nectarclimate.com"
     provider_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
-    provider_paths: PathGeneration = "company"
+    provider_paths: PathSetting = "auto"
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     metrics_key: str | None = field(default=None, repr=False)
@@ -81,6 +84,8 @@ def read(environ: Mapping[str, str], *, local: bool = False) -> Settings:
                 problems.append(f"{_PREFIX}{name} is missing: {_MISSING[name]}")
         except _InvalidValue as exc:
             problems += [f"{exc.variable or _PREFIX + name} {each_one}" for each_one in exc.messages]
+    if not {"provider_api_key", "provider_api_keys"} & values.keys() and "PROVIDER_API_KEY" not in str(problems):
+        problems.append(f"{_PREFIX}PROVIDER_API_KEY is missing: {_MISSING['PROVIDER_API_KEY']}")
     if problems:
         raise BadSettings("The settings are not usable:\n" + "\n".join(f"  {problem}" for problem in problems))
     return Settings(**values)
@@ -170,23 +175,9 @@ def _origin(text: str) -> str:
 
 
 def _provider_url(text: str) -> str:
-    text = text.rstrip("/")
-    origin = origin_of(text)
-    if origin is None or "?" in text or "#" in text:
-        raise _InvalidValue("is not a usable address; write it as https://external.nectarclimate.com/v2.2")
-    parts = urlsplit(text)
-    # In the clear, anyone on the way could read the API key, and with it connect and read every company.
-    if parts.scheme == "http" and not is_local(origin) and not _is_private(parts.hostname or ""):
-        raise _InvalidValue("must be https: the provider's API key travels there")
-    return origin + parts.path
-
-
-def _is_private(host: str) -> bool:
-    # The sandbox of a compose file, for example. A name without a dot cannot be public.
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return "." not in host
+    if problem := api_url_problem(text := text.rstrip("/")):
+        raise _InvalidValue(problem)
+    return (origin_of(text) or "") + urlsplit(text).path
 
 
 def _database_url(text: str) -> str:
@@ -241,6 +232,13 @@ def _key(text: str) -> str:
     return text
 
 
+def _provider_keys(text: str) -> tuple[str, ...]:
+    keys = _each(text, _key)
+    if not 1 <= len(set(keys)) == len(keys) <= 2:
+        raise _InvalidValue("needs one or two different keys, separated by commas, newest first")
+    return keys
+
+
 def _api_key(text: str) -> str:
     # Strangers may try keys at any rate; and the log removes a secret for sure only where it is no common word.
     if len(text) < 16:
@@ -285,8 +283,9 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "PROVIDER_URL": _provider_url,
     "PROVIDER_PAGES_URL": _origin,
     "PROVIDER_API_KEY": _key,
+    "PROVIDER_API_KEYS": _provider_keys,
     "PROVIDER_WEBHOOK_SECRETS": _webhook_secrets,
-    "PROVIDER_PATHS": _one_of(*get_args(PathGeneration)),
+    "PROVIDER_PATHS": _one_of(*get_args(PathSetting)),
     "ALLOWED_ORIGINS": _allowed_origins,
     "TRUSTED_PROXIES": _networks,
     "METRICS_KEY": _key,

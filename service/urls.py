@@ -96,6 +96,26 @@ def database_url_problem(url: str) -> str | None:
     )
 
 
+def api_url_problem(url: str) -> str | None:
+    """Return what is wrong with the address of the provider's API, or None; nothing of it is repeated."""
+    origin = origin_of(url)
+    if origin is None or "?" in url or "#" in url:
+        return "is not a usable address; write it as https://external.nectarclimate.com/v2.2"
+    parts = urlsplit(url)
+    # In the clear, anyone on the way could read the API key, and with it connect and read every company.
+    if parts.scheme == "http" and not is_local(origin) and not _is_private(parts.hostname or ""):
+        return "must be https: the provider's API key travels there"
+    return None
+
+
+def _is_private(host: str) -> bool:
+    # The sandbox of a compose file, for example. A name without a dot cannot be public.
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host
+
+
 def is_app_scheme(text: str) -> bool:
     """Whether `text` is a scheme of a native app, as in `com.example.app:`."""
     return _APP_SCHEME.fullmatch(text) is not None

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import BadSettings
+from service.provider import account_of
 from service.settings import Settings, read
 
 KEY = "k" * 32
@@ -38,7 +39,7 @@ def test_the_least_environment_gives_the_documented_defaults() -> None:
         provider_url="https://external.nectarclimate.com/v2.2",
         provider_pages_url="https://dash.nectarclimate.com",
         provider_webhook_secrets=(),
-        provider_paths="company",
+        provider_paths="auto",
         allowed_origins=(),
         trusted_proxies=(),
         metrics_key=None,
@@ -101,6 +102,14 @@ def test_everything_missing_is_said_at_once() -> None:
         assert f"{name} is missing" in str(caught.value)
 
 
+def test_during_a_rotation_both_keys_of_the_provider_are_tried_newest_first() -> None:
+    assert account_of(reading()).keys == ("provider-key",)
+    assert account_of(reading(PROVIDER_API_KEY="", PROVIDER_API_KEYS="new,old")).keys == ("new", "old")
+    assert account_of(reading(PROVIDER_API_KEYS="new, provider-key")).keys == ("new", "provider-key")
+    assert "MAGICLINK_PROVIDER_API_KEY is missing" in refusal(PROVIDER_API_KEY="")
+    assert "new-key" not in repr(reading(PROVIDER_API_KEYS="new-key"))
+
+
 def test_a_variable_set_to_nothing_is_not_set() -> None:
     assert reading(API_KEY="", ALLOWED_ORIGINS=" ", API_KEY_FILE="").api_key is None
     assert "MAGICLINK_PUBLIC_URL is missing" in refusal(PUBLIC_URL=" ")
@@ -130,6 +139,9 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("PROVIDER_PAGES_URL", "https://pages.example.com/p", "path"),
         ("PROVIDER_API_KEY", "two words", "header"),
         ("PROVIDER_API_KEY", "clé", "header"),
+        ("PROVIDER_API_KEYS", "one,two,three", "one or two"),
+        ("PROVIDER_API_KEYS", "same,same", "different"),
+        ("PROVIDER_API_KEYS", "one,two words", "entry 2"),
         ("PROVIDER_WEBHOOK_SECRETS", f"{HOOK},MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "entry 2"),
         ("PROVIDER_WEBHOOK_SECRETS", "whsec_not*base64!", "base64"),
         ("PROVIDER_WEBHOOK_SECRETS", "whsec_aGVsbG8=", "guessed"),

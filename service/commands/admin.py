@@ -10,13 +10,15 @@ from time import time  # noqa: TID251 - commands pass the clocks on
 import httpx
 
 from service import store
-from service.commands.provider_check import Finding, examine_provider
+from service.commands.provider_check import examine_provider
+from service.commands.provider_probes import Finding
 from service.domain.model import DEFAULT_TENANT
 from service.domain.tokens import digest
 from service.errors import MagiclinkError, NotFound
 from service.settings import Settings
 from service.store.engine import Engine
 from service.store.keys import ApiKey, ApiKeyStore
+from service.store.provider_state import ProviderStateStore
 from service.web.embed_script import EMBED_SCRIPT
 
 _KEY_PREFIX = "mlk_"  # by which a scanner of repositories, and the log's redaction, recognise a leaked key
@@ -72,7 +74,7 @@ async def examine(
     """Check everything that a deployment needs, and return findings that say how to fix what is wrong."""
     async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
         provider = await examine_provider(settings, http, patience_seconds)
-    return [*_settings_findings(settings), await _database_finding(settings), *provider]
+    return [*_settings_findings(settings), *await _database_findings(settings), *provider]
 
 
 def _settings_findings(settings: Settings) -> list[Finding]:
@@ -87,15 +89,28 @@ def _settings_findings(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _database_finding(settings: Settings) -> Finding:
+async def _database_findings(settings: Settings) -> list[Finding]:
+    unread = Finding("note", "webhook", "the database cannot tell; mend it, and run doctor again", "not tested")
     try:
         async with _database(settings) as engine:
             pending = await store.pending(engine)
+            if pending:
+                says = f"{len(pending)} migrations behind; run magiclink migrate"
+                return [Finding("bad", "database", says), unread]
+            last_at = await ProviderStateStore(engine, time).last_webhook_at()
     except MagiclinkError as exc:
-        return Finding("bad", "database", f"{exc.detail}; look at MAGICLINK_DATABASE_URL")
-    if pending:
-        return Finding("bad", "database", f"{len(pending)} migrations behind; run magiclink migrate")
-    return Finding("good", "database", "reachable and up to date")
+        return [Finding("bad", "database", f"{exc.detail}; look at MAGICLINK_DATABASE_URL"), unread]
+    return [Finding("good", "database", "reachable and up to date"), _webhook_finding(settings, last_at)]
+
+
+def _webhook_finding(settings: Settings, last_at: float | None) -> Finding:
+    if last_at is not None:
+        return Finding("good", "webhook", f"the last one that verified came at {_iso(last_at)}")
+    if not settings.provider_webhook_secrets:
+        says = "none has arrived; the route is disabled until MAGICLINK_PROVIDER_WEBHOOK_SECRETS is set"
+        return Finding("note", "webhook", says)
+    says = f"none that verified has ever arrived; add {settings.public_url}/webhooks/nectar in the provider's portal"
+    return Finding("note", "webhook", says)
 
 
 def as_row(key: ApiKey) -> dict[str, object]:
@@ -114,4 +129,4 @@ def _iso(at: float) -> str:
 
 
 KEYS = tuple((name.upper(), itemgetter(name)) for name in ("id", "name", "tenant", "createdAt", "revokedAt"))
-FINDINGS = tuple((name.upper(), itemgetter(name)) for name in ("level", "about", "says"))
+FINDINGS = tuple((name.upper(), itemgetter(name)) for name in ("level", "about", "tested", "says"))

@@ -230,7 +230,8 @@ def _defaults(complete: Environ, urls: tuple[str, str, str], folder: Path, store
         "MAGICLINK_DATABASE_URL": _database_url(folder),
         "MAGICLINK_PROVIDER_URL": f"{urls[1]}/v2.2",
         "MAGICLINK_PROVIDER_PAGES_URL": urls[1],
-        "MAGICLINK_PROVIDER_API_KEY": complete.get("SANDBOX_API_KEY", "sandbox-key"),
+        # With keys of a rotation in the environment, the sandbox's is one of them.
+        **_provider_key(complete),
         "MAGICLINK_PROVIDER_WEBHOOK_SECRETS": webhook_secret,
         "MAGICLINK_API_KEY": "dev-key",
         "MAGICLINK_WEBHOOK_NETWORKS": "127.0.0.0/8,::1/128",
@@ -239,6 +240,12 @@ def _defaults(complete: Environ, urls: tuple[str, str, str], folder: Path, store
         "SANDBOX_WEBHOOK_URL": f"{urls[0]}/webhooks/nectar",
         "SANDBOX_WEBHOOK_SECRET": webhook_secret,
     }
+
+
+def _provider_key(complete: Environ) -> dict[str, str]:
+    if any(complete.get(f"MAGICLINK_PROVIDER_API_KEYS{suffix}") for suffix in ("", "_FILE")):
+        return {}
+    return {"MAGICLINK_PROVIDER_API_KEY": complete.get("SANDBOX_API_KEY", "sandbox-key")}
 
 
 def _database_url(folder: Path) -> str:

@@ -7,18 +7,17 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from time import monotonic, time  # noqa: TID251 - commands pass the clocks on
-from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
 
+from service.commands.provider_probes import ABOUT, Finding, ProviderProbe
 from service.commands.proxies import proxy_variable
 from service.domain.model import ProviderSnapshot
 from service.domain.reports import ReportedCompany
 from service.errors import ProviderFailure, ProviderUnauthorized, ProviderUnreachable
-from service.provider import CallLimits, Provider, ProviderAccount, UnreadableItem
+from service.provider import CallLimits, Provider, UnreadableItem, account_of
 from service.settings import Settings
 from service.urls import origin_of
 
@@ -29,30 +28,20 @@ _ALL_COMPANIES_SECONDS = 20.0
 _MOST_SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One finding of `doctor`: `bad` stops the deployment from working, `note` limits what it can do."""
-
-    level: Literal["good", "note", "bad"]
-    about: str
-    says: str
-
-
 async def examine_provider(settings: Settings, http: httpx.AsyncClient, patience_seconds: float) -> list[Finding]:
     """Check that the provider answers and accepts the key, then read the lists of some of its companies."""
     unread: list[UnreadableItem] = []
     limits = CallLimits(
         monotonic=monotonic, call_seconds=patience_seconds, list_seconds=_LIST_SECONDS, unreadable=unread.append
     )
-    account = ProviderAccount(
-        settings.provider_url, settings.provider_pages_url, settings.provider_api_key, settings.provider_paths
-    )
-    provider = Provider(http, account, limits)
+    provider = Provider(http, account_of(settings), limits)
     try:
         await provider.ping()
         companies = (await provider.companies()).companies
     except ProviderFailure as exc:
-        return [Finding("bad", "provider", _advice(exc, _proxy_of(settings.provider_url)))]
+        bad = Finding("bad", "provider", _advice(exc, _proxy_of(settings.provider_url)))
+        says = "the provider did not let the lists be read; mend that, and run doctor again"
+        return [bad, *(Finding("note", about, says, "not tested") for about in ("pages", *ABOUT))]
     known = f"accepts the key, which sees {len(companies)} companies"
     snapshots, failures = await _snapshots(provider, companies)
     return [
@@ -60,6 +49,9 @@ async def examine_provider(settings: Settings, http: httpx.AsyncClient, patience
         *_clock_findings(provider.provider_now, time),
         _pages_finding(settings.provider_pages_url, snapshots),
         *_unread_findings(unread, failures),
+        *await ProviderProbe(http, settings, patience_seconds).findings(
+            companies[0].id if companies else None, [one for each in snapshots for one in each.connections]
+        ),
     ]
 
 
@@ -92,7 +84,7 @@ def _pages_finding(pages_url: str, snapshots: Sequence[ProviderSnapshot]) -> Fin
         )
         return Finding("bad", "pages", says)
     says = f"no invitation is listed whose link could be compared with MAGICLINK_PROVIDER_PAGES_URL, {pages_url}"
-    return Finding("note", "pages", says)
+    return Finding("note", "pages", says, "unknown")
 
 
 def _unread_findings(unread: Sequence[UnreadableItem], failures: Sequence[str]) -> list[Finding]:

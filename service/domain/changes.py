@@ -69,7 +69,8 @@ class JobKind(StrEnum):
     WITHDRAW = "withdraw"  # a session: revoke its invitations at the provider
     SWEEP = "sweep"  # a session: revoke invitations whose answers were lost
     WEBHOOK = "webhook"  # a stored webhook: process it
-    DOCUMENTS = "documents"  # a connection: count its documents
+    DOCUMENTS = "documents"  # a connection: name its new documents
+    UPLOADS = "uploads"  # a company: name its new documents without a connection
     REPLAY = "replay"  # a replay: give the endpoint's next events a delivery
     REMIND = "remind"  # a connection that needs attention: remind its host
     PURGE = "purge"  # delete what is no longer kept

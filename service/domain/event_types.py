@@ -44,6 +44,12 @@ EVENT_TYPES = (
         {"reason": "string", "status": "string"},
     ),
     EventType(
+        "session.progress",
+        "The provider's log of its invitation names a `step` of its user: `viewed` (the page was opened), `verified` "
+        "(an e-mail address), `submitted` or `revoked`. Each once; `providerAt` is the provider's time of it.",
+        {"step": "string", "providerAt": "string"},
+    ),
+    EventType(
         "session.verify_failed",
         "Its signed result was presented to `POST /v1/verify` for another user (`presentedFor`): somebody else may "
         "have finished the flow. Nothing else changes. Once for each such user, for five of them at most.",
@@ -53,7 +59,8 @@ EVENT_TYPES = (
     EventType(
         "session.exited",
         "The user left, or a page that had reported its presence was gone for a minute: the user may come back. Or, "
-        'with `reason` "time", its time is over and its connection still asks something of the user.',
+        'with `reason` "time", its time is over and its connection still asks something of the user. `stage` is '
+        "`provider_viewed`, `provider_verified` or `provider_submitted` where the provider's log tells that much.",
         {"stage": "string", "reason": "string"},
     ),
     EventType(
@@ -117,7 +124,12 @@ EVENT_TYPES = (
         {"endpointId": "string", "reason": "string"},
         on_pages=False,
     ),
-    EventType("document.available", "Its first bills can be read.", {"documents": "integer"}),
+    EventType(
+        "document.available",
+        "New bills can be read: `documentIds` names them, each once for its connection. `documents` is how many have "
+        "been named until now. Without a connection: bills that were uploaded for the company `companyId`.",
+        {"documents": "integer", "documentIds": "array", "companyId": "string"},
+    ),
     EventType("user.exported", "What is stored about a user was exported, with the API key `by`.", {"by": "string"}),
     EventType(
         "user.erased",

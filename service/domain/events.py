@@ -4,12 +4,14 @@ An event is written in the transaction that changes the state it reports. It ref
 too: readers get the `userId` that the user's row has then, so an erased user is in no event.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from service.domain.model import (
     Candidate,
+    Company,
     Connection,
     ConnectionId,
     EventId,
@@ -21,6 +23,7 @@ from service.domain.model import (
     UserRef,
     Verdict,
 )
+from service.domain.provider_steps import LogEntry, exit_stage
 from service.domain.statuses import canonical_status
 
 
@@ -102,14 +105,21 @@ def session_reopened(session: Session, reason: str) -> NewEvent:
     return _of_session("session.reopened", session, session.connection_id, reason=reason, status=session.status.value)
 
 
+def session_progress(session: Session, entry: LogEntry) -> NewEvent:
+    """The log of the session's invitation names this step; nothing else of the log is kept."""
+    at = {} if entry.provider_at is None else {"providerAt": _utc(entry.provider_at)}
+    return _of_session("session.progress", session, session.connection_id, step=entry.step.value, **at)
+
+
 def session_verify_failed(session: Session, presented_for: UserRef) -> NewEvent:
     """The host presented a result of the session for another user."""
     return _of_session("session.verify_failed", session, session.connection_id, presentedFor=presented_for)
 
 
 def session_exited(session: Session, stage: str, reason: str) -> NewEvent:
-    """The user left at `stage`, or the page disappeared (`reason` "gone")."""
-    return _of_session("session.exited", session, None, stage=stage, reason=reason)
+    """The user left at `stage`, or the page disappeared (`reason` "gone"); the provider's log may tell more of it."""
+    told = exit_stage(stage, session.provider_steps)
+    return _of_session("session.exited", session, None, stage=told, reason=reason)
 
 
 def session_expired(session: Session) -> NewEvent:
@@ -178,9 +188,15 @@ def connection_removed(connection: Connection) -> NewEvent:
     return _owned("connection.removed", connection)
 
 
-def document_available(connection: Connection, documents: int) -> NewEvent:
-    """The provider lists more documents of the connection than before."""
-    return _owned("document.available", connection, documents=documents)
+def document_available(connection: Connection, documents: int, new: Sequence[str]) -> NewEvent:
+    """The provider lists new documents of the connection; `documents` is how many of it have been named until now."""
+    return _owned("document.available", connection, documents=documents, documentIds=list(new))
+
+
+def upload_available(company: Company, documents: int, new: Sequence[str]) -> NewEvent:
+    """The provider lists new documents of the company that belong to no connection: they were uploaded."""
+    data = {"documents": documents, "documentIds": list(new), "companyId": company.provider_id}
+    return NewEvent("document.available", data=data)
 
 
 def user_exported(user: UserRef, by: str) -> NewEvent:
@@ -223,6 +239,10 @@ def _evidence_data(connection: Connection) -> Mapping[str, Any]:
         "presumed": verdict.presumed,
         **_status_data(connection),
     }
+
+
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _status_data(connection: Connection) -> Mapping[str, str]:

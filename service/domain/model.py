@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType, Protocol
 
+from service.domain.provider_steps import LogStep
 from service.domain.session_status import ACHIEVED, ENDED, Progress, SessionStatus, progress_of, status_of
 from service.domain.statuses import ConnectionState, state_of
 
@@ -119,8 +120,8 @@ class Session:
 
     `serial`, `issued_at` and `key_id` derive its page tokens again; `page_hash` is the digest of the bound page's key.
     `resume_hash`: of the value by which the same page starts again, `resume_by_host`: which the host's page keeps.
-    `link_used_at`: the provider reported a use of its invitation. `settled_at`: its user's part was done, or it ended.
-    `user_id`: None once its user was erased; `user` stays.
+    `link_used_at`: its use was reported; `provider_steps`: told by its log; `settled_at`: done, or over. `user_id`:
+    None once its user was erased; `user` stays.
     """
 
     id: SessionId
@@ -168,6 +169,7 @@ class Session:
     link_used_at: float | None = None
     invitation_uses: int = 0
     progress: Progress = Progress.NONE
+    provider_steps: tuple[LogStep, ...] = ()
 
     @property
     def status(self) -> SessionStatus:
@@ -210,8 +212,7 @@ class ReportedConnection:
 class ReportedInvitation:
     """An invitation as the provider reports it, ours or not; a reconnect invitation `edits` a connection.
 
-    `doubtful`: its uses, its time or what it made could not be read whole, so it may have made anything. `origin` is
-    its link's, None where the provider names no link.
+    `doubtful`: its uses, its time or what it made could not be read whole, so it may have made anything.
     """
 
     id: InvitationId

@@ -73,9 +73,12 @@ POLL_UNDECIDED_SECONDS = 30.0
 POLL_OPEN_SECONDS = 600.0
 # For ever, where a link was given.
 POLL_DAILY_SECONDS = 86400.0
+# While the log of a used invitation does not name the use yet.
+POLL_LOG_SECONDS = 60.0
 # How long after "I have finished" the short interval applies.
 FINISHED_SECONDS = 90.0
-# How long after the last word of a page the company counts as present.
+# How long after the last word of a page the company counts as present. For as long, and after a use was noticed, the
+# log of its invitation is read.
 RECENT_SECONDS = 600.0
 # An invitation outlives its session by the grace and by up to an hour that makes its lifetime recognisable. A magic
 # link has no end; a session that gave one is polled for as long after its own end.

@@ -3,8 +3,16 @@
 It takes and returns domain values, and raises only ProviderFailure (calls) and BadWebhook (webhooks).
 """
 
+from service.provider.account import CallLimits, ProviderAccount, UnreadableItem, account_of
 from service.provider.client import Provider
 from service.provider.links import InvitationTerms, Redirect
-from service.provider.transport import CallLimits, ProviderAccount, UnreadableItem
 
-__all__ = ["CallLimits", "InvitationTerms", "Provider", "ProviderAccount", "Redirect", "UnreadableItem"]
+__all__ = [
+    "CallLimits",
+    "InvitationTerms",
+    "Provider",
+    "ProviderAccount",
+    "Redirect",
+    "UnreadableItem",
+    "account_of",
+]

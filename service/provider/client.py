@@ -1,6 +1,6 @@
 """Calls to the provider about companies, sites, connections and their data. Calls about links are in `links`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -10,7 +10,6 @@ from pydantic import model_validator
 
 from service.domain.model import (
     ConnectionId,
-    JsonObject,
     ProviderCompanyId,
     ProviderSiteId,
     ProviderSnapshot,
@@ -20,6 +19,8 @@ from service.domain.model import (
 from service.domain.reports import ReportedCompany, ReportedSite, UnreadNames
 from service.domain.statuses import UNKNOWN_STATUS
 from service.errors import ProviderBroken, ProviderNotFound, ProviderUnauthorized
+from service.provider.account import CallLimits, ProviderAccount
+from service.provider.data import ProviderData
 from service.provider.links import ProviderLinks
 from service.provider.lists import (
     UNREADABLE,
@@ -37,7 +38,8 @@ from service.provider.lists import (
     read_list,
     read_object,
 )
-from service.provider.transport import Call, CallLimits, ProviderAccount, Transport, segment
+from service.provider.transport import Call, Transport, segment
+from service.settings import PathGeneration
 
 T = TypeVar("T")
 
@@ -88,7 +90,7 @@ class CompanyList:
 
 
 class Provider:
-    """The provider's API; `links` has the calls about magic links and invitations.
+    """The provider's API; `links` has the calls about magic links and invitations, `data` those about bills and usage.
 
     All calls raise only ProviderFailure and end in time (`CallLimits`): one call after `call_seconds`, a list after
     `list_seconds`, `snapshot` after two lists.
@@ -97,6 +99,11 @@ class Provider:
     def __init__(self, http: httpx.AsyncClient, account: ProviderAccount, limits: CallLimits) -> None:
         self._transport = Transport(http, account, limits)
         self.links = ProviderLinks(self._transport, account.pages_url)
+        self.data = ProviderData(self._transport)
+
+    def use_paths(self, generation: PathGeneration) -> None:
+        """Try this generation of paths first, as an earlier process found out. A configured generation stays."""
+        self._transport.use_paths(generation)
 
     def provider_now(self) -> float | None:
         """Return the provider's time now, from its last Date header; None before any answer had one."""
@@ -183,22 +190,6 @@ class Provider:
             connections.provider_at or 0.0, connections.items, invitations.items, invitations.left_out > 0
         )
 
-    async def documents(self, connection_id: ConnectionId, company_id: ProviderCompanyId) -> list[JsonObject]:
-        """Return the connection's documents, all pages, as the provider reports them."""
-        connection = segment(connection_id)
-        paths = f"/company/{segment(company_id)}/connection/{connection}/document", f"/document/connection/{connection}"
-        listing = ListCall(Call("GET", *paths), "documents", "document", _raw_item)
-        return list((await read_list(self._transport, listing, agreed=False)).items)
-
-    async def usage(self, connection_id: ConnectionId, params: Mapping[str, str]) -> list[JsonObject]:
-        """Return the connection's usage, all pages, as the provider reports it.
-
-        `params` are the provider's own filters.
-        """
-        call = Call("GET", f"/usage/connection/{segment(connection_id)}", query=params)
-        listing = ListCall(call, "usageData", "usage", _raw_item)
-        return list((await read_list(self._transport, listing, agreed=False)).items)
-
     async def _connections(self, company_id: ProviderCompanyId) -> ReadList[ReportedConnection]:
         return await read_list(
             self._transport, _listing(company_id, partial(_listed_connection, company_id=company_id))
@@ -277,10 +268,3 @@ def _listed_connection(
 def _listed_id(body: Any, odd: set[str]) -> tuple[str, ConnectionId] | None:
     found = read_item(_Identified, body, odd)
     return (found.id, ConnectionId(found.id)) if found else None
-
-
-def _raw_item(body: Any, odd: set[str]) -> tuple[str, JsonObject] | None:
-    if isinstance(body, dict) and isinstance(body.get("id"), str):
-        return body["id"], body
-    odd.add("id" if isinstance(body, dict) else "item")
-    return None

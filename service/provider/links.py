@@ -6,7 +6,7 @@ otherwise send a user to a page of hers.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -23,8 +23,11 @@ from service.domain.model import (
     ProviderSiteId,
     ReportedInvitation,
 )
+from service.domain.provider_steps import LogEntry
 from service.domain.statuses import UNKNOWN_STATUS
 from service.errors import ForeignLink
+from service.provider.account import ProviderMethodRefused
+from service.provider.activity_log import read_log
 from service.provider.lists import At, Id, ListCall, Maybe, ReadList, Shape, Status, read_item, read_list
 from service.provider.transport import Answer, Call, Transport, segment
 from service.urls import origin_of
@@ -131,12 +134,19 @@ class ProviderLinks:
         company = segment(company_id)
         body = {**prefill, "sites": list(sites), **_redirect_fields(redirect)}
         paths = f"/company/{company}/connection/link", f"/connection/company/{company}/link"
-        return self._magic_link(await self._transport.send(Call("POST", *paths, body=body)))
+        return self._magic_link(await self._post_or_get(Call("POST", *paths, body=body)))
 
     async def edit_link(self, connection_id: ConnectionId, redirect: Redirect | None = None) -> Link:
         """Create a magic link with which the user mends an existing connection. Raises ForeignLink."""
         call = Call("POST", f"/connection/{segment(connection_id)}", body=_redirect_fields(redirect))
-        return self._magic_link(await self._transport.send(call))
+        return self._magic_link(await self._post_or_get(call))
+
+    async def _post_or_get(self, call: Call) -> Answer:
+        # Reference: docs/provider.md, 4: the guides call this with POST, generated pages of the API reference with GET.
+        try:
+            return await self._transport.send(call)
+        except ProviderMethodRefused:
+            return await self._transport.send(replace(call, method="GET", body=None))
 
     async def invite(
         self,
@@ -172,6 +182,11 @@ class ProviderLinks:
         found = await read_list(self._transport, ListCall(call, "invitations", "invitation", self._reported))
         self.has_listed = True
         return found
+
+    async def log(self, invitation_id: InvitationId) -> tuple[LogEntry, ...]:
+        """Return what the invitation's activity log tells, oldest first; empty where it has none that can be read."""
+        answer = await self._transport.send(Call("GET", f"/invitation/{segment(invitation_id)}"))
+        return read_log(answer.body)
 
     def _magic_link(self, answer: Answer) -> Link:
         # What is no object is like an object without a link: asking again would create another link to throw away.

@@ -26,7 +26,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from service.errors import ProviderBroken
-from service.provider.transport import Call, Transport, UnreadableItem
+from service.provider.account import UnreadableItem
+from service.provider.transport import Call, Transport
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class Shape(BaseModel):
 S = TypeVar("S", bound=Shape)
 
 
-def _seconds(text: object) -> float:
+def seconds_of(text: object) -> float:
+    """Return a time of the provider as seconds since the epoch. Raises ValueError, OverflowError."""
     # Times have six to nine digits of a second and often no zone, which then is UTC.
     if not isinstance(text, str):
         raise ValueError("not a time")  # noqa: TRY004 - the one class that pydantic reads as invalid
@@ -80,7 +82,7 @@ def _or_none(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInf
 
 
 Id = Annotated[str, BeforeValidator(_text_only), StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-At = Annotated[float, BeforeValidator(_seconds)]
+At = Annotated[float, BeforeValidator(seconds_of)]
 # What people typed, as much of it as a page shows, without what could reorder or break the text around it (Unicode's
 # controls and overrides of direction); and words of the provider's own.
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
@@ -166,6 +168,30 @@ async def read_list(transport: Transport, listing: ListCall[T], *, agreed: bool 
             return ReadList(tuple(union.values()), provider_at, attempt.left_out)
         before = ids if attempt.steady else None
     raise ProviderBroken("The provider's list changes faster than it can be read; retry later")
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage(Generic[T]):
+    """One page of a list as it was when it was read; the next page may repeat an item, or miss one."""
+
+    items: tuple[T, ...]
+    has_next: bool
+
+
+async def read_page(transport: Transport, listing: ListCall[T], number: int) -> ListPage[T]:
+    """Return one page of a list, from 1; a page past the end is empty. Raises ProviderFailure."""
+    query = {**listing.call.query, "page": number} if number > 1 else listing.call.query
+    answer = await transport.send(replace(listing.call, query=query))
+    paged = isinstance(answer.body, dict)
+    # Reference: cookbooks/pagination: a page past the end is answered with the last one.
+    if (paged and answer.body.get("currentPage") not in (None, number)) or (number > 1 and not paged):
+        return ListPage((), has_next=False)
+    attempt: _ListAttempt[T] = _ListAttempt()
+    for body in _array(answer.body, listing.name):
+        _read_one(listing, body, attempt)
+    _report(transport, listing.kind, attempt.unreadable)
+    has_next = paged and bool(answer.body.get("hasNext")) and number < _MOST_PAGES
+    return ListPage(tuple(attempt.items.values()), has_next)
 
 
 async def _read_pages(transport: Transport, listing: ListCall[T], deadline: float) -> _ListAttempt[T]:

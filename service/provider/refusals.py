@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -29,16 +30,18 @@ def retry_after_seconds(headers: httpx.Headers, provider_at: float | None) -> fl
     return None if retry_at is None or provider_at is None else max(0.0, retry_at - provider_at)
 
 
-def refusal_text(content: bytes, api_key: str) -> str:
+def refusal_text(content: bytes, api_keys: Sequence[str]) -> str:
     """Return one line with the provider's reasons, at most 300 characters of them, without secrets.
 
-    Hosts and operators read it, so our API key and every address (which may hold a token) become "…".
+    Hosts and operators read it, so our API keys and every address (which may hold a token) become "…".
     """
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
         body = None
-    words = "; ".join(_reasons(body)).replace(api_key, "…")
+    words = "; ".join(_reasons(body))
+    for key in api_keys:
+        words = words.replace(key, "…")
     # A control character could steer a terminal or forge a line of a log.
     words = " ".join(
         re.sub(r"https?://\S+|[^\s\x20-\x7e\xa0-\uffff]|[\u202a-\u202e\u2066-\u2069]", "…", words).split()

@@ -4,9 +4,8 @@ The bodies of answers are read in client.py and links.py.
 """
 
 import asyncio
-import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +14,6 @@ import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from service.domain.model import JsonObject
-from service.domain.timing import ATTEMPT_SECONDS, CALL_SECONDS, LIST_SECONDS
 from service.errors import (
     ProviderBroken,
     ProviderBusy,
@@ -26,6 +24,7 @@ from service.errors import (
     ProviderUnauthorized,
     ProviderUnreachable,
 )
+from service.provider.account import AccountState, CallLimits, ProviderAccount, ProviderMethodRefused, UnreadableItem
 from service.provider.json_text import parse_json
 from service.provider.refusals import http_date, refusal_text, retry_after_seconds
 from service.settings import PathGeneration
@@ -33,50 +32,6 @@ from service.settings import PathGeneration
 LARGEST_ANSWER_BYTES = 20 * 1024 * 1024
 _MOST_ATTEMPTS = 5
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderAccount:
-    """The provider's addresses and this service's API key, which is sent to the origin of `base_url` and nowhere else.
-
-    `pages_url` is the origin of every link that may be shown. `paths`: which of two generations of paths to try first.
-    """
-
-    base_url: str
-    pages_url: str
-    api_key: str = field(repr=False)
-    paths: PathGeneration = "company"
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableItem:
-    """An item of a list that could not be read, or not whole: its id where that could be, and the fields' names."""
-
-    kind: str
-    id: str | None
-    fields: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.id or 'without a readable id'} ({', '.join(self.fields) or 'no object'})"
-
-
-@dataclass(frozen=True, slots=True)
-class CallLimits:
-    """Time limits of one attempt, of one call with its retries, and of one list; and how many calls run at once.
-
-    `observe` is called after every call, with "ok" or the failure's class name, and its seconds with retries.
-    `unreadable` is called for every item of a list that could not be read whole, each time the list is read.
-    """
-
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    rng: random.Random = field(default_factory=random.Random)
-    attempt_seconds: float = ATTEMPT_SECONDS
-    call_seconds: float = CALL_SECONDS
-    list_seconds: float = LIST_SECONDS
-    concurrency: int = 10
-    observe: Callable[[str, float], None] = lambda _outcome, _seconds: None
-    unreadable: Callable[[UnreadableItem], None] = lambda _item: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +62,13 @@ class Transport:
         self._account = account
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrency)
-        self._generation = account.paths
+        self._state = AccountState(account)
         self._last_date: tuple[float, float] | None = None  # a Date header, and when it came (monotonic clock)
+
+    def use_paths(self, generation: PathGeneration) -> None:
+        """Try this generation of paths first, as an earlier process found out. A configured generation stays."""
+        if self._state.is_auto:
+            self._state.generation = generation
 
     def provider_now(self) -> float | None:
         """Return the provider's time now, from its last Date header; None before any answer had one."""
@@ -145,37 +105,49 @@ class Transport:
         if deadline < now:
             raise _not_sent()
         deadline = min(deadline, now + self._limits.call_seconds)
-        path, other = self._paths(call)
+        path, other = self._state.paths(call.path, call.reference_path)
         try:
-            return await self._retry(call, path, deadline)
+            return await self._send_with_each_key(call, path, deadline)
         except ProviderNotFound as not_found:
             if other is None:
                 raise
             return await self._send_on_other_path(call, other, deadline, not_found)
 
-    def _paths(self, call: Call) -> tuple[str, str | None]:
-        if call.reference_path is None or self._generation == "company":
-            return call.path, call.reference_path
-        return call.reference_path, call.path
-
     async def _send_on_other_path(self, call: Call, path: str, deadline: float, not_found: ProviderNotFound) -> Answer:
         # Reference: docs/provider.md, 4: the documentation has two generations of paths. A 404 means an unknown id or
         # an unknown path, so the other generation is kept only once it has answered.
         try:
-            answer = await self._retry(call, path, deadline)
+            answer = await self._send_with_each_key(call, path, deadline)
+        except ProviderMethodRefused:
+            raise  # the path is known, unlike the first one perhaps
         except ProviderNotFound:
             raise not_found from None
-        self._generation = "reference" if path == call.reference_path else "company"
+        self._state.generation = "reference" if path == call.reference_path else "company"
+        await self._limits.served(self._state.generation)
         return answer
 
-    async def _retry(self, call: Call, path: str, deadline: float) -> Answer:
+    async def _send_with_each_key(self, call: Call, path: str, deadline: float) -> Answer:
+        # Reference: docs/provider.md, 1: several keys may be active. A key that has ended and one that lacks the
+        # permission may be refused alike, so another key is kept only once it has been accepted.
+        refused = ProviderUnauthorized()
+        for key in self._state.keys_in_order():
+            try:
+                answer = await self._retry(call, path, deadline, key)
+            except ProviderUnauthorized as exc:
+                refused = exc
+                continue
+            self._state.accepted(key)
+            return answer
+        raise refused
+
+    async def _retry(self, call: Call, path: str, deadline: float, key: str) -> Answer:
         def is_over(state: RetryCallState) -> bool:
             return state.attempt_number >= _MOST_ATTEMPTS or self._limits.monotonic() + state.upcoming_sleep >= deadline
 
         retry = retry_if_exception_type(_Retryable)
         retrying = AsyncRetrying(sleep=self._limits.sleep, wait=self._wait, stop=is_over, retry=retry, reraise=True)
         try:
-            return await retrying(self._attempt, call, path, deadline)
+            return await retrying(self._attempt, call, path, deadline, key)
         except _Retryable as last:
             raise last.failure from last.__cause__
 
@@ -185,7 +157,7 @@ class Transport:
         raised = state.outcome.exception() if state.outcome else None
         return backoff + (raised.after_seconds if isinstance(raised, _Retryable) else 0.0)
 
-    async def _attempt(self, call: Call, path: str, deadline: float) -> Answer:
+    async def _attempt(self, call: Call, path: str, deadline: float, key: str) -> Answer:
         async with self._slot(deadline):
             seconds = min(self._limits.attempt_seconds, deadline - self._limits.monotonic())
             if seconds <= 0:  # suspended past the deadline: another process may already repeat the call
@@ -193,7 +165,7 @@ class Transport:
             try:
                 # httpx limits each read, not their sum: an answer that arrives byte by byte would never end.
                 async with asyncio.timeout(seconds):
-                    status, headers, content = await self._exchange(call, path, seconds)
+                    status, headers, content = await self._exchange(call, path, seconds, key)
             except _NEVER_SENT as exc:
                 raise _failure(call, ProviderUnreachable("The provider cannot be reached"), received=False) from exc
             except (TimeoutError, httpx.TimeoutException) as exc:
@@ -216,14 +188,14 @@ class Transport:
         finally:
             self._slots.release()
 
-    async def _exchange(self, call: Call, path: str, seconds: float) -> tuple[int, httpx.Headers, bytes]:
+    async def _exchange(self, call: Call, path: str, seconds: float, key: str) -> tuple[int, httpx.Headers, bytes]:
         content = bytearray()
         async with self._http.stream(
             call.method,
             self._account.base_url + path,
             params=dict(call.query) or None,
             json=call.body,
-            headers={"X-API-Key": self._account.api_key, "Accept": "application/json"},
+            headers={"X-API-Key": key, "Accept": "application/json"},
             timeout=seconds,
             follow_redirects=False,  # a redirect to another host would take the API key there
         ) as response:
@@ -239,10 +211,12 @@ class Transport:
             return Answer(_json(call, content), provider_at)
         if status in {401, 403}:
             raise ProviderUnauthorized("The provider does not accept our API key for this; the operator must check it")
-        if status in {404, 405}:
+        if status == 405:
+            raise ProviderMethodRefused("The provider does not know this call")
+        if status == 404:
             raise ProviderNotFound("The provider does not know this id")
         if 400 <= status < 500 and status not in {408, 429}:
-            raise ProviderRefused(refusal_text(content, self._account.api_key))
+            raise ProviderRefused(refusal_text(content, self._state.keys_in_order()))
         after_seconds = retry_after_seconds(headers, provider_at)
         # With one of these answers the provider says that it did not process the call. After any other 5xx it may have.
         rejected = status == 429 or (status == 503 and after_seconds is not None)

@@ -6,7 +6,7 @@ import { Host } from "./host.js";
 import { watchLifecycle } from "./lifecycle.js";
 import { follow, Refusal } from "./live.js";
 import { resumeFields } from "./resume.js";
-import { ACHIEVED, Screen, screenOf, withCheckedLink } from "./screen.js";
+import { ACHIEVED, Screen, screenOf, stageOf, withCheckedLink } from "./screen.js";
 
 const HEARTBEAT_MS = 20_000;
 const RECHECK_MS = 15_000;
@@ -207,9 +207,10 @@ function back() {
 
 function leave(reason) {
   const stage = screenOf(view, local);
-  if (running && !ACHIEVED.includes(stage)) calls.postLast("exit", { stage, reason }); // the host page learns it even if this fails
+  const told = stageOf(stage, view);
+  if (running && !ACHIEVED.includes(stage)) calls.postLast("exit", { stage: told, reason }); // the host page learns it even if this fails
   if (!ACHIEVED.includes(stage)) stop("left"); // a page whose user's part is done follows on while it stays open
-  host.postLeft(view, stage, reason);
+  host.postLeft(view, told, reason);
   draw();
 }
 
@@ -265,7 +266,7 @@ document.addEventListener("keydown", ({ key: pressed }) => {
 
 // The service hears at once that the user left; where this is lost, it notices after a minute that the page is gone.
 function onHide() {
-  if (embedded && running) calls.postLast("exit", { stage: screenOf(view, local), reason: "closed" });
+  if (embedded && running) calls.postLast("exit", { stage: stageOf(screenOf(view, local), view), reason: "closed" });
 }
 
 function onFreeze() {

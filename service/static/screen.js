@@ -48,6 +48,11 @@ export function screenOf(view, local) {
   return Object.keys(SCREENS).find((name) => SCREENS[name](view, local));
 }
 
+/** Where the user leaves, as `exit_stage` of the service: the provider's log tells more than our own screen. */
+export function stageOf(screen, view) {
+  return screen === "provider" && view?.providerStep ? `provider_${view.providerStep}` : screen;
+}
+
 function conditionsOf(screen, view, local) {
   const wrong = view?.connections.filter((connection) => connection.needsAttention).length ?? 0;
   const again = view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url;

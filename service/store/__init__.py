@@ -3,7 +3,8 @@
 A decision is a pure function (of `service.domain`) that a caller passes to `create` or `change`: it runs while its rows
 are locked, and what it returns is written in the same transaction. Each table has one class: `store.sessions`,
 `.companies`, `.connections`, `.intents`, `.events`, `.queue`, `.keys`, `.inbox`, `.idempotency`, `.endpoints`,
-`.deliveries`, `.replays`, `.reminders`, `.user_records`. `.retention` deletes what is long over.
+`.deliveries`, `.replays`, `.reminders`, `.user_records`, `.documents`,
+`.provider_state`. `.retention` deletes what is long over.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from service.store.changes import WriteContext
 from service.store.companies import CompanyStore
 from service.store.connections import ConnectionStore
 from service.store.deliveries import DeliveryStore
+from service.store.documents import DocumentStore
 from service.store.encryption import Cipher
 from service.store.endpoints import EndpointStore
 from service.store.engine import Engine, Transaction
@@ -23,6 +25,7 @@ from service.store.inbox import InboxStore
 from service.store.intents import IntentStore
 from service.store.keys import ApiKeyStore
 from service.store.migrate import NewerDatabase, migrate, pending
+from service.store.provider_state import ProviderStateStore
 from service.store.queue import JobQueue
 from service.store.reminders import ReminderStore
 from service.store.replays import ReplayStore
@@ -49,6 +52,8 @@ class Store:
         self.idempotency = IdempotencyStore(engine, clock)
         self.inbox = InboxStore(engine, context)
         self.intents = IntentStore(engine, new_id)
+        self.documents = DocumentStore(engine, context)
+        self.provider_state = ProviderStateStore(engine, clock)
         self.endpoints = EndpointStore(engine, context)
         self.deliveries = DeliveryStore(engine, context)
         self.replays = ReplayStore(engine, context)

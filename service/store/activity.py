@@ -1,13 +1,18 @@
 """A company's activity and its budget of polls, which together decide when the provider is polled for it."""
 
 from service.domain.changes import CompanyActivity
-from service.domain.model import CompanyRef
+from service.domain.invitation_logs import UnreadLog
+from service.domain.model import CompanyRef, InvitationId, SessionId
+from service.domain.provider_steps import LogStep
 from service.domain.timing import FINISHED_SECONDS, OUTLIVED_SECONDS, RECENT_SECONDS
 from service.store.engine import Transaction
 
 # A token bucket: 240 polls an hour, of which 60 may come at once. Beyond it, many webhooks cause one poll in 15 s.
 _POLLS_AT_ONCE = 60.0
 _SECONDS_PER_POLL = 15.0
+# Logs are read from the same budget, and leave this much of it to the polls that somebody waits for.
+_KEPT_FOR_POLLS = 30.0
+_MOST_UNREAD = 100
 # Sums of fractions are inexact: without this, a budget of 0.9999 polls would give a wait of almost 0, again and again.
 _ROUNDING = 1e-3
 
@@ -57,6 +62,40 @@ def take_poll(tx: Transaction, ref: CompanyRef) -> float:
 def note_failed_poll(tx: Transaction, ref: CompanyRef, began_at: float) -> None:
     """Write when the first poll began that was not answered; a later one keeps that time."""
     tx.run("UPDATE companies SET failed_at = :at WHERE ref = :ref AND failed_at IS NULL", at=began_at, ref=ref)
+
+
+def take_logs(tx: Transaction, ref: CompanyRef, wanted: int) -> int:
+    """Take up to `wanted` calls for logs from the company's budget; return how many it gives."""
+    row = tx.one(f"SELECT looks FROM companies WHERE ref = :ref{tx.dialect.lock}", ref=ref)
+    spare = int((row["looks"] or 0.0) - _KEPT_FOR_POLLS + _ROUNDING) if row is not None else 0
+    given = max(0, min(wanted, spare))
+    if given:
+        tx.run("UPDATE companies SET looks = looks - :given WHERE ref = :ref", given=given, ref=ref)
+    return given
+
+
+def unread_logs(tx: Transaction, ref: CompanyRef, now: float) -> list[UnreadLog]:
+    """Return the logs that may tell more: of invitations whose page was present, or that were used, lately.
+
+    Each query reads the end of an index. A log that has named the use has told all that it will.
+    """
+    found: dict[str, UnreadLog] = {}
+    for column in ("seen_at", "link_used_at"):
+        rows = tx.all(
+            "SELECT id, invitation_id, link_used_at FROM sessions "
+            f"WHERE company_ref = :ref AND {column} > :lately AND revealed_at IS NOT NULL "
+            "AND invitation_id IS NOT NULL AND provider_steps NOT LIKE :submitted "
+            "AND (revoked_at IS NULL OR provider_steps NOT LIKE :revoked) "
+            f"ORDER BY {column} DESC LIMIT {_MOST_UNREAD}",
+            ref=ref,
+            lately=now - RECENT_SECONDS,
+            submitted=f"%{LogStep.SUBMITTED}%",
+            revoked=f"%{LogStep.REVOKED}%",
+        )
+        for row in rows:
+            used = row["link_used_at"] is not None
+            found[row["id"]] = UnreadLog(SessionId(row["id"]), InvitationId(row["invitation_id"]), used)
+    return list(found.values())
 
 
 def read_activity(tx: Transaction, ref: CompanyRef, now: float) -> CompanyActivity:

@@ -7,7 +7,7 @@ from typing import Any
 from service.domain.changes import CompanyBaseline, Fact, FactKind
 from service.domain.model import DEFAULT_TENANT, Company, CompanyRef, ProviderCompanyId, ProviderSiteId, Site, SiteRef
 from service.errors import Forbidden, NotFound
-from service.store.activity import note_failed_poll, take_poll
+from service.store.activity import note_failed_poll, take_logs, take_poll
 from service.store.changes import add_fact
 from service.store.engine import Engine, Row, Transaction
 from service.store.rows import ACCOUNT, company_of, site_of
@@ -44,6 +44,10 @@ class CompanyStore:
     async def note_failed_poll(self, ref: CompanyRef, began_at: float) -> None:
         """Write since when the provider answers no poll of the company, for the pages that wait."""
         await self._engine.write(lambda tx: note_failed_poll(tx, ref, began_at))
+
+    async def take_logs(self, ref: CompanyRef, wanted: int) -> int:
+        """Take up to `wanted` calls for logs from the budget of polls, of which it keeps a part; return how many."""
+        return await self._engine.write(lambda tx: take_logs(tx, ref, wanted))
 
     async def set_provider_id(self, ref: CompanyRef, baseline: CompanyBaseline) -> Company:
         """Write the company's id at the provider and its baseline, unless another process did before; return the row.

@@ -12,12 +12,12 @@ from service.domain.changes import (
     LeasedJob,
     StoredFact,
 )
-from service.domain.events import NewEvent
+from service.domain.invitation_logs import UnreadLog
 from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserRef
 from service.domain.statuses import canonical_status
 from service.errors import NotFound
-from service.store.activity import read_activity
-from service.store.changes import WriteContext, add_event, apply
+from service.store.activity import read_activity, unread_logs
+from service.store.changes import WriteContext, apply
 from service.store.companies import newest_of_companies
 from service.store.engine import Engine, Row, Transaction
 from service.store.own_invitations import by_invitation, may_be_cleared, unlisted
@@ -78,36 +78,21 @@ class ConnectionStore:
 
     async def after_poll(
         self, company: CompanyRef, listed: Collection[ConnectionId]
-    ) -> tuple[Sequence[Connection], CompanyActivity]:
+    ) -> tuple[Sequence[Connection], CompanyActivity, Sequence[UnreadLog]]:
         """Return the recorded connections that a poll did not list, and the activity that decides the next poll.
 
-        Removed connections are left out.
+        Removed connections are left out. The third are the invitations' logs that may tell more.
         """
-        return await self._engine.read(
-            lambda tx: (
-                _not_listed(tx, company, listed),
-                read_activity(tx, company, self._context.clock()),
-            )
-        )
+
+        def unit(tx: Transaction) -> tuple[Sequence[Connection], CompanyActivity, Sequence[UnreadLog]]:
+            now = self._context.clock()
+            return _not_listed(tx, company, listed), read_activity(tx, company, now), unread_logs(tx, company, now)
+
+        return await self._engine.read(unit)
 
     async def of_company(self, company: CompanyRef) -> Sequence[Connection]:
         """Return every recorded connection of a company, ordered by id, without removed ones."""
         return await self._engine.read(lambda tx: _of_company(tx, company))
-
-    async def count_documents(
-        self, connection_id: ConnectionId, count: int, event: NewEvent, job: LeasedJob | None = None
-    ) -> bool:
-        """Store how many documents the connection has; where there are more than before, write `event`, return True.
-
-        With `job`, raises LeaseLost where its lease has ended.
-        """
-
-        def unit(tx: Transaction) -> bool:
-            more = _count_documents(tx, self._context, connection_id, count, event)
-            require_lease(tx, job)
-            return more
-
-        return await self._engine.write(unit)
 
     def _records(
         self,
@@ -219,22 +204,6 @@ def _get(tx: Transaction, connection_id: ConnectionId, tenant: Tenant | None) ->
     if not rows or tenant not in {None, rows[0]["tenant"]}:
         raise NotFound
     return connection_of(rows[0])
-
-
-def _count_documents(
-    tx: Transaction, context: WriteContext, connection_id: ConnectionId, count: int, event: NewEvent
-) -> bool:
-    # `documents < :count` decides in the database: of two processes that count the same, one writes the event.
-    more = tx.run(
-        "UPDATE connections SET documents = :count WHERE account = :account AND id = :id AND documents < :count",
-        count=count,
-        account=ACCOUNT,
-        id=connection_id,
-    )
-    if more:
-        connection = _get(tx, connection_id, None)
-        add_event(tx, context, event, connection.tenant, connection.company)
-    return bool(more)
 
 
 # The only text that filters add to the SQL; a filter's value is always a parameter.

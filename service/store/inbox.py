@@ -11,6 +11,7 @@ from service.domain.changes import Job, JobKind, LeasedJob
 from service.errors import NotFound
 from service.store.changes import WriteContext, enqueue
 from service.store.engine import Engine, Transaction
+from service.store.provider_state import note_purged_webhooks
 from service.store.queue import require_lease
 
 # Message ids are kept for longer than the provider retries a webhook, so a late repetition is still recognised.
@@ -56,9 +57,12 @@ class InboxStore:
     async def purge(self) -> int:
         """Delete processed webhooks that were received more than 30 days ago; return how many."""
         limit = self._context.clock() - _KEPT_SECONDS
-        return await self._engine.write(
-            lambda tx: tx.run("DELETE FROM inbox WHERE received_at < :limit AND done_at IS NOT NULL", limit=limit)
-        )
+
+        def unit(tx: Transaction) -> int:
+            note_purged_webhooks(tx, limit)
+            return tx.run("DELETE FROM inbox WHERE received_at < :limit AND done_at IS NOT NULL", limit=limit)
+
+        return await self._engine.write(unit)
 
     def _put(self, tx: Transaction, account: str, message_id: str, body: str) -> bool:
         webhook_id = self._context.new_id("msg")

@@ -31,6 +31,7 @@ from service.domain.model import (
     UserRef,
     Verdict,
 )
+from service.domain.provider_steps import LogStep
 from service.domain.session_status import Progress
 from service.domain.statuses import canonical_status
 from service.store.encryption import Cipher
@@ -84,6 +85,7 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
         connection_id=_optional(ConnectionId, row["connection_id"]),
         progress=Progress(row["progress"]),
         user_email=_email_of(row, cipher),
+        provider_steps=tuple(LogStep(step) for step in row["provider_steps"].split()),
         **{name: row[name] for name in _UNCONVERTED} | {name: bool(row[name]) for name in _FLAGS},
     )
 
@@ -120,6 +122,7 @@ SESSION_NAMES = (
         "link_status",
     ),
     *("user_email", "link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "progress"),
+    "provider_steps",
 )
 
 
@@ -151,6 +154,7 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
             "metadata": json.dumps(dict(session.metadata)),
             "connection_id": session.connection_id,
             "progress": int(session.progress),
+            "provider_steps": " ".join(session.provider_steps),
         }
     )
 
@@ -231,7 +235,7 @@ def _verdict_of(row: Row) -> Verdict:
 
 
 def connection_values(connection: Connection) -> dict[str, Any]:
-    """Return every column of a connection with its value, except `documents`, which `count_documents` writes."""
+    """Return every column of a connection with its value, except `documents`, which `store.documents` writes."""
     reported, verdict = connection.reported, connection.verdict
     return {
         "account": ACCOUNT,

@@ -1,12 +1,15 @@
-"""Documents (bills) and usage, read from the provider; and the event that reports the first documents."""
+"""Documents (bills) and usage, read from the provider; and the events that name new documents."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from service.domain import events
 from service.domain.changes import LeasedJob
-from service.domain.model import Clock, Connection, ConnectionId, ProviderCompanyId, Tenant
+from service.domain.model import Clock, CompanyRef, Connection, ConnectionId, JsonObject, ProviderCompanyId, Tenant
 from service.domain.statuses import ConnectionState
 from service.domain.timing import LOST_SECONDS
 from service.errors import NotFound, ProviderBroken, ProviderNotFound
@@ -17,6 +20,16 @@ from service.store import Store
 _DOCUMENT_DAYS = 4
 _DAY_SECONDS = 86400.0
 _SOONEST_SECONDS = 3.0
+# What an event names and a row keeps; any other text of the provider is no id.
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPlace:
+    """A place in the provider's list: its page, from 1, and how many items of that page come before."""
+
+    page: int = 1
+    offset: int = 0
 
 
 class Bills:
@@ -31,34 +44,77 @@ class Bills:
         """All pages of the usage; `filters` are the provider's own. Raises NotFound, ProviderFailure."""
         connection = await self._store.connections.get(connection_id, tenant)
         with self._not_yet(connection):
-            return await self._provider.usage(connection_id, filters)
+            return await self._provider.data.usage(connection_id, filters)
 
-    async def documents(self, tenant: Tenant, connection_id: ConnectionId) -> Sequence[Any]:
-        """All pages of the documents. Raises NotFound, ProviderFailure."""
+    async def documents(
+        self, tenant: Tenant, connection_id: ConnectionId, place: DocumentPlace, limit: int
+    ) -> tuple[Sequence[JsonObject], DocumentPlace | None]:
+        """Up to `limit` documents from a place in the provider's list, and the place of the next, None at the end.
+
+        Reads no more of the provider's pages than these stand on. Raises NotFound, ProviderFailure.
+        """
         connection = await self._store.connections.get(connection_id, tenant)
         company = await self._store.companies.get(connection.company)
         if company.provider_id is None:
             raise NotFound
-        return await self._documents(connection, company.provider_id)
+        found: list[JsonObject] = []
+        while len(found) < limit:
+            with self._not_yet(connection):
+                page = await self._provider.data.document_page(connection.id, company.provider_id, place.page)
+            rest = page.items[place.offset :]
+            taken = rest[: limit - len(found)]
+            found += taken
+            if len(taken) < len(rest):
+                return found, DocumentPlace(place.page, place.offset + len(taken))
+            if not page.has_next:
+                return found, None
+            place = DocumentPlace(place.page + 1)
+        return found, place
 
-    async def check_documents(self, connection_id: ConnectionId, job: LeasedJob | None = None) -> float | None:
-        """Report new documents, once; return in how many seconds to check again. Raises ProviderFailure, LeaseLost."""
+    async def name_documents(self, connection_id: ConnectionId, job: LeasedJob | None = None) -> float | None:
+        """Name the new documents of a connection that works; return in how many seconds to read again.
+
+        Page by page, each in a transaction of its own. Raises ProviderFailure, LeaseLost.
+        """
         connection = await self._store.connections.get(connection_id)
-        if connection.state is not ConnectionState.WORKING:
-            return None
         company = await self._store.companies.get(connection.company)
-        if company.provider_id is None:
+        if connection.state is not ConnectionState.WORKING or company.provider_id is None:
             return None
-        count = len(await self._documents(connection, company.provider_id))
-        event = events.document_available(connection, count)
-        reported = await self._store.connections.count_documents(connection_id, count, event, job)
+        named = await self._name_documents(connection, company.provider_id, job)
         age = self._clock() - connection.recorded_at
-        over = reported or age > _DOCUMENT_DAYS * _DAY_SECONDS
+        over = named or age > _DOCUMENT_DAYS * _DAY_SECONDS
         return None if over else max(_SOONEST_SECONDS, age / 2)
 
-    async def _documents(self, connection: Connection, company_id: ProviderCompanyId) -> Sequence[Any]:
-        with self._not_yet(connection):
-            return await self._provider.documents(connection.id, company_id)
+    async def name_uploads(self, ref: CompanyRef, job: LeasedJob | None = None) -> None:
+        """Name the new documents of a company that were uploaded, which no connection lists.
+
+        Raises ProviderFailure, LeaseLost.
+        """
+        company = await self._store.companies.get(ref)
+        number, more = 1, company.provider_id is not None
+        while more and company.provider_id is not None:
+            page = await self._provider.data.company_document_page(company.provider_id, number)
+            # Reference: docs/provider.md, 11: an uploaded document names its job. One without may be of a connection
+            # that was never recorded, and is nobody's to be told of.
+            ids = _ids_of([one for one in page.items if one.get("jobId")])
+            if ids:
+                event = partial(events.upload_available, company)
+                await self._store.documents.name_uploaded(company, ids, event, job)
+            number, more = number + 1, page.has_next
+
+    async def _name_documents(
+        self, connection: Connection, company_id: ProviderCompanyId, job: LeasedJob | None
+    ) -> bool:
+        event = partial(events.document_available, connection)
+        number, more, named = 1, True, False
+        while more:
+            with self._not_yet(connection):
+                page = await self._provider.data.document_page(connection.id, company_id, number)
+            ids = _ids_of(page.items)
+            if ids:
+                named = await self._store.documents.name_new(connection, ids, event, job) or named
+            number, more = number + 1, page.has_next
+        return named
 
     @contextmanager
     def _not_yet(self, connection: Connection) -> Iterator[None]:
@@ -69,3 +125,7 @@ class Bills:
             if self._clock() - connection.recorded_at < LOST_SECONDS:
                 raise ProviderBroken("The provider does not know this connection yet; retry later") from exc
             raise
+
+
+def _ids_of(items: Sequence[JsonObject]) -> list[str]:
+    return [one["id"] for one in items if _ID.fullmatch(one["id"])]

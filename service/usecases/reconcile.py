@@ -7,12 +7,15 @@ from functools import partial
 
 from service.domain import events
 from service.domain.changes import Changes, CompanyActivity, CompanyRecords, LeasedJob
+from service.domain.invitation_logs import UnreadLog, logs_to_read, note_log
 from service.domain.model import Clock, Company, CompanyRef, Connection, ConnectionId, ProviderSnapshot
+from service.domain.provider_steps import LogStep
 from service.domain.recording import record
 from service.domain.timing import (
     LOST_SECONDS,
     POLL_DAILY_SECONDS,
     POLL_FINISHED_SECONDS,
+    POLL_LOG_SECONDS,
     POLL_OPEN_SECONDS,
     POLL_PRESENT_SECONDS,
     POLL_UNDECIDED_SECONDS,
@@ -25,6 +28,7 @@ from service.errors import (
     ProviderNotFound,
     ProviderRefused,
     ProviderTimeout,
+    ProviderUnauthorized,
     ProviderUnreachable,
 )
 from service.provider import Provider
@@ -67,15 +71,22 @@ class Reconciliation:
             if not isinstance(exc, ProviderRefused):
                 raise
             _log.warning("the provider refuses to list company %s: %s", ref, exc.detail)
-            _, activity = await self._store.connections.after_poll(ref, ())
+            _, activity, _ = await self._store.connections.after_poll(ref, ())
             return max(_REFUSED_SECONDS, poll_interval(activity) or POLL_DAILY_SECONDS)
         await self._record(company, snapshot, began_at, job)
+        return await self._follow_up(ref, snapshot, job)
+
+    async def _follow_up(self, ref: CompanyRef, snapshot: ProviderSnapshot, job: LeasedJob | None) -> float | None:
+        """Ask for what the lists do not tell; return in how many seconds to poll again."""
         listed = {one.id for one in snapshot.connections}
-        unlisted, activity = await self._store.connections.after_poll(ref, listed)
+        unlisted, activity, logs = await self._store.connections.after_poll(ref, listed)
         interval = poll_interval(activity)
+        intervals = [] if interval is None else [interval]
         if await self._check_unlisted(unlisted, job):
-            return min(interval or POLL_DAILY_SECONDS, _CONFIRM_SECONDS)
-        return interval
+            intervals.append(_CONFIRM_SECONDS)
+        if await self._read_logs(ref, logs, job):
+            intervals.append(POLL_LOG_SECONDS)
+        return min(intervals, default=None)
 
     def _is_new(self, company: Company) -> bool:
         """Whether the company was created or found moments ago: the provider's lists may still be catching up."""
@@ -96,6 +107,24 @@ class Reconciliation:
             lambda records: replace(record(records, snapshot, now), polled_at=began_at),
             job=job,
         )
+
+    async def _read_logs(self, ref: CompanyRef, unread: Sequence[UnreadLog], job: LeasedJob | None) -> bool:
+        """Tell what the logs of these invitations name; return whether a used one does not name its use yet."""
+        wanted = logs_to_read(unread, self._clock())
+        given = await self._store.companies.take_logs(ref, len(wanted)) if wanted else 0
+        waits = len(wanted) > given
+        for log in wanted[:given]:
+            try:
+                entries = await self._provider.links.log(log.invitation_id)
+            except (ProviderRefused, ProviderUnauthorized):
+                continue  # it tells no log to this key, or not of this invitation
+            except ProviderFailure:
+                return True  # the provider is in trouble: the next poll reads them
+            decide = partial(note_log, invitation_id=log.invitation_id, entries=entries)
+            if entries:
+                await self._store.sessions.change(log.session_id, decide, job=job)
+            waits = waits or (log.used and not any(one.step is LogStep.SUBMITTED for one in entries))
+        return waits
 
     async def _check_unlisted(self, unlisted: Sequence[Connection], job: LeasedJob | None) -> bool:
         """Ask for connections that the list lacks; return whether one answered 404 and must be asked for once more.

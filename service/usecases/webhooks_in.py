@@ -74,4 +74,6 @@ class IncomingWebhooks:
             return [Job(JobKind.RECONCILE, ref)]
         # A document event names no connection, so all of the company's are read; a month's documents come in one burst.
         connections = await self._store.connections.of_company(ref)
-        return [Job(JobKind.DOCUMENTS, one.id, _BURST_SECONDS) for one in connections]
+        jobs = [Job(JobKind.DOCUMENTS, one.id, _BURST_SECONDS) for one in connections]
+        # Uploaded documents are of no connection; they come after what the connections list.
+        return [*jobs, Job(JobKind.UPLOADS, ref, 2 * _BURST_SECONDS)]

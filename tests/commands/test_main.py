@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from service import __version__
 from service.commands import admin, main
-from service.commands.provider_check import Finding
+from service.commands.provider_probes import Finding
 from service.settings import Settings
 
 SESSION = {
@@ -82,7 +82,10 @@ def test_the_doctor_fails_only_for_what_stops_a_deployment(
         "MAGICLINK_PROVIDER_API_KEY": "k",
     }
     result = magiclink("doctor", env=env)
-    assert (result.exit_code, result.stdout.splitlines()[1].split()) == (code, [level, "clock", "is", "a", "clock"])
+    assert (result.exit_code, result.stdout.splitlines()[1].split()) == (
+        code,
+        [level, "clock", "tested", "is", "a", "clock"],
+    )
 
 
 def test_link_opens_a_browser_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.clock import Clock
+from tests.support.provider_bench import Bench
 from tests.support.provider_user import ProviderUser
 from tests.support.sandbox_client import Sandbox
 
@@ -15,3 +16,8 @@ def sandbox(clock: Clock) -> Sandbox:
 @pytest.fixture
 def user(sandbox: Sandbox) -> ProviderUser:
     return ProviderUser(sandbox)
+
+
+@pytest.fixture
+def bench(clock: Clock) -> Bench:
+    return Bench(Sandbox(clock), clock)

@@ -1,14 +1,10 @@
 """Our client against the sandbox, over HTTP: every verb in both path generations, and every trouble of the API."""
 
-import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import get_args
 
-import httpx
 import pytest
 
-from service.domain.model import ConnectionId, InvitationId, LinkKind, ProviderCompanyId, ProviderSiteId
+from service.domain.model import ConnectionId, InvitationId, LinkKind, ProviderCompanyId
 from service.domain.statuses import ConnectionState, state_of
 from service.errors import (
     ProviderBroken,
@@ -18,55 +14,16 @@ from service.errors import (
     ProviderRefused,
     ProviderUnauthorized,
 )
-from service.provider import CallLimits, InvitationTerms, Provider, ProviderAccount, Redirect
+from service.provider import InvitationTerms, Redirect
 from service.settings import PathGeneration
 from service.urls import origin_of
 from tests.support.clock import Clock
+from tests.support.provider_bench import Bench
 from tests.support.provider_user import ProviderUser
 from tests.support.sandbox_client import GUIDE, Sandbox
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-PAGES_URL = "http://127.0.0.1:9000"
 HOUR = InvitationTerms(3600)
-
-
-@dataclass
-class Bench:
-    """A sandbox and a client of it; `lose` drops answers on their way back. Sleeping moves both their clocks."""
-
-    sandbox: Sandbox
-    clock: Clock
-    slept: list[float] = field(default_factory=list)
-    lose: Callable[[httpx.Request], bool] = lambda _: False
-
-    def provider(self, paths: PathGeneration = "company", key: str = "sandbox-key", version: str = "v2.2") -> Provider:
-        account = ProviderAccount(f"http://sandbox.test/{version}", PAGES_URL, key, paths)
-        limits = CallLimits(self.clock.now, self.sleep, random.Random(1))  # noqa: S311 - jitter, not a secret
-        return Provider(httpx.AsyncClient(transport=httpx.MockTransport(self.carry)), account, limits)
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.clock.advance(seconds)
-
-    async def carry(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.raw_path.decode()
-        answer = await self.sandbox.plain(request.method, path, headers=request.headers, content=request.content)
-        if self.lose(request):
-            raise httpx.ReadError("lost on its way back")
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
-
-    async def company(self) -> tuple[ProviderCompanyId, list[ProviderSiteId]]:
-        company, sites = await self.sandbox.company()
-        return ProviderCompanyId(company), [ProviderSiteId(site) for site in sites]
-
-    async def calls(self, method: str, path: str) -> int:
-        noted: list[dict[str, Any]] = (await self.sandbox.plain("GET", "/_control/requests")).json()["requests"]
-        return len([each for each in noted if each["method"] == method and each["path"] == f"/v2.2{path}"])
-
-
-@pytest.fixture
-def bench(clock: Clock) -> Bench:
-    return Bench(Sandbox(clock), clock)
 
 
 both_generations = pytest.mark.parametrize("paths", get_args(PathGeneration))
@@ -165,11 +122,13 @@ async def test_bills_and_usage_come_from_all_pages(bench: Bench, paths: PathGene
     provider = bench.provider(paths)
     company, sites = await bench.company()
     connection = ConnectionId((await bench.sandbox.connect(company, sites))["id"])
-    assert await provider.documents(connection, company) == []
+    assert (await provider.data.document_page(connection, company)).items == ()
     bench.clock.advance(60)
-    bills = await provider.documents(connection, company)
-    usage = await provider.usage(connection, {})
-    gas = await provider.usage(connection, {"datasourceType": "GAS"})
+    first, second = [await provider.data.document_page(connection, company, number) for number in (1, 2)]
+    assert (first.has_next, second.has_next, len(first.items)) == (True, False, 100)
+    bills = [*first.items, *second.items]
+    usage = await provider.data.usage(connection, {})
+    gas = await provider.data.usage(connection, {"datasourceType": "GAS"})
     assert len({bill["id"] for bill in bills}) == len(bills) > 100
     assert len(usage) > 100
     assert {entry["datasourceType"] for entry in gas} == {"GAS"}

@@ -8,6 +8,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from service.domain.model import Company, LinkStatus, Session, SessionId, UserRef
+from service.domain.provider_steps import LogStep
 from service.domain.requests import SessionRequest, draft_session
 from service.domain.session_status import Progress
 from service.store.encryption import Cipher
@@ -61,7 +62,7 @@ INTERNAL = {
     ),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at"),
     *("invitation_uses", "link_choice", "progress", "resume_hash", "resume_by_host", "resumed_by_host"),
-    "webhook_endpoint",
+    *("webhook_endpoint", "provider_steps"),
 }
 _TIMES = (
     *("opened_at", "revealed_at", "finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at"),
@@ -141,6 +142,7 @@ def test_what_the_request_says_arrives_in_the_session(body: dict[str, Any]) -> N
 def test_a_session_is_the_same_after_it_was_stored() -> None:
     later: dict[str, Any] = {"failure": "provider_refused", "page_hash": "digest", "page_serial": 2, "taken_over": True}
     later |= dict.fromkeys(_TIMES, NOW + 1)
+    later |= {"provider_steps": (LogStep.VIEWED, LogStep.SUBMITTED)}
     later |= {"resume_hash": "digest", "resume_by_host": True, "resumed_by_host": True}
     full = replace(
         drafted(replace(request_of(CONNECT), connection_id=request_of(RECONNECT).connection_id)),

@@ -9,7 +9,8 @@ from service.domain import events
 from service.domain.event_types import EVENT_TYPES, event_names
 from service.domain.events import NewEvent
 from service.domain.model import Candidate, EvidenceKind, LinkKind, UserRef, Verdict
-from tests.support.domain_values import connection, session
+from service.domain.provider_steps import LogEntry, LogStep
+from tests.support.domain_values import COMPANY, connection, session
 
 JSON_TYPES = {dict: "object", str: "string", bool: "boolean", int: "integer", list: "array"}
 ADA = session()
@@ -28,6 +29,7 @@ MADE: dict[str, Callable[[], NewEvent]] = {
     "session_submitted": lambda: events.session_submitted(ADA, OWNED),
     "session_connected": lambda: events.session_connected(ADA, OWNED),
     "session_reopened": lambda: events.session_reopened(ADA, "reassigned"),
+    "session_progress": lambda: events.session_progress(ADA, LogEntry(LogStep.VIEWED, 1_700_000_000.0)),
     "session_verify_failed": lambda: events.session_verify_failed(ADA, UserRef("usr_mallory")),
     "session_exited": lambda: events.session_exited(ADA, "provider", "closed"),
     "session_expired": lambda: events.session_expired(ADA),
@@ -44,9 +46,10 @@ MADE: dict[str, Callable[[], NewEvent]] = {
     "connection_reminder": lambda: events.connection_reminder(OWNED, 3),
     "endpoint_failing": lambda: events.endpoint_failing("whe_1", 50),
     "endpoint_disabled": lambda: events.endpoint_disabled("whe_1", "gone"),
-    "document_available": lambda: events.document_available(OWNED, 3),
+    "document_available": lambda: events.document_available(OWNED, 3, ["d1"]),
     "user_exported": lambda: events.user_exported(ADA.user, "key_1"),
     "user_erased": lambda: events.user_erased(ADA.user, "key_1"),
+    "upload_available": lambda: events.upload_available(COMPANY, 1, ["d2"]),
 }
 
 

@@ -5,6 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
+from service.domain.changes import Job, JobKind
+from service.domain.model import DEFAULT_TENANT
+from tests.support.sandbox_client import JsonObject
 from tests.support.services import RunningServices, refused
 from tests.support.users import WRONG, User
 
@@ -27,6 +30,11 @@ async def test_an_unknown_connection_has_no_data(services: RunningServices, path
         ("usage", "datasourceType=%00", "/datasourceType"),
         ("usage", "identifier=" + "x" * 1025, "/identifier"),
         ("documents", "startDate=2027-01-01", "/startDate"),
+        ("documents", "limit=101", "/limit"),
+        ("documents", "after=0.0", "/after"),
+        ("documents", "after=1.-1", "/after"),
+        ("documents", "after=99999.0", "/after"),
+        ("documents", "after=1%00", "/after"),
     ],
 )
 async def test_an_unknown_or_unreadable_parameter_is_refused_by_name(
@@ -57,11 +65,12 @@ async def test_nothing_is_there_at_first_and_two_years_of_bills_after_a_moment(
     for path in ("usage", "documents"):
         assert await services.get(f"/v1/connections/{connection['id']}/{path}") == {"data": [], "next": None}
     services.clock.advance(30)
-    bills = await services.rows(f"/v1/connections/{connection['id']}/documents")
+    bills = await every_bill(services, connection["id"], 100)
     usage = await services.rows(f"/v1/connections/{connection['id']}/usage")
     assert len({bill["id"] for bill in bills}) == len(bills) == 120
     assert {entry["datasourceType"] for entry in usage} == {"ELECTRICITY", "GAS", "WATER", "SOLAR", "FUEL"}
-    assert bills == await services.rows(f"/v1/connections/{connection['id']}/documents")
+    for limit in (7, 25, 60, 99):
+        assert bills == await every_bill(services, connection["id"], limit)
 
 
 @pytest.mark.parametrize(
@@ -83,18 +92,105 @@ async def test_usage_can_be_narrowed_as_at_the_provider(
     assert all(map(holds, some["data"]))
 
 
-async def test_the_arrival_of_bills_emits_one_event(services: RunningServices, ada: User) -> None:
+async def every_bill(services: RunningServices, connection_id: str, limit: int) -> list[JsonObject]:
+    """All bills of a connection, read list page by list page."""
+    found: list[JsonObject] = []
+    more: dict[str, str] = {}
+    while True:
+        page = await services.get(f"/v1/connections/{connection_id}/documents", limit=limit, **more)
+        found += page["data"]
+        if page["next"] is None:
+            return found
+        assert len(page["data"]) == limit
+        more = {"after": page["next"]}
+
+
+async def test_a_list_page_costs_no_more_of_the_providers_pages_than_it_stands_on(
+    services: RunningServices, ada: User
+) -> None:
     connection = await ada.connected()
-    assert "document.available" not in await services.event_types()
+    services.clock.advance(30)
+    for after, calls in (("1.0", 1), ("1.90", 2), ("2.0", 1), ("5.0", 1)):
+        services.outgoing.calls.clear()
+        await services.get(f"/v1/connections/{connection['id']}/documents", limit=20, after=after)
+        assert services.outgoing.made("GET /document") == calls
+
+
+async def named(services: RunningServices) -> list[JsonObject]:
+    events = await services.rows("/v1/events", limit=100)
+    return [event for event in events if event["type"] == "document.available"]
+
+
+async def test_new_bills_are_named_each_once_for_their_connection(services: RunningServices, ada: User) -> None:
+    connection = await ada.connected()
+    assert await named(services) == []
     for _ in range(12):
         await services.later(5)
-    reported = [
-        event for event in await services.rows("/v1/events", limit=100) if event["type"] == "document.available"
-    ]
-    assert [(event["connectionId"], event["userId"], event["data"]) for event in reported] == [
-        (connection["id"], "ada", {"documents": 120})
-    ]
-    assert reported[0]["sessionId"] == connection["sessionId"]
+    first, second = await named(services)  # an event for each page of the provider
+    assert {event["connectionId"] for event in (first, second)} == {connection["id"]}
+    assert (first["userId"], first["sessionId"]) == ("ada", connection["sessionId"])
+    assert (first["data"]["documents"], second["data"]["documents"]) == (100, 120)
+    ids = first["data"]["documentIds"] + second["data"]["documentIds"]
+    assert sorted(ids) == sorted(bill["id"] for bill in await every_bill(services, connection["id"], 100))
+    await services.deliver_webhooks()
+    await services.later(60)
+    assert len(await named(services)) == 2
+
+
+async def test_later_bills_are_named_too_and_not_the_earlier_ones_again(services: RunningServices, ada: User) -> None:
+    connection = await ada.connected()
+    for _ in range(12):
+        await services.later(5)
+    await services.deliver_webhooks()
+    await services.later(60)
+    before = len(await named(services))
+    new = {"documents": [{"id": "new-bill"}], "currentPage": 1, "hasNext": False}
+    services.outgoing.reshape = lambda call, body: new if call.url.path.endswith("/document") else body
+    await services.parts.store.queue.enqueue(Job(JobKind.DOCUMENTS, connection["id"]))
+    await services.drain()
+    (event,) = (await named(services))[before:]
+    assert event["data"] == {"documents": 121, "documentIds": ["new-bill"]}
+
+
+async def test_uploaded_bills_are_named_without_a_connection_and_those_of_strangers_connections_are_not(
+    services: RunningServices, ada: User
+) -> None:
+    connection = await ada.connected()
+    company = connection["company"]["id"]
+    # A connection that is older than the company's first session is not recorded; its bills are nobody's here.
+    ids = {"uploaded": "job-1", "collected": None, "odd id": "job-2", "of-the-connection": "job-3"}
+    listed = [{"id": name, "jobId": job} for name, job in ids.items()]
+    own = {"documents": [{"id": "of-the-connection"}], "currentPage": 1, "hasNext": False}
+    all_of_them = {"documents": listed, "currentPage": 1, "hasNext": False}
+
+    def reshape(call: httpx.Request, body: Any) -> Any:
+        if not call.url.path.endswith("/document"):
+            return body
+        return own if "/connection/" in call.url.path else all_of_them
+
+    services.outgoing.reshape = reshape
+    await services.parts.store.queue.enqueue(Job(JobKind.DOCUMENTS, connection["id"]))
+    await services.drain()
+    (ref,) = {one.company for one in await services.parts.store.connections.list_page(DEFAULT_TENANT, {}, None, 5)}
+    for _ in range(2):
+        await services.parts.store.queue.enqueue(Job(JobKind.UPLOADS, ref))
+        await services.drain()
+    (event,) = [one for one in await named(services) if one["connectionId"] is None]
+    assert event["data"] == {"documents": 1, "documentIds": ["uploaded"], "companyId": company}
+    assert (event["sessionId"], event["userId"]) == (None, None)
+
+
+async def test_an_upload_at_the_provider_is_found_by_its_webhook_event(services: RunningServices, ada: User) -> None:
+    connection = await ada.connected()
+    path = f"/job/company/{connection['company']['id']}/bulk"
+    await services.sandbox.post(path, {"documents": ["https://files.example/gas-may.pdf"]})
+    services.clock.advance(30)
+    await services.sandbox.get("/ping")  # the sandbox notices that its job has ended
+    await services.deliver_webhooks()
+    for _ in range(4):
+        await services.later(30)
+    (event,) = [one for one in await named(services) if one["connectionId"] is None]
+    assert event["data"]["documents"] == len(event["data"]["documentIds"]) == 1
 
 
 async def test_a_connection_whose_password_was_wrong_is_not_asked_for_bills(

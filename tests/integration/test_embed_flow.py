@@ -137,7 +137,7 @@ async def test_a_view_has_every_field_that_the_page_needs_and_no_more(ada: User)
     view = await (await ada.frame()).view()
     assert set(view) == {
         *("sessionId", "seq", "at", "status", "mode", "link", "connections", "confirming", "finished", "failure"),
-        *("ambiguous", "waiting", "unreachableSince", "seen", "expiresAt", "doneUrl"),
+        *("ambiguous", "waiting", "unreachableSince", "seen", "expiresAt", "doneUrl", "providerStep"),
     }
     assert set(view["link"]) == {"status", "kind", "url", "framable"}
     assert (view["connections"], view["confirming"], view["finished"], view["failure"]) == ([], False, False, None)
@@ -166,6 +166,7 @@ async def test_an_account_is_connected_in_the_frame_and_recorded_for_its_user(
     assert await page.event_types() == [
         *("session.created", "session.link_ready", "session.opened", "session.finished"),
         *("connection.recorded", "session.connected"),
+        *(["session.progress"] * 2 if link == "invitation" else []),  # viewed and submitted, as its log says
     ]
 
 

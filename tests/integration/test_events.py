@@ -11,7 +11,7 @@ from tests.support.users import User
 
 FULL_SCENARIO = [
     *("session.created", "session.link_ready", "session.opened", "session.finished"),
-    *("connection.recorded", "session.connected"),
+    *("connection.recorded", "session.connected", "session.progress", "session.progress"),
 ]
 
 

@@ -1,9 +1,11 @@
 """What the operator chose, as it shows from outside."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support.clock import Clock
@@ -36,7 +38,7 @@ async def test_the_kind_of_link_is_the_operators_unless_the_host_names_one(
         assert (await ada.session(link="invitation"))["link"]["kind"] == "invitation"
 
 
-@pytest.mark.parametrize("paths", ["company", "reference"])
+@pytest.mark.parametrize("paths", ["auto", "company", "reference"])
 @pytest.mark.parametrize("version", ["v2.2", "v2.1", "v2"])
 async def test_both_generations_of_the_providers_paths_lead_to_a_connection_with_bills(
     opened: Opened, paths: str, version: str
@@ -45,14 +47,37 @@ async def test_both_generations_of_the_providers_paths_lead_to_a_connection_with
     async with opened(provider_paths=paths, provider_url=url, sandbox={"version": version}) as services:
         connection = await User(services, "ada").connected()
         services.clock.advance(30)
-        assert (
-            len(
-                await services.rows(
-                    f"/v1/connections/{connection['id']}/documents",
-                )
-            )
-            > 100
-        )
+        path = f"/v1/connections/{connection['id']}/documents"
+        first = await services.get(path, limit=100)
+        assert len(first["data"]) == 100
+        assert len(await services.rows(path, limit=100, after=first["next"])) == 20
+
+
+async def test_what_was_found_out_of_the_paths_outlives_the_process(opened: Opened) -> None:
+    async with opened(provider_paths="auto") as services:
+        # This provider serves the company paths alone.
+        reference = re.compile(r"/v2.2/(connection/company|site/company|document/connection)/")
+        services.outgoing.instead = lambda call: httpx.Response(404) if reference.match(call.url.path) else None
+        await User(services, "ada").connected()
+        assert [call for call in services.outgoing.calls if reference.match(call.split()[1])]
+        await services.die()
+        services.outgoing.calls.clear()
+        await User(services, "bob").connected()
+        assert [call for call in services.outgoing.calls if reference.match(call.split()[1])] == []
+
+
+async def test_a_404_of_an_unknown_id_changes_nothing_for_the_next_process(opened: Opened) -> None:
+    async with opened(provider_paths="auto") as services:
+        services.outgoing.instead = lambda _: httpx.Response(404)
+        await User(services, "ada").session()
+        services.outgoing.instead = lambda _: None
+        assert await services.parts.store.provider_state.paths(services.settings.provider_url) is None
+
+
+async def test_a_key_of_a_rotation_that_has_ended_stops_nothing(opened: Opened) -> None:
+    async with opened(provider_api_keys=("ended", "sandbox-key"), provider_api_key=None) as services:
+        connection = await User(services, "ada").connected()
+        assert connection["status"] == "CONNECTED"
 
 
 @pytest.mark.parametrize(("days", "status"), [(30, 404), (32, 200)])

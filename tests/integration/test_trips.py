@@ -81,7 +81,7 @@ async def test_a_started_page_is_viewed_with_one_read(ada: User, transactions: C
     assert transactions() == (1, 0)
 
 
-async def test_a_callback_reads_three_times_and_writes_five_times(
+async def test_a_callback_reads_three_times_and_writes_seven_times(
     ada: User, transactions: Callable[[], tuple[int, int]]
 ) -> None:
     page = await ada.browser()
@@ -89,7 +89,7 @@ async def test_a_callback_reads_three_times_and_writes_five_times(
     url = (await page.view())["doneUrl"]
     transactions()
     assert (await page.http.get(url)).status_code == 303
-    assert transactions() == (3, 5)
+    assert transactions() == (3, 7)
 
 
 async def test_a_webhook_is_one_write_before_it_is_acknowledged(

@@ -19,7 +19,7 @@ async def test_a_wrong_password_connects_nothing_and_says_whose_turn_it_is(ada: 
     assert (connection["status"], connection["providerStatus"]) == ("PASSWORD_INCORRECT", "INCORRECT_PASSWORD")
     assert connection["needsAttention"] is True
     reported = await page.event_types()
-    assert reported[-2:] == ["connection.recorded", "connection.needs_attention"]
+    assert reported[-4:] == ["connection.recorded", "connection.needs_attention", *["session.progress"] * 2]
     assert "session.connected" not in reported
 
 

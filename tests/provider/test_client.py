@@ -230,8 +230,8 @@ async def test_documents_are_found_in_both_generations() -> None:
     bill = {"id": "d1", "totalCharges": "18.50"}
     company = saying(GET_company_c1_connection_n1_document={"documents": [bill]})
     reference = saying(GET_document_connection_n1={"documents": [bill]})
-    assert await company.provider().documents(CONNECTION, COMPANY) == [bill]
-    assert await reference.provider().documents(CONNECTION, COMPANY) == [bill]
+    for provider in (company.provider(), reference.provider()):
+        assert (await provider.data.document_page(CONNECTION, COMPANY)).items == (bill,)
 
 
 async def test_usage_is_read_from_all_pages_once() -> None:
@@ -240,7 +240,7 @@ async def test_usage_is_read_from_all_pages_once() -> None:
         return answer({"usageData": [{"id": f"u{number}"}], "currentPage": number, "hasNext": number < 3})
 
     fake = FakeProvider(routes={"GET /usage/connection/n1": pages})
-    usage = await fake.provider().usage(CONNECTION, {"datasourceType": "GAS"})
+    usage = await fake.provider().data.usage(CONNECTION, {"datasourceType": "GAS"})
     assert [entry["id"] for entry in usage] == ["u1", "u2", "u3"]
     assert fake.asked()[-1] == "GET /usage/connection/n1?datasourceType=GAS&page=3"
     assert len(fake.requests) == 3
@@ -251,5 +251,5 @@ async def test_a_record_without_an_id_is_left_out_and_the_others_are_passed_on(r
     provider = saying(
         GET_usage_connection_n1={"usageData": [record, {"id": "u1"}]}, GET_document_connection_n1=[{"id": "d1"}, record]
     ).provider()
-    assert await provider.usage(CONNECTION, {}) == [{"id": "u1"}]
-    assert await provider.documents(CONNECTION, COMPANY) == [{"id": "d1"}]
+    assert await provider.data.usage(CONNECTION, {}) == [{"id": "u1"}]
+    assert (await provider.data.document_page(CONNECTION, COMPANY)).items == ({"id": "d1"},)

@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from service.errors import ProviderBroken, ProviderTimeout
+from service.provider import ProviderAccount
 from service.provider.lists import At, Id, ListCall, Maybe, Shape, read_item, read_list, read_object
-from service.provider.transport import Call, ProviderAccount, Transport
+from service.provider.transport import Call, Transport
 from tests.support.fake_provider import BASE_URL, DATE_AT, KEY, PAGES_URL, FakeProvider, answer
 
 

@@ -50,9 +50,9 @@ def test_a_retry_after_date_is_compared_with_the_providers_own(
     ],
 )
 def test_the_providers_reasons_are_passed_on_without_secrets(body: object, reasons: str) -> None:
-    assert refusal_text(json.dumps(body).encode(), KEY) == f"The provider refused the request: {reasons}"
+    assert refusal_text(json.dumps(body).encode(), [KEY]) == f"The provider refused the request: {reasons}"
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b"{}", b"5", b"[" * 100_000])
 def test_a_refusal_without_reasons_is_reported_as_such(content: bytes) -> None:
-    assert refusal_text(content, KEY) == "The provider refused the request"
+    assert refusal_text(content, [KEY]) == "The provider refused the request"

@@ -18,7 +18,9 @@ from service.errors import (
     ProviderUnauthorized,
     ProviderUnreachable,
 )
-from service.provider.transport import LARGEST_ANSWER_BYTES, Call, CallLimits, ProviderAccount, Transport, segment
+from service.provider import CallLimits, ProviderAccount
+from service.provider.account import ProviderMethodRefused
+from service.provider.transport import LARGEST_ANSWER_BYTES, Call, Transport, segment
 from tests.support.fake_provider import BASE_URL, DATE_AT, KEY, PAGES_URL, FakeProvider, Reply, answer
 
 GET = Call("GET", "/ping")
@@ -27,7 +29,7 @@ BOTH = Call("GET", "/company/c1/connection", "/connection/company/c1")
 
 
 def transport(fake: FakeProvider, **limits: float) -> Transport:
-    return Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), fake.limits(**limits))
+    return Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY, "company"), fake.limits(**limits))
 
 
 async def failure(fake: FakeProvider, call: Call, **limits: float) -> ProviderFailure:
@@ -76,7 +78,7 @@ async def test_a_redirect_is_not_followed_so_that_the_key_stays_home(status: int
         (401, ProviderUnauthorized),
         (403, ProviderUnauthorized),
         (404, ProviderNotFound),
-        (405, ProviderNotFound),
+        (405, ProviderMethodRefused),
         (409, ProviderRefused),
         (422, ProviderRefused),
     ],

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from service.errors import ProviderBusy, ProviderTimeout
-from service.provider.transport import Answer, Call, ProviderAccount, Transport
+from service.provider import ProviderAccount
+from service.provider.transport import Answer, Call, Transport
 from tests.support.fake_provider import BASE_URL, KEY, PAGES_URL, FakeProvider, answer
 
 GET = Call("GET", "/ping")

@@ -276,14 +276,3 @@ async def test_what_was_removed_is_no_longer_the_companys_to_ask_about(acme: Sto
     gone = one(reported=seen("gone"), removed_at=5.0)
     await write(acme, Changes(connections=(one(), gone)))
     assert [each.id for each in await acme.connections.of_company(REF)] == [CONNECTION]
-
-
-# documents
-
-
-async def test_documents_emit_one_event_for_each_time_there_are_more(acme: Store) -> None:
-    await write(acme, Changes(connections=(one(),)))
-    event = NewEvent("document.available", ADA.session_id, CONNECTION, ADA.user, {"documents": 3})
-    reported = [await acme.connections.count_documents(CONNECTION, number, event) for number in (0, 3, 3, 2, 4)]
-    assert reported == [False, True, False, False, True]
-    assert await count(acme, "events", "type = 'document.available'") == 2

@@ -1,6 +1,7 @@
 """Leases: renewed while the work goes on; without one that holds, nothing that was read before is written."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from service.domain.model import ProviderSiteId
 from service.errors import LeaseLost
 from service.store import Store
 from tests.support.clock import Clock
-from tests.support.domain_values import CONNECTION, connection
+from tests.support.domain_values import COMPANY, connection
 from tests.support.store_cases import UNNAMED, count, create, fresh
 
 LEASE = 10.0
@@ -32,15 +33,19 @@ async def change_session(store: Store, job: LeasedJob) -> object:
     return await store.sessions.change(fresh().id, lambda _: Changes(events=(EVENT,)), job=job)
 
 
-async def count_documents(store: Store, job: LeasedJob) -> object:
-    return await store.connections.count_documents(CONNECTION, 5, EVENT, job)
+async def name_documents(store: Store, job: LeasedJob) -> object:
+    return await store.documents.name_new(connection(), ["d1"], lambda _total, _new: EVENT, job)
+
+
+async def name_uploads(store: Store, job: LeasedJob) -> None:
+    await store.documents.name_uploaded(replace(COMPANY, ref=UNNAMED.ref), ["d2"], lambda *_: EVENT, job)
 
 
 async def complete_webhook(store: Store, job: LeasedJob) -> None:
     await store.inbox.complete("msg_1", Job(JobKind.DOCUMENTS, "con_1"), lease=job)
 
 
-WRITES = [change_company, change_session, count_documents, complete_webhook]
+WRITES = [change_company, change_session, name_documents, name_uploads, complete_webhook]
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ async def filled(store: Store) -> Store:
 
 async def written(store: Store) -> tuple[int, ...]:
     events = await count(store, "events", "type = 'session.opened'")
-    return events, await count(store, "work", "kind = 'documents'"), await count(store, "connections", "documents > 0")
+    return events, await count(store, "work", "kind = 'documents'"), await count(store, "documents")
 
 
 @pytest.mark.parametrize("write", WRITES)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from service.domain.changes import Changes, Fact, FactKind, Job, JobKind
 from service.domain.deliveries import Delivery, DeliveryKind, DeliveryResult, DeliveryStatus, Meaning
 from service.domain.endpoints import EndpointHealth
-from service.domain.events import document_available
+from service.domain.events import NewEvent, document_available
 from service.domain.model import ConnectionId, EventId, InvitationId, SessionId, UserId, UserRef
 from service.domain.requests import IdempotentRequest, KeyLease
 from service.domain.session_status import SessionStatus
@@ -24,7 +25,7 @@ from service.store.deliveries import EndpointLease
 from service.store.engine import Transaction
 from service.store.postgres import PostgresEngine
 from tests.support.clock import Clock
-from tests.support.domain_values import CONNECTION, TENANT, connection, link
+from tests.support.domain_values import COMPANY, CONNECTION, TENANT, connection, link
 from tests.support.store_cases import UNNAMED, change, create, fresh, numbered
 
 ROWS = 10_000
@@ -106,6 +107,8 @@ async def large(store: Store, clock: Clock) -> Store:
     await copy(store, "refused_results", "user_ref = 'mallory'", session_id="'ses_' || i")
     await copy(store, "facts", "kind = 'named'", id="'fact_' || i", connection_id="'con_' || i")
     await copy(store, "events", "seq = 1", id="'evt_' || i", seq="1000 + i", session_id="'ses_' || i")
+    await store.documents.name_new(recorded, ["doc_0"], lambda *_: NewEvent("document.available"))
+    await copy(store, "documents", "id = 'doc_0'", id="'doc_' || i", connection_id="'con_' || (i / 100)")
     await copy(store, "work", "ref = 'ses_due'", ref="'ses_' || i", due_at="due_at + i")
     await copy(store, "inbox", "message_id = 'message'", id="'msg_' || i", message_id="'msg_' || i")
     await large_deliveries(store)
@@ -233,8 +236,8 @@ CALLS: dict[str, Call] = {
     "secrets to purge": lambda store: store.endpoints.purge_secrets(),
     "enabled endpoints": lambda store: store.endpoints.enabled(TENANT),
     "replay": lambda store: store.replays.advance("rpl_1"),
-    "event with deliveries": lambda store: store.connections.count_documents(
-        CONNECTION, 99, document_available(connection(), 99)
+    "event with deliveries": lambda store: store.documents.name_new(
+        replace(connection(), company=REF), ["delivered"], partial(document_available, connection())
     ),
     "sessions": lambda store: store.sessions.list_page(TENANT, {}, None, 25),
     "sessions, a later page": lambda store: store.sessions.list_page(TENANT, {}, (fresh().created_at - 5000, "x"), 25),
@@ -271,6 +274,15 @@ CALLS: dict[str, Call] = {
     "session with its connections": lambda store: store.sessions.with_connections(SessionId("ses_old"), TENANT),
     "poll budget": lambda store: store.companies.take_poll(REF),
     "failed poll": lambda store: store.companies.note_failed_poll(REF, 1.0),
+    "budget of logs": lambda store: store.companies.take_logs(REF, 5),
+    "new documents": lambda store: store.documents.name_new(
+        replace(connection(), company=REF), ["new"], lambda *_: NewEvent("document.available")
+    ),
+    "uploaded documents": lambda store: store.documents.name_uploaded(
+        replace(COMPANY, ref=REF), ["new"], lambda *_: NewEvent("document.available")
+    ),
+    "last webhook": lambda store: store.provider_state.last_webhook_at(),
+    "paths": lambda store: store.provider_state.paths("https://api.example.com/v2.2"),
     "poll records": change_nothing,
     "after a poll": listed,
     "next job": lambda store: store.queue.next_in_seconds(),

@@ -146,6 +146,7 @@ class RunningServices:
             "public_url": SERVICE_URL,
             "provider_api_key": self.sandbox.key,
             "provider_url": f"{SANDBOX_URL}/v2.2",
+            "provider_paths": "company",  # so that calls can be counted by their paths
             "provider_pages_url": SANDBOX_URL,
             "provider_webhook_secrets": (SECRET,),
             "database_url": database_url,

@@ -24,6 +24,7 @@ from service.domain.model import (
     SessionId,
     UserId,
 )
+from service.domain.provider_steps import LogStep
 from service.domain.session_status import SessionStatus
 from service.domain.statuses import ConnectionState
 
@@ -39,6 +40,7 @@ ConnectionUuid = Annotated[ConnectionId, WithJsonSchema({"type": "string", "form
 ModeWord = Annotated[Mode, _inline(Mode)]
 LinkKindWord = Annotated[LinkKind, _inline(LinkKind)]
 LinkStatusWord = Annotated[LinkStatus, _inline(LinkStatus)]
+LogStepWord = Annotated[LogStep, _inline(LogStep)]
 
 SESSION_STATUSES: Mapping[str, str] = {
     SessionStatus.CREATED: "Created; no page was started yet.",
@@ -239,10 +241,10 @@ class EventListJson(TypedDict):
 
 
 class ProviderListJson(TypedDict):
-    """The provider's own records, unchanged and complete."""
+    """The provider's own records, unchanged."""
 
     data: list[dict[str, Any]]
-    next: None
+    next: Annotated[str | None, Field(description="For `after`. Always null for usage, which is complete.")]
 
 
 class VerifiedJson(TypedDict):
@@ -277,10 +279,7 @@ class ProblemJson(TypedDict):
     requestId: Annotated[str | None, Field(description="Also in `X-Request-Id`; name it when you ask us.")]
     failure: NotRequired[Annotated[FailureJson, Field(description="With `session_closed`: why the session failed.")]]
     errors: NotRequired[
-        Annotated[
-            list[FieldProblemJson],
-            Field(description="With `invalid_request`: every field that is wrong, as an RFC 6901 pointer."),
-        ]
+        Annotated[list[FieldProblemJson], Field(description="With `invalid_request`: every field that is wrong.")]
     ]
 
 

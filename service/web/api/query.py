@@ -10,6 +10,7 @@ from starlette.requests import Request
 from service.domain.events import Event
 from service.domain.model import ConnectionId, SessionId
 from service.errors import InvalidRequest, NotFound, Problem
+from service.usecases.bills import DocumentPlace
 from service.web.api.answers import EventListJson
 from service.web.api.json import event_json
 from service.web.parameters import query_fields
@@ -72,6 +73,20 @@ def position_of(request: Request) -> int:
     """The position in the log after which events are wanted; 0, its start, without `after`."""
     after = dict(query_fields(request)).get("after")
     return number("after", after, 0, 10**9 - 1) if after else 0
+
+
+def document_place_of(request: Request) -> DocumentPlace:
+    """The place in the provider's list at which a list page of documents begins. Raises InvalidRequest."""
+    after = dict(query_fields(request)).get("after") or "1.0"
+    place = re.fullmatch(r"([1-9]\d{0,3})\.(\d{1,4})", after, re.ASCII)
+    if place is None:
+        raise InvalidRequest([Problem("/after", "is not a cursor of this list")])
+    return DocumentPlace(int(place[1]), int(place[2]))
+
+
+def document_cursor(place: DocumentPlace | None) -> str | None:
+    """The `next` of a list page of documents."""
+    return None if place is None else f"{place.page}.{place.offset}"
 
 
 def session_id_of(request: Request) -> SessionId:

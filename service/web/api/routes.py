@@ -26,13 +26,7 @@ from service.usecases.links import Links
 from service.usecases.results import Results
 from service.usecases.sessions import Sessions
 from service.usecases.webhooks_out import OutgoingWebhooks
-from service.web.api.answers import (
-    ConnectionJson,
-    ConnectionListJson,
-    ProviderListJson,
-    SessionJson,
-    SessionListJson,
-)
+from service.web.api.answers import ConnectionJson, ConnectionListJson, ProviderListJson, SessionJson, SessionListJson
 from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect
 from service.web.api.endpoint import Handler, api_endpoint
 from service.web.api.endpoint_routes import EndpointRoutes
@@ -42,6 +36,8 @@ from service.web.api.problems import HANDLERS
 from service.web.api.query import (
     PAGING,
     connection_id_of,
+    document_cursor,
+    document_place_of,
     event_page,
     flag,
     limit_of,
@@ -225,9 +221,10 @@ class ApiRoutes:
 
     async def documents(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}/documents."""
-        query_of(request, set())
-        data = await self._bills.documents(tenant, connection_id_of(request))
-        return JSONResponse(ProviderListJson(data=list(data), next=None))
+        query_of(request, PAGING)
+        place, limit = document_place_of(request), limit_of(request)
+        data, following = await self._bills.documents(tenant, connection_id_of(request), place, limit)
+        return JSONResponse(ProviderListJson(data=list(data), next=document_cursor(following)))
 
     async def usage(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}/usage."""

@@ -15,10 +15,11 @@ from typing_extensions import TypedDict
 from service.domain.event_json import iso
 from service.domain.model import Connection, ConnectionId, Session, SessionId
 from service.domain.page_view import PageSnapshot, Waiting, has_arrived, waiting_for
+from service.domain.provider_steps import furthest_step
 from service.domain.session_status import SessionStatus
 from service.domain.session_time import link_can_be_shown
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
-from service.web.api.answers import FailureJson, LinkKindWord, LinkStatusWord, ModeWord, Time
+from service.web.api.answers import FailureJson, LinkKindWord, LinkStatusWord, LogStepWord, ModeWord, Time
 
 WAITING: Mapping[str, str] = {
     Waiting.ASKING: "The provider has not answered a poll since the user finished.",
@@ -71,6 +72,7 @@ class ViewJson(TypedDict):
     waiting: Annotated[Waiting | None, Field(description="What is known of what the user has finished; null if done.")]
     unreachableSince: Annotated[Time | None, Field(description="Since when the provider answers no poll.")]
     seen: Annotated[bool, Field(description="Anything of what the user did at the provider has arrived.")]
+    providerStep: Annotated[LogStepWord | None, Field(description="How far its user came, as the link's log tells.")]
     failure: FailureJson | None
     expiresAt: Time
     doneUrl: Annotated[str | None, Field(description="Our callback, in the redirect flow.")]
@@ -130,6 +132,7 @@ def view_json(snapshot: PageSnapshot, done_url: str | None) -> ViewJson:
         "waiting": waiting if finished and not session.achieved and not session.closed else None,
         "unreachableSince": iso(failed_at) if failed_at is not None else None,
         "seen": has_arrived(snapshot),
+        "providerStep": furthest_step(session.provider_steps),
         "failure": {"code": session.failure} if session.failure else None,
         "expiresAt": iso(session.expires_at),
         "doneUrl": done_url,

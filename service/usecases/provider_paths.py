@@ -1,0 +1,26 @@
+"""The generation of the provider's paths that was found out, kept for the next process."""
+
+import logging
+
+from service.errors import MagiclinkError
+from service.provider import Provider
+from service.settings import PathGeneration
+from service.store import Store
+
+_log = logging.getLogger(__name__)
+
+
+async def load_paths(store: Store, provider: Provider, url: str) -> None:
+    """Let calls to the API at `url` begin with the generation that has answered before, where one has."""
+    known = await store.provider_state.paths(url)
+    if known is not None:
+        provider.use_paths(known)
+
+
+async def remember_paths(store: Store, url: str, generation: PathGeneration) -> None:
+    """Write the generation that has answered 2xx. Raises nothing: the call that found it out goes on."""
+    _log.info("the provider serves the %s paths", generation)
+    try:
+        await store.provider_state.set_paths(url, generation)
+    except MagiclinkError:
+        _log.warning("the generation of the provider's paths could not be written")
