@@ -12,7 +12,7 @@ from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job
 from service.domain.model import Link, LinkKind, LinkStatus, Mode, Session
 from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED, SessionStatus
 from service.domain.session_time import ends_at
-from service.domain.timing import PRESENCE_SECONDS
+from service.domain.timing import POLL_FINISHED_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import digest
 from service.errors import Expired, NotFound, Revoked, SessionClosed, TakenOver
 
@@ -178,7 +178,8 @@ def finish(session: Session, page_key: str | None, now: float, provider_now: flo
         sessions=(replace(session, finished_at=now, seen_at=now, left_at=None),),
         facts=_finished_facts(session, provider_now),
         events=(events.session_finished(session),) if session.finished_at is None else (),
-        jobs=(Job(JobKind.RECONCILE, session.company.ref, waited_for=True),),
+        # Its caller polls at once. A job that is due now would race with that poll, and each lost race adds a poll.
+        jobs=(Job(JobKind.RECONCILE, session.company.ref, POLL_FINISHED_SECONDS, waited_for=True),),
     )
 
 

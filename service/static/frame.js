@@ -107,8 +107,11 @@ function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
   const [first, wasSettled] = [!view, isSettled()];
   if (ACHIEVED.includes(view?.status) && ![...ACHIEVED, "revoked"].includes(next.status)) onReopened();
+  const shown = view?.link.url;
   view = withCheckedLink(next, providerOrigin);
-  if (view.link.status === "pending") Object.assign(local, { waiting: false, back: false }); // a new link: not finished there
+  // A new link, which can come before any view without one: nothing is finished there.
+  const replaced = view.link.status === "pending" || (shown && view.link.url && view.link.url !== shown);
+  if (replaced) Object.assign(local, { waiting: false, back: false });
   if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
   postResults(first);
   draw();

@@ -199,11 +199,11 @@ async def test_a_page_whose_link_ended_at_the_provider_shows_the_next_one_and_go
     flow = await ada.open(session)
     await flow.provider.step("provider").wait_for()
     dead = await flow.where.locator(".slot iframe").get_attribute("src")
-    await api.trouble("PUT", "link_expired", company)
+    # Once: several polls may follow each other at once, and the fourth dead link fails the session.
+    await api.trouble("PUT", "link_expired", company, times=1)
     await flow.press("I have finished")
     frame = flow.where.locator(f'.slot iframe:not([src="{dead}"])')
     await frame.wait_for()
-    await api.trouble("DELETE", "link_expired", company)
     await expect(flow.where.get_by_role("button", name="I have finished")).to_be_visible()
     assert (await api.session(session["id"]))["link"]["status"] == "ready"
 

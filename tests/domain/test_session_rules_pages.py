@@ -18,7 +18,7 @@ from service.domain.session_rules import (
     reveal_link,
 )
 from service.domain.session_status import SessionStatus
-from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
+from service.domain.timing import GRACE_SECONDS, POLL_FINISHED_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import digest
 from service.errors import Expired, MagiclinkError, NotFound, Revoked, SessionClosed, TakenOver
 from tests.support.domain_values import (
@@ -134,7 +134,7 @@ def test_saying_finished_emits_one_event_and_polls_each_time() -> None:
     assert [event.type for event in first.events] == ["session.finished"]
     again = finish(first.sessions[0], KEY, NOW + 10, None)
     assert again.events == ()
-    assert first.jobs == again.jobs == (Job(JobKind.RECONCILE, COMPANY.ref, waited_for=True),)
+    assert first.jobs == again.jobs == (Job(JobKind.RECONCILE, COMPANY.ref, POLL_FINISHED_SECONDS, waited_for=True),)
     assert again.sessions[0].finished_at == NOW + 10
 
 
