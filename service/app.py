@@ -24,7 +24,7 @@ from service.domain.timing import LIST_SECONDS
 from service.outbound import WebhookNetwork
 from service.provider import CallLimits, Provider, account_of
 from service.pubsub import PubSub
-from service.settings import PathGeneration, Settings
+from service.settings import Settings
 from service.signing import Signer
 from service.store import Store, engine_for
 from service.store.engine import Engine
@@ -65,8 +65,6 @@ from service.worker import Handler, Worker
 
 _DRAIN_SECONDS = 5.0
 _PURGE_SECONDS = 86400.0
-
-Served = Callable[[PathGeneration], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +118,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await services.store.open()
-        await load_paths(services.store, services.provider, settings.provider_url)
+        await _open(services, settings.provider_url)
         services.store.engine.on_events(services.pubsub.publish)
         services.store.engine.on_events(services.hosts.worker.wake)
         services.store.engine.on_jobs(services.worker.wake)
@@ -156,14 +153,18 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
     return app
 
 
+async def _open(services: Services, provider_url: str) -> None:
+    await services.store.open()
+    await load_paths(services.store, services.provider, provider_url)
+
+
 def build_services(settings: Settings, environment: Environment) -> Services:
     """Build the use cases on their adapters, without routes; the caller opens the store."""
     clock, runtime = environment.clock, Runtime(environment.clock, environment.new_id)
     engine = environment.engine(settings.database_url, clock)
     store = Store(engine, clock=clock, new_id=environment.new_id, keys=settings.secret_keys)
     metrics, http = Metrics(), _http_client(environment)
-    served = partial(remember_paths, store, settings.provider_url)
-    provider = Provider(http, account_of(settings), _limits(environment, metrics, served))
+    provider = Provider(http, account_of(settings), _limits(settings, environment, metrics, store))
     signer = Signer(settings.secret_keys)
     provider_sites, withdrawals = ProviderSites(store, provider, clock), Withdrawals(store, provider)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
@@ -245,12 +246,12 @@ def _http_client(environment: Environment) -> httpx.AsyncClient:
     )
 
 
-def _limits(environment: Environment, metrics: Metrics, served: Served) -> CallLimits:
+def _limits(settings: Settings, environment: Environment, metrics: Metrics, store: Store) -> CallLimits:
     return replace(
         environment.limits or CallLimits(environment.monotonic, list_seconds=LIST_SECONDS),
         observe=metrics.provider_call,
         unreadable=lambda item: metrics.provider_item_unreadable(item.kind),
-        served=served,
+        served=partial(remember_paths, store, settings.provider_url),
     )
 
 

@@ -34,7 +34,8 @@ async def examine_provider(settings: Settings, http: httpx.AsyncClient, patience
     limits = CallLimits(
         monotonic=monotonic, call_seconds=patience_seconds, list_seconds=_LIST_SECONDS, unreadable=unread.append
     )
-    provider = Provider(http, account_of(settings), limits)
+    account = account_of(settings)
+    provider = Provider(http, account, limits)
     try:
         await provider.ping()
         companies = (await provider.companies()).companies
@@ -49,7 +50,7 @@ async def examine_provider(settings: Settings, http: httpx.AsyncClient, patience
         *_clock_findings(provider.provider_now, time),
         _pages_finding(settings.provider_pages_url, snapshots),
         *_unread_findings(unread, failures),
-        *await ProviderProbe(http, settings, patience_seconds).findings(
+        *await ProviderProbe(http, settings, account.keys, patience_seconds).findings(
             companies[0].id if companies else None, [one for each in snapshots for one in each.connections]
         ),
     ]

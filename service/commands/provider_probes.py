@@ -45,6 +45,7 @@ class ProviderProbe:
 
     http: httpx.AsyncClient
     settings: Settings
+    keys: tuple[str, ...]
     patience_seconds: float
 
     async def findings(
@@ -62,12 +63,11 @@ class ProviderProbe:
         ]
 
     async def _status(self, method: str, path: str, key: str | None = None) -> int | None:
-        keys = self.settings.provider_keys
         try:
             answer = await self.http.request(
                 method,
                 self.settings.provider_url + path,
-                headers={"X-API-Key": key or keys[0], "Accept": "application/json"},
+                headers={"X-API-Key": key or self.keys[0], "Accept": "application/json"},
                 json={} if method == "POST" else None,
                 timeout=self.patience_seconds,
                 follow_redirects=False,  # a redirect to another host would take the API key there
@@ -79,18 +79,17 @@ class ProviderProbe:
     async def _accepted_status(self, method: str, path: str) -> int | None:
         """The status with the first key that is accepted for this; the last one's where none is."""
         status = None
-        for key in self.settings.provider_keys:
+        for key in self.keys:
             status = await self._status(method, path, key)
             if status not in _REFUSED:
                 break
         return status
 
     async def _keys(self) -> list[Finding]:
-        keys = self.settings.provider_keys
         findings = []
-        for number, key in enumerate(keys, 1):
+        for number, key in enumerate(self.keys, 1):
             status = await self._status("GET", "/ping", key)
-            which = f"key {number} of {len(keys)}"
+            which = f"key {number} of {len(self.keys)}"
             if status is not None and 200 <= status < 300:
                 findings.append(Finding("good", "key", f"{which} is accepted"))
             elif status in _REFUSED:

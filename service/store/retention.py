@@ -46,8 +46,10 @@ _OF_CONNECTION = (
     "DELETE FROM session_connections WHERE connection_id = :id",
     "DELETE FROM connection_candidates WHERE connection_id = :id",
     "DELETE FROM reminders WHERE connection_id = :id",
-    "DELETE FROM documents WHERE connection_id = :id AND company_ref = "
-    f"(SELECT company_ref FROM connections WHERE account = '{ACCOUNT}' AND id = :id)",
+    (
+        "DELETE FROM documents WHERE connection_id = :id AND company_ref = "
+        f"(SELECT company_ref FROM connections WHERE account = '{ACCOUNT}' AND id = :id)"
+    ),
     "DELETE FROM facts WHERE connection_id = :id AND kind NOT IN ('named', 'prior')",
     f"DELETE FROM connections WHERE account = '{ACCOUNT}' AND id = :id",
 )

@@ -109,20 +109,9 @@ SESSION_COLUMNS = """
 SESSION_NAMES = (
     *_UNCONVERTED,
     *_FLAGS,
-    *(
-        "id",
-        "tenant",
-        "user_ref",
-        "company_ref",
-        "site_refs",
-        "mode",
-        "status",
-        "link_choice",
-        "link_kind",
-        "link_status",
-    ),
+    *("id", "tenant", "user_ref", "company_ref", "site_refs", "mode", "status", "link_choice", "link_kind"),
     *("user_email", "link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "progress"),
-    "provider_steps",
+    *("link_status", "provider_steps"),
 )
 
 

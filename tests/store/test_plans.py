@@ -15,7 +15,7 @@ import pytest
 from service.domain.changes import Changes, Fact, FactKind, Job, JobKind
 from service.domain.deliveries import Delivery, DeliveryKind, DeliveryResult, DeliveryStatus, Meaning
 from service.domain.endpoints import EndpointHealth
-from service.domain.events import NewEvent, document_available
+from service.domain.events import document_available
 from service.domain.model import ConnectionId, EventId, InvitationId, SessionId, UserId, UserRef
 from service.domain.requests import IdempotentRequest, KeyLease
 from service.domain.session_status import SessionStatus
@@ -33,7 +33,8 @@ ROWS = 10_000
 BESIDE_ROWS = 60
 # SQLite counts instructions: some for each row, and a hundred for a row with all of its columns.
 BESIDE_STEPS, STEPS_OF_A_ROW = 15_000, 200
-REF = UNNAMED.ref
+REF, RECORDED = UNNAMED.ref, replace(connection(), company=UNNAMED.ref)
+NAMED = partial(document_available, RECORDED)
 KEY = KeyLease(TENANT, IdempotentRequest("/v1/sessions", "k", "d"), "token")
 ANSWERED = DeliveryResult(
     Delivery(
@@ -83,16 +84,14 @@ async def large(store: Store, clock: Clock) -> Store:
     old = await create(store, fresh(name="ses_old"), link(invitation_id="inv_old"))
     over = {"expires_at": now - 86400, "revealed_at": now - 90000, "seen_at": now - 86400, "link": link()}
     await change(store, old, status=SessionStatus.CONNECTED, **over)
-    recorded = replace(connection(), company=REF)
     named = Fact(FactKind.NAMED, CONNECTION, SessionId("ses_old"), InvitationId("inv_old"))
-    await store.connections.change(REF, [], [], lambda _: Changes(connections=(recorded,), facts=(named,)))
+    await store.connections.change(REF, [], [], lambda _: Changes(connections=(RECORDED,), facts=(named,)))
     await store.inbox.put("default", "message", "body")
     await store.idempotency.begin(KEY)
     await store.queue.enqueue(Job(JobKind.EXPIRE, "ses_due", 1e6))
     await numbered(store)
-    await run(
-        store, "UPDATE connections SET session_id = 'ses_old', user_ref = 'usr_ada'", "UPDATE inbox SET done_at = 1"
-    )
+    await run(store, "UPDATE connections SET session_id = 'ses_old', user_ref = 'usr_ada'")
+    await run(store, "UPDATE inbox SET done_at = 1")
     await copy(store, "sessions", "id = 'ses_old'", id="'ses_' || i", created_at="created_at - i")
     await copy(store, "invitations", "id = 'inv_old'", id="'inv_' || i", session_id="'ses_' || i")
     await copy(store, "connections", "id = 'connection-1'", id="'con_' || i", recorded_at="recorded_at - i")
@@ -102,12 +101,12 @@ async def large(store: Store, clock: Clock) -> Store:
         "VALUES ('ses_old', 'connection-1', 'invitation', 1, 3)",
         "INSERT INTO connection_candidates (connection_id, session_id, tenant, user_ref) "
         "VALUES ('connection-1', 'ses_old', 'default', 'usr_bob')",
+        "INSERT INTO refused_results (session_id, user_ref, at) VALUES ('ses_old', 'mallory', 1)",
     )
-    await run(store, "INSERT INTO refused_results (session_id, user_ref, at) VALUES ('ses_old', 'mallory', 1)")
     await copy(store, "refused_results", "user_ref = 'mallory'", session_id="'ses_' || i")
     await copy(store, "facts", "kind = 'named'", id="'fact_' || i", connection_id="'con_' || i")
     await copy(store, "events", "seq = 1", id="'evt_' || i", seq="1000 + i", session_id="'ses_' || i")
-    await store.documents.name_new(recorded, ["doc_0"], lambda *_: NewEvent("document.available"))
+    await store.documents.name_new(RECORDED, ["doc_0"], NAMED)
     await copy(store, "documents", "id = 'doc_0'", id="'doc_' || i", connection_id="'con_' || (i / 100)")
     await copy(store, "work", "ref = 'ses_due'", ref="'ses_' || i", due_at="due_at + i")
     await copy(store, "inbox", "message_id = 'message'", id="'msg_' || i", message_id="'msg_' || i")
@@ -236,9 +235,7 @@ CALLS: dict[str, Call] = {
     "secrets to purge": lambda store: store.endpoints.purge_secrets(),
     "enabled endpoints": lambda store: store.endpoints.enabled(TENANT),
     "replay": lambda store: store.replays.advance("rpl_1"),
-    "event with deliveries": lambda store: store.documents.name_new(
-        replace(connection(), company=REF), ["delivered"], partial(document_available, connection())
-    ),
+    "event with deliveries": lambda store: store.documents.name_new(RECORDED, ["d"], NAMED),
     "sessions": lambda store: store.sessions.list_page(TENANT, {}, None, 25),
     "sessions, a later page": lambda store: store.sessions.list_page(TENANT, {}, (fresh().created_at - 5000, "x"), 25),
     "sessions by status": lambda store: store.sessions.list_page(TENANT, {"status": "failed"}, None, 25),
@@ -275,14 +272,8 @@ CALLS: dict[str, Call] = {
     "poll budget": lambda store: store.companies.take_poll(REF),
     "failed poll": lambda store: store.companies.note_failed_poll(REF, 1.0),
     "budget of logs": lambda store: store.companies.take_logs(REF, 5),
-    "new documents": lambda store: store.documents.name_new(
-        replace(connection(), company=REF), ["new"], lambda *_: NewEvent("document.available")
-    ),
-    "uploaded documents": lambda store: store.documents.name_uploaded(
-        replace(COMPANY, ref=REF), ["new"], lambda *_: NewEvent("document.available")
-    ),
+    "uploaded documents": lambda store: store.documents.name_uploaded(replace(COMPANY, ref=REF), ["u"], NAMED),
     "last webhook": lambda store: store.provider_state.last_webhook_at(),
-    "paths": lambda store: store.provider_state.paths("https://api.example.com/v2.2"),
     "poll records": change_nothing,
     "after a poll": listed,
     "next job": lambda store: store.queue.next_in_seconds(),
