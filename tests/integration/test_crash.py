@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.domain.model import SessionId
-from service.domain.timing import LEASE_SECONDS
+from service.domain.timing import LEASE_SECONDS, POLL_FINISHED_SECONDS
 from tests.support.sandbox_client import JsonObject
 from tests.support.services import Hook, RunningServices, refused
 from tests.support.users import FramePage, User
@@ -95,7 +95,8 @@ async def test_a_poll_that_was_interrupted_is_repeated_and_records_once(
 ) -> None:
     page = await ada.frame(expiresIn=86400)
     await page.connect()
-    await services.parts.pages.finish(SessionId(page.id), page.key)  # the route would wait for the poll
+    await services.parts.pages.finish(SessionId(page.id), page.key)  # without the poll that its route makes
+    services.clock.advance(POLL_FINISHED_SECONDS)
     async with dying(services, when, "GET", part):
         assert await ada.connections() == []
         await services.later(LEASE)
