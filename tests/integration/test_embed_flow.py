@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.services import HOST_URL, SANDBOX_URL, RunningServices, refused
-from tests.support.users import SCRIPT, FramePage, User, check_page, refused_page
+from tests.support.users import SCRIPT, FramePage, User, check_page, refused_in_frame, refused_page
 
 FRAMED = {"Sec-Fetch-Dest": "iframe", "Accept": "text/html"}
 
@@ -196,11 +196,13 @@ async def test_three_accounts_connected_through_one_magic_link_are_all_recorded(
 
 @pytest.mark.parametrize("token", ["x", "ses_x.y", "W10.abc", "%00", "é"])
 async def test_a_token_that_nobody_here_signed_opens_nothing(services: RunningServices, token: str) -> None:
-    refused_page(await services.web().get(f"/embed/{token}", headers=FRAMED), 404, "not_found")
+    refused_page(await services.web().get(f"/embed/{token}"), 404, "not_found")
+    text = refused_in_frame(await services.web().get(f"/embed/{token}", headers=FRAMED), 404, "not_found")
+    assert text == refused_in_frame(await services.web().get("/embed/another", headers=FRAMED), 404, "not_found")
     refused(await services.web().post(f"/embed/{token}/start", json={}, headers=SCRIPT), 404, "not_found")
 
 
 async def test_a_redirect_token_opens_no_frame(services: RunningServices, ada: User) -> None:
     token = (await ada.session())["redirectUrl"].rpartition("/")[2]
-    refused_page(await services.web().get(f"/embed/{token}", headers=FRAMED), 404, "not_found")
+    refused_in_frame(await services.web().get(f"/embed/{token}", headers=FRAMED), 404, "not_found")
     refused(await services.web().post(f"/embed/{token}/start", json={}, headers=SCRIPT), 404, "not_found")

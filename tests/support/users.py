@@ -1,5 +1,6 @@
 """The users: Ada owns, Bob is of the same company, Mallory is a stranger; and the pages that they have open."""
 
+import re
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
@@ -205,6 +206,16 @@ def check_page(answer: httpx.Response, ancestors: str = "'none'") -> None:
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == "'self'"
     assert policy["base-uri"] == "'none'"
+
+
+def refused_in_frame(answer: httpx.Response, status: int, code: str) -> str:
+    """The page for a frame without a session, which any page may frame: no control, no id. Returns its text."""
+    assert answer.status_code == status, answer.text
+    check_page(answer, "*")
+    assert f"<code>{code}</code>" in answer.text
+    assert answer.headers["x-request-id"] not in answer.text
+    assert not re.search(r"<(a|button|form|input|iframe)\b", answer.text)
+    return answer.text
 
 
 def refused_page(answer: httpx.Response, status: int, code: str) -> None:
