@@ -59,7 +59,8 @@ def undecided(provided: Provided, rows: StoredRows) -> int:
     missing = provided.connections.keys() - rows.connections.keys()
     waiting = [row for row in rows.connections.values() if row["waiting"]]
     webhooks = [row for row in rows.tables["inbox"] if row["done_at"] is None]
-    work = [row for row in rows.tables["work"] if row["kind"] != "documents"]  # bills come and come, and decide nothing
+    bills = {"documents", "uploads"}  # they come and come, and decide nothing
+    work = [row for row in rows.tables["work"] if row["kind"] not in bills]
     under_way = [row for row in work if row["lease"] is not None or row["kind"] in {"prepare", "withdraw", "sweep"}]
     return len(missing) + len(waiting) + len(webhooks) + len(under_way)
 
