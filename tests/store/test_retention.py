@@ -1,11 +1,13 @@
 """Retention: batches of what is long over, each in one transaction; what a verdict needs is left."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from service.domain.changes import Changes, Fact, FactKind
+from service.domain.events import document_available
 from service.domain.model import ConnectionId, EvidenceKind, InvitationId, Session, SessionId, UserId, UserRef, Verdict
 from service.domain.refused_results import refuse_result
 from service.domain.session_status import SessionStatus
@@ -125,9 +127,11 @@ async def test_a_removed_connection_goes_with_what_is_about_it(store: Store, clo
         Fact(FactKind.PRIOR, CONNECTION),
     )
     await record(store, *facts, removed_at=clock.now())
+    recorded = await store.connections.get(CONNECTION)
+    await store.documents.name_new(recorded, ["d1"], partial(document_available, recorded))
     assert await store.retention.delete_connections(clock.now()) == Deleted()
     assert await store.retention.delete_connections(before) == Deleted(rows=1)
-    assert await count(store, "connections") == 0
+    assert await count(store, "connections") == await count(store, "documents") == 0
     assert await count(store, "facts", "kind IN ('named', 'prior')") == await count(store, "facts") == 2
     assert await store.retention.delete_sessions(before) == Deleted(rows=1)
 
