@@ -247,6 +247,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Answer with the status alone, and close; only close in the middle of another answer."""
         if self._is_answered or not self.cycle.response_started:
             head = [*self.server_state.default_headers, (b"content-length", b"0"), (b"connection", b"close")]
+            head.append((b"x-content-type-options", b"nosniff"))  # like every other answer, which passed the app
             head += [(b"retry-after", b"2")] if status in {429, 503} else []
             lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
             self.transport.write(STATUS_LINE[status] + lines + b"\r\n")

@@ -92,6 +92,7 @@ async def test_a_head_over_a_limit_is_refused(server: RawServer, request_bytes: 
     answer = await server.ask(request_bytes)
     assert status_of(answer) == status
     assert b"connection: close" in answer
+    assert b"x-content-type-options: nosniff" in answer
 
 
 async def test_a_head_just_below_every_limit_is_served(server: RawServer) -> None:

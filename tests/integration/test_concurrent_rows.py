@@ -60,7 +60,7 @@ async def test_a_row_that_becomes_one_with_another_while_a_session_is_made_takes
         meanwhile.append(asyncio.run_coroutine_threadsafe(merge, loop))
         with suppress(TimeoutError):
             meanwhile[0].result(_MEANWHILE_SECONDS)
-        tx.run("UPDATE sessions SET company_ref = :ref, user_ref = 'usr_carol' WHERE id = :id", ref=ref, id=first["id"])
+        tx.run("UPDATE sessions SET company_ref = :ref WHERE id = :id", ref=ref, id=first["id"])
         return ref
 
     await store.engine.write(make)
