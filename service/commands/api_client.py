@@ -23,7 +23,8 @@ _EVENTS_WAIT_SECONDS = 25
 _TIMEOUT_SECONDS = 40.0  # longer than a call for events waits
 _PAGE_SIZE = 100
 _MOST_MISSES = 60  # about a minute, with a pause of a second after each
-_ENDED = {"submitted", "connected", "expired", "revoked", "failed"}
+# How `magiclink link --wait` ends for each status; 1 and 2 are errors of the command itself.
+EXIT_CODES = {"connected": 0, "submitted": 10, "exited": 11, "failed": 12, "expired": 13, "revoked": 14}
 
 
 class CommandError(Exception):
@@ -160,10 +161,10 @@ def session_body(*, user: str, company: str, sites: Sequence[str], link: str, **
 
 
 def watch(service: ApiClient, session: Json, pause: Callable[[], None]) -> Iterator[Json]:
-    """Yield the session after each change, until it has ended."""
+    """Yield the session after each change, until its status is one of `EXIT_CODES`."""
     read = _retrying(lambda: service.get(f"/v1/sessions/{session['id']}"), pause)
     seen = session
-    while seen["status"] not in _ENDED:
+    while seen["status"] not in EXIT_CODES:
         pause()
         now = read()
         if changes_between(seen, now):

@@ -121,6 +121,10 @@ def _deployment() -> tuple[ModuleType, Settings]:
     return admin, read(os.environ)
 
 
+def _ends() -> str:
+    return ", ".join(f"{status} (exit code {code})" for status, code in api_client.EXIT_CODES.items())
+
+
 @main.command()
 @click.option("--user", required=True, help="Your own id of the end user.")
 @click.option("--company", required=True, help="ID, ID=NAME, or the provider's UUID.")
@@ -129,7 +133,7 @@ def _deployment() -> tuple[ModuleType, Settings]:
 @click.option("--email", help="Becomes the invitation's allowed and owner e-mail.")
 @click.option("--expires-in", type=click.IntRange(60, 2_592_000), help="Seconds; one hour by default.")
 @click.option("--open", "open_it", is_flag=True, help="Open the URL in a browser.")
-@click.option("--wait", is_flag=True, help="Follow the session to its end; exit code 1 unless it ends connected.")
+@click.option("--wait", is_flag=True, help=f"Follow the session until it is {_ends()}.")
 @as_json
 @over_http
 def link(service: api_client.ApiClient, *, open_it: bool, wait: bool, as_json: bool, **wanted: Any) -> None:
@@ -150,8 +154,7 @@ def _follow(service: api_client.ApiClient, session: api_client.Json, *, as_json:
         for line in [json.dumps(changed)] if as_json else api_client.changes_between(current, changed):
             click.echo(line)
         current = changed
-    if current["status"] not in {"connected", "submitted"}:
-        raise click.exceptions.Exit(1)
+    raise click.exceptions.Exit(api_client.EXIT_CODES[current["status"]])
 
 
 @main.command()

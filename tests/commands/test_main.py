@@ -109,7 +109,10 @@ def test_link_for_machines_is_the_session() -> None:
     assert json.loads(magiclink(*LINK, "--json", requests=Requests(SESSION, 201)).stdout) == SESSION
 
 
-@pytest.mark.parametrize(("status", "code"), [("connected", 0), ("expired", 1), ("failed", 1)])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("connected", 0), ("submitted", 10), ("exited", 11), ("failed", 12), ("expired", 13), ("revoked", 14)],
+)
 def test_waiting_ends_with_the_session_and_says_how(status: str, code: int) -> None:
     assert magiclink(*LINK, "--wait", requests=Requests({**SESSION, "status": status}, 201)).exit_code == code
 
