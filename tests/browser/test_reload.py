@@ -250,7 +250,9 @@ async def test_a_page_from_the_back_forward_cache_goes_on_without_a_question(
     assert (await api.session(host.session["id"]))["status"] == "opened"
     await ada.page.evaluate("document.querySelector('magic-link').close()")
     await ada.page.wait_for_function("window.messages.length")
-    assert [(one["type"], one["stage"]) for one in await ada.messages()] == [("exit", "provider")]
+    (left,) = await ada.messages()
+    # The invitation's activity log may have told by now that its page was viewed.
+    assert (left["type"], left["stage"]) in {("exit", "provider"), ("exit", "provider_viewed")}
 
 
 async def _openings(api: Api, session: Json) -> list[Json]:
