@@ -19,6 +19,9 @@ COVERED := $(BIN)/coverage run -m pytest -q --durations=10 -n $(CORES)
 # simulation, the load tests, the integration tests once more on PostgreSQL and the browser tests run beside it without.
 UNCOVERED := tests/simulation tests/load
 
+# These start whole servers, which takes longest of all integration tests; `make test` runs them.
+NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py
+
 .PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench \
   simulate kill away forgeries mutants fuzz browser-installed clean
 
@@ -30,7 +33,8 @@ dev: .venv/.runtime ## sandbox, service and demo host app, side by side; options
 
 quick: .venv/.dev ## for each commit: the fast checks; domain, integration on SQLite, store on both databases
 	@$(MAKE) --no-print-directory check
-	$(PYTEST) -m "not postgresql" tests/domain tests/integration tests/store tests/test_code_rules.py $(ARGS)
+	$(PYTEST) -m "not postgresql" $(NOT_QUICK:%=--ignore=%) tests/domain tests/integration tests/store \
+	  tests/test_code_rules.py $(ARGS)
 
 test: .venv/.dev ## for each release: installs what it needs, the browser included; then every check and every test
 	@$(MAKE) --no-print-directory browser-installed
