@@ -106,10 +106,10 @@ class DeliveryWorker:
             sent = await self._deliveries.run(lease)
             await self._store.deliveries.release([lease.token])
             if sent:
-                self.wake()  # something may have come due between the last look and the release
+                self.wake()  # a delivery may have become due between the last read and the release
         except Unavailable:
             _log.warning("the database is unavailable; deliveries to %s wait", lease.endpoint_id)
-        except Exception:  # noqa: BLE001 - an error at one endpoint must not end the loop; its lease ends by itself
+        except Exception:  # noqa: BLE001 - the other endpoints are still delivered to; this lease expires
             _log.exception("deliveries to %s failed", lease.endpoint_id)
         finally:
             self._turns.pop(lease.token, None)

@@ -16,7 +16,7 @@ class Loop(Protocol):
         """Lease nothing more; what runs goes on."""
 
     async def stop(self, seconds: float) -> None:
-        """Stop leasing, give what runs so long, and release the other leases."""
+        """Stop leasing, wait that long for running work, then release the leases of what has not ended."""
 
 
 @asynccontextmanager

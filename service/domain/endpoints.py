@@ -1,4 +1,4 @@
-"""Webhook endpoints of hosts: what they are told, how healthy they are, and when the service disables one.
+"""Webhook endpoints of hosts: which events they receive, their health, and when the service disables one.
 
 Health is counted from the answers to events alone: tests, replays and sessions' own addresses do not change it.
 """

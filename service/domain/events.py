@@ -257,5 +257,5 @@ def endpoint_failing(endpoint_id: str, percent: int) -> NewEvent:
 
 
 def endpoint_disabled(endpoint_id: str, reason: str) -> NewEvent:
-    """The service disabled the endpoint; the others and the log are told."""
+    """The service disabled the endpoint. The event is in the log and is delivered to the other endpoints."""
     return NewEvent("endpoint.disabled", data={"endpointId": endpoint_id, "reason": reason}, about_endpoint=endpoint_id)

@@ -1,4 +1,4 @@
-"""Which invitations' logs a poll reads, and what a log changes: each step is told once. Pure."""
+"""Decides which invitations' logs a poll reads. Each new step of a log becomes one event. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

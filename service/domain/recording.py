@@ -196,7 +196,7 @@ def _report_ambiguous(draft: RecordingDraft, connection: Connection, before: Ver
 def _report_status(draft: RecordingDraft, connection: Connection, known: Connection | None) -> None:
     status = canonical_status(connection.reported.status)
     before = canonical_status(known.reported.status) if known else None
-    # The same status of a mended connection, newer than the mending, is one that was checked: that is told too.
+    # The provider has checked a mended connection again and reports the same status: emit an event for that, too.
     if before is not None and known is not None and (before != status or known.state is not connection.state):
         draft.events.append(events.connection_status_changed(connection, before))
     newly_owned = known is None or known.verdict.owner != connection.verdict.owner
