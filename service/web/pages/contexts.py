@@ -130,9 +130,14 @@ class FlowView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What every page has; `lang` is the language of its sentences, not the one that was asked for."""
+    """What every page has; `lang` is the language of its sentences, not the one that was asked for.
+
+    `printed` names texts that the template prints as they are, and otherwise only asks whether they are there.
+    `rendering` keeps the rest of such a page, so all of its other fields must be hashable.
+    """
 
     template: ClassVar[str]
+    printed: ClassVar[frozenset[str]] = frozenset()
     lang: str = "en"
 
 
@@ -143,6 +148,9 @@ class NamedPage(Page):
     company: str
     user_label: str | None = None
     support_url: str | None = None
+
+
+_NAMES = frozenset({"company", "user_label", "support_url"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +176,9 @@ class EmbedPage(FlowPage):
     """
 
     template: ClassVar[str] = "pages/embed.html"
+    printed: ClassVar[frozenset[str]] = _NAMES | {
+        *("session_id", "token_path", "live_path", "provider_origin", "host_origin")
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +193,7 @@ class ConnectPage(NamedPage):
     """The redirect flow before its start: one button that posts to `action`. It does not show the session's status."""
 
     template: ClassVar[str] = "pages/connect.html"
+    printed: ClassVar[frozenset[str]] = _NAMES | {"action", "form_value"}
     action: str
     form_value: str
     mode: Literal["connect", "reconnect"] = "connect"

@@ -35,6 +35,7 @@ from service.web.pages.contexts import (
     masked,
 )
 from service.web.pages.cookies import return_address
+from service.web.pages.rendering import PageRenderer
 
 # What follows an address in a text: the marks of a sentence, closing brackets and closing quotes.
 _AFTER_ADDRESSES = ".,:;!?)]}>*'\"`\u2019\u201d\u00bb\u2026\u3002\uff0c\u3001 "
@@ -49,7 +50,7 @@ class PageResponses:
     def __init__(
         self, environment: Environment, settings: Settings, sign_state: SignState, sign_result: SignResult
     ) -> None:
-        self._environment = environment
+        self._renderer = PageRenderer(environment)
         self._settings = settings
         self._sign_state = sign_state
         self._sign_result = sign_result
@@ -66,10 +67,8 @@ class PageResponses:
         refuse_cross_site(request, self._public_origin)
 
     def render(self, page: Page, frame: FramePolicy, status: int = 200) -> Response:
-        """A page with its headers; the template gets the fields of its context and nothing else."""
-        fields = {name: getattr(page, name) for name in type(page).__dataclass_fields__}
-        html = self._environment.get_template(page.template).render(fields)
-        return HTMLResponse(html, status, page_headers(frame))
+        """A page with its headers."""
+        return HTMLResponse(self._renderer.render(page), status, page_headers(frame))
 
     def embed(self, request: Request, session: Session, status: int) -> Response:
         """The embeddable page; only the session's origin may frame it."""
