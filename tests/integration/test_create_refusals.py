@@ -61,6 +61,10 @@ def changed(ada: User, path: str, value: Any) -> dict[str, Any]:
         ("userEmail", ["x" * 250 + "@x.yz"]),
         ("userLabel", ["", "x" * 256, 7, "a\nb"]),
         ("supportUrl", ["", "http://x.example", "javascript:alert(1)", "mailto:", "mailto:x", "data:text/html,x", 7]),
+        ("helpUrls", ["", "https://help.example.com", [], {"other": "https://help.example.com"}]),
+        ("helpUrls.login", ["", "http://x.example", "javascript:alert(1)", "mailto:x", "https://x.example/\n", 7]),
+        ("helpUrls.upload", ["data:text/html,x", "//x.example", "https://" + "x" * 2048]),
+        ("helpUrls.mfa", ["https:x", "ftp://x.example"]),
         ("connectionId", [UUID, "x"]),
         ("unknown", [1]),
         ("UserId", ["ada"]),
@@ -180,6 +184,7 @@ async def test_every_wrong_field_is_named_in_one_answer(services: RunningService
         ("metadata", [{}, {str(number): "x" * 500 for number in range(20)}, {"k" * 40: ""}]),
         ("userLabel", ["A", "x" * 255, "<b>Ada</b>"]),
         ("supportUrl", ["https://help.example.com/?a=b", "mailto:help@example.com"]),
+        ("helpUrls", [{}, {"login": None, "upload": "https://help.example.com", "mfa": "mailto:help@example.com"}]),
         ("returnUrl", [HOST_URL, f"{HOST_URL}/?a=1&b=2", f"{HOST_URL}/%F0%9F%98%80"]),
     ],
 )

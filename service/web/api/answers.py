@@ -27,6 +27,7 @@ from service.domain.model import (
 from service.domain.provider_steps import LogStep
 from service.domain.session_status import SessionStatus
 from service.domain.statuses import ConnectionState
+from service.web.api.word_answers import WordsJson
 
 
 def _inline(kind: type[StrEnum]) -> WithJsonSchema:
@@ -195,6 +196,7 @@ class ConnectionJson(TypedDict):
     recordedAt: Annotated[Time, Field(description="UTC.")]
     updatedAt: Annotated[Time, Field(description="UTC.")]
     needsAttention: Annotated[bool, Field(description="Only the end user can mend it, through a reconnect.")]
+    words: WordsJson
     candidates: NotRequired[
         Annotated[list[CandidateJson], Field(description="Where nobody is named: the sessions it could belong to.")]
     ]

@@ -18,6 +18,7 @@ _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
 # In a header or a log a line break would begin a line that looks like ours.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_NO_HELP = "must be an https or mailto address"
 
 Uuid = Annotated[str, StringConstraints(pattern=_UUID, to_lower=True)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -65,6 +66,12 @@ class _PrefillBody(Body):
     )
 
 
+class _HelpUrlsBody(Body):
+    login: Url | None = Field(default=None, description="How users find their sign-in details.")
+    upload: Url | None = Field(default=None, description="How they hand in bills instead of signing in.")
+    mfa: Url | None = Field(default=None, description="What to do about a second step of the sign-in.")
+
+
 class _SessionOptions(Body):
     """What a host may choose for every session. A field goes to the field of `SessionRequest` that has its name."""
 
@@ -100,6 +107,9 @@ class _SessionOptions(Body):
         default=None, description="What the page calls the user, shown masked; never an id."
     )
     support_url: Url | None = Field(default=None, description="A way out for the end user: https or mailto.")
+    help_urls: _HelpUrlsBody | None = Field(
+        default=None, description="Your own pages of help, to which the page links: https or mailto."
+    )
     webhook_url: Url | None = Field(
         default=None,
         description="Where this session's events are delivered too: beneath the path of an enabled endpoint, "
@@ -111,8 +121,11 @@ class _SessionOptions(Body):
         if problems:
             raise InvalidRequest(problems)
         same = {one.name: getattr(self, one.name, None) for one in fields(SessionRequest)}
-        given = {name: value for name, value in same.items() if value is not None}
+        given = {name: value for name, value in same.items() if value is not None} | {"help_urls": self._help()}
         return SessionRequest(**given | {"link": LinkChoice(self.link or default_link)} | own)
+
+    def _help(self) -> dict[str, str]:
+        return self.help_urls.model_dump(by_alias=True, exclude_none=True) if self.help_urls else {}
 
     def _problems(self, allowed_origins: Sequence[str]) -> list[Problem]:
         problems = []
@@ -125,8 +138,9 @@ class _SessionOptions(Body):
         if self.user_email is not None and not _EMAIL.fullmatch(self.user_email):
             problems.append(Problem("/userEmail", "is not an e-mail address"))
         if self.support_url is not None and not _is_support_url(self.support_url):
-            problems.append(Problem("/supportUrl", "must be an https or mailto address"))
-        return problems
+            problems.append(Problem("/supportUrl", _NO_HELP))
+        odd = [topic for topic, url in self._help().items() if not _is_support_url(url)]
+        return problems + [Problem(f"/helpUrls/{topic}", _NO_HELP) for topic in odd]
 
 
 class _SessionSubject(Body):

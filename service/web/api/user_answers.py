@@ -17,6 +17,7 @@ class ExportedSessionJson(SessionJson):
     userLabel: Annotated[str | None, Field(description="What the page calls the user.")]
     userEmail: Annotated[str | None, Field(description="Whom the invitation is limited to.")]
     supportUrl: Annotated[str | None, Field(description="The user's way out.")]
+    helpUrls: Annotated[dict[str, str], Field(description="Your pages of help.")]
     locale: Annotated[str, Field(description="The page's language.")]
     prefill: Annotated[dict[str, Any], Field(description="What the provider's form is filled with.")]
 

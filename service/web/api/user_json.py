@@ -37,6 +37,7 @@ def _session(session: Session, connections: Sequence[Connection]) -> ExportedSes
         "userLabel": session.user_label,
         "userEmail": session.user_email,
         "supportUrl": session.support_url,
+        "helpUrls": dict(session.help_urls),
         "locale": session.locale,
         "prefill": dict(session.prefill),
     }
