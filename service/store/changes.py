@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, Job, RefusedResult
 from service.domain.erasure import without_personal_data
@@ -27,8 +28,18 @@ class WriteContext:
     cipher: Cipher
 
 
-def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tenant, company_ref: str) -> None:
+def apply(
+    tx: Transaction,
+    context: WriteContext,
+    changes: Changes,
+    tenant: Tenant,
+    company_ref: str,
+    *,
+    before: Session | None = None,
+) -> None:
     """Write all changes; the caller's transaction commits all of them or none.
+
+    `before` is the session that the transaction read and locked: of that one only what differs is written.
 
     With `completed_intent`, raises GivenUp where the intent may no longer be answered, and RepeatedLink where the
     provider gave an invitation that it had given before.
@@ -38,7 +49,7 @@ def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tena
     if changes.completed_intent is not None:
         _complete_intent(tx, changes.completed_intent)
     for session in changes.sessions:
-        save_session(tx, context, session)
+        save_session(tx, context, session, before if before is not None and before.id == session.id else None)
     for connection in changes.connections:
         _save_connection(tx, connection)
     _write_company(tx, changes, company_ref, now)
@@ -56,14 +67,33 @@ def _write_company(tx: Transaction, changes: Changes, ref: str, now: float) -> N
         tx.run("UPDATE companies SET polled_at = :at, failed_at = NULL WHERE ref = :ref", at=changes.polled_at, ref=ref)
 
 
-def save_session(tx: Transaction, context: WriteContext, session: Session) -> None:
-    """Update the columns of a session that may change. One of an erased user is written without personal data."""
+def save_session(tx: Transaction, context: WriteContext, session: Session, before: Session | None = None) -> None:
+    """Update the columns of a session that may change; with `before`, which is what is stored, those that differ.
+
+    One of an erased user is written whole, without personal data.
+    """
     if session.user_id is None:
-        session = without_personal_data(session)
+        session, before = without_personal_data(session), None
     values = {
         name: value for name, value in session_values(session, context.cipher).items() if name not in _SESSION_FIXED
     }
+    if before is not None:
+        values = _changed_values(values, context, session, before)
     tx.run(f"UPDATE sessions SET {assignments(values)} WHERE id = :id", id=session.id, **values)
+
+
+def _changed_values(values: dict[str, Any], context: WriteContext, session: Session, before: Session) -> dict[str, Any]:
+    # SQLite writes every index that has a column of the UPDATE, changed or not: a heartbeat changes one column of 60.
+    stored = session_values(before, context.cipher)
+    # The same text is encrypted differently each time, so these are compared as they are.
+    kept = {"link_url"} if session.link == before.link else set[str]()
+    kept |= {"user_email"} if session.user_email == before.user_email else set()
+    # The stored status may be older than the rules by which a session that is read has its status now.
+    return {
+        name: value
+        for name, value in values.items()
+        if name == "status" or (name not in kept and value != stored[name])
+    }
 
 
 def _complete_intent(tx: Transaction, completed: CompletedIntent) -> None:

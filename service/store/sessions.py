@@ -244,7 +244,7 @@ class SessionStore:
         changes = decide(session)
         if changes is None:
             return session
-        apply(tx, self._context, changes, session.tenant, session.company.ref)
+        apply(tx, self._context, changes, session.tenant, session.company.ref, before=session)
         return next((changed for changed in changes.sessions if changed.id == session_id), session)
 
 
