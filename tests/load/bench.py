@@ -91,6 +91,12 @@ class Server:
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1_048_576
 
+    @property
+    def cpu_seconds(self) -> float:
+        """What it has used since its start, of all its threads."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         self._process.send_signal(signal.SIGCONT)
         self._process.terminate()
@@ -119,7 +125,7 @@ def open_floor(folder: Path) -> Server:
     return Server(command, {}, port, "/plain")
 
 
-def open_ours(folder: Path) -> Server:
+def open_ours(folder: Path, settings: Mapping[str, str] | None = None) -> Server:
     """As it is deployed, logging included (to nowhere)."""
     port = _free_port()
     environ = {
@@ -130,6 +136,7 @@ def open_ours(folder: Path) -> Server:
         "MAGICLINK_PROVIDER_API_KEY": "nobody-listens",
         "MAGICLINK_ALLOWED_ORIGINS": ORIGIN,
         "MAGICLINK_API_KEY": KEY,
+        **(settings or {}),
     }
     return Server([sys.executable, "-m", "service", "serve", "--port", str(port)], environ, port, "/readyz")
 
