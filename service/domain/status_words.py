@@ -61,8 +61,8 @@ _SIGN_IN_AGAIN = "Then sign in again on the secure page."
 MFA_STEPS = (
     Step("Upload your bills instead. Nothing changes at your utility.", StepPlace.UPLOAD),
     Step(
-        "Switch the second step off in the security settings of your utility's website, if it lets you. "
-        + _SIGN_IN_AGAIN,
+        "Switch the second step off in the security settings of your utility's website, if it lets you. Then sign in "
+        "on the secure page.",
         StepPlace.UTILITY,
     ),
     Step(
@@ -120,7 +120,7 @@ _TABLE = (
     _words(
         "UNDER_INVESTIGATION",
         (
-            "Looked into",
+            "Under review",
             "The provider is looking into your account.",
             "Something did not go as expected, and its staff check it. This usually takes a few working days.",
         ),

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match, Mount, Route
 from starlette.types import Scope
 
-from service.domain.model import Session
+from service.domain.model import Mode, Session
 from service.domain.page_starts import PageStart, ResumeKeeper
 from service.domain.timing import CALLBACK_POLL_SECONDS
 from service.errors import AlreadyOpen, BadState, InvalidRequest, MagiclinkError, MethodNotAllowed, NotFound
@@ -85,7 +85,8 @@ class PageRoutes:
         # Whoever holds the URL alone sees a button: the link is for the browser that pressed it.
         key = page_cookie(request, session.id, secure=self._responses.secure)
         if key is None or not self._pages.holds_page_key(session, key):
-            return self._responses.connect(request, session, self._pages.new_form_value())
+            mends = (await self._pages.outcome(session.id)).mends if session.mode is Mode.RECONNECT else None
+            return self._responses.connect(request, session, mends, self._pages.new_form_value())
         # `back`: the way back to the secure page for a browser without scripts, after "I have finished".
         back = "back" in dict(query_fields(request))
         return self._responses.open(request, await self._pages.snapshot(session.id, key), back=back)
