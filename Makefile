@@ -62,7 +62,7 @@ javascript: .venv/.dev # with the Node that playwright brings, so that none need
 unit: .venv/.dev node-packages ## every test but the browser's, without coverage
 	$(PYTEST) -m "not browser" $(ARGS)
 
-browser: .venv/.dev browser-installed ## the browser's tests alone
+browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
 	$(BIN)/pytest -q --durations=10 -n 2 --dist loadfile -m browser $(ARGS)
 
 # Two at a time; each part prints when it is done, and a failure of any is one of `make test`.

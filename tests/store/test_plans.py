@@ -209,10 +209,6 @@ async def listed(store: Store) -> object:
     return await store.connections.after_poll(REF, ids)
 
 
-async def change_nothing(store: Store) -> object:
-    return await store.connections.change(REF, [CONNECTION], [], lambda _: Changes())
-
-
 async def erase_nothing(store: Store) -> object:
     await store.users.complete_erasure(UserRef("usr_bob"))
     return await store.users.is_erased(UserRef("usr_bob"))
@@ -274,10 +270,11 @@ CALLS: dict[str, Call] = {
     "budget of logs": lambda store: store.companies.take_logs(REF, 5),
     "uploaded documents": lambda store: store.documents.name_uploaded(replace(COMPANY, ref=REF), ["u"], NAMED),
     "last webhook": lambda store: store.provider_state.last_webhook_at(),
-    "poll records": change_nothing,
+    "poll records": lambda store: store.connections.change(REF, [CONNECTION], [], lambda _: Changes()),
     "after a poll": listed,
     "next job": lambda store: store.queue.next_in_seconds(),
     "leasing": lambda store: store.queue.lease(16, 10.0),
+    "status of a user": lambda store: store.users.status(TENANT, UserId("ada")),
     "user ids": lambda store: store.users.ids([UserRef("usr_ada")]),
     "sessions of a user": lambda store: store.users.sessions(UserRef("usr_bob")),
     "erasure": erase_nothing,

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from service.domain.model import ConnectionId, LinkChoice, UserId
 from service.domain.requests import PlaceRequest, SessionRequest
 from service.errors import InvalidRequest, Problem
-from service.urls import origin_of, origin_problem, return_url_problem
+from service.urls import framing_problem, origin_of, return_url_problem
 from service.web.request_body import Body
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -130,7 +130,7 @@ class _SessionOptions(Body):
     def _problems(self, allowed_origins: Sequence[str]) -> list[Problem]:
         problems = []
         # An exact entry only: a page at any other origin could frame the flow and take its clicks.
-        if self.origin is not None and (wrong := _framing_problem(self.origin, allowed_origins)) is not None:
+        if self.origin is not None and (wrong := framing_problem(self.origin, allowed_origins)) is not None:
             problems.append(Problem("/origin", wrong))
         # Otherwise a link to us could lead to any page, also to one that imitates the host's (open redirect).
         if self.return_url is not None and (wrong := return_url_problem(self.return_url, allowed_origins)) is not None:
@@ -233,14 +233,6 @@ class NoFields(Body):
 
 def _place(place: _PlaceBody) -> PlaceRequest:
     return PlaceRequest(place.id, place.external_id, place.name, getattr(place, "address", None))
-
-
-def _framing_problem(origin: str, allowed_origins: Sequence[str]) -> str | None:
-    """What is wrong with the origin, in the words that a wrong setting has."""
-    if (wrong := origin_problem(origin)) is not None:
-        return wrong
-    is_listed = origin_of(origin) == origin and origin in allowed_origins
-    return None if is_listed else "must equal an entry of MAGICLINK_ALLOWED_ORIGINS"
 
 
 def _is_support_url(url: str) -> bool:

@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from service.domain.model import UserId
-from service.web.api.answers import ConnectionJson, EventJson, SessionJson, Time
+from service.web.api.answers import ConnectionJson, EventJson, SessionConnectionJson, SessionJson, Time, Uri
 
 
 class ExportedSessionJson(SessionJson):
@@ -45,4 +45,20 @@ class UserExportJson(TypedDict):
     storedAnswers: Annotated[list[StoredAnswerJson], Field(description="Those about this user.")]
 
 
-ANSWERS = (UserExportJson,)
+class UserStatusJson(TypedDict):
+    """What a user's connections are now, and the address of the page that shows it to the user."""
+
+    userId: Annotated[UserId, Field(description="Yours.")]
+    needsAttention: Annotated[bool, Field(description="Whether a connection does.")]
+    connections: Annotated[
+        list[SessionConnectionJson],
+        Field(description="The newest 100 of the user, newest first, without those that the provider removed."),
+    ]
+    statusUrl: Annotated[
+        Uri | None,
+        Field(description="For `<magic-link-status>` on a page of `origin`, for ten minutes; null without `origin`."),
+    ]
+    expiresAt: Annotated[Time | None, Field(description="When `statusUrl` ends.")]
+
+
+ANSWERS = (UserExportJson, UserStatusJson)

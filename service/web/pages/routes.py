@@ -27,10 +27,11 @@ from service.web.pages.contexts import ElsewherePage, HandoverPage
 from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.responses import PageResponses, require_open, token_of
+from service.web.pages.status_routes import StatusRoutes
 from service.web.parameters import query_fields
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
-_EMBED_PAGE = re.compile(r"/embed/[^/]+")
+_FRAMED_PAGE = re.compile(r"/(embed|status)/[^/]+")
 
 
 class PagesMount(Mount):
@@ -45,11 +46,12 @@ class PagesMount(Mount):
 class PageRoutes:
     """The handlers of both flows."""
 
-    def __init__(self, pages: Pages, responses: PageResponses, flow: FlowRoutes) -> None:
+    def __init__(self, pages: Pages, responses: PageResponses, flow: FlowRoutes, status: StatusRoutes) -> None:
         self._pages = pages
         self._poll_now = flow.poll_now
         self._responses = responses
         self._flow = flow
+        self._status = status
 
     def app(self) -> Starlette:
         """Build the app from the table of routes."""
@@ -59,6 +61,7 @@ class PageRoutes:
             Route("/connect/{token}/start", self.start, methods=["POST"]),
             Route("/callback", self.callback_route, methods=["GET", "POST"]),
             *self._flow.routes(),
+            *self._status.routes(),
         ]
         handlers: Mapping[Any, Any] = {
             MagiclinkError: self._on_error,
@@ -175,7 +178,7 @@ class PageRoutes:
         error = exc if isinstance(exc, MagiclinkError) else MagiclinkError()
         if _by_script(request) or (request.url.path.startswith("/embed/") and request.method == "POST"):
             return problem(error)
-        if request.method == "GET" and is_framed(request) and _EMBED_PAGE.fullmatch(request.url.path):
+        if request.method == "GET" and is_framed(request) and _FRAMED_PAGE.fullmatch(request.url.path):
             return self._responses.framed_error(error)
         return self._responses.error(error)
 
