@@ -23,11 +23,11 @@ UNCOVERED := tests/simulation tests/load
 NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
   tests/integration/test_host_frameworks.py
 
-.PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench \
+.PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench bench-large \
   simulate kill away forgeries mutants fuzz browser-installed node-packages clean
 
 help: ## what can be made here
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 dev: .venv/.runtime ## sandbox, service and demo host app, side by side; options in ARGS="…"
 	@exec $(BIN)/magiclink dev $(ARGS)
@@ -80,6 +80,9 @@ uncovered: .venv/.dev
 
 bench: .venv/.dev ## the floor and our own figures, in one run
 	$(BIN)/python -m tests.load.bench $(ARGS)
+
+bench-large: .venv/.dev ## the same requests with a thousand sessions and with a million; options in ARGS="…"
+	$(BIN)/python -m tests.load.large $(ARGS)
 
 simulate: .venv/.dev ## seeded histories of users, troubles and crashes; options in ARGS="…"
 	$(BIN)/python -m tests.simulation $(ARGS)

@@ -6,6 +6,7 @@ ignored). So every address that two parsers could read in two ways is rejected b
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -25,6 +26,7 @@ _ASCENDS = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 _AMBIGUOUS = re.compile(r"[^\x21-\x7e]|\\")
 
 
+@lru_cache(maxsize=1024)  # hosts send the same few addresses again and again
 def origin_of(url: str) -> str | None:
     """Return the origin as a browser writes it: lower case, without default port; None where it is ambiguous."""
     parts = _split(url)

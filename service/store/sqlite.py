@@ -1,8 +1,9 @@
 """SQLite: one writer thread that commits writes in groups, reads beside it, WAL with `synchronous=FULL`.
 
-Every write is a savepoint in its group's transaction. A full disk or an I/O error can end SQLite's transaction without
-a ROLLBACK; each later statement would then commit alone. So after any error the writer checks that the connection is
-still in a transaction, and fails the whole group if it is not. No result is returned before COMMIT has returned.
+A group runs as one transaction. Where one of its units raises, all are run again, each in a savepoint. A full disk or
+an I/O error can end SQLite's transaction without a ROLLBACK; each later statement would then commit alone. So after
+each unit the writer checks that the connection is still in a transaction, and fails the whole group if it is not. No
+result is returned before COMMIT has returned.
 """
 
 import asyncio
@@ -193,21 +194,37 @@ class SqliteEngine:
     def _commit(self, connection: sqlite3.Connection, group: list[_PendingWrite[Any]]) -> None:
         # IMMEDIATE takes the write lock now: a deferred lock could fail after some units have already run.
         connection.execute("BEGIN IMMEDIATE")
-        for write in group:
-            self._run(connection, write)
+        if not self._run_all(connection, group):
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            for write in group:
+                self._run_in_savepoint(connection, write)
         connection.execute("COMMIT")
 
-    def _run(self, connection: sqlite3.Connection, write: _PendingWrite[Any]) -> None:
-        tx = Transaction(connection.cursor(DictCursor), self._dialect)
+    def _run_all(self, connection: sqlite3.Connection, group: list[_PendingWrite[Any]]) -> bool:
+        """Run the units without savepoints, which would be a fifth of the statements; False where one raised."""
+        try:
+            for write in group:
+                self._run(connection, write)
+                _require_transaction(connection)
+        except Exception as exc:  # noqa: BLE001 - in its savepoint the same unit raises it again, and is answered
+            _require_transaction(connection, exc)
+            return False
+        return True
+
+    def _run_in_savepoint(self, connection: sqlite3.Connection, write: _PendingWrite[Any]) -> None:
         connection.execute("SAVEPOINT unit")
         try:
-            write.result = write.unit(tx)
-        except Exception as exc:
-            if not connection.in_transaction:
-                raise sqlite3.OperationalError("the transaction ended under its group") from exc
+            self._run(connection, write)
+        except Exception as exc:  # noqa: BLE001 - it is raised where the unit's result is awaited
+            _require_transaction(connection, exc)
             write.error = Unavailable() if isinstance(exc, sqlite3.OperationalError) else exc
             connection.execute("ROLLBACK TO unit")
         connection.execute("RELEASE unit")
+
+    def _run(self, connection: sqlite3.Connection, write: _PendingWrite[Any]) -> None:
+        tx = Transaction(connection.cursor(DictCursor), self._dialect)
+        write.result = write.unit(tx)
         write.notified, write.jobs_due = tx.notified, tx.jobs_due
 
     def _resolve(self, group: list[_PendingWrite[Any]]) -> None:
@@ -232,6 +249,11 @@ class SqliteEngine:
             listen_to_events(notified)
         for listen_to_jobs in self._job_listeners if any(write.jobs_due for write in committed) else ():
             listen_to_jobs()
+
+
+def _require_transaction(connection: sqlite3.Connection, exc: Exception | None = None) -> None:
+    if not connection.in_transaction:
+        raise sqlite3.OperationalError("the transaction ended under its group") from exc
 
 
 def _is_busy(exc: sqlite3.Error) -> bool:

@@ -43,6 +43,28 @@ async def test_a_unit_that_raises_leaves_nothing_while_the_rest_commits(tmp_path
         assert await ids(engine) == [1, 2]
 
 
+async def test_the_units_of_a_group_run_a_second_time_only_where_one_of_them_raises(
+    tmp_path: Path, clock: Clock
+) -> None:
+    runs: list[int] = []
+
+    def counted(number: int) -> Any:
+        def unit(tx: Transaction) -> int:
+            runs.append(number)
+            return int(insert(number)(tx))
+
+        return unit
+
+    async with opened(tmp_path / "t.db", clock) as engine:
+        assert await in_one_group(engine, counted(1), counted(2)) == [1, 1]
+        assert runs == [1, 2]
+        runs.clear()
+        first, _, last = await in_one_group(engine, counted(3), failing, counted(4))
+        assert (first, last) == (1, 1)
+        assert runs == [3, 3, 4]
+        assert await ids(engine) == [1, 2, 3, 4]
+
+
 async def test_a_unique_violation_leaves_nothing_while_the_rest_commits(tmp_path: Path, clock: Clock) -> None:
     def twice(tx: Transaction) -> None:
         insert(7)(tx)

@@ -72,6 +72,9 @@ class _HelpUrlsBody(Body):
     mfa: Url | None = Field(default=None, description="What to do about a second step of the sign-in.")
 
 
+_REQUEST_FIELDS = tuple(one.name for one in fields(SessionRequest))
+
+
 class _SessionOptions(Body):
     """What a host may choose for every session. A field goes to the field of `SessionRequest` that has its name."""
 
@@ -120,7 +123,7 @@ class _SessionOptions(Body):
         problems = self._problems(allowed_origins)
         if problems:
             raise InvalidRequest(problems)
-        same = {one.name: getattr(self, one.name, None) for one in fields(SessionRequest)}
+        same = {name: getattr(self, name, None) for name in _REQUEST_FIELDS}
         given = {name: value for name, value in same.items() if value is not None} | {"help_urls": self._help()}
         return SessionRequest(**given | {"link": LinkChoice(self.link or default_link)} | own)
 
