@@ -39,7 +39,8 @@ class Step:
     place: StepPlace | None = None
 
 
-@dataclass(frozen=True, slots=True)
+# Each exists once, in the table below, so that its identity is enough to compare it and to hash it.
+@dataclass(frozen=True, slots=True, eq=False)
 class StatusWords:
     """The words for one status; `label` is the title in two or three words, for lists."""
 

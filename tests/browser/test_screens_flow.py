@@ -12,7 +12,8 @@ from playwright.async_api import Route, expect
 from service.domain.status_words import words_for
 from service.settings.utility_hints import UtilityHints
 from service.web.pages.advice import AccountView
-from service.web.pages.contexts import ConnectionView, ConnectPage, DonePage, ErrorPage, HandoverPage, Page
+from service.web.pages.contexts import DonePage, ErrorPage, HandoverPage, Page, ReconnectPage
+from service.web.pages.flow_view import ConnectionView
 from tests.support.browser_services import ROOT, Api, BrowserServices
 from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.screenshots import Screenshots
@@ -25,15 +26,15 @@ CONNECTIONS = (
     ConnectionView(words=words_for("PASSWORD_INCORRECT"), provider="Silent Valley Electric"),
 )
 DELAYED = (ConnectionView(words=words_for("WEBSITE_DOWN")), ConnectionView(words=words_for("COMPANY_INACTIVE")))
-HELPED = NAMED | {"help_urls": {"login": HELP, "upload": HELP, "mfa": HELP}}
+HELPED = NAMED | dict.fromkeys(("help_login", "help_upload", "help_mfa"), HELP)
 HINTS = UtilityHints().for_url("https://coned.com"), UtilityHints().for_url("https://www.pge.com")
 FAILED = (ConnectionView(words=words_for("MFA_TOKEN_EXPIRED"), provider="Con Edison"),)
 ACCOUNT = AccountView("Con Edison", "coned.com, Headquarters, Warehouse", words_for("MFA_TOKEN_EXPIRED"))
 # Ends that no single walk reaches: their pages are made from their contexts, as the service does.
 RARE: dict[str, Page] = {
     "handover": HandoverPage(session_id="ses_1"),
-    "connect-mend": ConnectPage(
-        **HELPED, action="/", form_value="v", mode="reconnect", account=ACCOUNT, hints=tuple(filter(None, HINTS[:1]))
+    "connect-mend": ReconnectPage(
+        **HELPED, action="/", form_value="v", account=ACCOUNT, hints=tuple(filter(None, HINTS[:1]))
     ),
     "done-attention": DonePage(outcome="attention", connections=CONNECTIONS[2:], again_url="/connect/t", **NAMED),
     "done-second-step": DonePage(outcome="attention", connections=FAILED, hints=tuple(filter(None, HINTS)), **HELPED),

@@ -13,25 +13,24 @@ from service.web.pages.advice import AccountView
 from service.web.pages.contexts import (
     PAGES,
     ConfirmPage,
-    ConnectionView,
     ConnectPage,
     DonePage,
     ElsewherePage,
     EmbedPage,
     ErrorPage,
-    FlowView,
     FramedErrorPage,
     HandoverPage,
-    LinkView,
     OpenPage,
     Page,
+    ReconnectPage,
 )
+from service.web.pages.flow_view import ConnectionView, FlowView, LinkView
 from tests.support.templates import ENVIRONMENT, family_of, made_by, rendered, used_by
 
 STRANGER = "<script>alert('&')</script>"
 ACCOUNT = AccountView(STRANGER, STRANGER, words_for("MFA_TOKEN_EXPIRED"))
 HINTS = (UtilityHint("coned.com", STRANGER, STRANGER),)
-HELP = {"login": STRANGER, "upload": STRANGER, "mfa": STRANGER}
+HELP: dict[str, Any] = dict.fromkeys(("help_login", "help_upload", "help_mfa"), STRANGER)
 VIEW = FlowView(
     status="opened",
     link=LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token"),
@@ -56,21 +55,29 @@ SAMPLES: list[Page] = [
         view=None,
         **PATHS,
     ),
-    OpenPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, help_urls=HELP, view=VIEW, **PATHS),
+    OpenPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, view=VIEW, **HELP, **PATHS),
     ConnectPage(
         company=STRANGER,
         user_label=STRANGER,
         support_url=STRANGER,
-        help_urls=HELP,
+        action="/connect/t/start",
+        form_value="v",
+        hints=HINTS,
+    ),
+    ReconnectPage(
+        company=STRANGER,
+        user_label=STRANGER,
+        support_url=STRANGER,
         action="/connect/t/start",
         form_value="v",
         account=ACCOUNT,
         hints=HINTS,
+        **HELP,
     ),
     ElsewherePage(),
     FramedErrorPage(code="not_found"),
     ConfirmPage(company=STRANGER, reason="callback", action="/callback", hidden={"state": STRANGER}),
-    DonePage(company=STRANGER, outcome="connected", connections=VIEW.connections, hints=HINTS, help_urls=HELP),
+    DonePage(company=STRANGER, outcome="connected", connections=VIEW.connections, hints=HINTS, **HELP),
     HandoverPage(session_id=STRANGER),
     ErrorPage(code=STRANGER, request_id=STRANGER, support_url=STRANGER),
 ]

@@ -21,6 +21,7 @@ EMBED = EmbedPage(
     live_path="/live/token",
     provider_origin="https://provider.example",
     host_origin="https://app.example.com",
+    help_upload="https://app.example.com/bills",
 )
 CONNECT = ConnectPage(company="Acme Ltd", action="/connect/token/start", form_value="value", mode="reconnect")
 KEPT: tuple[Any, ...] = (EMBED, CONNECT)

@@ -1,6 +1,5 @@
 """What pages tell of accounts: the words of their statuses, the account to mend, hints of their utilities."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -83,11 +82,6 @@ def hints_for(snapshot: PageSnapshot, hints: UtilityHints) -> tuple[UtilityHint,
 def hints_json(snapshot: PageSnapshot, hints: UtilityHints) -> list[HintJson]:
     """The same for the page's script."""
     return [{"utility": one.utility, "needed": one.needed or ""} for one in hints_for(snapshot, hints)]
-
-
-def help_of(help_urls: Mapping[str, str]) -> Mapping[str, str]:
-    """The host's pages of help by topic, "" where it has none, so that a template can ask for each."""
-    return {topic: help_urls.get(topic, "") for topic in ("login", "upload", "mfa")}
 
 
 def _host_of(url: str | None) -> str:

@@ -1,21 +1,17 @@
 """The context of each page's template: one frozen dataclass per template, and the template uses nothing else.
 
 The sentences are in the templates. An element of the flow's pages names in `data-show` the conditions under which it is
-shown; they are decided here for the first rendering, and by `static/screen.js` in the browser.
+shown; they are decided in `flow_view` for the first rendering, and by `static/screen.js` in the browser.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from service.domain.model import LinkStatus
-from service.domain.page_view import Waiting
 from service.domain.status_words import StatusWords, all_words
-from service.domain.statuses import ConnectionState, needs_attention
 from service.settings.utility_hints import UtilityHint
 from service.web.pages.advice import AccountView
-
-ENDED = frozenset({"expired", "revoked", "failed"})
+from service.web.pages.flow_view import ConnectionView, FlowView
 
 
 def masked(label: str) -> str:
@@ -26,106 +22,6 @@ def masked(label: str) -> str:
     name, at, host = label.strip().rpartition("@")
     words = (name if at else host).split()
     return " ".join(f"{word[0]}•••" for word in words) + (f"@{host}" if at else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkView:
-    """The provider's link as a started page may know it; the origin of `url` was checked."""
-
-    status: LinkStatus
-    url: str | None = None
-    framable: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionView:
-    """One recorded connection, with the words for its status."""
-
-    words: StatusWords
-    provider: str | None = None
-
-    @property
-    def state(self) -> ConnectionState:
-        """Return what its status means."""
-        return self.words.state
-
-    @property
-    def needs_attention(self) -> bool:
-        """Return whether only its user can mend it."""
-        return needs_attention(self.state)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowView:
-    """A session as its started page sees it."""
-
-    status: str
-    link: LinkView
-    connections: tuple[ConnectionView, ...] = ()
-    account: AccountView | None = None
-    hints: tuple[UtilityHint, ...] = ()
-    confirming: bool = False
-    finished: bool = False
-    waiting: Waiting | None = None
-    unreachable_since: str | None = None
-    seen: bool = False
-    back: bool = False
-    failure_code: str | None = None
-    done_url: str | None = None
-
-    @property
-    def screen(self) -> str:
-        """Return which of the flow's panels is shown."""
-        # The same order of decisions as `screenOf` in static/screen.js.
-        if self.status in ENDED or self.status == "connected":
-            return self.status
-        # Unless the provider refused everything while the secure page can still be used to correct it.
-        if self.status == "submitted" and not (self._refused and self.link.url):
-            return self.status
-        if self.link.status is not LinkStatus.READY:
-            return "failed" if self.link.status is LinkStatus.FAILED else "preparing"
-        return "confirming" if self.finished and not self.attention and not self.back else "provider"
-
-    @property
-    def attention(self) -> bool:
-        """Return whether a connection needs other credentials."""
-        return any(connection.needs_attention for connection in self.connections)
-
-    @property
-    def _refused(self) -> bool:
-        return self.attention and all(connection.needs_attention for connection in self.connections)
-
-    @property
-    def conditions(self) -> frozenset[str]:
-        """Return the conditions of `data-show` that hold."""
-        flags = {
-            "ended": self.screen in ENDED,
-            "leave": self.screen == "preparing",
-            "attention": self.attention,
-            "partly": self.attention and not self._refused,
-            "works": self.screen == "connected" and not self._refused,
-            "complete": self.screen == "connected" and not self.attention,
-            "handed": self.screen == "submitted" and not self._refused,
-            "attentive": self.screen in {"connected", "submitted"} and self._refused,
-            "account": self.account is not None,
-            "mend": self._mended is not None,
-            "hinted": bool(self.hints),
-            "ahead": self.screen == "provider" and not self.attention and self._mended is None,
-            "seen": self.seen,
-            "unconfirmed": self.confirming and not self.attention,
-            "recorded": bool(self.connections),
-            "done": self.done_url is not None,
-            "unsigned": self.done_url is None,
-        }
-        known = {self.waiting.value} if self.waiting and not self.attention else set()
-        told = {f"told-{one.words.status}" for one in self.connections}
-        mend = {f"mend-{self._mended.words.status}"} if self._mended else set()
-        return frozenset({self.screen, *known, *told, *mend, *(name for name, holds in flags.items() if holds)})
-
-    @property
-    def _mended(self) -> AccountView | None:
-        """The account to mend, until its user has done so: from then on it is among the connections."""
-        return None if self.connections else self.account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,10 +51,12 @@ _NAMES = frozenset({"company", "user_label", "support_url"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelpedPage(NamedPage):
-    """A page that says what helps: `words` of every status, and the host's own pages of help by topic, "" for none."""
+    """A page that says what helps: `words` of every status, and the addresses of the host's own pages of help."""
 
     words: tuple[StatusWords, ...] = all_words()
-    help_urls: Mapping[str, str] = field(default_factory=lambda: {"login": "", "upload": "", "mfa": ""})
+    help_login: str | None = None
+    help_upload: str | None = None
+    help_mfa: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +83,8 @@ class EmbedPage(FlowPage):
 
     template: ClassVar[str] = "pages/embed.html"
     printed: ClassVar[frozenset[str]] = _NAMES | {
-        *("session_id", "token_path", "live_path", "provider_origin", "host_origin")
+        *("session_id", "token_path", "live_path", "provider_origin", "host_origin"),
+        *("help_login", "help_upload", "help_mfa"),
     }
 
 
@@ -197,7 +96,7 @@ class OpenPage(FlowPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectPage(HelpedPage):
+class ConnectPage(NamedPage):
     """The redirect flow before its start: one button that posts to `action`. It does not show the session's status."""
 
     template: ClassVar[str] = "pages/connect.html"
@@ -205,7 +104,18 @@ class ConnectPage(HelpedPage):
     action: str
     form_value: str
     mode: Literal["connect", "reconnect"] = "connect"
-    account: AccountView | None = None
+    hints: tuple[UtilityHint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconnectPage(HelpedPage):
+    """The same for a reconnect: it says which account, why, and what to do before the sign-in."""
+
+    template: ClassVar[str] = "pages/reconnect.html"
+    action: str
+    form_value: str
+    account: AccountView
+    mode: Literal["reconnect"] = "reconnect"
     hints: tuple[UtilityHint, ...] = ()
 
 
@@ -290,6 +200,7 @@ class ErrorPage(Page):
 PAGES: tuple[type[Page], ...] = (
     EmbedPage,
     ConnectPage,
+    ReconnectPage,
     OpenPage,
     ElsewherePage,
     FramedErrorPage,

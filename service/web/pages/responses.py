@@ -20,23 +20,22 @@ from service.telemetry.logs import request_id
 from service.urls import origin_of, return_url_problem
 from service.usecases.pages import OpenedPage, StartedPage
 from service.web.headers import ISOLATED, FramePolicy, page_headers, refuse_cross_site, target_of
-from service.web.pages.advice import account_of, help_of, hints_for, words_of
+from service.web.pages.advice import account_of, hints_for, words_of
 from service.web.pages.answers import StartedJson, ViewJson, view_json
 from service.web.pages.contexts import (
     ConfirmPage,
-    ConnectionView,
     ConnectPage,
     DonePage,
     EmbedPage,
     ErrorPage,
-    FlowView,
     FramedErrorPage,
-    LinkView,
     OpenPage,
     Page,
+    ReconnectPage,
     masked,
 )
 from service.web.pages.cookies import return_address
+from service.web.pages.flow_view import ConnectionView, FlowView, LinkView
 from service.web.pages.rendering import PageRenderer
 
 # What follows an address in a text: the marks of a sentence, closing brackets and closing quotes.
@@ -89,15 +88,12 @@ class PageResponses:
     def connect(self, request: Request, session: Session, mends: AccountToMend | None, form_value: str) -> Response:
         """The page with the redirect flow's one button; `form_value` is different each time that it is loaded."""
         ahead = PageSnapshot(session, (), 0, 0.0, mends=mends)
-        page = ConnectPage(
-            **_helped(session),
-            account=account_of(ahead),
-            hints=hints_for(ahead, self._hints),
-            action=f"{_address_of(request)}/start",
-            form_value=form_value,
-            mode="reconnect" if session.mode is Mode.RECONNECT else "connect",
-        )
-        return self.render(page, FramePolicy())
+        account, action = account_of(ahead), f"{_address_of(request)}/start"
+        asks: dict[str, Any] = {"action": action, "form_value": form_value, "hints": hints_for(ahead, self._hints)}
+        if account is not None:
+            return self.render(ReconnectPage(**_helped(session), **asks, account=account), FramePolicy())
+        mode: Literal["connect", "reconnect"] = "reconnect" if session.mode is Mode.RECONNECT else "connect"
+        return self.render(ConnectPage(**_named(session), **asks, mode=mode), FramePolicy())
 
     def confirm(
         self,
@@ -257,7 +253,7 @@ def _named(session: Session) -> dict[str, Any]:
 
 
 def _helped(session: Session) -> dict[str, Any]:
-    return _named(session) | {"help_urls": help_of(session.help_urls)}
+    return _named(session) | {f"help_{topic}": session.help_urls.get(topic) for topic in ("login", "upload", "mfa")}
 
 
 def _connections(snapshot: PageSnapshot) -> tuple[ConnectionView, ...]:
