@@ -5,8 +5,10 @@ import { watchSize } from "./fit.js";
 import { Host } from "./host.js";
 import { watchLifecycle } from "./lifecycle.js";
 import { follow, Refusal } from "./live.js";
+import { mayStart } from "./parent.js";
 import { resumeFields } from "./resume.js";
 import { ACHIEVED, Screen, screenOf, stageOf, withCheckedLink } from "./screen.js";
+import { mergedLook, wear } from "./theme.js";
 
 const HEARTBEAT_MS = 20_000;
 const RECHECK_MS = 15_000;
@@ -14,7 +16,7 @@ const REDIRECT_AFTER_MS = 3_000;
 const UNANSWERED_MS = 20_000; // a host page that gives a new link does so sooner
 const LATE_START_MS = 20_000; // longer than a start may take: see resumeOnce
 const FINAL_SCREENS = {
-  expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid",
+  expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid", blocked: "invalid",
 };
 
 const main = document.getElementById("flow");
@@ -27,7 +29,8 @@ let running = null; // the AbortController of the stream and of the heartbeats
 let frozen = false;
 let startedAt = 0;
 let resumed = false;
-let prepared = embedded && window.name === "magiclink-prepared"; // the host page has not opened it yet
+const allowed = mayStart(main.dataset);
+let prepared = (embedded && window.name === "magiclink-prepared") || allowed === null; // the host page has not opened it yet
 const host = new Host(sessionId, hostOrigin, embedded);
 const calls = new Calls(tokenPath, showProblem, clearProblem);
 
@@ -53,17 +56,18 @@ function goToCallback() {
 window.addEventListener("message", ({ source, origin, data }) => {
   if (!data || typeof data !== "object") return;
   if (embedded && source === window.parent && origin === hostOrigin) {
-    if (data.source === "magiclink-host") onHostCommand(data.type);
+    if (data.source === "magiclink-host") onHostCommand(data);
   } else if (source && source === screen.frame?.contentWindow && origin === window.location.origin) {
     if (data.source === "magiclink-callback" && data.sessionId === sessionId) finish();
   }
 });
 
-function onHostCommand(type) {
+function onHostCommand({ type, look }) {
   if (type === "modal") {
     local.modal = true; // in a dialog, which Escape closes: its page does not receive our key presses
     draw();
   }
+  if (type === "look") wear(mergedLook(main.dataset.look, look));
   if (type === "start" && prepared) start();
   if (type === "close") leave("closed");
 }
@@ -83,7 +87,7 @@ function showProblem(problem) {
   else if (final || !local.offline) host.postError(view, code, !final || code === "already_open", problem.requestId);
   local.offline = !final;
   draw();
-  if (final && local.screen === "failed") screen.code(code);
+  if (final && (local.screen === "failed" || code === "blocked")) screen.code(code);
   return final;
 }
 
@@ -288,4 +292,5 @@ watchLifecycle({ onHide, onFreeze, onShow });
 
 host.tell("loaded");
 if (embedded) watchSize(main, (type, more) => host.tell(type, more));
-if (!prepared) start();
+if (allowed === false) showProblem(new Refusal(403, { code: "blocked" }));
+else if (!prepared) start();

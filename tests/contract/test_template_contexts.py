@@ -1,7 +1,7 @@
 """Each page's template uses the fields of its context: all of them, and nothing else."""
 
 from dataclasses import fields
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from jinja2 import meta
@@ -34,7 +34,7 @@ VIEW = FlowView(
     failure_code=STRANGER,
     done_url="/callback?state=s",
 )
-PATHS = {
+PATHS: dict[str, Any] = {
     "session_id": "ses_1",
     "token_path": "/embed/t",
     "live_path": "/live/t",

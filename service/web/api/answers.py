@@ -133,6 +133,7 @@ class SessionJson(TypedDict):
     origin: Annotated[str | None, Field(description="Who may frame its page.")]
     returnUrl: Annotated[str | None, Field(description="Where the redirect flow ends.")]
     webhookUrl: Annotated[str | None, Field(description="Where its events are delivered too.")]
+    maxConnections: Annotated[int, Field(description="How many accounts its user may connect with invitations.")]
     connections: Annotated[list[SessionConnectionJson], Field(description="Recorded connections, oldest first.")]
     createdAt: Annotated[Time, Field(description="UTC.")]
     expiresAt: Annotated[Time, Field(description="UTC; a flow that is going on is given a little more.")]

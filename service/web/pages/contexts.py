@@ -129,11 +129,25 @@ class FlowView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Brand:
+    """How a page looks and whose it is: `look` names its stylesheet; without a theme a page has no logo and no name.
+
+    `session_look` is the look without what the host's element says.
+    """
+
+    look: str = ""
+    session_look: str = ""
+    name: str | None = None
+    logo_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What every page has; `lang` is the language of its sentences, not the one that was asked for."""
 
     template: ClassVar[str]
     lang: str = "en"
+    brand: Brand = Brand()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +171,7 @@ class FlowPage(NamedPage):
     live_path: str
     provider_origin: str
     host_origin: str = ""
+    has_ancestors: bool = False
     view: FlowView | None = None
 
 

@@ -13,6 +13,7 @@ from service.domain.model import Mode, Session
 from service.domain.page_view import PageSnapshot, waiting_for
 from service.domain.session_time import can_sign
 from service.domain.statuses import ConnectionState, needs_attention
+from service.domain.theme import Theme, with_own_look
 from service.errors import Expired, MagiclinkError, NotFound
 from service.settings import Settings
 from service.telemetry.logs import request_id
@@ -21,6 +22,7 @@ from service.usecases.pages import OpenedPage, StartedPage
 from service.web.headers import ISOLATED, FramePolicy, page_headers, refuse_cross_site, target_of
 from service.web.pages.answers import StartedJson, ViewJson, view_json
 from service.web.pages.contexts import (
+    Brand,
     ConfirmPage,
     ConnectionView,
     ConnectPage,
@@ -35,6 +37,7 @@ from service.web.pages.contexts import (
     masked,
 )
 from service.web.pages.cookies import return_address
+from service.web.parameters import query_fields
 
 # What follows an address in a text: the marks of a sentence, closing brackets and closing quotes.
 _AFTER_ADDRESSES = ".,:;!?)]}>*'\"`\u2019\u201d\u00bb\u2026\u3002\uff0c\u3001 "
@@ -69,14 +72,17 @@ class PageResponses:
         """A page with its headers; the template gets the fields of its context and nothing else."""
         fields = {name: getattr(page, name) for name in type(page).__dataclass_fields__}
         html = self._environment.get_template(page.template).render(fields)
-        return HTMLResponse(html, status, page_headers(frame))
+        logo = origin_of(page.brand.logo_url) if page.brand.logo_url else None
+        return HTMLResponse(html, status, page_headers(replace(frame, images=(logo,) if logo else ())))
 
     def embed(self, request: Request, session: Session, status: int) -> Response:
         """The embeddable page; only the session's origin may frame it."""
-        page = EmbedPage(**self._flow(request, session), host_origin=session.origin or "")
+        # The host's element says what its own page looks like; who may frame this page is the session's alone.
+        brand = brand_of(session.theme, dict(query_fields(request)).get("look", ""))
+        fields = self._flow(request, session) | {"brand": brand, "has_ancestors": bool(session.ancestors)}
+        page = EmbedPage(**fields, host_origin=session.origin or "")
         # No other page can frame it: an attacker's could lay its own controls over ours (clickjacking).
-        frame = FramePolicy((session.origin,) if session.origin else (), (self._provider_origin, "'self'"))
-        return self.render(page, frame, status)
+        return self.render(page, FramePolicy(framers_of(session), (self._provider_origin, "'self'")), status)
 
     def open(self, request: Request, snapshot: PageSnapshot, *, back: bool) -> Response:
         """The started redirect flow; `back`: its user returns to the secure page, though they have finished there."""
@@ -157,6 +163,7 @@ class PageResponses:
             snapshot = replace(snapshot, session=replace(session, over_at=snapshot.at))
         page = ErrorPage(
             code=closed.code,
+            brand=brand_of(session.theme),
             request_id=request_id(),
             onward_url=self._return_address(snapshot),
             support_url=session.support_url,
@@ -225,8 +232,21 @@ def require_open(opened: OpenedPage) -> Session:
     return opened.session
 
 
+def framers_of(session: Session) -> tuple[str, ...]:
+    """Return the origins of the pages that may be around the session's; its script checks which is the nearest."""
+    return (session.origin, *session.ancestors) if session.origin else ()
+
+
+def brand_of(theme: Theme, own: str = "") -> Brand:
+    """The theme as the templates use it, with the look that the host's element asks for."""
+    shown = with_own_look(theme, own)
+    session_look, look = ("" if one.look == Theme().look else one.look for one in (theme, shown))
+    return Brand(look=look, session_look=session_look, name=theme.name, logo_url=theme.logo_url)
+
+
 def _named(session: Session) -> dict[str, Any]:
     return {
+        "brand": brand_of(session.theme),
         "company": session.company.name or session.company.external_id or "your organisation",
         "user_label": masked(session.user_label or session.user_email or "") or None,
         "support_url": session.support_url,

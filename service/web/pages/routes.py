@@ -26,7 +26,7 @@ from service.web.pages.bodies import StartPage
 from service.web.pages.contexts import ElsewherePage, HandoverPage
 from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
-from service.web.pages.responses import PageResponses, require_open, token_of
+from service.web.pages.responses import PageResponses, brand_of, framers_of, require_open, token_of
 from service.web.parameters import query_fields
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
@@ -129,8 +129,8 @@ class PageRoutes:
         self._flow.limit.take(session.id)  # every callback polls the provider
         if is_framed(request):
             await self._pages.enqueue_poll(session)
-            ancestors = ("'self'", session.origin) if session.origin else ("'self'",)
-            return self._responses.render(HandoverPage(session_id=session.id), FramePolicy(ancestors))
+            page = HandoverPage(session_id=session.id, brand=brand_of(session.theme))
+            return self._responses.render(page, FramePolicy(("'self'", *framers_of(session))))
         key = page_cookie(request, session.id, secure=self._responses.secure)
         # An attacker could send their own callback URL to somebody else: a browser without the page key is asked first.
         if key is None or not self._pages.is_same_page(session, key):
