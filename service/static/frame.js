@@ -1,5 +1,6 @@
 // Starts the page and follows the session. screen.js draws, live.js reads the stream, host.js posts to the host page.
 // Runs in a cross-site frame, where access to storage may throw: all state, the page key included, is in memory only.
+import { watchActions } from "./actions.js";
 import { Calls } from "./calls.js";
 import { watchSize } from "./fit.js";
 import { Host } from "./host.js";
@@ -111,9 +112,11 @@ function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
   const [first, wasSettled] = [!view, isSettled()];
   if (ACHIEVED.includes(view?.status) && ![...ACHIEVED, "revoked"].includes(next.status)) onReopened();
+  const before = view;
   const shown = view?.link.url;
   view = withCheckedLink(next, providerOrigin);
   // A new link, which can come before any view without one: nothing is finished there.
+  if (isRecorded(before)) Object.assign(local, { again: false, waiting: false });
   const replaced = view.link.status === "pending" || (shown && view.link.url && view.link.url !== shown);
   if (replaced) Object.assign(local, { waiting: false, back: false });
   if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
@@ -123,6 +126,9 @@ function applyView(next) {
   if (["expired", "revoked", "failed"].includes(view.status)) stop();
   if (wasSettled) heartbeat(); // if the user's turn has come again, the page's presence counts again, and at once
 }
+
+/** Whether the further account that was asked for is recorded now, and nothing is left to correct on its page. */
+const isRecorded = (before) => before?.another === "asked" && view.another !== "asked" && !view.connections.some((one) => one.needsAttention);
 
 // The connection is recorded for somebody else now, or its owner is undecided. The status tells it, since a poll brings no event.
 function onReopened() {
@@ -221,7 +227,14 @@ function leave(reason) {
   draw();
 }
 
-function again() {
+// A magic link is used once more. An invitation is for one account: the service makes the next one, and says so.
+async function again() {
+  if (view.another && running) {
+    const next = await calls.postUntilAnswered("another", {}, running.signal);
+    if (next?.another !== "asked") return applyView(next);
+    Object.assign(local, { again: true, back: false });
+    applyView(next);
+  }
   local.again = true;
   screen.slot.replaceChildren();
   draw();
@@ -253,19 +266,7 @@ const actions = {
   renew,
 };
 
-main.addEventListener("click", ({ target }) => {
-  const button = target.closest("button[data-act]");
-  if (button) actions[button.dataset.act]();
-  if (target.closest("a[data-link]")) postOpen("window");
-});
-
-// At top level leaving is a plain form post: the service answers with a redirect to the host.
-main.addEventListener("submit", (event) => {
-  const { act } = event.target.dataset;
-  if (!actions[act] || (act === "exit" && !embedded)) return;
-  event.preventDefault();
-  actions[act]();
-});
+watchActions(main, actions, embedded, () => postOpen("window"));
 
 document.addEventListener("keydown", ({ key: pressed }) => {
   if (local.modal && pressed === "Escape") leave("closed");

@@ -23,7 +23,19 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _WORDS = frozenset(
     (
         *("v1", "sessions", "connections", "events", "revoke", "renew", "reconnect", "claim", "documents", "usage"),
-        *("verify", "embed", "connect", "start", "finished", "exit", "heartbeat", "live", "callback", "webhooks"),
+        *(
+            "verify",
+            "embed",
+            "connect",
+            "start",
+            "finished",
+            "exit",
+            "heartbeat",
+            "another",
+            "live",
+            "callback",
+            "webhooks",
+        ),
         *("nectar", "healthz", "readyz", "metrics", "embed.js", "docs", "openapi.json"),
     )
 )

@@ -1,0 +1,17 @@
+// What the user presses: buttons and forms name their action in `data-act`.
+
+/** Calls the action of each press. `onWindow` is called when the provider's page is opened in a window of its own. */
+export function watchActions(main, actions, embedded, onWindow) {
+  main.addEventListener("click", ({ target }) => {
+    const button = target.closest("button[data-act]");
+    if (button) actions[button.dataset.act]();
+    if (target.closest("a[data-link]")) onWindow();
+  });
+  // At top level leaving is a plain form post: the service answers with a redirect to the host.
+  main.addEventListener("submit", (event) => {
+    const { act } = event.target.dataset;
+    if (!actions[act] || (act === "exit" && !embedded)) return;
+    event.preventDefault();
+    actions[act]();
+  });
+}
