@@ -10,6 +10,7 @@ import { mayStart } from "./parent.js";
 import { resumeFields } from "./resume.js";
 import { ACHIEVED, Screen, screenOf, stageOf, withCheckedLink } from "./screen.js";
 import { mergedLook, wear } from "./theme.js";
+import { every } from "./ticks.js";
 
 const HEARTBEAT_MS = 20_000;
 const RECHECK_MS = 15_000;
@@ -172,8 +173,7 @@ function resumeOnce() {
 }
 
 async function run(signal) {
-  const beat = setInterval(heartbeat, HEARTBEAT_MS);
-  signal.addEventListener("abort", () => clearInterval(beat));
+  every(HEARTBEAT_MS, heartbeat, signal);
   try {
     const onLost = () => showProblem(new TypeError("lost"));
     await follow({ url: live, headers: calls.headers, signal, onEvent, onLost, onFound: clearProblem, isQuiet: isSettled });
