@@ -229,7 +229,10 @@ class ConfirmPage(NamedPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DonePage(NamedPage):
-    """The end of the redirect flow where the host gave no `returnUrl`."""
+    """The end of the redirect flow where the host gave no `returnUrl`, or a finished link that is opened once more.
+
+    With an `action` its button opens the flow again, as that of a `ConnectPage` does.
+    """
 
     template: ClassVar[str] = "pages/done.html"
     outcome: Literal[
@@ -253,6 +256,8 @@ class DonePage(NamedPage):
     ]
     connections: tuple[ConnectionView, ...] = ()
     unreachable_since: str | None = None
+    action: str = ""
+    form_value: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,11 @@ class PageResponses:
         )
         return self.render(page, FramePolicy())
 
+    def finished(self, request: Request, snapshot: PageSnapshot, form_value: str) -> Response:
+        """What became of a finished link, to whoever opens it: its button opens the flow here."""
+        page = replace(_done(snapshot), connections=(), action=f"{_address_of(request)}/start", form_value=form_value)
+        return self.render(page, FramePolicy())
+
     def confirm(
         self,
         session: Session,

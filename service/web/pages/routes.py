@@ -84,11 +84,22 @@ class PageRoutes:
             return self._responses.closed(await self._pages.outcome(session.id), opened.closed)
         # Whoever holds the URL alone sees a button: the link is for the browser that pressed it.
         key = page_cookie(request, session.id, secure=self._responses.secure)
+        query = dict(query_fields(request))
         if key is None or not self._pages.holds_page_key(session, key):
-            return self._responses.connect(request, session, self._pages.new_form_value())
+            return await self._before_start(request, session, asked="takeOver" in query)
         # `back`: the way back to the secure page for a browser without scripts, after "I have finished".
-        back = "back" in dict(query_fields(request))
+        back = "back" in query
         return self._responses.open(request, await self._pages.snapshot(session.id, key), back=back)
+
+    async def _before_start(self, request: Request, session: Session, *, asked: bool) -> Response:
+        """The page with the button; `asked`: it was pressed, and another page was started before."""
+        form_value = self._pages.new_form_value()
+        if asked:
+            hidden = {"takeOver": "true", "page": form_value}
+            return self._responses.confirm(session, "takeover", f"{request.url.path}/start", hidden, 200)
+        if session.achieved:
+            return self._responses.finished(request, await self._pages.outcome(session.id), form_value)
+        return self._responses.connect(request, session, form_value)
 
     async def start(self, request: Request) -> Response:
         """POST /connect/{token}/start: the button. Where another browser started it, the user must confirm."""
