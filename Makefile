@@ -20,10 +20,11 @@ COVERED := $(BIN)/coverage run -m pytest -q --durations=10 -n $(CORES)
 UNCOVERED := tests/simulation tests/load
 
 # These start whole servers, which takes longest of all integration tests; `make test` runs them.
-NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py
+NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
+  tests/integration/test_host_frameworks.py
 
 .PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench \
-  simulate kill away forgeries mutants fuzz browser-installed clean
+  simulate kill away forgeries mutants fuzz browser-installed node-packages clean
 
 help: ## what can be made here
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -37,7 +38,7 @@ quick: .venv/.dev ## for each commit: the fast checks; domain, integration on SQ
 	  tests/test_code_rules.py $(ARGS)
 
 test: .venv/.dev ## for each release: installs what it needs, the browser included; then every check and every test
-	@$(MAKE) --no-print-directory browser-installed
+	@$(MAKE) --no-print-directory browser-installed node-packages
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target parts
 
@@ -58,16 +59,16 @@ contracts: .venv/.dev
 javascript: .venv/.dev # with the Node that playwright brings, so that none need be installed
 	node=$$($(NODE)); for script in $$(find service -name '*.js' | sort); do "$$node" --check "$$script"; done
 
-unit: .venv/.dev ## every test but the browser's, without coverage
+unit: .venv/.dev node-packages ## every test but the browser's, without coverage
 	$(PYTEST) -m "not browser" $(ARGS)
 
-browser: .venv/.dev browser-installed ## the browser's tests alone
+browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
 	$(BIN)/pytest -q --durations=10 -n 2 --dist loadfile -m browser $(ARGS)
 
 # Two at a time; each part prints when it is done, and a failure of any is one of `make test`.
 parts: coverage uncovered browser
 
-coverage: .venv/.dev
+coverage: .venv/.dev node-packages
 	$(BIN)/coverage erase
 	$(COVERED) --dist worksteal -m "not browser and not postgresql" $(UNCOVERED:%=--ignore=%)
 	$(BIN)/coverage combine --quiet
@@ -105,8 +106,14 @@ fuzz: .venv/.dev ## every call of the API's description, with all checks of sche
 browser-installed:
 	@scripts/browser >/dev/null
 
+node-packages: tests/node/node_modules/.installed # what the tests run on Node
+
+tests/node/node_modules/.installed: tests/node/package.json tests/node/package-lock.json
+	@scripts/node-packages
+	@touch $@
+
 clean: ## forgets what was built and cached; keeps .magiclink/, the data of make dev
-	rm -rf .venv dist artefacts .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist artefacts tests/node/node_modules .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.runtime: pyproject.toml uv.lock
 	@scripts/install --no-dev --inexact

@@ -45,13 +45,14 @@ from service.usecases.reminders import Reminders
 from service.usecases.results import Results
 from service.usecases.retention import Retention
 from service.usecases.sessions import Sessions
+from service.usecases.user_status import UserStatuses
 from service.usecases.users import Users
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.usecases.webhooks_out import EndpointParts, OutgoingWebhooks
 from service.usecases.withdrawals import Withdrawals
 from service.web.api.problems import HANDLERS
 from service.web.api.routes import ApiRoutes, ApiUseCases
-from service.web.api.user_routes import UserRoutes
+from service.web.api.user_routes import UserRoutes, UserUseCases
 from service.web.docs.routes import DocsRoutes
 from service.web.headers import headers_of_every_answer
 from service.web.health import HealthRoutes
@@ -61,6 +62,7 @@ from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.rate_limit import PageRateLimit
 from service.web.pages.responses import PageResponses
 from service.web.pages.routes import PageRoutes, PagesMount
+from service.web.pages.status_routes import StatusRoutes
 from service.web.webhooks import WebhookRoutes
 from service.worker import Handler, Worker
 
@@ -110,16 +112,17 @@ class Services:
     keys: ApiKeys
     idempotent: IdempotentCalls
     users: Users
+    statuses: UserStatuses
 
 
 def create_app(settings: Settings, environment: Environment | None = None) -> Starlette:
     """Return the service for an ASGI server; nothing is opened before its lifespan starts."""
-    environment = environment or Environment()
-    services = build_services(settings, environment)
+    services = build_services(settings, environment := environment or Environment())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await _open(services, settings.provider_url)
+        await services.store.open()
+        await load_paths(services.store, services.provider, settings.provider_url)
         services.store.engine.on_events(services.pubsub.publish)
         services.store.engine.on_events(services.hosts.worker.wake)
         services.store.engine.on_jobs(services.worker.wake)
@@ -154,19 +157,13 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
     return app
 
 
-async def _open(services: Services, provider_url: str) -> None:
-    await services.store.open()
-    await load_paths(services.store, services.provider, provider_url)
-
-
 def build_services(settings: Settings, environment: Environment) -> Services:
     """Build the use cases on their adapters, without routes; the caller opens the store."""
     clock, runtime = environment.clock, Runtime(environment.clock, environment.new_id)
     engine = environment.engine(settings.database_url, clock)
     store = Store(engine, clock=clock, new_id=environment.new_id, keys=settings.secret_keys)
-    metrics, http = Metrics(), _http_client(environment)
+    metrics, http, signer = Metrics(), _http_client(environment), Signer(settings.secret_keys)
     provider = Provider(http, account_of(settings), _limits(settings, environment, metrics, store))
-    signer = Signer(settings.secret_keys)
     provider_sites, withdrawals = ProviderSites(store, provider, clock), Withdrawals(store, provider)
     callback_url = f"{settings.public_url}/callback" if settings.provider_redirects else None
     links = Links(store, provider, provider_sites, withdrawals, ReturnPath(signer, callback_url), clock)
@@ -196,6 +193,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
         keys=ApiKeys(store, runtime, settings.api_key),
         idempotent=idempotent,
         users=Users(store, provider, clock),
+        statuses=UserStatuses(store, signer, clock, settings.public_url),
     )
     handlers.update(_handlers(services, clock, settings.retention_days))
     return services
@@ -273,7 +271,8 @@ def _routes(settings: Settings, environment: Environment, services: Services) ->
         ),
         settings,
     )
-    users = UserRoutes(services.users, services.connections, services.keys, services.worker.run_now)
+    of_users = UserUseCases(services.users, services.connections, services.statuses)
+    users = UserRoutes(of_users, services.keys, services.worker.run_now, settings.allowed_origins)
     webhooks = WebhookRoutes(
         services.webhooks, services.metrics.webhook_received, enabled=bool(settings.provider_webhook_secrets)
     )
@@ -292,9 +291,8 @@ def _page_routes(
     settings: Settings, environment: Environment, services: Services, templates: jinja2.Environment
 ) -> PageRoutes:
     responses = PageResponses(templates, settings, services.pages.callback_state, services.pages.sign_result)
-
+    status = StatusRoutes(services.statuses, responses, settings.allowed_origins)
     poll_now = partial(services.worker.run_now, JobKind.RECONCILE)
     limit = PageRateLimit(environment.monotonic)
-    return PageRoutes(
-        services.pages, responses, FlowRoutes(services.pages, poll_now, services.pubsub, responses, limit)
-    )
+    flow = FlowRoutes(services.pages, poll_now, services.pubsub, responses, limit)
+    return PageRoutes(services.pages, responses, flow, status)

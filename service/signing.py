@@ -1,4 +1,4 @@
-"""Signs and verifies page tokens, callback states and session results.
+"""Signs and verifies page tokens, callback states, session results and the tokens of status pages.
 
 Each purpose has its own salt, so a text signed for one purpose fails for every other; the salt ends in a version. Keys
 are a list: the newest signs, all verify. A valid signature keeps strangers out cheaply and proves nothing else: whether
@@ -13,13 +13,14 @@ from typing import Any
 from itsdangerous import BadData, Serializer, URLSafeSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from service.domain.model import SessionId, Tenant, UserId
+from service.domain.model import SessionId, Tenant, UserId, UserRef
 from service.domain.timing import RESULT_SECONDS
 from service.domain.tokens import (
     CallbackState,
     PageToken,
     ReadState,
     SessionResult,
+    StatusToken,
     key_id,
     user_digest,
 )
@@ -40,6 +41,7 @@ class Signer:
         self._connect = _serializer(oldest_first, "connect-token.v1")
         self._state = _serializer(oldest_first, "connect-state.v1")
         self._result = _serializer(oldest_first, "connect-result.v1")
+        self._status = _serializer(oldest_first, "user-status.v1")
 
     @property
     def newest_key_id(self) -> str:
@@ -104,6 +106,20 @@ class Signer:
         if not at - 60 <= now <= at + RESULT_SECONDS:
             raise BadState("This result is too old; read the session instead")
         return SessionResult(SessionId(session_id), tenant, user_id, status, connection_id or None, at)
+
+    def sign_status_token(self, token: StatusToken) -> str:
+        """Sign the token of a status page. It names its user by the row's random id, never by the host's."""
+        return self._status.dumps([token.tenant, token.user, token.origin, token.issued_at])
+
+    def read_status_token(self, token: str) -> StatusToken:
+        """Return what a status page's token carries, also where its time is over.
+
+        Raises NotFound for any text that was not signed as one.
+        """
+        values = _loads(self._status, token)
+        if not _has_types(values, (str, str, str, int)):
+            raise NotFound("This link is not known here")
+        return StatusToken(Tenant(values[0]), UserRef(values[1]), values[2], values[3])
 
     def _derive(self, serializer: URLSafeSerializer, salt: str, token: PageToken, kid: str) -> str:
         values = [token.session_id, token.serial, token.issued_at]

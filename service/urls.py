@@ -60,6 +60,14 @@ def origin_problem(text: str) -> str | None:
     return _spelling_problem(text) or _origin_problem(origin)
 
 
+def framing_problem(origin: str, allowed_origins: Collection[str]) -> str | None:
+    """Return what is wrong with `origin` as the one that frames a page, or None: it must be listed exactly."""
+    if (wrong := origin_problem(origin)) is not None:
+        return wrong
+    is_listed = origin_of(origin) == origin and origin in allowed_origins
+    return None if is_listed else "must equal an entry of MAGICLINK_ALLOWED_ORIGINS"
+
+
 def _spelling_problem(text: str) -> str | None:
     if re.fullmatch(r"[^/]+//[^/?#]*/", text):
         return "ends in a slash; an origin has none: write https://app.example.com"

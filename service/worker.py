@@ -10,8 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
+from service.background.loops import renew_forever
 from service.domain.changes import JobKind, LeasedJob
-from service.domain.timing import LEASE_RENEWAL_SECONDS, LEASE_SECONDS
+from service.domain.timing import LEASE_SECONDS
 from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderRefused, Unavailable
 from service.store import Store
 
@@ -63,7 +64,7 @@ class Worker:
 
     async def run(self) -> None:
         """Run jobs until `stop`; a database that is unavailable is tried again, for ever."""
-        self._renewing = asyncio.create_task(self._renew_forever(), name="renewals")
+        self._renewing = asyncio.create_task(renew_forever(self.renew_leases, self._sleep, "leases"), name="renewals")
         while self._stopped_at is None:
             self._awake.clear()
             try:
@@ -103,16 +104,6 @@ class Worker:
             job = self._leased.pop(lease, None)
             if job is not None:  # otherwise it has ended meanwhile
                 _log.warning("the lease of a running job was lost: %s %s", job.kind, job.ref)
-
-    async def _renew_forever(self) -> None:
-        while True:
-            await self._sleep(LEASE_RENEWAL_SECONDS)
-            try:
-                await self.renew_leases()
-            except Unavailable:
-                _log.warning("the database is unavailable; leases are not renewed")
-            except Exception:  # noqa: BLE001 - without renewals every longer job would be lost; the error is logged
-                _log.exception("renewing leases failed")
 
     async def run_now(self, kind: JobKind, ref: str, seconds: float) -> None:
         """Run a job at once, whether due or not, and wait for it at most `seconds`; it goes on afterwards.

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.pubsub import ALL_SESSIONS, PubSub, wait_for
+from service.pubsub import ALL_SESSIONS, PubSub
 
 
 async def test_only_listeners_to_the_session_and_listeners_to_all_are_woken() -> None:
@@ -48,14 +48,14 @@ async def test_a_signal_before_anybody_waited_wakes_once() -> None:
     live = PubSub()
     async with live.subscribe("ses_1") as signal:
         live.publish({"ses_1"})
-        assert await wait_for(signal, 5)
-        assert not await wait_for(signal, 0)
+        assert await signal.wait(5)
+        assert not await signal.wait(0)
 
 
 async def test_a_waiting_reader_is_woken_by_the_event() -> None:
     live = PubSub()
     async with live.subscribe("ses_1") as signal:
-        waiting = asyncio.create_task(wait_for(signal, 5))
+        waiting = asyncio.create_task(signal.wait(5))
         live.publish({"ses_1"})
         assert await waiting
 

@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from itsdangerous import URLSafeSerializer
 
 from service.domain.model import SessionId, Tenant, UserId
 from service.domain.tokens import CallbackState, PageToken, SessionResult, digest, key_id
@@ -23,6 +24,7 @@ from tests.support.signed_texts import (
     RESULT,
     SIGNER,
     STATE,
+    STATUS,
     TENANT,
     TOKEN,
     WAY_BACK,
@@ -61,6 +63,7 @@ def test_a_strangers_signature_is_refused(kind: str) -> None:
         "connect": stranger.connect_token(TOKEN, KID),
         "state": stranger.sign_state(STATE),
         "result": stranger.sign_result(RESULT),
+        "status": stranger.sign_status_token(STATUS),
     }
     read, _, refusal = READERS[kind]
     with pytest.raises(refusal):
@@ -226,3 +229,18 @@ def test_digests_of_different_secrets_differ_and_are_not_their_plain_hash() -> N
 
 def test_a_digest_of_any_text_can_be_taken() -> None:
     assert digest("\ud800") != digest("\ud801")
+
+
+def signed_as(salt: str, values: object) -> str:
+    return str(URLSafeSerializer(NEW, salt=salt, signer_kwargs={"digest_method": hashlib.sha256}).dumps(values))
+
+
+def test_a_status_token_needs_its_own_salt_and_shape() -> None:
+    values = ["default", "usr_1", "https://app.example.com", AT]
+    assert SIGNER.read_status_token(signed_as("user-status.v1", values)).user == "usr_1"
+    wrong = [signed_as(salt, values) for salt in ("embed-token.v1", "connect-token.v1", "connect-result.v1", "x")]
+    shapes: list[object] = [values[:3], [*values, 1], [*values[:3], True], {}, "a", None]
+    wrong += [signed_as("user-status.v1", one) for one in shapes]
+    for text in wrong:
+        with pytest.raises(NotFound):
+            SIGNER.read_status_token(text)

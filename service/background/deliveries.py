@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from service.domain.timing import LEASE_RENEWAL_SECONDS
+from service.background.loops import renew_forever
 from service.errors import Unavailable
 from service.outbound import WebhookSender
 from service.store import Store
@@ -45,7 +45,9 @@ class DeliveryWorker:
 
     async def run(self) -> None:
         """Give turns until `stop`; a database that is unavailable is tried again, for ever."""
-        self._renewing = asyncio.create_task(self.renew_forever(), name="delivery renewals")
+        self._renewing = asyncio.create_task(
+            renew_forever(self.renew_leases, self._sleep, "leases of endpoints"), name="delivery renewals"
+        )
         while not self._stopping:
             self._awake.clear()
             try:
@@ -113,17 +115,6 @@ class DeliveryWorker:
             _log.exception("deliveries to %s failed", lease.endpoint_id)
         finally:
             self._turns.pop(lease.token, None)
-
-    async def renew_forever(self) -> None:
-        """Renew the leases of all turns, every few seconds, until cancelled."""
-        while True:
-            await self._sleep(LEASE_RENEWAL_SECONDS)
-            try:
-                await self.renew_leases()
-            except Unavailable:
-                _log.warning("the database is unavailable; leases of endpoints are not renewed")
-            except Exception:  # noqa: BLE001 - without renewals every longer turn would be lost; the error is logged
-                _log.exception("renewing leases of endpoints failed")
 
     async def _wait(self) -> None:
         try:

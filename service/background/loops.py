@@ -1,9 +1,15 @@
 """Runs the loops of a process, and stops them together when it ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
+
+from service.domain.timing import LEASE_RENEWAL_SECONDS
+from service.errors import Unavailable
+
+_log = logging.getLogger(__name__)
 
 
 class Loop(Protocol):
@@ -33,3 +39,20 @@ async def running(loops: Sequence[Loop], drain_seconds: float, *, start: bool) -
             await asyncio.gather(*tasks)
             # For what was being leased at that moment.
             await asyncio.gather(*(one.stop(drain_seconds) for one in loops))
+
+
+async def renew_forever(
+    renew: Callable[[], Awaitable[object]], sleep: Callable[[float], Awaitable[None]], leases: str
+) -> None:
+    """Call `renew` every few seconds until cancelled; `leases` are what it renews, for the log.
+
+    Nothing but the cancellation ends it: without renewals everything that takes longer than its lease would be lost.
+    """
+    while True:
+        await sleep(LEASE_RENEWAL_SECONDS)
+        try:
+            await renew()
+        except Unavailable:
+            _log.warning("the database is unavailable; %s are not renewed", leases)
+        except Exception:  # noqa: BLE001 - see above; the error is logged
+            _log.exception("renewing %s failed", leases)

@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.store.engine import Engine
 from service.store.keys import ApiKey, ApiKeyStore
 from service.store.provider_state import ProviderStateStore
-from service.web.embed_script import EMBED_SCRIPT
+from service.web.embed_script import EMBED_SCRIPT, STATUS_SCRIPT
 
 _KEY_PREFIX = "mlk_"  # by which a scanner of repositories, and the log's redaction, recognise a leaked key
 
@@ -79,7 +79,10 @@ async def examine(
 
 def _settings_findings(settings: Settings) -> list[Finding]:
     findings = [Finding("good", "settings", "complete and readable")]
-    findings.append(Finding("good", "embed.js", f"pinned to this version: {EMBED_SCRIPT.tag(settings.public_url)}"))
+    findings += [
+        Finding("good", f"{script.name}.js", f"pinned to this version: {script.tag(settings.public_url)}")
+        for script in (EMBED_SCRIPT, STATUS_SCRIPT)
+    ]
     if not settings.allowed_origins:
         says = "MAGICLINK_ALLOWED_ORIGINS is empty: no page can embed the flow, only the redirect flow works"
         findings.append(Finding("note", "origins", says))

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 
 from service.commands.proxies import proxy_variable
+from service.commands.status_lines import lines_of, turn_of
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -205,7 +206,7 @@ def changes_between(before: Json, now: Json) -> list[str]:
     changed = [row for row in now.get("connections") or [] if (row["id"], row.get("status")) not in known]
     link = now.get("link") or {}
     lines = [f"link {link.get('kind')} {link.get('status')}"] if before.get("link") != now.get("link") else []
-    lines += [f"connection {row['id']} {row.get('status')}" for row in changed]
+    lines += [line for row in changed for line in lines_of(row)]
     lines += [f"session {now['status']}"] if before["status"] != now["status"] else []
     return lines
 
@@ -240,6 +241,7 @@ CONNECTIONS: Sequence[Column] = (
     ("CONNECTION", lambda row: row.get("id")),
     ("USER", lambda row: row.get("userId")),
     ("STATUS", lambda row: row.get("status")),
+    ("TURN", turn_of),
     ("PROVIDER", lambda row: (row.get("provider") or {}).get("name") or (row.get("provider") or {}).get("url")),
     ("EVIDENCE", lambda row: (row.get("evidence") or {}).get("kind")),
     ("RECORDED", lambda row: row.get("recordedAt")),

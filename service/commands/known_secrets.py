@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
-from service.settings import SECRETS, entries, text_of_file
+from service.settings import SECRETS
+from service.settings.values import entries, text_of_file
 
 _OTHERS = ("SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET")
 

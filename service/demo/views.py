@@ -11,19 +11,10 @@ from service.demo.people import DemoCompany, DemoPerson
 WAITING_SECONDS = 2
 SETTLED_SECONDS = 10
 
-STATUSES = {
-    "CONNECTED": ("Connected", "good", "Bills arrive by themselves."),
-    "PENDING": ("Being checked", "waiting", "The utility is looking at the sign-in."),
-    "UNDER_INVESTIGATION": ("Delayed", "waiting", "Somebody is looking into this account."),
-    "PASSWORD_INCORRECT": ("Sign-in refused", "bad", "The user name or password was not accepted."),
-    "NEW_PASSWORD_NEEDED": ("New password needed", "bad", "The utility asks for a new password."),
-    "MFA_TOKEN_EXPIRED": ("Sign in again", "bad", "The utility wants to see a fresh security code."),
-    "ADDITIONAL_CREDENTIALS_NEEDED": ("More details needed", "bad", "The utility asks for something more."),
-    "NO_ACCOUNTS_FOUND": ("No accounts found", "bad", "There is nothing to bill under this sign-in."),
-    "WEBSITE_DOWN": ("Utility offline", "waiting", "The utility's site is down; we keep trying."),
-    "REMOVED": ("Removed", "bad", "The utility does not know this connection any more."),
-    "URL_INACCESSIBLE": ("Address unreachable", "bad", "The utility's address does not answer."),
-}
+# The service says what a status means, in words for end users. A product of your own may have words of its own.
+TONES = {"working": "good", "checking": "waiting", "delayed": "waiting"}
+NOT_HERE = {"upload"}  # this demo takes no bills
+PLAIN_WORDS: Json = {"label": "Needs a look", "sentence": "There is a problem with this account.", "steps": []}
 
 
 @dataclass(frozen=True)
@@ -38,6 +29,8 @@ class UtilityAccount:
     sites: str
     since: str
     needs_attention: bool
+    title: str
+    steps: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -128,20 +121,19 @@ def done(person: DemoPerson, result: Json) -> DemoDonePage:
 
 
 def _account(connection: Json, company: DemoCompany) -> UtilityAccount:
-    code = str(connection.get("status") or "")
-    needs_attention = bool(connection.get("needsAttention"))
-    unknown = ("Needs a look", "bad", "The utility reports a problem with this account.")
-    status, tone, detail = STATUSES.get(code, unknown)
+    words = connection.get("words") or PLAIN_WORDS
     provider = connection.get("provider") or {}
     return UtilityAccount(
         id=str(connection.get("id")),
         name=_provider_name(provider),
-        status=status,
-        tone="bad" if needs_attention else tone,
-        detail=detail,
+        status=str(words.get("label")),
+        tone=TONES.get(str(connection.get("state")), "bad"),
+        detail=str(words.get("sentence")),
         sites=_site_names(connection.get("sites") or [], company),
         since=_day(connection.get("createdAt") or connection.get("recordedAt")),
-        needs_attention=needs_attention,
+        needs_attention=bool(connection.get("needsAttention")),
+        title=str(words.get("title") or ""),
+        steps=[str(step.get("text")) for step in words.get("steps") or [] if step.get("place") not in NOT_HERE],
     )
 
 

@@ -33,6 +33,7 @@ def without_personal_data(session: Session) -> Session:
         user_label=None,
         user_email=None,
         support_url=None,
+        help_urls={},
         return_url=None,
         prefill={},
         metadata={},

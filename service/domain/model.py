@@ -146,6 +146,7 @@ class Session:
     user_label: str | None = None
     user_email: str | None = None
     support_url: str | None = None
+    help_urls: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None
     webhook_endpoint: str | None = None
     theme: Theme = field(default_factory=Theme)

@@ -22,6 +22,14 @@ class Waiting(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AccountToMend:
+    """The recorded connection that a reconnect session is for; `sites` are the names of its sites that are known."""
+
+    connection: Connection
+    sites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PageSnapshot:
     """What a page may know, read in one transaction; `undecided` are connections that the session may have made."""
 
@@ -31,6 +39,7 @@ class PageSnapshot:
     at: float
     event_id: EventId | None = None
     undecided: Sequence[Connection] = ()
+    mends: AccountToMend | None = None
 
 
 def waiting_for(snapshot: PageSnapshot) -> Waiting:

@@ -1,4 +1,4 @@
-"""What a signature carries (page tokens, the state of a callback, a session's result), and the digests that are kept.
+"""What a signature carries (a page's token, a callback's state, a session's result), and the digests that are kept.
 
 Signing itself is in `service.signing`. Pure.
 """
@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from service.domain.model import SessionId, Tenant, UserId
+from service.domain.model import SessionId, Tenant, UserId, UserRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,16 @@ class SessionResult:
     status: str
     connection_id: str | None
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusToken:
+    """What the URL of a status page carries: whose connections it shows, and the one origin that may frame it."""
+
+    tenant: Tenant
+    user: UserRef
+    origin: str
+    issued_at: int
 
 
 def key_id(key: str) -> str:

@@ -1,5 +1,7 @@
 // Draws a view of the session; makes no request and posts no message.
 // All sentences are in the page already: `data-show` names the conditions under which an element is shown.
+import { adviceConditions, fillAdvice } from "./advice.js";
+
 const ENDED = ["expired", "revoked", "failed"];
 export const ACHIEVED = ["submitted", "connected"]; // the user's part is done
 const UNENDED = ["preparing", "elsewhere", "provider", "confirming", "reopened"]; // these panels have "Leave"
@@ -9,8 +11,6 @@ const wide = window.matchMedia("(min-width: 700px)"); // the provider's pages wa
 const visible = (element) => Boolean(element?.getClientRects().length);
 const attention = (view) => Boolean(view?.connections.some((connection) => connection.needsAttention));
 const refused = (view) => view.connections.length > 0 && view.connections.every((connection) => connection.needsAttention);
-// The sign-in worked, and there is no account behind it.
-const empty = (view) => view.connections.every((connection) => !connection.needsAttention || connection.state === "empty");
 
 /** Only the provider's origin is framed or offered: a link changed by an attacker could imitate its sign-in form. */
 export function withCheckedLink(view, providerOrigin) {
@@ -66,14 +66,8 @@ function conditionsOf(screen, view, local) {
     works: screen === "connected" && !refused(view),
     complete: screen === "connected" && !wrong,
     handed: screen === "submitted" && !refused(view),
-    checked: screen === "submitted" && view.connections.some(({ state }) => state === "checking"),
-    delayed: screen === "submitted" && !refused(view) && !view.connections.some(({ state }) => state === "checking"),
     attentive: ACHIEVED.includes(screen) && refused(view),
-    refused: screen === "connected" && refused(view) && !empty(view),
-    declined: screen === "submitted" && refused(view) && !empty(view),
-    vacant: ACHIEVED.includes(screen) && refused(view) && empty(view),
-    rejected: wrong > 0 && !empty(view),
-    empty: wrong > 0 && empty(view),
+    ...adviceConditions(screen, view),
     [(local.asking && "asking") || view?.waiting || "asking"]: !wrong,
     seen: view?.seen,
     unconfirmed: view?.confirming && !wrong && !local.reopened, // nothing is waited for after `session.reopened`
@@ -148,6 +142,7 @@ export class Screen {
     for (const link of this.main.querySelectorAll("a[data-link]")) if (view.link.url) link.href = view.link.url;
     const rows = view.connections.map((connection) => this.row(connection));
     this.main.querySelector("[data-connections]").replaceChildren(...rows);
+    fillAdvice(this.main, view);
     this.code(view.failure?.code);
     if (view.unreachableSince) this.since(new Date(view.unreachableSince));
   }
@@ -168,8 +163,7 @@ export class Screen {
     const row = document.getElementById("connection").content.cloneNode(true);
     const name = row.querySelector("[data-name]");
     name.textContent = connection.provider || name.textContent;
-    const shown = connection.needsAttention ? "attention" : connection.state;
-    for (const label of row.querySelectorAll("[data-label]")) label.hidden = label.dataset.label !== shown;
+    for (const label of row.querySelectorAll("[data-label]")) label.hidden = label.dataset.label !== connection.words;
     return row;
   }
 

@@ -85,13 +85,13 @@ def unread_logs(tx: Transaction, ref: CompanyRef, now: float) -> list[UnreadLog]
         rows = tx.all(
             "SELECT id, invitation_id, link_used_at FROM sessions "
             f"WHERE company_ref = :ref AND {column} > :lately AND revealed_at IS NOT NULL "
-            "AND invitation_id IS NOT NULL AND provider_steps NOT LIKE :submitted "
-            "AND (revoked_at IS NULL OR provider_steps NOT LIKE :revoked) "
+            "AND invitation_id IS NOT NULL AND provider_steps NOT LIKE '%' || :submitted || '%' "
+            "AND (revoked_at IS NULL OR provider_steps NOT LIKE '%' || :revoked || '%') "
             f"ORDER BY {column} DESC LIMIT {_MOST_UNREAD}",
             ref=ref,
             lately=now - RECENT_SECONDS,
-            submitted=f"%{LogStep.SUBMITTED}%",
-            revoked=f"%{LogStep.REVOKED}%",
+            submitted=LogStep.SUBMITTED.value,
+            revoked=LogStep.REVOKED.value,
         )
         for row in rows:
             used = row["link_used_at"] is not None

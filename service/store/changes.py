@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, Job, RefusedResult
 from service.domain.erasure import without_personal_data
@@ -27,8 +28,18 @@ class WriteContext:
     cipher: Cipher
 
 
-def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tenant, company_ref: str) -> None:
+def apply(
+    tx: Transaction,
+    context: WriteContext,
+    changes: Changes,
+    tenant: Tenant,
+    company_ref: str,
+    *,
+    before: Session | None = None,
+) -> None:
     """Write all changes; the caller's transaction commits all of them or none.
+
+    `before` is the session that the transaction read and locked: of that one only what differs is written.
 
     With `completed_intent`, raises GivenUp where the intent may no longer be answered, and RepeatedLink where the
     provider gave an invitation that it had given before.
@@ -38,7 +49,7 @@ def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tena
     if changes.completed_intent is not None:
         _complete_intent(tx, changes.completed_intent)
     for session in changes.sessions:
-        save_session(tx, context, session)
+        save_session(tx, context, session, before if before is not None and before.id == session.id else None)
     for connection in changes.connections:
         _save_connection(tx, connection)
     _write_company(tx, changes, company_ref, now)
@@ -46,8 +57,7 @@ def apply(tx: Transaction, context: WriteContext, changes: Changes, tenant: Tena
     _add_refused_results(tx, changes.refused_results, now)
     for event in changes.events:
         add_event(tx, context, event, tenant, company_ref)
-    for job in changes.jobs:
-        enqueue(tx, job)
+    enqueue(tx, *changes.jobs)
 
 
 def _write_company(tx: Transaction, changes: Changes, ref: str, now: float) -> None:
@@ -57,14 +67,33 @@ def _write_company(tx: Transaction, changes: Changes, ref: str, now: float) -> N
         tx.run("UPDATE companies SET polled_at = :at, failed_at = NULL WHERE ref = :ref", at=changes.polled_at, ref=ref)
 
 
-def save_session(tx: Transaction, context: WriteContext, session: Session) -> None:
-    """Update the columns of a session that may change. One of an erased user is written without personal data."""
+def save_session(tx: Transaction, context: WriteContext, session: Session, before: Session | None = None) -> None:
+    """Update the columns of a session that may change; with `before`, which is what is stored, those that differ.
+
+    One of an erased user is written whole, without personal data.
+    """
     if session.user_id is None:
-        session = without_personal_data(session)
+        session, before = without_personal_data(session), None
     values = {
         name: value for name, value in session_values(session, context.cipher).items() if name not in _SESSION_FIXED
     }
+    if before is not None:
+        values = _changed_values(values, context, session, before)
     tx.run(f"UPDATE sessions SET {assignments(values)} WHERE id = :id", id=session.id, **values)
+
+
+def _changed_values(values: dict[str, Any], context: WriteContext, session: Session, before: Session) -> dict[str, Any]:
+    # SQLite writes every index that has a column of the UPDATE, changed or not: a heartbeat changes one column of 60.
+    stored = session_values(before, context.cipher)
+    # The same text is encrypted differently each time, so these are compared as they are.
+    kept = {"link_url"} if session.link == before.link else set[str]()
+    kept |= {"user_email"} if session.user_email == before.user_email else set()
+    # The stored status may be older than the rules by which a session that is read has its status now.
+    return {
+        name: value
+        for name, value in values.items()
+        if name == "status" or (name not in kept and value != stored[name])
+    }
 
 
 def _complete_intent(tx: Transaction, completed: CompletedIntent) -> None:
@@ -94,17 +123,18 @@ _EVENT = (
 )
 # A delivery for each enabled endpoint that wants this type and company, and one for the session's own address beneath
 # an endpoint's. Its id follows from both ids. An endpoint is not told of itself. Without endpoints it writes nothing.
+# The pattern is an expression: SQLite plans a statement anew for each value of a parameter that is a pattern by itself.
 _DELIVERIES = """
 INSERT INTO deliveries (id, tenant, endpoint_id, event_id, kind, url, lane, aside, status, next_at, drawn, created_at)
 SELECT 'whd_' || :stem || SUBSTR(p.id, 5), p.tenant, p.id, :id, 'event', NULL, :lane, 0, 'pending', 0, {last_draw}, :at
 FROM endpoints p WHERE p.tenant = :tenant AND p.status = 'enabled' AND p.id <> :about
-AND (p.types = '' OR p.types LIKE :pattern)
+AND (p.types = '' OR p.types LIKE '%,' || :type || ',%')
 AND (p.company_id IS NULL OR p.company_id = (SELECT c.provider_id FROM companies c WHERE c.ref = :company))
 UNION ALL
 SELECT 'whd_' || :stem || SUBSTR(p.id, 5) || 'own', p.tenant, p.id, :id, 'own', s.webhook_url, 'own ' || s.id, 1,
 'pending', 0, {last_draw}, :at
 FROM sessions s JOIN endpoints p ON p.id = s.webhook_endpoint WHERE s.id = :session
-AND p.tenant = :tenant AND p.status = 'enabled' AND (p.types = '' OR p.types LIKE :pattern)
+AND p.tenant = :tenant AND p.status = 'enabled' AND (p.types = '' OR p.types LIKE '%,' || :type || ',%')
 """
 
 
@@ -129,7 +159,6 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
         stem=event_id.partition("_")[2],
         lane=event.session_id or event.connection_id or event.about_endpoint or event_id,
         about=event.about_endpoint,
-        pattern=f"%,{event.type},%",
         company=company_ref,
     )
     tx.notify(event.session_id)
@@ -139,15 +168,17 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
         tx.notify(session_id)
 
 
-def enqueue(tx: Transaction, job: Job) -> None:
-    """Make a job due, or keep the earlier time at which it is due already. A running job runs once more afterwards.
+def enqueue(tx: Transaction, *jobs: Job) -> None:
+    """Make jobs due, or keep the earlier time at which one is due already. A running job runs once more afterwards.
 
     A job that a page waits for stays so when others ask for it too.
     """
-    at = tx.now() + job.in_seconds
+    if not jobs:
+        return
+    now = tx.now()
     # One row per kind and ref. Without a lease, the earlier due time wins. With a lease (also one that has ended), the
     # time goes to `again_at`, from which completing the job takes it: the worker may have read older data already.
-    tx.run(
+    tx.many(
         "INSERT INTO work (kind, ref, due_at, waited_for) VALUES (:kind, :ref, :at, :waited_for) "
         "ON CONFLICT (kind, ref) DO UPDATE SET "
         "waited_for = CASE WHEN excluded.waited_for = 1 THEN 1 ELSE work.waited_for END, "
@@ -155,12 +186,17 @@ def enqueue(tx: Transaction, job: Job) -> None:
         "THEN excluded.due_at ELSE work.due_at END, "
         "again_at = CASE WHEN work.lease IS NOT NULL AND (work.again_at IS NULL OR excluded.due_at < work.again_at) "
         "THEN excluded.due_at ELSE work.again_at END",
-        kind=job.kind.value,
-        ref=job.ref,
-        at=at,
-        waited_for=int(job.waited_for),
+        [
+            {
+                "kind": job.kind.value,
+                "ref": job.ref,
+                "at": now + job.in_seconds,
+                "waited_for": int(job.waited_for),
+            }
+            for job in jobs
+        ],
     )
-    tx.jobs_due = tx.jobs_due or job.in_seconds <= 0
+    tx.jobs_due = tx.jobs_due or any(job.in_seconds <= 0 for job in jobs)
 
 
 def _save_connection(tx: Transaction, connection: Connection) -> None:

@@ -90,13 +90,12 @@ def adopt_company(tx: Transaction, company: Company, now: float) -> Company:
 
 
 def _find_and_lock(tx: Transaction, company: Company) -> Company | None:
-    found = _by_provider_id(tx, company.provider_id) if company.provider_id else _by_external_id(tx, company)
-    if found is None or not tx.dialect.lock:
-        return found
     # A merge deletes the row, and would leave the session that is about to be inserted without a company. KEY SHARE
     # makes a merge wait for this commit, and lets other sessions of the company be created meanwhile.
-    locked = tx.one("SELECT ref FROM companies WHERE ref = :ref FOR KEY SHARE", ref=found.ref)
-    return found if locked is not None else None
+    lock = " FOR KEY SHARE" if tx.dialect.lock else ""
+    if company.provider_id:
+        return _by_provider_id(tx, company.provider_id, lock)
+    return _by_external_id(tx, company, lock)
 
 
 def _insert_company(tx: Transaction, company: Company, now: float) -> None:
@@ -165,19 +164,15 @@ def _sites(tx: Transaction, ref: CompanyRef) -> list[Site]:
     return [site_of(row) for row in tx.all("SELECT * FROM sites WHERE company_ref = :ref ORDER BY ref", ref=ref)]
 
 
-def _by_provider_id(tx: Transaction, provider_id: ProviderCompanyId) -> Company | None:
-    row = tx.one(
-        "SELECT * FROM companies WHERE account = :account AND provider_id = :id", account=ACCOUNT, id=provider_id
-    )
+def _by_provider_id(tx: Transaction, provider_id: ProviderCompanyId, lock: str = "") -> Company | None:
+    sql = f"SELECT * FROM companies WHERE account = :account AND provider_id = :id{lock}"
+    row = tx.one(sql, account=ACCOUNT, id=provider_id)
     return company_of(row) if row is not None else None
 
 
-def _by_external_id(tx: Transaction, company: Company) -> Company | None:
-    row = tx.one(
-        "SELECT * FROM companies WHERE tenant = :tenant AND external_id = :id",
-        tenant=company.tenant,
-        id=company.external_id,
-    )
+def _by_external_id(tx: Transaction, company: Company, lock: str) -> Company | None:
+    sql = f"SELECT * FROM companies WHERE tenant = :tenant AND external_id = :id{lock}"
+    row = tx.one(sql, tenant=company.tenant, id=company.external_id)
     return company_of(row) if row is not None else None
 
 

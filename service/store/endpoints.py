@@ -107,8 +107,7 @@ class EndpointStore:
         # Without the lease nothing more is written of what was sent by the old settings.
         tx.run("UPDATE endpoints SET lease = NULL, lease_until = NULL WHERE id = :id", id=endpoint_id)
         self._write_beside(tx, change)
-        for job in jobs:
-            enqueue(tx, job)
+        enqueue(tx, *jobs)
         return change.endpoint
 
     def _write_beside(self, tx: Transaction, change: EndpointChange) -> None:

@@ -82,8 +82,7 @@ class InboxStore:
         return bool(inserted)
 
     def _complete(self, tx: Transaction, webhook_id: str, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            enqueue(tx, job)
+        enqueue(tx, *jobs)
         tx.run(
             "UPDATE inbox SET done_at = :now, sealed_body = '' WHERE id = :id", now=self._context.clock(), id=webhook_id
         )

@@ -96,9 +96,10 @@ def _begin(tx: Transaction, ref: str, lost_seconds: float) -> IntentTurn | None:
 
 def _open_intents(tx: Transaction, session_id: SessionId) -> list[OpenIntent]:
     now = tx.now()
-    # `_` in an id is a wildcard of LIKE, so the prefix is compared once more below.
-    rows = tx.all("SELECT ref, called_at FROM intents WHERE ref LIKE :any ORDER BY ref", any=f"{session_id}.%")
-    return [_open_intent(row, now) for row in rows if row["ref"].startswith(f"{session_id}.")]
+    sql = "SELECT ref, called_at FROM intents WHERE ref LIKE :session || '.%' ORDER BY ref"
+    # `_` in an id is a wildcard of LIKE, so the prefix is compared once more.
+    rows = [row for row in tx.all(sql, session=session_id) if row["ref"].startswith(f"{session_id}.")]
+    return [_open_intent(row, now) for row in rows]
 
 
 def _restarted_intents(tx: Transaction, session_id: SessionId) -> list[OpenIntent]:

@@ -37,7 +37,7 @@ class JobQueue:
 
     async def enqueue(self, *jobs: Job) -> None:
         """Make each job due; a job that is already due earlier keeps its time."""
-        await self._engine.write(lambda tx: _enqueue_all(tx, jobs))
+        await self._engine.write(lambda tx: enqueue(tx, *jobs))
 
     async def lease(self, limit: int, lease_seconds: float, background_limit: int | None = None) -> Sequence[LeasedJob]:
         """Lease up to `limit` due jobs for `lease_seconds`: those that a page waits for first, then the longest due.
@@ -158,11 +158,6 @@ def _renew(tx: Transaction, leases: Iterable[str], lease_seconds: float) -> froz
         now=now,
     )
     return frozenset(row["lease"] for row in renewed)
-
-
-def _enqueue_all(tx: Transaction, jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        enqueue(tx, job)
 
 
 def _finish(tx: Transaction, job: LeasedJob, again_in_seconds: float | None, *, failed: bool) -> None:

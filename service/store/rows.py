@@ -83,6 +83,7 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
         link=_link_of(row, cipher),
         prefill=json.loads(row["prefill"]),
         metadata=json.loads(row["metadata"]),
+        help_urls=json.loads(row["help_urls"]),
         connection_id=_optional(ConnectionId, row["connection_id"]),
         progress=Progress(row["progress"]),
         user_email=_email_of(row, cipher),
@@ -114,7 +115,7 @@ SESSION_NAMES = (
     *_FLAGS,
     *("id", "tenant", "user_ref", "company_ref", "site_refs", "mode", "status", "link_choice", "link_kind"),
     *("user_email", "link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "progress"),
-    *("link_status", "provider_steps", "theme", "ancestors"),
+    *("link_status", "provider_steps", "theme", "ancestors", "help_urls"),
 )
 
 
@@ -144,6 +145,7 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
             "invitation_id": link.invitation_id if link else None,
             "prefill": json.dumps(dict(session.prefill)),
             "metadata": json.dumps(dict(session.metadata)),
+            "help_urls": json.dumps(dict(session.help_urls)),
             "connection_id": session.connection_id,
             "progress": int(session.progress),
             "provider_steps": " ".join(session.provider_steps),

@@ -27,6 +27,7 @@ from service.store.companies import adopt_company, adopt_sites, newest_of_compan
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
 from service.store.idempotency import EarlierCall, begin, keep, name_session, require_key
+from service.store.mended_accounts import account_to_mend
 from service.store.queue import require_lease
 from service.store.rows import (
     SESSION_COLUMNS,
@@ -219,7 +220,8 @@ class SessionStore:
         session = self._get(tx, session_id, None)
         event_id, seq = last_event(tx, session_id)
         connections = connections_of(tx, [session_id])[session_id]
-        return PageSnapshot(session, connections, seq, self._context.clock(), event_id, undecided_of(tx, session_id))
+        undecided, mends = undecided_of(tx, session_id), account_to_mend(tx, session)
+        return PageSnapshot(session, connections, seq, self._context.clock(), event_id, undecided, mends)
 
     def _list_page(
         self, tx: Transaction, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
@@ -252,7 +254,7 @@ class SessionStore:
         changes = decide(session)
         if changes is None:
             return session
-        apply(tx, self._context, changes, session.tenant, session.company.ref)
+        apply(tx, self._context, changes, session.tenant, session.company.ref, before=session)
         return next((changed for changed in changes.sessions if changed.id == session_id), session)
 
 

@@ -1,4 +1,4 @@
-"""SQLite: one writer thread that commits writes in groups, a few reader threads, WAL with `synchronous=FULL`.
+"""SQLite: one writer thread that commits writes in groups, reads beside it, WAL with `synchronous=FULL`.
 
 Every write is a savepoint in its group's transaction. A full disk or an I/O error can end SQLite's transaction without
 a ROLLBACK; each later statement would then commit alone. So after any error the writer checks that the connection is
@@ -10,10 +10,8 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Generic
 
 from service.domain.model import Clock
@@ -22,9 +20,10 @@ from service.store.dialects import SqliteDialect
 from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit
 from service.store.files import for_this_user_only
 from service.store.process_lock import ProcessLock
+from service.store.sqlite_reads import SqliteReaders
+from service.store.sqlite_rows import DictCursor
 
 _GROUP = 256  # writes per COMMIT at most, so that the first of them does not wait long
-_READERS = 2
 _BUSY_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 _CACHED_STATEMENTS = 512
@@ -54,8 +53,7 @@ class SqliteEngine:
         self._path = path
         self._queue: queue.SimpleQueue[_PendingWrite[Any] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
-        self._readers: ThreadPoolExecutor | None = None
-        self._thread_local = threading.local()
+        self._readers = SqliteReaders(self._connect, self._dialect)
         self._connections: list[sqlite3.Connection] = []
         self._event_listeners: list[Callable[[set[str]], None]] = []
         self._job_listeners: list[Callable[[], None]] = []
@@ -80,11 +78,10 @@ class SqliteEngine:
         try:
             for_this_user_only(self._path)
             # Open until `close`: a memory database is deleted when its last connection closes.
-            connection = self._connect()
+            connection = self._readers.open()
         except (OSError, sqlite3.Error) as exc:
             raise Unavailable("The database file cannot be opened") from exc
         self._lock.take()
-        self._readers = ThreadPoolExecutor(_READERS, "store-read")
         self._writer = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
         self._writer.start()
         self._poller = asyncio.create_task(self._poll_events(connection), name="store-poll")
@@ -94,12 +91,10 @@ class SqliteEngine:
         if self._poller is not None:
             self._poller.cancel()
         writer, self._writer = self._writer, None
-        readers, self._readers = self._readers, None
         if writer is not None:
             self._queue.put(None)
             await asyncio.to_thread(writer.join)
-        if readers is not None:
-            await asyncio.to_thread(readers.shutdown)
+        await self._readers.close()
         for connection in self._connections:
             connection.close()
         self._connections.clear()
@@ -115,11 +110,8 @@ class SqliteEngine:
         return await future
 
     async def read(self, unit: Unit[T]) -> T:
-        """Run the unit in a reader thread, on one snapshot of the database. Raises Unavailable."""
-        if self._readers is None:
-            raise Unavailable
-        read: Callable[[], T] = partial(self._read, unit)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+        """Run the unit on one snapshot of the database, more than once where it is long. Raises Unavailable."""
+        return await self._readers.read(unit)
 
     async def _poll_events(self, connection: sqlite3.Connection) -> None:
         """Notify the listeners of events that other processes write to the same file."""
@@ -141,28 +133,6 @@ class SqliteEngine:
         for listener in self._event_listeners if rows else ():
             listener(sessions)
         return version, rows[-1]["seq"] if rows else seen[1]
-
-    def _read(self, unit: Unit[T]) -> T:
-        try:
-            connection = self._reader_connection()
-            connection.execute("BEGIN")
-            try:
-                return unit(Transaction(connection.cursor(), self._dialect))
-            finally:
-                connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as exc:
-            raise Unavailable from exc
-        except sqlite3.DatabaseError as exc:
-            # A damaged file raises DatabaseError itself; its subclasses are errors in our SQL.
-            if type(exc) is not sqlite3.DatabaseError:
-                raise
-            raise Unavailable from exc
-
-    def _reader_connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._thread_local, "connection", None)
-        if connection is None:
-            connection = self._thread_local.connection = self._connect()
-        return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -228,7 +198,7 @@ class SqliteEngine:
         connection.execute("COMMIT")
 
     def _run(self, connection: sqlite3.Connection, write: _PendingWrite[Any]) -> None:
-        tx = Transaction(connection.cursor(), self._dialect)
+        tx = Transaction(connection.cursor(DictCursor), self._dialect)
         connection.execute("SAVEPOINT unit")
         try:
             write.result = write.unit(tx)

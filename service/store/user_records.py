@@ -14,9 +14,10 @@ from service.store.engine import Engine, Row, Transaction
 from service.store.events import events_of
 from service.store.rows import ACCOUNT, SESSION_COLUMNS, SESSION_TABLES, connection_of, encrypted_email
 from service.store.sessions import SessionStore
-from service.store.users import find_user, user_ids
+from service.store.users import find_user, ref_of_user, user_ids
 
 _BATCH = 500
+_SHOWN = 100  # connections of one user at once
 # Those to the address that a session named for its own events: it may name the user. Their ids follow from the event's
 # and the endpoint's (`service.store.changes`). Others have no address, and their event names the user as it is now.
 _OWN_DELIVERIES = (
@@ -37,6 +38,17 @@ class UserStore:
     async def ids(self, refs: Collection[UserRef]) -> Mapping[UserRef, UserId]:
         """Return the user ids of these rows, without those of erased users."""
         return await self._engine.read(lambda tx: _present(user_ids(tx, refs))) if refs else {}
+
+    async def status(self, tenant: Tenant, user_id: UserId) -> tuple[UserRef, Sequence[Connection]]:
+        """Return a user's row and newest connections, as `connections_of` does. Raises NotFound."""
+        return await self._engine.read(lambda tx: _status(tx, tenant, user_id))
+
+    async def connections_of(self, tenant: Tenant, user: UserRef) -> Sequence[Connection]:
+        """Return up to 100 connections of a user, newest first, without those that the provider removed.
+
+        Raises NotFound for an erased user, and for one of another tenant.
+        """
+        return await self._engine.read(lambda tx: _newest_connections(tx, tenant, user))
 
     async def export(self, tenant: Tenant, user_id: UserId, by: str) -> UserRecords:
         """Read a user's records and emit the event of that, in one transaction; `by` is the id of the API key.
@@ -119,6 +131,20 @@ class UserStore:
                 plain=row["user_email"],
             )
         return SessionId(rows[-1]["id"]) if rows else None
+
+
+def _status(tx: Transaction, tenant: Tenant, user_id: UserId) -> tuple[UserRef, Sequence[Connection]]:
+    user = UserRef(ref_of_user(tx, tenant, user_id))
+    return user, _newest_connections(tx, tenant, user)
+
+
+def _newest_connections(tx: Transaction, tenant: Tenant, user: UserRef) -> list[Connection]:
+    # An erased user's row has no `user_id`: the address of a status page ends with the erasure.
+    sql = "SELECT 1 AS found FROM users WHERE ref = :ref AND tenant = :tenant AND user_id IS NOT NULL"
+    if tx.one(sql, ref=user, tenant=tenant) is None:
+        raise NotFound
+    newest = f"{_OWNED} AND n.removed_at IS NULL ORDER BY n.recorded_at DESC, n.id DESC LIMIT :limit"
+    return [connection_of(row) for row in tx.all(newest, tenant=tenant, ref=user, limit=_SHOWN)]
 
 
 def _records(tx: Transaction, sessions: SessionStore, user: UserRef) -> UserRecords:

@@ -15,6 +15,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from service.telemetry.access import AccessLines, AccessRecord
+
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
@@ -82,9 +84,12 @@ class JsonLines(logging.Formatter):
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
         self._redact = remover(secrets)
+        self._access = AccessLines(self._redact)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, whatever the record contains; fields of `extra` are beside the message."""
+        if isinstance(record, AccessRecord):
+            return self._access.format(record)
         extra = {name: value for name, value in record.__dict__.items() if name not in _STANDARD_FIELDS}
         line: dict[str, Any] = {
             **{name: self._clean(value) for name, value in extra.items()},

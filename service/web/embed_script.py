@@ -1,14 +1,16 @@
-"""The script that host pages load: put together once from the files in `static/embed`, served under two addresses.
+"""The scripts that host pages load: put together once from the files in `static/embed`, each under two addresses.
 
 `/embed.js` is the newest one and cached shortly. `/embed-<digest>.js` never changes, so a host page may name its
-`integrity`. A file of this service alone: no other origin's script is in it. Every host page loads it, so comments,
-white space and the private names of its classes are left out or shortened.
+`integrity`. Files of this service alone: no other origin's script is in them. `/embed-status.js` has the element for a
+user's connections, in a file of its own, since most pages need one of the two. Every host page loads them,
+so comments, white space and the private names of classes are left out or shortened.
 """
 
 import hashlib
 import re
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_letters
@@ -19,7 +21,7 @@ from starlette.responses import Response
 from service.errors import NotFound
 from service.web.cached import FOR_EVER, CachedAnswer
 
-_PARTS = ("address.js", "views.js", "flow.js", "element.js")
+_FOLDER = Path(__file__).parent.parent / "static" / "embed"
 # No string of these files holds a comment's marks with spaces around them.
 _COMMENT = re.compile(r"(^|\s)(//\s.*|/\*\*\s.*\*/)$")
 # Where white space may be left out: beside these signs, outside of texts. No regular expression of these files has any.
@@ -55,16 +57,17 @@ def _with_short_names(code: str) -> str:
     return _PRIVATE.sub(lambda found: f"#{short.get(found[1], found[1])}", code)
 
 
-def assemble(folder: Path) -> bytes:
-    """One script of all parts, in a function of its own: a second load of it does nothing."""
-    body = _with_short_names(_without_space("".join(_code_of(folder / name) for name in _PARTS)))
-    return f'(() => {{\n"use strict";\nif (window.MagicLink) return;\n{body}}})();\n'.encode()
+def assemble(parts: Sequence[str], present: str) -> bytes:
+    """One script of these files, in a function of its own; where `present` holds, it was loaded and does nothing."""
+    body = _with_short_names(_without_space("".join(_code_of(_FOLDER / name) for name in parts)))
+    return f'(() => {{\n"use strict";\nif ({present}) return;\n{body}}})();\n'.encode()
 
 
 @dataclass(frozen=True)
 class EmbedScript:
-    """The script's bytes, and its answers."""
+    """A script's bytes, and its answers; its addresses are `/<name>.js` and `/<name>-<digest>.js`."""
 
+    name: str
     content: bytes
 
     @property
@@ -79,18 +82,23 @@ class EmbedScript:
 
     def tag(self, public_url: str) -> str:
         """The element with which a host page loads exactly these bytes."""
-        source = f"{public_url.rstrip('/')}/embed-{self.digest}.js"
+        source = f"{public_url.rstrip('/')}/{self.name}-{self.digest}.js"
         return f'<script src="{source}" integrity="{self.integrity}" crossorigin defer></script>'
 
     async def newest(self, request: Request) -> Response:
-        """GET /embed.js: the script that host pages on other sites load."""
+        """GET /<name>.js: the script that host pages on other sites load."""
         return CachedAnswer(self.content, "text/javascript", _FOR_HOST_PAGES).to(request)
 
     async def pinned(self, request: Request) -> Response:
-        """GET /embed-{digest}.js: the same script under an address that never changes. Raises NotFound for others."""
+        """GET /<name>-{digest}.js: the same script under an address that never changes. Raises NotFound for others."""
         if request.path_params["digest"] != self.digest:
             raise NotFound
         return CachedAnswer(self.content, "text/javascript", _FOR_HOST_PAGES, FOR_EVER).to(request)
 
 
-EMBED_SCRIPT = EmbedScript(assemble(Path(__file__).parent.parent / "static" / "embed"))
+EMBED_SCRIPT = EmbedScript(
+    "embed", assemble(("source.js", "address.js", "views.js", "flow.js", "element.js"), "window.MagicLink")
+)
+STATUS_SCRIPT = EmbedScript(
+    "embed-status", assemble(("source.js", "status.js"), 'customElements.get("magic-link-status")')
+)

@@ -1,6 +1,5 @@
 """ASGI middleware: an id, a log line and metrics for each request. Paths are logged as templates, without tokens."""
 
-import logging
 import re
 from collections.abc import Mapping
 from random import Random
@@ -11,10 +10,10 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.telemetry.access import Answered, log_request
 from service.telemetry.logs import request_scope
 from service.telemetry.metrics import Metrics
 
-_log = logging.getLogger("service.access")
 _names = Random()  # noqa: S311 - a request id is no secret
 
 # The caller's id is kept, so that its logs can be joined with ours; in this form only, since others could forge lines.
@@ -108,9 +107,9 @@ class RequestObserver:
             try:
                 await self._app(scope, receive, observed)
             finally:
-                self._record(scope, status or 500, perf_counter() - started)
+                self._record(name, scope, status or 500, perf_counter() - started)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, name: str, scope: Scope, status: int, seconds: float) -> None:
         route = template_of(scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.request_answered(method, route, status)
@@ -118,8 +117,7 @@ class RequestObserver:
         if not route.startswith("/live/"):
             self._metrics.request_timed(route, seconds)
         client = (scope.get("client") or ("",))[0]
-        extra = {"method": method, "route": route, "status": status, "seconds": seconds, "client": client}
-        _log.info("request", extra=extra)
+        log_request(Answered(method, route, status, seconds, client, name))
 
 
 def template_of(path: str) -> str:

@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from service.web.embed_script import EMBED_SCRIPT
 from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, NewUser
+from tests.support.documents import examples
 from tests.support.flow_messages import follow_the_rules
 
 KEEP = "window.messages = []; window.keep = (payload) => window.messages.push(payload); null"
@@ -75,7 +76,9 @@ async def test_a_module_from_elsewhere_frames_only_its_own_origin(host: HostPage
 
 @pytest.mark.parametrize("opener", ["element", "dialog"])
 async def test_a_host_that_allows_nothing_else_sees_no_violation(host: HostPage, opener: str) -> None:
-    policy = f"default-src 'none'; script-src {host.service} 'nonce-x'; frame-src {host.service}"
+    (needed,) = examples("integrate.md", "Policies of your pages")
+    scripts, frames = needed.strip().replace("https://link.example.com", host.service).split("; ")
+    policy = f"default-src 'none'; {scripts} 'nonce-x'; {frames}"
     policy += "; require-trusted-types-for 'script'; trusted-types 'none'"
     watch = """window.violations = [];
         addEventListener('securitypolicyviolation', (one) => violations.push(one.violatedDirective));"""

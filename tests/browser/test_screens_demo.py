@@ -31,7 +31,7 @@ async def test_the_pages_on_the_way_from_nothing_to_bills(
     await flow.provider.sign_in("wrong")
     await flow.words("The sign-in did not work.").wait_for()
     await flow.press("Leave")
-    await expect(ada.page.get_by_text("Sign-in refused")).to_be_visible()
+    await expect(ada.page.get_by_text("Sign-in not accepted")).to_be_visible()
     await screenshots.show(ada.page, "demo-attention")
     await ada.choose("In a dialog")
     flow = await ada.connect()

@@ -9,8 +9,10 @@ import pytest
 from jinja2 import Environment, FileSystemLoader
 from playwright.async_api import Route, expect
 
-from service.domain.statuses import ConnectionState
-from service.web.pages.contexts import ConnectionView, DonePage, ErrorPage, HandoverPage, Page
+from service.domain.status_words import words_for
+from service.settings.utility_hints import UtilityHints
+from service.web.pages.advice import AccountView
+from service.web.pages.contexts import ConnectionView, ConnectPage, DonePage, ErrorPage, HandoverPage, Page
 from tests.support.browser_services import ROOT, Api, BrowserServices
 from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.screenshots import Screenshots
@@ -18,24 +20,30 @@ from tests.support.screenshots import Screenshots
 HELP = "https://help.example.com/utilities"
 NAMED: dict[str, Any] = {"company": "Harbour Light Foods Ltd", "user_label": "A••• B•••", "support_url": HELP}
 CONNECTIONS = (
-    ConnectionView(state=ConnectionState.WORKING, provider="Nectar Sandbox Utility"),
-    ConnectionView(state=ConnectionState.CHECKING),
-    ConnectionView(state=ConnectionState.ACTION_NEEDED, provider="Silent Valley Electric"),
+    ConnectionView(words=words_for("CONNECTED"), provider="Nectar Sandbox Utility"),
+    ConnectionView(words=words_for("PENDING")),
+    ConnectionView(words=words_for("PASSWORD_INCORRECT"), provider="Silent Valley Electric"),
 )
-DELAYED = (ConnectionView(state=ConnectionState.DELAYED), ConnectionView(state=ConnectionState.INACTIVE))
+DELAYED = (ConnectionView(words=words_for("WEBSITE_DOWN")), ConnectionView(words=words_for("COMPANY_INACTIVE")))
+HELPED = NAMED | {"help_urls": {"login": HELP, "upload": HELP, "mfa": HELP}}
+HINTS = UtilityHints().for_url("https://coned.com"), UtilityHints().for_url("https://www.pge.com")
+FAILED = (ConnectionView(words=words_for("MFA_TOKEN_EXPIRED"), provider="Con Edison"),)
+ACCOUNT = AccountView("Con Edison", "coned.com, Headquarters, Warehouse", words_for("MFA_TOKEN_EXPIRED"))
 # Ends that no single walk reaches: their pages are made from their contexts, as the service does.
 RARE: dict[str, Page] = {
     "handover": HandoverPage(session_id="ses_1"),
-    "done-refused": DonePage(outcome="refused", connections=CONNECTIONS[2:], **NAMED),
-    "done-attention": DonePage(outcome="attention", connections=CONNECTIONS[2:], **NAMED),
+    "connect-mend": ConnectPage(
+        **HELPED, action="/", form_value="v", mode="reconnect", account=ACCOUNT, hints=tuple(filter(None, HINTS[:1]))
+    ),
+    "done-attention": DonePage(outcome="attention", connections=CONNECTIONS[2:], again_url="/connect/t", **NAMED),
+    "done-second-step": DonePage(outcome="attention", connections=FAILED, hints=tuple(filter(None, HINTS)), **HELPED),
     "done-connected-some": DonePage(outcome="connected", connections=CONNECTIONS, **NAMED),
     "done-submitted": DonePage(outcome="submitted", connections=CONNECTIONS[1:2], **NAMED),
-    "done-delayed": DonePage(outcome="delayed", connections=DELAYED, **NAMED),
+    "done-delayed": DonePage(outcome="submitted", connections=DELAYED, **NAMED),
     **{
         f"done-{outcome}": DonePage(outcome=outcome, unreachable_since="2027-01-15T08:00:00.000Z", **NAMED)
         for outcome in ("asking", "nothing", "unreachable", "used", "settling", "ambiguous", "arrived")
     },
-    "done-empty": DonePage(outcome="empty", **NAMED),
     "done-exited": DonePage(outcome="exited", **NAMED),
     "done-expired": DonePage(outcome="expired", **NAMED),
     "done-revoked": DonePage(outcome="revoked", **NAMED),

@@ -116,7 +116,7 @@ async def test_what_was_connected_and_what_was_not(stage: Stage) -> None:
     await expect(flow.words("The sign-in did not work.")).to_be_visible()
     flow = await stage.open_again()
     await flow.shows("Your account is connected.")
-    await expect(flow.words("Needs attention").last).to_be_visible()
+    await expect(flow.words("Sign-in not accepted").last).to_be_visible()
     await stage.show("connected-one-refused")
 
 
@@ -139,7 +139,7 @@ async def test_what_was_connected_and_is_refused_later(stage: Stage) -> None:
     company = (await stage.api.session(stage.session["id"]))["company"]["id"]
     await stage.api.trouble("PUT", "status_change", company, status="PASSWORD_INCORRECT")
     await flow.shows("Your account needs attention.")
-    await expect(flow.words("no longer accepts its sign-in details.")).to_be_visible()
+    await expect(flow.words("Your utility did not accept the user name or the password.")).to_be_visible()
     await stage.show("refused-later")
 
 

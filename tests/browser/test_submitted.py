@@ -104,7 +104,7 @@ async def test_a_delay_is_told_as_a_delay(ada: BrowserUser, api: Api, screenshot
     await _reports(api, session, "WEBSITE_DOWN")
     await flow.provider.connect()
     await flow.shows(HANDED_OVER)
-    await expect(flow.words("The provider has trouble reading it at the moment")).to_be_visible()
+    await expect(flow.words("Your utility's website is down.")).to_be_visible()
     await expect(flow.words("Being checked")).to_be_hidden()
     await _show(ada, screenshots, "delayed")
 

@@ -117,7 +117,16 @@ async def test_a_sound_deployment_has_nothing_to_mend(tmp_path: Path) -> None:
     assert {about for about, finding in findings.items() if finding.level != "good"} == {
         *("method", "webhook", "white label"),
     }
-    assert findings.keys() == {"settings", "embed.js", "database", "provider", "webhook", "pages", *ABOUT}
+    assert findings.keys() == {
+        "settings",
+        "embed.js",
+        "embed-status.js",
+        "database",
+        "provider",
+        "webhook",
+        "pages",
+        *ABOUT,
+    }
 
 
 async def test_links_on_another_origin_than_the_configured_one_are_found_without_making_one(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def test_connections_and_events_have_tables_of_their_own() -> None:
         "recordedAt": "2026-01-01T00:00:00Z",
     }
     assert api_client.table(api_client.CONNECTIONS, [connection], heading=False) == (
-        "c  ada  CONNECTED  https://nectarclimate.com  invitation  2026-01-01T00:00:00Z"
+        "c  ada  CONNECTED  -  https://nectarclimate.com  invitation  2026-01-01T00:00:00Z"
     )
     assert api_client.table(api_client.EVENTS, [event(1)], heading=False) == (
         "2026-01-01T00:00:00Z  session.created             ses_1  -  -  -"

@@ -26,7 +26,7 @@ from tests.support.clock import Clock
 from tests.support.connection_steps import ambiguous
 from tests.support.endpoints import deliveries, endpoint, failing, seen
 from tests.support.receivers import URL
-from tests.support.services import RETURN_URL, refused
+from tests.support.services import HOST_URL, RETURN_URL, refused
 from tests.support.users import User, asked_in
 
 BODY = {body.__name__: body for body in BODIES}
@@ -170,6 +170,7 @@ async def test_every_call_of_a_whole_flow_answers_as_described(
     await services.rows("/v1/connections", attributed="false")
     await hers.post("exit", {"stage": "provider", "reason": "closed"})
     await deliver_everything(services, ada)
+    await services.get("/v1/users/ada/status", origin=HOST_URL)
     await services.get("/v1/users/ada/export")
     assert (await services.host.delete("/v1/users/ada")).status_code == 204
     await services.rows("/v1/connections")

@@ -32,6 +32,7 @@ OPTIONS: dict[str, Any] = {
     "userEmail": "ada@example.com",
     "userLabel": "Ada",
     "supportUrl": "mailto:help@example.com",
+    "helpUrls": {"login": "https://help.example.com/login"},
     "webhookUrl": f"{ORIGIN}/hooks/7",
     "theme": {"mode": "dark", "accent": "#66cfb7", "radius": 8, "logoUrl": f"{ORIGIN}/logo.svg", "name": "Acme"},
     "ancestors": [ORIGIN],
@@ -49,7 +50,7 @@ ONLY_FOR_THE_CALL = {"prepare"}  # when the call answers, not what the session i
 DECIDED_BY_THE_CONNECTION = {"user_id", "company", "sites", "connection_id", "prefill"}
 STORED_AS = {"expires_in": "expires_at", "link": "link_choice"}
 # What a host is not told of a session: what it sent for the page only, and what only the service needs.
-SENT_FOR_THE_PAGE = {"locale", "user_label", "user_email", "support_url", "prefill", "theme", "ancestors"}
+SENT_FOR_THE_PAGE = {"locale", "user_label", "user_email", "support_url", "help_urls", "prefill", "theme", "ancestors"}
 INTERNAL = {
     *(
         "tenant",

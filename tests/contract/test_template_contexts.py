@@ -7,7 +7,9 @@ import pytest
 from jinja2 import meta
 
 from service.domain.model import LinkStatus
-from service.domain.statuses import ConnectionState
+from service.domain.status_words import words_for
+from service.settings.utility_hints import UtilityHint
+from service.web.pages.advice import AccountView
 from service.web.pages.contexts import (
     PAGES,
     ConfirmPage,
@@ -27,10 +29,15 @@ from service.web.pages.contexts import (
 from tests.support.templates import ENVIRONMENT, family_of, made_by, rendered, used_by
 
 STRANGER = "<script>alert('&')</script>"
+ACCOUNT = AccountView(STRANGER, STRANGER, words_for("MFA_TOKEN_EXPIRED"))
+HINTS = (UtilityHint("coned.com", STRANGER, STRANGER),)
+HELP = {"login": STRANGER, "upload": STRANGER, "mfa": STRANGER}
 VIEW = FlowView(
     status="opened",
     link=LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token"),
-    connections=(ConnectionView(state=ConnectionState.CHECKING, provider=STRANGER),),
+    connections=(ConnectionView(words=words_for("PENDING"), provider=STRANGER),),
+    account=ACCOUNT,
+    hints=HINTS,
     failure_code=STRANGER,
     done_url="/callback?state=s",
 )
@@ -49,12 +56,21 @@ SAMPLES: list[Page] = [
         view=None,
         **PATHS,
     ),
-    OpenPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, view=VIEW, **PATHS),
-    ConnectPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, action="/connect/t/start", form_value="v"),
+    OpenPage(company=STRANGER, user_label=STRANGER, support_url=STRANGER, help_urls=HELP, view=VIEW, **PATHS),
+    ConnectPage(
+        company=STRANGER,
+        user_label=STRANGER,
+        support_url=STRANGER,
+        help_urls=HELP,
+        action="/connect/t/start",
+        form_value="v",
+        account=ACCOUNT,
+        hints=HINTS,
+    ),
     ElsewherePage(),
     FramedErrorPage(code="not_found"),
     ConfirmPage(company=STRANGER, reason="callback", action="/callback", hidden={"state": STRANGER}),
-    DonePage(company=STRANGER, outcome="connected", connections=VIEW.connections),
+    DonePage(company=STRANGER, outcome="connected", connections=VIEW.connections, hints=HINTS, help_urls=HELP),
     HandoverPage(session_id=STRANGER),
     ErrorPage(code=STRANGER, request_id=STRANGER, support_url=STRANGER),
 ]

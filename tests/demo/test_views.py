@@ -7,6 +7,8 @@ from jinja2 import meta
 from service.demo import views
 from service.demo.pages import environment
 from service.demo.people import ACME
+from service.domain.status_words import StatusWords, StepPlace, all_words
+from service.domain.statuses import ConnectionState
 from tests.support.fake_service import connection
 
 
@@ -14,12 +16,17 @@ def account(**changes: Any) -> views.UtilityAccount:
     return views.utilities([connection(**changes)], [], ACME).accounts[0]
 
 
-def test_an_unknown_status_needs_attention() -> None:
-    assert (account(status="BRAND_NEW").status, account(status="BRAND_NEW").tone) == ("Needs a look", "bad")
+def test_an_unknown_state_is_never_shown_as_good() -> None:
+    assert account(state="brand_new").tone == "bad"
+    assert account(state=None, words=None).status == "Needs a look"
 
 
-def test_a_connection_that_needs_attention_is_never_shown_as_good() -> None:
-    assert account(needsAttention=True).tone == "bad"
+@pytest.mark.parametrize("words", [one for one in all_words() if one.state is not ConnectionState.WORKING])
+def test_each_status_is_told_in_the_words_of_the_service(words: StatusWords) -> None:
+    shown = account(status=words.status)
+    assert (shown.status, shown.title, shown.detail) == (words.label, words.title, words.sentence)
+    assert shown.steps == [step.text for step in words.steps if step.place is not StepPlace.UPLOAD]
+    assert shown.tone == ("waiting" if words.state in {"checking", "delayed"} else "bad")
 
 
 def test_an_unreadable_date_is_left_out() -> None:

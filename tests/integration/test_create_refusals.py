@@ -71,6 +71,10 @@ def changed(ada: User, path: str, value: Any) -> dict[str, Any]:
         ("ancestors", [HOST_URL, {}, [HOST_URL] * 9]),
         ("ancestors", [[""], ["https://evil.example"], [HOST_URL, f"{HOST_URL}/"], ["*"], ["null"], [7]]),
         ("maxConnections", [0, -1, 21, 1.5, "2", True]),
+        ("helpUrls", ["", "https://help.example.com", [], {"other": "https://help.example.com"}]),
+        ("helpUrls.login", ["", "http://x.example", "javascript:alert(1)", "mailto:x", "https://x.example/\n", 7]),
+        ("helpUrls.upload", ["data:text/html,x", "//x.example", "https://" + "x" * 2048]),
+        ("helpUrls.mfa", ["https:x", "ftp://x.example"]),
         ("connectionId", [UUID, "x"]),
         ("unknown", [1]),
         ("UserId", ["ada"]),
@@ -194,6 +198,7 @@ async def test_every_wrong_field_is_named_in_one_answer(services: RunningService
         ("theme", [{"logoUrl": f"{HOST_URL}/logo.svg?v=2", "name": "x" * 60, "radius": 0}]),
         ("ancestors", [[], [HOST_URL]]),
         ("maxConnections", [1, 20]),
+        ("helpUrls", [{}, {"login": None, "upload": "https://help.example.com", "mfa": "mailto:help@example.com"}]),
         ("returnUrl", [HOST_URL, f"{HOST_URL}/?a=1&b=2", f"{HOST_URL}/%F0%9F%98%80"]),
     ],
 )

@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from service.app import Environment, Services, build_services
+from service.background.loops import renew_forever
 from service.domain.deliveries import delivery_body
 from service.domain.endpoints import Endpoint, EndpointChange, EndpointSecret
 from service.domain.events import Event, NewEvent
@@ -131,7 +132,7 @@ async def measure(database: str, number: int, ports: list[int]) -> None:
         await endpoint(services, answering, ("session.created",))
         await events(services, number, "session.created")
         began = perf_counter()
-        renewing = asyncio.create_task(services.hosts.worker.renew_forever())
+        renewing = asyncio.create_task(renew_forever(services.hosts.worker.renew_leases, asyncio.sleep, "leases"))
         await services.hosts.worker.run_until_idle()
         renewing.cancel()
         say(f"deliveries: {number / (perf_counter() - began):,.0f} a second")

@@ -170,6 +170,7 @@ def _settings(url: str, port: int, sandbox_port: int) -> dict[str, str]:
         "MAGICLINK_PROVIDER_WEBHOOK_SECRETS": SECRET,
         "MAGICLINK_ALLOWED_ORIGINS": ORIGIN,
         "MAGICLINK_API_KEY": KEY,
+        "MAGICLINK_METRICS_KEY": KEY,
     }
 
 

@@ -16,11 +16,21 @@ from tests.support.store_cases import KEYS
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, migrated_sqlite_file: Path) -> Engine:
-    """Not opened yet; its tables are there. Leases and due times follow the test's clock on both."""
+def new_engine(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, migrated_sqlite_file: Path
+) -> Callable[[], Engine]:
+    """Engines of the test's database, not opened yet; its tables are there. Leases follow the test's clock on both."""
     if request.param == "sqlite":
-        return SqliteEngine(str(shutil.copy(migrated_sqlite_file, tmp_path / "store.db")), clock.now)
-    return PostgresEngine(request.getfixturevalue("migrated_postgres_url"), clock.now)
+        path = str(shutil.copy(migrated_sqlite_file, tmp_path / "store.db"))
+        return lambda: SqliteEngine(path, clock.now)
+    url = request.getfixturevalue("migrated_postgres_url")
+    return lambda: PostgresEngine(url, clock.now)
+
+
+@pytest.fixture
+def engine(new_engine: Callable[[], Engine]) -> Engine:
+    """The engine that the test uses itself."""
+    return new_engine()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
@@ -12,8 +13,11 @@ from service.domain.session_status import SessionStatus
 from service.domain.timing import ANSWER_SECONDS
 from service.errors import GivenUp, ProviderBroken
 from service.store import Store
+from service.store.changes import WriteContext, save_session
+from service.store.encryption import Cipher
+from service.store.engine import Transaction
 from tests.support.clock import Clock
-from tests.support.domain_values import ADA, CONNECTION, CREATED_AT, connection, link, with_status
+from tests.support.domain_values import ADA, CONNECTION, CREATED_AT, MAGIC, NOW, connection, link, with_status
 from tests.support.store_cases import UNNAMED, count, create, fresh
 
 WRITTEN = ("connections", "facts", "session_connections", "events", "work")
@@ -118,3 +122,30 @@ async def test_every_event_has_an_id_of_its_own(store: Store) -> None:
     await store.sessions.change(made.id, lambda _: Changes(events=(event, event, event)))
     rows = await store.engine.read(lambda tx: tx.all("SELECT id FROM events"))
     assert len({row["id"] for row in rows}) == 4
+
+
+class Recorder:
+    """A transaction that only notes what it would run."""
+
+    def __init__(self) -> None:
+        self.columns: set[str] = set()
+
+    def run(self, _sql: str, **values: object) -> int:
+        self.columns |= values.keys()
+        return 1
+
+
+def test_of_a_session_that_was_read_only_what_differs_is_written() -> None:
+    context = WriteContext(lambda: NOW, lambda prefix: prefix, Cipher(["k" * 32]))
+    stored = fresh(user_email="ada@example.com", link=link())
+    for changed, columns in (
+        (replace(stored, seen_at=NOW), {"id", "status", "seen_at"}),
+        (replace(stored, user_email="bob@example.com"), {"id", "status", "user_email"}),
+        (replace(stored, link=MAGIC), {"id", "status", "link_url", "invitation_id"}),
+    ):
+        recorder = Recorder()
+        save_session(cast("Transaction", recorder), context, changed, stored)
+        assert recorder.columns == columns
+    erased = Recorder()
+    save_session(cast("Transaction", erased), context, replace(stored, user_id=None), stored)
+    assert {"user_email", "return_url", "link_url"} < erased.columns

@@ -90,8 +90,9 @@ async def large(store: Store, clock: Clock) -> Store:
     await store.idempotency.begin(KEY)
     await store.queue.enqueue(Job(JobKind.EXPIRE, "ses_due", 1e6))
     await numbered(store)
-    await run(store, "UPDATE connections SET session_id = 'ses_old', user_ref = 'usr_ada'")
+    await run(store, "UPDATE connections SET session_id = 'ses_old', user_ref = 'usr_ada', site_ids = '[\"s\"]'")
     await run(store, "UPDATE inbox SET done_at = 1")
+    await copy(store, "sites", "ref <> ''", ref="ref || i", external_id="'x' || i", provider_id="'provider-' || i")
     await copy(store, "sessions", "id = 'ses_old'", id="'ses_' || i", created_at="created_at - i")
     await copy(store, "invitations", "id = 'inv_old'", id="'inv_' || i", session_id="'ses_' || i")
     await copy(store, "connections", "id = 'connection-1'", id="'con_' || i", recorded_at="recorded_at - i")
@@ -101,6 +102,7 @@ async def large(store: Store, clock: Clock) -> Store:
         "VALUES ('ses_old', 'connection-1', 'invitation', 1, 3)",
         "INSERT INTO connection_candidates (connection_id, session_id, tenant, user_ref) "
         "VALUES ('connection-1', 'ses_old', 'default', 'usr_bob')",
+        "UPDATE sessions SET connection_id = 'connection-1' WHERE id = 'ses_old'",
         "INSERT INTO refused_results (session_id, user_ref, at) VALUES ('ses_old', 'mallory', 1)",
     )
     await copy(store, "refused_results", "user_ref = 'mallory'", session_id="'ses_' || i")
@@ -207,10 +209,6 @@ async def listed(store: Store) -> object:
     return await store.connections.after_poll(REF, ids)
 
 
-async def change_nothing(store: Store) -> object:
-    return await store.connections.change(REF, [CONNECTION], [], lambda _: Changes())
-
-
 async def erase_nothing(store: Store) -> object:
     await store.users.complete_erasure(UserRef("usr_bob"))
     return await store.users.is_erased(UserRef("usr_bob"))
@@ -221,7 +219,7 @@ async def number(store: Store) -> None:
         await store.engine.number()
 
 
-LEASE = EndpointLease("whe_1", "token")
+LEASE, LATER = EndpointLease("whe_1", "token"), (connection().recorded_at - 5000, "x")
 CALLS: dict[str, Call] = {
     "endpoints with something due": lambda store: store.deliveries.lease(8),
     "due deliveries": lambda store: store.deliveries.due(LEASE, 25, aside=False),
@@ -243,9 +241,7 @@ CALLS: dict[str, Call] = {
     "sessions by company": lambda store: store.sessions.list_page(TENANT, {"company": "rare"}, None, 25),
     "sessions of a large company": lambda store: store.sessions.list_page(TENANT, {"company": "acme"}, None, 25),
     "connections": lambda store: store.connections.list_page(TENANT, {}, None, 25),
-    "connections, a later page": lambda store: store.connections.list_page(
-        TENANT, {}, (connection().recorded_at - 5000, "x"), 25
-    ),
+    "connections, a later page": lambda store: store.connections.list_page(TENANT, {}, LATER, 25),
     "connections by status": lambda store: store.connections.list_page(TENANT, {"status": "PENDING"}, None, 25),
     "connections by state": lambda store: store.connections.list_page(TENANT, {"state": "delayed"}, None, 25),
     "connections of a candidate": lambda store: store.connections.list_page(
@@ -274,10 +270,11 @@ CALLS: dict[str, Call] = {
     "budget of logs": lambda store: store.companies.take_logs(REF, 5),
     "uploaded documents": lambda store: store.documents.name_uploaded(replace(COMPANY, ref=REF), ["u"], NAMED),
     "last webhook": lambda store: store.provider_state.last_webhook_at(),
-    "poll records": change_nothing,
+    "poll records": lambda store: store.connections.change(REF, [CONNECTION], [], lambda _: Changes()),
     "after a poll": listed,
     "next job": lambda store: store.queue.next_in_seconds(),
     "leasing": lambda store: store.queue.lease(16, 10.0),
+    "status of a user": lambda store: store.users.status(TENANT, UserId("ada")),
     "user ids": lambda store: store.users.ids([UserRef("usr_ada")]),
     "sessions of a user": lambda store: store.users.sessions(UserRef("usr_bob")),
     "erasure": erase_nothing,

@@ -68,8 +68,8 @@ class FlowPage:
         await self.where.locator("#flow[data-opened]").wait_for()
 
     def words(self, words: str) -> Locator:
-        """As they stand on the page; a screen reader gets them once more, elsewhere."""
-        return self.where.locator(".stage").get_by_text(words)
+        """As they are seen on the page; some stand there twice, and a screen reader gets them once more, elsewhere."""
+        return self.where.locator(".stage").get_by_text(words).filter(visible=True)
 
     async def press(self, button: str) -> None:
         await self.where.get_by_role("button", name=button, exact=True).click()

@@ -6,6 +6,9 @@ from typing import Any
 import httpx
 
 from service.demo.settings import DemoSettings
+from service.domain.status_words import REMOVED_STATUS
+from service.domain.statuses import ConnectionState, needs_attention, state_of
+from service.web.api.word_answers import words_json
 
 URL = "http://service.test"
 KEY = "test-key"
@@ -16,11 +19,16 @@ CONNECTION_ID = "6f6c3c1e-8a0b-4d3f-9c55-0f9f4a5f3f10"
 
 
 def connection(**changes: Any) -> dict[str, Any]:
+    """A connection as the service answers it: its state and its words follow from its status."""
+    status = str(changes.get("status", "CONNECTED"))
+    state = ConnectionState.INACTIVE if status == REMOVED_STATUS else state_of(status)
     return {
         "id": CONNECTION_ID,
         "userId": "ada",
-        "status": "CONNECTED",
-        "needsAttention": False,
+        "status": status,
+        "state": state.value,
+        "needsAttention": needs_attention(state),
+        "words": words_json(status, state),
         "provider": {"name": "Pacific Light & Water", "url": "https://nectarclimate.com"},
         "sites": [{"id": "1", "externalId": "hq"}, {"id": "2", "externalId": "warehouse"}],
         "createdAt": "2026-03-04T10:00:00Z",

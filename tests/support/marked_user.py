@@ -16,6 +16,7 @@ MARKS: JsonObject = {
     "userLabel": "Zoe Quillfeather",
     "userEmail": "zoe.quill@example.com",
     "supportUrl": "https://help.example.com/zoe-support",
+    "helpUrls": {"upload": "https://help.example.com/zoe-bills"},
     "returnUrl": f"{HOST_URL}/done?for=zoe-return",
     "metadata": {"crm": "zoe-metadata"},
     "prefill": {"url": "https://zoe-utility.example.com", "country": "US"},

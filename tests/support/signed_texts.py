@@ -6,8 +6,8 @@ import string
 import zlib
 from collections.abc import Callable, Mapping
 
-from service.domain.model import SessionId, Tenant, UserId
-from service.domain.tokens import CallbackState, PageToken, SessionResult
+from service.domain.model import SessionId, Tenant, UserId, UserRef
+from service.domain.tokens import CallbackState, PageToken, SessionResult, StatusToken
 from service.errors import BadState, NotFound
 from service.signing import Signer
 
@@ -18,6 +18,7 @@ TOKEN = PageToken(SessionId("ses_0123456789abcdef"), 1, 1_800_000_000)
 STATE = CallbackState(TOKEN.session_id, ADA, 2)
 AT = 1_800_000_000
 RESULT = SessionResult(TOKEN.session_id, TENANT, ADA, "connected", "connection-1", AT)
+STATUS = StatusToken(TENANT, UserRef("usr_0123456789abcdef"), "https://app.example.com", AT)
 KID = SIGNER.newest_key_id
 
 EMBED = SIGNER.embed_token(TOKEN, KID)
@@ -25,6 +26,7 @@ CONNECT = SIGNER.connect_token(TOKEN, KID)
 WAY_BACK = SIGNER.sign_state(STATE)
 READ = SIGNER.read_state(WAY_BACK)
 OUTCOME = SIGNER.sign_result(RESULT)
+STATUS_PAGE = SIGNER.sign_status_token(STATUS)
 
 Read = Callable[[str], object]
 
@@ -38,6 +40,7 @@ READERS: dict[str, tuple[Read, str, type[Exception]]] = {
     "connect": (SIGNER.read_connect_token, CONNECT, NotFound),
     "state": (SIGNER.read_state, WAY_BACK, BadState),
     "result": (read_result, OUTCOME, BadState),
+    "status": (SIGNER.read_status_token, STATUS_PAGE, NotFound),
 }
 Readers = Mapping[str, tuple[Read, str, type[Exception]]]
 

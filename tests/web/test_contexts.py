@@ -6,17 +6,27 @@ import pytest
 
 from service.domain.model import LinkStatus
 from service.domain.page_view import Waiting
+from service.domain.status_words import all_words, words_for
 from service.domain.statuses import ConnectionState
-from service.web.pages.contexts import ConnectionView, FlowView, LinkView, masked
+from service.settings.utility_hints import UtilityHint
+from service.web.pages.advice import AccountView
+from service.web.pages.brand import masked
+from service.web.pages.contexts import ConnectionView, FlowView, LinkView
 
 READY = LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token")
-WORKING = ConnectionView(state=ConnectionState.WORKING, provider="Brightside")
-REFUSED = ConnectionView(state=ConnectionState.ACTION_NEEDED)
-EMPTY = ConnectionView(state=ConnectionState.EMPTY)
-DELAYED = ConnectionView(state=ConnectionState.DELAYED)
-CHECKED = ConnectionView(state=ConnectionState.CHECKING)
+
+
+def shown_as(status: str, state: ConnectionState | None = None, provider: str | None = None) -> ConnectionView:
+    return ConnectionView(words=words_for(status, state), provider=provider)
+
+
+WORKING = shown_as("CONNECTED", provider="Brightside")
+REFUSED = shown_as("PASSWORD_INCORRECT")
+EMPTY = shown_as("NO_ACCOUNTS_FOUND")
+DELAYED = shown_as("WEBSITE_DOWN")
+CHECKED = shown_as("PENDING")
 OVER = LinkView(status=LinkStatus.READY)
-SENTENCES = {"works", "complete", "handed", "partly", "attentive", "refused", "declined", "vacant"}
+SENTENCES = {"works", "complete", "handed", "partly", "attentive"}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +64,7 @@ def test_each_state_of_a_session_shows_one_panel(view: FlowView, screen: str) ->
 def test_conditions_say_what_else_is_shown() -> None:
     view = FlowView(status="opened", link=READY, connections=(REFUSED,), done_url="/callback?state=s")
 
-    assert view.conditions == {"provider", "attention", "rejected", "recorded", "done"}
+    assert view.conditions == {"provider", "attention", "told-PASSWORD_INCORRECT", "recorded", "done"}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +73,8 @@ def test_conditions_say_what_else_is_shown() -> None:
         ((WORKING,), {"works", "complete"}),
         ((WORKING, REFUSED), {"works", "partly"}),
         ((WORKING, EMPTY), {"works", "partly"}),
-        ((REFUSED, REFUSED), {"attentive", "refused"}),
-        ((EMPTY,), {"attentive", "vacant"}),
+        ((REFUSED, REFUSED), {"attentive"}),
+        ((EMPTY,), {"attentive"}),
     ],
 )
 def test_a_connected_session_says_whether_all_some_or_none_of_its_accounts_work(
@@ -80,8 +90,8 @@ def test_a_connected_session_says_whether_all_some_or_none_of_its_accounts_work(
         (READY, (CHECKED,), "submitted", {"handed"}),
         (READY, (CHECKED, REFUSED), "submitted", {"handed", "partly"}),
         (READY, (REFUSED,), "provider", set()),
-        (OVER, (REFUSED,), "submitted", {"attentive", "declined"}),
-        (OVER, (EMPTY,), "submitted", {"attentive", "vacant"}),
+        (OVER, (REFUSED,), "submitted", {"attentive"}),
+        (OVER, (EMPTY,), "submitted", {"attentive"}),
         (OVER, (CHECKED,), "submitted", {"handed"}),
     ],
 )
@@ -93,13 +103,37 @@ def test_a_submitted_session_says_that_the_users_part_is_done_or_what_is_left_of
     assert view.conditions & SENTENCES == sentences
 
 
-def test_a_sign_in_without_accounts_is_not_told_as_a_refused_one() -> None:
-    view = FlowView(status="opened", link=READY, connections=(EMPTY,))
+def test_the_words_of_every_status_are_shown_and_those_of_no_other() -> None:
+    view = FlowView(status="opened", link=READY, connections=(EMPTY, REFUSED))
     assert view.screen == "provider"
-    assert view.conditions & {"rejected", "empty"} == {"empty"}
-    assert FlowView(status="opened", link=READY, connections=(EMPTY, REFUSED)).conditions & {"rejected", "empty"} == {
-        "rejected"
-    }
+    assert told(view) == {"told-NO_ACCOUNTS_FOUND", "told-PASSWORD_INCORRECT"}
+    for words in all_words():
+        assert told(FlowView(status="submitted", link=OVER, connections=(ConnectionView(words=words),))) == {
+            f"told-{words.status}"
+        }
+
+
+def test_an_account_to_mend_is_told_until_it_is_among_the_connections() -> None:
+    account = AccountView("Brightside", "brightside.example", words_for("MFA_TOKEN_EXPIRED"))
+    view = FlowView(status="opened", link=READY, account=account)
+    assert told(view) == {"mend-MFA_TOKEN_EXPIRED"}
+    assert view.conditions & {"account", "mend", "ahead"} == {"account", "mend"}
+    mended = replace(view, connections=(shown_as("MFA_TOKEN_EXPIRED", ConnectionState.CHECKING),))
+    assert told(mended) == {"told-PENDING"}
+    assert mended.conditions & {"account", "mend"} == {"account"}
+
+
+def test_what_to_know_before_the_sign_in_is_shown_while_the_sign_in_is_ahead() -> None:
+    hints = (UtilityHint("coned.com", "Con Edison", "Have your answers at hand."),)
+    view = FlowView(status="opened", link=READY, hints=hints)
+    assert view.conditions >= {"ahead", "hinted"}
+    assert "ahead" not in replace(view, connections=(REFUSED,)).conditions
+    assert "ahead" not in replace(view, status="expired").conditions
+    assert "hinted" not in replace(view, hints=()).conditions
+
+
+def told(view: FlowView) -> set[str]:
+    return {name for name in view.conditions if name.startswith(("told-", "mend-"))}
 
 
 def test_an_account_whose_owner_is_being_settled_has_sentences_of_its_own() -> None:
@@ -117,32 +151,6 @@ def test_a_pending_confirmation_is_shown_unless_the_user_has_something_to_correc
 
 def test_an_ended_session_shows_its_end_and_nothing_of_an_account() -> None:
     assert FlowView(status="expired", link=READY).conditions == {"expired", "ended", "unsigned"}
-
-
-@pytest.mark.parametrize(
-    ("state", "label"),
-    [
-        (ConnectionState.WORKING, "working"),
-        (ConnectionState.ACTION_NEEDED, "attention"),
-        (ConnectionState.EMPTY, "attention"),
-        (ConnectionState.CHECKING, "checking"),
-        (ConnectionState.DELAYED, "delayed"),
-        (ConnectionState.INACTIVE, "inactive"),
-    ],
-)
-def test_a_connection_shows_the_label_of_its_state(state: ConnectionState, label: str) -> None:
-    assert ConnectionView(state=state).label == label
-
-
-@pytest.mark.parametrize(
-    ("connections", "shown"),
-    [((CHECKED,), "checked"), ((DELAYED,), "delayed"), ((CHECKED, DELAYED), "checked"), ((REFUSED,), None)],
-)
-def test_what_is_delayed_is_not_told_as_being_checked(
-    connections: tuple[ConnectionView, ...], shown: str | None
-) -> None:
-    view = FlowView(status="submitted", link=LinkView(status=LinkStatus.READY), connections=connections)
-    assert view.conditions & {"checked", "delayed"} == ({shown} if shown else set())
 
 
 @pytest.mark.parametrize("waiting", Waiting)

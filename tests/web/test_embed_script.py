@@ -10,9 +10,10 @@ import httpx
 from service.app import create_app
 from service.settings import Settings
 from service.web.docs.messages import MESSAGES
-from service.web.embed_script import EMBED_SCRIPT
+from service.web.embed_script import EMBED_SCRIPT, STATUS_SCRIPT
 
 LIMIT_BYTES = 6_000
+SCRIPTS = (EMBED_SCRIPT, STATUS_SCRIPT)
 SETTINGS = Settings(secret_keys=("k" * 32,), public_url="https://link.example.com", provider_api_key="key")
 
 
@@ -23,26 +24,30 @@ async def get(path: str, **headers: str) -> httpx.Response:
 
 
 async def test_any_origin_may_load_it_as_a_module_and_under_an_embedder_policy() -> None:
-    for path in ("/embed.js", f"/embed-{EMBED_SCRIPT.digest}.js"):
+    scripts = {f"/{script.name}{digest}.js": script for script in SCRIPTS for digest in ("", f"-{script.digest}")}
+    for path, script in scripts.items():
         answer = await get(path, Origin="https://app.example.com")
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
         assert answer.headers["access-control-allow-origin"] == "*"
         assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
-        assert answer.content == EMBED_SCRIPT.content
+        assert answer.content == script.content
 
 
 async def test_the_newest_is_asked_for_again_and_the_pinned_one_never() -> None:
-    newest = await get("/embed.js")
-    pinned = await get(f"/embed-{EMBED_SCRIPT.digest}.js")
-    assert newest.headers["cache-control"] == "public, max-age=300"
-    assert pinned.headers["cache-control"] == "public, max-age=31536000, immutable"
+    for script in SCRIPTS:
+        newest = await get(f"/{script.name}.js")
+        pinned = await get(f"/{script.name}-{script.digest}.js")
+        assert newest.headers["cache-control"] == "public, max-age=300"
+        assert pinned.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
 async def test_an_address_of_other_bytes_is_not_found() -> None:
-    answer = await get("/embed-0123456789abcdef.js")
-    assert answer.status_code == 404
-    assert "immutable" not in answer.headers.get("cache-control", "")
+    others = f"/embed-{STATUS_SCRIPT.digest}.js", f"/embed-status-{EMBED_SCRIPT.digest}.js"
+    for path in ("/embed-0123456789abcdef.js", *others):
+        answer = await get(path)
+        assert answer.status_code == 404
+        assert "immutable" not in answer.headers.get("cache-control", "")
 
 
 async def test_only_the_script_and_no_page_is_readable_by_other_origins() -> None:
@@ -59,10 +64,11 @@ def test_the_tag_names_the_bytes_that_it_loads() -> None:
 
 def test_the_messages_that_it_passes_on_are_those_of_the_documentation() -> None:
     passed_on = dict(re.findall(r"(\w+): ?\"(on[A-Z]\w+)\"", EMBED_SCRIPT.content.decode()))
-    assert list(passed_on) == [name for name, _, _ in MESSAGES]
+    assert list(passed_on) == [name for name, *_ in MESSAGES]
     assert passed_on == {name: f"on{name.title()}" for name in passed_on}
 
 
 def test_it_has_six_kilobytes_at_most_and_no_comments() -> None:
-    assert len(gzip.compress(EMBED_SCRIPT.content, 9, mtime=0)) <= LIMIT_BYTES
-    assert b" // " not in EMBED_SCRIPT.content
+    for script in SCRIPTS:
+        assert len(gzip.compress(script.content, 9, mtime=0)) <= LIMIT_BYTES
+        assert b" // " not in script.content

@@ -1,21 +1,6 @@
 // Which addresses are framed: embed pages of this script's own origin, and of those that the host's code names. Markup or
 // data that an attacker controls may hold another `url`.
-// In a module there is no loading tag. An <img name="currentScript"> is none either. The stack names the running file.
-const loader = document.currentScript instanceof HTMLScriptElement ? document.currentScript : null;
-const source = loader?.src || /(https?:\/\/[^\s()]+?):\d+:\d+/.exec(new Error().stack)?.[1];
-
-function parsed(text) {
-  try {
-    return new URL(text);
-  } catch {
-    return null;
-  }
-}
-
 const listed = (origins) => (typeof origins === "string" ? origins.split(/[\s,]+/) : [...(origins ?? [])]);
-
-// An entry that is not an origin counts for nothing. A sandboxed page's `null` is none.
-const originsOf = (entries) => entries.map((entry) => parsed(entry)?.origin).filter((origin) => origin && origin !== "null");
 
 const ALLOWED = originsOf([source, ...listed(loader?.getAttribute("allowed-origin"))]);
 

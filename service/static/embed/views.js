@@ -13,12 +13,6 @@ const CHECKS = {
   load_timeout: "the page is slow to load: check the service at",
 };
 
-// Constructed sheets and style properties pass a host's Content-Security-Policy where style attributes do not.
-const sheet = (rules) => {
-  const made = new CSSStyleSheet();
-  made.replaceSync(rules);
-  return made;
-};
 const DIALOG = sheet(`
   dialog.magiclink { box-sizing: border-box; width: min(70rem, 100vw - 2rem); height: min(var(--magiclink-height, 56rem), 100vh - 2rem); max-width: none; max-height: none;
     margin: auto; padding: 0; border: 0; border-radius: 16px; overflow: hidden; background: Canvas; box-shadow: 0 24px 80px rgb(0 0 0 / 35%); }

@@ -27,6 +27,7 @@ from service.domain.model import (
 from service.domain.provider_steps import LogStep
 from service.domain.session_status import SessionStatus
 from service.domain.statuses import ConnectionState
+from service.web.api.word_answers import WordsJson
 
 
 def _inline(kind: type[StrEnum]) -> WithJsonSchema:
@@ -196,6 +197,7 @@ class ConnectionJson(TypedDict):
     recordedAt: Annotated[Time, Field(description="UTC.")]
     updatedAt: Annotated[Time, Field(description="UTC.")]
     needsAttention: Annotated[bool, Field(description="Only the end user can mend it, through a reconnect.")]
+    words: WordsJson
     candidates: NotRequired[
         Annotated[list[CandidateJson], Field(description="Where nobody is named: the sessions it could belong to.")]
     ]
@@ -279,9 +281,7 @@ class ProblemJson(TypedDict):
     code: Annotated[str, Field(description="For your program; the list is closed.")]
     requestId: Annotated[str | None, Field(description="Also in `X-Request-Id`; name it when you ask us.")]
     failure: NotRequired[Annotated[FailureJson, Field(description="With `session_closed`: why the session failed.")]]
-    errors: NotRequired[
-        Annotated[list[FieldProblemJson], Field(description="With `invalid_request`: every field that is wrong.")]
-    ]
+    errors: NotRequired[Annotated[list[FieldProblemJson], Field(description="With `invalid_request`: what is wrong.")]]
 
 
 # One for each answer; OpenAPI has a component for each, and for what they contain.

@@ -11,7 +11,7 @@ from service.domain.model import ConnectionId, LinkChoice, UserId
 from service.domain.requests import PlaceRequest, SessionRequest
 from service.domain.theme import Theme
 from service.errors import InvalidRequest, Problem
-from service.urls import origin_of, origin_problem, return_url_problem
+from service.urls import framing_problem, origin_of, return_url_problem
 from service.web.api.theme_bodies import ThemeBody
 from service.web.request_body import Body
 
@@ -20,6 +20,7 @@ _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
 # In a header or a log a line break would begin a line that looks like ours.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_NO_HELP = "must be an https or mailto address"
 
 Uuid = Annotated[str, StringConstraints(pattern=_UUID, to_lower=True)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -67,6 +68,12 @@ class _PrefillBody(Body):
     )
 
 
+class _HelpUrlsBody(Body):
+    login: Url | None = Field(default=None, description="How users find their sign-in details.")
+    upload: Url | None = Field(default=None, description="How they hand in bills instead of signing in.")
+    mfa: Url | None = Field(default=None, description="What to do about a second step of the sign-in.")
+
+
 class _SessionOptions(Body):
     """What a host may choose for every session. A field goes to the field of `SessionRequest` that has its name."""
 
@@ -102,6 +109,9 @@ class _SessionOptions(Body):
         default=None, description="What the page calls the user, shown masked; never an id."
     )
     support_url: Url | None = Field(default=None, description="A way out for the end user: https or mailto.")
+    help_urls: _HelpUrlsBody | None = Field(
+        default=None, description="Your own pages of help, to which the page links: https or mailto."
+    )
     theme: ThemeBody | None = Field(default=None, description="How its pages look.")
     ancestors: list[Url] | None = Field(
         default=None,
@@ -123,14 +133,17 @@ class _SessionOptions(Body):
         if problems:
             raise InvalidRequest(problems)
         same = {one.name: getattr(self, one.name, None) for one in fields(SessionRequest)}
-        given = {name: value for name, value in same.items() if value is not None}
+        given = {name: value for name, value in same.items() if value is not None} | {"help_urls": self._help()}
         given |= {"theme": self.theme.to_theme() if self.theme else Theme(), "ancestors": tuple(self.ancestors or ())}
         return SessionRequest(**given | {"link": LinkChoice(self.link or default_link)} | own)
+
+    def _help(self) -> dict[str, str]:
+        return self.help_urls.model_dump(by_alias=True, exclude_none=True) if self.help_urls else {}
 
     def _problems(self, allowed_origins: Sequence[str]) -> list[Problem]:
         problems = []
         # An exact entry only: a page at any other origin could frame the flow and take its clicks.
-        if self.origin is not None and (wrong := _framing_problem(self.origin, allowed_origins)) is not None:
+        if self.origin is not None and (wrong := framing_problem(self.origin, allowed_origins)) is not None:
             problems.append(Problem("/origin", wrong))
         # Otherwise a link to us could lead to any page, also to one that imitates the host's (open redirect).
         if self.return_url is not None and (wrong := return_url_problem(self.return_url, allowed_origins)) is not None:
@@ -141,8 +154,9 @@ class _SessionOptions(Body):
         if self.user_email is not None and not _EMAIL.fullmatch(self.user_email):
             problems.append(Problem("/userEmail", "is not an e-mail address"))
         if self.support_url is not None and not _is_support_url(self.support_url):
-            problems.append(Problem("/supportUrl", "must be an https or mailto address"))
-        return problems
+            problems.append(Problem("/supportUrl", _NO_HELP))
+        odd = [topic for topic, url in self._help().items() if not _is_support_url(url)]
+        return problems + [Problem(f"/helpUrls/{topic}", _NO_HELP) for topic in odd]
 
 
 class _SessionSubject(Body):
@@ -237,21 +251,13 @@ def _place(place: _PlaceBody) -> PlaceRequest:
     return PlaceRequest(place.id, place.external_id, place.name, getattr(place, "address", None))
 
 
-def _framing_problem(origin: str, allowed_origins: Sequence[str]) -> str | None:
-    """What is wrong with the origin, in the words that a wrong setting has."""
-    if (wrong := origin_problem(origin)) is not None:
-        return wrong
-    is_listed = origin_of(origin) == origin and origin in allowed_origins
-    return None if is_listed else "must equal an entry of MAGICLINK_ALLOWED_ORIGINS"
-
-
 def _ancestor_problems(
     ancestors: Sequence[str], origin: str | None, allowed_origins: Sequence[str]
 ) -> Iterator[Problem]:
     if ancestors and origin is None:
         yield Problem("/ancestors", "needs origin, the page right around ours")
     for i, ancestor in enumerate(ancestors):
-        if (wrong := _framing_problem(ancestor, allowed_origins)) is not None:
+        if (wrong := framing_problem(ancestor, allowed_origins)) is not None:
             yield Problem(f"/ancestors/{i}", wrong)
 
 

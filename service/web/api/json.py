@@ -19,6 +19,7 @@ from service.web.api.answers import (
     SessionJson,
     VerifiedJson,
 )
+from service.web.api.word_answers import words_json
 
 
 def session_json(session: Session, connections: Sequence[Connection] = ()) -> SessionJson:
@@ -82,6 +83,7 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
         "recordedAt": iso(connection.recorded_at),
         "updatedAt": iso(connection.updated_at),
         "needsAttention": needs_attention(connection.state),
+        "words": words_json(status, connection.state),
     }
     if verdict.owner is None:
         # One company can have sessions of several tenants: their users must not be shown to each other.

@@ -15,7 +15,7 @@ from service.domain.session_status import SessionStatus
 from service.domain.statuses import ConnectionState
 from service.domain.timing import PREPARE_NOW_SECONDS, PREPARE_TAKEOVER_SECONDS
 from service.errors import InvalidRequest, MagiclinkError, Problem, ProviderTimeout
-from service.pubsub import PubSub, wait_for
+from service.pubsub import PubSub
 from service.settings import Settings
 from service.usecases.api_keys import ApiKeys
 from service.usecases.bills import Bills
@@ -239,7 +239,7 @@ class ApiRoutes:
         seq, limit = position_of(request), limit_of(request)
         async with self._pubsub.subscribe() as signal:
             events = await self._sessions.events(tenant, seq, limit + 1)
-            if not events and wait and await wait_for(signal, wait):
+            if not events and wait and await signal.wait(wait):
                 events = await self._sessions.events(tenant, seq, limit + 1)
         return JSONResponse(event_page(events, limit, str(seq)))
 

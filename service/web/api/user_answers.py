@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from service.domain.model import UserId
-from service.web.api.answers import ConnectionJson, EventJson, SessionJson, Time
+from service.web.api.answers import ConnectionJson, EventJson, SessionConnectionJson, SessionJson, Time, Uri
 
 
 class ExportedSessionJson(SessionJson):
@@ -17,6 +17,7 @@ class ExportedSessionJson(SessionJson):
     userLabel: Annotated[str | None, Field(description="What the page calls the user.")]
     userEmail: Annotated[str | None, Field(description="Whom the invitation is limited to.")]
     supportUrl: Annotated[str | None, Field(description="The user's way out.")]
+    helpUrls: Annotated[dict[str, str], Field(description="Your pages of help.")]
     locale: Annotated[str, Field(description="The page's language.")]
     prefill: Annotated[dict[str, Any], Field(description="What the provider's form is filled with.")]
 
@@ -44,4 +45,20 @@ class UserExportJson(TypedDict):
     storedAnswers: Annotated[list[StoredAnswerJson], Field(description="Those about this user.")]
 
 
-ANSWERS = (UserExportJson,)
+class UserStatusJson(TypedDict):
+    """What a user's connections are now, and the address of the page that shows it to the user."""
+
+    userId: Annotated[UserId, Field(description="Yours.")]
+    needsAttention: Annotated[bool, Field(description="Whether a connection does.")]
+    connections: Annotated[
+        list[SessionConnectionJson],
+        Field(description="The newest 100 of the user, newest first, without those that the provider removed."),
+    ]
+    statusUrl: Annotated[
+        Uri | None,
+        Field(description="For `<magic-link-status>` on a page of `origin`, for ten minutes; null without `origin`."),
+    ]
+    expiresAt: Annotated[Time | None, Field(description="When `statusUrl` ends.")]
+
+
+ANSWERS = (UserExportJson, UserStatusJson)

@@ -1,7 +1,8 @@
 """The routes of one user: `/v1/users/{id}`. The id is the host's own: any text, percent-encoded as one path segment."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from starlette.applications import Starlette
@@ -12,14 +13,16 @@ from starlette.types import Scope
 
 from service.domain.changes import JobKind
 from service.domain.model import Tenant, UserId, UserRef
-from service.errors import NotFound
+from service.errors import InvalidRequest, NotFound, Problem
+from service.urls import framing_problem
 from service.usecases.api_keys import ApiKeys
 from service.usecases.connections import Connections
+from service.usecases.user_status import UserStatuses
 from service.usecases.users import Users
 from service.web.api.endpoint import api_endpoint
 from service.web.api.problems import HANDLERS
 from service.web.api.query import query_of
-from service.web.api.user_json import export_json
+from service.web.api.user_json import export_json, status_json
 
 RunNow = Callable[[JobKind, str, float], Awaitable[None]]
 # How long an erasure waits for its job. Whatever is not erased by then, the job erases afterwards.
@@ -36,14 +39,25 @@ class _EncodedRoute(Route):
         return super().matches(scope if raw is None else {**scope, "path": raw.decode("latin-1")})
 
 
+@dataclass(frozen=True, slots=True)
+class UserUseCases:
+    """The use cases that these routes call."""
+
+    users: Users
+    connections: Connections
+    statuses: UserStatuses
+
+
 class UserRoutes:
     """`run_now` runs a job at once and waits for it for so many seconds."""
 
-    def __init__(self, users: Users, connections: Connections, keys: ApiKeys, run_now: RunNow) -> None:
-        self._users = users
-        self._connections = connections
+    def __init__(self, use_cases: UserUseCases, keys: ApiKeys, run_now: RunNow, allowed_origins: Sequence[str]) -> None:
+        self._users = use_cases.users
+        self._connections = use_cases.connections
+        self._statuses = use_cases.statuses
         self._keys = keys
         self._run_now = run_now
+        self._allowed_origins = allowed_origins
 
     def app(self) -> Starlette:
         """Build the app that is mounted at `/v1/users`."""
@@ -51,6 +65,7 @@ class UserRoutes:
             routes=[
                 _EncodedRoute("/{id}", api_endpoint(self._keys, {"DELETE": self.erase}), methods=["DELETE"]),
                 _EncodedRoute("/{id}/export", api_endpoint(self._keys, {"GET": self.export}), methods=["GET"]),
+                _EncodedRoute("/{id}/status", api_endpoint(self._keys, {"GET": self.status}), methods=["GET"]),
             ],
             exception_handlers=dict(HANDLERS),
         )
@@ -73,6 +88,14 @@ class UserRoutes:
         records = await self._users.export(tenant, user_id_of(request), request.state.key_id)
         own = {records.user: records.user_id}
         return JSONResponse(export_json(records, await self._connections.for_export(records.connections, own)))
+
+    async def status(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/users/{id}/status."""
+        origin = query_of(request, {"origin"}).get("origin")
+        if origin is not None and (wrong := framing_problem(origin, self._allowed_origins)) is not None:
+            raise InvalidRequest([Problem("/origin", wrong)])
+        user_id = user_id_of(request)
+        return JSONResponse(status_json(user_id, await self._statuses.of_user(tenant, user_id, origin)))
 
 
 def user_id_of(request: Request) -> UserId:

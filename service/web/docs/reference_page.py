@@ -109,7 +109,7 @@ def reference_page(spec: Json) -> DocsPage:
         ),
         shapes=tuple(_shape(name, shape) for name, shape in shapes.items() if shape.get("properties")),
         errors=tuple(_error(code) for code in errors_by_code()),
-        messages=tuple(Row(name=name, kind=adds, text=text) for name, adds, text in MESSAGES),
+        messages=tuple(Row(name=name, kind=adds, text=f"{when} {act}") for name, adds, when, act in MESSAGES),
     )
 
 

@@ -20,7 +20,9 @@ from service.domain.provider_steps import furthest_step
 from service.domain.session_status import SessionStatus
 from service.domain.session_time import link_can_be_shown
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
+from service.settings.utility_hints import UtilityHints
 from service.web.api.answers import FailureJson, LinkKindWord, LinkStatusWord, LogStepWord, ModeWord, Time
+from service.web.pages.advice import AccountJson, HintJson, account_json, hints_json, words_of
 
 WAITING: Mapping[str, str] = {
     Waiting.ASKING: "The provider has not answered a poll since the user finished.",
@@ -51,6 +53,7 @@ class ViewConnectionJson(TypedDict):
     id: ConnectionId
     status: Annotated[str, Field(description="Canonical; see Connection.")]
     state: ConnectionState
+    words: Annotated[str, Field(description="Of which status the page shows the words.")]
     provider: Annotated[str | None, Field(description="The utility's name.")]
     needsAttention: Annotated[bool, Field(description="Only the end user can mend it.")]
 
@@ -65,6 +68,8 @@ class ViewJson(TypedDict):
     mode: ModeWord
     link: ViewLinkJson
     connections: list[ViewConnectionJson]
+    account: Annotated[AccountJson | None, Field(description="In a reconnect session: what it mends.")]
+    hints: Annotated[list[HintJson], Field(description="What the utilities need whose sign-in is ahead or failed.")]
     confirming: Annotated[bool, Field(description="The user has finished, and the provider is still polled.")]
     finished: Annotated[bool, Field(description='The user said "I have finished", or there is nothing left to do.')]
     ambiguous: Annotated[
@@ -115,7 +120,7 @@ class StreamErrorJson(TypedDict):
 ANSWERS = (ViewJson, StartedJson)
 
 
-def view_json(snapshot: PageSnapshot, done_url: str | None) -> ViewJson:
+def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints) -> ViewJson:
     """What a started page may know of its session, the link's URL included, since only a started page may ask."""
     session = snapshot.session
     shown = link_can_be_shown(session, snapshot.at)
@@ -133,6 +138,8 @@ def view_json(snapshot: PageSnapshot, done_url: str | None) -> ViewJson:
         "mode": session.mode,
         "link": _link(session, shown=shown),
         "connections": [_connection(one) for one in snapshot.connections],
+        "account": account_json(snapshot),
+        "hints": hints_json(snapshot, hints),
         "confirming": finished and not settled,
         "finished": finished,
         "ambiguous": waiting is Waiting.AMBIGUOUS,
@@ -164,6 +171,7 @@ def _connection(connection: Connection) -> ViewConnectionJson:
         "id": connection.id,
         "status": status,
         "state": connection.state,
+        "words": words_of(connection).status,
         "provider": connection.reported.provider_name,
         "needsAttention": needs_attention(connection.state),
     }

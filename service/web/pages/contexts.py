@@ -5,24 +5,18 @@ shown; they are decided here for the first rendering, and by `static/screen.js` 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from service.domain.model import LinkStatus
 from service.domain.page_view import Waiting
+from service.domain.status_words import StatusWords, all_words
 from service.domain.statuses import ConnectionState, needs_attention
+from service.settings.utility_hints import UtilityHint
+from service.web.pages.advice import AccountView
+from service.web.pages.brand import PLAIN, Brand
 
 ENDED = frozenset({"expired", "revoked", "failed"})
-
-
-def masked(label: str) -> str:
-    """Hide a label from all who do not know it: `ada@example.com` becomes `a•••@example.com`.
-
-    Whoever finds a page's URL sees this, so it must not give away an address that could be written to.
-    """
-    name, at, host = label.strip().rpartition("@")
-    words = (name if at else host).split()
-    return " ".join(f"{word[0]}•••" for word in words) + (f"@{host}" if at else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +30,20 @@ class LinkView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
-    """One recorded connection; `state` is what its status means."""
+    """One recorded connection, with the words for its status."""
 
-    state: ConnectionState
+    words: StatusWords
     provider: str | None = None
+
+    @property
+    def state(self) -> ConnectionState:
+        """Return what its status means."""
+        return self.words.state
 
     @property
     def needs_attention(self) -> bool:
         """Return whether only its user can mend it."""
         return needs_attention(self.state)
-
-    @property
-    def label(self) -> str:
-        """Return which of the labels in the page's list of connections is shown."""
-        return "attention" if self.needs_attention else self.state.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +53,8 @@ class FlowView:
     status: str
     link: LinkView
     connections: tuple[ConnectionView, ...] = ()
+    account: AccountView | None = None
+    hints: tuple[UtilityHint, ...] = ()
     confirming: bool = False
     finished: bool = False
     waiting: Waiting | None = None
@@ -91,11 +87,6 @@ class FlowView:
         return self.attention and all(connection.needs_attention for connection in self.connections)
 
     @property
-    def _empty(self) -> bool:
-        """Whether what needs attention are sign-ins that worked, with no account behind them."""
-        return all(not one.needs_attention or one.state is ConnectionState.EMPTY for one in self.connections)
-
-    @property
     def conditions(self) -> frozenset[str]:
         """Return the conditions of `data-show` that hold."""
         flags = {
@@ -106,14 +97,11 @@ class FlowView:
             "works": self.screen == "connected" and not self._refused,
             "complete": self.screen == "connected" and not self.attention,
             "handed": self.screen == "submitted" and not self._refused,
-            "checked": self.screen == "submitted" and self._checked,
-            "delayed": self.screen == "submitted" and not self._refused and not self._checked,
             "attentive": self.screen in {"connected", "submitted"} and self._refused,
-            "refused": self.screen == "connected" and self._refused and not self._empty,
-            "declined": self.screen == "submitted" and self._refused and not self._empty,
-            "vacant": self.screen in {"connected", "submitted"} and self._refused and self._empty,
-            "rejected": self.attention and not self._empty,
-            "empty": self.attention and self._empty,
+            "account": self.account is not None,
+            "mend": self._mended is not None,
+            "hinted": bool(self.hints),
+            "ahead": self.screen == "provider" and not self.attention and self._mended is None,
             "seen": self.seen,
             "unconfirmed": self.confirming and not self.attention,
             "recorded": bool(self.connections),
@@ -121,33 +109,28 @@ class FlowView:
             "unsigned": self.done_url is None,
         }
         known = {self.waiting.value} if self.waiting and not self.attention else set()
-        return frozenset({self.screen, *known, *(name for name, holds in flags.items() if holds)})
+        told = {f"told-{one.words.status}" for one in self.connections}
+        mend = {f"mend-{self._mended.words.status}"} if self._mended else set()
+        return frozenset({self.screen, *known, *told, *mend, *(name for name, holds in flags.items() if holds)})
 
     @property
-    def _checked(self) -> bool:
-        return any(connection.state is ConnectionState.CHECKING for connection in self.connections)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brand:
-    """How a page looks and whose it is: `look` names its stylesheet; without a theme a page has no logo and no name.
-
-    `session_look` is the look without what the host's element says.
-    """
-
-    look: str = ""
-    session_look: str = ""
-    name: str | None = None
-    logo_url: str | None = None
+    def _mended(self) -> AccountView | None:
+        """The account to mend, until its user has done so: from then on it is among the connections."""
+        return None if self.connections else self.account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What every page has; `lang` is the language of its sentences, not the one that was asked for."""
+    """What every page has; `lang` is the language of its sentences, not the one that was asked for.
+
+    `printed` names texts that the template prints as they are, and otherwise only asks whether they are there.
+    `rendering` keeps the rest of such a page, so all of its other fields must be hashable.
+    """
 
     template: ClassVar[str]
+    printed: ClassVar[frozenset[str]] = frozenset()
     lang: str = "en"
-    brand: Brand = Brand()
+    brand: Brand = PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +142,19 @@ class NamedPage(Page):
     support_url: str | None = None
 
 
+_NAMES = frozenset({"company", "user_label", "support_url"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowPage(NamedPage):
+class HelpedPage(NamedPage):
+    """A page that says what helps: `words` of every status, and the host's own pages of help by topic, "" for none."""
+
+    words: tuple[StatusWords, ...] = all_words()
+    help_urls: Mapping[str, str] = field(default_factory=lambda: {"login": "", "upload": "", "mfa": ""})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowPage(HelpedPage):
     """A page on which the flow's script runs; without a `view` it is not started yet.
 
     Fields named `*_path` have no origin, fields named `*_origin` no path.
@@ -183,6 +177,9 @@ class EmbedPage(FlowPage):
     """
 
     template: ClassVar[str] = "pages/embed.html"
+    printed: ClassVar[frozenset[str]] = _NAMES | {
+        *("session_id", "token_path", "live_path", "provider_origin", "host_origin")
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,13 +190,16 @@ class OpenPage(FlowPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectPage(NamedPage):
+class ConnectPage(HelpedPage):
     """The redirect flow before its start: one button that posts to `action`. It does not show the session's status."""
 
     template: ClassVar[str] = "pages/connect.html"
+    printed: ClassVar[frozenset[str]] = _NAMES | {"action", "form_value"}
     action: str
     form_value: str
     mode: Literal["connect", "reconnect"] = "connect"
+    account: AccountView | None = None
+    hints: tuple[UtilityHint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,19 +228,17 @@ class ConfirmPage(NamedPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DonePage(NamedPage):
+class DonePage(HelpedPage):
     """The end of the redirect flow where the host gave no `returnUrl`, or a finished link that is opened once more.
 
-    With an `action` its button opens the flow again, as that of a `ConnectPage` does.
+    `can_open`: the session's link still leads to the secure page. `again_url` is its address, where it may be shown.
+    With an `action` its button opens the flow, as that of a `ConnectPage` does.
     """
 
     template: ClassVar[str] = "pages/done.html"
     outcome: Literal[
         "submitted",
-        "delayed",
-        "empty",
         "connected",
-        "refused",
         "attention",
         "asking",
         "nothing",
@@ -255,7 +253,10 @@ class DonePage(NamedPage):
         "failed",
     ]
     connections: tuple[ConnectionView, ...] = ()
+    hints: tuple[UtilityHint, ...] = ()
     unreachable_since: str | None = None
+    can_open: bool = False
+    again_url: str | None = None
     action: str = ""
     form_value: str = ""
 

@@ -95,7 +95,8 @@ class FlowRoutes:
             await self.pages.leave(session.id, key, body.stage, body.reason)
             return Response(status_code=204)
         await self.pages.leave(session.id, key, "page", "left")
-        return self.responses.to_host(await self.pages.outcome(session.id))
+        again_url = request.url.path.removesuffix("/exit") if _redirects(request) else None
+        return self.responses.to_host(await self.pages.outcome(session.id), again_url)
 
     async def heartbeat(self, request: Request) -> Response:
         """POST …/heartbeat: record that the page is present."""

@@ -10,19 +10,20 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from service.domain.event_json import iso
 from service.domain.model import Mode, Session
-from service.domain.page_view import PageSnapshot, waiting_for
+from service.domain.page_view import AccountToMend, PageSnapshot, waiting_for
 from service.domain.session_time import can_sign
-from service.domain.statuses import ConnectionState, needs_attention
-from service.domain.theme import Theme, with_own_look
+from service.domain.statuses import needs_attention
 from service.errors import Expired, MagiclinkError, NotFound
 from service.settings import Settings
+from service.settings.utility_hints import UtilityHints
 from service.telemetry.logs import request_id
 from service.urls import origin_of, return_url_problem
 from service.usecases.pages import OpenedPage, StartedPage
 from service.web.headers import ISOLATED, FramePolicy, page_headers, refuse_cross_site, target_of
+from service.web.pages.advice import account_of, help_of, hints_for, words_of
 from service.web.pages.answers import StartedJson, ViewJson, view_json
+from service.web.pages.brand import brand_of, framers_of, masked
 from service.web.pages.contexts import (
-    Brand,
     ConfirmPage,
     ConnectionView,
     ConnectPage,
@@ -34,9 +35,9 @@ from service.web.pages.contexts import (
     LinkView,
     OpenPage,
     Page,
-    masked,
 )
 from service.web.pages.cookies import return_address
+from service.web.pages.rendering import PageRenderer
 from service.web.parameters import query_fields
 
 # What follows an address in a text: the marks of a sentence, closing brackets and closing quotes.
@@ -52,12 +53,13 @@ class PageResponses:
     def __init__(
         self, environment: Environment, settings: Settings, sign_state: SignState, sign_result: SignResult
     ) -> None:
-        self._environment = environment
+        self._renderer = PageRenderer(environment)
         self._settings = settings
         self._sign_state = sign_state
         self._sign_result = sign_result
         self._public_origin = origin_of(settings.public_url) or settings.public_url
         self._provider_origin = origin_of(settings.provider_pages_url) or ""
+        self._hints = UtilityHints(settings.utility_hints)
 
     @property
     def secure(self) -> bool:
@@ -69,11 +71,10 @@ class PageResponses:
         refuse_cross_site(request, self._public_origin)
 
     def render(self, page: Page, frame: FramePolicy, status: int = 200) -> Response:
-        """A page with its headers; the template gets the fields of its context and nothing else."""
-        fields = {name: getattr(page, name) for name in type(page).__dataclass_fields__}
-        html = self._environment.get_template(page.template).render(fields)
+        """A page with its headers."""
         logo = origin_of(page.brand.logo_url) if page.brand.logo_url else None
-        return HTMLResponse(html, status, page_headers(replace(frame, images=(logo,) if logo else ())))
+        headers = page_headers(replace(frame, images=(logo,) if logo else ()))
+        return HTMLResponse(self._renderer.render(page), status, headers)
 
     def embed(self, request: Request, session: Session, status: int) -> Response:
         """The embeddable page; only the session's origin may frame it."""
@@ -90,10 +91,13 @@ class PageResponses:
         page = OpenPage(**self._flow(request, session), view=replace(self._flow_view(snapshot), back=back))
         return self.render(page, FramePolicy((), (self._provider_origin, "'self'"), target_of(session.return_url)))
 
-    def connect(self, request: Request, session: Session, form_value: str) -> Response:
+    def connect(self, request: Request, session: Session, mends: AccountToMend | None, form_value: str) -> Response:
         """The page with the redirect flow's one button; `form_value` is different each time that it is loaded."""
+        ahead = PageSnapshot(session, (), 0, 0.0, mends=mends)
         page = ConnectPage(
-            **_named(session),
+            **_helped(session),
+            account=account_of(ahead),
+            hints=hints_for(ahead, self._hints),
             action=f"{_address_of(request)}/start",
             form_value=form_value,
             mode="reconnect" if session.mode is Mode.RECONNECT else "connect",
@@ -102,7 +106,8 @@ class PageResponses:
 
     def finished(self, request: Request, snapshot: PageSnapshot, form_value: str) -> Response:
         """What became of a finished link, to whoever opens it: its button opens the flow here."""
-        page = replace(_done(snapshot), connections=(), action=f"{_address_of(request)}/start", form_value=form_value)
+        action = f"{_address_of(request)}/start"
+        page = replace(self._done(snapshot, None), connections=(), hints=(), action=action, form_value=form_value)
         return self.render(page, FramePolicy())
 
     def confirm(
@@ -141,7 +146,7 @@ class PageResponses:
 
     def view(self, snapshot: PageSnapshot, *, redirects: bool) -> ViewJson:
         """What a started page may know, as JSON; one of the redirect flow (`redirects`) also gets its callback URL."""
-        return view_json(snapshot, self._callback_url(snapshot) if redirects else None)
+        return view_json(snapshot, self._callback_url(snapshot) if redirects else None, self._hints)
 
     def to_callback(self, snapshot: PageSnapshot) -> Response:
         """Redirect the page that is bound now to its callback, or to the host where no state is signed any more."""
@@ -152,11 +157,14 @@ class PageResponses:
         session = snapshot.session
         return f"/callback?state={self._sign_state(session)}" if can_sign(session, snapshot.at) else None
 
-    def to_host(self, snapshot: PageSnapshot) -> Response:
-        """Redirect to the host with a signed result. `returnUrl` is checked again: what is allowed may have changed."""
+    def to_host(self, snapshot: PageSnapshot, again_url: str | None = None) -> Response:
+        """Redirect to the host with a signed result. `returnUrl` is checked again: what is allowed may have changed.
+
+        Without one the done page ends the flow; `again_url` is the session's page, where the caller may know its URL.
+        """
         address = self._return_address(snapshot)
         if address is None:
-            return self.render(_done(snapshot), FramePolicy())
+            return self.render(self._done(snapshot, again_url), FramePolicy())
         # No cache may keep the signed result in the address, and the host must not get our URL, which holds a token.
         return RedirectResponse(address, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
@@ -182,8 +190,21 @@ class PageResponses:
         result = self._sign_result(snapshot) if can_sign(session, snapshot.at) else None
         return return_address(session, snapshot.connections, result)
 
+    def _done(self, snapshot: PageSnapshot, again_url: str | None) -> DonePage:
+        session, failed_at = snapshot.session, snapshot.session.company.failed_at
+        can_open = not (session.closed or session.achieved)
+        return DonePage(
+            **_helped(session),
+            outcome=_outcome(snapshot),
+            connections=_connections(snapshot),
+            hints=hints_for(snapshot, self._hints),
+            unreachable_since=iso(failed_at) if failed_at is not None else None,
+            can_open=can_open,
+            again_url=again_url if can_open else None,
+        )
+
     def _flow(self, request: Request, session: Session) -> dict[str, Any]:
-        return _named(session) | {
+        return _helped(session) | {
             "session_id": session.id,
             "token_path": _address_of(request),
             "live_path": f"/live/{token_of(request)}",
@@ -199,6 +220,8 @@ class PageResponses:
             status=view["status"],
             link=LinkView(status=link["status"], url=url, framable=link["framable"]),
             connections=_connections(snapshot),
+            account=account_of(snapshot),
+            hints=hints_for(snapshot, self._hints),
             confirming=view["confirming"],
             finished=view["finished"],
             waiting=view["waiting"],
@@ -237,18 +260,6 @@ def require_open(opened: OpenedPage) -> Session:
     return opened.session
 
 
-def framers_of(session: Session) -> tuple[str, ...]:
-    """Return the origins of the pages that may be around the session's; its script checks which is the nearest."""
-    return (session.origin, *session.ancestors) if session.origin else ()
-
-
-def brand_of(theme: Theme, own: str = "") -> Brand:
-    """The theme as the templates use it, with the look that the host's element asks for."""
-    shown = with_own_look(theme, own)
-    session_look, look = ("" if one.look == Theme().look else one.look for one in (theme, shown))
-    return Brand(look=look, session_look=session_look, name=theme.name, logo_url=theme.logo_url)
-
-
 def _named(session: Session) -> dict[str, Any]:
     return {
         "brand": brand_of(session.theme),
@@ -258,32 +269,22 @@ def _named(session: Session) -> dict[str, Any]:
     }
 
 
+def _helped(session: Session) -> dict[str, Any]:
+    return _named(session) | {"help_urls": help_of(session.help_urls)}
+
+
 def _connections(snapshot: PageSnapshot) -> tuple[ConnectionView, ...]:
-    return tuple(ConnectionView(state=one.state, provider=one.reported.provider_name) for one in snapshot.connections)
-
-
-def _done(snapshot: PageSnapshot) -> DonePage:
-    session = snapshot.session
-    failed_at = session.company.failed_at
-    return DonePage(
-        **_named(session),
-        outcome=_outcome(snapshot),
-        connections=_connections(snapshot),
-        unreachable_since=iso(failed_at) if failed_at is not None else None,
+    return tuple(
+        ConnectionView(words=words_of(one), provider=one.reported.provider_name) for one in snapshot.connections
     )
 
 
 def _outcome(snapshot: PageSnapshot) -> Any:
     status = snapshot.session.status.value
-    states = {connection.state for connection in snapshot.connections}
-    asks = bool(states) and all(needs_attention(state) for state in states)
-    if status == "connected" and asks:
-        return "refused"  # a session stays connected when the provider refuses the credentials later
-    if status == "submitted" and not asks:
-        return "delayed" if ConnectionState.CHECKING not in states else status
-    if status in {"connected", "exited", "expired", "revoked", "failed"}:
+    asked = [needs_attention(connection.state) for connection in snapshot.connections]
+    # A session stays connected or submitted when the provider refuses the credentials later.
+    if status in {"connected", "submitted"}:
+        return "attention" if asked and all(asked) else status
+    if status in {"exited", "expired", "revoked", "failed"}:
         return status
-    asked = {state for state in states if needs_attention(state)}
-    if asked:
-        return "empty" if asked == {ConnectionState.EMPTY} else "attention"
-    return waiting_for(snapshot).value
+    return "attention" if any(asked) else waiting_for(snapshot).value

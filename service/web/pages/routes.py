@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match, Mount, Route
 from starlette.types import Scope
 
-from service.domain.model import Session
+from service.domain.model import Mode, Session
 from service.domain.page_starts import PageStart, ResumeKeeper
 from service.domain.timing import CALLBACK_POLL_SECONDS
 from service.errors import AlreadyOpen, BadState, InvalidRequest, MagiclinkError, MethodNotAllowed, NotFound
@@ -23,14 +23,16 @@ from service.usecases.pages import Pages
 from service.web.api.problems import problem
 from service.web.headers import FramePolicy, is_framed, is_top_level, wants_json
 from service.web.pages.bodies import StartPage
+from service.web.pages.brand import brand_of, framers_of
 from service.web.pages.contexts import ElsewherePage, HandoverPage
 from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
-from service.web.pages.responses import PageResponses, brand_of, framers_of, require_open, token_of
+from service.web.pages.responses import PageResponses, require_open, token_of
+from service.web.pages.status_routes import StatusRoutes
 from service.web.parameters import query_fields
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
-_EMBED_PAGE = re.compile(r"/embed/[^/]+")
+_FRAMED_PAGE = re.compile(r"/(embed|status)/[^/]+")
 
 
 class PagesMount(Mount):
@@ -45,11 +47,12 @@ class PagesMount(Mount):
 class PageRoutes:
     """The handlers of both flows."""
 
-    def __init__(self, pages: Pages, responses: PageResponses, flow: FlowRoutes) -> None:
+    def __init__(self, pages: Pages, responses: PageResponses, flow: FlowRoutes, status: StatusRoutes) -> None:
         self._pages = pages
         self._poll_now = flow.poll_now
         self._responses = responses
         self._flow = flow
+        self._status = status
 
     def app(self) -> Starlette:
         """Build the app from the table of routes."""
@@ -59,6 +62,7 @@ class PageRoutes:
             Route("/connect/{token}/start", self.start, methods=["POST"]),
             Route("/callback", self.callback_route, methods=["GET", "POST"]),
             *self._flow.routes(),
+            *self._status.routes(),
         ]
         handlers: Mapping[Any, Any] = {
             MagiclinkError: self._on_error,
@@ -99,7 +103,8 @@ class PageRoutes:
             return self._responses.confirm(session, "takeover", f"{request.url.path}/start", hidden, 200)
         if session.achieved:
             return self._responses.finished(request, await self._pages.outcome(session.id), form_value)
-        return self._responses.connect(request, session, form_value)
+        mends = (await self._pages.outcome(session.id)).mends if session.mode is Mode.RECONNECT else None
+        return self._responses.connect(request, session, mends, form_value)
 
     async def start(self, request: Request) -> Response:
         """POST /connect/{token}/start: the button. Where another browser started it, the user must confirm."""
@@ -185,7 +190,7 @@ class PageRoutes:
         error = exc if isinstance(exc, MagiclinkError) else MagiclinkError()
         if _by_script(request) or (request.url.path.startswith("/embed/") and request.method == "POST"):
             return problem(error)
-        if request.method == "GET" and is_framed(request) and _EMBED_PAGE.fullmatch(request.url.path):
+        if request.method == "GET" and is_framed(request) and _FRAMED_PAGE.fullmatch(request.url.path):
             return self._responses.framed_error(error)
         return self._responses.error(error)
 

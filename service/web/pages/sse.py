@@ -18,7 +18,7 @@ from service.domain.model import SessionId
 from service.domain.session_status import ACHIEVED
 from service.domain.timing import STREAM_COMMENT_SECONDS
 from service.errors import MagiclinkError
-from service.pubsub import PubSub, wait_for
+from service.pubsub import PubSub, Signal
 from service.web.pages.answers import StreamErrorJson, StreamMessageJson, ViewJson
 
 ReadView = Callable[[], Awaitable[ViewJson]]
@@ -89,7 +89,7 @@ class EventStream:
                 if view is not None and not await self._wait(send, signal):
                     view = await self._keep_alive(send, view)
 
-    async def _wait(self, send: Send, signal: asyncio.Event) -> bool:
+    async def _wait(self, send: Send, signal: Signal) -> bool:
         """Wait for a signal, and send comments meanwhile; False after `keep_alive_seconds` of them.
 
         Events between them do not count anew: a busy page records its presence too. A comment reads nothing. The page's
@@ -97,7 +97,7 @@ class EventStream:
         """
         while self._quiet_seconds < self._pubsub.keep_alive_seconds:
             left = self._pubsub.keep_alive_seconds - self._quiet_seconds
-            if await wait_for(signal, min(left, STREAM_COMMENT_SECONDS)):
+            if await signal.wait(min(left, STREAM_COMMENT_SECONDS)):
                 return True
             await _send(send, b": \n\n")
             self._quiet_seconds += STREAM_COMMENT_SECONDS

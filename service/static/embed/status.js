@@ -1,0 +1,141 @@
+// <magic-link-status>: a user's connections in a frame. Only status pages of this script's own origin are framed, and only
+// messages of its own frames from that origin are heard: any window can post to the host page.
+const ORIGIN = originsOf([source])[0];
+const LOAD_MS = 3_000;
+const WORD_MS = 250; // the page has spoken before its frame has loaded; its message may take this long
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const WORDS = "The state of your accounts cannot be shown right now.";
+const CHECKS = {
+  not_found: "url leads to nobody's status: check that it is the whole statusUrl of this service.",
+  unavailable: `the status page could not be loaded: check that statusUrl was made for the origin ${location.origin}, this page's frame-src, and the service at ${ORIGIN}.`,
+};
+const LOOK = sheet(`
+  :host { display: block; position: relative; width: 100%; height: var(--magiclink-status-height, 4rem); overflow: hidden; }
+  :host([hidden]) { display: none; }
+  iframe { display: block; width: 100%; height: 100%; border: 0; }
+  iframe.waits { position: absolute; inset: 0; visibility: hidden; }
+  p { margin: 0; padding: .5rem 0; font: 1rem/1.5 system-ui; }
+  button { min-height: 2.75rem; margin-inline-start: .75rem; padding: .5rem 1.125rem; border: 1px solid; border-radius: 10px; background: none; color: inherit; font: inherit; cursor: pointer; }`);
+
+/** Returns the parsed `url`. Throws TypeError unless it is a status page of this script's origin. */
+function statusAddressOf(url) {
+  const address = parsed(url);
+  if (!address) throw new TypeError("MagicLink: url is not a whole address. Give the statusUrl as the service answered it.");
+  if (address.origin !== ORIGIN) throw new TypeError(`MagicLink: ${address.origin} is not allowed. Load embed-status.js from the origin of statusUrl.`);
+  if (!/^\/status\/[^/]+$/.test(address.pathname)) throw new TypeError("MagicLink: url is not a status page. Give the statusUrl of GET /v1/users/{userId}/status.");
+  return address;
+}
+
+class MagicLinkStatusElement extends HTMLElement {
+  static observedAttributes = ["url"];
+  #frame = null; #next = null; #notice = null; #shown = null; #timers = [];
+
+  constructor() {
+    super();
+    this.attachShadow({ mode: "open" }).adoptedStyleSheets = [LOOK];
+  }
+
+  get url() { return this.getAttribute("url"); }
+  set url(value) { this.setAttribute("url", statusAddressOf(value).href); }
+
+  connectedCallback() {
+    // A framework may have set the property before this class was there: then it hides the accessor.
+    const early = Object.hasOwn(this, "url") ? this.url : null;
+    delete this.url;
+    window.addEventListener("message", this.#receive);
+    if (early) this.setAttribute("url", early);
+    this.#show();
+  }
+
+  disconnectedCallback() {
+    window.removeEventListener("message", this.#receive);
+    this.#clear();
+  }
+
+  connectedMoveCallback() {} // moveBefore: the frame goes along
+  attributeChangedCallback() { this.#show(); }
+
+  #show() {
+    const { url } = this;
+    if (!this.isConnected || url === this.#shown) return;
+    if (url === null) return this.#clear();
+    this.#shown = url;
+    try {
+      this.#load(statusAddressOf(url));
+    } catch (error) {
+      this.#clear();
+      this.#shown = url;
+      // An error thrown in a lifecycle callback cannot be caught; and the host's listeners may come after this script.
+      console.error(error.message);
+      const tell = () => setTimeout(() => this.url === url && this.#tell("error", { code: "bad_url" }));
+      if (document.readyState === "complete") tell();
+      else window.addEventListener("load", tell, { once: true });
+    }
+  }
+
+  // What is shown stays until the new page has come.
+  #load({ href }) {
+    this.#stop();
+    this.#next?.remove();
+    const frame = document.createElement("iframe");
+    frame.title = "Your utility accounts";
+    frame.referrerPolicy = "no-referrer"; // frame-ancestors decides who may frame us; the host page's URL may be secret
+    frame.className = "waits";
+    frame.addEventListener("load", () => frame === this.#next && this.#after(WORD_MS, () => this.#fail("unavailable")));
+    frame.src = href; // before it is in the page: a change there would be an entry in the history
+    this.#next = frame;
+    this.shadowRoot.append(frame);
+    this.#after(LOAD_MS, () => this.#fail("unavailable"));
+  }
+
+  #receive = ({ source: from, origin, data }) => {
+    const frame = [this.#frame, this.#next].find((one) => from && one?.contentWindow === from);
+    if (!frame || origin !== ORIGIN) return;
+    if (data?.source === "magiclink-frame" && frame === this.#next) return this.#fail(data.code === "not_found" ? data.code : "unavailable");
+    if (data?.source !== "magiclink-status") return;
+    if (data.type === "loaded" && frame === this.#next) this.#welcome();
+    else if (data.type === "size" && Number.isFinite(data.height)) this.style.setProperty("--magiclink-status-height", `${data.height}px`);
+    else if (data.type === "mend" && UUID.test(data.connectionId)) this.#tell("mend", { connectionId: data.connectionId });
+    else if (data.type === "expired" && !this.#next) this.#tell("expired", {});
+  };
+
+  #welcome() {
+    this.#stop();
+    this.#notice?.remove();
+    this.#frame?.remove();
+    this.#frame = this.#next;
+    this.#frame.className = "";
+    this.#notice = this.#next = null;
+  }
+
+  #fail(code) {
+    this.#stop();
+    console.error(`MagicLink: ${CHECKS[code]}`);
+    if (!this.#frame && !this.#notice) this.shadowRoot.append((this.#notice = this.#words()));
+    this.#tell("error", { code });
+  }
+
+  #words() {
+    const notice = document.createElement("p");
+    notice.setAttribute("role", "alert");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Try again";
+    button.addEventListener("click", () => this.#load(statusAddressOf(this.url)));
+    notice.append(WORDS, button);
+    return notice;
+  }
+
+  #clear() {
+    this.#stop();
+    for (const one of [this.#frame, this.#next, this.#notice]) one?.remove();
+    this.#frame = this.#next = this.#notice = this.#shown = null;
+    this.style.removeProperty("--magiclink-status-height");
+  }
+
+  #tell(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
+  #after(wait, act) { this.#timers.push(setTimeout(act, wait)); }
+  #stop() { this.#timers.splice(0).forEach(clearTimeout); }
+}
+
+customElements.define("magic-link-status", MagicLinkStatusElement);

@@ -1,0 +1,14 @@
+// Tells the host page, this frame's parent, what is pressed on the status page: to its exact origin, and never a token.
+const main = document.getElementById("status");
+const { hostOrigin, secondsLeft } = main.dataset;
+
+function tell(type, more = {}) {
+  if (window.parent !== window) window.parent.postMessage({ source: "magiclink-status", type, ...more }, hostOrigin);
+}
+
+tell("loaded");
+new ResizeObserver(() => tell("size", { height: Math.ceil(main.getBoundingClientRect().height) })).observe(main);
+setTimeout(() => tell("expired"), Number(secondsLeft) * 1000);
+for (const button of main.querySelectorAll("button[data-mend]")) {
+  button.addEventListener("click", () => tell("mend", { connectionId: button.dataset.mend }));
+}
