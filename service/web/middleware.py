@@ -22,26 +22,25 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _WORDS = frozenset(
     (
         *("v1", "sessions", "connections", "events", "revoke", "renew", "reconnect", "claim", "documents", "usage"),
+        *("verify", "embed", "connect", "start", "finished", "exit", "heartbeat", "live", "callback", "webhooks"),
         *(
-            "verify",
-            "embed",
-            "connect",
-            "start",
-            "finished",
-            "exit",
-            "heartbeat",
             "another",
-            "live",
-            "callback",
-            "webhooks",
+            "nectar",
+            "healthz",
+            "readyz",
+            "metrics",
+            "embed.js",
+            "embed-status.js",
+            "docs",
+            "openapi.json",
+            "status",
         ),
-        *("nectar", "healthz", "readyz", "metrics", "embed.js", "docs", "openapi.json"),
     )
 )
 # Only these templates become metric series: an attacker could combine the words above in millions of paths.
 _ROUTES = re.compile(
-    r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|live/\{\}"
-    r"|callback|webhooks/nectar|static/\{file\}|healthz|readyz|metrics|embed\.js|docs|openapi\.json)"
+    r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|(live|status)/\{\}"
+    r"|callback|webhooks/nectar|static/\{file\}|healthz|readyz|metrics|embed(-status)?\.js|docs|openapi\.json)"
 )
 # Of an answer that is no page: opened by itself or in a frame, it loads nothing, and nothing may frame it.
 _NO_PAGE = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -126,7 +125,8 @@ def template_of(path: str) -> str:
     if len(parts) > 1 and parts[1] == "static":
         return "/static/{file}"
     if parts[1:3] == ["v1", "users"]:  # an id may have slashes in it
-        return "/v1/users/{}/export" if len(parts) > 4 and path.endswith("/export") else "/v1/users/{}"
+        last = parts[-1] if len(parts) > 4 else ""
+        return f"/v1/users/{{}}/{last}" if last in {"export", "status"} else "/v1/users/{}"
     template = "/".join(part if part in _WORDS or not part else "{}" for part in parts)
     return template if _ROUTES.fullmatch(template) else "other"
 

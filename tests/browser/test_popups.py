@@ -17,8 +17,10 @@ def _page(other_host: str, script: str) -> str:
 async def test_the_popup_tells_the_page_that_opened_it_and_closes(new_user: NewUser, api: Api, other_host: str) -> None:
     opens, returns = examples("integrate.md", "Popups")
     session = await api.create("ada", "popup", origin=None, returnUrl=_page(other_host, returns))
-    opens = opens.replace("console.log(data)", "document.body.append(data)")
-    opened = f"const redirectUrl = {json.dumps(session['redirectUrl'])};"
+    opens = opens.replace("console.log(data)", "document.body.append(data)").replace(
+        "window.open", "popup = window.open"
+    )
+    opened = f"var popup; const redirectUrl = {json.dumps(session['redirectUrl'])};"
     user = await new_user()
     await user.page.goto(_page(other_host, f"{opened} document.querySelector('button').onclick = () => {{ {opens} }};"))
     async with user.page.expect_popup() as popups:
@@ -26,6 +28,8 @@ async def test_the_popup_tells_the_page_that_opened_it_and_closes(new_user: NewU
     popup = await popups.value
     flow = FlowPage(popup)
     await flow.press("Continue")
+    assert await user.page.evaluate("window.popup.closed") is True  # as the document says
+    assert await popup.evaluate("window.opener") is None
     async with popup.expect_event("close"):
         await flow.provider.connect()
     await expect(user.page.get_by_text("returned")).to_be_visible()

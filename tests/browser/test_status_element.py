@@ -13,10 +13,10 @@ from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 from tests.support.screenshots import Screenshots
 
-WATCH = """window.heard = []; window.violations = [];
+WATCH = """window.kept = []; window.violations = [];
     for (const type of ['mend', 'expired', 'error']) {
       addEventListener(type, ({ target, detail }) =>
-        target.localName === 'magic-link-status' && heard.push({ type, detail }), true);
+        target.localName === 'magic-link-status' && kept.push({ type, detail }), true);
     }
     Object.defineProperty(window, 'element', { get: () => document.querySelector('magic-link-status') });
     window.shown = () => [...element.shadowRoot.querySelectorAll('iframe')];
@@ -48,7 +48,7 @@ class StatusHost:
         return str((await self._api.service("GET", path))["statusUrl"])
 
     async def show(self, content: str, **headers: str) -> None:
-        """Besides the content the page has our script and one of its own, which keeps what it hears."""
+        """Besides the content the page has our script and one of its own, which keeps the events."""
         body = f"<body><script nonce=x>{WATCH}</script><script src='{self.service}/embed-status.js'></script>{content}"
         path = f"/content/{quote(json.dumps(headers), safe='')}" if headers else "/content"
         await self.page.goto(f"{self.origin}{path}?{quote(body)}")
@@ -56,10 +56,10 @@ class StatusHost:
     async def show_status(self, url: str, **headers: str) -> None:
         await self.show(f"<magic-link-status url='{url}'></magic-link-status>", **headers)
 
-    async def heard(self, number: int) -> list[dict[str, Any]]:
+    async def events(self, number: int) -> list[dict[str, Any]]:
         """The events once there are so many."""
-        await self.page.wait_for_function("(number) => window.heard?.length >= number", arg=number)
-        events: list[dict[str, Any]] = await self.page.evaluate("window.heard")
+        await self.page.wait_for_function("(number) => window.kept?.length >= number", arg=number)
+        events: list[dict[str, Any]] = await self.page.evaluate("window.kept")
         return events
 
     async def shows(self, words: str) -> None:
@@ -73,7 +73,7 @@ async def host(new_user: NewUser, api: Api, other_host: str) -> StatusHost:
 
 @pytest.fixture
 async def failing_host(new_user: NewUser, api: Api, other_host: str) -> StatusHost:
-    """What our script says in the console of this host is what the test asks for."""
+    """A host in which our script writes errors to the console, as the test wants."""
     return StatusHost(await new_user(watched=False), api, other_host)
 
 
@@ -122,7 +122,7 @@ async def test_a_host_that_allows_nothing_else_can_have_a_connection_mended(
     policy += "; require-trusted-types-for 'script'; trusted-types 'none'"
     await host.show_status(await host.url("status-mends"), **{"Content-Security-Policy": policy})
     await host.frame.get_by_role("button", name="Sign in again").click()
-    assert await host.heard(1) == [{"type": "mend", "detail": {"connectionId": connection_id}}]
+    assert await host.events(1) == [{"type": "mend", "detail": {"connectionId": connection_id}}]
     assert await host.page.evaluate("window.violations") == []
     reconnect = await api.service("POST", f"/v1/connections/{connection_id}/reconnect", {"origin": host.origin})
     assert reconnect["mode"] == "reconnect"
@@ -152,29 +152,29 @@ async def test_only_the_origin_that_it_was_made_for_shows_it(
     url = await failing_host.url("status-strangers")
     failing_host.origin = stranger
     await failing_host.show_status(url)
-    assert await failing_host.heard(1) == [{"type": "error", "detail": {"code": "unavailable"}}]
+    assert await failing_host.events(1) == [{"type": "error", "detail": {"code": "unavailable"}}]
     await expect(failing_host.page.get_by_role("alert")).to_contain_text("cannot be shown right now")
     assert "Nectar Sandbox" not in str([await one.content() for one in failing_host.page.frames])
 
 
-async def test_an_address_that_leads_nowhere_says_so_and_can_be_tried_again(failing_host: StatusHost) -> None:
+async def test_an_address_without_a_page_is_an_error_and_can_be_tried_again(failing_host: StatusHost) -> None:
     await failing_host.show_status(f"{failing_host.service}/status/cut-off")
-    assert await failing_host.heard(1) == [{"type": "error", "detail": {"code": "not_found"}}]
+    assert await failing_host.events(1) == [{"type": "error", "detail": {"code": "not_found"}}]
     await failing_host.page.get_by_role("button", name="Try again").click()
-    assert [one["detail"]["code"] for one in await failing_host.heard(2)] == ["not_found", "not_found"]
+    assert [one["detail"]["code"] for one in await failing_host.events(2)] == ["not_found", "not_found"]
 
 
 @pytest.mark.parametrize("url", ["https://evil.example/status/x", "{service}/embed/x", "status/x", ""])
 async def test_it_frames_status_pages_of_its_own_origin_only(failing_host: StatusHost, url: str) -> None:
     url = url.format(service=failing_host.service)
     await failing_host.show_status(url)
-    assert await failing_host.heard(1) == [{"type": "error", "detail": {"code": "bad_url"}}]
+    assert await failing_host.events(1) == [{"type": "error", "detail": {"code": "bad_url"}}]
     assert await failing_host.page.evaluate("shown().length") == 0
     thrown = "(url) => { try { element.url = url; } catch (error) { return error.name; } }"
     assert await failing_host.page.evaluate(thrown, url) == "TypeError"
 
 
-async def test_what_other_windows_say_is_not_heard(host: StatusHost, connects: Connects) -> None:
+async def test_messages_of_other_windows_are_ignored(host: StatusHost, connects: Connects) -> None:
     connection_id = await connects("status-others", wrong=True)
     await host.show_status(await host.url("status-others"))
     await host.shows("Sign-in not accepted")
@@ -189,14 +189,14 @@ async def test_what_other_windows_say_is_not_heard(host: StatusHost, connects: C
     own = next(one for one in host.page.frames if one.parent_frame and not one.name)
     await own.evaluate(POST, forged | {"connectionId": "<b>"})
     await host.frame.get_by_role("button", name="Sign in again").click()
-    assert await host.heard(1) == [{"type": "mend", "detail": {"connectionId": connection_id}}]
+    assert await host.events(1) == [{"type": "mend", "detail": {"connectionId": connection_id}}]
     # Its own frame, once another site's page is in it.
     elsewhere = f"{host.origin}/content?elsewhere"
     await host.page.evaluate("(url) => { shown()[0].src = url; }", elsewhere)
     await host.frame.get_by_text("elsewhere").wait_for()
     await next(one for one in host.page.frames if one.url == elsewhere).evaluate(POST, forged)
     await host.page.evaluate("() => new Promise((done) => setTimeout(done, 50))")
-    assert len(await host.heard(1)) == 1
+    assert len(await host.events(1)) == 1
 
 
 async def test_inside_a_shadow_root_set_early_moved_and_mounted_twice(host: StatusHost, connects: Connects) -> None:
@@ -247,6 +247,6 @@ async def test_it_tells_when_its_url_has_expired(host: StatusHost, api: Api) -> 
     await host.show_status(await host.url("status-expires"))
     await host.shows("No utility account is connected yet.")
     await host.page.clock.fast_forward(590_000)
-    assert await host.page.evaluate("window.heard") == []
+    assert await host.page.evaluate("window.kept") == []
     await host.page.clock.fast_forward(11_000)
-    assert await host.heard(1) == [{"type": "expired", "detail": {}}]
+    assert await host.events(1) == [{"type": "expired", "detail": {}}]

@@ -196,3 +196,17 @@ async def test_a_removed_connection_is_not_shown(services: RunningServices, ada:
 async def test_a_user_id_of_any_letters_has_a_status(services: RunningServices) -> None:
     await User(services, "ada/status").session()
     assert (await services.get(f"/v1/users/{quote('ada/status', safe='')}/status"))["userId"] == "ada/status"
+
+
+async def test_its_token_is_in_no_log_line_and_its_routes_are_known(
+    services: RunningServices, ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    await ada.session()
+    url = await status_url(services)
+    await page(services, url)
+    await services.web().get("/embed-status.js")
+    ours = [vars(record) for record in caplog.records if record.name.startswith("service")]
+    routes = [record["answered"].route for record in ours if record["name"] == "service.access"]
+    assert routes[-3:] == ["/v1/users/{}/status", "/status/{}", "/embed-status.js"]
+    assert url.rpartition("/")[2] not in str(ours)

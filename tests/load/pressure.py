@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 
@@ -25,12 +26,16 @@ _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """What to send, over how many connections, for how long."""
+    """What to send, over how many connections, for how long.
+
+    `each` are further headers, one set for every request in turn.
+    """
 
     port: int
     path: str
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
+    each: Sequence[Mapping[str, str]] = ()
     body: str = ""
     connections: int = 32
     seconds: float = 1.5
@@ -50,11 +55,9 @@ def press(shot: Shot) -> Measured:
 
 
 def _wrk(program: str, shot: Shot) -> Measured:
-    headers = "".join(
-        f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n" for name, value in shot.headers.items()
-    )
+    headers = "".join(f"wrk.headers{_lua(shot.headers, at)}\n" for at in shot.headers)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(f"wrk.method = '{shot.method}'\nwrk.body = {json.dumps(shot.body)}\n{headers}")
+        script.write(f"wrk.method = '{shot.method}'\nwrk.body = {json.dumps(shot.body)}\n{headers}{_in_turn(shot)}")
         script.flush()
         options = ["-t1", f"-c{shot.connections}", f"-d{max(1, round(shot.seconds))}s", "--latency", "-s", script.name]
         command = [program, *options, f"http://127.0.0.1:{shot.port}{shot.path}"]
@@ -65,6 +68,21 @@ def _wrk(program: str, shot: Shot) -> Measured:
         float(_found(r"Requests/sec:\s+([\d.]+)", reported)[0]),
         _milliseconds(_found(r"99%\s+([\d.]+)(us|ms|s)", reported)),
         int(failed[1]) if failed else 0 + (sum(map(int, lost.groups())) if lost else 0),
+    )
+
+
+def _lua(values: Mapping[str, str], name: str) -> str:
+    return f"[{json.dumps(name)}] = {json.dumps(values[name])}"
+
+
+def _in_turn(shot: Shot) -> str:
+    """The script's part that sends the next of `each` with every request."""
+    if not shot.each:
+        return ""
+    sets = ",\n".join("{" + ", ".join(_lua(headers, name) for name in headers) + "}" for headers in shot.each)
+    return (
+        f"local each, at = {{{sets}}}, 0\nrequest = function()\n  at = at % #each + 1\n"
+        "  for name, value in pairs(each[at]) do wrk.headers[name] = value end\n  return wrk.format()\nend\n"
     )
 
 
@@ -90,9 +108,9 @@ def _own(shot: Shot) -> Measured:
 class _Caller(asyncio.Protocol):
     """One connection that asks again as soon as it is answered. Reads heads with a length, which is what we serve."""
 
-    def __init__(self, request: bytes, times: deque[float]) -> None:
+    def __init__(self, requests: Iterator[bytes], times: deque[float]) -> None:
         self.failed = 0
-        self._request = request
+        self._requests = requests
         self._times = times
         self._buffer = b""
         self._since = 0.0
@@ -121,15 +139,15 @@ class _Caller(asyncio.Protocol):
     def _ask(self) -> None:
         self._since = perf_counter()
         if self._transport is not None:
-            self._transport.write(self._request)
+            self._transport.write(next(self._requests))
 
 
 async def measure(shot: Shot) -> Measured:
     """The own generator, in this process."""
     times: deque[float] = deque()
-    request, loop = _request(shot), asyncio.get_running_loop()
+    requests, loop = cycle(_request(shot, headers) for headers in shot.each or ({},)), asyncio.get_running_loop()
     callers = [
-        (await loop.create_connection(lambda: _Caller(request, times), "127.0.0.1", shot.port))[1]
+        (await loop.create_connection(lambda: _Caller(requests, times), "127.0.0.1", shot.port))[1]
         for _ in range(shot.connections)
     ]
     times.clear()
@@ -142,8 +160,8 @@ async def measure(shot: Shot) -> Measured:
     return Measured(len(taken) / took, slowest * 1000, sum(caller.failed for caller in callers))
 
 
-def _request(shot: Shot) -> bytes:
-    headers = {"Host": f"127.0.0.1:{shot.port}", **shot.headers, "Content-Length": str(len(shot.body.encode()))}
+def _request(shot: Shot, more: Mapping[str, str]) -> bytes:
+    headers = {"Host": f"127.0.0.1:{shot.port}", **shot.headers, **more, "Content-Length": str(len(shot.body.encode()))}
     lines = [
         f"{shot.method} {shot.path} HTTP/1.1",
         *(f"{name}: {value}" for name, value in headers.items()),

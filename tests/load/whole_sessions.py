@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,12 @@ class Used:
         return cls((int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK"), int(io["write_bytes"]))
 
 
-async def measure(services: LoadServices, seconds: float) -> None:
+async def measure(services: LoadServices, seconds: float, say: Callable[[str], object]) -> None:
     """Press for so many seconds, after the companies are known, and report."""
     await services.start()
     (worker,) = services.workers
     companies = [f"company-{number}" for number in range(_COMPANIES)]
-    users = LoadUsers([worker.url], services.sandbox.url, random.Random(1), companies)
+    users = LoadUsers([worker.url], services.sandbox.url, random.Random(1), companies)  # noqa: S311 - the same users in every run
     pressing = asyncio.create_task(users.press(_PEOPLE))
     await users.both_kinds()
     await asyncio.sleep(seconds / 3)
@@ -56,15 +57,12 @@ async def measure(services: LoadServices, seconds: float) -> None:
     await asyncio.gather(pressing, return_exceptions=True)
     own, theirs = (new.cpu_seconds - old.cpu_seconds for new, old in zip(after, before, strict=True))
     written = after[0].written_bytes - before[0].written_bytes
-    print(
-        f"{connected / seconds:.1f} sessions a second; service {own / seconds:.0%} of a core, sandbox {theirs / seconds:.0%}"
-    )
-    print(
-        f"each takes the service {own / connected * 1000:.1f} ms of CPU, {written / connected / 1024:.0f} KiB written"
-    )
-    print(f"{calls / connected:.2f} provider calls for each:")
+    shares = f"service {own / seconds:.0%} of a core, sandbox {theirs / seconds:.0%}"
+    say(f"{connected / seconds:.1f} sessions a second; {shares}")
+    say(f"each takes the service {own / connected * 1000:.1f} ms of CPU, {written / connected / 1024:.0f} KiB written")
+    say(f"{calls / connected:.2f} provider calls for each:")
     for call, number in kinds.most_common():
-        print(f"  {calls / connected * number / kinds.total():5.2f} {call}")
+        say(f"  {calls / connected * number / kinds.total():5.2f} {call}")
 
 
 def _connected(users: LoadUsers) -> int:
@@ -96,7 +94,7 @@ def main() -> None:
     options.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     given = options.parse_args()
     with database(given.database) as url, running_services(url, 1, 1) as services:
-        asyncio.run(measure(services, given.seconds))
+        asyncio.run(measure(services, given.seconds, print))
 
 
 if __name__ == "__main__":

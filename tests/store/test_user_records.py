@@ -1,16 +1,19 @@
 """What is stored about a user: exported in one transaction with its event, erased in steps that may be repeated."""
 
+from dataclasses import replace
+
 import pytest
 
-from service.domain.changes import JobKind
-from service.domain.model import SessionId, Tenant, UserId, UserRef
+from service.domain.changes import Changes, JobKind
+from service.domain.model import EvidenceKind, SessionId, Tenant, UserId, UserRef, Verdict
 from service.domain.requests import IdempotentRequest, KeyLease
 from service.errors import NotFound
 from service.store import Store
-from tests.support.domain_values import TENANT
-from tests.support.store_cases import count, create, created, fresh, numbered
+from tests.support.domain_values import NOW, TENANT, connection, seen, who
+from tests.support.store_cases import UNNAMED, count, create, created, fresh, numbered
 
 ADA, ADAS = UserId("ada"), UserRef("usr_ada")
+REF = UNNAMED.ref
 KEY = KeyLease(TENANT, IdempotentRequest("/v1/sessions", "k", "digest"), "token")
 
 
@@ -38,6 +41,29 @@ async def test_an_unknown_user_is_neither_exported_nor_erased(store: Store, tena
     with pytest.raises(NotFound):
         await store.users.begin_erasure(tenant, ADA, "key_1")
     assert await count(store, "events", "type LIKE 'user.%'") == 0
+
+
+async def test_a_users_connections_are_the_newest_that_the_provider_still_has(store: Store) -> None:
+    owned = Verdict(EvidenceKind.INVITATION, who("ada"))
+    await create(store, fresh())
+    rows = [replace(connection(owned, reported=seen(f"c{n}"), recorded_at=NOW + n), company=REF) for n in range(102)]
+    rows += [replace(connection(reported=seen("nobody's")), company=REF)]
+    rows[101] = replace(rows[101], removed_at=5.0)
+    await store.connections.change(REF, [], [], lambda _: Changes(connections=tuple(rows)))
+    user, found = await store.users.status(TENANT, ADA)
+    assert (user, [one.id for one in found]) == (ADAS, [f"c{n}" for n in range(100, 0, -1)])
+    assert await store.users.connections_of(TENANT, ADAS) == found
+
+
+async def test_a_user_of_another_tenant_and_an_erased_one_have_no_status(store: Store) -> None:
+    await create(store, fresh())
+    with pytest.raises(NotFound):
+        await store.users.status(Tenant("elsewhere"), ADA)
+    with pytest.raises(NotFound):
+        await store.users.connections_of(Tenant("elsewhere"), ADAS)
+    await store.users.begin_erasure(TENANT, ADA, "key_1")
+    with pytest.raises(NotFound):
+        await store.users.connections_of(TENANT, ADAS)
 
 
 async def test_beginning_an_erasure_empties_the_row_and_enqueues_the_rest(store: Store) -> None:

@@ -1,12 +1,12 @@
 // <magic-link-status>: a user's connections in a frame. Only status pages of this script's own origin are framed, and only
-// messages of its own frames from that origin are heard: any window can post to the host page.
+// messages of its own frames from that origin are accepted: any window can post to the host page.
 const ORIGIN = originsOf([source])[0];
 const LOAD_MS = 3_000;
 const WORD_MS = 250; // the page has spoken before its frame has loaded; its message may take this long
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const WORDS = "The state of your accounts cannot be shown right now.";
 const CHECKS = {
-  not_found: "url leads to nobody's status: check that it is the whole statusUrl of this service.",
+  not_found: "url leads to no status page: check that it is the whole statusUrl of this service.",
   unavailable: `the status page could not be loaded: check that statusUrl was made for the origin ${location.origin}, this page's frame-src, and the service at ${ORIGIN}.`,
 };
 const LOOK = sheet(`

@@ -124,7 +124,7 @@ class Page:
     """What every page has; `lang` is the language of its sentences, not the one that was asked for.
 
     `printed` names texts that the template prints as they are, and otherwise only asks whether they are there.
-    `rendering` keeps the rest of such a page, so all of its other fields must be hashable.
+    `rendering` keeps the rest of such a page: its other fields are hashable, or mappings of what is.
     """
 
     template: ClassVar[str]

@@ -6,7 +6,8 @@ puts its own texts, escaped, between the parts.
 """
 
 import re
-from functools import lru_cache
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from jinja2 import Environment
@@ -22,7 +23,7 @@ _FORMS = 256
 
 # The parts around the texts, and between every two of them the name of the field whose text stands there.
 Parts = tuple[str, ...]
-Fields = tuple[tuple[str, Any], ...]
+Form = tuple[object, ...]
 
 
 class PageRenderer:
@@ -30,21 +31,45 @@ class PageRenderer:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._parts = lru_cache(maxsize=_FORMS)(self._render_parts)
+        self._kept: OrderedDict[Form, Parts] = OrderedDict()  # the form that was used last is the last
 
     def render(self, page: Page) -> str:
         """Return the page's HTML."""
-        names = type(page).__dataclass_fields__
         if not page.printed:
-            return self._render(page.template, {name: getattr(page, name) for name in names})
+            return self._render(page.template, _fields(page))
         texts = {name: str(escape(text)) for name in page.printed if (text := getattr(page, name))}
-        others = tuple((name, getattr(page, name)) for name in names if name not in texts)
-        parts = self._parts(page.template, others, tuple(texts))
+        parts = self._parts(page, texts.keys())
         return "".join(texts[part] if at % 2 else part for at, part in enumerate(parts))
 
-    def _render_parts(self, template: str, others: Fields, printed: tuple[str, ...]) -> Parts:
+    def _parts(self, page: Page, printed: Collection[str]) -> Parts:
+        form = _form(page, printed)
+        parts = self._kept.pop(form, None) or self._render_parts(page, printed)
+        self._kept[form] = parts
+        if len(self._kept) > _FORMS:
+            self._kept.popitem(last=False)
+        return parts
+
+    def _render_parts(self, page: Page, printed: Collection[str]) -> Parts:
         marks = {name: f"{_OPEN}{name}{_CLOSE}" for name in printed}
-        return tuple(_MARK.split(self._render(template, dict(others) | marks)))
+        return tuple(_MARK.split(self._render(page.template, _fields(page) | marks)))
 
     def _render(self, template: str, fields: dict[str, Any]) -> str:
         return self._environment.get_template(template).render(fields)
+
+
+def _fields(page: Page) -> dict[str, Any]:
+    return {name: getattr(page, name) for name in type(page).__dataclass_fields__}
+
+
+def _form(page: Page, printed: Collection[str]) -> Form:
+    """What decides on the constant parts: which texts there are, and every other field that has no default value."""
+    others = [
+        (name, _hashable(value))
+        for name, field in type(page).__dataclass_fields__.items()
+        if name not in printed and (value := getattr(page, name)) is not field.default
+    ]
+    return page.template, *sorted(printed), *others
+
+
+def _hashable(value: object) -> object:
+    return tuple(sorted(value.items())) if isinstance(value, Mapping) else value
