@@ -36,6 +36,8 @@ class Answered:
 class AccessRecord(logging.LogRecord):
     """The record of one answered request."""
 
+    answered: Answered
+
     def __init__(self, answered: Answered) -> None:
         # Not the constructor of `logging`: see the module's docstring.
         self.__dict__.update(_FIELDS, created=time(), answered=answered)
@@ -50,8 +52,7 @@ class AccessLines:
 
     def format(self, record: AccessRecord) -> str:
         """Return the line: a JSON object with the same names as the lines of other loggers."""
-        answered: Answered = record.__dict__["answered"]
-        quoted = self._quoted
+        answered, quoted = record.answered, self._quoted
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         return (
             f'{{"method": {quoted(answered.method)}, "route": {quoted(answered.route)}, "status": {answered.status}, '

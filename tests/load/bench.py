@@ -9,6 +9,7 @@ only read is read from a second process with one session, which no such retries 
 import argparse
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -18,12 +19,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
 from typing import Any
 
 import httpx
+from svix.webhooks import Webhook
 
 from tests.load.pressure import HOW_TO_GET_IT, WRK, Measured, Shot, press
 
@@ -38,6 +41,10 @@ BODY = {
     "returnUrl": f"{ORIGIN}/utilities/done",
     "metadata": {"plan": "pro"},
 }
+WEBHOOK_SECRET = "whsec_YmVuY2htYXJrLWtleS0wMTIzNDU2Nzg5YWJjZGVm"
+WEBHOOK = '{"eventType": "connection.updated.v2", "id": "7d4a3f0e-5b7c-4f0e-9d51-2f6a1c3b9e10"}'
+# Each is sent once in a round: one that came before is known, and costs less.
+WEBHOOKS_A_ROUND = 10_000
 AS_JSON = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
 FEW, MANY = 8, 32
 LATENCY_ROUNDS = 3
@@ -142,6 +149,7 @@ def open_ours(folder: Path, settings: Mapping[str, str] | None = None) -> Server
         "MAGICLINK_PROVIDER_API_KEY": "nobody-listens",
         "MAGICLINK_ALLOWED_ORIGINS": ORIGIN,
         "MAGICLINK_API_KEY": KEY,
+        "MAGICLINK_PROVIDER_WEBHOOK_SECRETS": WEBHOOK_SECRET,
         **(settings or {}),
     }
     return Server([sys.executable, "-m", "service", "serve", "--port", str(port)], environ, port, "/readyz")
@@ -170,6 +178,7 @@ class Bench:
         path = httpx.URL(self._made["embedUrl"]).path
         embed = Shot(port=reads.port, path=path, headers={"Sec-Fetch-Dest": "iframe"})
         read = Shot(port=reads.port, path=f"/v1/sessions/{self._made['id']}", headers=AS_JSON)
+        webhook = Shot(port=ours.port, path="/webhooks/nectar", method="POST", body=WEBHOOK, each=signed_webhooks())
 
         def bare(path: str, shot: Shot) -> Shot:
             return replace(shot, port=floor.port, path=path)
@@ -179,11 +188,22 @@ class Bench:
             Target(ROW, floor, bare("/row", create)),
             Target(ROWS, floor, bare("/sessions", create)),
             Target("POST /v1/sessions, in the background", ours, create, Goal(0.6, ROWS, 2000, 30)),
+            Target("POST /webhooks/nectar", ours, webhook, Goal(0.6, ROW, None, 25)),
             Target(PAGE, floor, bare("/page", embed)),
             Target("GET /embed/{token}", reads, embed, Goal(0.6, PAGE, None, 10)),
             Target(READ, floor, bare("/session", read)),
             Target("GET /v1/sessions/{id}", reads, read, Goal(0.6, READ, 4000)),
         ]
+
+
+def signed_webhooks() -> list[dict[str, str]]:
+    """New messages of the provider, signed now."""
+    at = datetime.now(UTC)  # noqa: TID251 - a real process reads it
+    signer, stamp = Webhook(WEBHOOK_SECRET), str(int(at.timestamp()))
+    names = (f"msg_{secrets.token_hex(12)}" for _ in range(WEBHOOKS_A_ROUND))
+    return [
+        {"svix-id": name, "svix-timestamp": stamp, "svix-signature": signer.sign(name, at, WEBHOOK)} for name in names
+    ]
 
 
 def run(rounds: int, seconds: float, say: Say) -> None:
@@ -193,10 +213,12 @@ def run(rounds: int, seconds: float, say: Say) -> None:
         for server in bench.servers:
             closing.callback(server.close)
             server.sleep()
-        rows = bench.targets()
-        many = [{row.name: _press(row, MANY, seconds) for row in rows} for _ in range(rounds)]
-        few = [{row.name: _press(row, FEW, seconds) for row in rows if row.goal.p99} for _ in range(LATENCY_ROUNDS)]
-        _tell(say, rows, many, few)
+        many = [{row.name: _press(row, MANY, seconds) for row in bench.targets()} for _ in range(rounds)]
+        few = [
+            {row.name: _press(row, FEW, seconds) for row in bench.targets() if row.goal.p99}
+            for _ in range(LATENCY_ROUNDS)
+        ]
+        _tell(say, bench.targets(), many, few)
         say(f"\nfirst answer {bench.ours.started_seconds:.2f} s after the start (goal: 0.6)")
         say(f"{bench.ours.megabytes:.0f} MB resident after the run (goal: 80)")
         say(f"load average {os.getloadavg()[0]:.1f}")
