@@ -19,7 +19,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from service.background.deliveries import DeliveryWorker, HostWebhooks
 from service.background.loops import running
 from service.domain.changes import Job, JobKind
-from service.domain.model import Clock, CompanyRef, ConnectionId, Runtime, SessionId, UserRef
+from service.domain.model import Clock, CompanyRef, ConnectionId, SessionId, UserRef
+from service.domain.runtime import Runtime
 from service.domain.timing import LIST_SECONDS
 from service.outbound import WebhookNetwork
 from service.provider import CallLimits, Provider, account_of

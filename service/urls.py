@@ -156,10 +156,15 @@ def _destination_problem(url: str, scheme: str, allowed_origins: Collection[str]
         return (
             None if f"{scheme}:" in allowed_origins else "uses an app scheme that is not in MAGICLINK_ALLOWED_ORIGINS"
         )
+    return allowed_url_problem(url, allowed_origins)
+
+
+def allowed_url_problem(url: str, allowed_origins: Collection[str]) -> str | None:
+    """Return why `url` is not an https URL of an allowed origin, or None."""
     origin = origin_of(url)
     if origin is None:
         return "must be an https URL"
-    if scheme == "http" and not is_local(origin):
+    if origin.startswith("http:") and not is_local(origin):
         return "must be https (http is for localhost only)"
     return None if origin in allowed_origins else "has an origin that is not in MAGICLINK_ALLOWED_ORIGINS"
 

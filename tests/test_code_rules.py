@@ -33,6 +33,7 @@ COVERED_ELSEWHERE = {
     "domain/event_types": "contract/test_event_types",
     "domain/reports": "values",
     "domain/requests": "values",
+    "domain/runtime": "values",
     "domain/tokens": "signing's tests",
     "outbound/network": "the sender's tests",
     "domain/user_records": "values",

@@ -35,9 +35,10 @@ def _is_unused(invitation: ReportedInvitation) -> bool:
 
 
 def _needs(session: Session, invitation: ReportedInvitation) -> bool:
-    """Whether this is the session's present link, and it may still be used."""
+    """Whether this is the session's present link, and it may still be used; for a further account, too."""
     current = session.link is not None and session.link.invitation_id == invitation.id
-    return current and not session.closed and not session.achieved
+    further = session.more_asked > 0 and session.link_used_at is None
+    return current and not session.closed and (further or not session.achieved)
 
 
 def _replace(draft: RecordingDraft, session: Session, invitation: ReportedInvitation) -> None:

@@ -6,7 +6,7 @@
 A `…Ref` is a row of this service; `ConnectionId` and the `Provider…Id`s are the provider's UUIDs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType, Protocol
@@ -14,6 +14,7 @@ from typing import Any, NewType, Protocol
 from service.domain.provider_steps import LogStep
 from service.domain.session_status import ACHIEVED, ENDED, Progress, SessionStatus, progress_of, status_of
 from service.domain.statuses import ConnectionState, state_of
+from service.domain.theme import Theme
 
 SessionId = NewType("SessionId", str)
 EventId = NewType("EventId", str)
@@ -121,7 +122,7 @@ class Session:
     `serial`, `issued_at` and `key_id` derive its page tokens again; `page_hash` is the digest of the bound page's key.
     `resume_hash`: of the value by which the same page starts again, `resume_by_host`: which the host's page keeps.
     `link_used_at`: its use was reported; `provider_steps`: told by its log; `settled_at`: done, or over. `user_id`:
-    None once its user was erased; `user` stays.
+    None once its user was erased; `user` stays. `more_asked`: how many further accounts its user asked to connect.
     """
 
     id: SessionId
@@ -148,6 +149,10 @@ class Session:
     help_urls: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None
     webhook_endpoint: str | None = None
+    theme: Theme = field(default_factory=Theme)
+    ancestors: tuple[str, ...] = ()
+    max_connections: int = 1
+    more_asked: int = 0
     prefill: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     connection_id: ConnectionId | None = None
@@ -290,11 +295,3 @@ class Connection:
         state = state_of(self.reported.status)
         mended = self.provider_mended_at is not None and self.reported.provider_updated_at <= self.provider_mended_at
         return ConnectionState.CHECKING if mended and progress_of(state) is Progress.ATTACHED else state
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """Time and randomness, which every use case takes as arguments."""
-
-    clock: Clock
-    new_id: Callable[[str], str]

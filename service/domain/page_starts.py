@@ -19,7 +19,7 @@ from service.domain.session_rules import (
     require_page_key,
     reveal_link,
 )
-from service.domain.session_time import link_can_be_shown
+from service.domain.session_time import is_present, link_can_be_shown
 from service.domain.timing import PRESENCE_SECONDS
 from service.domain.tokens import digest
 from service.errors import AlreadyOpen
@@ -64,8 +64,8 @@ def resumes(session: Session, value: str | None) -> bool:
 def start_page(session: Session, start: PageStart, now: float, provider_now: float | None) -> Changes:
     """Bind the page, which ends the page that was bound; one that is not the same page is reported as `crossDevice`.
 
-    Raises AlreadyOpen where the session was started before, this is another page and `take_over` is False; Expired,
-    Revoked, SessionClosed.
+    Raises AlreadyOpen where the session was started before, this is another page and `take_over` is False, unless the
+    session is finished and no page of it is open; Expired, Revoked, SessionClosed.
     """
     raise_if_closed(session, now)
     started = _bound(session, start, now)
@@ -86,7 +86,7 @@ def _bound(session: Session, start: PageStart, now: float) -> Session:
     key = start.page_key or ""
     same = holds_page_key(session, key)
     taken = _is_another_page(session, start)
-    if taken and not start.take_over:
+    if taken and not start.take_over and not _is_finished_and_alone(session, now):
         raise AlreadyOpen
     known = resumes(session, start.resume)
     kept = session.resume_hash if same else None  # a page that takes over without a value still ends the value before
@@ -110,6 +110,14 @@ def _is_another_page(session: Session, start: PageStart) -> bool:
     """Whether an earlier start was another page's, as far as this one shows; what became of that page is no matter."""
     same = holds_page_key(session, start.page_key or "") or resumes(session, start.resume)
     return session.opened_at is not None and not same
+
+
+def _is_finished_and_alone(session: Session, now: float) -> bool:
+    """Whether there is nothing to take over: the user's part is done, and no page of the session is open.
+
+    The start is reported as `crossDevice` all the same.
+    """
+    return session.achieved and (session.page_hash is None or not is_present(session, now))
 
 
 def _is_resumed_by_host(session: Session, start: PageStart) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from service.domain.model import Connection, EventId, Session
+from service.domain.more_accounts import awaits_another
 from service.domain.timing import SETTLE_SECONDS
 
 
@@ -45,7 +46,7 @@ def waiting_for(snapshot: PageSnapshot) -> Waiting:
     """Return what is known, most first. Of undecided connections only a user who has finished may learn."""
     session, company = snapshot.session, snapshot.session.company
     finished_at = session.finished_at
-    if snapshot.connections:
+    if snapshot.connections and not awaits_another(session, len(snapshot.connections)):
         return Waiting.ARRIVED
     if finished_at is not None and snapshot.undecided:
         return Waiting.AMBIGUOUS if _is_late(snapshot) else Waiting.SETTLING

@@ -208,7 +208,10 @@ def _report_status(draft: RecordingDraft, connection: Connection, known: Connect
 def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
     """The session of a used invitation waits for what the use made, beyond its own time (`session_time.ends_at`)."""
     session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
-    if session is not None and session.link_used_at is None and invitation.use_count > 0:
+    if session is None or session.link_used_at is not None or invitation.use_count < 1:
+        return
+    # With a further account asked for, the uses of the invitations before say nothing about the present one.
+    if not session.more_asked or (session.link is not None and session.link.invitation_id == invitation.id):
         draft.sessions[session.id] = replace(session, link_used_at=draft.now)
 
 

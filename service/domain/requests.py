@@ -18,6 +18,7 @@ from service.domain.model import (
     UserId,
     UserRef,
 )
+from service.domain.theme import Theme
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,9 @@ class SessionRequest:
     help_urls: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None
     webhook_endpoint: str | None = None
+    theme: Theme = field(default_factory=Theme)
+    ancestors: tuple[str, ...] = ()
+    max_connections: int = 1
     prefill: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     connection_id: ConnectionId | None = None

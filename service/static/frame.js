@@ -1,12 +1,16 @@
 // Starts the page and follows the session. screen.js draws, live.js reads the stream, host.js posts to the host page.
 // Runs in a cross-site frame, where access to storage may throw: all state, the page key included, is in memory only.
+import { watchActions } from "./actions.js";
 import { Calls } from "./calls.js";
 import { watchSize } from "./fit.js";
 import { Host } from "./host.js";
 import { watchLifecycle } from "./lifecycle.js";
 import { follow, Refusal } from "./live.js";
+import { mayStart } from "./parent.js";
 import { resumeFields } from "./resume.js";
 import { ACHIEVED, Screen, screenOf, stageOf, withCheckedLink } from "./screen.js";
+import { mergedLook, wear } from "./theme.js";
+import { every } from "./ticks.js";
 
 const HEARTBEAT_MS = 20_000;
 const RECHECK_MS = 15_000;
@@ -14,7 +18,7 @@ const REDIRECT_AFTER_MS = 3_000;
 const UNANSWERED_MS = 20_000; // a host page that gives a new link does so sooner
 const LATE_START_MS = 20_000; // longer than a start may take: see resumeOnce
 const FINAL_SCREENS = {
-  expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid",
+  expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid", blocked: "invalid",
 };
 
 const main = document.getElementById("flow");
@@ -27,7 +31,8 @@ let running = null; // the AbortController of the stream and of the heartbeats
 let frozen = false;
 let startedAt = 0;
 let resumed = false;
-let prepared = embedded && window.name === "magiclink-prepared"; // the host page has not opened it yet
+const allowed = mayStart(main.dataset);
+let prepared = (embedded && window.name === "magiclink-prepared") || allowed === null; // the host page has not opened it yet
 const host = new Host(sessionId, hostOrigin, embedded);
 const calls = new Calls(tokenPath, showProblem, clearProblem);
 
@@ -53,17 +58,18 @@ function goToCallback() {
 window.addEventListener("message", ({ source, origin, data }) => {
   if (!data || typeof data !== "object") return;
   if (embedded && source === window.parent && origin === hostOrigin) {
-    if (data.source === "magiclink-host") onHostCommand(data.type);
+    if (data.source === "magiclink-host") onHostCommand(data);
   } else if (source && source === screen.frame?.contentWindow && origin === window.location.origin) {
     if (data.source === "magiclink-callback" && data.sessionId === sessionId) finish();
   }
 });
 
-function onHostCommand(type) {
+function onHostCommand({ type, look }) {
   if (type === "modal") {
     local.modal = true; // in a dialog, which Escape closes: its page does not receive our key presses
     draw();
   }
+  if (type === "look") wear(mergedLook(main.dataset.look, look));
   if (type === "start" && prepared) start();
   if (type === "close") leave("closed");
 }
@@ -83,7 +89,7 @@ function showProblem(problem) {
   else if (final || !local.offline) host.postError(view, code, !final || code === "already_open", problem.requestId);
   local.offline = !final;
   draw();
-  if (final && local.screen === "failed") screen.code(code);
+  if (final && (local.screen === "failed" || code === "blocked")) screen.code(code);
   return final;
 }
 
@@ -107,9 +113,11 @@ function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
   const [first, wasSettled] = [!view, isSettled()];
   if (ACHIEVED.includes(view?.status) && ![...ACHIEVED, "revoked"].includes(next.status)) onReopened();
+  const before = view;
   const shown = view?.link.url;
   view = withCheckedLink(next, providerOrigin);
   // A new link, which can come before any view without one: nothing is finished there.
+  if (isRecorded(before)) Object.assign(local, { again: false, waiting: false });
   const replaced = view.link.status === "pending" || (shown && view.link.url && view.link.url !== shown);
   if (replaced) Object.assign(local, { waiting: false, back: false });
   if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
@@ -119,6 +127,9 @@ function applyView(next) {
   if (["expired", "revoked", "failed"].includes(view.status)) stop();
   if (wasSettled) heartbeat(); // if the user's turn has come again, the page's presence counts again, and at once
 }
+
+/** Whether the further account that was asked for is recorded now, and nothing is left to correct on its page. */
+const isRecorded = (before) => before?.another === "asked" && view.another !== "asked" && !view.connections.some((one) => one.needsAttention);
 
 // The connection is recorded for somebody else now, or its owner is undecided. The status tells it, since a poll brings no event.
 function onReopened() {
@@ -162,8 +173,7 @@ function resumeOnce() {
 }
 
 async function run(signal) {
-  const beat = setInterval(heartbeat, HEARTBEAT_MS);
-  signal.addEventListener("abort", () => clearInterval(beat));
+  every(HEARTBEAT_MS, heartbeat, signal);
   try {
     const onLost = () => showProblem(new TypeError("lost"));
     await follow({ url: live, headers: calls.headers, signal, onEvent, onLost, onFound: clearProblem, isQuiet: isSettled });
@@ -217,7 +227,14 @@ function leave(reason) {
   draw();
 }
 
-function again() {
+// A magic link is used once more. An invitation is for one account: the service makes the next one, and says so.
+async function again() {
+  if (view.another && running) {
+    const next = await calls.postUntilAnswered("another", {}, running.signal);
+    if (next?.another !== "asked") return applyView(next);
+    Object.assign(local, { again: true, back: false });
+    applyView(next);
+  }
   local.again = true;
   screen.slot.replaceChildren();
   draw();
@@ -249,19 +266,7 @@ const actions = {
   renew,
 };
 
-main.addEventListener("click", ({ target }) => {
-  const button = target.closest("button[data-act]");
-  if (button) actions[button.dataset.act]();
-  if (target.closest("a[data-link]")) postOpen("window");
-});
-
-// At top level leaving is a plain form post: the service answers with a redirect to the host.
-main.addEventListener("submit", (event) => {
-  const { act } = event.target.dataset;
-  if (!actions[act] || (act === "exit" && !embedded)) return;
-  event.preventDefault();
-  actions[act]();
-});
+watchActions(main, actions, embedded, () => postOpen("window"));
 
 document.addEventListener("keydown", ({ key: pressed }) => {
   if (local.modal && pressed === "Escape") leave("closed");
@@ -288,4 +293,5 @@ watchLifecycle({ onHide, onFreeze, onShow });
 
 host.tell("loaded");
 if (embedded) watchSize(main, (type, more) => host.tell(type, more));
-if (!prepared) start();
+if (allowed === false) showProblem(new Refusal(403, { code: "blocked" }));
+else if (!prepared) start();

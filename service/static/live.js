@@ -1,6 +1,8 @@
 // Follows a session: reads server-sent events, and polls as long as no bytes of them arrive.
 // A proxy may hold a stream's bytes back: until it ends, until a block is full, or after the first ones. The service
 // sends a comment every 2 s, so silence shows it, at whatever moment it begins.
+// A hidden tab has no stream and polls now and then: over HTTP/1.1 a browser opens six connections to a service for all
+// of its tabs together. When it is shown, its stream goes on after the last event that it had.
 const QUIET_MS = 3_500; // longer than the service's comments are apart; with one poll it stays below 5 s
 const SILENCE_MS = 20_000; // a connection that has been silent for this long may be dead, and is made again
 const PROVEN_MS = 10_000; // a stream whose bytes still arrive after this long gets through
@@ -96,11 +98,16 @@ function linked(signal) {
 
 async function streams(feed) {
   for (let silent = 0, broken = 0; !feed.signal.aborted; ) {
+    if (isAway(feed)) {
+      await shown(feed.signal);
+      continue;
+    }
     const began = performance.now();
     try {
       await stream(feed);
       broken = feed.heardAt > began ? 0 : broken + 1;
     } catch (error) {
+      if (isAway(feed)) continue;
       feed.failed(error);
       if (feed.heardAt > began + PROVEN_MS) silent = broken = 0;
       if (error.name === "AbortError") silent += 1;
@@ -112,8 +119,27 @@ async function streams(feed) {
   }
 }
 
+/** Whether the page is hidden, and its stream can go on where it was: the first one lasts until it has a position. */
+const isAway = (feed) => document.visibilityState === "hidden" && feed.lastId !== null;
+
+function shown(signal) {
+  return new Promise((resolve) => {
+    const end = () => {
+      if (document.visibilityState === "hidden" && !signal.aborted) return;
+      document.removeEventListener("visibilitychange", end);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    document.addEventListener("visibilitychange", end);
+    signal.addEventListener("abort", end);
+    end();
+  });
+}
+
 async function stream(feed) {
   const attempt = linked(feed.signal);
+  const onHide = () => isAway(feed) && attempt.abort();
+  document.addEventListener("visibilitychange", onHide);
   attempt.after(SILENCE_MS);
   try {
     const headers = { ...feed.headers, Accept: "text/event-stream" };
@@ -129,8 +155,10 @@ async function stream(feed) {
       const blocks = (text + value).replaceAll("\r\n", "\n").split("\n\n");
       text = blocks.pop();
       blocks.map(parse).filter(Boolean).forEach(feed.emit);
+      if (isAway(feed)) return;
     }
   } finally {
+    document.removeEventListener("visibilitychange", onHide);
     attempt.abort();
   }
 }
@@ -144,7 +172,7 @@ async function polls(feed) {
     }
     await poll(feed).catch(feed.failed);
     if (feed.failures) await pause(Math.min(2 + feed.failures, 5), feed.signal);
-    else await rest(feed.isQuiet() ? QUIET_POLL_MS : POLL_MS, feed.signal, "online");
+    else await rest(feed.isQuiet() || isAway(feed) ? QUIET_POLL_MS : POLL_MS, feed.signal, "online");
   }
 }
 

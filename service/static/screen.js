@@ -55,7 +55,8 @@ export function stageOf(screen, view) {
 
 function conditionsOf(screen, view, local) {
   const wrong = view?.connections.filter((connection) => connection.needsAttention).length ?? 0;
-  const again = view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url;
+  const reusable = view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url;
+  const again = reusable || view?.another;
   const flags = {
     ended: ENDED.includes(screen),
     leave: screen === "preparing" && (view || local.offline || local.modal), // before that the host page shows a close button of its own

@@ -19,10 +19,11 @@ _ROUNDING = 1e-3
 
 _PRESENT = "SELECT 1 AS found FROM sessions WHERE company_ref = :ref AND seen_at > :lately"
 # Finishing is a sign of presence too, so the index of `seen_at` finds it. A session whose connection is recorded waits
-# for nothing any more.
+# for nothing any more, unless its user asked for another account.
 _JUST_FINISHED = (
     "SELECT 1 AS found FROM sessions s WHERE s.company_ref = :ref AND s.seen_at > :lately AND s.finished_at > :lately "
-    "AND s.status <> 'connected' AND NOT EXISTS (SELECT 1 FROM session_connections j WHERE j.session_id = s.id)"
+    "AND (s.status <> 'connected' OR s.more_asked > 0) "
+    "AND (SELECT COUNT(*) FROM session_connections j WHERE j.session_id = s.id) <= s.more_asked"
 )
 # A link that a page was shown, of a session that has no working connection, and that is open or over for two hours at
 # most: its invitation can still be used, and so can a magic link. As in the index

@@ -17,13 +17,14 @@ from service.domain.model import CompanyRef, Connection, ConnectionId, Invitatio
 from service.domain.statuses import canonical_status
 from service.errors import NotFound
 from service.store.activity import read_activity, unread_logs
+from service.store.attached import attached_connections
 from service.store.changes import WriteContext, apply
 from service.store.companies import newest_of_companies
 from service.store.engine import Engine, Row, Transaction
 from service.store.own_invitations import by_invitation, may_be_cleared, unlisted
 from service.store.queue import require_lease
 from service.store.rows import ACCOUNT, SESSION_COLUMNS, SESSION_TABLES, company_of, connection_of
-from service.store.sessions import SessionStore, attached_connections
+from service.store.sessions import SessionStore
 from service.store.users import ref_of_user
 
 

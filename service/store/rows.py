@@ -34,6 +34,7 @@ from service.domain.model import (
 from service.domain.provider_steps import LogStep
 from service.domain.session_status import Progress
 from service.domain.statuses import canonical_status
+from service.domain.theme import Theme
 from service.store.encryption import Cipher
 from service.store.engine import Row
 
@@ -87,6 +88,8 @@ def session_of(row: Row, sites: dict[str, Site], cipher: Cipher) -> Session:
         progress=Progress(row["progress"]),
         user_email=_email_of(row, cipher),
         provider_steps=tuple(LogStep(step) for step in row["provider_steps"].split()),
+        theme=Theme(**json.loads(row["theme"])),
+        ancestors=tuple(json.loads(row["ancestors"])),
         **{name: row[name] for name in _UNCONVERTED} | {name: bool(row[name]) for name in _FLAGS},
     )
 
@@ -95,7 +98,7 @@ _UNCONVERTED = (
     *("created_at", "expires_at", "serial", "issued_at", "key_id", "origin", "return_url", "locale", "user_label"),
     *("support_url", "failure", "page_hash", "page_serial", "resume_hash", "opened_at", "revealed_at"),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at", "invitation_uses"),
-    *("webhook_url", "webhook_endpoint"),
+    *("webhook_url", "webhook_endpoint", "max_connections", "more_asked"),
 )
 _FLAGS = ("taken_over", "resume_by_host", "resumed_by_host")
 
@@ -112,7 +115,7 @@ SESSION_NAMES = (
     *_FLAGS,
     *("id", "tenant", "user_ref", "company_ref", "site_refs", "mode", "status", "link_choice", "link_kind"),
     *("user_email", "link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "progress"),
-    *("link_status", "provider_steps", "help_urls"),
+    *("link_status", "provider_steps", "theme", "ancestors", "help_urls"),
 )
 
 
@@ -146,6 +149,8 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
             "connection_id": session.connection_id,
             "progress": int(session.progress),
             "provider_steps": " ".join(session.provider_steps),
+            "theme": json.dumps(session.theme.as_stored()),
+            "ancestors": json.dumps(session.ancestors),
         }
     )
 

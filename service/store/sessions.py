@@ -9,7 +9,6 @@ from typing import Any
 from service.domain.changes import Changes, LeasedJob
 from service.domain.model import (
     Connection,
-    ConnectionId,
     InvitationId,
     Session,
     SessionId,
@@ -20,9 +19,9 @@ from service.domain.model import (
 )
 from service.domain.page_view import PageSnapshot
 from service.domain.requests import KeyLease
-from service.domain.session_status import Progress
 from service.domain.tokens import NOBODY
 from service.errors import NotFound
+from service.store.attached import connections_of, count_attached, undecided_of
 from service.store.changes import WriteContext, apply
 from service.store.companies import adopt_company, adopt_sites, newest_of_companies
 from service.store.engine import Engine, Row, Transaction
@@ -31,11 +30,9 @@ from service.store.idempotency import EarlierCall, begin, keep, name_session, re
 from service.store.mended_accounts import account_to_mend
 from service.store.queue import require_lease
 from service.store.rows import (
-    ACCOUNT,
     SESSION_COLUMNS,
     SESSION_NAMES,
     SESSION_TABLES,
-    connection_of,
     session_of,
     session_values,
     site_of,
@@ -120,6 +117,17 @@ class SessionStore:
             return changed
 
         return await self._engine.write(unit)
+
+    async def change_with_count(
+        self, session_id: SessionId, decide: Callable[[Session, int], Changes | None]
+    ) -> Session:
+        """Like `change`, but `decide` also gets how many connections are attached to the session."""
+
+        def counted(tx: Transaction, found: Session) -> Changes | None:
+            # Read under the session's lock, so that of two equal calls the second sees what the first wrote.
+            return decide(found, count_attached(tx, session_id))
+
+        return await self._engine.write(lambda tx: self._change(tx, session_id, partial(counted, tx), None))
 
     async def refuse_result(
         self,
@@ -212,7 +220,7 @@ class SessionStore:
         session = self._get(tx, session_id, None)
         event_id, seq = last_event(tx, session_id)
         connections = connections_of(tx, [session_id])[session_id]
-        undecided, mends = _undecided(tx, session_id), account_to_mend(tx, session)
+        undecided, mends = undecided_of(tx, session_id), account_to_mend(tx, session)
         return PageSnapshot(session, connections, seq, self._context.clock(), event_id, undecided, mends)
 
     def _list_page(
@@ -250,44 +258,6 @@ class SessionStore:
         return next((changed for changed in changes.sessions if changed.id == session_id), session)
 
 
-def connections_of(tx: Transaction, session_ids: Sequence[SessionId]) -> dict[SessionId, list[Connection]]:
-    """Return the connections that are attached to these sessions, the newest last."""
-    # ORDER BY j.at: the newest comes last, as `main_connection` expects. CROSS JOIN: SQLite then reads the tables in
-    # this order; by its own choice it read every connection. Reference: sqlite.org/optoverview.html, CROSS JOIN.
-    rows = tx.among(
-        "SELECT j.session_id AS attached_session, n.* FROM session_connections j CROSS JOIN connections n "
-        "WHERE j.session_id IN (:among) AND n.account = :account AND n.id = j.connection_id ORDER BY j.at, n.id",
-        session_ids,
-        account=ACCOUNT,
-    )
-    found: dict[SessionId, list[Connection]] = {session_id: [] for session_id in session_ids}
-    for row in rows:
-        found[SessionId(row["attached_session"])].append(connection_of(row))
-    return found
-
-
-def _undecided(tx: Transaction, session_id: SessionId) -> list[Connection]:
-    rows = tx.all(
-        "SELECT n.* FROM connection_candidates c CROSS JOIN connections n WHERE c.session_id = :id "
-        "AND n.account = :account AND n.id = c.connection_id AND n.removed_at IS NULL ORDER BY n.recorded_at, n.id",
-        account=ACCOUNT,
-        id=session_id,
-    )
-    return [connection_of(row) for row in rows]
-
-
 def _refused_users(tx: Transaction, session_id: SessionId) -> set[UserRef]:
     rows = tx.all("SELECT user_ref FROM refused_results WHERE session_id = :id", id=session_id)
     return {UserRef(row["user_ref"]) for row in rows}
-
-
-def attached_connections(
-    tx: Transaction, session_ids: Sequence[SessionId]
-) -> dict[tuple[SessionId, ConnectionId], Progress]:
-    """Return how far each connection has brought the session that it is attached to, of these sessions."""
-    rows = tx.among(
-        "SELECT session_id, connection_id, progress FROM session_connections WHERE session_id IN (:among)", session_ids
-    )
-    return {
-        (SessionId(row["session_id"]), ConnectionId(row["connection_id"])): Progress(row["progress"]) for row in rows
-    }

@@ -8,11 +8,12 @@ from service.domain.changes import Job, JobKind
 from service.domain.model import Connection, SessionId, Tenant, UserId, UserRef
 from service.domain.user_records import StoredAnswer, UserRecords
 from service.errors import NotFound
+from service.store.attached import connections_of
 from service.store.changes import WriteContext, add_event, enqueue
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import events_of
 from service.store.rows import ACCOUNT, SESSION_COLUMNS, SESSION_TABLES, connection_of, encrypted_email
-from service.store.sessions import SessionStore, connections_of
+from service.store.sessions import SessionStore
 from service.store.users import find_user, ref_of_user, user_ids
 
 _BATCH = 500

@@ -3,7 +3,8 @@
 import hmac
 from dataclasses import dataclass
 
-from service.domain.model import DEFAULT_TENANT, Clock, Runtime, Tenant
+from service.domain.model import DEFAULT_TENANT, Clock, Tenant
+from service.domain.runtime import Runtime
 from service.domain.tokens import digest
 from service.errors import Unauthorized
 from service.store import Store

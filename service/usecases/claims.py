@@ -8,8 +8,9 @@ from service.domain import events
 from service.domain.attribution import claim_refusal
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind
 from service.domain.evidence import CompanyFacts
-from service.domain.model import Candidate, Connection, ConnectionId, Runtime, SessionId, Tenant
+from service.domain.model import Candidate, Connection, ConnectionId, SessionId, Tenant
 from service.domain.recording import judge_with_facts
+from service.domain.runtime import Runtime
 from service.errors import AlreadyClaimed
 from service.store import Store
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from service.domain import session_rules, session_time
-from service.domain.changes import CompletedIntent, Job, JobKind, LeasedJob
+from service.domain.changes import Changes, CompletedIntent, Job, JobKind, LeasedJob
 from service.domain.model import (
     Clock,
     InvitationId,
@@ -22,6 +22,7 @@ from service.domain.model import (
     Session,
     SessionId,
 )
+from service.domain.more_accounts import give_up_another
 from service.domain.requests import KeyLease
 from service.domain.timing import (
     ANSWER_SECONDS,
@@ -148,9 +149,12 @@ class Links:
     ) -> Session:
         """No link will be made for this session; `code` says why. With `job` or `key`, raises LeaseLost."""
         now = self._clock()
-        return await self._store.sessions.change(
-            session_id, lambda current: session_rules.fail(current, code, now), job=job, key=key
-        )
+
+        def decide(current: Session) -> Changes | None:
+            further = current.achieved and current.link_status is LinkStatus.PENDING
+            return give_up_another(current) if further else session_rules.fail(current, code, now)
+
+        return await self._store.sessions.change(session_id, decide, job=job, key=key)
 
     async def _create(self, session: Session, job: LeasedJob | None) -> Session:
         created = await (

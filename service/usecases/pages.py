@@ -7,7 +7,7 @@ that this one page holds. So a scanner's GET reveals nothing, and a stolen URL d
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from service.domain import page_starts, session_rules, session_time
+from service.domain import more_accounts, page_starts, session_rules, session_time
 from service.domain.attached_sessions import main_connection
 from service.domain.changes import Changes, Job, JobKind
 from service.domain.events import Event
@@ -106,6 +106,13 @@ class Pages:
         now, provider_now = self._clock(), self._provider.provider_now()
         await self._store.sessions.change(
             session_id, lambda current: session_rules.finish(current, page_key, now, provider_now)
+        )
+
+    async def ask_for_another(self, session_id: SessionId, page_key: str | None) -> None:
+        """The user wants to connect another account: make its invitation, if the one before is recorded."""
+        now = self._clock()
+        await self._store.sessions.change_with_count(
+            session_id, lambda current, recorded: more_accounts.ask_for_another(current, page_key, recorded, now)
         )
 
     async def leave(self, session_id: SessionId, page_key: str | None, stage: str, reason: str) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from service.domain.model import ConnectionId, Runtime, SessionId, Tenant, UserId, UserRef
+from service.domain.model import ConnectionId, SessionId, Tenant, UserId, UserRef
 from service.domain.refused_results import refuse_result
+from service.domain.runtime import Runtime
 from service.domain.statuses import ConnectionState
 from service.domain.tokens import SessionResult
 from service.errors import BadState, NotFound, ResultOfAnotherUser

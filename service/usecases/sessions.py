@@ -17,7 +17,6 @@ from service.domain.model import (
     ConnectionId,
     ProviderCompanyId,
     ProviderSiteId,
-    Runtime,
     Session,
     SessionId,
     Site,
@@ -26,6 +25,7 @@ from service.domain.model import (
     UserRef,
 )
 from service.domain.requests import CreateOptions, PlaceRequest, SessionRequest, draft_session
+from service.domain.runtime import Runtime
 from service.domain.tokens import PageToken
 from service.errors import InvalidRequest, Problem
 from service.provider import Provider

@@ -17,7 +17,8 @@ from service.domain.endpoints import (
     EndpointStatus,
     EndpointView,
 )
-from service.domain.model import EventId, Runtime, Tenant
+from service.domain.model import EventId, Tenant
+from service.domain.runtime import Runtime
 from service.errors import InvalidRequest, NotFound, Problem
 from service.outbound import AddressGuard, new_secret, public_key
 from service.outbound.addresses import BlockedAddress, UnknownName

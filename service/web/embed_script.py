@@ -2,15 +2,18 @@
 
 `/embed.js` is the newest one and cached shortly. `/embed-<digest>.js` never changes, so a host page may name its
 `integrity`. Files of this service alone: no other origin's script is in them. `/embed-status.js` has the element for a
-user's connections, in a file of its own, since most pages need one of the two.
+user's connections, in a file of its own, since most pages need one of the two. Every host page loads them,
+so comments, white space and the private names of classes are left out or shortened.
 """
 
 import hashlib
 import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_letters
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +24,14 @@ from service.web.cached import FOR_EVER, CachedAnswer
 _FOLDER = Path(__file__).parent.parent / "static" / "embed"
 # No string of these files holds a comment's marks with spaces around them.
 _COMMENT = re.compile(r"(^|\s)(//\s.*|/\*\*\s.*\*/)$")
+# Where white space may be left out: beside these signs, outside of texts. No regular expression of these files has any.
+_TEXT = re.compile(r'("(?:[^"\\\n]|\\.)*"|`[^`]*`)')
+_SPACE = re.compile(r" ?(=>|[!=]==|&&|\|\||\?\?=?|[-+*]=|[=?:,{}()<>;]) ?(?! )")
+_BREAK = re.compile(r"(?<=[{;,(])\n|\n(?=})")
+_SHEET_SPACE = re.compile(r"\s?([{}:;,])\s")  # not before ":" alone, where it would change a selector
+_PRIVATE = re.compile(
+    r"#([a-z]\w+)"
+)  # a class's own names, which no other script can use; the styles have no such word
 # Host pages load it from other origins: as a module, with `crossorigin` and `integrity`, and under an embedder policy.
 _FOR_HOST_PAGES = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
 
@@ -31,9 +42,24 @@ def _code_of(path: Path) -> str:
     return "".join(f"{line}\n" for line in lines if line)
 
 
+def _without_space(code: str) -> str:
+    """The code without the white space that only its readers need; texts stay as they are, but for style sheets."""
+    parts = _TEXT.split(code)
+    parts[::2] = [_BREAK.sub("", _SPACE.sub(r"\1", part)) for part in parts[::2]]
+    parts[1::2] = [_SHEET_SPACE.sub(r"\1", part) if part.startswith("`\n") else part for part in parts[1::2]]
+    return "".join(parts)
+
+
+def _with_short_names(code: str) -> str:
+    """The code with private names of one letter each, the most frequent first."""
+    counted = Counter(_PRIVATE.findall(code)).most_common()
+    short = {name: letter for (name, _), letter in zip(counted, ascii_letters, strict=False)}
+    return _PRIVATE.sub(lambda found: f"#{short.get(found[1], found[1])}", code)
+
+
 def assemble(parts: Sequence[str], present: str) -> bytes:
     """One script of these files, in a function of its own; where `present` holds, it was loaded and does nothing."""
-    body = "".join(_code_of(_FOLDER / name) for name in parts)
+    body = _with_short_names(_without_space("".join(_code_of(_FOLDER / name) for name in parts)))
     return f'(() => {{\n"use strict";\nif ({present}) return;\n{body}}})();\n'.encode()
 
 

@@ -42,11 +42,12 @@ def headers_of_every_answer(public_url: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class FramePolicy:
-    """Which origins may frame a page, and what it may frame and post to; none by default."""
+    """Which origins may frame a page, what it may frame and post to, and whose images it shows; none by default."""
 
     ancestors: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1024)  # one for each origin of a host app
@@ -57,7 +58,7 @@ def page_headers(frame: FramePolicy) -> Mapping[str, str]:
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
-        "img-src": "'self'",
+        "img-src": " ".join(("'self'", *frame.images)),
         "connect-src": "'self'",
         "frame-src": " ".join(frame.sources) or "'none'",
         "form-action": " ".join(("'self'", *frame.targets)),

@@ -14,6 +14,7 @@ from service.errors import MagiclinkError, NotFound
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
 from service.web.cached import CachedAnswer
 from service.web.embed_script import EMBED_SCRIPT, STATUS_SCRIPT
+from service.web.theme_sheet import sheet_of_file
 
 _STATIC = Path(__file__).parent.parent / "static"
 
@@ -77,7 +78,8 @@ class HealthRoutes:
     async def static(self, request: Request) -> Response:
         """GET /static/{file}: what our own pages load."""
         # By name among those read at the start: no path from outside ever reaches the file system.
-        found = self._files.get(request.path_params["file"])
+        name = request.path_params["file"]
+        found = self._files.get(name) or sheet_of_file(name)
         if found is None:
             raise NotFound
         return found.to(request)

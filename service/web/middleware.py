@@ -23,7 +23,18 @@ _WORDS = frozenset(
     (
         *("v1", "sessions", "connections", "events", "revoke", "renew", "reconnect", "claim", "documents", "usage"),
         *("verify", "embed", "connect", "start", "finished", "exit", "heartbeat", "live", "callback", "webhooks"),
-        *("nectar", "healthz", "readyz", "metrics", "embed.js", "embed-status.js", "docs", "openapi.json", "status"),
+        *(
+            "another",
+            "nectar",
+            "healthz",
+            "readyz",
+            "metrics",
+            "embed.js",
+            "embed-status.js",
+            "docs",
+            "openapi.json",
+            "status",
+        ),
     )
 )
 # Only these templates become metric series: an attacker could combine the words above in millions of paths.

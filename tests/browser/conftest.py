@@ -70,15 +70,22 @@ def other_host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def outer_host() -> Iterator[str]:
+    """A page that stands around a host's, on an origin that the service allows."""
+    yield from _other_host()
+
+
+@pytest.fixture(scope="session")
 def stranger() -> Iterator[str]:
     """The same host on an origin that nobody allowed."""
     yield from _other_host()
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory, other_host: str) -> Iterator[BrowserServices]:
+def services(tmp_path_factory: pytest.TempPathFactory, other_host: str, outer_host: str) -> Iterator[BrowserServices]:
     folder = tmp_path_factory.mktemp("services") / "data"
-    with running_services(folder, ("--data-delay", "0.5", "--allow-origin", other_host)) as services:
+    options = ("--data-delay", "0.5", "--allow-origin", other_host, "--allow-origin", outer_host)
+    with running_services(folder, options) as services:
         yield services
 
 

@@ -34,6 +34,9 @@ OPTIONS: dict[str, Any] = {
     "supportUrl": "mailto:help@example.com",
     "helpUrls": {"login": "https://help.example.com/login"},
     "webhookUrl": f"{ORIGIN}/hooks/7",
+    "theme": {"mode": "dark", "accent": "#66cfb7", "radius": 8, "logoUrl": f"{ORIGIN}/logo.svg", "name": "Acme"},
+    "ancestors": [ORIGIN],
+    "maxConnections": 3,
 }
 CONNECT = OPTIONS | {
     "userId": "ada",
@@ -47,7 +50,7 @@ ONLY_FOR_THE_CALL = {"prepare"}  # when the call answers, not what the session i
 DECIDED_BY_THE_CONNECTION = {"user_id", "company", "sites", "connection_id", "prefill"}
 STORED_AS = {"expires_in": "expires_at", "link": "link_choice"}
 # What a host is not told of a session: what it sent for the page only, and what only the service needs.
-SENT_FOR_THE_PAGE = {"locale", "user_label", "user_email", "support_url", "help_urls", "prefill"}
+SENT_FOR_THE_PAGE = {"locale", "user_label", "user_email", "support_url", "help_urls", "prefill", "theme", "ancestors"}
 INTERNAL = {
     *(
         "tenant",
@@ -63,7 +66,7 @@ INTERNAL = {
     ),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at"),
     *("invitation_uses", "link_choice", "progress", "resume_hash", "resume_by_host", "resumed_by_host"),
-    *("webhook_endpoint", "provider_steps"),
+    *("webhook_endpoint", "provider_steps", "more_asked"),
 }
 _TIMES = (
     *("opened_at", "revealed_at", "finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at"),
@@ -144,6 +147,7 @@ def test_a_session_is_the_same_after_it_was_stored() -> None:
     later: dict[str, Any] = {"failure": "provider_refused", "page_hash": "digest", "page_serial": 2, "taken_over": True}
     later |= dict.fromkeys(_TIMES, NOW + 1)
     later |= {"provider_steps": (LogStep.VIEWED, LogStep.SUBMITTED)}
+    later |= {"more_asked": 1}
     later |= {"resume_hash": "digest", "resume_by_host": True, "resumed_by_host": True}
     full = replace(
         drafted(replace(request_of(CONNECT), connection_id=request_of(RECONNECT).connection_id)),

@@ -149,8 +149,12 @@ def test_the_same_page_starts_again_without_a_question_and_ends_the_page_before(
     assert changes.events[0].data == {"crossDevice": False}
 
 
+FINISHED_AND_ALONE = "after it left a connected session"
+ASKED = {name: after for name, after in AFTER.items() if name != FINISHED_AND_ALONE}
+
+
 @pytest.mark.parametrize("value", [None, "", FOREIGN, KEY, VALUE + "r", digest(VALUE)], ids=str)
-@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+@pytest.mark.parametrize("after", ASKED.values(), ids=ASKED)
 def test_every_other_page_is_asked_and_then_another_whatever_became_of_the_first(
     after: Callable[..., Session], value: str | None
 ) -> None:
@@ -159,6 +163,23 @@ def test_every_other_page_is_asked_and_then_another_whatever_became_of_the_first
     changes = start(after(KEPT), OTHER, value, take_over=True)
     assert bound_by(changes).taken_over
     assert changes.events[0].data == {"crossDevice": True}
+
+
+@pytest.mark.parametrize("status", [SessionStatus.CONNECTED, SessionStatus.SUBMITTED])
+@pytest.mark.parametrize(
+    "alone", [left, lambda one: replace(one, seen_at=NOW - PRESENCE_SECONDS)], ids=["left", "gone"]
+)
+def test_a_finished_session_of_which_no_page_is_open_asks_nothing_and_is_reported_all_the_same(
+    alone: Callable[..., Session], status: SessionStatus
+) -> None:
+    changes = start(alone(with_status(KEPT, status)), OTHER)
+    assert bound_by(changes).taken_over
+    assert changes.events[0].data == {"crossDevice": True}
+
+
+def test_a_finished_session_whose_page_is_open_asks() -> None:
+    with pytest.raises(AlreadyOpen):
+        start(with_status(replace(KEPT, seen_at=NOW), SessionStatus.CONNECTED), OTHER)
 
 
 def test_a_page_that_gave_no_value_is_asked_when_it_starts_again() -> None:

@@ -128,6 +128,7 @@ def _actions(simulation: Simulation) -> list[tuple[int, Action]]:
     users, provider, troubles = UserActions(simulation), ProviderActions(simulation), Troubles(simulation)
     found: list[tuple[int, Action]] = [
         *((10, users.create), (12, users.start), (10, users.poll_page), (2, users.heartbeat), (6, users.finish)),
+        (6, users.another),
         *((2, users.leave), (2, users.renew), (2, users.revoke), (5, users.reconnect), (2, users.claim)),
         *((16, provider.use_link), (3, provider.correct)),
         *((12, troubles.wait), (18, troubles.work), (6, troubles.deliver), (3, troubles.listen), (1, troubles.die)),

@@ -10,11 +10,14 @@ COMPANIES = ("acme", "globex")
 
 _FLOW = ("create", "work", "start", "work", "poll_page", "use_link", "deliver", "finish", "work", "listen")
 _AGAIN = ("reconnect", "work", "start", "work", "poll_page", "use_link", "finish", "deliver", "work")
+# Twice: which of the links that are known is used is left to chance.
+_ANOTHER = ("another", "work", "poll_page", "use_link", "use_link", "use_link", "deliver", "work")
 SCENARIOS = {
     "invitation": (("invitation",), 1, _FLOW),
     "magic-link": (("magic_link",), 1, _FLOW),
     "reconnect": (("auto",), 1, _FLOW + _AGAIN),
     "wrong-password": (("auto",), 2, (*_FLOW[:6], "wait", "work", "correct", "deliver", "work")),
+    "another-account": (("invitation",), 1, (*_FLOW, *_ANOTHER)),
     "two-of-one-company": (("auto", "magic_link"), 2, ("create", *_FLOW, *_FLOW[2:])),
     "renewed-and-revoked": (
         ("auto",),

@@ -60,6 +60,8 @@ class UserActions:
         body |= {"returnUrl": f"{HOST_URL}/done", "expiresIn": rng.choice((60, 300, 3600, 7200))}
         if rng.random() < 0.1:
             body["prepare"] = "now"
+        if rng.random() < 0.4 or "another" in self.simulation.plan.script:
+            body["maxConnections"] = 3
         return body | ({"userEmail": f"{user}@example.com"} if rng.random() < 0.15 else {})
 
     def _same(self, first: Answer, again: Answer) -> Answer:
@@ -135,6 +137,18 @@ class UserActions:
             return None
         answer = await self.simulation.page("POST", f"{page.path}/{verb}", page.headers(), {})
         return f"{verb} of {page.session}: {answer.status}"
+
+    async def another(self) -> str | None:
+        """Asks for the next account, now and then twice at once: at most one more link comes of it."""
+        page = self._any_page()
+        if page is None:
+            return None
+        clicks = 2 if self.simulation.rng.random() < 0.3 else 1
+        answers = [
+            await self.simulation.page("POST", f"{page.path}/another", page.headers(), {}) for _ in range(clicks)
+        ]
+        views = [answer.json()["another"] if answer.ok else answer.status for answer in answers]
+        return f"asks for another account of {page.session}: {views}"
 
     async def renew(self) -> str | None:
         issued = self._any_session()

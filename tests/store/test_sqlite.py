@@ -13,20 +13,21 @@ from service.errors import NotFound, Unavailable
 from service.store.engine import Transaction
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
-from tests.support.grouped_commits import PATIENCE_SECONDS, files_no_larger_than, ids, in_one_group, insert, opened
+from tests.support.grouped_commits import (
+    PATIENCE_SECONDS,
+    ended_beneath,
+    files_no_larger_than,
+    ids,
+    in_one_group,
+    insert,
+    opened,
+)
 
 PAGES = 4096 * 40
 
 
 def failing(tx: Transaction) -> None:
     insert(99)(tx)
-    raise NotFound
-
-
-def ended_beneath(tx: Transaction) -> None:
-    """What a full disk or an I/O error does: the transaction ends, and each further statement commits by itself."""
-    insert(99)(tx)
-    tx.run("ROLLBACK")
     raise NotFound
 
 
@@ -271,40 +272,3 @@ async def test_a_read_writes_nothing(tmp_path: Path, clock: Clock) -> None:
     async with opened(tmp_path / "t.db", clock) as engine:
         await engine.read(insert(1))
         assert await ids(engine) == []
-
-
-# who is notified
-
-
-def telling(session_id: str | None, *, work: bool = False) -> Any:
-    def unit(tx: Transaction) -> None:
-        tx.notify(session_id)
-        tx.jobs_due = work
-
-    return unit
-
-
-async def test_listeners_hear_of_a_group_once_after_its_commit(tmp_path: Path, clock: Clock) -> None:
-    notified: list[set[str]] = []
-    asked: list[int] = []
-    async with opened(tmp_path / "t.db", clock) as engine:
-        engine.on_events(notified.append)
-        engine.on_jobs(lambda: asked.append(1))
-        await in_one_group(engine, telling("ses_1", work=True), telling("ses_2"), telling(None, work=True))
-        assert notified == [{"ses_1", "ses_2", ""}]
-        assert asked == [1]
-
-
-async def test_nobody_is_notified_of_what_did_not_happen(tmp_path: Path, clock: Clock) -> None:
-    def loud(tx: Transaction) -> None:
-        telling("ses_1", work=True)(tx)
-        raise NotFound
-
-    notified: list[object] = []
-    async with opened(tmp_path / "t.db", clock) as engine:
-        engine.on_events(notified.append)
-        engine.on_jobs(lambda: notified.append("work"))
-        await in_one_group(engine, loud)
-        await in_one_group(engine, telling("ses_2", work=True), ended_beneath)
-        await engine.write(insert(1))
-        assert notified == []

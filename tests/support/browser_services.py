@@ -38,6 +38,17 @@ class BrowserServices:
         with closing(sqlite3.connect(self.folder / "magiclink.db", timeout=10)) as database, database:
             database.execute("UPDATE sessions SET expires_at = ?, issued_at = ? WHERE id = ?", (2.0, 1.0, session_id))
 
+    async def until_no_page_is_open(self, session_id: str) -> None:
+        """A page's last word reaches the service a moment after the page is gone, and no answer of the API says so."""
+        async with asyncio.timeout(END_SECONDS):
+            while self._page_of(session_id) is not None:  # noqa: ASYNC110 - it is another process
+                await asyncio.sleep(0.05)
+
+    def _page_of(self, session_id: str) -> str | None:
+        with closing(sqlite3.connect(self.folder / "magiclink.db", timeout=10)) as database:
+            (page,) = database.execute("SELECT page_hash FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        return None if page is None else str(page)
+
 
 @contextmanager
 def running_services(folder: Path, options: Sequence[str] = (), **environ: str) -> Iterator[BrowserServices]:

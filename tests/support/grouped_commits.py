@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from service.errors import NotFound
 from service.store.engine import Transaction
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
@@ -46,6 +47,13 @@ async def in_one_group(engine: SqliteEngine, *units: Unit) -> list[Any]:
 
 def insert(number: int, size: int = 0) -> Unit:
     return lambda tx: tx.run("INSERT INTO t (id, body) VALUES (:id, zeroblob(:size))", id=number, size=size)
+
+
+def ended_beneath(tx: Transaction) -> None:
+    """What a full disk or an I/O error does: the transaction ends, and each further statement commits by itself."""
+    insert(99)(tx)
+    tx.run("ROLLBACK")
+    raise NotFound
 
 
 async def ids(engine: SqliteEngine) -> list[int]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.domain.model import DEFAULT_TENANT, Runtime, Tenant
+from service.domain.model import DEFAULT_TENANT, Tenant
+from service.domain.runtime import Runtime
 from service.domain.tokens import digest
 from service.errors import Unauthorized
 from service.store import Store

@@ -10,7 +10,7 @@ from service.domain.status_words import all_words, words_for
 from service.domain.statuses import ConnectionState
 from service.settings.utility_hints import UtilityHint
 from service.web.pages.advice import AccountView
-from service.web.pages.contexts import masked
+from service.web.pages.brand import masked
 from service.web.pages.flow_view import ConnectionView, FlowView, LinkView
 
 READY = LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token")

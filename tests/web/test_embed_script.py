@@ -63,7 +63,7 @@ def test_the_tag_names_the_bytes_that_it_loads() -> None:
 
 
 def test_the_messages_that_it_passes_on_are_those_of_the_documentation() -> None:
-    passed_on = dict(re.findall(r"(\w+): \"(on[A-Z]\w+)\"", EMBED_SCRIPT.content.decode()))
+    passed_on = dict(re.findall(r"(\w+): ?\"(on[A-Z]\w+)\"", EMBED_SCRIPT.content.decode()))
     assert list(passed_on) == [name for name, *_ in MESSAGES]
     assert passed_on == {name: f"on{name.title()}" for name in passed_on}
 

@@ -4,20 +4,22 @@ const listed = (origins) => (typeof origins === "string" ? origins.split(/[\s,]+
 
 const ALLOWED = originsOf([source, ...listed(loader?.getAttribute("allowed-origin"))]);
 
+const wrong = (words) => new TypeError(`MagicLink: ${words}`);
+
 /** Returns the parsed `url`. Throws TypeError unless it is an embed page of an allowed origin. */
 function addressOf(url, more) {
   if (url === null || url === undefined || url === "") {
-    throw new TypeError("MagicLink: url is missing. Give the session's embedUrl, which is null for a session without `origin`.");
+    throw wrong("url is missing. Give the session's embedUrl, which is null for a session without `origin`.");
   }
   const address = parsed(url);
-  if (!address) throw new TypeError("MagicLink: url is not a whole address. Give the session's embedUrl as the service answered it.");
+  if (!address) throw wrong("url is not a whole address. Give the session's embedUrl.");
   if (![...ALLOWED, ...originsOf(listed(more))].includes(address.origin)) {
-    throw new TypeError(
-      `MagicLink: ${address.origin} is not allowed. Load embed.js from the origin of embedUrl, or name that origin in the script tag's allowed-origin or in open's allowedOrigin.`,
+    throw wrong(
+      `${address.origin} is not allowed. Load embed.js from there, or name that origin in the script tag's allowed-origin or in open's allowedOrigin.`,
     );
   }
   if (!/^\/embed\/[^/]+$/.test(address.pathname)) {
-    throw new TypeError("MagicLink: url is not an embed page. Give the session's embedUrl; redirectUrl is for the whole window.");
+    throw wrong("url is not an embed page. Give the session's embedUrl; redirectUrl is for the whole window.");
   }
   return address;
 }
@@ -30,7 +32,7 @@ function keptValue(sessionId) {
     const found = sessionStorage.getItem(name);
     if (/^[\w-]{43}$/.test(found ?? "")) return found;
     const bytes = crypto.getRandomValues(new Uint8Array(32));
-    const made = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    const made = btoa(String.fromCharCode(...bytes)).replace(/\W/g, "_").slice(0, 43);
     sessionStorage.setItem(name, made);
     return sessionStorage.getItem(name);
   } catch {

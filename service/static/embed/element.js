@@ -1,6 +1,8 @@
 // The public face: `MagicLink` and <magic-link>.
+const PROPERTIES = { minHeight: "min-height", maxHeight: "max-height", theme: "theme", locale: "locale", url: "url" };
+
 class MagicLinkElement extends HTMLElement {
-  static observedAttributes = ["url", "min-height", "max-height"];
+  static observedAttributes = Object.values(PROPERTIES);
   #flow = null;
 
   constructor() {
@@ -8,22 +10,16 @@ class MagicLinkElement extends HTMLElement {
     this.attachShadow({ mode: "open" }).adoptedStyleSheets = [ELEMENT];
   }
 
-  get url() { return this.getAttribute("url"); }
-  set url(value) { this.setAttribute("url", addressOf(value).href); }
-  get minHeight() { return this.getAttribute("min-height"); }
-  set minHeight(value) { this.setAttribute("min-height", value); }
-  get maxHeight() { return this.getAttribute("max-height"); }
-  set maxHeight(value) { this.setAttribute("max-height", value); }
-
   connectedCallback() {
-    for (const [name, attribute] of [["url", "url"], ["minHeight", "min-height"], ["maxHeight", "max-height"]]) this.#upgrade(name, attribute);
+    for (const name in PROPERTIES) this.#upgrade(name);
     this.#restart();
   }
   disconnectedCallback() { this.#restart(); }
   connectedMoveCallback() {} // moveBefore: the frame goes along
   attributeChangedCallback(name, before, now) {
-    if (name !== "url") this.#flow?.limit(this);
-    else if (before !== now) this.#restart();
+    if (name === "url") return before === now || this.#restart();
+    this.#flow?.limit(this);
+    this.#flow?.restyle({ theme: this.theme });
   }
 
   close() { this.#flow?.close(); }
@@ -33,23 +29,24 @@ class MagicLinkElement extends HTMLElement {
   }
 
   // A framework may have set the property before this class was there: then it hides the accessor.
-  #upgrade(name, attribute) {
+  #upgrade(name) {
     if (!Object.hasOwn(this, name)) return;
     const value = this[name];
     delete this[name];
-    if (value !== null && value !== undefined) this.setAttribute(attribute, value);
+    if (value !== null && value !== undefined) this[name] = value;
   }
 
   #restart() {
-    const { url, minHeight, maxHeight } = this;
+    const { url, minHeight, maxHeight, theme, locale } = this;
     if (this.isConnected && this.#flow?.url === url && this.#flow.isThere) return;
     this.destroy();
     if (!this.isConnected || url === null) return;
     const dispatch = (detail) => this.dispatchEvent(new CustomEvent(detail.type, { detail }));
     const handlers = Object.fromEntries(Object.values(HANDLERS).map((name) => [name, dispatch]));
     try {
-      this.#flow = new Flow(addressOf(url), this.shadowRoot, this);
-      this.#flow.show({ minHeight, maxHeight, ...handlers });
+      const options = { minHeight, maxHeight, theme, locale, ...handlers };
+      this.#flow = new Flow(addressOf(url), this.shadowRoot, this, options);
+      this.#flow.show(options);
     } catch (error) {
       // An error thrown in a lifecycle callback cannot be caught: it is in the console, and the element says it by event.
       console.error(error.message);
@@ -57,6 +54,14 @@ class MagicLinkElement extends HTMLElement {
       whenListening(() => this.url === url && dispatch(detail));
     }
   }
+}
+
+const textOf = (name, value) => (name === "url" ? addressOf(value).href : value?.trim ? value : JSON.stringify(value));
+for (const [name, attribute] of Object.entries(PROPERTIES)) {
+  Object.defineProperty(MagicLinkElement.prototype, name, {
+    get() { return this.getAttribute(attribute); },
+    set(value) { this.setAttribute(attribute, textOf(name, value)); },
+  });
 }
 
 // The host's listeners may be in a script that comes after this one.
@@ -76,21 +81,22 @@ function handleOf(flow) {
 
 function placeOf(container) {
   const found = typeof container === "string" ? document.querySelector(container) : container;
-  if (!found || typeof found.append !== "function") throw new TypeError("MagicLink: container not found");
+  if (!found || typeof found.append !== "function") throw wrong("container not found");
   return found;
 }
 
 /** Returns this page's flow for the url in this place: an earlier one, or a new one, which is not shown yet. */
-function flowFor({ url, container, allowedOrigin }) {
+function flowFor(options) {
+  const { url, container, allowedOrigin } = options;
   const address = addressOf(url, allowedOrigin);
-  if (!document.body) throw new Error("MagicLink: the page has no body yet. Load embed.js with defer, or wait for DOMContentLoaded.");
+  if (!document.body) throw wrong("the page has no body yet. Load embed.js with defer, or wait for DOMContentLoaded.");
   const place = container ? placeOf(container) : null;
   for (const flow of flows) {
     const same = flow.url === address.href && flow.container === place;
     if (same && flow.isThere) return flow;
     if (same || (flow.waits && flow.container === place)) flow.remove();
   }
-  return Object.assign(new Flow(address, place), { allowedOrigin });
+  return Object.assign(new Flow(address, place, null, options), { allowedOrigin });
 }
 
 const open = (options = {}) => {

@@ -25,12 +25,13 @@ function endOf({ type, asked, retryable, code }) {
 }
 
 class Flow {
-  #options = {}; #address; #place; #dialog = null; #frame = null; #notice = null; #timers = []; #opener = null; #holder; #fluid; #height = null;
+  #options = {}; #address; #place; #dialog = null; #frame = null; #notice = null; #timers = []; #opener = null; #holder; #fluid; #height = null; #look;
   #open = false; #attempt = 0; #loads = 0; #words = 0; #told = false; #failure = null; #ended = null; #closing = false; #session = null;
 
   /** `holder`: the element whose height follows the page; the dialog, if there is no container. Nothing starts before `show`. */
-  constructor(address, container, holder = null) {
+  constructor(address, container, holder, options) {
     this.#address = address;
+    this.#options = options;
     this.container = container;
     this.waits = false; // for the host page to give another url
     if (!container) {
@@ -52,7 +53,7 @@ class Flow {
 
   /** Begins anew in the same place with another address. */
   go(address) {
-    if (!this.#place) throw new Error("MagicLink: this flow is closed. Open another one.");
+    if (!this.#place) throw wrong("this flow is closed. Open another one.");
     this.#address = address;
     this.#told = this.#closing = this.waits = false;
     this.#ended = null;
@@ -63,8 +64,25 @@ class Flow {
     this.#clear();
     this.#attempt = 0;
     this.#failure = null;
-    this.#frameAt(this.url, window.crossOriginIsolated);
+    this.#frameAt(this.#page(), window.crossOriginIsolated);
     this.#after(LOAD_MS, () => this.#words || this.#attempt || this.#fail("load_timeout", true));
+  }
+
+  // The page is drawn as it shall look: a message would come after it was seen.
+  #page() {
+    const page = new URL(this.#address);
+    this.#look = lookOf(this.#options.theme, this.#holder ?? this.container.host ?? this.container);
+    page.searchParams.set("look", this.#look);
+    if (this.#options.locale) page.searchParams.set("locale", this.#options.locale);
+    return page.href;
+  }
+
+  /** Tells the page where its look has changed since. */
+  restyle(options) {
+    Object.assign(this.#options, options);
+    const before = this.#look;
+    this.#page();
+    if (this.#frame && this.#look !== before) this.#send("look", { look: this.#look });
   }
 
   show(options) {
@@ -75,6 +93,7 @@ class Flow {
     this.#dialog?.showModal();
     if (this.#failure) return this.#failure[1] ? this.load() : this.#fail(...this.#failure);
     this.#frame.style.visibility = "";
+    this.restyle();
     if (this.#words) this.#greet();
   }
 
@@ -118,7 +137,7 @@ class Flow {
   // credentials, which embedder policies ask for, and then a page that any page may frame. If that comes, framing was refused.
   #diagnose() {
     this.#attempt += 1;
-    if (this.#attempt === 1 && CAN_BE_CREDENTIALLESS && !this.#frame.credentialless) return this.#frameAt(this.url, true);
+    if (this.#attempt === 1 && CAN_BE_CREDENTIALLESS && !this.#frame.credentialless) return this.#frameAt(this.#page(), true);
     if (this.#attempt > PROBE) return this.#fail("unavailable", true);
     this.#attempt = PROBE;
     this.#frameAt(this.#address.origin + NOWHERE, true);
@@ -187,7 +206,7 @@ class Flow {
     if (button && button === document.activeElement) this.#frame.focus();
     button?.remove();
     if (this.#dialog) this.#send("modal");
-    if (this.#frame.name) this.#send("start");
+    this.#send("start");
   }
 
   #refuse(code) {
@@ -247,6 +266,24 @@ class Flow {
     this.#dialog?.remove();
     this.#place = null;
     if (this.#dialog && document.activeElement === document.body) this.#opener?.focus?.();
+  }
+}
+
+// A host page that toggles its scheme does so by an attribute of its root element.
+new MutationObserver(() => flows.forEach((flow) => flow.restyle())).observe(document.documentElement, { attributes: true });
+
+/** Returns what the theme says, and the scheme that the host's page declares, as the page's address names them. */
+function lookOf(theme, place) {
+  const { mode, accent, radius } = themeOf(theme);
+  const [, scheme] = /^(?:only\s)?(light|dark)$/.exec(getComputedStyle(place).colorScheme) ?? [];
+  return [mode, accent?.slice(1), radius, scheme].join("-");
+}
+
+function themeOf(theme) {
+  try {
+    return JSON.parse(theme ?? null) ?? {};
+  } catch {
+    return theme.trim ? { mode: theme } : theme;
   }
 }
 

@@ -10,7 +10,7 @@ const CHECKS = {
   not_found: "url leads to no session: check that it is the whole embedUrl of this service.",
   blocked: `the page may not be framed here: check that the session's origin is ${location.origin}, and this page's frame-src and parent; for`,
   unavailable: "the page could not be loaded: check the service at",
-  load_timeout: "the page has not loaded yet: check the service at",
+  load_timeout: "the page is slow to load: check the service at",
 };
 
 const DIALOG = sheet(`

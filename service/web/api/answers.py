@@ -134,6 +134,7 @@ class SessionJson(TypedDict):
     origin: Annotated[str | None, Field(description="Who may frame its page.")]
     returnUrl: Annotated[str | None, Field(description="Where the redirect flow ends.")]
     webhookUrl: Annotated[str | None, Field(description="Where its events are delivered too.")]
+    maxConnections: Annotated[int, Field(description="How many accounts its user may connect with invitations.")]
     connections: Annotated[list[SessionConnectionJson], Field(description="Recorded connections, oldest first.")]
     createdAt: Annotated[Time, Field(description="UTC.")]
     expiresAt: Annotated[Time, Field(description="UTC; a flow that is going on is given a little more.")]
@@ -280,9 +281,7 @@ class ProblemJson(TypedDict):
     code: Annotated[str, Field(description="For your program; the list is closed.")]
     requestId: Annotated[str | None, Field(description="Also in `X-Request-Id`; name it when you ask us.")]
     failure: NotRequired[Annotated[FailureJson, Field(description="With `session_closed`: why the session failed.")]]
-    errors: NotRequired[
-        Annotated[list[FieldProblemJson], Field(description="With `invalid_request`: every field that is wrong.")]
-    ]
+    errors: NotRequired[Annotated[list[FieldProblemJson], Field(description="With `invalid_request`: what is wrong.")]]
 
 
 # One for each answer; OpenAPI has a component for each, and for what they contain.

@@ -1,7 +1,7 @@
 """The bodies that a host's backend may send, with every limit of the API; unknown fields are refused by name."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
@@ -9,8 +9,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from service.domain.model import ConnectionId, LinkChoice, UserId
 from service.domain.requests import PlaceRequest, SessionRequest
+from service.domain.theme import Theme
 from service.errors import InvalidRequest, Problem
 from service.urls import framing_problem, origin_of, return_url_problem
+from service.web.api.theme_bodies import ThemeBody
 from service.web.request_body import Body
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -113,6 +115,16 @@ class _SessionOptions(Body):
     help_urls: _HelpUrlsBody | None = Field(
         default=None, description="Your own pages of help, to which the page links: https or mailto."
     )
+    theme: ThemeBody | None = Field(default=None, description="How its pages look.")
+    ancestors: list[Url] | None = Field(
+        default=None,
+        max_length=8,
+        description="Origins of the pages around yours, if it stands in a frame itself: each an entry of "
+        "`MAGICLINK_ALLOWED_ORIGINS`. `origin` stays the page right around ours.",
+    )
+    max_connections: int = Field(
+        default=1, ge=1, le=20, description="How many accounts its user may connect with invitations, one by one."
+    )
     webhook_url: Url | None = Field(
         default=None,
         description="Where this session's events are delivered too: beneath the path of an enabled endpoint, "
@@ -125,6 +137,7 @@ class _SessionOptions(Body):
             raise InvalidRequest(problems)
         same = {name: getattr(self, name, None) for name in _REQUEST_FIELDS}
         given = {name: value for name, value in same.items() if value is not None} | {"help_urls": self._help()}
+        given |= {"theme": self.theme.to_theme() if self.theme else Theme(), "ancestors": tuple(self.ancestors or ())}
         return SessionRequest(**given | {"link": LinkChoice(self.link or default_link)} | own)
 
     def _help(self) -> dict[str, str]:
@@ -138,6 +151,9 @@ class _SessionOptions(Body):
         # Otherwise a link to us could lead to any page, also to one that imitates the host's (open redirect).
         if self.return_url is not None and (wrong := return_url_problem(self.return_url, allowed_origins)) is not None:
             problems.append(Problem("/returnUrl", wrong))
+        if self.theme is not None:
+            problems += self.theme.problems(allowed_origins)
+        problems += _ancestor_problems(self.ancestors or (), self.origin, allowed_origins)
         if self.user_email is not None and not _EMAIL.fullmatch(self.user_email):
             problems.append(Problem("/userEmail", "is not an e-mail address"))
         if self.support_url is not None and not _is_support_url(self.support_url):
@@ -236,6 +252,16 @@ class NoFields(Body):
 
 def _place(place: _PlaceBody) -> PlaceRequest:
     return PlaceRequest(place.id, place.external_id, place.name, getattr(place, "address", None))
+
+
+def _ancestor_problems(
+    ancestors: Sequence[str], origin: str | None, allowed_origins: Sequence[str]
+) -> Iterator[Problem]:
+    if ancestors and origin is None:
+        yield Problem("/ancestors", "needs origin, the page right around ours")
+    for i, ancestor in enumerate(ancestors):
+        if (wrong := framing_problem(ancestor, allowed_origins)) is not None:
+            yield Problem(f"/ancestors/{i}", wrong)
 
 
 def _is_support_url(url: str) -> bool:

@@ -35,6 +35,7 @@ def session_json(session: Session, connections: Sequence[Connection] = ()) -> Se
         "origin": session.origin,
         "returnUrl": session.return_url,
         "webhookUrl": session.webhook_url,
+        "maxConnections": session.max_connections,
         "connections": [session_connection(connection) for connection in connections],
         "createdAt": iso(session.created_at),
         "expiresAt": iso(session.expires_at),

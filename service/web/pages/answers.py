@@ -5,7 +5,7 @@ As in `service.web.api.answers`: plain dicts, held to their types by mypy, from 
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from service.domain.event_json import iso
 from service.domain.model import Connection, ConnectionId, Session, SessionId
+from service.domain.more_accounts import Another, another_of
 from service.domain.page_view import PageSnapshot, Waiting, has_arrived, waiting_for
 from service.domain.provider_steps import furthest_step
 from service.domain.session_status import SessionStatus
@@ -76,6 +77,10 @@ class ViewJson(TypedDict):
     ]
     waiting: Annotated[Waiting | None, Field(description="What is known of what the user has finished; null if done.")]
     unreachableSince: Annotated[Time | None, Field(description="Since when the provider answers no poll.")]
+    another: Annotated[
+        Literal["possible", "asked"] | None,
+        Field(description="Another account: `…/another` makes its invitation, or it is asked for and not recorded."),
+    ]
     seen: Annotated[bool, Field(description="Anything of what the user did at the provider has arrived.")]
     providerStep: Annotated[LogStepWord | None, Field(description="How far its user came, as the link's log tells.")]
     failure: FailureJson | None
@@ -119,7 +124,9 @@ def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints)
     """What a started page may know of its session, the link's URL included, since only a started page may ask."""
     session = snapshot.session
     shown = link_can_be_shown(session, snapshot.at)
-    finished = session.finished_at is not None or (session.achieved or not shown)
+    another = another_of(session, len(snapshot.connections), snapshot.at)
+    done = session.achieved and another is not Another.ASKED
+    finished = session.finished_at is not None or (done or not shown)
     settled = session.closed or session.status is SessionStatus.CONNECTED
     failed_at, waiting = session.company.failed_at, waiting_for(snapshot)
     return {
@@ -136,8 +143,9 @@ def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints)
         "confirming": finished and not settled,
         "finished": finished,
         "ambiguous": waiting is Waiting.AMBIGUOUS,
-        "waiting": waiting if finished and not session.achieved and not session.closed else None,
+        "waiting": waiting if finished and not done and not session.closed else None,
         "unreachableSince": iso(failed_at) if failed_at is not None else None,
+        "another": another.value if another is not None else None,
         "seen": has_arrived(snapshot),
         "providerStep": furthest_step(session.provider_steps),
         "failure": {"code": session.failure} if session.failure else None,

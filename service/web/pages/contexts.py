@@ -11,17 +11,8 @@ from typing import ClassVar, Literal
 from service.domain.status_words import StatusWords, all_words
 from service.settings.utility_hints import UtilityHint
 from service.web.pages.advice import AccountView
+from service.web.pages.brand import PLAIN, Brand
 from service.web.pages.flow_view import ConnectionView, FlowView
-
-
-def masked(label: str) -> str:
-    """Hide a label from all who do not know it: `ada@example.com` becomes `a•••@example.com`.
-
-    Whoever finds a page's URL sees this, so it must not give away an address that could be written to.
-    """
-    name, at, host = label.strip().rpartition("@")
-    words = (name if at else host).split()
-    return " ".join(f"{word[0]}•••" for word in words) + (f"@{host}" if at else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +26,7 @@ class Page:
     template: ClassVar[str]
     printed: ClassVar[frozenset[str]] = frozenset()
     lang: str = "en"
+    brand: Brand = PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +63,7 @@ class FlowPage(HelpedPage):
     live_path: str
     provider_origin: str
     host_origin: str = ""
+    has_ancestors: bool = False
     view: FlowView | None = None
 
 
@@ -146,9 +139,10 @@ class ConfirmPage(NamedPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DonePage(HelpedPage):
-    """The end of the redirect flow where the host gave no `returnUrl`.
+    """The end of the redirect flow where the host gave no `returnUrl`, or a finished link that is opened once more.
 
     `can_open`: the session's link still leads to the secure page. `again_url` is its address, where it may be shown.
+    With an `action` its button opens the flow, as that of a `ConnectPage` does.
     """
 
     template: ClassVar[str] = "pages/done.html"
@@ -173,6 +167,8 @@ class DonePage(HelpedPage):
     unreachable_since: str | None = None
     can_open: bool = False
     again_url: str | None = None
+    action: str = ""
+    form_value: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,10 @@ class FlowRoutes:
     def routes(self) -> list[Route]:
         """Return the table of routes."""
         both = [(f"/{flow}/{{token}}", flow) for flow in ("embed", "connect")]
-        verbs = (("finished", self.finished), ("exit", self.exit), ("heartbeat", self.heartbeat))
+        verbs = (
+            *(("finished", self.finished), ("another", self.another)),
+            *(("exit", self.exit), ("heartbeat", self.heartbeat)),
+        )
         return [
             Route("/embed/{token}/start", self.start, methods=["POST"]),
             *(Route(f"{path}/{name}", handler, methods=["POST"]) for path, _ in both for name, handler in verbs),
@@ -75,6 +78,14 @@ class FlowRoutes:
             page = RedirectResponse(request.url.path.removesuffix("/finished"), 303)
             return page if waits else self.responses.to_callback(snapshot)
         return json_answer(self.responses.view(snapshot, redirects=_redirects(request)))
+
+    async def another(self, request: Request) -> Response:
+        """POST …/another: the user wants to connect another account. The answer is the page's view."""
+        session, key = await self._page_of(request)
+        await self.pages.ask_for_another(session.id, key)
+        return json_answer(
+            self.responses.view(await self.pages.snapshot(session.id, key), redirects=_redirects(request))
+        )
 
     async def exit(self, request: Request) -> Response:
         """POST …/exit: the user left."""

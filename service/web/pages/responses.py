@@ -22,6 +22,7 @@ from service.usecases.pages import OpenedPage, StartedPage
 from service.web.headers import ISOLATED, FramePolicy, page_headers, refuse_cross_site, target_of
 from service.web.pages.advice import account_of, hints_for, words_of
 from service.web.pages.answers import StartedJson, ViewJson, view_json
+from service.web.pages.brand import brand_of, framers_of, masked
 from service.web.pages.contexts import (
     ConfirmPage,
     ConnectPage,
@@ -32,11 +33,11 @@ from service.web.pages.contexts import (
     OpenPage,
     Page,
     ReconnectPage,
-    masked,
 )
 from service.web.pages.cookies import return_address
 from service.web.pages.flow_view import ConnectionView, FlowView, LinkView
 from service.web.pages.rendering import PageRenderer
+from service.web.parameters import query_fields
 
 # What follows an address in a text: the marks of a sentence, closing brackets and closing quotes.
 _AFTER_ADDRESSES = ".,:;!?)]}>*'\"`\u2019\u201d\u00bb\u2026\u3002\uff0c\u3001 "
@@ -70,14 +71,18 @@ class PageResponses:
 
     def render(self, page: Page, frame: FramePolicy, status: int = 200) -> Response:
         """A page with its headers."""
-        return HTMLResponse(self._renderer.render(page), status, page_headers(frame))
+        logo = origin_of(page.brand.logo_url) if page.brand.logo_url else None
+        headers = page_headers(replace(frame, images=(logo,) if logo else ()))
+        return HTMLResponse(self._renderer.render(page), status, headers)
 
     def embed(self, request: Request, session: Session, status: int) -> Response:
         """The embeddable page; only the session's origin may frame it."""
-        page = EmbedPage(**self._flow(request, session), host_origin=session.origin or "")
+        # The host's element says what its own page looks like; who may frame this page is the session's alone.
+        brand = brand_of(session.theme, dict(query_fields(request)).get("look", ""))
+        fields = self._flow(request, session) | {"brand": brand, "has_ancestors": bool(session.ancestors)}
+        page = EmbedPage(**fields, host_origin=session.origin or "")
         # No other page can frame it: an attacker's could lay its own controls over ours (clickjacking).
-        frame = FramePolicy((session.origin,) if session.origin else (), (self._provider_origin, "'self'"))
-        return self.render(page, frame, status)
+        return self.render(page, FramePolicy(framers_of(session), (self._provider_origin, "'self'")), status)
 
     def open(self, request: Request, snapshot: PageSnapshot, *, back: bool) -> Response:
         """The started redirect flow; `back`: its user returns to the secure page, though they have finished there."""
@@ -94,6 +99,12 @@ class PageResponses:
             return self.render(ReconnectPage(**_helped(session), **asks, account=account), FramePolicy())
         mode: Literal["connect", "reconnect"] = "reconnect" if session.mode is Mode.RECONNECT else "connect"
         return self.render(ConnectPage(**_named(session), **asks, mode=mode), FramePolicy())
+
+    def finished(self, request: Request, snapshot: PageSnapshot, form_value: str) -> Response:
+        """What became of a finished link, to whoever opens it: its button opens the flow here."""
+        action = f"{_address_of(request)}/start"
+        page = replace(self._done(snapshot, None), connections=(), hints=(), action=action, form_value=form_value)
+        return self.render(page, FramePolicy())
 
     def confirm(
         self,
@@ -161,6 +172,7 @@ class PageResponses:
             snapshot = replace(snapshot, session=replace(session, over_at=snapshot.at))
         page = ErrorPage(
             code=closed.code,
+            brand=brand_of(session.theme),
             request_id=request_id(),
             onward_url=self._return_address(snapshot),
             support_url=session.support_url,
@@ -246,6 +258,7 @@ def require_open(opened: OpenedPage) -> Session:
 
 def _named(session: Session) -> dict[str, Any]:
     return {
+        "brand": brand_of(session.theme),
         "company": session.company.name or session.company.external_id or "your organisation",
         "user_label": masked(session.user_label or session.user_email or "") or None,
         "support_url": session.support_url,

@@ -23,6 +23,7 @@ from service.usecases.pages import Pages
 from service.web.api.problems import problem
 from service.web.headers import FramePolicy, is_framed, is_top_level, wants_json
 from service.web.pages.bodies import StartPage
+from service.web.pages.brand import brand_of, framers_of
 from service.web.pages.contexts import ElsewherePage, HandoverPage
 from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
@@ -87,12 +88,23 @@ class PageRoutes:
             return self._responses.closed(await self._pages.outcome(session.id), opened.closed)
         # Whoever holds the URL alone sees a button: the link is for the browser that pressed it.
         key = page_cookie(request, session.id, secure=self._responses.secure)
+        query = dict(query_fields(request))
         if key is None or not self._pages.holds_page_key(session, key):
-            mends = (await self._pages.outcome(session.id)).mends if session.mode is Mode.RECONNECT else None
-            return self._responses.connect(request, session, mends, self._pages.new_form_value())
+            return await self._before_start(request, session, asked="takeOver" in query)
         # `back`: the way back to the secure page for a browser without scripts, after "I have finished".
-        back = "back" in dict(query_fields(request))
+        back = "back" in query
         return self._responses.open(request, await self._pages.snapshot(session.id, key), back=back)
+
+    async def _before_start(self, request: Request, session: Session, *, asked: bool) -> Response:
+        """The page with the button; `asked`: it was pressed, and another page was started before."""
+        form_value = self._pages.new_form_value()
+        if asked:
+            hidden = {"takeOver": "true", "page": form_value}
+            return self._responses.confirm(session, "takeover", f"{request.url.path}/start", hidden, 200)
+        if session.achieved:
+            return self._responses.finished(request, await self._pages.outcome(session.id), form_value)
+        mends = (await self._pages.outcome(session.id)).mends if session.mode is Mode.RECONNECT else None
+        return self._responses.connect(request, session, mends, form_value)
 
     async def start(self, request: Request) -> Response:
         """POST /connect/{token}/start: the button. Where another browser started it, the user must confirm."""
@@ -133,8 +145,8 @@ class PageRoutes:
         self._flow.limit.take(session.id)  # every callback polls the provider
         if is_framed(request):
             await self._pages.enqueue_poll(session)
-            ancestors = ("'self'", session.origin) if session.origin else ("'self'",)
-            return self._responses.render(HandoverPage(session_id=session.id), FramePolicy(ancestors))
+            page = HandoverPage(session_id=session.id, brand=brand_of(session.theme))
+            return self._responses.render(page, FramePolicy(("'self'", *framers_of(session))))
         key = page_cookie(request, session.id, secure=self._responses.secure)
         # An attacker could send their own callback URL to somebody else: a browser without the page key is asked first.
         if key is None or not self._pages.is_same_page(session, key):

@@ -1,0 +1,59 @@
+"""Several accounts in one go with invitations: the page's button, the next link, and where it ends."""
+
+from playwright.async_api import expect
+
+from tests.support.browser_services import Api, BrowserServices
+from tests.support.browser_user import NewUser
+from tests.support.flow_messages import follow_the_rules
+from tests.support.screenshots import Screenshots
+
+BUTTON = "Connect another account"
+
+
+async def test_two_accounts_by_two_invitations_of_one_session(
+    new_user: NewUser, api: Api, services: BrowserServices, screenshots: Screenshots
+) -> None:
+    ada = await (await new_user()).sign_in()
+    session = await api.create("ada", "several", link="invitation", maxConnections=2)
+    flow = await ada.open(session)
+    await flow.provider.connect()
+    await flow.shows("Your account is connected.")
+    (frame,) = [one for one in ada.page.frames if one.url.startswith(services.service)]
+    await screenshots.show(ada.page, "several-first", [frame])
+    await flow.press(BUTTON)
+    await flow.provider.step("provider").wait_for()
+    await flow.provider.connect("Warehouse")
+    await expect(flow.where.locator("[data-connections] li")).to_have_count(2)
+    await flow.shows("Your account is connected.")
+    await expect(flow.where.get_by_role("button", name=BUTTON)).to_be_hidden()
+    await screenshots.show(ada.page, "several-second", [frame])
+    follow_the_rules(await ada.messages())
+    assert (await ada.message_types()).count("connected") == 2
+    stored = await api.session(session["id"])
+    assert [one["presumed"] for one in stored["connections"]] == [False, False]
+
+
+async def test_a_reload_in_between_goes_on_with_the_link_that_was_made(new_user: NewUser, api: Api) -> None:
+    ada = await new_user()
+    session = await api.create("ada", "several", link="invitation", maxConnections=2, returnUrl=None)
+    await ada.page.goto(session["redirectUrl"])
+    await ada.press("Continue")
+    flow = ada.redirected
+    await flow.provider.connect()
+    await flow.shows("Your account is connected.")
+    await ada.page.reload()
+    await flow.press(BUTTON)
+    first = await flow.where.locator(".slot iframe").get_attribute("src")
+    await ada.page.reload()
+    await flow.press(BUTTON)
+    assert await flow.where.locator(".slot iframe").get_attribute("src") == first
+    await flow.provider.connect("Warehouse")
+    await expect(flow.where.locator("[data-connections] li")).to_have_count(2)
+
+
+async def test_without_room_for_another_there_is_no_such_button(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in()
+    flow = await ada.open(await api.create("ada", "several", link="invitation"))
+    await flow.provider.connect()
+    await flow.shows("Your account is connected.")
+    await expect(flow.where.get_by_role("button", name=BUTTON)).to_be_hidden()
