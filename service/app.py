@@ -20,7 +20,7 @@ from service.background.deliveries import DeliveryWorker, HostWebhooks
 from service.background.loops import running
 from service.domain.changes import Job, JobKind
 from service.domain.model import Clock, CompanyRef, ConnectionId, SessionId, UserRef
-from service.domain.runtime import Runtime
+from service.domain.runtime import IdSource, Runtime
 from service.domain.timing import LIST_SECONDS
 from service.outbound import WebhookNetwork
 from service.provider import CallLimits, Provider, account_of
@@ -76,7 +76,7 @@ class Environment:
 
     clock: Clock = time
     monotonic: Callable[[], float] = monotonic
-    new_id: Callable[[str], str] = lambda prefix: f"{prefix}_{secrets.token_hex(12)}"
+    new_id: Callable[[str], str] = field(default_factory=lambda: IdSource(secrets.token_bytes))
     new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     roll: Callable[[], float] = random.random

@@ -1,5 +1,6 @@
 """Lines that machines read and that hold no secret."""
 
+import asyncio
 import io
 import json
 import logging
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from service.domain.model import SessionId, Tenant, UserId
 from service.domain.tokens import CallbackState, PageToken, SessionResult
 from service.signing import Signer
+from service.telemetry.access import Answered, log_request
 from service.telemetry.logs import JsonLines, PlainLines, configure, redact, request_id, request_scope
 
 KEY = "k" * 32
@@ -215,3 +217,41 @@ def test_a_line_for_a_person_keeps_no_secret_either() -> None:
     made.exc_info = (ValueError, ValueError(RANDOM), None)
     assert PlainLines(["abcdefgh"]).format(made) == "Info: failed for …\nValueError: …"
     assert PlainLines().format(record("\x1b[2J\r\u202e")) == "Info: ?[2J??"
+
+
+async def test_access_lines_are_written_together_soon_and_before_any_other_line() -> None:
+    stream = io.StringIO()
+    configure(stream, JsonLines())
+    for number in range(3):
+        log_request(Answered("GET", "/healthz", 200, 0.1, "198.51.100.9", f"req_{number}"))
+    assert stream.getvalue() == ""
+    logging.getLogger("service.web").warning("something else")
+    names = [json.loads(each).get("requestId") for each in stream.getvalue().splitlines()]
+    assert names == ["req_0", "req_1", "req_2", None]
+    log_request(Answered("GET", "/healthz", 200, 0.1, "198.51.100.9", "req_3"))
+    async with asyncio.timeout(5):
+        while "req_3" not in stream.getvalue():  # noqa: ASYNC110 - a timer of the handler changes it
+            await asyncio.sleep(0)
+
+
+async def test_many_access_lines_do_not_wait_for_each_other() -> None:
+    stream = io.StringIO()
+    configure(stream, JsonLines())
+    for _ in range(1000):
+        log_request(Answered("GET", "/healthz", 200, 0.1, "198.51.100.9", "req_1"))
+    assert len(stream.getvalue().splitlines()) == 1000
+
+
+def test_an_access_line_that_no_event_loop_will_write_is_written_at_once() -> None:
+    stream = io.StringIO()
+    configure(stream, JsonLines())
+    log_request(Answered("GET", "/healthz", 200, 0.1, "198.51.100.9", "req_1"))
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+async def test_lines_that_wait_are_written_when_the_process_ends() -> None:
+    stream = io.StringIO()
+    configure(stream, JsonLines())
+    log_request(Answered("GET", "/healthz", 200, 0.1, "198.51.100.9", "req_1"))
+    logging.getLogger().handlers[0].flush()  # as logging.shutdown does
+    assert len(stream.getvalue().splitlines()) == 1

@@ -4,13 +4,14 @@ What is logged is decided at the place where it happens; here is how it is writt
 and no paths, since a path contains a token.
 """
 
+import asyncio
 import json
 import logging
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -41,6 +42,7 @@ _SECRETS = [
     )
 ]
 _SHORT = 8  # characters
+_WAIT_SECONDS, _MOST_WAITING = 0.1, 500
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -123,10 +125,50 @@ class PlainLines(logging.Formatter):
 
 
 class _LogHandler(logging.StreamHandler[TextIO]):
-    """Drops the lines that the stream does not take: logging's own report would repeat the arguments unredacted."""
+    """Writes access lines together, a tenth of a second late at most, and every other line at once.
+
+    Each write releases the interpreter's lock, for which a busy event loop then waits: that took longer than the
+    request. Lines that the stream does not take are dropped: logging's own report would repeat their arguments.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line."""
+        loop = _running_loop() if isinstance(record, AccessRecord) else None
+        if loop is None:
+            self._write_waiting()
+            super().emit(record)
+            return
+        self._waiting.append(self.format(record) + self.terminator)
+        if len(self._waiting) == 1:
+            loop.call_later(_WAIT_SECONDS, self.flush)
+        elif len(self._waiting) >= _MOST_WAITING:
+            self._write_waiting()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self.lock or nullcontext():
+            self._write_waiting()
+            super().flush()
+
+    def _write_waiting(self) -> None:
+        lines, self._waiting = self._waiting, []
+        if lines:
+            with suppress(OSError, ValueError):  # a closed pipe or stream
+                self.stream.write("".join(lines))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Drop the line."""
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def configure(stream: TextIO, lines: logging.Formatter, level: int = logging.INFO) -> None:
