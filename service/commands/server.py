@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from service.commands.clients import ClientLimits, Clients
 from service.commands.http_protocol import LimitedProtocol
+from service.commands.interpreter import short_pauses
 from service.errors import BadSettings
 
 _SHUTDOWN_SECONDS = 5
@@ -165,6 +166,11 @@ def run(create_servers: Callable[[], Sequence[AppServer]], started: Callable[[],
 
 async def _run(create_servers: Callable[[], Sequence[AppServer]], started: Callable[[], object]) -> None:
     servers = create_servers()
+    with short_pauses():
+        await _serve(servers, started)
+
+
+async def _serve(servers: Sequence[AppServer], started: Callable[[], object]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     before = {
