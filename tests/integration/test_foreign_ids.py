@@ -72,7 +72,9 @@ def test_every_route_that_names_a_connection_is_tried() -> None:
     # Ids of our own: each of these routes has its own tests with another tenant.
     ours = ("/v1/sessions/", "/v1/users/", "/v1/webhook-endpoints/", "/v1/deliveries/", "/static")
     named = {one for one in _served(app.routes) if "{" in one[1] and not one[1].startswith(ours)}
-    pages = {one for one in named if one[1].startswith(("/embed", "/connect/", "/live/"))}  # tokens and a digest
+    pages = {
+        one for one in named if one[1].startswith(("/embed", "/connect/", "/live/", "/status/"))
+    }  # tokens and a digest
     assert named - pages == set(ROUTES)
 
 

@@ -179,7 +179,7 @@ async def test_a_connection_is_returned_with_every_documented_field(services: Ru
     assert await services.get(f"/v1/connections/{connection['id'].upper()}") == connection
     assert set(connection) == {
         *("id", "userId", "sessionId", "company", "sites", "status", "providerStatus", "provider", "evidence"),
-        *("state", "createdAt", "recordedAt", "updatedAt", "needsAttention"),
+        *("state", "words", "createdAt", "recordedAt", "updatedAt", "needsAttention"),
     }
     assert connection["company"] == {"id": connection["company"]["id"], "externalId": "acme"}
     stored = await services.get(f"/v1/sessions/{connection['sessionId']}")
