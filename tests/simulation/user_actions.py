@@ -60,6 +60,8 @@ class UserActions:
         body |= {"returnUrl": f"{HOST_URL}/done", "expiresIn": rng.choice((60, 300, 3600, 7200))}
         if rng.random() < 0.1:
             body["prepare"] = "now"
+        if self.simulation.receivers.at and rng.random() < 0.3:
+            body["webhookUrl"] = f"{rng.choice(list(self.simulation.receivers.at.values())).url}/own"
         return body | ({"userEmail": f"{user}@example.com"} if rng.random() < 0.15 else {})
 
     def _same(self, first: Answer, again: Answer) -> Answer:
