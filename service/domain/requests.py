@@ -85,6 +85,17 @@ class KeyLease:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """What equal calls are answered with; written in the transaction that does what the call asks for.
+
+    Otherwise, after a process died between the two, an equal call would do everything once more.
+    """
+
+    key: KeyLease
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class CreateOptions:
     """How a session is created.
 

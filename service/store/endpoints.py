@@ -15,9 +15,11 @@ from service.domain.endpoints import (
     EndpointView,
 )
 from service.domain.model import Tenant
+from service.domain.requests import KeptAnswer
 from service.errors import NotFound
 from service.store.changes import WriteContext, add_event, enqueue
 from service.store.engine import Engine, Row, Transaction
+from service.store.idempotency import keep, require_key
 from service.store.rows import assignments
 
 _FIXED = {"id", "tenant", "created_at", "created_by"}
@@ -35,9 +37,9 @@ class EndpointStore:
         self._engine = engine
         self._context = context
 
-    async def create(self, change: EndpointChange) -> None:
-        """Insert a new endpoint with its first secret."""
-        await self._engine.write(lambda tx: self._create(tx, change))
+    async def create(self, change: EndpointChange, kept: KeptAnswer | None = None) -> None:
+        """Insert a new endpoint with its first secret. Raises LeaseLost where an equal call took the key over."""
+        await self._engine.write(lambda tx: self._create(tx, change, kept))
 
     async def get(self, endpoint_id: str, tenant: Tenant | None = None) -> Endpoint:
         """Return one endpoint. Raises NotFound, also for one of another than `tenant`."""
@@ -91,7 +93,10 @@ class EndpointStore:
             )
         )
 
-    def _create(self, tx: Transaction, change: EndpointChange) -> None:
+    def _create(self, tx: Transaction, change: EndpointChange, kept: KeptAnswer | None) -> None:
+        if kept is not None:
+            require_key(tx, kept.key)
+            keep(tx, kept.key, kept.answer)
         values = _values(change.endpoint)
         tx.run(f"INSERT INTO endpoints ({', '.join(values)}) VALUES (:{', :'.join(values)})", **values)
         self._write_beside(tx, change)

@@ -18,6 +18,7 @@ from service.domain.endpoints import (
     EndpointView,
 )
 from service.domain.model import EventId, Tenant
+from service.domain.requests import KeptAnswer
 from service.domain.runtime import Runtime
 from service.errors import InvalidRequest, NotFound, Problem
 from service.outbound import AddressGuard, new_secret, public_key
@@ -59,6 +60,10 @@ class EndpointDetails:
     oldest_pending_at: float | None
 
 
+# The answer of a call that made an endpoint, as it is stored for equal calls; None without an Idempotency-Key.
+KeepAnswer = Callable[[EndpointDetails, EndpointSecret], KeptAnswer | None]
+
+
 class OutgoingWebhooks:
     """The verbs of `/v1/webhook-endpoints`. `actor` is the id of the API key, for the audit."""
 
@@ -67,8 +72,13 @@ class OutgoingWebhooks:
         self._parts = parts
         self._wake = wake
 
-    async def create(self, tenant: Tenant, request: EndpointRequest, actor: str) -> tuple[Endpoint, EndpointSecret]:
-        """Create an endpoint; its secret is returned this once. Raises InvalidRequest."""
+    async def create(
+        self, tenant: Tenant, request: EndpointRequest, actor: str, keep: KeepAnswer = lambda _details, _secret: None
+    ) -> tuple[EndpointDetails, EndpointSecret]:
+        """Create an endpoint; its secret is returned this once. Raises InvalidRequest.
+
+        `keep` makes the answer that is stored with it for equal calls.
+        """
         url = request.url or ""
         await self._check_url(url)
         now = self._parts.runtime.clock()
@@ -85,9 +95,10 @@ class OutgoingWebhooks:
             changed_by=actor,
         )
         secret = self._new_secret()
-        await self._store.endpoints.create(EndpointChange(endpoint, "created", actor, secret))
+        details = EndpointDetails(endpoint, public_key(secret), None)
+        await self._store.endpoints.create(EndpointChange(endpoint, "created", actor, secret), keep(details, secret))
         _log.info("webhook endpoint %s was created with key %s", endpoint.id, actor)
-        return endpoint, secret
+        return details, secret
 
     async def get(self, tenant: Tenant, endpoint_id: str) -> EndpointDetails:
         """One endpoint with its health. Raises NotFound."""

@@ -23,29 +23,21 @@ _WORDS = frozenset(
     (
         *("v1", "sessions", "connections", "events", "revoke", "renew", "reconnect", "claim", "documents", "usage"),
         *("verify", "embed", "connect", "start", "finished", "exit", "heartbeat", "live", "callback", "webhooks"),
-        *(
-            "another",
-            "nectar",
-            "healthz",
-            "readyz",
-            "metrics",
-            "embed.js",
-            "embed-status.js",
-            "docs",
-            "openapi.json",
-            "status",
-        ),
+        *("another", "nectar", "healthz", "readyz", "metrics", "embed.js", "embed-status.js", "docs", "openapi.json"),
+        *("status", "webhook-endpoints", "deliveries", "rotate-secret", "test", "replay"),
     )
 )
 # Only these templates become metric series: an attacker could combine the words above in millions of paths.
 _ROUTES = re.compile(
-    r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|(live|status)/\{\}"
-    r"|callback|webhooks/nectar|static/\{file\}|healthz|readyz|metrics|embed(-status)?\.js|docs|openapi\.json)"
+    r"/(v1/(sessions|connections|webhook-endpoints|deliveries)(/\{\}(/[a-z-]+)?)?|v1/(events|verify)"
+    r"|(embed|connect)/\{\}(/[a-z]+)?|(live|status)/\{\}|callback|webhooks/nectar|healthz|readyz|metrics"
+    r"|embed(-status)?\.js|docs|openapi\.json)?"
 )
+_PINNED_SCRIPT = re.compile(r"/(embed|embed-status)-[0-9a-f]+\.js")
 # Of an answer that is no page: opened by itself or in a frame, it loads nothing, and nothing may frame it.
 _NO_PAGE = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 # A method is any word of the caller's choice: the others are counted together.
-_METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 
 
 class GuardedApp(Starlette):
@@ -127,6 +119,8 @@ def template_of(path: str) -> str:
     if parts[1:3] == ["v1", "users"]:  # an id may have slashes in it
         last = parts[-1] if len(parts) > 4 else ""
         return f"/v1/users/{{}}/{last}" if last in {"export", "status"} else "/v1/users/{}"
+    if pinned := _PINNED_SCRIPT.fullmatch(path):
+        return f"/{pinned[1]}-{{digest}}.js"
     template = "/".join(part if part in _WORDS or not part else "{}" for part in parts)
     return template if _ROUTES.fullmatch(template) else "other"
 

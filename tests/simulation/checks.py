@@ -12,7 +12,17 @@ from tests.simulation.simulation import Simulation
 Row = dict[str, Any]
 _UNNUMBERED = "SELECT 1 AS found FROM events WHERE seq IS NULL"
 _TABLES = (
-    *("companies", "connections", "events", "event_sessions", "inbox", "invitations", "sessions"),
+    *(
+        "companies",
+        "connections",
+        "deliveries",
+        "endpoints",
+        "events",
+        "event_sessions",
+        "inbox",
+        "invitations",
+        "sessions",
+    ),
     *("session_connections", "users", "work"),
 )
 

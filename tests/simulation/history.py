@@ -12,11 +12,13 @@ from service.domain.model import Clock
 from service.store.engine import Engine
 from tests.simulation.checks import Counts, check_log, check_provider, check_sessions, read_rows
 from tests.simulation.crashes import Crash, Crashes, dice
+from tests.simulation.delivery_checks import check_deliveries
 from tests.simulation.outcome_checks import check_outcomes
 from tests.simulation.ownership_checks import OwnershipChecks
 from tests.simulation.plan import Plan
 from tests.simulation.provider import ProviderSide
 from tests.simulation.provider_actions import ProviderActions
+from tests.simulation.receiver_actions import ReceiverActions
 from tests.simulation.simulation import Simulation
 from tests.simulation.troubles import Troubles
 from tests.simulation.user_actions import UserActions
@@ -115,6 +117,7 @@ class Runner:
         try:
             if life.plan.before:
                 ProviderActions(simulation).be_there_before()
+            await ReceiverActions(simulation).create_endpoints()
             await _live(simulation)
             await _heal(simulation)
             counts = await _judge(simulation)
@@ -144,9 +147,18 @@ def _actions(simulation: Simulation) -> list[tuple[int, Action]]:
         found += [(6, provider.end_checks), (3, provider.check)]
     if simulation.plan.troubles:
         found += [(5, troubles.trouble), (1, troubles.cut)]
+    if simulation.plan.receivers:
+        found += _of_receivers(ReceiverActions(simulation))
     if simulation.plan.jumps:
         found += [(3, troubles.jump)]
     return found
+
+
+def _of_receivers(receivers: ReceiverActions) -> list[tuple[int, Action]]:
+    return [
+        *((18, receivers.send), (4, receivers.impair), (5, receivers.mend)),
+        *((3, receivers.enable), (1, receivers.replay)),
+    ]
 
 
 async def _live(simulation: Simulation) -> None:
@@ -193,6 +205,7 @@ async def _heal(simulation: Simulation) -> None:
     for made in simulation.ground_truth.made:
         simulation.world.connections.reveal(made)
     await simulation.restart()
+    await ReceiverActions(simulation).enable_all()
     simulation.note("simulation", "all troubles end")
     await _pass(simulation, _SOON)
     check_provider(simulation, await read_rows(simulation.engine))
@@ -206,6 +219,7 @@ async def _pass(simulation: Simulation, pauses: tuple[float, ...]) -> None:
         if (ended := await provider.end_checks()) is not None:
             simulation.note("end_checks", ended)
         await simulation.processes[0].work(50)
+        await simulation.processes[0].send()
 
 
 async def _judge(simulation: Simulation) -> Counts:
@@ -215,6 +229,7 @@ async def _judge(simulation: Simulation) -> Counts:
     check_log(simulation, stored)
     check_sessions(simulation, stored)
     check_outcomes(simulation, stored)
+    check_deliveries(simulation, stored)
     return OwnershipChecks(simulation, stored).check()
 
 

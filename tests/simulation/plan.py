@@ -24,7 +24,27 @@ SCENARIOS = {
         2,
         (*_FLOW[:5], "renew", "work", "poll_page", "use_link", "revoke", "work", "poll_page"),
     ),
+    "webhooks": (
+        ("auto",),
+        2,
+        (
+            "impair",
+            "create",
+            "impair",
+            "work",
+            "start",
+            "send",
+            "wait",
+            "send",
+            "renew",
+            "wait",
+            "mend",
+            "send",
+            "send",
+        ),
+    ),
 }
+_RECEIVERS = {"webhooks": 2}
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,7 @@ class Plan:
     outsiders: bool
     jumps: bool
     before: bool = False
+    receivers: int = 0  # the host's webhook endpoints
     checks: bool = False  # the provider checks what is handed over, for up to three days, and finds any status
     script: tuple[str, ...] = ()
 
@@ -68,6 +89,7 @@ class Plan:
             troubles=False,
             outsiders=False,
             jumps=False,
+            receivers=_RECEIVERS.get(scenario, 0),
             script=script,
         )
 
@@ -92,6 +114,7 @@ class Plan:
             jumps=rng.random() < 0.3,
             before=rng.random() < 0.2,
             checks=rng.random() < 0.4,
+            receivers=rng.choices((0, 1, 2), (4, 3, 2))[0],
         )
 
 

@@ -17,6 +17,7 @@ from tests.simulation.clocks import Clocks
 from tests.simulation.crashes import Crash, Crashes
 from tests.simulation.engines import CrashingEngine
 from tests.simulation.provider import ProviderSide, ProviderTransport
+from tests.simulation.receivers import Receivers
 
 OPEN_ENGINE = Callable[[Clock], Engine]
 _STALL_SECONDS = 2.0  # a busy machine wakes a sleeper late
@@ -30,6 +31,7 @@ class Parts:
     clocks: Clocks
     crashes: Crashes
     provider: ProviderSide
+    receivers: Receivers
     open_engine: OPEN_ENGINE
     new_id: Callable[[str], str]
     rng: random.Random
@@ -83,6 +85,19 @@ class Process:
             if not busy or not self.alive:
                 return
 
+    async def send(self) -> None:
+        """Deliver to the host's endpoints what is due."""
+        if not self.alive:
+            return
+        try:
+            await self.services.hosts.worker.run_until_idle()
+        except Crash:
+            return
+
+    async def renew_endpoints(self) -> None:
+        """What its background loop does every few seconds."""
+        await self.services.hosts.worker.renew_leases()
+
     async def reach(self, moment: str) -> None:
         """A moment: others may go first, and this process may end."""
         self.require_alive()
@@ -114,7 +129,10 @@ class Process:
             monotonic=parts.clocks.true,
             new_id=parts.new_id,
             new_secret=lambda: parts.new_id("secret"),
+            random_bytes=parts.rng.randbytes,
+            roll=parts.rng.random,
             sleep=self._doze,
+            webhooks=parts.receivers.network(self),
             transport=ProviderTransport(parts.provider, self),
             engine=lambda _url, _clock: CrashingEngine(parts.open_engine(parts.clocks.database), self),
             limits=limits,

@@ -16,6 +16,7 @@ from tests.simulation.ground_truth import GroundTruth
 from tests.simulation.plan import Plan
 from tests.simulation.process import OPEN_ENGINE, Parts, Process
 from tests.simulation.provider import PROVIDER_URL, SECRET, ProviderSide
+from tests.simulation.receivers import Receivers
 
 SERVICE_URL = "https://link.example.com"
 HOST_URL = "https://app.example.com"
@@ -37,6 +38,7 @@ class Simulation:
         self.faults: list[str] = []
         self.processes: list[Process] = []
         self.received: list[str] = []
+        self.receivers = Receivers(self.clocks, dice(rng.random()))
         self._cursor = "0"
         self._reading = asyncio.Lock()
         self._serials: Counter[str] = Counter()
@@ -57,6 +59,7 @@ class Simulation:
             self.clocks,
             self.crashes,
             self.provider,
+            self.receivers,
             open_engine,
             self.new_id,
             dice(self.rng.random()),
@@ -121,7 +124,8 @@ class Simulation:
 
     def new_id(self, prefix: str) -> str:
         self._serials[prefix] += 1
-        return f"{prefix}_{self._serials[prefix]:08d}"
+        # The part after "_" is of one kind of thing too: ids of deliveries are made of two of them.
+        return f"{prefix}_{prefix[0]}{self._serials[prefix]:07d}"
 
     def _checked(self, answer: Answer, call: str) -> Answer:
         if answer.status == 500:

@@ -62,6 +62,8 @@ class UserActions:
             body["prepare"] = "now"
         if rng.random() < 0.4 or "another" in self.simulation.plan.script:
             body["maxConnections"] = 3
+        if self.simulation.receivers.at and rng.random() < 0.3:
+            body["webhookUrl"] = f"{rng.choice(list(self.simulation.receivers.at.values())).url}/own"
         return body | ({"userEmail": f"{user}@example.com"} if rng.random() < 0.15 else {})
 
     def _same(self, first: Answer, again: Answer) -> Answer:

@@ -1,5 +1,6 @@
 """The headers that every answer has, whoever gives it: the routes, Starlette, or the handler of the last resort."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import httpx
@@ -11,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from service.app import create_app
 from service.settings import Settings
 from service.web.headers import headers_of_every_answer
-from service.web.middleware import GuardedApp
+from service.web.middleware import GuardedApp, template_of
 
 HTTPS, HTTP = "https://link.example.com", "http://localhost:8000"
 
@@ -30,10 +31,10 @@ def served(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[str]:
             yield prefix + route.path
 
 
+APP = create_app(Settings(secret_keys=("k" * 32,), public_url=HTTP, provider_api_key="key"))
 PATHS = [
-    *served(create_app(Settings(secret_keys=("k" * 32,), public_url=HTTP, provider_api_key="key")).routes),
+    *served(APP.routes),
     *(
-        "/",
         "/nothing",
         "/v1",
         "/v1/nothing",
@@ -43,6 +44,20 @@ PATHS = [
         "/static/nothing",
     ),
 ]
+
+
+@pytest.mark.parametrize("path", [*served(APP.routes)])
+def test_every_route_is_counted_and_logged_by_a_template_of_its_own(path: str) -> None:
+    parts = re.sub(r"\{digest\}", "0123456789abcdef", re.sub(r"\{(id|token|key)\}", "a-secret", path))
+    assert template_of(parts) == re.sub(r"\{(id|token|key)\}", "{}", path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/v1", "/v1/nothing", "/v1/sessions/deliveries", "/embed-Mallory.js", "/v1/deliveries/a/b/c", "//"],
+)
+def test_what_is_no_route_is_counted_as_other(path: str) -> None:
+    assert template_of(path) == "other"
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.domain.deliveries import DeliveryStatus
-from service.domain.endpoints import Endpoint, EndpointSecret
+from service.domain.endpoints import EndpointSecret
 from service.domain.event_json import iso
 from service.domain.model import Tenant
-from service.domain.requests import SessionRequest
+from service.domain.requests import KeptAnswer, KeyLease, SessionRequest
 from service.errors import InvalidRequest, NotFound, Problem
-from service.usecases.webhooks_out import OutgoingWebhooks
+from service.usecases.webhooks_out import EndpointDetails, OutgoingWebhooks
 from service.web.api.bodies import NoFields
 from service.web.api.endpoint_answers import (
     DeliveryListJson,
@@ -62,10 +62,13 @@ class EndpointRoutes:
         body: CreateEndpoint = parse(CreateEndpoint, raw)
         wanted = body.to_request()
 
-        async def run() -> Answer:
-            return await self._made(await self._webhooks.create(tenant, wanted, request.state.key_id))
+        async def run(key: KeyLease | None) -> Answer:
+            def keep(details: EndpointDetails, secret: EndpointSecret) -> KeptAnswer | None:
+                return KeptAnswer(key, _made(details, secret)) if key is not None else None
 
-        return await self._idempotent.run(request, tenant, raw, run, Rendering(201, self._with_secret))
+            return _made(*await self._webhooks.create(tenant, wanted, request.state.key_id, keep))
+
+        return await self._idempotent.run_with_key(request, tenant, raw, run, Rendering(201, self._with_secret))
 
     async def list_endpoints(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/webhook-endpoints."""
@@ -100,7 +103,8 @@ class EndpointRoutes:
         parse(NoFields, raw)
 
         async def run() -> Answer:
-            return await self._made(await self._webhooks.rotate(tenant, _endpoint_id(request), request.state.key_id))
+            endpoint, secret = await self._webhooks.rotate(tenant, _endpoint_id(request), request.state.key_id)
+            return _made(await self._webhooks.get(tenant, endpoint.id), secret)
 
         return await self._idempotent.run(request, tenant, raw, run, Rendering(200, self._with_secret))
 
@@ -160,13 +164,13 @@ class EndpointRoutes:
             return wanted
         return replace(wanted, webhook_endpoint=await self._webhooks.endpoint_above(tenant, wanted.webhook_url))
 
-    async def _made(self, made: tuple[Endpoint, EndpointSecret]) -> Answer:
-        endpoint, secret = made
-        return {**endpoint_json(await self._webhooks.get(endpoint.tenant, endpoint.id)), _SECRET: secret.id}
-
     async def _with_secret(self, stored: Answer) -> Answer:
         secret = await self._webhooks.secret(str(stored[_SECRET]))
         return {**{name: value for name, value in stored.items() if name != _SECRET}, "secret": secret.key}
+
+
+def _made(details: EndpointDetails, secret: EndpointSecret) -> Answer:
+    return {**endpoint_json(details), _SECRET: secret.id}
 
 
 def _endpoint_id(request: Request) -> str:

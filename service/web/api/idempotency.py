@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.domain.model import Session, Tenant
-from service.domain.requests import IdempotentRequest
+from service.domain.requests import IdempotentRequest, KeyLease
 from service.errors import InvalidRequest, MagiclinkError, Problem
 from service.usecases.idempotency import IdempotentCalls, body_digest
 from service.usecases.sessions import Sessions
@@ -50,12 +50,23 @@ class IdempotentRoutes:
         rendering: Rendering = Rendering(),
     ) -> Response:
         """Run a call that creates no session; with an Idempotency-Key, once. `raw` is the request's body."""
+        return await self.run_with_key(request, tenant, raw, lambda _key: call(), rendering)
+
+    async def run_with_key(
+        self,
+        request: Request,
+        tenant: Tenant,
+        raw: Any,
+        call: Callable[[KeyLease | None], Awaitable[Answer]],
+        rendering: Rendering,
+    ) -> Response:
+        """As `run`, for a call that may store its answer itself, in the transaction that does what it asks for."""
         with self._calls.under_way(tenant, idempotent_request(request, raw)) as key:
             earlier = await self._calls.begin(key) if key is not None else None
             if earlier is not None:
                 return await self._response(earlier, rendering)
             try:
-                body = await call()
+                body = await call(key)
             except MagiclinkError:
                 # A refusal is not stored: the host may mend what was refused, and repeat the call with the same key.
                 await self._calls.complete(key, None)
