@@ -1,6 +1,7 @@
 // Draws a view of the session; makes no request and posts no message.
 // All sentences are in the page already: `data-show` names the conditions under which an element is shown.
 import { adviceConditions, fillAdvice } from "./advice.js";
+import { watchMore } from "./more.js";
 
 const ENDED = ["expired", "revoked", "failed"];
 export const ACHIEVED = ["submitted", "connected"]; // the user's part is done
@@ -96,6 +97,7 @@ export class Screen {
     this.slot = main.querySelector("[data-slot]");
     this.status = main.querySelector("#say");
     this.name = null;
+    watchMore(main);
     wide.addEventListener("change", () => this.draw(this.view, this.local));
   }
 

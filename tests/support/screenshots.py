@@ -48,7 +48,7 @@ class Screenshots:
             await page.set_viewport_size(before)
             await _resized(page)
             await _painted(page)
-        assert found == []
+        assert found == [], "\n".join(found)
 
 
 async def _resized(page: Page) -> None:

@@ -62,6 +62,7 @@ class FlowPage(HelpedPage):
     token_path: str
     live_path: str
     provider_origin: str
+    mode: Literal["connect", "reconnect"] = "connect"
     host_origin: str = ""
     has_ancestors: bool = False
     view: FlowView | None = None

@@ -205,6 +205,7 @@ class PageResponses:
             "token_path": _address_of(request),
             "live_path": f"/live/{token_of(request)}",
             "provider_origin": self._provider_origin,
+            "mode": session.mode.value,
         }
 
     def _flow_view(self, snapshot: PageSnapshot) -> FlowView:
