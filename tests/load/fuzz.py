@@ -17,7 +17,8 @@ import httpx
 from tests.load.load_users import KEY, ORIGIN, LoadUsers
 from tests.load.processes import LoadServices, database, running_services
 
-# What no schema can say: whether a text was signed here, an origin is listed, an id or a date is known to the provider.
+# What no schema can say: whether a text was signed here, an origin is listed, an Idempotency-Key was used before, an
+# address is public, a cursor is one of ours, an id or a date is known to the provider.
 CONFIG = """
 [output.sanitization]
 enabled = false
@@ -28,7 +29,9 @@ wait = 0
 [[operations]]
 include-operation-id = [
   "createSession", "reconnect", "verifyResult", "claimConnection", "unclaimConnection",
-  "listSessions", "listConnections", "listUsage", "listDocuments",
+  "listSessions", "listConnections", "listUsage", "listDocuments", "listEndpoints", "listDeliveries", "userStatus",
+  "createEndpoint", "changeEndpoint", "rotateSecret", "testEndpoint", "replayEvents", "replayDelivery",
+  "revokeSession", "renewSession",
 ]
 checks.positive_data_acceptance.expected-statuses = [200, 201, 401, 403, 404, 409, 422, 502, 504]
 
