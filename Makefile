@@ -21,7 +21,7 @@ UNCOVERED := tests/simulation tests/load
 
 # These start whole servers, which takes longest of all integration tests; `make test` runs them.
 NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
-  tests/integration/test_host_frameworks.py
+  tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
 
 .PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench bench-large \
   simulate kill away forgeries mutants fuzz browser-installed node-packages clean

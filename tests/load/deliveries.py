@@ -84,9 +84,8 @@ async def floor(url: str, number: int) -> float:
     return number / seconds
 
 
-@asynccontextmanager
-async def opened(database: str) -> AsyncIterator[Services]:
-    settings = Settings(
+def settings_of(database: str) -> Settings:
+    return Settings(
         secret_keys=("k" * 32,),
         public_url="https://link.example.com",
         provider_api_key="k",
@@ -94,7 +93,11 @@ async def opened(database: str) -> AsyncIterator[Services]:
         database_url=database,
         webhook_networks=LOOPBACK,
     )
-    services = build_services(settings, Environment())
+
+
+@asynccontextmanager
+async def opened(database: str) -> AsyncIterator[Services]:
+    services = build_services(settings_of(database), Environment())
     await services.store.open()
     services.store.engine.on_events(services.hosts.worker.wake)
     yield services
