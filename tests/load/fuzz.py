@@ -33,7 +33,7 @@ include-operation-id = [
   "createEndpoint", "changeEndpoint", "rotateSecret", "testEndpoint", "replayEvents", "replayDelivery",
   "revokeSession", "renewSession",
 ]
-checks.positive_data_acceptance.expected-statuses = [200, 201, 401, 403, 404, 409, 422, 502, 504]
+checks.positive_data_acceptance.expected-statuses = [200, 201, 202, 401, 403, 404, 409, 422, 502, 504]
 
 [[operations]]
 include-operation-id = ["callback", "confirmCallback", "providerWebhook"]
