@@ -86,6 +86,7 @@ bench-large: .venv/.dev ## the same requests with a thousand sessions and with a
 
 simulate: .venv/.dev ## seeded histories of users, troubles and crashes; options in ARGS="…"
 	$(BIN)/python -m tests.simulation $(ARGS)
+	$(BIN)/python -m tests.simulation --episodes $(ARGS)
 
 kill: .venv/.dev ## workers killed at random moments under load, on both databases; options in ARGS="…"
 	$(BIN)/python -m tests.load.kill --database sqlite $(ARGS)

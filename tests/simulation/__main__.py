@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 from time import perf_counter
 
+from tests.simulation.history import EPISODES, Outcome, Runner
 from tests.simulation.plan import SCENARIOS
 from tests.simulation.runs import DATABASES, Sums, every_moment, run, run_scenario, runner_at, servers
 
@@ -24,7 +25,7 @@ def main() -> int:
     began = perf_counter()
     total = Sums()
     seeds = range(options.seed, options.seed + options.histories)
-    for sums in run(options.database, seeds, options.processes):
+    for sums in run(options.database, seeds, options.processes, of_episodes=options.episodes):
         for outcome in sums.failed[: max(0, _SHOWN_AT_MOST - len(total.failed))]:
             say(run_scenario(outcome, options.database))
         total.join(sums)
@@ -43,10 +44,16 @@ def _alone(options: argparse.Namespace) -> int:
                 "\n\n".join([*(run_scenario(one, options.database) for one in sums.failed[:_SHOWN_AT_MOST]), str(sums)])
             )
             return 1 if sums.failed else 0
-        scenario = options.only in SCENARIOS
-        outcome = runner.run_scenario(options.only, options.crash_at) if scenario else runner.run(int(options.only))
+        outcome = _replayed(runner, options)
     say(run_scenario(outcome, options.database))
     return 1 if outcome.faults else 0
+
+
+def _replayed(runner: Runner, options: argparse.Namespace) -> Outcome:
+    if options.only in SCENARIOS:
+        return runner.run_scenario(options.only, options.crash_at)
+    kind, _, seed = options.only.rpartition("-")
+    return runner.run_episodes(int(seed)) if kind == EPISODES else runner.run(int(seed))
 
 
 def _options() -> argparse.Namespace:
@@ -56,6 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--database", choices=DATABASES, default="memory", help="memory is SQLite without its threads")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--only", metavar="SEED", help=f"replay one history, or one of {', '.join(SCENARIOS)}")
+    parser.add_argument("--episodes", action="store_true", help="one connection over weeks in each, and its reminders")
     parser.add_argument("--crash-at", type=int, metavar="MOMENT", help="of a story: end a process there alone")
     return parser.parse_args()
 

@@ -53,6 +53,8 @@ class GroundTruth:
     )  # until when, of which connection, its status then
     claims: dict[str, list[str]] = field(default_factory=dict)
     reconnected: set[tuple[str, str]] = field(default_factory=set)
+    statuses: dict[str, list[tuple[float, str]]] = field(default_factory=dict)  # of each connection: from when, which
+    lived_until: float = 0.0
     clock_went_back: bool = False
     links_lied: bool = False
     stalled: bool = False

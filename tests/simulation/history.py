@@ -10,6 +10,7 @@ from typing import Protocol
 
 from service.domain.model import Clock
 from service.store.engine import Engine
+from tests.simulation import episodes
 from tests.simulation.checks import Counts, check_log, check_provider, check_sessions, read_rows
 from tests.simulation.crashes import Crash, Crashes, dice
 from tests.simulation.delivery_checks import check_deliveries
@@ -24,6 +25,7 @@ from tests.simulation.troubles import Troubles
 from tests.simulation.user_actions import UserActions
 
 Action = Callable[[], Awaitable[str | None]]
+EPISODES = "episodes"  # begins the names of histories of one connection
 # After the last action: long enough for every grace, lease, retry and for the poll of each of three days.
 _SOON = (1, 65, 130, 130, 40)
 _LATER = (900, 8200, 86400, 86400, 130)
@@ -47,6 +49,7 @@ class History:
     plan: Plan
     rng: random.Random
     crashes: Crashes
+    is_of_episodes: bool = False
 
 
 @dataclass
@@ -96,6 +99,13 @@ class Runner:
             self._begin(History(str(seed), plan, rng, Crashes(dice(f"perils of {seed}"), plan.crash_rate)))
         )
 
+    def run_episodes(self, seed: int) -> Outcome:
+        """One connection that breaks and is mended, over weeks."""
+        rng = dice(f"episodes of {seed}")
+        plan = episodes.plan_of(rng)
+        crashes = Crashes(dice(f"perils of {seed}"), plan.crash_rate)
+        return self._runner.run(self._begin(History(f"{EPISODES}-{seed}", plan, rng, crashes, is_of_episodes=True)))
+
     def run_scenario(self, scenario: str, crash_at: int | None = None) -> Outcome:
         """One of the scenarios, in which a process ends at the moment that is named."""
         crashes = Crashes(dice(scenario), at=crash_at)
@@ -118,7 +128,7 @@ class Runner:
             if life.plan.before:
                 ProviderActions(simulation).be_there_before()
             await ReceiverActions(simulation).create_endpoints()
-            await _live(simulation)
+            await (episodes.live(simulation) if life.is_of_episodes else _live(simulation))
             await _heal(simulation)
             counts = await _judge(simulation)
         finally:
@@ -230,6 +240,7 @@ async def _judge(simulation: Simulation) -> Counts:
     check_sessions(simulation, stored)
     check_outcomes(simulation, stored)
     check_deliveries(simulation, stored)
+    episodes.check_reminders(simulation, stored)
     return OwnershipChecks(simulation, stored).check()
 
 

@@ -81,15 +81,16 @@ def every_moment(runner: Runner, scenario: str, part: int = 0, parts: int = 1) -
     return sums
 
 
-def run(database: str, seeds: Sequence[int], processes: int) -> Iterator[Sums]:
-    """The sums of one batch after another, as they are done."""
+def run(database: str, seeds: Sequence[int], processes: int, *, of_episodes: bool = False) -> Iterator[Sums]:
+    """The sums of one batch after another, as they are done; `of_episodes`: of one connection over weeks each."""
     batches = [seeds[first : first + _BATCH] for first in range(0, len(seeds), _BATCH)]
     with servers(database, processes) as places:
         if processes == 1:
-            yield from (_batch(places[0], batch) for batch in batches)
+            yield from (_batch(places[0], batch, of_episodes) for batch in batches)
             return
         with ProcessPoolExecutor(processes) as pool:
-            yield from pool.map(_batch, [places[i % processes] for i in range(len(batches))], batches)
+            shared = [places[i % processes] for i in range(len(batches))]
+            yield from pool.map(_batch, shared, batches, repeat(of_episodes))
 
 
 @contextmanager
@@ -113,11 +114,11 @@ def runner_at(place: str) -> Runner:
     return Runner(Postgres(place) if place.startswith("postgresql:") else File(Path(place)))
 
 
-def _batch(place: str, seeds: Sequence[int]) -> Sums:
+def _batch(place: str, seeds: Sequence[int], of_episodes: bool) -> Sums:  # noqa: FBT001 - mapped over by position
     sums = Sums()
     with closing(runner_at(place)) as runner:
         for seed in seeds:
-            sums.add(runner.run(seed))
+            sums.add(runner.run_episodes(seed) if of_episodes else runner.run(seed))
     return sums
 
 

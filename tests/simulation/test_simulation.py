@@ -12,6 +12,7 @@ from tests.simulation.runs import Sums, every_moment, run_scenario, runner_at
 
 PARTS = range(6)
 HISTORIES = 25  # of each part
+EPISODES = 8  # of each part
 
 
 @pytest.fixture
@@ -37,6 +38,15 @@ def test_whatever_happens_nothing_is_lost_or_doubled_or_given_to_somebody_else(m
     check(sums, "memory")
     assert sums.crashes > HISTORIES
     assert min(sums.counts.exact, sums.counts.presumed, sums.counts.unattributed) > HISTORIES / 10
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_of_each_episode_every_reminder_comes_once_and_none_after_the_repair(memory: Runner, part: int) -> None:
+    sums = Sums()
+    for seed in range(1 + part * EPISODES, 1 + (part + 1) * EPISODES):
+        sums.add(memory.run_episodes(seed))
+    check(sums, "memory")
+    assert sums.crashes > EPISODES
 
 
 @pytest.mark.parametrize("part", PARTS)
