@@ -17,11 +17,11 @@ import httpcore
 from service.domain.deliveries import AttemptError
 from service.domain.timing import DELIVERY_SECONDS
 from service.outbound.addresses import AddressGuard, BlockedAddress, UnknownName
+from service.outbound.connections import ReceiverConnections
 
 _KEPT_BYTES = 1024
 # Where the status is known, the start of the body is worth this much waiting and no more.
 _BODY_SECONDS = 1.0
-_POOL = 256
 # Receivers close idle connections after five seconds and more: one that is closed at this moment costs an attempt.
 _IDLE_SECONDS = 4.0
 
@@ -97,13 +97,8 @@ class WebhookSender:
         self._guard = guard
         self._monotonic = monotonic
         self._seconds = seconds
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or _tls(),
-            max_connections=None,
-            max_keepalive_connections=_POOL,
-            keepalive_expiry=_IDLE_SECONDS,
-            network_backend=PinnedBackend(guard, backend or httpcore.AnyIOBackend()),
-        )
+        pinned = PinnedBackend(guard, backend or httpcore.AnyIOBackend())
+        self._connections = ReceiverConnections(pinned, tls or _tls(), _IDLE_SECONDS, monotonic)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiverAnswer:
         """Send one POST and return what came of it; raises nothing for what a receiver or a network does."""
@@ -141,10 +136,9 @@ class WebhookSender:
     async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         sent = [*headers.items(), ("content-type", "application/json"), ("user-agent", "magiclink")]
         sent += [("host", urlsplit(url).netloc), ("content-length", str(len(body))), ("accept-encoding", "identity")]
-        timeouts = {"pool": self._seconds, "connect": self._seconds, "read": self._seconds, "write": self._seconds}
-        async with self._pool.stream(
-            "POST", url, headers=sent, content=body, extensions={"timeout": timeouts}
-        ) as response:
+        timeouts = {"connect": self._seconds, "read": self._seconds, "write": self._seconds}
+        request = httpcore.Request("POST", url, headers=sent, content=body, extensions={"timeout": timeouts})
+        async with self._connections.stream(request) as response:
             return response.status, _printable(await self._start_of(response))
 
     async def _start_of(self, response: httpcore.Response) -> bytes:
@@ -160,7 +154,7 @@ class WebhookSender:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._pool.aclose()
+        await self._connections.close()
 
 
 @cache

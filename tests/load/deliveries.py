@@ -34,6 +34,7 @@ TENANT = Tenant("default")
 LOOPBACK = ("127.0.0.0/8",)
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 AT_ONCE = 16
+ROWS = ("replay", "dead")
 Say = Any
 
 
@@ -128,18 +129,39 @@ async def events(services: Services, number: int, event_type: str) -> None:
         await services.store.engine.number()
 
 
-async def measure(database: str, number: int, ports: list[int]) -> None:
+async def measure(database: str, options: argparse.Namespace, ports: list[int]) -> None:
     answering, silent = (f"http://127.0.0.1:{port}/hooks" for port in ports)
-    say(f"floor: {await floor(answering, number):,.0f} posts a second")
+    say(f"floor: {await floor(answering, options.number):,.0f} posts a second")
     async with opened(database) as services:
-        await endpoint(services, answering, ("session.created",))
-        await events(services, number, "session.created")
-        began = perf_counter()
-        renewing = asyncio.create_task(renew_forever(services.hosts.worker.renew_leases, asyncio.sleep, "leases"))
-        await services.hosts.worker.run_until_idle()
-        renewing.cancel()
-        say(f"deliveries: {number / (perf_counter() - began):,.0f} a second")
-        await beside_a_dead_one(services, silent)
+        made = await endpoint(services, answering, ("session.created",))
+        await events(services, options.number, "session.created")
+        say(f"deliveries: {options.number / await delivered(services):,.0f} a second")
+        if "replay" in options.rows:
+            await replay(services, made, options.number)
+        if "dead" in options.rows:
+            await beside_a_dead_one(services, silent)
+    say(f"load average {os.getloadavg()[0]:.1f}")
+
+
+async def delivered(services: Services) -> float:
+    """In how many seconds everything that is due was delivered."""
+    began = perf_counter()
+    renewing = asyncio.create_task(renew_forever(services.hosts.worker.renew_leases, asyncio.sleep, "leases"))
+    await services.hosts.worker.run_until_idle()
+    renewing.cancel()
+    return perf_counter() - began
+
+
+async def replay(services: Services, endpoint_id: str, number: int) -> None:
+    """From the host's call to the last delivery: every event of the log once more."""
+    began = perf_counter()
+    await services.hosts.endpoints.replay(TENANT, endpoint_id, 0.0)
+    await services.worker.run_until_idle()
+    inserted = perf_counter() - began
+    await delivered(services)
+    say(
+        f"a replay of {number:,} events: {perf_counter() - began:.1f} s, of which {inserted:.1f} s to insert (goal: 60)"
+    )
 
 
 async def beside_a_dead_one(services: Services, silent: str) -> None:
@@ -157,7 +179,7 @@ async def beside_a_dead_one(services: Services, silent: str) -> None:
             await asyncio.sleep(0.005)
         delays.append(perf_counter() - began)
     middle, most = 1000 * sorted(delays)[10], 1000 * max(delays)
-    say(f"beside 100,000 due at a dead endpoint: {middle:.0f} ms, at most {most:.0f} ms")
+    say(f"beside 100,000 due at a dead endpoint: {middle:.0f} ms, at most {most:.0f} ms (goal: 1,000)")
     await services.hosts.worker.stop(0)
     await running
 
@@ -174,6 +196,7 @@ def say(text: str) -> None:
 def run() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", type=int, default=10_000)
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=ROWS, help="what is measured beside deliveries")
     parser.add_argument("--postgres", action="store_true")
     options = parser.parse_args()
     here, there = get_context("spawn").Pipe()
@@ -185,7 +208,7 @@ def run() -> None:
         running_postgres() if options.postgres else nullcontext() as server,
         server.migrated_database() if server else nullcontext(f"sqlite:///{folder}/bench.db") as database,
     ):
-        uvloop.run(measure(database, options.number, ports))
+        uvloop.run(measure(database, options, ports))
     receiver.kill()
 
 

@@ -1,0 +1,143 @@
+"""Connections to receivers: used again while they are open, closed when idle for long, and never searched through."""
+
+from typing import Any
+
+import httpcore
+import pytest
+
+from service.outbound.connections import ReceiverConnections
+from tests.support.clock import Clock
+
+ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+IDLE_SECONDS = 4.0
+
+
+class Stream(httpcore.AsyncMockStream):
+    """Answers each request alike; `network` counts what is asked of its sockets."""
+
+    def __init__(self, network: "Network", host: str) -> None:
+        super().__init__([ANSWER] * 10)
+        self._network = network
+        self._host = host
+
+    def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":
+            self._network.looked.append(self._host)
+            return self._host in self._network.closed_by_receiver
+        return super().get_extra_info(info)
+
+    async def aclose(self) -> None:
+        self._network.closed.append(self._host)
+        await super().aclose()
+
+
+class Network(httpcore.AsyncMockBackend):
+    def __init__(self) -> None:
+        super().__init__([])
+        self.opened: list[str] = []
+        self.closed: list[str] = []
+        self.looked: list[str] = []
+        self.closed_by_receiver: set[str] = set()
+        self.refusing: set[str] = set()
+
+    async def connect_tcp(self, host: str, *_args: Any, **_named: Any) -> httpcore.AsyncNetworkStream:
+        if host in self.refusing:
+            raise httpcore.ConnectError("refused")
+        self.opened.append(host)
+        return Stream(self, host)
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
+@pytest.fixture
+def connections(network: Network, clock: Clock) -> ReceiverConnections:
+    return ReceiverConnections(network, httpcore.default_ssl_context(), IDLE_SECONDS, clock.now)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+async def post(connections: ReceiverConnections, host: str = "a.example.com") -> None:
+    request = httpcore.Request(
+        "POST", f"http://{host}/", headers=[("host", host), ("content-length", "2")], content=b"{}"
+    )
+    async with connections.stream(request) as response:
+        assert response.status == 204
+        await response.aread()
+
+
+async def test_a_connection_that_the_receiver_closed_is_not_used_again(
+    network: Network, connections: ReceiverConnections
+) -> None:
+    await post(connections)
+    network.closed_by_receiver.add("a.example.com")
+    await post(connections)
+    assert (len(network.opened), len(network.closed)) == (2, 1)
+
+
+async def test_one_whose_answer_was_not_read_to_its_end_is_closed(
+    network: Network, connections: ReceiverConnections
+) -> None:
+    request = httpcore.Request("POST", "http://a.example.com/", headers=[("host", "a"), ("content-length", "0")])
+    with pytest.raises(ZeroDivisionError):
+        async with connections.stream(request):
+            raise ZeroDivisionError
+    assert len(network.closed) == 1
+    await post(connections)
+    assert len(network.opened) == 2
+
+
+async def test_one_that_could_not_be_opened_is_not_kept(network: Network, connections: ReceiverConnections) -> None:
+    network.refusing.add("a.example.com")
+    with pytest.raises(httpcore.ConnectError):
+        await post(connections)
+    network.refusing.clear()
+    await post(connections)
+    await post(connections)
+    assert network.opened == ["a.example.com"]
+
+
+async def test_a_connection_is_used_again_for_its_own_receiver_only(
+    network: Network, connections: ReceiverConnections
+) -> None:
+    for host in ("a.example.com", "b.example.com", "a.example.com", "b.example.com"):
+        await post(connections, host)
+    assert network.opened == ["a.example.com", "b.example.com"]
+
+
+async def test_a_delivery_looks_at_no_connection_but_its_own(
+    network: Network, connections: ReceiverConnections
+) -> None:
+    for number in range(100):
+        await post(connections, f"{number}.example.com")
+    network.looked.clear()
+    await post(connections, "7.example.com")
+    assert set(network.looked) <= {"7.example.com"}
+    assert len(network.opened) == 100
+
+
+async def test_what_is_idle_for_long_is_closed_with_the_next_delivery_to_anybody(
+    network: Network, connections: ReceiverConnections, clock: Clock
+) -> None:
+    await post(connections, "a.example.com")
+    clock.advance(IDLE_SECONDS - 1)
+    await post(connections, "b.example.com")
+    assert network.closed == []
+    clock.advance(2)
+    await post(connections, "b.example.com")
+    assert network.closed == ["a.example.com"]
+
+
+async def test_of_many_the_oldest_is_closed_and_all_are_at_the_end(
+    network: Network, connections: ReceiverConnections
+) -> None:
+    for number in range(257):
+        await post(connections, f"{number}.example.com")
+    assert network.closed == ["0.example.com"]
+    await connections.close()
+    assert sorted(network.closed) == sorted(network.opened)
