@@ -11,7 +11,7 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from time import time  # noqa: TID251 - real processes live in real time
 
@@ -27,6 +27,7 @@ _FROZEN_SECONDS = 1.5 * LEASE_SECONDS
 _SLOW_SECONDS = 0.7
 _ROUGHLY_SECONDS = 1.0  # a busy machine, and how often the watcher looks
 _BESIDE_SECONDS = 0.3
+_MORE_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ async def _run(plan: Plan, services: LoadServices) -> Standstills:
         watching = asyncio.create_task(watcher.watch())
         await _rounds(plan, services, rng, watcher)
         await watcher.settled(2 * LOST_SECONDS)
+        more = 0
+        # In a short run the workers that were ended may have held no job at that moment.
+        while not _judged(plan, watcher).jobs and more < _MORE_ROUNDS:
+            await _rounds(replace(plan, rounds=1), services, rng, watcher)
+            await watcher.settled(2 * LOST_SECONDS)
+            more += 1
         watching.cancel()
     load_users.stopping = True
     await pressing
