@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 SERVICE = "magiclink"  # who changed an endpoint, where no API key did
 # Deliveries to one endpoint that are under way at once: those of events, and those beside them.
 _AT_ONCE, _ASIDE_AT_ONCE = 16, 8
+# Those under way and those whose answers are not written yet: so many may be repeated where the process ends.
+_UNWRITTEN = 64
 _BATCH = 128
 _LOOK_SECONDS = 0.5
 
@@ -129,15 +131,17 @@ class _Turn:
         for aside, queue in self._queues.items():
             if not queue.ready and self._room(queue, aside=aside) > 0:
                 await self._read(queue, aside=aside)
-            while queue.ready and not self._over and self._room(queue, aside=aside) > 0:
-                self._start(queue, queue.take())
+            self._start_ready(queue, aside=aside)
+
+    def _start_ready(self, queue: "_LaneQueue", *, aside: bool) -> None:
+        while queue.ready and not self._over and self._room(queue, aside=aside) > 0:
+            self._start(queue, queue.take())
 
     def _room(self, queue: "_LaneQueue", *, aside: bool) -> int:
         """How many more deliveries may be under way; to an endpoint that fails, one at a time."""
-        if aside:
-            return _ASIDE_AT_ONCE - queue.busy
-        if self._health.failing_since is None:
-            return _AT_ONCE - queue.busy
+        if aside or self._health.failing_since is None:
+            at_once = _ASIDE_AT_ONCE if aside else _AT_ONCE
+            return min(at_once - queue.under_way, _UNWRITTEN - queue.busy)
         return 1 - queue.busy if self._tools.clock() >= self._health.probe_at else 0
 
     async def _read(self, queue: "_LaneQueue", *, aside: bool) -> None:
@@ -169,9 +173,11 @@ class _Turn:
             self._judge(attempt, result)
         if result.delivery.blocks:
             self._waiting |= queue.drop_lane(delivery)
+        queue.under_way -= 1
         if result.meaning is Meaning.GONE and not delivery.is_aside:
             await self._end(result)
         else:
+            self._start_ready(queue, aside=delivery.is_aside)  # while this answer is written
             await self._record(result)
         queue.done(delivery, blocked=result.delivery.blocks)
 
@@ -220,6 +226,7 @@ class _LaneQueue:
     """Deliveries that were read and not yet sent: of each lane one is under way, the others follow in order."""
 
     def __init__(self) -> None:
+        self.under_way = 0
         self.known: set[str] = set()  # also those under way: their rows are still due until their answers are written
         self.ready: deque[str] = deque()  # lanes with something to send and nothing under way
         self._lanes: dict[str, deque[Delivery]] = {}
@@ -248,6 +255,7 @@ class _LaneQueue:
 
     def take(self) -> Delivery:
         lane = self.ready.popleft()
+        self.under_way += 1
         self._busy_lanes.add(lane)
         return self._lanes[lane].popleft()
 
