@@ -25,6 +25,7 @@ _WORDS = frozenset(
         *("verify", "embed", "connect", "start", "finished", "exit", "heartbeat", "live", "callback", "webhooks"),
         *(
             "another",
+            "handoff",
             "nectar",
             "healthz",
             "readyz",
@@ -39,7 +40,7 @@ _WORDS = frozenset(
 )
 # Only these templates become metric series: an attacker could combine the words above in millions of paths.
 _ROUTES = re.compile(
-    r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|(live|status)/\{\}"
+    r"/(v1/(sessions|connections)(/\{\}(/[a-z]+)?)?|v1/(events|verify)|(embed|connect)/\{\}(/[a-z]+)?|(live|status|handoff)/\{\}"
     r"|callback|webhooks/nectar|static/\{file\}|healthz|readyz|metrics|embed(-status)?\.js|docs|openapi\.json)"
 )
 # Of an answer that is no page: opened by itself or in a frame, it loads nothing, and nothing may frame it.
