@@ -17,6 +17,7 @@ from service.domain.model import SessionId, Tenant, UserId, UserRef
 from service.domain.timing import RESULT_SECONDS
 from service.domain.tokens import (
     CallbackState,
+    HandoffToken,
     PageToken,
     ReadState,
     SessionResult,
@@ -42,6 +43,7 @@ class Signer:
         self._state = _serializer(oldest_first, "connect-state.v1")
         self._result = _serializer(oldest_first, "connect-result.v1")
         self._status = _serializer(oldest_first, "user-status.v1")
+        self._handoff = _serializer(oldest_first, "handoff-token.v1")
 
     @property
     def newest_key_id(self) -> str:
@@ -121,6 +123,26 @@ class Signer:
             raise NotFound("This link is not known here")
         return StatusToken(Tenant(values[0]), UserRef(values[1]), values[2], values[3])
 
+    def sign_handoff(self, token: HandoffToken) -> str:
+        """Sign the token of an address by which another device may go on."""
+        return self._handoff.dumps([token.session_id, token.nonce, token.issued_at])
+
+    def read_handoff(self, token: str) -> HandoffToken:
+        """Return what such a token carries, also where its time is over. Raises NotFound for any other text."""
+        values = _loads(self._handoff, token)
+        if not _has_types(values, (str, str, int)):
+            raise NotFound("This link is not known here")
+        return HandoffToken(SessionId(values[0]), values[1], values[2])
+
+    def handoff_code(self, token: HandoffToken) -> str:
+        """Derive the six digits that belong to the address. They are not in it, and are stored nowhere."""
+        return _code(self._keys[self._newest], token)
+
+    def is_handoff_code(self, token: HandoffToken, given: str) -> bool:
+        """Whether these are the digits, made with any of the keys."""
+        text = given.encode("utf-8", "surrogatepass")
+        return any(hmac.compare_digest(_code(key, token).encode(), text) for key in self._keys.values())
+
     def _derive(self, serializer: URLSafeSerializer, salt: str, token: PageToken, kid: str) -> str:
         values = [token.session_id, token.serial, token.issued_at]
         # A key that was removed cannot derive the old token: the newest gives a new one, and the old fails to verify.
@@ -138,6 +160,13 @@ class _Plain(URLSafeSerializer):
 
 def _serializer(keys: str | list[str], salt: str) -> URLSafeSerializer:
     return _Plain(keys, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
+
+
+def _code(key: str, token: HandoffToken) -> str:
+    # The purpose is part of the text, as a salt is: whoever gets other texts signed learns no code from them.
+    text = f"handoff-code.v1:{token.session_id}:{token.nonce}:{token.issued_at}"
+    number = int.from_bytes(hmac.digest(key.encode(), text.encode(), "sha256")[:8], "big")
+    return f"{number % 1_000_000:06d}"
 
 
 def _page_token(serializer: URLSafeSerializer, token: str) -> PageToken:

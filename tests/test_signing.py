@@ -1,6 +1,8 @@
 """What we sign: every refusal by name, purposes that do not mix, keys that rotate, URLs that are derived again."""
 
 import hashlib
+import re
+from dataclasses import replace
 
 import pytest
 from itsdangerous import URLSafeSerializer
@@ -15,6 +17,7 @@ from tests.support.signed_texts import (
     CONNECT,
     EMBED,
     FOREIGN,
+    HANDOFF,
     KID,
     NEW,
     OLD,
@@ -64,6 +67,7 @@ def test_a_strangers_signature_is_refused(kind: str) -> None:
         "state": stranger.sign_state(STATE),
         "result": stranger.sign_result(RESULT),
         "status": stranger.sign_status_token(STATUS),
+        "handoff": stranger.sign_handoff(HANDOFF),
     }
     read, _, refusal = READERS[kind]
     with pytest.raises(refusal):
@@ -244,3 +248,37 @@ def test_a_status_token_needs_its_own_salt_and_shape() -> None:
     for text in wrong:
         with pytest.raises(NotFound):
             SIGNER.read_status_token(text)
+
+
+def test_a_handoff_token_needs_its_own_salt_and_shape() -> None:
+    values = [HANDOFF.session_id, HANDOFF.nonce, HANDOFF.issued_at]
+    assert SIGNER.read_handoff(signed_as("handoff-token.v1", values)) == HANDOFF
+    wrong = [signed_as(salt, values) for salt in ("embed-token.v1", "connect-token.v1", "connect-state.v1", "x")]
+    shapes: tuple[object, ...] = (
+        [*values, 1],
+        values[:2],
+        [1, "n", 1],
+        ["s", 1, 1],
+        ["s", "n", True],
+        {},
+        "text",
+        None,
+    )
+    for text in [*wrong, *(signed_as("handoff-token.v1", shape) for shape in shapes)]:
+        with pytest.raises(NotFound):
+            SIGNER.read_handoff(text)
+
+
+def test_the_code_of_another_device_is_six_digits_of_this_offer_and_these_keys() -> None:
+    code = SIGNER.handoff_code(HANDOFF)
+    assert re.fullmatch(r"[0-9]{6}", code)
+    assert SIGNER.is_handoff_code(HANDOFF, code)
+    others = [replace(HANDOFF, nonce="other"), replace(HANDOFF, issued_at=AT + 1)]
+    others.append(replace(HANDOFF, session_id=SessionId("ses_other")))
+    assert not any(SIGNER.is_handoff_code(other, code) for other in others)
+    assert not Signer([FOREIGN]).is_handoff_code(HANDOFF, code)
+    assert Signer(["m" * 32, NEW]).is_handoff_code(HANDOFF, code)  # after a rotation
+    assert not any(
+        SIGNER.is_handoff_code(HANDOFF, text)
+        for text in ("", code[:5], f"{code}0", "\ud800", "\u0661\u0662\u0663\u0664\u0665\u0666")
+    )

@@ -39,6 +39,8 @@ def without_personal_data(session: Session) -> Session:
         metadata={},
         page_hash=None,
         resume_hash=None,
+        handoff_hash=None,
+        follower_hash=None,
         webhook_url=None,
         webhook_endpoint=None,
     )

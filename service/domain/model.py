@@ -164,6 +164,9 @@ class Session:
     resume_by_host: bool = False
     resumed_by_host: bool = False
     taken_over: bool = False
+    handoff_hash: str | None = None
+    handoff_tries: int = 0
+    follower_hash: str | None = None
     opened_at: float | None = None
     revealed_at: float | None = None
     finished_at: float | None = None

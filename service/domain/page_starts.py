@@ -100,6 +100,10 @@ def _bound(session: Session, start: PageStart, now: float) -> Session:
         resume_by_host=by_host,
         resumed_by_host=session.resumed_by_host or _is_resumed_by_host(session, start),
         taken_over=session.taken_over or taken,
+        # The address for another device was offered by the page before, and so was what that page may follow.
+        handoff_hash=None,
+        handoff_tries=0,
+        follower_hash=session.follower_hash if same or resumes(session, key) else None,
         left_at=None,
         opened_at=session.opened_at or now,
         seen_at=now,
@@ -143,4 +147,4 @@ def leave_page(session: Session, page_key: str | None, stage: str, reason: str, 
     """The page reports that its user leaves, and is no longer bound. Its resume value still starts it again."""
     require_page_key(session, page_key)
     changes = exit_session(session, stage, reason, now) or Changes(sessions=(session,))
-    return replace(changes, sessions=tuple(replace(one, page_hash=None) for one in changes.sessions))
+    return replace(changes, sessions=tuple(replace(one, page_hash=None, handoff_hash=None) for one in changes.sessions))

@@ -40,6 +40,7 @@ class PageSnapshot:
     event_id: EventId | None = None
     undecided: Sequence[Connection] = ()
     mends: AccountToMend | None = None
+    follows: bool = False  # for a page that passed the session on: it gets no link
 
 
 def waiting_for(snapshot: PageSnapshot) -> Waiting:

@@ -13,6 +13,8 @@ PRESENCE_SECONDS = 60.0
 STREAM_COMMENT_SECONDS = 2.0
 # A signed result is accepted by POST /v1/verify for this long.
 RESULT_SECONDS = 600
+# Another device may go on by an offered address for this long.
+HANDOFF_SECONDS = 300
 # The signed address of a user's status page is served for this long.
 STATUS_SECONDS = 600
 # A page may bring a new signed result for this long after the user's part was done, or after the session's end.

@@ -67,6 +67,15 @@ class StatusToken:
     issued_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class HandoffToken:
+    """What the address for another device carries: `nonce` names the one offer that the session's row knows."""
+
+    session_id: SessionId
+    nonce: str
+    issued_at: int
+
+
 def key_id(key: str) -> str:
     """Eight hex digits that name a key; a hash with its own prefix, so that it cannot serve as anything else."""
     return hashlib.sha256(b"key-id.v1:" + key.encode()).hexdigest()[:8]

@@ -5,6 +5,7 @@ import { Calls } from "./calls.js";
 import { watchSize } from "./fit.js";
 import { Host } from "./host.js";
 import { watchLifecycle } from "./lifecycle.js";
+import { watchHandoff } from "./handoff.js";
 import { follow, Refusal } from "./live.js";
 import { mayStart } from "./parent.js";
 import { resumeFields } from "./resume.js";
@@ -139,7 +140,7 @@ function onReopened() {
 
 function start(takeOver = false) {
   prepared = false;
-  Object.assign(local, { screen: null, again: false, waiting: false, back: false, asked: null });
+  Object.assign(local, { screen: null, again: false, waiting: false, back: false, asked: null, handoff: null });
   host.begin();
   view = null; // of the flow before: its page may be another's now
   resumed = false;
@@ -192,7 +193,7 @@ function onEvent({ type, data }) {
 const isSettled = () => ACHIEVED.includes(view?.status) && !local.again;
 
 async function heartbeat() {
-  if (!running || !startedAt || isSettled()) return;
+  if (!running || !startedAt || isSettled() || view?.onPhone) return;
   const { signal } = running;
   try {
     await calls.post("heartbeat");
@@ -261,9 +262,8 @@ const actions = {
   takeover: () => start(true),
   continue: () => start(),
   retry: () => window.dispatchEvent(new Event("online")),
-  back,
-  again,
-  renew,
+  ...{ back, again, renew },
+  ...watchHandoff(main, local, draw, () => running && calls.postUntilAnswered("handoff", {}, running.signal)),
 };
 
 watchActions(main, actions, embedded, () => postOpen("window"));

@@ -5,7 +5,7 @@ import { watchMore } from "./more.js";
 
 const ENDED = ["expired", "revoked", "failed"];
 export const ACHIEVED = ["submitted", "connected"]; // the user's part is done
-const UNENDED = ["preparing", "elsewhere", "provider", "confirming", "reopened"]; // these panels have "Leave"
+const UNENDED = ["preparing", "elsewhere", "provider", "confirming", "reopened", "handoff", "phone"]; // these panels have "Leave"
 const SLOW_AFTER_MS = { preparing: 10_000, confirming: 20_000 };
 const wide = window.matchMedia("(min-width: 700px)"); // the provider's pages want desktop size
 
@@ -37,6 +37,8 @@ const SCREENS = {
   reopened: (view, local) => local.reopened && !local.again && !ACHIEVED.includes(view.status),
   expired: (view) => view.status === "expired",
   failed: (view) => view.status === "failed" || view.link.status === "failed",
+  phone: (view) => view.onPhone,
+  handoff: (view, local) => local.handoff,
   preparing: (view) => view.link.status !== "ready" || !view.link.url,
   confirming: (view, local) => local.waiting || (view.finished && !local.back && !attention(view) && !local.again),
   provider: () => true,
@@ -83,6 +85,9 @@ function conditionsOf(screen, view, local) {
     asked: local.asked === "waiting",
     unanswered: local.asked === "unanswered",
     scripted: true,
+    "scripted-provider": screen === "provider" && view?.link.url,
+    offered: local.handoff === "offered",
+    unoffered: local.handoff === "over",
   };
   return new Set([screen, ...Object.keys(flags).filter((name) => flags[name])]);
 }
@@ -171,7 +176,7 @@ export class Screen {
 
   // The frame stays while its panel is hidden, so that what the user typed there is kept; it is removed after the flow.
   place(view, name) {
-    if (!["provider", "confirming"].includes(name)) this.slot.replaceChildren();
+    if (!["provider", "confirming", "handoff"].includes(name)) this.slot.replaceChildren();
     const framed = view.link.framable && (wide.matches || (this.frame && this.main.dataset.way === "frame"));
     this.main.dataset.way = framed ? "frame" : "window";
     if (!framed) this.slot.replaceChildren();

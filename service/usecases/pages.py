@@ -5,18 +5,19 @@ that this one page holds. So a scanner's GET reveals nothing, and a stolen URL d
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from service.domain import more_accounts, page_starts, session_rules, session_time
+from service.domain import handoffs, more_accounts, page_starts, session_rules, session_time
 from service.domain.attached_sessions import main_connection
 from service.domain.changes import Changes, Job, JobKind
 from service.domain.events import Event
+from service.domain.handoffs import HandoffState, HandoffTry
 from service.domain.model import Clock, LinkStatus, Session, SessionId
 from service.domain.page_starts import PageStart
 from service.domain.page_view import PageSnapshot
 from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
-from service.domain.tokens import NOBODY, CallbackState, PageToken, SessionResult, page_key_of_form
+from service.domain.tokens import NOBODY, CallbackState, HandoffToken, PageToken, SessionResult, page_key_of_form
 from service.errors import BadState, Expired, MagiclinkError, NotFound
 from service.provider import Provider
 from service.signing import Signer
@@ -39,6 +40,14 @@ class OpenedPage:
 
     session: Session
     closed: MagiclinkError | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedHandoff:
+    """What the offering page shows: the address's token, for others to see, and the code, for its user alone."""
+
+    token: str
+    code: str
 
 
 class Pages:
@@ -92,7 +101,8 @@ class Pages:
         """What the page that holds the key may see now. The reveal is written before the link is returned."""
         snapshot = await self.outcome(session_id)
         session = snapshot.session
-        session_rules.require_page_key(session, page_key)
+        if handoffs.require_page(session, page_key):
+            return replace(snapshot, follows=True)
         if session.link_status is not LinkStatus.READY or session.revealed_at is not None:
             return snapshot
         if not session_time.link_can_be_shown(session, snapshot.at):
@@ -121,6 +131,49 @@ class Pages:
         await self._store.sessions.change(
             session_id, lambda current: page_starts.leave_page(current, page_key, stage, reason, now)
         )
+
+    async def offer_handoff(self, session_id: SessionId, page_key: str | None) -> OfferedHandoff:
+        """Offer another device to go on; an offer before this one ends. Raises SessionClosed, Expired, Revoked."""
+        now, nonce = self._clock(), self._new_secret()[:16]
+        await self._store.sessions.change(session_id, lambda current: handoffs.offer(current, page_key, nonce, now))
+        token = HandoffToken(session_id, nonce, int(now))
+        return OfferedHandoff(self._signer.sign_handoff(token), self._signer.handoff_code(token))
+
+    def read_handoff(self, text: str) -> HandoffToken:
+        """What the token of such an address carries. Raises NotFound."""
+        return self._signer.read_handoff(text)
+
+    async def handoff(self, token: HandoffToken) -> tuple[Session, HandoffState]:
+        """The session that an offer is of, and whether it can be used. Raises NotFound, Expired, Revoked."""
+        session = await self._store.sessions.get(token.session_id)
+        return session, handoffs.state_of_offer(session, token, self._clock())
+
+    async def accept_handoff(self, token: HandoffToken, code: str, form_value: str) -> tuple[HandoffState, str]:
+        """Go on with this device, if the code is right. Returns its page key, which counts once it is accepted."""
+        key = page_key_of_form(token.session_id, form_value[:64]) if form_value else self._new_secret()
+        given = HandoffTry(token, self._signer.is_handoff_code(token, code), key)
+        now, provider_now = self._clock(), self._provider.provider_now()
+        state = HandoffState.OVER
+
+        def decide(session: Session) -> Changes | None:
+            nonlocal state
+            state, changes = handoffs.accept(session, given, now, provider_now)
+            return changes
+
+        await self._store.sessions.change(token.session_id, decide)
+        return state, key
+
+    def connect_token(self, session: Session) -> str:
+        """The token of the session's page at top level, for a device whose page is started there."""
+        return self._signer.connect_token(PageToken(session.id, session.serial, session.issued_at), session.key_id)
+
+    def follows(self, session: Session, page_key: str) -> bool:
+        """Whether this is the key of the page that passed the session on."""
+        return handoffs.follows(session, page_key)
+
+    def is_passed_on(self, session: Session, page_key: str | None) -> bool:
+        """Whether this is the key of the page to which the session was passed on."""
+        return handoffs.is_passed_on(session, page_key)
 
     async def heartbeat(self, session_id: SessionId, page_key: str | None) -> None:
         """The page is still there. Raises Expired, Revoked."""

@@ -24,13 +24,13 @@ _WORDS = frozenset(
         *("v1", "sessions", "connections", "events", "revoke", "renew", "reconnect", "claim", "documents", "usage"),
         *("verify", "embed", "connect", "start", "finished", "exit", "heartbeat", "live", "callback", "webhooks"),
         *("another", "nectar", "healthz", "readyz", "metrics", "embed.js", "embed-status.js", "docs", "openapi.json"),
-        *("status", "webhook-endpoints", "deliveries", "rotate-secret", "test", "replay"),
+        *("status", "handoff", "webhook-endpoints", "deliveries", "rotate-secret", "test", "replay"),
     )
 )
 # Only these templates become metric series: an attacker could combine the words above in millions of paths.
 _ROUTES = re.compile(
     r"/(v1/(sessions|connections|webhook-endpoints|deliveries)(/\{\}(/[a-z-]+)?)?|v1/(events|verify)"
-    r"|(embed|connect)/\{\}(/[a-z]+)?|(live|status)/\{\}|callback|webhooks/nectar|healthz|readyz|metrics"
+    r"|(embed|connect)/\{\}(/[a-z]+)?|(live|status|handoff)/\{\}|callback|webhooks/nectar|healthz|readyz|metrics"
     r"|embed(-status)?\.js|docs|openapi\.json)?"
 )
 _PINNED_SCRIPT = re.compile(r"/(embed|embed-status)-[0-9a-f]+\.js")

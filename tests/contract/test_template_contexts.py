@@ -19,6 +19,7 @@ from service.web.pages.contexts import (
     EmbedPage,
     ErrorPage,
     FramedErrorPage,
+    HandoffPage,
     HandoverPage,
     OpenPage,
     Page,
@@ -47,6 +48,17 @@ PATHS: dict[str, Any] = {
     "provider_origin": "https://p.example",
 }
 SAMPLES: list[Page] = [
+    *(
+        HandoffPage(
+            company=STRANGER,
+            user_label=STRANGER,
+            support_url=STRANGER,
+            state=state,
+            action="/handoff/t",
+            form_value="v",
+        )
+        for state in ("asking", "wrong", "over")
+    ),
     EmbedPage(
         company=STRANGER,
         user_label=STRANGER,

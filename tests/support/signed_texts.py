@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping
 
 from service.domain.model import SessionId, Tenant, UserId, UserRef
-from service.domain.tokens import CallbackState, PageToken, SessionResult, StatusToken
+from service.domain.tokens import CallbackState, HandoffToken, PageToken, SessionResult, StatusToken
 from service.errors import BadState, NotFound
 from service.signing import Signer
 
@@ -19,6 +19,7 @@ STATE = CallbackState(TOKEN.session_id, ADA, 2)
 AT = 1_800_000_000
 RESULT = SessionResult(TOKEN.session_id, TENANT, ADA, "connected", "connection-1", AT)
 STATUS = StatusToken(TENANT, UserRef("usr_0123456789abcdef"), "https://app.example.com", AT)
+HANDOFF = HandoffToken(TOKEN.session_id, "nonce-of-16-bytes", AT)
 KID = SIGNER.newest_key_id
 
 EMBED = SIGNER.embed_token(TOKEN, KID)
@@ -26,6 +27,7 @@ CONNECT = SIGNER.connect_token(TOKEN, KID)
 WAY_BACK = SIGNER.sign_state(STATE)
 READ = SIGNER.read_state(WAY_BACK)
 OUTCOME = SIGNER.sign_result(RESULT)
+OTHER_DEVICE = SIGNER.sign_handoff(HANDOFF)
 STATUS_PAGE = SIGNER.sign_status_token(STATUS)
 
 Read = Callable[[str], object]
@@ -41,6 +43,7 @@ READERS: dict[str, tuple[Read, str, type[Exception]]] = {
     "state": (SIGNER.read_state, WAY_BACK, BadState),
     "result": (read_result, OUTCOME, BadState),
     "status": (SIGNER.read_status_token, STATUS_PAGE, NotFound),
+    "handoff": (SIGNER.read_handoff, OTHER_DEVICE, NotFound),
 }
 Readers = Mapping[str, tuple[Read, str, type[Exception]]]
 

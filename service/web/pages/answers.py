@@ -85,6 +85,7 @@ class ViewJson(TypedDict):
     providerStep: Annotated[LogStepWord | None, Field(description="How far its user came, as the link's log tells.")]
     failure: FailureJson | None
     expiresAt: Time
+    onPhone: Annotated[bool, Field(description="Another device goes on; this page follows, without the link.")]
     doneUrl: Annotated[str | None, Field(description="Our callback, in the redirect flow.")]
 
 
@@ -98,6 +99,22 @@ class StartedJson(TypedDict):
         ),
     ]
     view: ViewJson
+
+
+class QrJson(TypedDict):
+    """A QR code as one SVG path, in a square of `size` modules."""
+
+    size: int
+    path: str
+
+
+class HandoffJson(TypedDict):
+    """What a page shows for another device: the address as a QR code, and the code that is typed there."""
+
+    url: str
+    code: str
+    qr: QrJson
+    secondsLeft: int
 
 
 class StreamMessageJson(TypedDict):
@@ -117,7 +134,7 @@ class StreamErrorJson(TypedDict):
     sessionId: SessionId
 
 
-ANSWERS = (ViewJson, StartedJson)
+ANSWERS = (ViewJson, StartedJson, HandoffJson)
 
 
 def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints) -> ViewJson:
@@ -136,7 +153,7 @@ def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints)
         # For its page, a session whose time is over is expired, whatever else is known of it.
         "status": SessionStatus.EXPIRED if session.closed and session.over_at is not None else session.status,
         "mode": session.mode,
-        "link": _link(session, shown=shown),
+        "link": _link(session, shown=shown and not snapshot.follows),
         "connections": [_connection(one) for one in snapshot.connections],
         "account": account_json(snapshot),
         "hints": hints_json(snapshot, hints),
@@ -145,7 +162,8 @@ def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints)
         "ambiguous": waiting is Waiting.AMBIGUOUS,
         "waiting": waiting if finished and not done and not session.closed else None,
         "unreachableSince": iso(failed_at) if failed_at is not None else None,
-        "another": another.value if another is not None else None,
+        "another": another.value if another is not None and not snapshot.follows else None,
+        "onPhone": snapshot.follows,
         "seen": has_arrived(snapshot),
         "providerStep": furthest_step(session.provider_steps),
         "failure": {"code": session.failure} if session.failure else None,

@@ -139,6 +139,16 @@ class ConfirmPage(NamedPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandoffPage(NamedPage):
+    """Asks another device's user for the code that the offering page shows; `over`: the address works no more."""
+
+    template: ClassVar[str] = "pages/handoff.html"
+    state: Literal["asking", "wrong", "over"]
+    action: str
+    form_value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DonePage(HelpedPage):
     """The end of the redirect flow where the host gave no `returnUrl`, or a finished link that is opened once more.
 
@@ -202,6 +212,7 @@ PAGES: tuple[type[Page], ...] = (
     ElsewherePage,
     FramedErrorPage,
     ConfirmPage,
+    HandoffPage,
     DonePage,
     HandoverPage,
     ErrorPage,

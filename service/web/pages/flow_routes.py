@@ -68,7 +68,7 @@ class FlowRoutes:
 
     async def finished(self, request: Request) -> Response:
         """POST …/finished: "I have finished". The provider is asked at once, and the page says what it answered."""
-        session, key = await self._page_of(request)
+        session, key = await self.page_of(request)
         await self.pages.finish(session.id, key)
         await self.poll_now(session.company.ref, CALLBACK_POLL_SECONDS)
         snapshot = await self.pages.outcome(session.id)
@@ -81,7 +81,7 @@ class FlowRoutes:
 
     async def another(self, request: Request) -> Response:
         """POST …/another: the user wants to connect another account. The answer is the page's view."""
-        session, key = await self._page_of(request)
+        session, key = await self.page_of(request)
         await self.pages.ask_for_another(session.id, key)
         return json_answer(
             self.responses.view(await self.pages.snapshot(session.id, key), redirects=_redirects(request))
@@ -89,18 +89,19 @@ class FlowRoutes:
 
     async def exit(self, request: Request) -> Response:
         """POST …/exit: the user left."""
-        session, key = await self._page_of(request)
+        session, key = await self.page_of(request)
         if request.headers.get("content-type", "").startswith("application/json"):
             body: ExitPage = parse(ExitPage, await read_json(request, MAX_PAGE_BODY_BYTES))
             await self.pages.leave(session.id, key, body.stage, body.reason)
             return Response(status_code=204)
+        stays = self.pages.is_passed_on(session, key)
         await self.pages.leave(session.id, key, "page", "left")
         again_url = request.url.path.removesuffix("/exit") if _redirects(request) else None
-        return self.responses.to_host(await self.pages.outcome(session.id), again_url)
+        return self.responses.to_host(await self.pages.outcome(session.id), again_url, stays=stays)
 
     async def heartbeat(self, request: Request) -> Response:
         """POST …/heartbeat: record that the page is present."""
-        session, key = await self._page_of(request)
+        session, key = await self.page_of(request)
         await self.pages.heartbeat(session.id, key)
         return Response(status_code=204)
 
@@ -133,7 +134,8 @@ class FlowRoutes:
         start = StreamStart(position, first.event_id if last_event_id is None else None)
         return _StreamResponse(EventStream(session_id, self.pubsub, source, start))
 
-    async def _page_of(self, request: Request) -> tuple[Session, str | None]:
+    async def page_of(self, request: Request) -> tuple[Session, str | None]:
+        """The session and the page key of a call by a page's script, which the session's limit counts."""
         self.responses.refuse_cross_site(request)
         read = self.pages.by_connect_token if _redirects(request) else self.pages.by_embed_token
         opened = await read(token_of(request))

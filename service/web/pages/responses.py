@@ -21,7 +21,7 @@ from service.urls import origin_of, return_url_problem
 from service.usecases.pages import OpenedPage, StartedPage
 from service.web.headers import ISOLATED, FramePolicy, page_headers, refuse_cross_site, target_of
 from service.web.pages.advice import account_of, hints_for, words_of
-from service.web.pages.answers import StartedJson, ViewJson, view_json
+from service.web.pages.answers import HandoffJson, StartedJson, ViewJson, view_json
 from service.web.pages.brand import brand_of, framers_of, masked
 from service.web.pages.contexts import (
     ConfirmPage,
@@ -68,6 +68,14 @@ class PageResponses:
     def refuse_cross_site(self, request: Request) -> None:
         """Raise Forbidden for a POST that another site made."""
         refuse_cross_site(request, self._public_origin)
+
+    def url_of(self, path: str) -> str:
+        """Our own URL with this path."""
+        return f"{self._public_origin}{path}"
+
+    def named(self, session: Session) -> dict[str, Any]:
+        """The fields of a NamedPage."""
+        return _named(session)
 
     def render(self, page: Page, frame: FramePolicy, status: int = 200) -> Response:
         """A page with its headers."""
@@ -142,7 +150,9 @@ class PageResponses:
 
     def view(self, snapshot: PageSnapshot, *, redirects: bool) -> ViewJson:
         """What a started page may know, as JSON; one of the redirect flow (`redirects`) also gets its callback URL."""
-        return view_json(snapshot, self._callback_url(snapshot) if redirects else None, self._hints)
+        # A page that follows comes back only with a result: until then its user is on the other device.
+        returns = redirects and (not snapshot.follows or snapshot.session.achieved)
+        return view_json(snapshot, self._callback_url(snapshot) if returns else None, self._hints)
 
     def to_callback(self, snapshot: PageSnapshot) -> Response:
         """Redirect the page that is bound now to its callback, or to the host where no state is signed any more."""
@@ -153,12 +163,13 @@ class PageResponses:
         session = snapshot.session
         return f"/callback?state={self._sign_state(session)}" if can_sign(session, snapshot.at) else None
 
-    def to_host(self, snapshot: PageSnapshot, again_url: str | None = None) -> Response:
+    def to_host(self, snapshot: PageSnapshot, again_url: str | None = None, *, stays: bool = False) -> Response:
         """Redirect to the host with a signed result. `returnUrl` is checked again: what is allowed may have changed.
 
         Without one the done page ends the flow; `again_url` is the session's page, where the caller may know its URL.
+        `stays`: on the other device, where the host may not know its user.
         """
-        address = self._return_address(snapshot)
+        address = None if stays else self._return_address(snapshot)
         if address is None:
             return self.render(self._done(snapshot, again_url), FramePolicy())
         # No cache may keep the signed result in the address, and the host must not get our URL, which holds a token.
@@ -229,7 +240,7 @@ class PageResponses:
         )
 
 
-def json_answer(body: ViewJson | StartedJson) -> Response:
+def json_answer(body: ViewJson | StartedJson | HandoffJson) -> Response:
     """JSON for our own script. It may hold a page key or the provider's link, so no cache may store it."""
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
     return JSONResponse(body, headers=headers)

@@ -27,6 +27,7 @@ from service.web.pages.brand import brand_of, framers_of
 from service.web.pages.contexts import ElsewherePage, HandoverPage
 from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
+from service.web.pages.handoff_routes import HandoffRoutes
 from service.web.pages.responses import PageResponses, require_open, token_of
 from service.web.pages.status_routes import StatusRoutes
 from service.web.parameters import query_fields
@@ -62,6 +63,7 @@ class PageRoutes:
             Route("/connect/{token}/start", self.start, methods=["POST"]),
             Route("/callback", self.callback_route, methods=["GET", "POST"]),
             *self._flow.routes(),
+            *HandoffRoutes(self._pages, self._responses, self._flow).routes(),
             *self._status.routes(),
         ]
         handlers: Mapping[Any, Any] = {
@@ -148,6 +150,8 @@ class PageRoutes:
             page = HandoverPage(session_id=session.id, brand=brand_of(session.theme))
             return self._responses.render(page, FramePolicy(("'self'", *framers_of(session))))
         key = page_cookie(request, session.id, secure=self._responses.secure)
+        if key is not None and session.achieved and self._pages.follows(session, key):
+            return self._responses.to_host(await self._pages.outcome(session.id))
         # An attacker could send their own callback URL to somebody else: a browser without the page key is asked first.
         if key is None or not self._pages.is_same_page(session, key):
             await self._pages.enqueue_poll(session)
@@ -180,7 +184,8 @@ class PageRoutes:
         if not session.closed:
             await self._pages.finish(session.id, key)
         await self._poll_now(session.company.ref, CALLBACK_POLL_SECONDS)
-        return self._responses.to_host(await self._pages.outcome(session.id))
+        stays = self._pages.is_passed_on(session, key)
+        return self._responses.to_host(await self._pages.outcome(session.id), stays=stays)
 
     def _with_cookie(self, response: Response, session: Session, key: str) -> Response:
         set_page_cookie(response, session, key, secure=self._responses.secure)

@@ -1,0 +1,111 @@
+"""The decisions of a handoff: what ends an offer, and what a start of another page does to it."""
+
+from dataclasses import replace
+
+import pytest
+
+from service.domain.handoffs import (
+    HANDOFF_TRIES,
+    HandoffState,
+    HandoffTry,
+    accept,
+    follows,
+    is_passed_on,
+    offer,
+    require_page,
+    state_of_offer,
+)
+from service.domain.model import Session
+from service.domain.page_starts import PageStart, ResumeKeeper, leave_page, start_page
+from service.domain.session_status import Progress
+from service.domain.timing import HANDOFF_SECONDS
+from service.domain.tokens import HandoffToken
+from service.errors import Expired, NotFound, Revoked, SessionClosed, TakenOver
+from tests.support.domain_values import NOW
+from tests.support.domain_values import session as a_session
+
+TOKEN = HandoffToken(a_session().id, "nonce", int(NOW))
+
+
+def started(key: str = "desk") -> Session:
+    fresh = replace(a_session(), opened_at=None)
+    (session,) = start_page(fresh, PageStart(key), NOW, None).sessions
+    return session
+
+
+def offering() -> Session:
+    (session,) = offer(started(), "desk", "nonce", NOW).sessions
+    return session
+
+
+def tried(session: Session, *, right: bool, key: str = "phone") -> tuple[HandoffState, Session]:
+    state, changes = accept(session, HandoffTry(TOKEN, right, key), NOW, None)
+    return state, changes.sessions[0] if changes else session
+
+
+def test_only_the_bound_page_of_an_open_session_may_offer() -> None:
+    with pytest.raises(NotFound):
+        offer(started(), None, "nonce", NOW)
+    with pytest.raises(TakenOver):
+        offer(started(), "other", "nonce", NOW)
+    with pytest.raises(Revoked):
+        offer(replace(started(), revoked_at=NOW), "desk", "nonce", NOW)
+
+
+def test_an_offer_is_over_at_its_time_and_not_before() -> None:
+    session = offering()
+    assert state_of_offer(session, TOKEN, NOW + HANDOFF_SECONDS - 1) is HandoffState.ASKING
+    assert state_of_offer(session, TOKEN, NOW + HANDOFF_SECONDS) is HandoffState.OVER
+    assert state_of_offer(session, replace(TOKEN, nonce="other"), NOW) is HandoffState.OVER
+    assert state_of_offer(started(), TOKEN, NOW) is HandoffState.OVER
+
+
+def test_each_wrong_code_is_counted_and_a_new_offer_counts_anew() -> None:
+    session, states = offering(), []
+    for _ in range(HANDOFF_TRIES):
+        state, session = tried(session, right=False)
+        states.append(state)
+    assert states == [HandoffState.WRONG] * (HANDOFF_TRIES - 1) + [HandoffState.OVER]
+    assert tried(session, right=True)[0] is HandoffState.OVER
+    (again,) = offer(session, "desk", "nonce", NOW).sessions
+    assert tried(again, right=True)[0] is HandoffState.ACCEPTED
+
+
+def test_what_is_accepted_takes_over_and_the_page_before_follows() -> None:
+    state, session = tried(offering(), right=True)
+    assert (state, session.taken_over, session.handoff_hash) == (HandoffState.ACCEPTED, True, None)
+    assert (is_passed_on(session, "phone"), is_passed_on(session, "desk")) == (True, False)
+    assert (follows(session, "desk"), follows(session, "phone"), follows(session, None)) == (True, False, False)
+    assert (require_page(session, "desk"), require_page(session, "phone")) == (True, False)
+    with pytest.raises(TakenOver):
+        require_page(session, "stranger")
+    assert tried(session, right=False) == (HandoffState.ACCEPTED, session)  # the same form, sent twice
+    assert tried(session, right=True, key="second")[0] is HandoffState.OVER
+
+
+def test_any_other_start_ends_the_offer_and_the_following() -> None:
+    (other,) = start_page(offering(), PageStart("other", take_over=True), NOW, None).sessions
+    assert state_of_offer(other, TOKEN, NOW) is HandoffState.OVER
+    _, session = tried(offering(), right=True)
+    (back,) = start_page(session, PageStart("third", take_over=True), NOW, None).sessions
+    assert not follows(back, "desk")
+    again = PageStart(keeper=ResumeKeeper.COOKIE).with_key("phone")
+    (reloaded,) = start_page(session, again, NOW, None).sessions
+    assert follows(reloaded, "desk")
+
+
+def test_an_offer_ends_with_its_page_and_a_followed_page_that_leaves_is_followed_on() -> None:
+    (left,) = leave_page(offering(), "desk", "page", "left", NOW).sessions
+    assert state_of_offer(left, TOKEN, NOW) is HandoffState.OVER
+    _, session = tried(offering(), right=True)
+    (gone,) = leave_page(session, "phone", "page", "left", NOW).sessions
+    assert follows(gone, "desk")
+
+
+def test_nothing_is_offered_after_the_sessions_time() -> None:
+    over = replace(started(), over_at=NOW, finished_at=None)
+    with pytest.raises(Expired):
+        offer(over, "desk", "nonce", NOW)
+    done = replace(started(), progress=Progress.CONNECTED)
+    with pytest.raises(SessionClosed):
+        offer(done, "desk", "nonce", NOW)
