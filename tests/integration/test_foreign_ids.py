@@ -73,7 +73,7 @@ def test_every_route_that_names_a_connection_is_tried() -> None:
     ours = ("/v1/sessions/", "/v1/users/", "/v1/webhook-endpoints/", "/v1/deliveries/", "/static")
     named = {one for one in _served(app.routes) if "{" in one[1] and not one[1].startswith(ours)}
     pages = {
-        one for one in named if one[1].startswith(("/embed", "/connect/", "/live/", "/status/"))
+        one for one in named if one[1].startswith(("/embed", "/connect/", "/live/", "/status/", "/handoff/"))
     }  # tokens and a digest
     assert named - pages == set(ROUTES)
 

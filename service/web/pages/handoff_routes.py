@@ -43,8 +43,7 @@ class HandoffRoutes:
         """Return the table of routes."""
         return [
             *(Route(f"/{flow}/{{token}}/handoff", self.offer, methods=["POST"]) for flow in ("embed", "connect")),
-            Route("/handoff/{token}", self.ask),
-            Route("/handoff/{token}", self.accept, methods=["POST"]),
+            Route("/handoff/{token}", self.other_device, methods=["GET", "POST"]),
         ]
 
     async def offer(self, request: Request) -> Response:
@@ -55,6 +54,10 @@ class HandoffRoutes:
         drawn = qr_outline(url)
         qr: QrJson = {"size": drawn.size, "path": drawn.path}
         return json_answer({"url": url, "code": offered.code, "qr": qr, "secondsLeft": HANDOFF_SECONDS})
+
+    async def other_device(self, request: Request) -> Response:
+        """One route for both methods, so that a 405 names both in `Allow`."""
+        return await (self.accept if request.method == "POST" else self.ask)(request)
 
     async def ask(self, request: Request) -> Response:
         """GET /handoff/{token}: names the company and the masked user, and asks for the code. It starts nothing."""
