@@ -10,6 +10,7 @@ export function watchMore(main) {
     slot.tabIndex = hidden > END_PX ? 0 : -1; // so that it scrolls by keyboard too
   };
   slot.addEventListener("scroll", look, { passive: true });
+  slot.addEventListener("load", () => (slot.scrollTop = 0), true); // the provider's next step begins at its top
   new ResizeObserver(look).observe(slot);
   new MutationObserver(look).observe(slot, { childList: true });
   button.addEventListener("click", () => slot.scrollTo({ top: slot.scrollHeight }));

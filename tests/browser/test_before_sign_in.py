@@ -61,6 +61,21 @@ async def test_the_first_button_of_the_provider_is_in_view_or_the_page_says_that
     assert await _is_above(button, flow.where.locator("footer"))
 
 
+async def test_the_providers_next_step_is_shown_from_its_top(new_user: NewUser, api: Api) -> None:
+    ada = await new_user()
+    await ada.page.set_viewport_size({"width": 1280, "height": 720})
+    await ada.sign_in()
+    flow = await ada.open(await api.create("ada", "room", **FIELDS))
+    await flow.opens()
+    await flow.where.get_by_role("button", name="More below").click()
+    slot = flow.where.locator("[data-slot]")
+    assert await slot.evaluate("(slot) => slot.scrollTop") > 0
+    await flow.provider.choose_provider()
+    await flow.provider.step("credentials").wait_for()
+    await expect(flow.where.get_by_role("button", name="More below")).to_be_visible()
+    assert await slot.evaluate("(slot) => slot.scrollTop") == 0
+
+
 async def test_where_there_is_room_nothing_says_that_there_is_more(new_user: NewUser, api: Api) -> None:
     ada = await (await new_user()).sign_in()
     flow = await ada.open(await api.create("ada", "room", **FIELDS))
