@@ -24,7 +24,7 @@ NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py
   tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
 
 .PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench bench-large \
-  simulate kill away forgeries mutants fuzz browser-installed node-packages clean
+  simulate kill away forgeries mutants fuzz engines browser-installed node-packages clean
 
 help: ## what can be made here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -42,7 +42,7 @@ test: .venv/.dev ## for each release: installs what it needs, the browser includ
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target parts
 
-soak: simulate kill forgeries mutants away fuzz ## for hours: the long runs, one after the other
+soak: simulate kill forgeries mutants away fuzz engines ## for hours: the long runs, one after the other
 
 check: format types contracts javascript ## the fast checks: format, lint, types, directions, scripts
 
@@ -77,6 +77,9 @@ coverage: .venv/.dev node-packages
 uncovered: .venv/.dev
 	$(BIN)/pytest -q --durations=10 -n 1 $(UNCOVERED)
 	$(BIN)/pytest -q --durations=10 -n 1 -m postgresql tests/integration
+
+engines: .venv/.dev browser-installed ## every walk 20 times in Firefox, WebKit and Chromium, in each privacy mode; pictures in artefacts/engines
+	MAGICLINK_ENGINE_RUNS=$${MAGICLINK_ENGINE_RUNS:-20} $(BIN)/pytest -q --durations=10 tests/browser/engines $(ARGS)
 
 bench: .venv/.dev ## the floor and our own figures, in one run
 	$(BIN)/python -m tests.load.bench $(ARGS)

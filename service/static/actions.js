@@ -1,7 +1,10 @@
 // What the user presses: buttons and forms name their action in `data-act`.
 
-/** Calls the action of each press. `onWindow` is called when the provider's page is opened in a window of its own. */
-export function watchActions(main, actions, embedded, onWindow) {
+/**
+ * Calls the action of each press. `onWindow` is called when the provider's page is opened in a window of its own, and
+ * `onLeave` when a form leaves our page for the host's: the service ends this page before the host's page has come.
+ */
+export function watchActions(main, actions, embedded, { onWindow, onLeave }) {
   main.addEventListener("click", (event) => {
     const { target } = event;
     const done = target.closest("a[data-done]");
@@ -17,7 +20,8 @@ export function watchActions(main, actions, embedded, onWindow) {
   // At top level leaving is a plain form post: the service answers with a redirect to the host.
   main.addEventListener("submit", (event) => {
     const { act } = event.target.dataset;
-    if (!actions[act] || (act === "exit" && !embedded)) return;
+    if (act === "exit" && !embedded) return onLeave();
+    if (!actions[act]) return;
     event.preventDefault();
     actions[act]();
   });

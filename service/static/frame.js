@@ -17,6 +17,7 @@ const HEARTBEAT_MS = 20_000;
 const RECHECK_MS = 15_000;
 const REDIRECT_AFTER_MS = 3_000;
 const UNANSWERED_MS = 20_000; // a host page that gives a new link does so sooner
+const GREETING_MS = 1_500; // embed.js answers "loaded" sooner, unless its page is busy
 const LATE_START_MS = 20_000; // longer than a start may take: see resumeOnce
 const FINAL_SCREENS = {
   expired: "expired", revoked: "revoked", taken_over: "taken", already_open: "elsewhere", not_found: "invalid", blocked: "invalid",
@@ -26,7 +27,7 @@ const main = document.getElementById("flow");
 const { kind, sessionId, hostOrigin, tokenPath, live, providerOrigin } = main.dataset;
 const embedded = kind === "embed";
 const screen = new Screen(main, () => postOpen("frame"));
-const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: null, reopened: false, modal: false };
+const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: null, reopened: false, modal: false, greeted: !embedded };
 let view = null;
 let running = null; // the AbortController of the stream and of the heartbeats
 let frozen = false;
@@ -65,11 +66,11 @@ window.addEventListener("message", ({ source, origin, data }) => {
   }
 });
 
-function onHostCommand({ type, look }) {
-  if (type === "modal") {
-    local.modal = true; // in a dialog, which Escape closes: its page does not receive our key presses
-    draw();
-  }
+// The host page's own close control is gone when its first message comes; a host page without embed.js has none, and says nothing.
+function onHostCommand({ type, look } = {}) {
+  local.greeted = true;
+  if (type === "modal") local.modal = true; // in a dialog, which Escape closes: its page does not receive our key presses
+  if (!prepared) draw();
   if (type === "look") wear(mergedLook(main.dataset.look, look));
   if (type === "start" && prepared) start();
   if (type === "close") leave("closed");
@@ -266,7 +267,7 @@ const actions = {
   ...watchHandoff(main, local, draw, () => running && calls.postUntilAnswered("handoff", {}, running.signal)),
 };
 
-watchActions(main, actions, embedded, () => postOpen("window"));
+watchActions(main, actions, embedded, { onWindow: () => postOpen("window"), onLeave: stop });
 
 document.addEventListener("keydown", ({ key: pressed }) => {
   if (local.modal && pressed === "Escape") leave("closed");
@@ -293,5 +294,6 @@ watchLifecycle({ onHide, onFreeze, onShow });
 
 host.tell("loaded");
 if (embedded) watchSize(main, (type, more) => host.tell(type, more));
+if (embedded) setTimeout(onHostCommand, GREETING_MS);
 if (allowed === false) showProblem(new Refusal(403, { code: "blocked" }));
 else if (!prepared) start();

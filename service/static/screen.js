@@ -62,7 +62,7 @@ function conditionsOf(screen, view, local) {
   const again = reusable || view?.another;
   const flags = {
     ended: ENDED.includes(screen),
-    leave: screen === "preparing" && (view || local.offline || local.modal), // before that the host page shows a close button of its own
+    leave: local.greeted && UNENDED.includes(screen) && (screen !== "preparing" || view || local.offline || local.modal),
     close: local.modal && !UNENDED.includes(screen), // nothing else closes the dialog on a touch screen
     attention: wrong > 0,
     partly: wrong > 0 && !refused(view),
@@ -100,10 +100,11 @@ export class Screen {
     this.main = main;
     this.onOpen = onOpen;
     this.slot = main.querySelector("[data-slot]");
+    this.banner = main.querySelector(".banner");
     this.status = main.querySelector("#say");
     this.name = null;
     watchMore(main);
-    wide.addEventListener("change", () => this.draw(this.view, this.local));
+    wide.addEventListener("change", () => this.local && this.draw(this.view, this.local)); // it may come before the first view
   }
 
   get frame() {
@@ -111,6 +112,8 @@ export class Screen {
   }
 
   draw(view, local) {
+    // At top level the template has drawn a view, which a draw without one would take away.
+    if (!view && !local.screen && this.main.dataset.stage === "open") return void (this.banner.hidden = !local.offline);
     [this.view, this.local] = [view, local];
     const name = screenOf(view, local);
     const before = this.name;

@@ -93,6 +93,14 @@ def refuse_cross_site(request: Request, public_origin: str) -> None:
         raise Forbidden("This was sent from another site")
 
 
+def allowed_features(request: Request) -> str:
+    """The `allow` of the provider's frame: only what this browser knows, since Firefox warns of anything else.
+
+    Chromium alone has a policy for the clipboard, and alone sends `Sec-CH-UA`; the others go by the user's click.
+    """
+    return "fullscreen; clipboard-write" if "sec-ch-ua" in request.headers else "fullscreen"
+
+
 def is_top_level(request: Request) -> bool:
     """Whether the browser loads this at top level, in no frame."""
     return request.headers.get("sec-fetch-dest") == "document"

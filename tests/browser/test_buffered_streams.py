@@ -22,9 +22,10 @@ async def test_connected_reaches_the_page_within_five_seconds(new_user: NewUser,
     async with buffering_proxy(hold) as proxy:
         ada = await (await new_user(proxy={"server": proxy, "bypass": "<-loopback>"})).sign_in()
         session = await api.create("ada", f"buffered-{hold.passed}-{hold.block}")
+        await ada.page.clock.install()
         flow = await ada.open(session)
         await flow.opens()
-        await asyncio.sleep(QUIET_SECONDS)  # the stream's first seconds are over: the page has seen how it is
+        await ada.page.clock.fast_forward(int(QUIET_SECONDS * 1000))  # by then the page has seen how the stream is
         await flow.provider.connect()
         await api.becomes(session["id"], "connected")
         await flow.shows("Your account is connected.", seconds=PROMISED_SECONDS)
@@ -44,6 +45,6 @@ async def test_a_stream_that_gets_through_is_not_polled_beside(new_user: NewUser
         ada.page.on("request", keep)
         flow = await ada.open(await api.create("ada", "not-buffered"))
         await flow.opens()
-        await asyncio.sleep(2 * QUIET_SECONDS)
+        await asyncio.sleep(QUIET_SECONDS)
         assert asked == ["text/event-stream"]
         await ada.page.context.close()

@@ -40,3 +40,21 @@ async def test_a_magic_link_in_the_page_is_recorded_for_the_only_one_who_could_b
     await flow.press("Done")
     await expect(mallory.page.locator("#inline")).to_be_hidden()
     await expect(mallory.page.get_by_role("button", name="Connect a utility account", exact=True)).to_be_focused()
+
+
+async def test_the_page_shows_no_control_beside_the_dialogs_own_close_button(
+    new_user: NewUser, api: Api, other_host: str
+) -> None:
+    """The host page may be too busy to take its button away; one without our script has none, and says nothing."""
+    ada = await new_user()
+    await ada.page.clock.install(time=0)
+    await ada.page.clock.pause_at(1000)
+    session = await api.create("ada", "busy-host", origin=other_host)
+    await ada.page.goto(f"{other_host}/?{session['embedUrl']}")
+    await ada.embedded.shows("Preparing a secure page")
+    await ada.page.clock.run_for(600)  # by now it does not wait for what the host page may have kept
+    await ada.embedded.provider.step("provider").wait_for()
+    leave = ada.embedded.where.get_by_role("button", name="Leave")
+    await expect(leave).to_be_hidden()
+    await ada.page.clock.run_for(900)
+    await expect(leave).to_be_visible()

@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, NewUser
@@ -109,3 +109,42 @@ async def test_a_second_window_must_confirm_that_it_takes_over(new_user: NewUser
     await second.press("Continue here")
     await second.redirected.provider.step("provider").wait_for()
     await first.redirected.shows("You continued in another window.")
+
+
+async def test_leaving_ends_the_pages_stream_at_once_so_that_no_refusal_is_drawn_meanwhile(
+    new_user: NewUser, api: Api
+) -> None:
+    ada = await new_user()
+    session = await api.create("ada", "leaves-slowly")
+    await ada.page.goto(session["redirectUrl"])
+    await ada.press("Continue")
+    await ada.redirected.provider.step("provider").wait_for()
+    await ada.page.route(re.compile("/exit$"), _never)
+    async with ada.page.expect_event("requestfailed", lambda request: "/live/" in request.url):
+        await ada.page.get_by_role("button", name="Leave").click(no_wait_after=True)
+
+
+@pytest.mark.parametrize("answer", ["none", "a failure"])
+async def test_what_the_service_has_drawn_stays_until_the_first_view_comes(
+    new_user: NewUser, api: Api, answer: str
+) -> None:
+    ada = await new_user()
+    session = await api.create("ada", f"first-view-{answer}")
+    await ada.page.route(re.compile("/live/"), _never if answer == "none" else _fails)
+    await ada.page.goto(session["redirectUrl"])
+    await ada.press("Continue")
+    await ada.redirected.provider.step("provider").wait_for()
+    if answer == "a failure":
+        await expect(ada.page.get_by_text("The connection is interrupted.").first).to_be_visible()
+    await ada.page.set_viewport_size({"width": 600, "height": 800})  # what depends on it is drawn anew
+    await ada.page.set_viewport_size({"width": 1280, "height": 800})
+    await expect(ada.redirected.provider.step("provider")).to_be_visible()
+    await expect(ada.page.get_by_text("Preparing a secure page…")).to_be_hidden()
+
+
+async def _never(_: Route) -> None:
+    """The request waits until its page is gone."""
+
+
+async def _fails(route: Route) -> None:
+    await route.abort()

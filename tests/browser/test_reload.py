@@ -1,4 +1,7 @@
-"""Reload or thief: who is asked, in a browser that blocks the frame's storage and in one that allows it."""
+"""Reload or thief: who is asked where the frame's storage is blocked, and for what depends on it where it is allowed.
+
+`engines/` walks through reloads, Back and a second window where the storage works.
+"""
 
 import asyncio
 import re
@@ -16,10 +19,20 @@ QUESTION = "This was opened in another window."
 ALLOW_STORAGE = "--disable-features=TrackingProtection3pcd,ForceThirdPartyCookieBlocking"
 
 
-@pytest.fixture(scope="module", params=["storage blocked", "storage allowed"])
-async def browser(playwright: Playwright, chromium_path: str, request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+BLOCKED, ALLOWED = "storage blocked", "storage allowed"
+both = pytest.mark.parametrize("storage", [BLOCKED, ALLOWED], scope="module")
+
+
+@pytest.fixture(scope="module")
+def storage() -> str:
+    """What the browser lets the frame keep; Debian's Chromium nothing."""
+    return BLOCKED
+
+
+@pytest.fixture(scope="module")
+async def browser(playwright: Playwright, chromium_path: str, storage: str) -> AsyncIterator[Browser]:
     """Chromium with its back-forward cache, which Playwright switches off."""
-    more = [ALLOW_STORAGE] if request.param == "storage allowed" else []
+    more = [ALLOW_STORAGE] if storage == ALLOWED else []
     browser = await playwright.chromium.launch(
         executable_path=chromium_path, args=[*LAUNCH, *more], ignore_default_args=["--disable-back-forward-cache"]
     )
@@ -28,9 +41,9 @@ async def browser(playwright: Playwright, chromium_path: str, request: pytest.Fi
 
 
 @pytest.fixture
-def allowed(request: pytest.FixtureRequest) -> bool:
+def allowed(storage: str) -> bool:
     """Whether this browser lets the frame use its storage."""
-    return bool(request.node.callspec.params["browser"] == "storage allowed")
+    return storage == ALLOWED
 
 
 class Host:
@@ -62,6 +75,7 @@ async def _shows_the_provider(flow: FlowPage) -> None:
     assert not await flow.heading(QUESTION).is_visible()
 
 
+@both
 async def test_storage_is_as_this_run_says(new_user: NewUser, api: Api, other_host: str, *, allowed: bool) -> None:
     ada = await new_user()
     await _shows_the_provider(await (await _make(api, other_host, "which-storage")).open(ada))
@@ -71,6 +85,7 @@ async def test_storage_is_as_this_run_says(new_user: NewUser, api: Api, other_ho
     assert await ada.page.evaluate("sessionStorage.length") == (0 if allowed else 1)
 
 
+@both
 async def test_a_page_that_is_reloaded_goes_on_without_a_question(
     new_user: NewUser, api: Api, other_host: str, *, allowed: bool
 ) -> None:
@@ -83,6 +98,7 @@ async def test_a_page_that_is_reloaded_goes_on_without_a_question(
     assert evidence.get("resumedBy") == (None if allowed else "host")
 
 
+@both
 async def test_a_page_that_was_closed_first_and_is_opened_again_is_not_asked(
     new_user: NewUser, api: Api, other_host: str, *, allowed: bool
 ) -> None:
@@ -122,6 +138,7 @@ async def test_a_page_that_was_taken_over_is_asked_after_a_reload(new_user: NewU
     await ada.embedded.shows(QUESTION)
 
 
+@both
 async def test_a_bare_frame_is_asked_after_a_reload_only_where_it_has_no_storage(
     new_user: NewUser, api: Api, other_host: str, *, allowed: bool
 ) -> None:

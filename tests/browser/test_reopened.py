@@ -8,6 +8,7 @@ from playwright.async_api import Route, expect
 from tests.support.browser_services import Api, Json
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 
+QUIET_POLL_MS = 15_500  # longer than a page that waits for nothing rests between its polls
 OVERTURNED = "The account is no longer connected here."
 
 
@@ -71,9 +72,11 @@ async def test_it_says_so_after_done_too_where_the_page_stays(ada: BrowserUser, 
 
 
 async def test_a_page_whose_stream_is_held_back_sees_it_by_its_polls(ada: BrowserUser, api: Api) -> None:
+    await ada.page.clock.install()
     await ada.page.route(re.compile("/live/"), _only_polls)
     flow, session = await _connected(ada, api, "reopened-polled")
     await api.claim_for_bob(session)
+    await ada.page.clock.fast_forward(QUIET_POLL_MS)
     await flow.shows(OVERTURNED)
 
 

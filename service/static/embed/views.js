@@ -43,7 +43,8 @@ function makeButton(label, text, act) {
 function makeFrame(src, credentialless, prepared) {
   const frame = document.createElement("iframe");
   frame.title = TITLE;
-  frame.allow = "clipboard-write; fullscreen";
+  // Firefox warns in the host page's console of each feature that it does not know. Chromium alone has `featurePolicy`.
+  frame.allow = document.featurePolicy ? "clipboard-write; fullscreen" : "fullscreen";
   frame.referrerPolicy = "no-referrer"; // frame-ancestors decides who may frame us; the host page's URL is not needed, and may be secret
   frame.credentialless = credentialless; // a host page with an embedder policy can frame the provider's page in no other way
   Object.assign(frame.style, { display: "block", width: "100%", height: "100%", border: "0", colorScheme: "auto" });

@@ -63,6 +63,7 @@ class FlowPage(HelpedPage):
     live_path: str
     provider_origin: str
     mode: Literal["connect", "reconnect"] = "connect"
+    allowed_features: str = "fullscreen"
     host_origin: str = ""
     has_ancestors: bool = False
     view: FlowView | None = None

@@ -19,7 +19,7 @@ from service.settings.utility_hints import UtilityHints
 from service.telemetry.logs import request_id
 from service.urls import origin_of, return_url_problem
 from service.usecases.pages import OpenedPage, StartedPage
-from service.web.headers import ISOLATED, FramePolicy, page_headers, refuse_cross_site, target_of
+from service.web.headers import ISOLATED, FramePolicy, allowed_features, page_headers, refuse_cross_site, target_of
 from service.web.pages.advice import account_of, hints_for, words_of
 from service.web.pages.answers import HandoffJson, StartedJson, ViewJson, view_json
 from service.web.pages.brand import brand_of, framers_of, masked
@@ -217,6 +217,7 @@ class PageResponses:
             "live_path": f"/live/{token_of(request)}",
             "provider_origin": self._provider_origin,
             "mode": session.mode.value,
+            "allowed_features": allowed_features(request),
         }
 
     def _flow_view(self, snapshot: PageSnapshot) -> FlowView:
