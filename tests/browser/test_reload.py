@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Playwright, Request, Route
 
 from tests.support.browser_services import Api, Json
-from tests.support.browser_user import LAUNCH, BrowserUser, FlowPage, NewUser
+from tests.support.browser_user import LAUNCH, BrowserUser, FlowPage, EmbeddingHost, NewUser
 
 START = re.compile(r"/embed/[^/]+/start$")
 QUESTION = "This was opened in another window."
@@ -46,20 +46,8 @@ def allowed(storage: str) -> bool:
     return storage == ALLOWED
 
 
-class Host:
-    """A host's page with one session's embed, and the people who open it."""
-
-    def __init__(self, session: Json, origin: str, path: str = "/element") -> None:
-        self.session = session
-        self.address = f"{origin}{path}?{session['embedUrl']}"
-
-    async def open(self, user: BrowserUser) -> FlowPage:
-        await user.page.goto(self.address)
-        return user.embedded
-
-
-async def _make(api: Api, origin: str, company: str, path: str = "/element") -> Host:
-    return Host(await api.create("ada", company, origin=origin), origin, path)
+async def _make(api: Api, origin: str, company: str, path: str = "/element") -> EmbeddingHost:
+    return EmbeddingHost(await api.create("ada", company, origin=origin), origin, path)
 
 
 async def _evidence(flow: FlowPage, api: Api, session: Json) -> Json:

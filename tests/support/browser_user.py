@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.async_api import FrameLocator, Locator, Page, expect
 
-from tests.support.browser_services import GUIDE, BrowserServices
+from tests.support.browser_services import GUIDE, BrowserServices, Json
 
 Surroundings = Page | FrameLocator
 LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
@@ -144,3 +144,15 @@ class BrowserUser:
 
 
 NewUser = Callable[..., Awaitable[BrowserUser]]
+
+
+class EmbeddingHost:
+    """A host's page with one session's embed, and the people who open it."""
+
+    def __init__(self, session: Json, origin: str, path: str = "/element") -> None:
+        self.session = session
+        self.address = f"{origin}{path}?{session['embedUrl']}"
+
+    async def open(self, user: BrowserUser) -> FlowPage:
+        await user.page.goto(self.address)
+        return user.embedded
