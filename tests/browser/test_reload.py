@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Playwright, Request, Route
 
 from tests.support.browser_services import Api, Json
-from tests.support.browser_user import LAUNCH, BrowserUser, FlowPage, EmbeddingHost, NewUser
+from tests.support.browser_user import LAUNCH, BrowserUser, EmbeddingHost, FlowPage, NewUser
 
 START = re.compile(r"/embed/[^/]+/start$")
 QUESTION = "This was opened in another window."
