@@ -24,7 +24,11 @@ export class Refusal extends Error {
   }
 
   static async from(response) {
-    const problem = await response.json().catch(() => ({}));
+    // An answer that our own end cut off says nothing: its code is unknown, and the refusal would look final.
+    const problem = await response.json().catch((error) => {
+      if (error.name === "AbortError") throw error;
+      return {};
+    });
     return new Refusal(response.status, problem && typeof problem === "object" ? problem : {});
   }
 }
@@ -66,8 +70,8 @@ export async function follow({ url, headers, signal, onEvent, onLost, onFound, i
     onEvent(event);
   };
   feed.failed = (error) => {
-    if (error.final) throw error;
     if (both.signal.aborted || error.name === "AbortError") return; // our own timer ended it: that is slow, not lost
+    if (error.final) throw error;
     feed.failures += 1;
     if (feed.failures > 1) onLost();
   };

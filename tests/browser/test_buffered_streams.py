@@ -13,6 +13,16 @@ from tests.support.buffering_proxy import AFTER_THE_FIRST, BLOCKS, NOTHING, WHOL
 PROMISED_SECONDS = 5.0
 QUIET_SECONDS = 6.0
 LIVE = re.compile(r"/live/")
+CUT_OFF = """async () => {
+    const { follow } = await import("/static/live.js");
+    const ended = new AbortController();
+    const cut = (_, reject) => ended.signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+    window.fetch = async () => ({ ok: false, status: 409, json: () => new Promise(cut) });
+    setTimeout(() => ended.abort(), 50);
+    const nothing = () => {};
+    const feed = { url: "/", headers: {}, signal: ended.signal, onEvent: nothing, onLost: nothing, onFound: nothing };
+    return follow({ ...feed, isQuiet: nothing }).then(() => "ended", ({ code }) => code);
+}"""
 
 
 @pytest.mark.parametrize(
@@ -48,3 +58,10 @@ async def test_a_stream_that_gets_through_is_not_polled_beside(new_user: NewUser
         await asyncio.sleep(QUIET_SECONDS)
         assert asked == ["text/event-stream"]
         await ada.page.context.close()
+
+
+async def test_a_refusal_whose_answer_the_pages_own_end_cut_off_is_none(new_user: NewUser) -> None:
+    """A page that another took over starts once more, and must not take its old stream's half answer for a failure."""
+    ada = await new_user()
+    await ada.page.goto(f"{ada.services.service}/docs")
+    assert await ada.page.evaluate(CUT_OFF) == "ended"

@@ -41,6 +41,7 @@ async def test_back_after_leaving_the_redirect_flow_shows_its_button_and_goes_on
     walk = await new_walk(browser, api, other_host, returnUrl=f"{other_host}/content")
     ada = await walk.redirect()
     await ada.at_provider()
+    await browser.until(TOP, "return document.readyState === 'complete'")  # else Firefox forgets the page's entry
     await ada.press("Leave")
     await _is_back(browser)
     await browser.back()
