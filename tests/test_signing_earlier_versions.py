@@ -24,12 +24,16 @@ SALTS = {
     "connect": "connect-token.v1",
     "state": "connect-state.v1",
     "result": "connect-result.v1",
+    "status": "user-status.v1",
+    "handoff": "handoff-token.v1",
 }
 SHAPES: dict[str, list[Any]] = {
     "embed": ["ses_1", 1, 2],
     "connect": ["ses_1", 1, 2],
     "state": ["ses_1", "digest", 1],
     "result": ["ses_1", "default", "digest", "connected", "connection-1", 1],
+    "status": ["default", "usr_1", "https://app.example.com", 1],
+    "handoff": ["ses_1", "nonce", 1],
 }
 
 ODD: list[Any] = [None, True, 1.0, [], {}]
@@ -60,6 +64,6 @@ def test_another_shape_is_refused_even_if_we_signed_it(kind: str) -> None:
             read(signed(kind, values))
 
 
-@pytest.mark.parametrize("kind", ["embed", "connect", "state"])
+@pytest.mark.parametrize("kind", ["embed", "connect", "state", "status", "handoff"])
 def test_the_shape_of_today_is_read(kind: str) -> None:
     assert READERS[kind][0](signed(kind, SHAPES[kind]))
