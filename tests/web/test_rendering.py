@@ -24,17 +24,18 @@ EMBED = EmbedPage(
     help_upload="https://app.example.com/bills",
 )
 CONNECT = ConnectPage(company="Acme Ltd", action="/connect/token/start", form_value="value", mode="reconnect")
+TEMPLATES = page_templates()  # compiled once: each test would do so for itself
 KEPT: tuple[Any, ...] = (EMBED, CONNECT)
 
 
 def whole(page: Page) -> str:
-    template = page_templates().get_template(page.template)
+    template = TEMPLATES.get_template(page.template)
     return template.render({field.name: getattr(page, field.name) for field in fields(page)})
 
 
 @pytest.mark.parametrize("page", KEPT, ids=lambda page: type(page).__name__)
 def test_a_kept_page_is_what_its_template_renders(page: Any) -> None:
-    renderer = PageRenderer(page_templates())
+    renderer = PageRenderer(TEMPLATES)
     for name, text in product(sorted(page.printed), (HOSTILE, "", None, "another")):
         changed = replace(page, **{name: text})
         for _ in range(2):  # the second time from the kept parts
@@ -43,7 +44,7 @@ def test_a_kept_page_is_what_its_template_renders(page: Any) -> None:
 
 @pytest.mark.parametrize("page", KEPT, ids=lambda page: type(page).__name__)
 def test_texts_of_one_session_are_never_in_the_page_of_another(page: Any) -> None:
-    renderer = PageRenderer(page_templates())
+    renderer = PageRenderer(TEMPLATES)
     renderer.render(replace(page, **dict.fromkeys(page.printed, "secret of Ada")))
     assert "Ada" not in renderer.render(replace(page, **dict.fromkeys(page.printed, "Bob")))
 
@@ -54,7 +55,7 @@ def test_the_template_is_rendered_once_for_all_sessions_of_a_form() -> None:
     class Counting(jinja2.Environment):
         def get_template(self, name: Any, *_args: Any, **_options: Any) -> jinja2.Template:
             rendered.append(name)
-            return page_templates().get_template(name)
+            return TEMPLATES.get_template(name)
 
     renderer = PageRenderer(Counting())
     for number in range(3):
