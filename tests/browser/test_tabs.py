@@ -1,9 +1,10 @@
 """Many tabs: a hidden one gives its stream back, counts as present all the same, and goes on when it is shown."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
-from playwright.async_api import Page, Request, expect
+from playwright.async_api import Error, Page, Request, expect
 
 from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
@@ -45,7 +46,8 @@ def _is_stream(request: Request) -> bool:
 
 async def show(page: Page, *, hidden: bool) -> None:
     for frame in page.frames:
-        await frame.evaluate(SHOW, hidden)
+        with suppress(Error):  # the provider's frame may be taken away meanwhile
+            await frame.evaluate(SHOW, hidden)
 
 
 async def opened(api: Api, page: Page) -> str:

@@ -71,7 +71,7 @@ async def test_an_elements_theme_is_there_from_the_first_picture_on_and_can_chan
     await host_page(ada, other_host, content)
     await ada.embedded.opens()
     assert await style(ada, "header.bar", "backgroundColor") == DARK_CARD
-    assert await style(ada, "footer button", "borderRadius") == "0px"
+    assert await style(ada, "footer button.button", "borderRadius") == "0px"
     loaded = len(ada.page.frames)
     await ada.page.evaluate("document.querySelector('magic-link').theme = {mode: 'light', accent: '#b91c1c'}")
     await expect(ada.embedded.where.locator("header.bar")).to_have_css("background-color", WHITE)

@@ -13,7 +13,7 @@ _SEEN = """
     const seen = (one) => one.getClientRects().length && getComputedStyle(one).visibility === "visible";
     const all = (css) => [...document.querySelectorAll(css)].filter(seen);
 """
-_BUTTON = _SEEN + "return all('button, a.button').find((one) => one.textContent.trim() === words) ?? null;"
+_BUTTON = _SEEN + "return all('button, a.button').find((one) => one.innerText.trim() === words) ?? null;"
 _HEADING = _SEEN + "return all('h1, h2').some((one) => one.textContent.includes(words));"
 _NOTICE = _SEEN + "return all('.notice').some((one) => one.textContent.includes(words));"
 _FIELD = _SEEN + "return all('label').find((one) => one.textContent.trim().startsWith(words))?.control ?? null;"
