@@ -163,7 +163,7 @@ def _serializer(keys: str | list[str], salt: str) -> URLSafeSerializer:
 
 
 def _code(key: str, token: HandoffToken) -> str:
-    # The purpose is part of the text, as a salt is: whoever gets other texts signed learns no code from them.
+    # The text begins with its purpose, like a salt. So no text that is signed for another purpose reveals a code.
     text = f"handoff-code.v1:{token.session_id}:{token.nonce}:{token.issued_at}"
     number = int.from_bytes(hmac.digest(key.encode(), text.encode(), "sha256")[:8], "big")
     return f"{number % 1_000_000:06d}"

@@ -22,7 +22,7 @@ HANDOFF_TRIES = 5
 
 
 class HandoffState(StrEnum):
-    """What the other device is told."""
+    """The state of a handoff that the page on the other device shows."""
 
     ASKING = "asking"  # for the code
     WRONG = "wrong"  # it was another; there are tries left

@@ -1,4 +1,4 @@
-"""What people are told of each status of a connection: title, sentence, the steps that help, whose turn it is. Pure.
+"""The words for each status of a connection: a title, a sentence, the steps that help, and whose turn it is. Pure.
 
 This is the only table of such words: the end user's pages, the API, the commands and, through the API, host apps read
 it. It speaks to the end user. Steps come in the order in which they should be tried.
@@ -23,7 +23,7 @@ class Turn(StrEnum):
 
 
 class StepPlace(StrEnum):
-    """Where a step is done, so that whoever shows it can add the link or the button that leads there."""
+    """Where the user takes a step. A page or a host app can add a link or a button to it."""
 
     SECURE_PAGE = "secure_page"  # the provider's page, which a reconnect opens for a connection that exists
     UTILITY = "utility"  # the utility's own website

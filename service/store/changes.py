@@ -123,7 +123,7 @@ _EVENT = (
 )
 # A delivery for each enabled endpoint that wants this type and company, and one for the session's own address beneath
 # an endpoint's. Its id follows from both ids. An endpoint is not told of itself. Without endpoints it writes nothing.
-# The pattern is an expression: SQLite plans a statement anew for each value of a parameter that is a pattern by itself.
+# The pattern of LIKE is an expression. If it were a parameter, SQLite would plan the statement again for each value.
 _DELIVERIES = """
 INSERT INTO deliveries (id, tenant, endpoint_id, event_id, kind, url, lane, aside, status, next_at, drawn, created_at)
 SELECT 'whd_' || :stem || SUBSTR(p.id, 5), p.tenant, p.id, :id, 'event', NULL, :lane, 0, 'pending', 0, {last_draw}, :at

@@ -44,7 +44,7 @@ class SqliteReaders:
         return self._loop_connection
 
     async def close(self) -> None:
-        """Finish the reads in the threads; the connections are closed by whoever opened them."""
+        """Finish the reads in the threads. The engine closes the connections."""
         threads, self._threads = self._threads, None
         self._loop_connection = None
         if threads is not None:
