@@ -28,6 +28,7 @@ async def test_the_popup_tells_the_page_that_opened_it_and_closes(new_user: NewU
     popup = await popups.value
     flow = FlowPage(popup)
     await flow.press("Continue")
+    await flow.provider.step("provider").wait_for()
     assert await user.page.evaluate("window.popup.closed") is True  # as the document says
     assert await popup.evaluate("window.opener") is None
     async with popup.expect_event("close"):
