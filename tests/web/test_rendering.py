@@ -24,7 +24,7 @@ EMBED = EmbedPage(
     help_upload="https://app.example.com/bills",
 )
 CONNECT = ConnectPage(company="Acme Ltd", action="/connect/token/start", form_value="value", mode="reconnect")
-TEMPLATES = page_templates()  # compiled once: each test would do so for itself
+TEMPLATES = page_templates()
 KEPT: tuple[Any, ...] = (EMBED, CONNECT)
 
 
