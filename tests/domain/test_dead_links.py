@@ -90,6 +90,20 @@ def test_a_connection_that_comes_late_all_the_same_connects_it() -> None:
     assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
 
 
+@pytest.mark.parametrize("asked", [1, 2])
+def test_the_link_of_a_further_account_that_expired_unused_is_replaced_although_the_first_is_connected(
+    asked: int,
+) -> None:
+    owner = replace(with_status(ADA, SessionStatus.CONNECTED), more_asked=asked)
+    fresh = after(owner, expired()).sessions[ADA.id]
+    assert (fresh.status, fresh.link, fresh.link_status) == (SessionStatus.CONNECTED, None, LinkStatus.PENDING)
+
+
+def test_the_link_of_a_further_account_is_not_replaced_once_its_use_was_reported() -> None:
+    owner = replace(with_status(ADA, SessionStatus.CONNECTED), more_asked=1, link_used_at=NOW)
+    assert after(owner, expired()).sessions[ADA.id] == owner
+
+
 # expired
 
 

@@ -4,7 +4,16 @@ from itertools import product
 
 import pytest
 
-from service.domain.session_status import Progress, SessionStatus, progress_of, status_of
+from service.domain.session_status import (
+    ACHIEVED,
+    ENDED,
+    LINK_EXPIRED,
+    LINK_REVOKED,
+    Progress,
+    SessionStatus,
+    progress_of,
+    status_of,
+)
 from service.domain.statuses import ConnectionState
 
 NAMES = ("revoked", "failed", "over", "left", "opened")
@@ -74,3 +83,13 @@ def test_nothing_moves_a_revoked_session(progress: Progress, facts: dict[str, bo
 )
 def test_a_connection_brings_its_session_as_far_as_its_state(state: str, progress: Progress) -> None:
     assert progress_of(ConnectionState(state)) is progress
+
+
+def test_which_statuses_end_the_users_part_and_which_end_the_session() -> None:
+    assert {"submitted", "connected"} == ACHIEVED
+    assert {"expired", "revoked", "failed"} == ENDED
+
+
+def test_the_values_that_the_database_and_the_api_keep_stay_as_they_are() -> None:
+    assert [int(progress) for progress in Progress] == [0, 1, 2, 3]
+    assert (LINK_REVOKED, LINK_EXPIRED) == ("link_revoked", "link_expired")

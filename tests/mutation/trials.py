@@ -22,7 +22,8 @@ import pytest
 from tests.mutation.changes import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
-_PASSED, _FAILED, _BROKEN = 0, 1, 2  # pytest's own exit codes; broken: the tests could not even be imported
+# pytest's own exit codes. The last two: the tests, or their conftest.py, could not even be imported.
+_PASSED, _FAILED, _BROKEN, _BROKEN_CONFTEST = 0, 1, 2, 4
 _QUIETLY = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist")
 
 
@@ -126,6 +127,6 @@ def _slow_last(path: Path) -> tuple[bool, str]:
 def _ended(running: dict[int, Mutant]) -> tuple[Mutant, int]:
     process, status = os.wait()
     mutant, code = running.pop(process), os.waitstatus_to_exitcode(status)
-    if code not in {_PASSED, _FAILED, _BROKEN, -signal.SIGALRM}:
+    if code not in {_PASSED, _FAILED, _BROKEN, _BROKEN_CONFTEST, -signal.SIGALRM}:
         raise CannotTry(f"the tests end with {code} for {mutant}")
     return mutant, code
