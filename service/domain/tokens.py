@@ -19,8 +19,8 @@ class PageToken:
     issued_at: int
 
 
-# What is signed for an erased user is for this one, whom no request can name: a `userId` has a character at least.
-NOBODY = UserId("")
+# Stands in signed values for a user who was erased. No request can name it: a `userId` has at least one character.
+ERASED_USER = UserId("")
 
 
 @dataclass(frozen=True, slots=True)

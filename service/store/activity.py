@@ -76,9 +76,9 @@ def take_logs(tx: Transaction, ref: CompanyRef, wanted: int) -> int:
 
 
 def unread_logs(tx: Transaction, ref: CompanyRef, now: float) -> list[UnreadLog]:
-    """Return the logs that may tell more: of invitations whose page was present, or that were used, lately.
+    """Return the logs that may have new entries: of invitations whose page was present, or that were used, lately.
 
-    Each query reads the end of an index. A log that has named the use has told all that it will.
+    Each query reads the end of an index. A log that has named the use gets no further entry.
     """
     found: dict[str, UnreadLog] = {}
     for column in ("seen_at", "link_used_at"):

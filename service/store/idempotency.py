@@ -106,7 +106,7 @@ def keep(tx: Transaction, key: KeyLease, answer: Answer | None, user: UserRef | 
     if answer is not None and user is None and "userId" in answer:
         user = _user_of(tx, answer)
         answer = answer if user is not None and hold_user(tx, user) else None
-    # `lease`: a call that was slower than its lease must not overwrite or forget the key of the one that replaced it.
+    # `lease`: a call that was slower than its lease must not overwrite or delete the key of the one that replaced it.
     held = f"{_WHERE} AND lease = :lease"
     if answer is None:
         tx.run(f"DELETE FROM idempotency {held}", lease=key.token, **_names(key))

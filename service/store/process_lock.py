@@ -1,7 +1,7 @@
 """Tells a process on SQLite whether it is the only one: each holds a shared lock on a file beside the database.
 
-The operating system drops the lock of a process that was killed, so the first one to start after a crash knows that the
-leases in the database belong to nobody. Reference: flock(2).
+The operating system drops the lock of a process that was killed, so the first one to start after a crash knows that no
+running process holds the leases in the database. Reference: flock(2).
 """
 
 import logging

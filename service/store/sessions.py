@@ -19,7 +19,7 @@ from service.domain.model import (
 )
 from service.domain.page_view import PageSnapshot
 from service.domain.requests import KeyLease
-from service.domain.tokens import NOBODY
+from service.domain.tokens import ERASED_USER
 from service.errors import NotFound
 from service.store.attached import connections_of, count_attached, undecided_of
 from service.store.changes import WriteContext, apply
@@ -183,7 +183,7 @@ class SessionStore:
         adopted = self._open_session(tx, earlier.session_id)
         if adopted is not None:
             return adopted
-        user = adopt_user(tx, draft.tenant, draft.user_id or NOBODY, draft.user, now)
+        user = adopt_user(tx, draft.tenant, draft.user_id or ERASED_USER, draft.user, now)
         company = adopt_company(tx, draft.company, now)
         sites = adopt_sites(tx, company, draft.sites)
         changes = decide(replace(draft, user=user, company=company, sites=sites))

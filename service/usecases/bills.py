@@ -94,8 +94,8 @@ class Bills:
         number, more = 1, company.provider_id is not None
         while more and company.provider_id is not None:
             page = await self._provider.data.company_document_page(company.provider_id, number)
-            # Reference: docs/provider.md, 11: an uploaded document names its job. One without may be of a connection
-            # that was never recorded, and is nobody's to be told of.
+            # Reference: docs/provider.md, 11: an uploaded document names its job. One without a job may be of a
+            # connection that was never recorded, of which no host is notified.
             ids = _ids_of([one for one in page.items if one.get("jobId")])
             if ids:
                 event = partial(events.upload_available, company)

@@ -27,7 +27,7 @@ from service.domain.requests import KeyLease
 from service.domain.timing import (
     ANSWER_SECONDS,
 )
-from service.domain.tokens import NOBODY, CallbackState
+from service.domain.tokens import ERASED_USER, CallbackState
 from service.errors import (
     Forbidden,
     ForeignLink,
@@ -73,7 +73,7 @@ class ReturnPath:
     def of(self, session: Session) -> Redirect | None:
         if self.callback_url is None:
             return None
-        state = CallbackState(session.id, session.user_id or NOBODY, _ANY_PAGE)
+        state = CallbackState(session.id, session.user_id or ERASED_USER, _ANY_PAGE)
         return Redirect(self.callback_url, self.signer.sign_state(state))
 
 

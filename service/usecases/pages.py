@@ -17,7 +17,7 @@ from service.domain.page_starts import PageStart
 from service.domain.page_view import PageSnapshot
 from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
-from service.domain.tokens import NOBODY, CallbackState, HandoffToken, PageToken, SessionResult, page_key_of_form
+from service.domain.tokens import ERASED_USER, CallbackState, HandoffToken, PageToken, SessionResult, page_key_of_form
 from service.errors import BadState, Expired, MagiclinkError, NotFound
 from service.provider import Provider
 from service.signing import Signer
@@ -216,7 +216,7 @@ class Pages:
 
     def callback_state(self, session: Session) -> str:
         """The signed state with which the page that is bound now comes back."""
-        return self._signer.sign_state(CallbackState(session.id, session.user_id or NOBODY, session.page_serial))
+        return self._signer.sign_state(CallbackState(session.id, session.user_id or ERASED_USER, session.page_serial))
 
     async def by_state(self, text: str) -> Session:
         """The session of a state. Raises BadState for another user's, an earlier page's, a changed or a late one."""
@@ -248,7 +248,7 @@ class Pages:
         """The signed outcome that the host's backend may confirm."""
         session, connection = snapshot.session, main_connection(snapshot.connections)
         named, at = connection.id if connection else None, int(self._clock())
-        user = session.user_id or NOBODY
+        user = session.user_id or ERASED_USER
         result = SessionResult(session.id, session.tenant, user, session.status.value, named, at)
         return self._signer.sign_result(result)
 

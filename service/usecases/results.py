@@ -14,7 +14,7 @@ from service.store import Store
 
 
 class Results:
-    """Confirms results; `count` is told each outcome: `confirmed`, `refused` or `other_user`."""
+    """Confirms results; `count` is called with each outcome: `confirmed`, `refused` or `other_user`."""
 
     def __init__(self, store: Store, signer: Signer, runtime: Runtime, count: Callable[[str], None]) -> None:
         self._store = store

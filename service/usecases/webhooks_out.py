@@ -117,7 +117,7 @@ class OutgoingWebhooks:
     ) -> tuple[Endpoint, EndpointSecret | None]:
         """Change an endpoint; another origin gets a new secret at once. Raises NotFound, InvalidRequest.
 
-        Otherwise whoever takes over the old address could read what is signed for the new one, and forge it.
+        Otherwise the owner of the old address could read what is signed for the new one, and forge it.
         """
         if request.url is not None:
             await self._check_url(request.url)

@@ -97,6 +97,12 @@ def test_what_is_recorded_late_moves_an_expired_session(reported: str, status: s
     assert [one for one in company.event_types() if one.startswith("session.")] == [event]
 
 
+def test_a_session_that_exits_by_what_is_recorded_late_says_that_its_time_was_over() -> None:
+    company = after("PASSWORD_INCORRECT", owner=with_status(ADA, SessionStatus.EXPIRED))
+    (event,) = [one for one in company.events if one.type == "session.exited"]
+    assert (event.data["stage"], event.data["reason"]) == ("page", "time")
+
+
 def test_what_is_recorded_late_moves_a_failed_session() -> None:
     assert after("CONNECTED", owner=replace(ADA, failure="link_revoked")).sessions[ADA.id].status == "connected"
 

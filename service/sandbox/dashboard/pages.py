@@ -1,6 +1,6 @@
 """The dashboard's pages: companies, sites, connections, their bills, and the wizard.
 
-Nobody signs in, since it is a local sandbox; but no other site's page can post here, or frame it.
+It has no sign-in, since it is a local sandbox, but pages of other sites can neither post here nor frame it.
 """
 
 import secrets

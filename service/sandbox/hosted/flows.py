@@ -105,7 +105,7 @@ class HostedFlows:
         """Store a flow under a new id; drop the expired ones, and the oldest when there are too many."""
         flow.id = self._token()
         self._flows = {key: each for key, each in self._flows.items() if each.expires_at > self._clock()}
-        # A limit, so that nobody can fill the memory by opening pages.
+        # A limit, since anyone may open pages, and each takes memory.
         while len(self._flows) >= FLOWS_MOST:
             del self._flows[next(iter(self._flows))]
         self._flows[flow.id] = flow

@@ -36,7 +36,7 @@ class StoredNumbers:
 class SandboxClock:
     """The sandbox's time.
 
-    `real` is for what nobody may move (signatures, page sessions), `time` for what is due, and `now` for every time
+    `real` is for what must not be moved (signatures, page sessions), `time` for what is due, and `now` for every time
     that the provider shows to a company.
     """
 

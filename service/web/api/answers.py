@@ -192,17 +192,19 @@ class ConnectionJson(TypedDict):
     providerStatus: Annotated[str, Field(description="The provider's word.")]
     state: ConnectionState
     provider: Annotated[ProviderJson, Field(description="The utility.")]
-    evidence: Annotated[EvidenceJson | None, Field(description="Null while nobody is named.")]
+    evidence: Annotated[EvidenceJson | None, Field(description="Null while it is not attributed.")]
     createdAt: Annotated[Time, Field(description="By the provider's clock.")]
     recordedAt: Annotated[Time, Field(description="UTC.")]
     updatedAt: Annotated[Time, Field(description="UTC.")]
     needsAttention: Annotated[bool, Field(description="Only the end user can mend it, through a reconnect.")]
     words: WordsJson
     candidates: NotRequired[
-        Annotated[list[CandidateJson], Field(description="Where nobody is named: the sessions it could belong to.")]
+        Annotated[
+            list[CandidateJson], Field(description="Where it is not attributed: the sessions it could belong to.")
+        ]
     ]
     confirming: NotRequired[
-        Annotated[bool, Field(description="Where nobody is named: the provider's next answer may still decide.")]
+        Annotated[bool, Field(description="Where it is not attributed: the provider's next answer may still decide.")]
     ]
 
 

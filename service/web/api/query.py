@@ -127,7 +127,7 @@ def event_page(events: Sequence[Event], limit: int, at_end: str | None) -> Event
 # A cursor is not signed: a forged one only names another place in the caller's own list.
 def _cursor(text: str) -> tuple[float, str]:
     try:
-        # In standard letters, since only that decoder can be told to refuse what is not base64.
+        # In the standard alphabet, since only that decoder has an option to refuse what is not base64.
         raw = base64.b64decode(text.translate(_STANDARD) + "=" * (-len(text) % 4), validate=True)
         at, _, row_id = raw.decode("ascii").partition("|")
         return _finite(float(at)), _row_id(row_id)

@@ -58,7 +58,7 @@ class FlowRoutes:
     async def start(self, request: Request) -> Response:
         """POST /embed/{token}/start: start the page; the answer holds the page key, this once."""
         self.responses.refuse_cross_site(request)
-        # The token first: without one nobody can make the service read and validate a body.
+        # The token first: without a valid one no body is read or validated.
         session = require_open(await self.pages.by_embed_token(token_of(request)))
         self.limit.take(session.id)
         body: StartPage = parse(StartPage, await read_json(request, MAX_PAGE_BODY_BYTES))
