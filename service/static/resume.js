@@ -3,19 +3,41 @@
 // may keep it. Without that script the value lives as long as this page, and the user is asked after a reload.
 const HOST_ANSWER_MS = 500;
 const SHAPE = /^[\w-]{43}$/;
+const PREFIX = "magiclink:";
+const KEPT_MS = 24 * 60 * 60 * 1000;
 
 function newValue() {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-function fromOwnStorage(name) {
+// In Firefox a reloaded frame may run in another process, which does not see what was written to sessionStorage since it
+// first read it there. It sees localStorage, but so do other tabs: an entry there counts only beside the same `tab`, the
+// value that embed.js keeps in this tab of the host's page. Script of the host's page can read that one, which starts
+// nothing by itself.
+function fromLocalStorage(name, tab) {
+  const [keptTab, value] = localStorage.getItem(name)?.split(".") ?? [];
+  return keptTab === tab && SHAPE.test(value) ? value : null;
+}
+
+function writeLocalStorage(name, tab, value) {
+  const now = Date.now();
+  for (const other of Object.keys(localStorage).filter((key) => key.startsWith(PREFIX))) {
+    if (!(localStorage.getItem(other).split(".")[2] > now - KEPT_MS)) localStorage.removeItem(other);
+  }
+  localStorage.setItem(name, [tab, value, now].join("."));
+}
+
+/** Returns the value, or null where the frame has no storage that keeps it. */
+async function fromOwnStorage(name, askHost) {
   try {
-    const found = sessionStorage.getItem(name);
-    if (SHAPE.test(found ?? "")) return found;
-    const made = newValue();
-    sessionStorage.setItem(name, made);
-    return sessionStorage.getItem(name) === made ? made : null;
+    const known = sessionStorage.getItem(name);
+    if (SHAPE.test(known ?? "")) return known;
+    const tab = await askHost();
+    const value = (tab && fromLocalStorage(name, tab)) || newValue();
+    sessionStorage.setItem(name, value);
+    if (tab) writeLocalStorage(name, tab, value);
+    return sessionStorage.getItem(name) === value ? value : null;
   } catch {
     return null;
   }
@@ -41,11 +63,14 @@ function fromHost(sessionId, hostOrigin) {
   });
 }
 
-// Under the host's embedder policy the frame has no cookies, and a storage of its own that ends with the host page.
 async function find(sessionId, hostOrigin) {
-  const own = !window.credentialless && fromOwnStorage(`magiclink:${sessionId}`);
+  const askHost = () => fromHost(sessionId, hostOrigin);
+  // Under the host's embedder policy the frame has no cookies, and a storage of its own that ends with the host page.
+  // Only embed.js gives the page a look; a host page without that script would not answer.
+  const withScript = new URLSearchParams(location.search).has("look");
+  const own = !window.credentialless && (await fromOwnStorage(`${PREFIX}${sessionId}`, withScript ? askHost : () => null));
   if (own) return { resume: own };
-  const kept = await fromHost(sessionId, hostOrigin);
+  const kept = await askHost();
   return kept ? { resume: kept, keptBy: "host" } : { resume: newValue() };
 }
 

@@ -63,18 +63,12 @@ async def started(engine: str, privacy: str, *, dark: bool) -> AsyncIterator[Dri
 
 @pytest.fixture
 async def browser(started: DrivenBrowser, request: pytest.FixtureRequest) -> AsyncIterator[DrivenBrowser]:
-    """A browser with a new tab; a complaint in its console fails the walk.
-
-    A tab of its own, since Firefox gives the frames of one site to several processes, each of which keeps what it once
-    read of the tab's `sessionStorage`: a frame may miss what another process stored there for a later session.
-    """
+    """The browser, with the tab that the walks before have used; a complaint in its console fails the walk."""
     await started.console()
-    first = await started.open_window()
     yield started
     if RUNS:
         with suppress(BrowserError):  # WebKit paints no page that comes from its back-forward cache
             await started.picture(pictures() / f"{request.node.originalname}-{request.node.callspec.id}.png")
-    await started.close_window(first)
     complaints = [text for text in await started.console() if not any(own in text for own in _ITS_OWN)]
     assert complaints == []
 

@@ -89,6 +89,18 @@ async def test_another_window_is_asked_and_then_ends_the_first(
     await ada.shows("You continued in another window.")
 
 
+async def test_of_several_sessions_in_one_tab_each_goes_on_after_a_reload(
+    browser: DrivenBrowser, api: Api, other_host: str
+) -> None:
+    for _ in range(4):
+        walk = await new_walk(browser, api, other_host)
+        ada = await walk.element()
+        await ada.opens()
+        await browser.reload()
+        await ada.opens()
+        await (await walk.element()).opens()
+
+
 async def test_a_column_of_320_pixels_fits_and_offers_the_secure_page_in_a_window(
     browser: DrivenBrowser, api: Api, other_host: str
 ) -> None:
