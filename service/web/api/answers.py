@@ -199,12 +199,10 @@ class ConnectionJson(TypedDict):
     needsAttention: Annotated[bool, Field(description="Only the end user can mend it, through a reconnect.")]
     words: WordsJson
     candidates: NotRequired[
-        Annotated[
-            list[CandidateJson], Field(description="Where it is not attributed: the sessions it could belong to.")
-        ]
+        Annotated[list[CandidateJson], Field(description="Not attributed: the sessions it could belong to.")]
     ]
     confirming: NotRequired[
-        Annotated[bool, Field(description="Where it is not attributed: the provider's next answer may still decide.")]
+        Annotated[bool, Field(description="Not attributed: the provider's next answer may still decide.")]
     ]
 
 
