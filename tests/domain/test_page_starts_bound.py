@@ -1,4 +1,4 @@
-"""What a start and a good-bye leave in the session besides the page's key: an offer to a phone, its follower, the end."""
+"""What a start and a good-bye leave in the session besides the page key: a phone's offer, its follower, the end."""
 
 from dataclasses import replace
 

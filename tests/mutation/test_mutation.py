@@ -60,7 +60,7 @@ def test_annotations_docstrings_and_the_wording_of_errors_are_left_alone() -> No
 def test_every_mutant_of_a_module_can_be_compiled_and_is_another(module: str) -> None:
     source = (ROOT / "service" / f"{module}.py").read_text()
     made = mutants(source)
-    assert len(made) > 50
+    assert len(made) > 40
     assert source not in made.values()
     for text in made.values():
         compile(text, module, "exec")
