@@ -15,9 +15,10 @@ NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_exe
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST := $(BIN)/pytest -q --durations=10 -n $(CORES) --dist worksteal
 COVERED := $(BIN)/coverage run -m pytest -q --durations=10 -n $(CORES)
-# Coverage takes as long again as the tests themselves, so it watches only what runs lines that no other test runs. The
-# simulation, the load tests, the integration tests once more on PostgreSQL and the browser tests run beside it without.
-UNCOVERED := tests/simulation tests/load
+# Coverage takes as long again as the tests themselves, so it watches only what runs lines that no other test runs. These,
+# the integration tests once more on PostgreSQL and the browser tests run beside it without.
+UNCOVERED := tests/simulation tests/load tests/upgrade tests/mutation tests/test_code_rules.py \
+  tests/store/test_connections_order.py tests/integration/test_costs.py
 
 # These start whole servers, which takes longest of all integration tests; `make test` runs them.
 NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
@@ -76,7 +77,7 @@ coverage: .venv/.dev node-packages
 
 uncovered: .venv/.dev
 	$(BIN)/pytest -q --durations=10 -n 1 $(UNCOVERED)
-	$(BIN)/pytest -q --durations=10 -n 1 -m postgresql tests/integration
+	$(BIN)/pytest -q --durations=10 -n 1 -m postgresql tests/integration --ignore=tests/integration/test_costs.py
 
 engines: .venv/.dev browser-installed ## every walk 20 times in Firefox, WebKit and Chromium, in each privacy mode; pictures in artefacts/engines
 	MAGICLINK_ENGINE_RUNS=$${MAGICLINK_ENGINE_RUNS:-20} $(BIN)/pytest -q --durations=10 tests/browser/engines $(ARGS)

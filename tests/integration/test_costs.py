@@ -1,8 +1,10 @@
 """What a request costs that needs no API key: a few milliseconds of the only event loop, whatever it is filled with.
 
-Time is the process's own, of the cheapest of several runs, so that a busy machine does not matter.
+Time is the process's own, of the cheapest of several runs, so that a busy machine matters little; what it matters is
+measured beside it, by a piece of work that cost `REFERENCE_SECONDS` on the machine of the promise.
 """
 
+import json
 from collections.abc import AsyncIterator, Callable
 from time import process_time
 
@@ -13,8 +15,8 @@ from tests.support.memory_http import MemoryServer
 from tests.support.services import RunningServices
 from tests.support.users import User
 
-# 5 ms are promised. Where coverage is measured, or a core is shared, everything takes up to twice as long.
-MOST_SECONDS = 0.010
+MOST_SECONDS = 0.005
+REFERENCE_SECONDS = 0.00085
 RUNS = 8
 PATH_BYTES, QUERY_BYTES, HEAD_BYTES, PAGE_BODY_BYTES, BODY_BYTES = 3500, 15_000, 28_000, 4096, 256 * 1024
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
@@ -66,11 +68,27 @@ BODIES: list[tuple[str, Fill]] = [
 ]
 
 
+def reference_seconds() -> float:
+    """What the piece of work costs here: of the kinds that requests are made of, in C and in Python."""
+    document = json.dumps({f"name-{number}": [number, str(number), {"a": None}] for number in range(300)})
+    return min(_seconds_of_reading(document) for _ in range(50))
+
+
+def _seconds_of_reading(document: str) -> float:
+    began = process_time()
+    for _ in range(4):
+        values = json.loads(document)
+        joined = "".join(str(value[0]) for value in values.values())
+        assert sum(len(name) + joined.find(name) for name in values)
+    return process_time() - began
+
+
 class Anybody:
     """A server with open sessions, and somebody without a key."""
 
     def __init__(self, services: RunningServices, words: dict[str, str]) -> None:
         assert services.transport.app is not None
+        self.most_seconds = MOST_SECONDS * max(1.0, reference_seconds() / REFERENCE_SECONDS)
         self.server = MemoryServer(services.transport.app)
         self._services = services
         self._words = words
@@ -90,12 +108,12 @@ class Anybody:
 
     async def least(self, method: str, path: str, headers: str = "", body: str = "") -> float:
         """The seconds of the cheapest run; further runs only where one cost too much."""
-        least = MOST_SECONDS * 2
+        least = self.most_seconds * 2
         for _ in range(RUNS):
             seconds, status, _ = await self.cost(method, path, headers, body)
             assert status < 500
             least = min(least, seconds)
-            if least <= MOST_SECONDS / 2:
+            if least <= self.most_seconds / 2:
                 break
         return least
 
@@ -121,7 +139,7 @@ async def test_no_address_costs_more_than_a_few_milliseconds(anybody: Anybody, p
     query = "&x=" if "?" in path else "?x="
     for fill in FILLS:
         for address in (path + query + fill(QUERY_BYTES), path + fill(PATH_BYTES), f"{path}/{fill(PATH_BYTES)}"):
-            assert await anybody.least("GET", address) < MOST_SECONDS, address[:80]
+            assert await anybody.least("GET", address) < anybody.most_seconds, address[:80]
 
 
 @pytest.mark.parametrize("path", [*GETS, "POST /callback", "POST /embed/{embed}/start", "POST /webhooks/nectar"])
@@ -131,7 +149,7 @@ async def test_no_header_costs_more_than_a_few_milliseconds(anybody: Anybody, pa
     for name in HEADERS:
         for fill in HEADER_FILLS:
             header = f"{name}: {fill(HEAD_BYTES)}\r\n"
-            assert await anybody.least(method or "GET", path, header) < MOST_SECONDS, header[:40]
+            assert await anybody.least(method or "GET", path, header) < anybody.most_seconds, header[:40]
 
 
 @pytest.mark.parametrize("path", POSTS)
@@ -141,7 +159,7 @@ async def test_no_body_costs_more_than_a_few_milliseconds(anybody: Anybody, path
         for size in (PAGE_BODY_BYTES, BODY_BYTES):
             body = fill(size)[:size]
             seconds = await anybody.least("POST", path, f"Content-Type: {kind}\r\n", body)
-            assert seconds < MOST_SECONDS, (kind, body[:40], size)
+            assert seconds < anybody.most_seconds, (kind, body[:40], size)
 
 
 @pytest.mark.parametrize("path", POSTS)
