@@ -1,4 +1,4 @@
-"""Runs the service, the sandbox and the demo host app, alone or side by side in one process.
+"""Runs the service, the sandbox and the demo host app side by side in one process.
 
 `dev` needs no configuration: missing variables are filled in here, and its secrets are stored in the data folder.
 """
@@ -8,25 +8,22 @@ import json
 import logging
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import time as clock  # noqa: TID251 - the clock is passed on from here
-from typing import Any, Self
+from typing import Self
 
 import service.app
 import service.demo.app
-import service.sandbox.app
 import service.sandbox.settings
 import service.settings
-from service.commands.clients import ClientLimits, Clients
 from service.commands.known_secrets import secrets_in
-from service.commands.server import AppServer, CannotStart, Listener, listen, run
+from service.commands.serve import clients_of
+from service.commands.serve_sandbox import read_settings, sandbox_server
+from service.commands.server import AppServer, CannotStart, Environ, Print, listen, run
 from service.demo.settings import DemoSettings
 from service.telemetry import logs
 
-Environ = Mapping[str, str]
-Print = Callable[[str], object]
 _SERVICE_PORT, _SANDBOX_PORT, _DEMO_PORT = 8000, 9000, 8080
 
 
@@ -51,47 +48,6 @@ class Ports:
     demo: int
 
 
-def _read(read: Callable[[Environ], Any], environ: Environ) -> Any:
-    try:
-        return read(environ)
-    except service.sandbox.settings.BadSandboxSettings as exc:
-        raise CannotStart(str(exc)) from exc
-
-
-def serve(
-    environ: Environ, host: str | None, port: int, say: Print, environment: service.app.Environment | None = None
-) -> None:
-    """Run the service alone, until a signal. Raises BadSettings, CannotStart."""
-    logs.configure(sys.stderr, logs.JsonLines(secrets_in(environ)))
-    settings = service.settings.read(environ)
-    with listen(_host(environ, host), port, "--port") as listener:
-        greeting = f"magiclink listens on {listener.address}, and is {settings.public_url} to browsers."
-        app = service.app.create_app
-        run(lambda: [AppServer(app(settings, environment), listener, _clients(settings))], lambda: say(greeting))
-
-
-def sandbox(environ: Environ, host: str | None, port: int, say: Print) -> None:
-    """Run the sandbox alone, until a signal. Raises CannotStart."""
-    logs.configure(sys.stderr, logs.JsonLines(secrets_in(environ)), logging.WARNING)
-    settings = _read(service.sandbox.settings.read, environ)
-    with listen(_host(environ, host), port, "--port") as listener:
-        greeting = f"The sandbox listens on {listener.address}, and is {settings.public_url} to browsers."
-        run(lambda: [_sandbox(settings, listener)], lambda: say(greeting))
-
-
-def _sandbox(settings: service.sandbox.settings.SandboxSettings, listener: Listener) -> AppServer:
-    # The sandbox has its own clock, by which it writes the Date header: uvicorn must not write another.
-    try:
-        return AppServer(service.sandbox.app.create_app(settings, clock=clock), listener, date_header=False)
-    except OSError as exc:
-        raise CannotStart(f"SANDBOX_DATA_DIR {settings.data_dir} cannot be used: {exc}.") from exc
-
-
-def _host(environ: Environ, host: str | None) -> str:
-    # A platform that sets PORT reaches the process from outside the container; otherwise only this machine may.
-    return host or ("0.0.0.0" if environ.get("PORT") else "127.0.0.1")  # noqa: S104
-
-
 def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None) -> None:
     """Run all three apps, on three origins, until a signal. Raises BadSettings, CannotStart."""
     # The service is on `localhost` and the others on 127.0.0.1: other sites to a browser, as in production, so that
@@ -102,11 +58,12 @@ def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None
         listen("127.0.0.1", _default(flags.host_port, _DEMO_PORT), "--host-port") as on_demo,
     ):
         setup = DevSetup.of(flags, environ, Ports(on_service.port, on_sandbox.port, on_demo.port))
+        ours = setup.service_settings
 
         def servers() -> list[AppServer]:
             return [
-                _sandbox(setup.sandbox_settings, on_sandbox),
-                AppServer(service.app.create_app(setup.service_settings), on_service, _clients(setup.service_settings)),
+                sandbox_server(setup.sandbox_settings, on_sandbox),
+                AppServer(service.app.create_app(ours), on_service, clients_of(ours)),
                 AppServer(service.demo.app.create_app(setup.demo), on_demo),
             ]
 
@@ -116,15 +73,6 @@ def dev(flags: DevOptions, environ: Environ, say: Print, open_page: Print | None
                 open_page(setup.demo.own_url)
 
         run(servers, started)
-
-
-def _clients(settings: service.settings.Settings) -> Clients:
-    limits = ClientLimits(
-        per_address=settings.connections_per_address,
-        trusted_proxies=settings.trusted_proxies,
-        keep_alive_seconds=settings.keep_alive_seconds,
-    )
-    return Clients(limits)
 
 
 def _default(given: int | None, default: int) -> int:
@@ -155,7 +103,7 @@ class DevSetup:
             own_url=f"http://127.0.0.1:{ports.demo}",
             secret=stored["demo_secret"],
         )
-        return cls(folder, service_settings, _read(service.sandbox.settings.read, complete), demo)
+        return cls(folder, service_settings, read_settings(complete), demo)
 
 
 def greeting(setup: DevSetup) -> str:

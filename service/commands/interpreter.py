@@ -12,6 +12,18 @@ _SWITCH_SECONDS = 0.001
 
 
 @contextmanager
+def no_collections() -> Iterator[None]:
+    """Collect no garbage in the block: what is imported stays, so that each collection would find nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
 def short_pauses() -> Iterator[None]:
     """Use these settings in the block, and put back those of before afterwards.
 

@@ -10,6 +10,7 @@ import time
 import webbrowser
 from dataclasses import asdict
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,7 @@ import click
 
 from service import __version__
 from service.commands import api_client
+from service.commands.interpreter import no_collections
 from service.commands.known_secrets import secrets_in
 from service.commands.options import as_json, limit, over_http, show
 from service.commands.webhooks import endpoints, events, listen
@@ -68,10 +70,10 @@ def main() -> None:
     """Connect utility accounts through Nectar: recorded once, for the right user."""
 
 
-def _dev_module() -> ModuleType:
-    from service.commands import dev  # noqa: PLC0415 - imports all three apps, which most commands do not need
-
-    return dev
+def _load(name: str) -> ModuleType:
+    """Import a module of this folder that most commands do not need, since it imports the apps it runs."""
+    with no_collections():
+        return import_module(f"service.commands.{name}")
 
 
 @main.command()
@@ -84,7 +86,7 @@ def _dev_module() -> ModuleType:
 @click.option("--open", "open_it", is_flag=True, help="Open the demo host app in a browser.")
 def dev(*, open_it: bool, **flags: Any) -> None:
     """Run everything side by side; nothing to configure."""
-    module = _dev_module()
+    module = _load("dev")
     module.dev(module.DevOptions(**flags), os.environ, click.echo, webbrowser.open if open_it else None)
 
 
@@ -96,7 +98,7 @@ host_option = click.option("--host", help="Address to listen on.  [default: 127.
 @click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True)
 def serve(host: str | None, port: int) -> None:
     """Run the service alone, from the environment."""
-    _dev_module().serve(os.environ, host, port, click.echo)
+    _load("serve").serve(os.environ, host, port, click.echo)
 
 
 @main.command()
@@ -104,7 +106,7 @@ def serve(host: str | None, port: int) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=9000, show_default=True)
 def sandbox(host: str | None, port: int) -> None:
     """Run the sandbox alone, from the environment."""
-    _dev_module().sandbox(os.environ, host, port, click.echo)
+    _load("serve_sandbox").serve(os.environ, host, port, click.echo)
 
 
 @main.command()
@@ -116,9 +118,7 @@ def migrate() -> None:
 
 
 def _deployment() -> tuple[ModuleType, Settings]:
-    from service.commands import admin  # noqa: PLC0415 - imports the database and the provider, as above
-
-    return admin, read(os.environ)
+    return _load("admin"), read(os.environ)
 
 
 def _ends() -> str:

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -15,9 +15,11 @@ from starlette.applications import Starlette
 
 from service.commands.clients import ClientLimits, Clients
 from service.commands.http_protocol import LimitedProtocol
-from service.commands.interpreter import short_pauses
+from service.commands.interpreter import no_collections, short_pauses
 from service.errors import BadSettings
 
+Environ = Mapping[str, str]
+Print = Callable[[str], object]
 _SHUTDOWN_SECONDS = 5
 _BACKLOG = 2048
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -102,6 +104,12 @@ class AppServer(uvicorn.Server):
         yield
 
 
+def host_of(environ: Environ, host: str | None) -> str:
+    """Return the address to listen on where `host` is the one that was asked for."""
+    # A platform that sets PORT reaches the process from outside the container; otherwise only this machine may.
+    return host or ("0.0.0.0" if environ.get("PORT") else "127.0.0.1")  # noqa: S104
+
+
 def listen(host: str, port: int, option: str) -> Listener:
     """Bind every address of the host on one port, 0 for a free one. Raises CannotStart, which names the option."""
     # "localhost" has an IPv4 and an IPv6 address, and browsers differ in which they try first: both get the same port.
@@ -165,7 +173,8 @@ def run(create_servers: Callable[[], Sequence[AppServer]], started: Callable[[],
 
 
 async def _run(create_servers: Callable[[], Sequence[AppServer]], started: Callable[[], object]) -> None:
-    servers = create_servers()
+    with no_collections():
+        servers = create_servers()
     with short_pauses():
         await _serve(servers, started)
 

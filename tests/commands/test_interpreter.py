@@ -1,9 +1,10 @@
-"""A server's process has short pauses, and leaves the interpreter as it was."""
+"""A server's process starts without collections and has short pauses, and leaves the interpreter as it was."""
 
 import gc
+import subprocess
 import sys
 
-from service.commands.interpreter import short_pauses
+from service.commands.interpreter import no_collections, short_pauses
 
 
 def test_what_was_loaded_before_is_collected_no_more_and_threads_wait_a_millisecond() -> None:
@@ -21,3 +22,19 @@ def test_garbage_of_the_block_is_still_collected() -> None:
         cycle.append(cycle)
         del cycle
         assert gc.collect() >= 1
+
+
+def test_nothing_is_collected_while_modules_are_loaded() -> None:
+    with no_collections():
+        assert not gc.isenabled()
+        with no_collections():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_the_service_alone_loads_neither_the_sandbox_nor_the_demo_host_app() -> None:
+    loads = "import sys, service.commands.serve; print(*(name for name in sys.modules if name.startswith('service.')))"
+    loaded = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True).stdout.split()
+    assert "service.app" in loaded
+    assert [name for name in loaded if name.startswith(("service.sandbox", "service.demo"))] == []

@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from service.commands import dev, main
+from service.commands import dev, main, serve, serve_sandbox
 from service.commands.dev import DevOptions
 from service.commands.server import CannotStart
 
@@ -79,7 +79,7 @@ def test_dev_says_which_option_moves_it_from_a_port_that_is_taken(tmp_path: Path
 
 def test_the_service_stands_alone(environ: dict[str, str]) -> None:
     said: list[str] = []
-    dev.serve(environ, None, 0, once(said))
+    serve.serve(environ, None, 0, once(said))
     assert "127.0.0.1:" in said[0]
     assert "http://localhost:8000" in said[0]
 
@@ -91,32 +91,32 @@ def test_the_service_writes_json_lines_without_its_secrets(
         logging.getLogger("service").info("%s %s", environ["MAGICLINK_SECRET_KEYS"], "provider-key")
         leave(line)
 
-    dev.serve(environ, None, 0, speak)
+    serve.serve(environ, None, 0, speak)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert "… …" in [line["message"] for line in lines]
 
 
 def test_a_platform_that_gives_a_port_reaches_us_from_outside(environ: dict[str, str]) -> None:
     said: list[str] = []
-    dev.serve(environ | {"PORT": "0"}, None, 0, once(said))
+    serve.serve(environ | {"PORT": "0"}, None, 0, once(said))
     assert "0.0.0.0:" in said[0]
 
 
 def test_the_sandbox_stands_alone() -> None:
     said: list[str] = []
-    dev.sandbox({}, "localhost", 0, once(said))
+    serve_sandbox.serve({}, "localhost", 0, once(said))
     assert "http://127.0.0.1:9000" in said[0]
 
 
 def test_a_data_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotStart, match="SANDBOX_DATA_DIR"):
-        dev.sandbox({"SANDBOX_DATA_DIR": str(tmp_path / "file" / "data")}, None, 0, leave)
+        serve_sandbox.serve({"SANDBOX_DATA_DIR": str(tmp_path / "file" / "data")}, None, 0, leave)
 
 
 def test_settings_of_the_sandbox_that_are_wrong_are_named() -> None:
     with pytest.raises(CannotStart, match="SANDBOX_DATA_DELAY"):
-        dev.sandbox({"SANDBOX_DATA_DELAY": "soon"}, None, 0, leave)
+        serve_sandbox.serve({"SANDBOX_DATA_DELAY": "soon"}, None, 0, leave)
 
 
 def test_a_database_that_cannot_be_opened_stops_the_start_in_one_line(environ: dict[str, str], tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ import click
 import httpx
 
 from service.app import Environment
-from service.commands import dev
 from service.commands.main import Commands
+from service.commands.serve import serve as serve_service
 from service.store import engine_for
 from service.store.engine import Engine
 
@@ -120,7 +120,7 @@ def main() -> None:
 @click.argument("port", type=int)
 def serve(fault: str, port: int) -> None:
     """Serve, and fail."""
-    dev.serve(os.environ, None, port, click.echo, environment_with(fault))
+    serve_service(os.environ, None, port, click.echo, environment_with(fault))
 
 
 if __name__ == "__main__":
