@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from service.domain.changes import JobKind
 from service.domain.handoffs import (
     HANDOFF_TRIES,
     HandoffState,
@@ -18,7 +19,7 @@ from service.domain.handoffs import (
 from service.domain.model import Session
 from service.domain.page_starts import PageStart, ResumeKeeper, leave_page, start_page
 from service.domain.session_status import Progress
-from service.domain.timing import HANDOFF_SECONDS
+from service.domain.timing import GRACE_SECONDS, HANDOFF_SECONDS
 from service.domain.tokens import HandoffToken
 from service.errors import Expired, NotFound, Revoked, SessionClosed, TakenOver
 from tests.support.domain_values import NOW
@@ -102,7 +103,34 @@ def test_an_offer_ends_with_its_page_and_a_followed_page_that_leaves_is_followed
     assert follows(gone, "desk")
 
 
+def test_five_codes_are_tried_and_each_state_has_its_page() -> None:
+    assert HANDOFF_TRIES == 5
+    assert [*HandoffState] == ["asking", "wrong", "over", "accepted"]
+
+
+def test_the_offering_pages_own_key_accepts_nothing_without_the_code() -> None:
+    state, session = tried(offering(), right=False, key="desk")
+    assert (state, session.handoff_tries) == (HandoffState.WRONG, 1)
+    assert not is_passed_on(session, "desk")
+    assert not is_passed_on(tried(offering(), right=True)[1], None)
+
+
+def test_the_phones_absence_is_not_noticed_since_its_page_sends_no_heartbeat() -> None:
+    _, changes = accept(offering(), HandoffTry(TOKEN, True, "phone"), NOW, None)
+    assert changes is not None
+    assert JobKind.PRESENCE not in {job.kind for job in changes.jobs}
+
+
+def test_an_address_of_a_revoked_session_says_so() -> None:
+    with pytest.raises(Revoked):
+        state_of_offer(replace(offering(), revoked_at=NOW), TOKEN, NOW)
+
+
 def test_nothing_is_offered_after_the_sessions_time() -> None:
+    unshown_at = started().expires_at + GRACE_SECONDS
+    waiting = replace(started(), link_used_at=unshown_at)  # its link was used, and what that made is still to come
+    with pytest.raises(SessionClosed):
+        offer(waiting, "desk", "nonce", unshown_at)
     over = replace(started(), over_at=NOW, finished_at=None)
     with pytest.raises(Expired):
         offer(over, "desk", "nonce", NOW)

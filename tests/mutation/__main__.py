@@ -21,7 +21,7 @@ MODULES = {
     "domain/session_status": ("domain/test_session_status*",),
     "domain/dead_links": ("domain/test_dead_links*",),
     "domain/page_starts": ("domain/test_page_starts*", "domain/test_session_rules*"),
-    "domain/attention": ("domain/test_attention*", "domain/test_recording_reconnect*"),
+    "domain/attention": ("domain/test_attention*", "domain/test_recording*"),
     "domain/reminders": ("domain/test_reminders*",),
     "domain/handoffs": ("domain/test_handoffs*",),
     "domain/status_words": ("domain/test_status_words*",),
