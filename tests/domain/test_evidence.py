@@ -1,7 +1,7 @@
 """From rows to the history of one connection: what counts for it, and what does not."""
 
 from service.domain.changes import Fact, FactKind, StoredFact
-from service.domain.evidence import Claim, CompanyFacts, NamedByInvitation, Reveal, new_namings
+from service.domain.evidence import Claim, CompanyFacts, ConnectionFacts, NamedByInvitation, Reveal, new_namings
 from service.domain.model import Candidate, ConnectionId, InvitationId, SessionId
 from tests.support.domain_values import (
     CONNECTION,
@@ -50,6 +50,23 @@ def test_a_revocation_stands_with_the_reveal_it_ends() -> None:
     revoked = row(Fact(FactKind.REVOKED, session_id=ADA.id, provider_at=CREATED_AT - 9), ADA)
     facts = CompanyFacts(records(ADA, facts=(revoked, reveal_row(ADA, -60))), NOW).about(seen())
     assert facts.reveals == {Reveal(WHO, CREATED_AT - 60, CREATED_AT - 9)}
+
+
+def test_each_time_at_which_the_user_said_to_have_finished_stands_with_the_reveal() -> None:
+    bob = with_link(session("bob"), link())
+    finished = [
+        row(Fact(FactKind.FINISHED, session_id=ADA.id, provider_at=CREATED_AT - 9), ADA),
+        row(Fact(FactKind.FINISHED, session_id=ADA.id), ADA),  # no answer of the provider had told its time yet
+        row(Fact(FactKind.FINISHED, session_id=bob.id, provider_at=CREATED_AT - 5), bob),
+    ]
+    company = records(ADA, bob, facts=(*finished, reveal_row(ADA, -60)))
+    (reveal,) = CompanyFacts(company, NOW).about(seen()).reveals
+    assert reveal.provider_finished_at == {CREATED_AT - 9, 0.0}
+
+
+def test_a_connection_of_which_nothing_is_known_is_neither_cleared_nor_unclear() -> None:
+    facts = ConnectionFacts(CONNECTION, CREATED_AT)
+    assert (facts.cleared, facts.unclear) == (False, False)
 
 
 def test_facts_about_to_be_written_count_already() -> None:
