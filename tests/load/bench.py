@@ -3,7 +3,7 @@
 Compare ratios, never figures of different runs. While one server is asked the others are stopped, so that none works
 behind another's back. The provider is an address where nothing listens: the links behind our creates wait in their
 retries, so that the create is measured, and not a second process that imitates the provider on the same cores. What is
-only read is read from a second process with one session, which no such retries keep busy.
+only read is read from a second process with one page of sessions, whose few retries keep it less busy.
 """
 
 import argparse
@@ -130,7 +130,7 @@ def _free_port() -> int:
 
 
 def open_floor(folder: Path, database: Path) -> Server:
-    """`database` is the service's, with one session in it; the floor works on a copy."""
+    """`database` is the service's, with sessions in it; the floor works on a copy."""
     port = _free_port()
     copy = folder / "floor.db"
     with sqlite3.connect(database) as source, sqlite3.connect(copy) as target:
@@ -159,15 +159,18 @@ ROWS = "floor: validate, sign, the same rows in one commit"
 ROW = "floor: validate, sign, one row in a grouped commit"
 PAGE = "floor: a page with 8 variables, one read"
 READ = "floor: the same reads and a JSON of them"
+LIST = "floor: the list's queries and a JSON of them"
+PAGE_SESSIONS = 25
 
 
 class Bench:
-    """The servers and the one session that is read."""
+    """The servers, the session that is read, and as many others as one page of the list has."""
 
     def __init__(self, folder: Path) -> None:
         self.ours, self.reads = open_ours(folder), open_ours(folder)
-        answer = httpx.post(f"{self.reads.url}/v1/sessions", json=BODY, headers=AS_JSON, trust_env=False)
-        self._made: dict[str, Any] = answer.raise_for_status().json()
+        for _ in range(PAGE_SESSIONS):
+            answer = httpx.post(f"{self.reads.url}/v1/sessions", json=BODY, headers=AS_JSON, trust_env=False)
+            self._made: dict[str, Any] = answer.raise_for_status().json()
         self.floor = open_floor(folder, folder / f"{self.reads.port}.db")
         self.servers = (self.floor, self.ours, self.reads)
 
@@ -193,6 +196,8 @@ class Bench:
             Target("GET /embed/{token}", reads, embed, Goal(0.6, PAGE, None, 10)),
             Target(READ, floor, bare("/session", read)),
             Target("GET /v1/sessions/{id}", reads, read, Goal(0.6, READ, 4000)),
+            Target(LIST, floor, bare("/list", read)),
+            Target("GET /v1/sessions, 25 of them", reads, replace(read, path="/v1/sessions"), Goal(0.6, LIST)),
         ]
 
 

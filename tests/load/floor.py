@@ -3,7 +3,8 @@
 `/plain` answers `ok`. `POST /sessions` validates a body like ours, signs one token and answers once the rows that a
 session has are durable: a writer thread groups commits, `synchronous=FULL`, one statement a table. `POST /row` writes a
 row of its own instead. `/session` reads what `GET /v1/sessions/{id}` reads and answers a JSON of it; `/page` reads the
-session's row and renders a page like ours with eight variables. The file is a copy of the service's, with one session.
+session's row and renders a page like ours with eight variables; `/list` reads the newest 25 sessions and answers a JSON
+of as many fields as ours has. The file is a copy of the service's.
 """
 
 import asyncio
@@ -38,10 +39,19 @@ SESSION = (
     "SELECT s.*, u.user_id, c.* FROM sessions s JOIN companies c ON c.ref = s.company_ref "
     "JOIN users u ON u.ref = s.user_ref WHERE s.id = ?"
 )
+LIST = (
+    "SELECT s.*, u.user_id, c.* FROM sessions s JOIN companies c ON c.ref = s.company_ref JOIN users u "
+    "ON u.ref = s.user_ref WHERE s.tenant = 'default' ORDER BY s.created_at DESC, s.id DESC LIMIT 25"
+)
+LISTED = (
+    *("id", "status", "user_id", "mode", "external_id", "name", "link_kind", "link_status", "origin", "return_url"),
+    *("webhook_url", "max_connections", "created_at", "expires_at", "metadata"),
+)
 CONNECTIONS = (
     "SELECT n.* FROM session_connections j CROSS JOIN connections n WHERE j.session_id = ? "
     "AND n.account = 'default' AND n.id = j.connection_id"
 )
+CONNECTIONS_OF = CONNECTIONS.replace("= ?", "IN (SELECT value FROM json_each(?))", 1)
 _FILLER = "<p class='line'>The quick brown fox jumps over the lazy dog, and says nothing of it to anybody.</p>\n" * 60
 _TEMPLATE = "<!doctype html><title>{{ a }}</title>" + _FILLER + "{{ b }}{{ c }}{{ d }}{{ e }}{{ f }}{{ g }}{{ h }}"
 
@@ -76,7 +86,7 @@ class Floor:
         self._page = Environment(loader=DictLoader({"page": _TEMPLATE}), autoescape=True).get_template("page")
         self._reader = sqlite3.connect(path, isolation_level=None)
         self._reader.row_factory = _as_dict
-        (self._session,) = self._reader.execute("SELECT id FROM sessions").fetchone().values()
+        (self._session,) = self._reader.execute("SELECT id FROM sessions LIMIT 1").fetchone().values()
 
     def app(self) -> Starlette:
         routes = [
@@ -85,6 +95,7 @@ class Floor:
             Route("/row", self.create, methods=["POST"]),
             Route("/session", self.session),
             Route("/page", self.page),
+            Route("/list", self.list_sessions),
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
 
@@ -101,6 +112,19 @@ class Floor:
     async def page(self, _request: Request) -> Response:
         (row,) = self._reader.execute(SESSION, (self._session,)).fetchall()
         return HTMLResponse(self._page.render(dict.fromkeys("abcdefgh", row["id"])))
+
+    async def list_sessions(self, _request: Request) -> Response:
+        rows = self._reader.execute(LIST).fetchall()
+        refs = json.dumps(sorted({ref for row in rows for ref in json.loads(row["site_refs"])}))
+        sites = self._reader.execute("SELECT * FROM sites WHERE ref IN (SELECT value FROM json_each(?))", (refs,))
+        by_ref = {row["ref"]: {"id": row["external_id"], "name": row["name"]} for row in sites.fetchall()}
+        ids = json.dumps([row["id"] for row in rows])
+        attached = self._reader.execute(CONNECTIONS_OF, (ids,)).fetchall()
+        data = [
+            {name: row[name] for name in LISTED} | {"sites": [by_ref[ref] for ref in json.loads(row["site_refs"])]}
+            for row in rows
+        ]
+        return JSONResponse({"data": data, "connections": attached, "next": None})
 
     async def create(self, request: Request) -> Response:
         body = Body.model_validate_json(await request.body())
