@@ -3,7 +3,7 @@
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from service.background.deliveries import DeliveryWorker, HostWebhooks
 from service.background.loops import running
 from service.domain.changes import Job, JobKind
+from service.domain.languages import ENGLISH
 from service.domain.model import Clock, CompanyRef, ConnectionId, SessionId, UserRef
 from service.domain.runtime import IdSource, Runtime
 from service.domain.timing import LIST_SECONDS
@@ -282,13 +283,13 @@ def _routes(settings: Settings, environment: Environment, services: Services) ->
         Mount("/v1", api.app(), name="api"),
         Mount("/webhooks", webhooks.app(), name="webhooks"),
         *health.routes(),
-        *DocsRoutes(templates, settings.public_url).routes(),
+        *DocsRoutes(templates[ENGLISH], settings.public_url).routes(),
         PagesMount("", _page_routes(settings, environment, services, templates).app(), name="pages"),
     ]
 
 
 def _page_routes(
-    settings: Settings, environment: Environment, services: Services, templates: jinja2.Environment
+    settings: Settings, environment: Environment, services: Services, templates: Mapping[str, jinja2.Environment]
 ) -> PageRoutes:
     responses = PageResponses(templates, settings, services.pages.callback_state, services.pages.sign_result)
     status = StatusRoutes(services.statuses, responses, settings.allowed_origins)

@@ -142,7 +142,7 @@ class Session:
     key_id: str
     origin: str | None = None
     return_url: str | None = None
-    locale: str = "en"
+    locale: str = ""  # empty: the host gave none
     user_label: str | None = None
     user_email: str | None = None
     support_url: str | None = None

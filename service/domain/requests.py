@@ -48,7 +48,7 @@ class SessionRequest:
     link: LinkChoice
     origin: str | None = None
     return_url: str | None = None
-    locale: str = "en"
+    locale: str = ""
     user_label: str | None = None
     user_email: str | None = None
     support_url: str | None = None

@@ -14,8 +14,9 @@ export class Calls {
     this.key = null;
   }
 
+  /** The page key, and the language of this page: what the service says in its answers is shown here. */
   get headers() {
-    return this.key ? { "X-Page-Key": this.key } : {};
+    return { "Accept-Language": document.documentElement.lang, ...(this.key ? { "X-Page-Key": this.key } : {}) };
   }
 
   /** `keepalive`: the call outlives the page. Throws Refusal, or the browser's error where the network fails. */

@@ -19,6 +19,12 @@ export function withCheckedLink(view, providerOrigin) {
   return { ...view, link: { ...view.link, status: "failed", url: null }, failure: { code: "link_refused" } };
 }
 
+// The page's language, as the reader's own region writes times.
+function timeLocale() {
+  const { lang } = document.documentElement;
+  return navigator.languages.find((one) => one.split("-")[0] === lang) ?? lang;
+}
+
 function originOf(url) {
   try {
     return new URL(url).origin;
@@ -161,7 +167,7 @@ export class Screen {
     const time = this.main.querySelector("[data-since]");
     const day = date.toDateString() === new Date().toDateString() ? {} : { dateStyle: "medium" };
     time.dateTime = date.toISOString();
-    time.textContent = date.toLocaleString([], { timeStyle: "short", ...day });
+    time.textContent = date.toLocaleString(timeLocale(), { timeStyle: "short", ...day });
   }
 
   code(code) {

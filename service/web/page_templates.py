@@ -1,25 +1,65 @@
-"""Where the templates are, and how they are rendered: escaped, and an unknown name is an error."""
+"""How the templates are rendered: escaped, in one language, and an unknown name is an error."""
 
+from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
+from gettext import NullTranslations
+from types import CodeType
 
 import jinja2
+from jinja2.bccache import Bucket
+from jinja2.runtime import Context
+
+from service.web.languages import Language, languages, templates_folder
+
+
+class _CompiledTemplates(jinja2.BytecodeCache):
+    """Templates that one environment has compiled, for the others: a template is the same in every language."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._code[bucket.key] = bucket.code
 
 
 @cache
-def page_templates() -> jinja2.Environment:
-    """Return the environment that compiles each template once in a process.
+def page_templates() -> Mapping[str, jinja2.Environment]:
+    """Return the environments by the codes of their languages; each template is compiled once in a process."""
+    return templates_in(languages())
 
-    The templates are beside the package in the repository, and inside it in the wheel.
-    """
-    here = Path(__file__).parents[1]
-    shipped = here / "templates"
-    folder = shipped if shipped.is_dir() else here.parent / "templates"
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+
+def templates_in(known: Mapping[str, Language]) -> Mapping[str, jinja2.Environment]:
+    """Return an environment for each of these languages."""
+    compiled = _CompiledTemplates()
+    return {code: _environment(language, compiled) for code, language in known.items()}
+
+
+def _environment(language: Language, compiled: jinja2.BytecodeCache) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_folder()),
         auto_reload=False,
         autoescape=True,
+        bytecode_cache=compiled,
+        extensions=["jinja2.ext.i18n"],
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # What `_()` returns is markup: sentences of the templates alone. The filter is for texts that come in a page's
+    # fields, which a provider or an operator may have written: it leaves them what they are, and they are escaped.
+    plural = NullTranslations().ngettext  # no sentence of the templates counts anything
+    environment.install_gettext_callables(language.say, plural, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["translated"] = _filter_of(language)
+    return environment
+
+
+def _filter_of(language: Language) -> Callable[[Context, str], str]:
+    @jinja2.pass_context  # else a constant would be translated while it is compiled, once for all languages
+    def translated(_context: Context, text: str) -> str:
+        return language.say(text)
+
+    return translated

@@ -3,17 +3,21 @@
 from dataclasses import fields
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta, nodes
+from jinja2 import FileSystemLoader, meta, nodes
 
+from service.web.page_templates import page_templates
 from service.web.pages.contexts import Page
 
 LOADER = FileSystemLoader(Path(__file__).parents[2] / "templates")
-ENVIRONMENT = Environment(loader=LOADER, autoescape=True, undefined=StrictUndefined)
+ENVIRONMENTS = page_templates()
+ENVIRONMENT = ENVIRONMENTS["en"]
 
 
 def rendered(page: Page) -> str:
-    return ENVIRONMENT.get_template(page.template).render(
-        {field.name: getattr(page, field.name) for field in fields(page)}
+    return (
+        ENVIRONMENTS[page.lang]
+        .get_template(page.template)
+        .render({field.name: getattr(page, field.name) for field in fields(page)})
     )
 
 
@@ -32,10 +36,12 @@ def family_of(template: str) -> dict[str, nodes.Template]:
 def made_by(tree: nodes.Template) -> set[str]:
     """Name what a template makes at its top level, which its blocks then see."""
     made = {macro.name for macro in tree.find_all(nodes.Macro)} | {part.target for part in tree.find_all(nodes.Import)}
-    return made | {part.target.name for part in tree.find_all(nodes.Assign) if isinstance(part.target, nodes.Name)}
+    targets = [part.target for part in tree.find_all(nodes.Assign)]
+    targets += [part.target for part in tree.find_all(nodes.AssignBlock)]
+    return made | {target.name for target in targets if isinstance(target, nodes.Name)}
 
 
 def used_by(template: str) -> set[str]:
     trees = family_of(template).values()
     used = set[str]().union(*(meta.find_undeclared_variables(tree) for tree in trees))
-    return used - set[str]().union(*(made_by(tree) for tree in trees))
+    return used - set[str]().union(*(made_by(tree) for tree in trees)) - ENVIRONMENT.globals.keys()

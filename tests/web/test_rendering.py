@@ -29,11 +29,11 @@ KEPT: tuple[Any, ...] = (EMBED, CONNECT)
 
 
 def whole(page: Page) -> str:
-    template = TEMPLATES.get_template(page.template)
+    template = TEMPLATES[page.lang].get_template(page.template)
     return template.render({field.name: getattr(page, field.name) for field in fields(page)})
 
 
-@pytest.mark.parametrize("page", KEPT, ids=lambda page: type(page).__name__)
+@pytest.mark.parametrize("page", [*KEPT, replace(EMBED, lang="fr")], ids=lambda page: type(page).__name__)
 def test_a_kept_page_is_what_its_template_renders(page: Any) -> None:
     renderer = PageRenderer(TEMPLATES)
     for name, text in product(sorted(page.printed), (HOSTILE, "", None, "another")):
@@ -55,13 +55,14 @@ def test_the_template_is_rendered_once_for_all_sessions_of_a_form() -> None:
     class Counting(jinja2.Environment):
         def get_template(self, name: Any, *_args: Any, **_options: Any) -> jinja2.Template:
             rendered.append(name)
-            return TEMPLATES.get_template(name)
+            return TEMPLATES["en"].get_template(name)
 
-    renderer = PageRenderer(Counting())
+    renderer = PageRenderer({"en": Counting(), "fr": Counting()})
     for number in range(3):
         renderer.render(replace(EMBED, session_id=f"ses_{number}", company=f"Company {number}"))
     renderer.render(replace(EMBED, user_label=None))
-    assert rendered == ["pages/embed.html"] * 2
+    renderer.render(replace(EMBED, lang="fr"))
+    assert rendered == ["pages/embed.html"] * 3
 
 
 def test_each_page_whose_parts_are_kept_is_tested_here() -> None:

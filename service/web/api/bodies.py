@@ -97,7 +97,9 @@ class _SessionOptions(Body):
     )
     expires_in: int = Field(default=3600, ge=60, le=2_592_000, description="Seconds.")
     locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = Field(
-        default="en", description="The language of the end user, as in BCP 47."
+        default=None,
+        description="The language of the end user's pages, as in BCP 47: `en`, `es` or `fr`, with or without a region. "
+        "Without it, or with another one, the browser's settings choose.",
     )
     metadata: dict[MetadataKey, MetadataValue] | None = Field(
         default_factory=dict, max_length=20, description="Yours; echoed back with the session."

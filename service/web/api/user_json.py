@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from service.domain.event_json import iso
+from service.domain.languages import ENGLISH
 from service.domain.model import Connection, Session, UserId
 from service.domain.statuses import needs_attention
 from service.domain.user_records import UserRecords
@@ -51,7 +52,7 @@ def _session(session: Session, connections: Sequence[Connection]) -> ExportedSes
         "userEmail": session.user_email,
         "supportUrl": session.support_url,
         "helpUrls": dict(session.help_urls),
-        "locale": session.locale,
+        "locale": session.locale or ENGLISH,
         "prefill": dict(session.prefill),
     }
 

@@ -14,6 +14,7 @@ from service.domain.status_words import StatusWords, words_for
 from service.domain.statuses import needs_attention
 from service.settings.utility_hints import UtilityHint, UtilityHints
 from service.urls import origin_of
+from service.web.languages import Language
 
 _MOST_SITES = 3
 
@@ -47,21 +48,24 @@ def words_of(connection: Connection) -> StatusWords:
     return words_for(connection.reported.status, connection.state)
 
 
-def account_of(snapshot: PageSnapshot) -> AccountView | None:
-    """The account that the session mends, if it mends one."""
+def account_of(snapshot: PageSnapshot, language: Language) -> AccountView | None:
+    """The account that the session mends, if it mends one; what its utility does not name is said in this language."""
     if snapshot.mends is None:
         return None
     connection, sites = snapshot.mends.connection, snapshot.mends.sites
     host = _host_of(connection.reported.provider_url)
-    name = connection.reported.provider_name or host or "Utility account"
-    more = [f"{len(sites) - _MOST_SITES} more"] if len(sites) > _MOST_SITES else []
-    places = [*([host] if host and host != name else []), *sites[:_MOST_SITES], *more]
+    name = connection.reported.provider_name or host or language.say("Utility account")
+    places = [
+        *([host] if host and host != name else []),
+        *sites[:_MOST_SITES],
+        *_more(len(sites) - _MOST_SITES, language),
+    ]
     return AccountView(name, ", ".join(places), words_of(connection))
 
 
-def account_json(snapshot: PageSnapshot) -> AccountJson | None:
+def account_json(snapshot: PageSnapshot, language: Language) -> AccountJson | None:
     """The same for the page's script."""
-    account = account_of(snapshot)
+    account = account_of(snapshot, language)
     if account is None:
         return None
     return {"name": account.name, "place": account.place, "words": account.words.status}
@@ -79,9 +83,15 @@ def hints_for(snapshot: PageSnapshot, hints: UtilityHints) -> tuple[UtilityHint,
     return tuple(found.values())
 
 
-def hints_json(snapshot: PageSnapshot, hints: UtilityHints) -> list[HintJson]:
-    """The same for the page's script."""
-    return [{"utility": one.utility, "needed": one.needed or ""} for one in hints_for(snapshot, hints)]
+def hints_json(snapshot: PageSnapshot, hints: UtilityHints, language: Language) -> list[HintJson]:
+    """The same for the page's script. A hint of the operator's own has no other language than its own."""
+    return [{"utility": one.utility, "needed": language.say(one.needed or "")} for one in hints_for(snapshot, hints)]
+
+
+def _more(count: int, language: Language) -> list[str]:
+    if count <= 0:
+        return []
+    return [language.say("1 more") if count == 1 else language.say("%(count)s more", count=count)]
 
 
 def _host_of(url: str | None) -> str:

@@ -22,6 +22,7 @@ from service.domain.session_time import link_can_be_shown
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
 from service.settings.utility_hints import UtilityHints
 from service.web.api.answers import FailureJson, LinkKindWord, LinkStatusWord, LogStepWord, ModeWord, Time
+from service.web.languages import Language
 from service.web.pages.advice import AccountJson, HintJson, account_json, hints_json, words_of
 
 WAITING: Mapping[str, str] = {
@@ -137,7 +138,7 @@ class StreamErrorJson(TypedDict):
 ANSWERS = (ViewJson, StartedJson, HandoffJson)
 
 
-def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints) -> ViewJson:
+def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints, language: Language) -> ViewJson:
     """What a started page may know of its session, the link's URL included, since only a started page may ask."""
     session = snapshot.session
     shown = link_can_be_shown(session, snapshot.at)
@@ -155,8 +156,8 @@ def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints)
         "mode": session.mode,
         "link": _link(session, shown=shown and not snapshot.follows),
         "connections": [_connection(one) for one in snapshot.connections],
-        "account": account_json(snapshot),
-        "hints": hints_json(snapshot, hints),
+        "account": account_json(snapshot, language),
+        "hints": hints_json(snapshot, hints, language),
         "confirming": finished and not settled,
         "finished": finished,
         "ambiguous": waiting is Waiting.AMBIGUOUS,

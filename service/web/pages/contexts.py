@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from service.domain.languages import ENGLISH
 from service.domain.status_words import StatusWords, all_words
 from service.settings.utility_hints import UtilityHint
 from service.web.pages.advice import AccountView
@@ -17,7 +18,7 @@ from service.web.pages.flow_view import ConnectionView, FlowView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What every page has; `lang` is the language of its sentences, not the one that was asked for.
+    """What every page has; `lang` is the language of its sentences, which may not be the one that was asked for.
 
     `printed` names texts that the template prints as they are, and otherwise only asks whether they are there.
     `rendering` keeps the rest of such a page: its other fields are hashable, or mappings of what is.
@@ -25,7 +26,7 @@ class Page:
 
     template: ClassVar[str]
     printed: ClassVar[frozenset[str]] = frozenset()
-    lang: str = "en"
+    lang: str = ENGLISH
     brand: Brand = PLAIN
 
 

@@ -64,7 +64,7 @@ class FlowRoutes:
         body: StartPage = parse(StartPage, await read_json(request, MAX_PAGE_BODY_BYTES))
         key = page_key_of(request, session.id, secure=self.responses.secure)
         start = PageStart(key, body.resume, ResumeKeeper(body.kept_by), take_over=body.take_over)
-        return self.responses.started(await self.pages.start(session, start), redirects=False)
+        return self.responses.started(request, await self.pages.start(session, start), redirects=False)
 
     async def finished(self, request: Request) -> Response:
         """POST …/finished: "I have finished". The provider is asked at once, and the page says what it answered."""
@@ -76,15 +76,15 @@ class FlowRoutes:
             waits = link_can_be_shown(snapshot.session, snapshot.at) and not has_arrived(snapshot)
             # Without a script too the page says that nothing has arrived, with the way back to the secure page.
             page = RedirectResponse(request.url.path.removesuffix("/finished"), 303)
-            return page if waits else self.responses.to_callback(snapshot)
-        return json_answer(self.responses.view(snapshot, redirects=_redirects(request)))
+            return page if waits else self.responses.to_callback(request, snapshot)
+        return json_answer(self.responses.view(request, snapshot, redirects=_redirects(request)))
 
     async def another(self, request: Request) -> Response:
         """POST …/another: the user wants to connect another account. The answer is the page's view."""
         session, key = await self.page_of(request)
         await self.pages.ask_for_another(session.id, key)
         return json_answer(
-            self.responses.view(await self.pages.snapshot(session.id, key), redirects=_redirects(request))
+            self.responses.view(request, await self.pages.snapshot(session.id, key), redirects=_redirects(request))
         )
 
     async def exit(self, request: Request) -> Response:
@@ -97,7 +97,7 @@ class FlowRoutes:
         stays = self.pages.is_passed_on(session, key)
         await self.pages.leave(session.id, key, "page", "left")
         again_url = request.url.path.removesuffix("/exit") if _redirects(request) else None
-        return self.responses.to_host(await self.pages.outcome(session.id), again_url, stays=stays)
+        return self.responses.to_host(request, await self.pages.outcome(session.id), again_url, stays=stays)
 
     async def heartbeat(self, request: Request) -> Response:
         """POST …/heartbeat: record that the page is present."""
@@ -113,7 +113,7 @@ class FlowRoutes:
         redirects = page_cookie(request, session_id, secure=self.responses.secure) is not None
 
         async def view() -> ViewJson:
-            return self.responses.view(await self.pages.snapshot(session_id, key), redirects=redirects)
+            return self.responses.view(request, await self.pages.snapshot(session_id, key), redirects=redirects)
 
         async def events_after(seq: int) -> list[Event]:
             return list(await self.pages.events_after(session_id, seq))
@@ -125,7 +125,7 @@ class FlowRoutes:
             session_id, key
         )  # raises before a stream begins, so a refusal still has its own status
         if wants_json(request):
-            return json_answer(self.responses.view(first, redirects=redirects))
+            return json_answer(self.responses.view(request, first, redirects=redirects))
         if self.pubsub.count_for(session_id) >= _STREAMS:
             raise RateLimited
         last_event_id = request.headers.get("last-event-id")

@@ -20,6 +20,8 @@ from service.web.pages.answers import QrJson
 from service.web.pages.contexts import HandoffPage
 from service.web.pages.cookies import read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
+from service.web.pages.page_fields import named_fields
+from service.web.pages.page_language import page_language
 from service.web.pages.qr import qr_outline
 from service.web.pages.responses import PageResponses, json_answer, token_of
 
@@ -83,7 +85,7 @@ class HandoffRoutes:
 
     def _page(self, request: Request, session: Session, state: HandoffState) -> Response:
         page = HandoffPage(
-            **self.responses.named(session),
+            **named_fields(session, page_language(request, session)),
             state=_SHOWN[state],
             action=request.scope["path"],
             form_value=self.pages.new_form_value(),

@@ -29,14 +29,15 @@ Form = tuple[object, ...]
 class PageRenderer:
     """Renders the pages of `contexts`; a template gets the fields of its page and nothing else."""
 
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
+    def __init__(self, environments: Mapping[str, Environment]) -> None:
+        """`environments` are by the language in which each renders."""
+        self._environments = environments
         self._kept: OrderedDict[Form, Parts] = OrderedDict()  # the form that was used last is the last
 
     def render(self, page: Page) -> str:
         """Return the page's HTML."""
         if not page.printed:
-            return self._render(page.template, _fields(page))
+            return self._render(page, _fields(page))
         texts = {name: str(escape(text)) for name in page.printed if (text := getattr(page, name))}
         parts = self._parts(page, texts.keys())
         return "".join(texts[part] if at % 2 else part for at, part in enumerate(parts))
@@ -51,10 +52,10 @@ class PageRenderer:
 
     def _render_parts(self, page: Page, printed: Collection[str]) -> Parts:
         marks = {name: f"{_OPEN}{name}{_CLOSE}" for name in printed}
-        return tuple(_MARK.split(self._render(page.template, _fields(page) | marks)))
+        return tuple(_MARK.split(self._render(page, _fields(page) | marks)))
 
-    def _render(self, template: str, fields: dict[str, Any]) -> str:
-        return self._environment.get_template(template).render(fields)
+    def _render(self, page: Page, fields: dict[str, Any]) -> str:
+        return self._environments[page.lang].get_template(page.template).render(fields)
 
 
 def _fields(page: Page) -> dict[str, Any]:

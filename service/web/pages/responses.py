@@ -1,6 +1,6 @@
 """Responses to end users: the page for a session's state, who may frame it, and the redirect back to the host."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -10,9 +10,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from service.domain.event_json import iso
 from service.domain.model import Mode, Session
-from service.domain.page_view import AccountToMend, PageSnapshot, waiting_for
+from service.domain.page_view import AccountToMend, PageSnapshot
 from service.domain.session_time import can_sign
-from service.domain.statuses import needs_attention
 from service.errors import Expired, MagiclinkError, NotFound
 from service.settings import Settings
 from service.settings.utility_hints import UtilityHints
@@ -20,9 +19,9 @@ from service.telemetry.logs import request_id
 from service.urls import origin_of, return_url_problem
 from service.usecases.pages import OpenedPage, StartedPage
 from service.web.headers import ISOLATED, FramePolicy, allowed_features, page_headers, refuse_cross_site, target_of
-from service.web.pages.advice import account_of, hints_for, words_of
+from service.web.pages.advice import account_of, hints_for
 from service.web.pages.answers import HandoffJson, StartedJson, ViewJson, view_json
-from service.web.pages.brand import brand_of, framers_of, masked
+from service.web.pages.brand import brand_of, framers_of
 from service.web.pages.contexts import (
     ConfirmPage,
     ConnectPage,
@@ -35,7 +34,9 @@ from service.web.pages.contexts import (
     ReconnectPage,
 )
 from service.web.pages.cookies import return_address
-from service.web.pages.flow_view import ConnectionView, FlowView, LinkView
+from service.web.pages.flow_view import FlowView, LinkView
+from service.web.pages.page_fields import connection_views, helped_fields, named_fields, outcome_of
+from service.web.pages.page_language import page_language, script_language
 from service.web.pages.rendering import PageRenderer
 from service.web.parameters import query_fields
 
@@ -50,9 +51,13 @@ class PageResponses:
     """Renders pages; `sign_state` signs the callback state of a session's page, `sign_result` its result."""
 
     def __init__(
-        self, environment: Environment, settings: Settings, sign_state: SignState, sign_result: SignResult
+        self,
+        environments: Mapping[str, Environment],
+        settings: Settings,
+        sign_state: SignState,
+        sign_result: SignResult,
     ) -> None:
-        self._renderer = PageRenderer(environment)
+        self._renderer = PageRenderer(environments)
         self._settings = settings
         self._sign_state = sign_state
         self._sign_result = sign_result
@@ -73,14 +78,14 @@ class PageResponses:
         """Our own URL with this path."""
         return f"{self._public_origin}{path}"
 
-    def named(self, session: Session) -> dict[str, Any]:
-        """The fields of a NamedPage."""
-        return _named(session)
-
     def render(self, page: Page, frame: FramePolicy, status: int = 200) -> Response:
         """A page with its headers."""
         logo = origin_of(page.brand.logo_url) if page.brand.logo_url else None
-        headers = page_headers(replace(frame, images=(logo,) if logo else ()))
+        headers = {
+            **page_headers(replace(frame, images=(logo,) if logo else ())),
+            "Content-Language": page.lang,
+            "Vary": "Accept-Language",
+        }
         return HTMLResponse(self._renderer.render(page), status, headers)
 
     def embed(self, request: Request, session: Session, status: int) -> Response:
@@ -95,27 +100,33 @@ class PageResponses:
     def open(self, request: Request, snapshot: PageSnapshot, *, back: bool) -> Response:
         """The started redirect flow; `back`: its user returns to the secure page, though they have finished there."""
         session = snapshot.session
-        page = OpenPage(**self._flow(request, session), view=replace(self._flow_view(snapshot), back=back))
+        page = OpenPage(**self._flow(request, session), view=replace(self._flow_view(request, snapshot), back=back))
         return self.render(page, FramePolicy((), (self._provider_origin, "'self'"), target_of(session.return_url)))
 
     def connect(self, request: Request, session: Session, mends: AccountToMend | None, form_value: str) -> Response:
         """The page with the redirect flow's one button; `form_value` is different each time that it is loaded."""
         ahead = PageSnapshot(session, (), 0, 0.0, mends=mends)
-        account, action = account_of(ahead), f"{_address_of(request)}/start"
+        language = page_language(request, session)
+        account, action = account_of(ahead, language), f"{_address_of(request)}/start"
         asks: dict[str, Any] = {"action": action, "form_value": form_value, "hints": hints_for(ahead, self._hints)}
         if account is not None:
-            return self.render(ReconnectPage(**_helped(session), **asks, account=account), FramePolicy())
+            return self.render(
+                ReconnectPage(**helped_fields(session, language), **asks, account=account), FramePolicy()
+            )
         mode: Literal["connect", "reconnect"] = "reconnect" if session.mode is Mode.RECONNECT else "connect"
-        return self.render(ConnectPage(**_named(session), **asks, mode=mode), FramePolicy())
+        return self.render(ConnectPage(**named_fields(session, language), **asks, mode=mode), FramePolicy())
 
     def finished(self, request: Request, snapshot: PageSnapshot, form_value: str) -> Response:
         """What became of a finished link, to whoever opens it: its button opens the flow here."""
         action = f"{_address_of(request)}/start"
-        page = replace(self._done(snapshot, None), connections=(), hints=(), action=action, form_value=form_value)
+        page = replace(
+            self._done(request, snapshot, None), connections=(), hints=(), action=action, form_value=form_value
+        )
         return self.render(page, FramePolicy())
 
     def confirm(
         self,
+        request: Request,
         session: Session,
         reason: Literal["callback", "takeover"],
         action: str,
@@ -123,47 +134,54 @@ class PageResponses:
         status: int,
     ) -> Response:
         """A question with one button; it shows for which company and user the account is connected."""
-        page = ConfirmPage(**_named(session), reason=reason, action=action, hidden=hidden)
+        page = ConfirmPage(
+            **named_fields(session, page_language(request, session)), reason=reason, action=action, hidden=hidden
+        )
         return self.render(page, FramePolicy(targets=target_of(session.return_url)), status)
 
-    def error(self, error: MagiclinkError) -> Response:
+    def error(self, request: Request, error: MagiclinkError) -> Response:
         """The error page, which says what the user can do."""
-        return self.render(ErrorPage(code=error.code, request_id=request_id()), FramePolicy(), error.status)
+        page = ErrorPage(lang=page_language(request).code, code=error.code, request_id=request_id())
+        return self.render(page, FramePolicy(), error.status)
 
-    def framed_error(self, error: MagiclinkError) -> Response:
+    def framed_error(self, request: Request, error: MagiclinkError) -> Response:
         """The constant page in a frame, where there is no session that could say who may frame it.
 
         It has no controls, so a page that lays its own over it (clickjacking) gains nothing.
         """
-        page = FramedErrorPage(code="not_found" if isinstance(error, NotFound) else "unavailable")
+        code: Literal["not_found", "unavailable"] = "not_found" if isinstance(error, NotFound) else "unavailable"
+        page = FramedErrorPage(lang=page_language(request).code, code=code)
         response = self.render(page, FramePolicy(("*",)), error.status)
         response.headers.update(ISOLATED)
         return response
 
-    def started(self, started: StartedPage, *, redirects: bool) -> Response:
+    def started(self, request: Request, started: StartedPage, *, redirects: bool) -> Response:
         """The answer to a start by script: the page key, this once, and the page's view.
 
         In the redirect flow the key is in the page's cookie, and nowhere that a script could read it.
         """
-        view = self.view(started.snapshot, redirects=redirects)
+        view = self.view(request, started.snapshot, redirects=redirects)
         return json_answer({"pageKey": None if redirects else started.page_key, "view": view})
 
-    def view(self, snapshot: PageSnapshot, *, redirects: bool) -> ViewJson:
+    def view(self, request: Request, snapshot: PageSnapshot, *, redirects: bool) -> ViewJson:
         """What a started page may know, as JSON; one of the redirect flow (`redirects`) also gets its callback URL."""
         # A page that follows comes back only with a result: until then its user is on the other device.
         returns = redirects and (not snapshot.follows or snapshot.session.achieved)
-        return view_json(snapshot, self._callback_url(snapshot) if returns else None, self._hints)
+        done_url = self._callback_url(snapshot) if returns else None
+        return view_json(snapshot, done_url, self._hints, script_language(request))
 
-    def to_callback(self, snapshot: PageSnapshot) -> Response:
+    def to_callback(self, request: Request, snapshot: PageSnapshot) -> Response:
         """Redirect the page that is bound now to its callback, or to the host where no state is signed any more."""
         address = self._callback_url(snapshot)
-        return self.to_host(snapshot) if address is None else RedirectResponse(address, 303)
+        return self.to_host(request, snapshot) if address is None else RedirectResponse(address, 303)
 
     def _callback_url(self, snapshot: PageSnapshot) -> str | None:
         session = snapshot.session
         return f"/callback?state={self._sign_state(session)}" if can_sign(session, snapshot.at) else None
 
-    def to_host(self, snapshot: PageSnapshot, again_url: str | None = None, *, stays: bool = False) -> Response:
+    def to_host(
+        self, request: Request, snapshot: PageSnapshot, again_url: str | None = None, *, stays: bool = False
+    ) -> Response:
         """Redirect to the host with a signed result. `returnUrl` is checked again: what is allowed may have changed.
 
         Without one the done page ends the flow; `again_url` is the session's page, where the caller may know its URL.
@@ -171,17 +189,18 @@ class PageResponses:
         """
         address = None if stays else self._return_address(snapshot)
         if address is None:
-            return self.render(self._done(snapshot, again_url), FramePolicy())
+            return self.render(self._done(request, snapshot, again_url), FramePolicy())
         # No cache may keep the signed result in the address, and the host must not get our URL, which holds a token.
         return RedirectResponse(address, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
-    def closed(self, snapshot: PageSnapshot, closed: MagiclinkError) -> Response:
+    def closed(self, request: Request, snapshot: PageSnapshot, closed: MagiclinkError) -> Response:
         """A closed link of the redirect flow: one button takes the user to the host, with the outcome."""
         session = snapshot.session
         # The URL may expire before the job that expires the session has run; result and page must agree.
         if isinstance(closed, Expired) and session.over_at is None:
             snapshot = replace(snapshot, session=replace(session, over_at=snapshot.at))
         page = ErrorPage(
+            lang=page_language(request, session).code,
             code=closed.code,
             brand=brand_of(session.theme),
             request_id=request_id(),
@@ -197,13 +216,13 @@ class PageResponses:
         result = self._sign_result(snapshot) if can_sign(session, snapshot.at) else None
         return return_address(session, snapshot.connections, result)
 
-    def _done(self, snapshot: PageSnapshot, again_url: str | None) -> DonePage:
+    def _done(self, request: Request, snapshot: PageSnapshot, again_url: str | None) -> DonePage:
         session, failed_at = snapshot.session, snapshot.session.company.failed_at
         can_open = not (session.closed or session.achieved)
         return DonePage(
-            **_helped(session),
-            outcome=_outcome(snapshot),
-            connections=_connections(snapshot),
+            **helped_fields(session, page_language(request, session)),
+            outcome=outcome_of(snapshot),
+            connections=connection_views(snapshot),
             hints=hints_for(snapshot, self._hints),
             unreachable_since=iso(failed_at) if failed_at is not None else None,
             can_open=can_open,
@@ -211,7 +230,7 @@ class PageResponses:
         )
 
     def _flow(self, request: Request, session: Session) -> dict[str, Any]:
-        return _helped(session) | {
+        return helped_fields(session, page_language(request, session)) | {
             "session_id": session.id,
             "token_path": _address_of(request),
             "live_path": f"/live/{token_of(request)}",
@@ -220,16 +239,16 @@ class PageResponses:
             "allowed_features": allowed_features(request),
         }
 
-    def _flow_view(self, snapshot: PageSnapshot) -> FlowView:
-        view = self.view(snapshot, redirects=True)
+    def _flow_view(self, request: Request, snapshot: PageSnapshot) -> FlowView:
+        view = self.view(request, snapshot, redirects=True)
         link = view["link"]
         # Any other origin is not the provider's: a link changed by an attacker could imitate its sign-in form.
         url = link["url"] if link["url"] and origin_of(link["url"]) == self._provider_origin else None
         return FlowView(
             status=view["status"],
             link=LinkView(status=link["status"], url=url, framable=link["framable"]),
-            connections=_connections(snapshot),
-            account=account_of(snapshot),
+            connections=connection_views(snapshot),
+            account=account_of(snapshot, page_language(request, snapshot.session)),
             hints=hints_for(snapshot, self._hints),
             confirming=view["confirming"],
             finished=view["finished"],
@@ -267,33 +286,3 @@ def require_open(opened: OpenedPage) -> Session:
     if opened.closed is not None:
         raise opened.closed
     return opened.session
-
-
-def _named(session: Session) -> dict[str, Any]:
-    return {
-        "brand": brand_of(session.theme),
-        "company": session.company.name or session.company.external_id or "your organisation",
-        "user_label": masked(session.user_label or session.user_email or "") or None,
-        "support_url": session.support_url,
-    }
-
-
-def _helped(session: Session) -> dict[str, Any]:
-    return _named(session) | {f"help_{topic}": session.help_urls.get(topic) for topic in ("login", "upload", "mfa")}
-
-
-def _connections(snapshot: PageSnapshot) -> tuple[ConnectionView, ...]:
-    return tuple(
-        ConnectionView(words=words_of(one), provider=one.reported.provider_name) for one in snapshot.connections
-    )
-
-
-def _outcome(snapshot: PageSnapshot) -> Any:
-    status = snapshot.session.status.value
-    asked = [needs_attention(connection.state) for connection in snapshot.connections]
-    # A session stays connected or submitted when the provider refuses the credentials later.
-    if status in {"connected", "submitted"}:
-        return "attention" if asked and all(asked) else status
-    if status in {"exited", "expired", "revoked", "failed"}:
-        return status
-    return "attention" if any(asked) else waiting_for(snapshot).value

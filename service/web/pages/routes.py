@@ -28,6 +28,7 @@ from service.web.pages.contexts import ElsewherePage, HandoverPage
 from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.handoff_routes import HandoffRoutes
+from service.web.pages.page_language import page_language
 from service.web.pages.responses import PageResponses, require_open, token_of
 from service.web.pages.status_routes import StatusRoutes
 from service.web.parameters import query_fields
@@ -78,7 +79,7 @@ class PageRoutes:
     async def embed(self, request: Request) -> Response:
         """GET /embed/{token}: the page for a frame. At top level it shows nothing of the session."""
         if is_top_level(request):
-            return self._responses.render(ElsewherePage(), FramePolicy())
+            return self._responses.render(ElsewherePage(lang=page_language(request).code), FramePolicy())
         opened = await self._pages.by_embed_token(token_of(request))
         return self._responses.embed(request, opened.session, opened.closed.status if opened.closed else 200)
 
@@ -87,7 +88,7 @@ class PageRoutes:
         opened = await self._pages.by_connect_token(token_of(request))
         session = opened.session
         if opened.closed is not None:
-            return self._responses.closed(await self._pages.outcome(session.id), opened.closed)
+            return self._responses.closed(request, await self._pages.outcome(session.id), opened.closed)
         # Whoever holds the URL alone sees a button: the link is for the browser that pressed it.
         key = page_cookie(request, session.id, secure=self._responses.secure)
         query = dict(query_fields(request))
@@ -102,7 +103,7 @@ class PageRoutes:
         form_value = self._pages.new_form_value()
         if asked:
             hidden = {"takeOver": "true", "page": form_value}
-            return self._responses.confirm(session, "takeover", f"{request.url.path}/start", hidden, 200)
+            return self._responses.confirm(request, session, "takeover", f"{request.url.path}/start", hidden, 200)
         if session.achieved:
             return self._responses.finished(request, await self._pages.outcome(session.id), form_value)
         mends = (await self._pages.outcome(session.id)).mends if session.mode is Mode.RECONNECT else None
@@ -115,7 +116,7 @@ class PageRoutes:
         json, session = wants_json(request), opened.session
         self._flow.limit.take(session.id)
         if opened.closed is not None and not json:
-            return self._responses.closed(await self._pages.outcome(session.id), opened.closed)
+            return self._responses.closed(request, await self._pages.outcome(session.id), opened.closed)
         require_open(opened)
         form = {} if json else await read_form(request)
         take_over = form.get("takeOver") == "true"
@@ -129,11 +130,11 @@ class PageRoutes:
             if json:
                 raise
             hidden = {"takeOver": "true", "page": self._pages.new_form_value()}
-            return self._responses.confirm(session, "takeover", request.url.path, hidden, 409)
+            return self._responses.confirm(request, session, "takeover", request.url.path, hidden, 409)
         # A redirect after the POST, so that reloading the page does not post again.
         response: Response = RedirectResponse(request.url.path.removesuffix("/start"), 303)
         if json:
-            response = self._responses.started(started, redirects=True)
+            response = self._responses.started(request, started, redirects=True)
         return self._with_cookie(response, session, started.page_key)
 
     async def callback_route(self, request: Request) -> Response:
@@ -147,16 +148,17 @@ class PageRoutes:
         self._flow.limit.take(session.id)  # every callback polls the provider
         if is_framed(request):
             await self._pages.enqueue_poll(session)
-            page = HandoverPage(session_id=session.id, brand=brand_of(session.theme))
+            language = page_language(request, session)
+            page = HandoverPage(lang=language.code, session_id=session.id, brand=brand_of(session.theme))
             return self._responses.render(page, FramePolicy(("'self'", *framers_of(session))))
         key = page_cookie(request, session.id, secure=self._responses.secure)
         if key is not None and session.achieved and self._pages.follows(session, key):
-            return self._responses.to_host(await self._pages.outcome(session.id))
+            return self._responses.to_host(request, await self._pages.outcome(session.id))
         # An attacker could send their own callback URL to somebody else: a browser without the page key is asked first.
         if key is None or not self._pages.is_same_page(session, key):
             await self._pages.enqueue_poll(session)
-            return self._responses.confirm(session, "callback", "/callback", {"state": state}, 200)
-        return await self._returned(session, await self._bound_again(request, session, key))
+            return self._responses.confirm(request, session, "callback", "/callback", {"state": state}, 200)
+        return await self._returned(request, session, await self._bound_again(request, session, key))
 
     async def confirmed(self, request: Request) -> Response:
         """POST /callback: the user confirmed, in a browser without the page's cookie."""
@@ -165,9 +167,9 @@ class PageRoutes:
         self._flow.limit.take(session.id)
         # Confirming once more is harmless: what has ended is only reported again.
         if session.closed or session.achieved:
-            return self._responses.to_host(await self._pages.outcome(session.id))
+            return self._responses.to_host(request, await self._pages.outcome(session.id))
         started = await self._pages.start(session, self._by_cookie(request, session, take_over=True, silent=True))
-        return self._with_cookie(await self._returned(session, started.page_key), session, started.page_key)
+        return self._with_cookie(await self._returned(request, session, started.page_key), session, started.page_key)
 
     async def _bound_again(self, request: Request, session: Session, key: str) -> str:
         """The key of a browser that left our page and comes back from the provider's: it is bound once more."""
@@ -180,12 +182,12 @@ class PageRoutes:
         key = page_cookie(request, session.id, secure=self._responses.secure)
         return PageStart(key, None, ResumeKeeper.COOKIE, take_over=take_over, silent=silent)
 
-    async def _returned(self, session: Session, key: str) -> Response:
+    async def _returned(self, request: Request, session: Session, key: str) -> Response:
         if not session.closed:
             await self._pages.finish(session.id, key)
         await self._poll_now(session.company.ref, CALLBACK_POLL_SECONDS)
         stays = self._pages.is_passed_on(session, key)
-        return self._responses.to_host(await self._pages.outcome(session.id), stays=stays)
+        return self._responses.to_host(request, await self._pages.outcome(session.id), stays=stays)
 
     def _with_cookie(self, response: Response, session: Session, key: str) -> Response:
         set_page_cookie(response, session, key, secure=self._responses.secure)
@@ -196,8 +198,8 @@ class PageRoutes:
         if _by_script(request) or (request.url.path.startswith("/embed/") and request.method == "POST"):
             return problem(error)
         if request.method == "GET" and is_framed(request) and _FRAMED_PAGE.fullmatch(request.url.path):
-            return self._responses.framed_error(error)
-        return self._responses.error(error)
+            return self._responses.framed_error(request, error)
+        return self._responses.error(request, error)
 
     async def _on_http_error(self, request: Request, exc: Exception) -> Response:
         known = isinstance(exc, HTTPException) and exc.status_code == 405

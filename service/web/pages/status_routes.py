@@ -19,7 +19,9 @@ from service.errors import NotFound
 from service.urls import framing_problem
 from service.usecases.user_status import OpenedStatus, UserStatuses
 from service.web.headers import ISOLATED, FramePolicy, is_top_level
+from service.web.languages import Language
 from service.web.pages.contexts import ElsewherePage, Page
+from service.web.pages.page_language import page_language
 from service.web.pages.responses import PageResponses, token_of
 
 
@@ -60,21 +62,24 @@ class StatusRoutes:
     async def status(self, request: Request) -> Response:
         """GET /status/{token}: for the frame of the one origin in the token; at top level it shows nothing."""
         if is_top_level(request):
-            return self._responses.render(ElsewherePage(), FramePolicy())
+            return self._responses.render(ElsewherePage(lang=page_language(request).code), FramePolicy())
         opened = await self._statuses.by_token(token_of(request))
         # Checked again: the operator may have taken the origin off the list since.
         if framing_problem(opened.origin, self._allowed_origins) is not None:
             raise NotFound
         # Any other page could lay its own controls over the button (clickjacking), or show the user's utilities.
         frame = FramePolicy((opened.origin,))
-        response = self._responses.render(status_page(opened), frame, opened.closed.status if opened.closed else 200)
+        response = self._responses.render(
+            status_page(opened, page_language(request)), frame, opened.closed.status if opened.closed else 200
+        )
         response.headers.update(ISOLATED)
         return response
 
 
-def status_page(opened: OpenedStatus) -> StatusPage:
+def status_page(opened: OpenedStatus, language: Language) -> StatusPage:
     """What the page shows of a user's connections."""
     return StatusPage(
+        lang=language.code,
         host_origin=opened.origin,
         seconds_left=opened.seconds_left,
         closed=opened.closed is not None,
