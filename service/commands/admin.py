@@ -12,6 +12,7 @@ import httpx
 from service import store
 from service.commands.provider_check import examine_provider
 from service.commands.provider_probes import Finding
+from service.domain.languages import ENGLISH
 from service.domain.model import DEFAULT_TENANT
 from service.domain.tokens import digest
 from service.errors import MagiclinkError, NotFound
@@ -19,7 +20,7 @@ from service.settings import Settings
 from service.store.engine import Engine
 from service.store.keys import ApiKey, ApiKeyStore
 from service.store.provider_state import ProviderStateStore
-from service.web.embed_script import EMBED_SCRIPT, STATUS_SCRIPT
+from service.web.embed_script import EMBED_SCRIPTS, STATUS_SCRIPTS
 
 _KEY_PREFIX = "mlk_"  # by which a scanner of repositories, and the log's redaction, recognise a leaked key
 
@@ -80,8 +81,13 @@ async def examine(
 def _settings_findings(settings: Settings) -> list[Finding]:
     findings = [Finding("good", "settings", "complete and readable")]
     findings += [
-        Finding("good", f"{script.name}.js", f"pinned to this version: {script.tag(settings.public_url)}")
-        for script in (EMBED_SCRIPT, STATUS_SCRIPT)
+        Finding(
+            "good",
+            f"{script.name}.js" if code == ENGLISH else f"{script.name}.js in {code}",
+            f"pinned to this version: {script.tag(settings.public_url)}",
+        )
+        for scripts in (EMBED_SCRIPTS, STATUS_SCRIPTS)
+        for code, script in scripts.by_language.items()
     ]
     if not settings.allowed_origins:
         says = "MAGICLINK_ALLOWED_ORIGINS is empty: no page can embed the flow, only the redirect flow works"

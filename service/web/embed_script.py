@@ -3,15 +3,19 @@
 `/embed.js` is the newest one and cached shortly. `/embed-<digest>.js` never changes, so a host page may name its
 `integrity`. Files of this service alone: no other origin's script is in them. `/embed-status.js` has the element for a
 user's connections, in a file of its own, since most pages need one of the two. Every host page loads them,
-so comments, white space and the private names of classes are left out or shortened.
+so comments and white space are left out, and names of their own are shortened.
+
+Each language has a script of its own: all of them in one would not fit into its six kilobytes.
 """
 
 import hashlib
+import json
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from string import ascii_letters
 
@@ -20,6 +24,8 @@ from starlette.responses import Response
 
 from service.errors import NotFound
 from service.web.cached import FOR_EVER, CachedAnswer
+from service.web.languages import Language, languages
+from service.web.request_language import page_language
 
 _FOLDER = Path(__file__).parent.parent / "static" / "embed"
 # No string of these files holds a comment's marks with spaces around them.
@@ -32,6 +38,9 @@ _SHEET_SPACE = re.compile(r"\s?([{}:;,])\s")  # not before ":" alone, where it w
 _PRIVATE = re.compile(
     r"#([a-z]\w+)"
 )  # a class's own names, which no other script can use; the styles have no such word
+# What a file makes at its top level, where its name has a form that no text and no property has.
+_OWN = re.compile(r"^(?:const|function) ([A-Z_]{3,}|[a-z]+Of|make[A-Z]\w+)\b", re.MULTILINE)
+_SENTENCE = re.compile(r'_\("([^"]+)"\)')
 # Host pages load it from other origins: as a module, with `crossorigin` and `integrity`, and under an embedder policy.
 _FOR_HOST_PAGES = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
 
@@ -50,22 +59,33 @@ def _without_space(code: str) -> str:
     return "".join(parts)
 
 
-def _with_short_names(code: str) -> str:
-    """The code with private names of one letter each, the most frequent first."""
-    counted = Counter(_PRIVATE.findall(code)).most_common()
-    short = {name: letter for (name, _), letter in zip(counted, ascii_letters, strict=False)}
-    return _PRIVATE.sub(lambda found: f"#{short.get(found[1], found[1])}", code)
+def _with_short_names(code: str, own: Sequence[str]) -> str:
+    """The code with private names, and the names in `own`, of one letter each, the most frequent first."""
+    for names, sign in ((_PRIVATE, "#"), (re.compile(rf"\b({'|'.join(own)})\b"), "$")):
+        counted = Counter(names.findall(code)).most_common()
+        short = {name: sign + letter for (name, _), letter in zip(counted, ascii_letters, strict=False)}
+        code = names.sub(partial(_shortened, short), code)
+    return code
 
 
-def assemble(parts: Sequence[str], present: str) -> bytes:
+def _shortened(short: Mapping[str, str], found: re.Match[str]) -> str:
+    return short.get(found[1], found[0])
+
+
+def _in_language(code: str, language: Language) -> str:
+    return _SENTENCE.sub(lambda found: json.dumps(language.say(found[1]), ensure_ascii=False), code)
+
+
+def assemble(parts: Sequence[str], present: str, language: Language) -> bytes:
     """One script of these files, in a function of its own; where `present` holds, it was loaded and does nothing."""
-    body = _with_short_names(_without_space("".join(_code_of(_FOLDER / name) for name in parts)))
+    source = "".join(_code_of(_FOLDER / name) for name in parts)
+    body = _with_short_names(_without_space(_in_language(source, language)), _OWN.findall(source))
     return f'(() => {{\n"use strict";\nif ({present}) return;\n{body}}})();\n'.encode()
 
 
 @dataclass(frozen=True)
 class EmbedScript:
-    """A script's bytes, and its answers; its addresses are `/<name>.js` and `/<name>-<digest>.js`."""
+    """A script's bytes in one language; its addresses are `/<name>.js` and `/<name>-<digest>.js`."""
 
     name: str
     content: bytes
@@ -85,20 +105,31 @@ class EmbedScript:
         source = f"{public_url.rstrip('/')}/{self.name}-{self.digest}.js"
         return f'<script src="{source}" integrity="{self.integrity}" crossorigin defer></script>'
 
+
+class EmbedScripts:
+    """One script in each language, and its answers."""
+
+    def __init__(self, parts: Sequence[str], present: str, name: str) -> None:
+        self.by_language = {
+            code: EmbedScript(name, assemble(parts, present, language)) for code, language in languages().items()
+        }
+        self._by_digest = {script.digest: script for script in self.by_language.values()}
+
     async def newest(self, request: Request) -> Response:
-        """GET /<name>.js: the script that host pages on other sites load."""
-        return CachedAnswer(self.content, "text/javascript", _FOR_HOST_PAGES).to(request)
+        """GET /<name>.js: the script that host pages on other sites load, in the language that is asked for."""
+        script = self.by_language[page_language(request).code]
+        headers = _FOR_HOST_PAGES | {"Vary": "Accept-Language"}
+        return CachedAnswer(script.content, "text/javascript", headers).to(request)
 
     async def pinned(self, request: Request) -> Response:
         """GET /<name>-{digest}.js: the same script under an address that never changes. Raises NotFound for others."""
-        if request.path_params["digest"] != self.digest:
+        script = self._by_digest.get(request.path_params["digest"])
+        if script is None:
             raise NotFound
-        return CachedAnswer(self.content, "text/javascript", _FOR_HOST_PAGES, FOR_EVER).to(request)
+        return CachedAnswer(script.content, "text/javascript", _FOR_HOST_PAGES, FOR_EVER).to(request)
 
 
-EMBED_SCRIPT = EmbedScript(
-    "embed", assemble(("source.js", "address.js", "views.js", "flow.js", "element.js"), "window.MagicLink")
+EMBED_SCRIPTS = EmbedScripts(
+    ("source.js", "address.js", "views.js", "flow.js", "element.js"), "window.MagicLink", "embed"
 )
-STATUS_SCRIPT = EmbedScript(
-    "embed-status", assemble(("source.js", "status.js"), 'customElements.get("magic-link-status")')
-)
+STATUS_SCRIPTS = EmbedScripts(("source.js", "status.js"), 'customElements.get("magic-link-status")', "embed-status")

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from service.errors import MagiclinkError, NotFound
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
 from service.web.cached import CachedAnswer
-from service.web.embed_script import EMBED_SCRIPT, STATUS_SCRIPT
+from service.web.embed_script import EMBED_SCRIPTS, STATUS_SCRIPTS
 from service.web.theme_sheet import sheet_of_file
 
 _STATIC = Path(__file__).parent.parent / "static"
@@ -42,11 +42,11 @@ class HealthRoutes:
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
-            Route("/embed.js", EMBED_SCRIPT.newest),
+            Route("/embed.js", EMBED_SCRIPTS.newest),
             # Before the address of the other script, which would match, too.
-            Route("/embed-status.js", STATUS_SCRIPT.newest),
-            Route("/embed-status-{digest}.js", STATUS_SCRIPT.pinned),
-            Route("/embed-{digest}.js", EMBED_SCRIPT.pinned),
+            Route("/embed-status.js", STATUS_SCRIPTS.newest),
+            Route("/embed-status-{digest}.js", STATUS_SCRIPTS.pinned),
+            Route("/embed-{digest}.js", EMBED_SCRIPTS.pinned),
             Mount("/static", self._static_app),  # an app of its own: its files are no part of the described API
         ]
 

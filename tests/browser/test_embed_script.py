@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import Page, expect
 
-from service.web.embed_script import EMBED_SCRIPT
+from service.web.embed_script import EMBED_SCRIPTS
 from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.documents import examples
@@ -56,7 +56,7 @@ async def test_it_is_loaded_as_the_host_likes(host: HostPage, way: str) -> None:
         "classic": f"<script src='{source}'></script>",
         "module": f"<script type=module src='{source}'></script>",
         "crossorigin": f"<script crossorigin src='{source}'></script>",
-        "pinned": EMBED_SCRIPT.tag(host.service),
+        "pinned": EMBED_SCRIPTS.by_language["en"].tag(host.service),
         "imported": f"<script type=module>import '{source}';</script>",
     }
     await host.show(f"<magic-link url='{await host.url(way)}'></magic-link>{scripts[way]}")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import FrameLocator, Page, expect
 
-from service.web.embed_script import STATUS_SCRIPT
+from service.web.embed_script import STATUS_SCRIPTS
 from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 from tests.support.screenshots import Screenshots
@@ -212,7 +212,7 @@ async def test_inside_a_shadow_root_set_early_moved_and_mounted_twice(host: Stat
         }""",
         await host.url("status-mounts"),
     )
-    tag = STATUS_SCRIPT.tag(host.service)
+    tag = STATUS_SCRIPTS.by_language["en"].tag(host.service)
     await host.page.evaluate("(tag) => document.head.append(document.createRange().createContextualFragment(tag))", tag)
     await host.shows("Sign-in not accepted")
     await host.page.evaluate("document.getElementById('other').moveBefore(element, null)")

@@ -119,8 +119,7 @@ async def test_a_sound_deployment_has_nothing_to_mend(tmp_path: Path) -> None:
     }
     assert findings.keys() == {
         "settings",
-        "embed.js",
-        "embed-status.js",
+        *(f"{name}.js{language}" for name in ("embed", "embed-status") for language in ("", " in es", " in fr")),
         "database",
         "provider",
         "webhook",

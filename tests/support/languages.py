@@ -1,6 +1,7 @@
 """Every sentence that an end user's page may show, as the code has it: what each catalogue must translate."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 def sentences() -> set[str]:
     """Name each English sentence of templates, tables and code."""
-    return {*of_templates(), *of_status_words(), *of_hints(), *of_code()}
+    return {*of_templates(), *of_scripts(), *of_status_words(), *of_hints(), *of_code()}
 
 
 def of_templates() -> Iterator[str]:
@@ -26,6 +27,12 @@ def of_templates() -> Iterator[str]:
         for _line, _name, message in extract_from_ast(tree, babel_style=False):
             assert message is not None
             yield str(message[0])
+
+
+def of_scripts() -> Iterator[str]:
+    """Name what the scripts of host pages mark."""
+    for file in sorted((ROOT / "service" / "static" / "embed").glob("*.js")):
+        yield from re.findall(r'\b_\("([^"]+)"\)', file.read_text("utf-8"))
 
 
 def of_status_words() -> Iterator[str]:

@@ -6,13 +6,17 @@ import re
 from base64 import b64encode
 
 import httpx
+import pytest
 
 from service.app import create_app
 from service.settings import Settings
 from service.web.docs.messages import MESSAGES
-from service.web.embed_script import EMBED_SCRIPT, STATUS_SCRIPT
+from service.web.embed_script import EMBED_SCRIPTS, STATUS_SCRIPTS
+from service.web.languages import languages
+from tests.support.languages import of_scripts
 
 LIMIT_BYTES = 6_000
+EMBED_SCRIPT, STATUS_SCRIPT = (scripts.by_language["en"] for scripts in (EMBED_SCRIPTS, STATUS_SCRIPTS))
 SCRIPTS = (EMBED_SCRIPT, STATUS_SCRIPT)
 SETTINGS = Settings(secret_keys=("k" * 32,), public_url="https://link.example.com", provider_api_key="key")
 
@@ -69,6 +73,42 @@ def test_the_messages_that_it_passes_on_are_those_of_the_documentation() -> None
 
 
 def test_it_has_six_kilobytes_at_most_and_no_comments() -> None:
-    for script in SCRIPTS:
+    for script in (*EMBED_SCRIPTS.by_language.values(), *STATUS_SCRIPTS.by_language.values()):
         assert len(gzip.compress(script.content, 9, mtime=0)) <= LIMIT_BYTES
         assert b" // " not in script.content
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "language"),
+    [("", "", "en"), ("", "fr-CA, en;q=0.5", "fr"), ("?locale=es-MX", "fr", "es"), ("?locale=de", "de", "en")],
+)
+async def test_the_newest_speaks_as_its_address_or_its_browser_asks(query: str, accepted: str, language: str) -> None:
+    for scripts in (EMBED_SCRIPTS, STATUS_SCRIPTS):
+        script = scripts.by_language[language]
+        answer = await get(f"/{script.name}.js{query}", **{"Accept-Language": accepted})
+        assert answer.content == script.content
+        assert answer.headers["vary"] == "Accept-Language"
+
+
+async def test_a_pinned_one_is_the_same_for_every_browser() -> None:
+    for script in (*EMBED_SCRIPTS.by_language.values(), *STATUS_SCRIPTS.by_language.values()):
+        answer = await get(f"/{script.name}-{script.digest}.js", **{"Accept-Language": "es"})
+        assert answer.content == script.content
+        assert "vary" not in answer.headers
+
+
+@pytest.mark.parametrize("code", [code for code in languages() if code != "en"])
+def test_the_scripts_of_two_languages_differ_in_their_sentences_alone(code: str) -> None:
+    language = languages()[code]
+    for scripts in (EMBED_SCRIPTS, STATUS_SCRIPTS):
+        script = scripts.by_language[code].content.decode()
+        said = [one for one in of_scripts() if f'"{language.say(one)}"' in script]
+        for sentence in said:
+            script = script.replace(f'"{language.say(sentence)}"', f'"{sentence}"')
+        assert script == scripts.by_language["en"].content.decode()
+        assert len(said) >= 3
+
+
+def test_no_mark_of_a_sentence_is_left() -> None:
+    for script in (*EMBED_SCRIPTS.by_language.values(), *STATUS_SCRIPTS.by_language.values()):
+        assert b"_(" not in script.content

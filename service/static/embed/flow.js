@@ -236,7 +236,7 @@ class Flow {
 
   #addControl() {
     if (!this.#dialog || this.#dialog.querySelector("button")) return;
-    this.#dialog.prepend(makeButton("Close", "×", () => this.#dismiss()));
+    this.#dialog.prepend(makeButton(_("Close"), "×", () => this.#dismiss()));
   }
 
   #send(type, more = {}) {

@@ -4,7 +4,7 @@ const ORIGIN = originsOf([source])[0];
 const LOAD_MS = 3_000;
 const WORD_MS = 250; // the page has spoken before its frame has loaded; its message may take this long
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const WORDS = "The state of your accounts cannot be shown right now.";
+const WORDS = _("The state of your accounts cannot be shown right now.");
 const CHECKS = {
   not_found: "url leads to no status page: check that it is the whole statusUrl of this service.",
   unavailable: `the status page could not be loaded: check that statusUrl was made for the origin ${location.origin}, this page's frame-src, and the service at ${ORIGIN}.`,
@@ -27,7 +27,7 @@ function statusAddressOf(url) {
 }
 
 class MagicLinkStatusElement extends HTMLElement {
-  static observedAttributes = ["url"];
+  static observedAttributes = ["url", "locale"];
   #frame = null; #next = null; #notice = null; #shown = null; #timers = [];
 
   constructor() {
@@ -37,13 +37,17 @@ class MagicLinkStatusElement extends HTMLElement {
 
   get url() { return this.getAttribute("url"); }
   set url(value) { this.setAttribute("url", statusAddressOf(value).href); }
+  get locale() { return this.getAttribute("locale"); }
+  set locale(value) { this.setAttribute("locale", value); }
 
   connectedCallback() {
     // A framework may have set the property before this class was there: then it hides the accessor.
-    const early = Object.hasOwn(this, "url") ? this.url : null;
-    delete this.url;
+    const early = ["locale", "url"].filter((name) => Object.hasOwn(this, name)).map((name) => [name, this[name]]);
     window.addEventListener("message", this.#receive);
-    if (early) this.setAttribute("url", early);
+    for (const [name, value] of early) {
+      delete this[name];
+      if (value) this.setAttribute(name, value);
+    }
     this.#show();
   }
 
@@ -56,15 +60,16 @@ class MagicLinkStatusElement extends HTMLElement {
   attributeChangedCallback() { this.#show(); }
 
   #show() {
-    const { url } = this;
-    if (!this.isConnected || url === this.#shown) return;
+    const { url, locale } = this;
+    const asked = url === null ? null : `${locale} ${url}`;
+    if (!this.isConnected || asked === this.#shown) return;
     if (url === null) return this.#clear();
-    this.#shown = url;
+    this.#shown = asked;
     try {
       this.#load(statusAddressOf(url));
     } catch (error) {
       this.#clear();
-      this.#shown = url;
+      this.#shown = asked;
       // An error thrown in a lifecycle callback cannot be caught; and the host's listeners may come after this script.
       console.error(error.message);
       const tell = () => setTimeout(() => this.url === url && this.#tell("error", { code: "bad_url" }));
@@ -74,15 +79,16 @@ class MagicLinkStatusElement extends HTMLElement {
   }
 
   // What is shown stays until the new page has come.
-  #load({ href }) {
+  #load(address) {
+    if (this.locale) address.searchParams.set("locale", this.locale);
     this.#stop();
     this.#next?.remove();
     const frame = document.createElement("iframe");
-    frame.title = "Your utility accounts";
+    frame.title = _("Your utility accounts");
     frame.referrerPolicy = "no-referrer"; // frame-ancestors decides who may frame us; the host page's URL may be secret
     frame.className = "waits";
     frame.addEventListener("load", () => frame === this.#next && this.#after(WORD_MS, () => this.#fail("unavailable")));
-    frame.src = href; // before it is in the page: a change there would be an entry in the history
+    frame.src = address.href; // before it is in the page: a change there would be an entry in the history
     this.#next = frame;
     this.shadowRoot.append(frame);
     this.#after(LOAD_MS, () => this.#fail("unavailable"));
@@ -120,7 +126,7 @@ class MagicLinkStatusElement extends HTMLElement {
     notice.setAttribute("role", "alert");
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "Try again";
+    button.textContent = _("Try again");
     button.addEventListener("click", () => this.#load(statusAddressOf(this.url)));
     notice.append(WORDS, button);
     return notice;

@@ -1,10 +1,11 @@
 // What embed.js shows: the dialog, the frame in it, and words in the frame's place where its page cannot be loaded.
-const TITLE = "Connect a utility account";
+// `_()` marks a sentence; each language has a script of its own, with its sentences in their places.
+const TITLE = _("Connect a utility account");
 const WORDS = {
-  not_found: "This link does not work. Ask for a new one where you got it.",
-  blocked: "The secure page cannot be shown here. Ask for help where you found this page.",
-  unavailable: "The secure page could not be loaded. Check your connection, then try again.",
-  load_timeout: "The secure page is slow to load. It appears here once it has loaded.",
+  not_found: _("This link does not work. Ask for a new one where you got it."),
+  blocked: _("The secure page cannot be shown here. Ask for help where you found this page."),
+  unavailable: _("The secure page could not be loaded. Check your connection, then try again."),
+  load_timeout: _("The secure page is slow to load. It appears here once it has loaded."),
 };
 const CHECKS = {
   not_found: "url leads to no session: check that it is the whole embedUrl of this service.",
@@ -74,7 +75,7 @@ function makeNotice(code, again) {
   words.setAttribute("role", "alert");
   words.textContent = WORDS[code];
   const reason = document.createElement("p");
-  reason.textContent = `Reason: ${code}`;
-  root.append(words, ...(again ? [makeButton("", "Try again", again)] : []), reason);
+  reason.textContent = _("Reason:") + ` ${code}`;
+  root.append(words, ...(again ? [makeButton("", _("Try again"), again)] : []), reason);
   return notice;
 }

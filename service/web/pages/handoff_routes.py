@@ -21,9 +21,9 @@ from service.web.pages.contexts import HandoffPage
 from service.web.pages.cookies import read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.page_fields import named_fields
-from service.web.pages.page_language import page_language
 from service.web.pages.qr import qr_outline
 from service.web.pages.responses import PageResponses, json_answer, token_of
+from service.web.request_language import page_language
 
 _SHOWN: dict[HandoffState, Literal["asking", "wrong", "over"]] = {
     HandoffState.ASKING: "asking",

@@ -36,9 +36,9 @@ from service.web.pages.contexts import (
 from service.web.pages.cookies import return_address
 from service.web.pages.flow_view import FlowView, LinkView
 from service.web.pages.page_fields import connection_views, helped_fields, named_fields, outcome_of
-from service.web.pages.page_language import page_language, script_language
 from service.web.pages.rendering import PageRenderer
 from service.web.parameters import query_fields
+from service.web.request_language import page_language, script_language
 
 # What follows an address in a text: the marks of a sentence, closing brackets and closing quotes.
 _AFTER_ADDRESSES = ".,:;!?)]}>*'\"`\u2019\u201d\u00bb\u2026\u3002\uff0c\u3001 "

@@ -28,11 +28,11 @@ from service.web.pages.contexts import ElsewherePage, HandoverPage
 from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.handoff_routes import HandoffRoutes
-from service.web.pages.page_language import page_language
 from service.web.pages.responses import PageResponses, require_open, token_of
 from service.web.pages.status_routes import StatusRoutes
 from service.web.parameters import query_fields
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
+from service.web.request_language import page_language
 
 _FRAMED_PAGE = re.compile(r"/(embed|status)/[^/]+")
 

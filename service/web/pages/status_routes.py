@@ -21,8 +21,8 @@ from service.usecases.user_status import OpenedStatus, UserStatuses
 from service.web.headers import ISOLATED, FramePolicy, is_top_level
 from service.web.languages import Language
 from service.web.pages.contexts import ElsewherePage, Page
-from service.web.pages.page_language import page_language
 from service.web.pages.responses import PageResponses, token_of
+from service.web.request_language import page_language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
