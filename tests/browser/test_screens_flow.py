@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import fields
 from typing import Any
 
 import pytest
-from jinja2 import Environment, FileSystemLoader
 from playwright.async_api import Route, expect
 
 from service.domain.status_words import words_for
@@ -14,9 +12,10 @@ from service.settings.utility_hints import UtilityHints
 from service.web.pages.advice import AccountView
 from service.web.pages.contexts import DonePage, ErrorPage, HandoverPage, Page, ReconnectPage
 from service.web.pages.flow_view import ConnectionView
-from tests.support.browser_services import ROOT, Api, BrowserServices
+from tests.support.browser_services import Api, BrowserServices
 from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.screenshots import Screenshots
+from tests.support.templates import rendered
 
 HELP = "https://help.example.com/utilities"
 NAMED: dict[str, Any] = {"company": "Harbour Light Foods Ltd", "user_label": "A••• B•••", "support_url": HELP}
@@ -133,11 +132,8 @@ async def test_addresses_that_lead_nowhere(
 
 
 async def test_ends_that_no_single_walk_reaches(ada: BrowserUser, screenshots: Screenshots) -> None:
-    environment = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
     for name, page in RARE.items():
-        context = {each.name: getattr(page, each.name) for each in fields(page)}
-        html = environment.get_template(page.template).render(context)
-        await ada.page.route(f"**/{name}", _answering(html))
+        await ada.page.route(f"**/{name}", _answering(rendered(page)))
         await ada.page.goto(f"{ada.services.service}/{name}")
         await screenshots.show(ada.page, f"top-{name}")
 
