@@ -37,7 +37,12 @@ FRENCH, SPANISH = languages()["fr"], languages()["es"]
 HELP = "https://help.example.com/utilities"
 NAMED: dict[str, Any] = {"company": "Harbour Light Foods Ltd", "user_label": "A••• B•••", "support_url": HELP}
 HELPED = NAMED | dict.fromkeys(("help_login", "help_upload", "help_mfa"), HELP)
-PATHS = {"session_id": "ses_1", "token_path": "/connect/t", "live_path": "/live/t", "provider_origin": HELP}
+PATHS: dict[str, Any] = {
+    "session_id": "ses_1",
+    "token_path": "/connect/t",
+    "live_path": "/live/t",
+    "provider_origin": HELP,
+}
 HINTS = tuple(filter(None, (UtilityHints().for_url(f"https://{host}") for host in ("coned.com", "pge.com"))))
 ACCOUNT = AccountView("Con Edison", "coned.com, Headquarters, Warehouse", words_for("MFA_TOKEN_EXPIRED"))
 EVERY = tuple(ConnectionView(words=words, provider="Con Edison") for words in all_words())
@@ -171,6 +176,17 @@ async def test_the_ends_that_no_walk_reaches_fit_on_every_screen(
         assert await shown_english(ada.page.locator("body")) == [], name
         assert await ada.page.evaluate(BROKEN_TERMS, 2 * 16) == [], name
         await screenshots.show(ada.page, f"{code}-{name}")
+
+
+async def test_what_the_service_tells_a_page_later_is_in_the_language_of_that_page(
+    new_user: NewUser, api: Api, other_host: str
+) -> None:
+    ada = await new_user()  # whose browser is English
+    session = await api.create("ada", "hinted", origin=other_host, prefill={"url": "https://www.coned.com/login"})
+    element = f"<magic-link locale='fr' url='{session['embedUrl']}'></magic-link>"
+    await ada.page.goto(f"{other_host}/content?<script src='{ada.services.service}/embed.js'></script>{element}")
+    hint = ada.embedded.where.locator("[data-hints] [data-needed]").filter(visible=True)
+    await expect(hint).to_have_text(FRENCH.say(HINTS[0].needed or ""))
 
 
 async def test_a_time_is_shown_in_the_pages_language_as_the_readers_region_writes_it(
