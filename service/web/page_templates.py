@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from gettext import NullTranslations
 from types import CodeType
 
 import jinja2
 from jinja2.bccache import Bucket
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from service.web.languages import Language, languages, templates_folder
 
@@ -49,15 +49,21 @@ def _environment(language: Language, compiled: jinja2.BytecodeCache) -> jinja2.E
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # What `_()` returns is markup: sentences of the templates alone. The filter is for texts that come in a page's
-    # fields, which a provider or an operator may have written: it leaves them what they are, and they are escaped.
-    plural = NullTranslations().ngettext  # no sentence of the templates counts anything
-    environment.install_gettext_callables(language.say, plural, newstyle=True)  # type: ignore[attr-defined]
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # `{% trans %}` gives its values by their names
+    environment.globals["gettext"] = environment.globals["_"] = _sentence_of(language)
     environment.filters["translated"] = _filter_of(language)
     return environment
 
 
+def _sentence_of(language: Language) -> Callable[..., Markup]:
+    """What `_()` calls: the templates' own sentences are markup, and the values in them are escaped."""
+    marked = cache(lambda sentence: Markup(language.say(sentence)))  # noqa: S704 - as many as the templates have
+    return lambda sentence, **values: marked(sentence) % values if values else marked(sentence)
+
+
 def _filter_of(language: Language) -> Callable[[Context, str], str]:
+    """For texts that come in a page's fields: a provider or an operator may have written them, so they stay text."""
+
     @jinja2.pass_context  # else a constant would be translated while it is compiled, once for all languages
     def translated(_context: Context, text: str) -> str:
         return language.say(text)

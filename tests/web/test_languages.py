@@ -41,6 +41,10 @@ def test_each_translation_has_the_fields_and_the_markup_of_its_sentence(language
         assert translated == translated.strip(), english
 
 
+def test_no_sentence_has_a_lone_percent_sign() -> None:
+    assert not [one for one in ENGLISH if "%" in FIELD.sub("", one)]  # a template would show it twice
+
+
 @every_language
 def test_a_control_is_called_as_its_button_says(language: Language) -> None:
     for english, translated in language.texts.items():
