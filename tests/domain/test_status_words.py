@@ -95,3 +95,8 @@ def test_no_words_ask_for_a_code_and_all_are_short_plain_sentences() -> None:
         assert all(text[0].isupper() and text.endswith(".") for text in texts), words.status
         assert len(words.label) <= 20
         assert max(len(text) for text in texts) <= 200, words.status
+
+
+def test_whose_turn_it_is_and_where_a_step_is_taken_have_the_values_of_the_api() -> None:
+    assert [*Turn] == ["user", "provider", "host", "support"]
+    assert [*StepPlace] == ["secure_page", "utility", "upload", "support"]
