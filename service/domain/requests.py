@@ -88,11 +88,13 @@ class KeyLease:
 class KeptAnswer:
     """What equal calls are answered with; written in the transaction that does what the call asks for.
 
-    Otherwise, after a process died between the two, an equal call would do everything once more.
+    Otherwise, after a process died between the two, an equal call would do everything once more. With `is_partial` the
+    call stores the whole answer later: this one says what an equal call must read where the process dies before.
     """
 
     key: KeyLease
     answer: Mapping[str, Any]
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

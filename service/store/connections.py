@@ -14,6 +14,7 @@ from service.domain.changes import (
 )
 from service.domain.invitation_logs import UnreadLog
 from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserRef
+from service.domain.requests import KeptAnswer
 from service.domain.statuses import canonical_status
 from service.errors import NotFound
 from service.store.activity import read_activity, unread_logs
@@ -21,6 +22,7 @@ from service.store.attached import attached_connections
 from service.store.changes import WriteContext, apply
 from service.store.companies import newest_of_companies
 from service.store.engine import Engine, Row, Transaction
+from service.store.idempotency import keep_with
 from service.store.own_invitations import by_invitation, may_be_cleared, unlisted
 from service.store.queue import require_lease
 from service.store.rows import ACCOUNT, SESSION_COLUMNS, SESSION_TABLES, company_of, connection_of
@@ -52,16 +54,31 @@ class ConnectionStore:
         sessions that any of them names, beside `sessions`. `decide` may run more than once, and may raise, which writes
         nothing. Raises NotFound for an unknown company; with `job`, LeaseLost where its lease has ended.
         """
-        wanted, listed = frozenset(connections), frozenset(invitations)
+        wanted, listed, named = frozenset(connections), frozenset(invitations), frozenset(sessions)
 
         def unit(tx: Transaction) -> Changes:
-            records = self._records(tx, company, wanted, listed, frozenset(sessions))
-            changes = decide(records)
-            apply(tx, self._context, changes, records.company.tenant, company)
+            changes = self._change(tx, company, (wanted, listed, named), decide)
             require_lease(tx, job)
             return changes
 
         return await self._engine.write(unit)
+
+    async def change_and_keep(
+        self,
+        company: CompanyRef,
+        connections: Iterable[ConnectionId],
+        sessions: Iterable[SessionId],
+        decide: Callable[[CompanyRecords], Changes],
+        kept: KeptAnswer | None,
+    ) -> None:
+        """Like `change`, and store an answer for equal calls in the same transaction. Raises LeaseLost."""
+        wanted = frozenset(connections), frozenset[InvitationId](), frozenset(sessions)
+
+        def unit(tx: Transaction) -> None:
+            self._change(tx, company, wanted, decide)
+            keep_with(tx, kept)
+
+        await self._engine.write(unit)
 
     async def get(self, connection_id: ConnectionId, tenant: Tenant | None = None) -> Connection:
         """Return one connection. Raises NotFound, also for one of another than `tenant`."""
@@ -94,6 +111,18 @@ class ConnectionStore:
     async def of_company(self, company: CompanyRef) -> Sequence[Connection]:
         """Return every recorded connection of a company, ordered by id, without removed ones."""
         return await self._engine.read(lambda tx: _of_company(tx, company))
+
+    def _change(
+        self,
+        tx: Transaction,
+        company: CompanyRef,
+        wanted: tuple[frozenset[ConnectionId], frozenset[InvitationId], frozenset[SessionId]],
+        decide: Callable[[CompanyRecords], Changes],
+    ) -> Changes:
+        records = self._records(tx, company, *wanted)
+        changes = decide(records)
+        apply(tx, self._context, changes, records.company.tenant, company)
+        return changes
 
     def _records(
         self,

@@ -17,6 +17,7 @@ from service.domain.deliveries import (
 )
 from service.domain.endpoints import Endpoint, EndpointChange, EndpointHealth, EndpointSecret
 from service.domain.model import Tenant
+from service.domain.requests import KeptAnswer
 from service.domain.timing import DELIVERIES_KEPT_SECONDS, LEASE_SECONDS
 from service.errors import LeaseLost, NotFound
 from service.store.changes import WriteContext, add_event
@@ -24,6 +25,7 @@ from service.store.delivery_rows import changed_values, delivery_of, delivery_va
 from service.store.endpoints import audit, endpoint_of, health_values, save_endpoint, signing_secrets
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import events_by_id
+from service.store.idempotency import keep_with
 from service.store.rows import assignments
 
 # Endpoints with something due: one step per endpoint through the index `deliveries_due`, however much is due at each.
@@ -132,9 +134,14 @@ class DeliveryStore:
         """Return up to `limit` deliveries of an endpoint, newest first, after the `(created_at, id)` of a page."""
         return await self._engine.read(lambda tx: _list_page(tx, endpoint_id, status, after, limit))
 
-    async def add(self, delivery: Delivery) -> None:
-        """Insert a test, or the replay of one delivery."""
-        await self._engine.write(lambda tx: _insert(tx, delivery))
+    async def add(self, delivery: Delivery, kept: KeptAnswer | None = None) -> None:
+        """Insert a test, or the replay of one delivery. Raises LeaseLost where an equal call took the key over."""
+
+        def unit(tx: Transaction) -> None:
+            keep_with(tx, kept)
+            _insert(tx, delivery)
+
+        await self._engine.write(unit)
 
     async def delete_of(self, endpoint_id: str) -> bool:
         """Delete some pending deliveries of an endpoint that is gone; return whether there may be more."""

@@ -19,7 +19,7 @@ from service.domain.requests import KeptAnswer
 from service.errors import NotFound
 from service.store.changes import WriteContext, add_event, enqueue
 from service.store.engine import Engine, Row, Transaction
-from service.store.idempotency import keep, require_key
+from service.store.idempotency import keep_with
 from service.store.rows import assignments
 
 _FIXED = {"id", "tenant", "created_at", "created_by"}
@@ -70,6 +70,21 @@ class EndpointStore:
         """
         return await self._engine.write(lambda tx: self._change(tx, endpoint_id, decide, tenant, jobs))
 
+    async def change_and_keep(
+        self, endpoint_id: str, decide: Decide, tenant: Tenant, keep: Callable[[EndpointView], KeptAnswer | None]
+    ) -> EndpointView:
+        """Like `change`, and in the same transaction store the answer that `keep` makes of the endpoint afterwards.
+
+        Raises NotFound, LeaseLost.
+        """
+
+        def unit(tx: Transaction) -> EndpointView:
+            changed = self._view(tx, self._change(tx, endpoint_id, decide, tenant, ()))
+            keep_with(tx, keep(changed))
+            return changed
+
+        return await self._engine.write(unit)
+
     async def delete(self, endpoint_id: str, tenant: Tenant, actor: str) -> None:
         """Delete the endpoint and its secrets; its deliveries are deleted by `DeliveryStore.delete_of`."""
         await self._engine.write(lambda tx: self._delete(tx, endpoint_id, tenant, actor))
@@ -94,9 +109,7 @@ class EndpointStore:
         )
 
     def _create(self, tx: Transaction, change: EndpointChange, kept: KeptAnswer | None) -> None:
-        if kept is not None:
-            require_key(tx, kept.key)
-            keep(tx, kept.key, kept.answer)
+        keep_with(tx, kept)
         values = _values(change.endpoint)
         tx.run(f"INSERT INTO endpoints ({', '.join(values)}) VALUES (:{', :'.join(values)})", **values)
         self._write_beside(tx, change)

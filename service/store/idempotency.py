@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.domain.model import Clock, SessionId, UserRef
-from service.domain.requests import KeyLease
+from service.domain.requests import KeptAnswer, KeyLease
 from service.domain.timing import LEASE_SECONDS, UNLEASED_KEY_SECONDS
 from service.errors import IdempotencyInProgress, IdempotencyKeyReused, LeaseLost
 from service.store.engine import Engine, Row, Transaction
@@ -97,6 +97,21 @@ def name_session(tx: Transaction, key: KeyLease, session_id: SessionId, user: Us
     tx.run(sql, session=session_id, user=user, **_names(key))
 
 
+def keep_with(tx: Transaction, kept: KeptAnswer | None) -> None:
+    """Store a call's answer in the transaction that does what it asks for; None for a call without a key.
+
+    Raises LeaseLost where an equal call took the key over: then nothing is done a second time.
+    """
+    if kept is None:
+        return
+    require_key(tx, kept.key)
+    if kept.is_partial:
+        # Its call still holds the key, and stores the whole answer.
+        tx.run(f"UPDATE idempotency SET answer = :answer {_WHERE}", answer=_json(kept.answer), **_names(kept.key))
+        return
+    keep(tx, kept.key, kept.answer)
+
+
 def keep(tx: Transaction, key: KeyLease, answer: Answer | None, user: UserRef | None = None) -> None:
     """Do what `IdempotencyStore.keep` does, inside an open transaction.
 
@@ -113,7 +128,7 @@ def keep(tx: Transaction, key: KeyLease, answer: Answer | None, user: UserRef | 
         return
     tx.run(
         f"UPDATE idempotency SET answer = :answer, user_ref = :user, lease = NULL, lease_until = NULL {held}",
-        answer=json.dumps(dict(answer)),
+        answer=_json(answer),
         user=user,
         lease=key.token,
         **_names(key),
@@ -138,6 +153,10 @@ def _user_of(tx: Transaction, answer: Answer) -> UserRef | None:
     )
     rows = (tx.one(sql, id=str(answer.get("id"))) for sql in queries)
     return next((UserRef(row["user_ref"]) for row in rows if row is not None and row["user_ref"]), None)
+
+
+def _json(answer: Answer) -> str:
+    return json.dumps(dict(answer))
 
 
 def _names(key: KeyLease) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.endpoints import Endpoint
 from service.domain.model import Tenant
+from service.domain.requests import KeptAnswer
 from service.errors import NotFound
 from service.store.changes import WriteContext, enqueue
 from service.store.endpoints import read_endpoint
 from service.store.engine import Engine, Row, Transaction
+from service.store.idempotency import keep_with
 from service.store.queue import require_lease
 from service.store.rows import ACCOUNT
 
@@ -34,9 +36,9 @@ class ReplayStore:
         self._engine = engine
         self._context = context
 
-    async def begin(self, endpoint_id: str, tenant: Tenant, since_at: float) -> str:
-        """Write the replay of all events since a time and enqueue its job; return its id."""
-        return await self._engine.write(lambda tx: self._begin(tx, endpoint_id, tenant, since_at))
+    async def begin(self, replay_id: str, endpoint: Endpoint, since_at: float, kept: KeptAnswer | None = None) -> None:
+        """Write the replay of all events since a time, and enqueue its job. Raises LeaseLost."""
+        await self._engine.write(lambda tx: self._begin(tx, replay_id, endpoint, since_at, kept))
 
     async def advance(self, replay_id: str, job: LeasedJob | None = None) -> bool:
         """Insert some deliveries; return whether more are to come. Raises NotFound after the last, and LeaseLost."""
@@ -48,20 +50,21 @@ class ReplayStore:
 
         return await self._engine.write(unit)
 
-    def _begin(self, tx: Transaction, endpoint_id: str, tenant: Tenant, since_at: float) -> str:
-        replay_id = self._context.new_id("rpl")
+    def _begin(
+        self, tx: Transaction, replay_id: str, endpoint: Endpoint, since_at: float, kept: KeptAnswer | None
+    ) -> None:
+        keep_with(tx, kept)
         tx.run(
             "INSERT INTO replays (id, tenant, endpoint_id, since_at, after_seq, until_seq) VALUES "
             "(:id, :tenant, :endpoint, :since, :after, :until)",
             id=replay_id,
-            tenant=tenant,
-            endpoint=endpoint_id,
+            tenant=endpoint.tenant,
+            endpoint=endpoint.id,
             since=since_at,
             after=_position_before(tx, since_at - _MARGIN_SECONDS),
             until=_last_position(tx),
         )
         enqueue(tx, Job(JobKind.REPLAY, replay_id))
-        return replay_id
 
     def _advance(self, tx: Transaction, replay_id: str) -> bool:
         row = tx.one(f"SELECT * FROM replays WHERE id = :id{tx.dialect.lock}", id=replay_id)

@@ -18,7 +18,7 @@ from service.domain.model import (
     UserRef,
 )
 from service.domain.page_view import PageSnapshot
-from service.domain.requests import KeyLease
+from service.domain.requests import KeptAnswer, KeyLease
 from service.domain.tokens import ERASED_USER
 from service.errors import NotFound
 from service.store.attached import connections_of, count_attached, undecided_of
@@ -26,7 +26,7 @@ from service.store.changes import WriteContext, apply
 from service.store.companies import adopt_company, adopt_sites, newest_of_companies
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
-from service.store.idempotency import EarlierCall, begin, keep, name_session, require_key
+from service.store.idempotency import EarlierCall, begin, keep, keep_with, name_session, require_key
 from service.store.mended_accounts import account_to_mend
 from service.store.queue import require_lease
 from service.store.rows import (
@@ -114,6 +114,26 @@ class SessionStore:
             changed = self._change(tx, session_id, decide, tenant)
             require_lease(tx, job)
             require_key(tx, key)
+            return changed
+
+        return await self._engine.write(unit)
+
+    async def change_and_keep(
+        self,
+        session_id: SessionId,
+        decide: Callable[[Session], Changes | None],
+        tenant: Tenant,
+        keep: Callable[[Session, Sequence[Connection]], KeptAnswer | None],
+    ) -> tuple[Session, Sequence[Connection]]:
+        """Like `change`, and in the same transaction store the answer that `keep` makes of the session afterwards.
+
+        Returns the session and its connections. Raises NotFound, LeaseLost.
+        """
+
+        def unit(tx: Transaction) -> tuple[Session, Sequence[Connection]]:
+            self._change(tx, session_id, decide, tenant)
+            changed = self._get(tx, session_id, tenant), connections_of(tx, [session_id])[session_id]
+            keep_with(tx, keep(*changed))
             return changed
 
         return await self._engine.write(unit)

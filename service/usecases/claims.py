@@ -1,6 +1,5 @@
 """Claims: the host settles whose connection it is, or undoes that. Both are audited with the id of the API key."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -8,8 +7,9 @@ from service.domain import events
 from service.domain.attribution import claim_refusal
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind
 from service.domain.evidence import CompanyFacts
-from service.domain.model import Candidate, Connection, ConnectionId, SessionId, Tenant
+from service.domain.model import Candidate, ConnectionId, SessionId, Tenant
 from service.domain.recording import judge_with_facts
+from service.domain.requests import KeptAnswer
 from service.domain.runtime import Runtime
 from service.errors import AlreadyClaimed
 from service.store import Store
@@ -23,8 +23,18 @@ class Claims:
         self._clock = runtime.clock
         self._new_id = runtime.new_id
 
-    async def claim(self, tenant: Tenant, connection_id: ConnectionId, session_id: SessionId, by: str) -> None:
-        """Settle a connection for a session; repeating changes nothing. Raises AlreadyClaimed, NotFound."""
+    async def claim(
+        self,
+        tenant: Tenant,
+        connection_id: ConnectionId,
+        session_id: SessionId,
+        by: str,
+        kept: KeptAnswer | None = None,
+    ) -> None:
+        """Settle a connection for a session; repeating changes nothing. Raises AlreadyClaimed, NotFound.
+
+        `kept` is stored in the same transaction.
+        """
         connection = await self._store.connections.get(connection_id, tenant)
         session = await self._store.sessions.get(session_id, tenant)
         if session.company.ref != connection.company:
@@ -32,17 +42,14 @@ class Claims:
         candidate = Candidate(session.id, session.tenant, session.user)
         fact = Fact(FactKind.CLAIMED, connection.id, session.id, nonce=self._new_id("clm"), actor=by)
         decide = partial(_claim, connection_id=connection.id, candidate=candidate, fact=fact, now=self._clock())
-        await self._change(connection, decide, session.id)
+        ids = [connection.id], [session.id]
+        await self._store.connections.change_and_keep(connection.company, *ids, decide, kept)
 
     async def undo(self, tenant: Tenant, connection_id: ConnectionId, by: str) -> None:
         """Undo the standing claims: the evidence that remains decides. Raises NotFound."""
         connection = await self._store.connections.get(connection_id, tenant)
-        await self._change(connection, partial(_undo, connection_id=connection.id, by=by, now=self._clock()))
-
-    async def _change(
-        self, connection: Connection, decide: Callable[[CompanyRecords], Changes], *sessions: SessionId
-    ) -> None:
-        await self._store.connections.change(connection.company, [connection.id], [], decide, sessions)
+        decide = partial(_undo, connection_id=connection.id, by=by, now=self._clock())
+        await self._store.connections.change(connection.company, [connection.id], [], decide)
 
 
 def _claim(

@@ -3,7 +3,7 @@
 What a page does with a session is in `pages`; how its link is made, in `links`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from service.domain.model import (
     Tenant,
     UserRef,
 )
-from service.domain.requests import CreateOptions, PlaceRequest, SessionRequest, draft_session
+from service.domain.requests import CreateOptions, KeptAnswer, PlaceRequest, SessionRequest, draft_session
 from service.domain.runtime import Runtime
 from service.domain.tokens import PageToken
 from service.errors import InvalidRequest, Problem
@@ -39,6 +39,10 @@ class SessionUrls:
 
     embed_url: str | None
     redirect_url: str
+
+
+# Makes the answer that is stored for equal calls of a session and its connections; None without an Idempotency-Key.
+KeepSession = Callable[[Session, Sequence[Connection]], KeptAnswer | None]
 
 
 class Sessions:
@@ -92,18 +96,22 @@ class Sessions:
         """The tenant's events after a position, oldest first."""
         return await self._store.events.after(seq, limit, tenant)
 
-    async def revoke(self, tenant: Tenant, session_id: SessionId) -> Session:
+    async def revoke(
+        self, tenant: Tenant, session_id: SessionId, keep: KeepSession = lambda _session, _connections: None
+    ) -> tuple[Session, Sequence[Connection]]:
         """End the session at once, and its invitation soon; repeating changes nothing. Raises NotFound."""
         now, provider_now = self._clock(), self._provider.provider_now()
-        return await self._store.sessions.change(
-            session_id, lambda session: session_rules.revoke(session, now, provider_now), tenant
+        return await self._store.sessions.change_and_keep(
+            session_id, lambda session: session_rules.revoke(session, now, provider_now), tenant, keep
         )
 
-    async def renew(self, tenant: Tenant, session_id: SessionId) -> Session:
+    async def renew(
+        self, tenant: Tenant, session_id: SessionId, keep: KeepSession = lambda _session, _connections: None
+    ) -> tuple[Session, Sequence[Connection]]:
         """Give it a new URL and its full time again; the old URL works until its own end. Raises SessionClosed."""
         now, key_id = self._clock(), self._signer.newest_key_id
-        return await self._store.sessions.change(
-            session_id, lambda session: session_rules.renew(session, now, key_id), tenant
+        return await self._store.sessions.change_and_keep(
+            session_id, lambda session: session_rules.renew(session, now, key_id), tenant, keep
         )
 
     async def expire(self, session_id: SessionId) -> float | None:

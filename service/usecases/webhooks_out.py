@@ -60,12 +60,17 @@ class EndpointDetails:
     oldest_pending_at: float | None
 
 
-# The answer of a call that made an endpoint, as it is stored for equal calls; None without an Idempotency-Key.
-KeepAnswer = Callable[[EndpointDetails, EndpointSecret], KeptAnswer | None]
+# These make the answer of a call as it is stored for equal calls; None without an Idempotency-Key.
+KeepEndpoint = Callable[[EndpointDetails, EndpointSecret], KeptAnswer | None]
+KeepDelivery = Callable[[Delivery], KeptAnswer | None]
+KeepReplay = Callable[[str], KeptAnswer | None]
 
 
 class OutgoingWebhooks:
-    """The verbs of `/v1/webhook-endpoints`. `actor` is the id of the API key, for the audit."""
+    """The verbs of `/v1/webhook-endpoints`. `actor` is the id of the API key, for the audit.
+
+    `keep` makes the answer that is stored for equal calls, in the transaction that does what the call asks for.
+    """
 
     def __init__(self, store: Store, parts: EndpointParts, wake: Callable[[], None]) -> None:
         self._store = store
@@ -73,12 +78,9 @@ class OutgoingWebhooks:
         self._wake = wake
 
     async def create(
-        self, tenant: Tenant, request: EndpointRequest, actor: str, keep: KeepAnswer = lambda _details, _secret: None
+        self, tenant: Tenant, request: EndpointRequest, actor: str, keep: KeepEndpoint
     ) -> tuple[EndpointDetails, EndpointSecret]:
-        """Create an endpoint; its secret is returned this once. Raises InvalidRequest.
-
-        `keep` makes the answer that is stored with it for equal calls.
-        """
+        """Create an endpoint; its secret is returned this once. Raises InvalidRequest."""
         url = request.url or ""
         await self._check_url(url)
         now = self._parts.runtime.clock()
@@ -144,7 +146,9 @@ class OutgoingWebhooks:
         while await self._store.deliveries.delete_of(endpoint_id):
             pass
 
-    async def rotate(self, tenant: Tenant, endpoint_id: str, actor: str) -> tuple[Endpoint, EndpointSecret]:
+    async def rotate(
+        self, tenant: Tenant, endpoint_id: str, actor: str, keep: KeepEndpoint
+    ) -> tuple[EndpointDetails, EndpointSecret]:
         """Give the endpoint a new secret; the old one signs beside it for a day. Raises NotFound."""
         secret = self._new_secret()
 
@@ -153,20 +157,24 @@ class OutgoingWebhooks:
             changed = replace(endpoint, changed_at=now, changed_by=actor)
             return EndpointChange(changed, "secret rotated", actor, secret, rules.secret_ends_at(now))
 
-        endpoint = await self._store.endpoints.change(endpoint_id, decide, tenant)
+        view = await self._store.endpoints.change_and_keep(
+            endpoint_id, decide, tenant, lambda view: keep(_details(view), secret)
+        )
         _log.info("the secret of webhook endpoint %s was rotated with key %s", endpoint_id, actor)
-        return endpoint, secret
+        return _details(view), secret
 
-    async def test(self, tenant: Tenant, endpoint_id: str) -> Delivery:
+    async def test(self, tenant: Tenant, endpoint_id: str, keep: KeepDelivery) -> Delivery:
         """Send a test event to an enabled endpoint, once. Raises NotFound, InvalidRequest."""
         endpoint = await self._enabled(tenant, endpoint_id)
         event_id = EventId(self._parts.runtime.new_id("evt"))
-        return await self._add(endpoint, event_id, DeliveryKind.TEST)
+        return await self._add(self._beside(endpoint, event_id, DeliveryKind.TEST), keep)
 
-    async def replay(self, tenant: Tenant, endpoint_id: str, since_at: float) -> str:
+    async def replay(self, tenant: Tenant, endpoint_id: str, since_at: float, keep: KeepReplay) -> str:
         """Deliver all events since a time again, each once; return the replay's id. Raises NotFound, InvalidRequest."""
         endpoint = await self._enabled(tenant, endpoint_id)
-        return await self._store.replays.begin(endpoint.id, tenant, since_at)
+        replay_id = self._parts.runtime.new_id("rpl")
+        await self._store.replays.begin(replay_id, endpoint, since_at, keep(replay_id))
+        return replay_id
 
     async def advance_replay(self, replay_id: str, job: LeasedJob | None = None) -> float | None:
         """Go on with a replay; return 0 where more is to come."""
@@ -188,13 +196,14 @@ class OutgoingWebhooks:
         await self._store.endpoints.get(endpoint_id, tenant)
         return await self._store.deliveries.list_page(endpoint_id, status, after, limit)
 
-    async def replay_delivery(self, tenant: Tenant, delivery_id: str) -> Delivery:
+    async def replay_delivery(self, tenant: Tenant, delivery_id: str, keep: KeepDelivery) -> Delivery:
         """Deliver one event to its endpoint again, once. Raises NotFound, InvalidRequest."""
         delivery = await self._store.deliveries.get(delivery_id, tenant)
         endpoint = await self._enabled(tenant, delivery.endpoint_id)
         if delivery.kind is DeliveryKind.TEST:
             raise InvalidRequest(detail="A test cannot be replayed; send another")
-        return await self._add(endpoint, delivery.event_id, DeliveryKind.REPLAY, delivery.url)
+        again = self._beside(endpoint, delivery.event_id, DeliveryKind.REPLAY, delivery.url)
+        return await self._add(again, keep)
 
     async def endpoint_above(self, tenant: Tenant, url: str) -> str:
         """The enabled endpoint beneath whose path a session's own address is. Raises InvalidRequest."""
@@ -209,9 +218,14 @@ class OutgoingWebhooks:
             raise InvalidRequest(detail="The endpoint is disabled; enable it first")
         return endpoint
 
-    async def _add(self, endpoint: Endpoint, event_id: EventId, kind: DeliveryKind, url: str | None = None) -> Delivery:
+    async def _add(self, delivery: Delivery, keep: KeepDelivery) -> Delivery:
+        await self._store.deliveries.add(delivery, keep(delivery))
+        self._wake()
+        return delivery
+
+    def _beside(self, endpoint: Endpoint, event_id: EventId, kind: DeliveryKind, url: str | None = None) -> Delivery:
         now, delivery_id = self._parts.runtime.clock(), self._parts.runtime.new_id("whd")
-        delivery = Delivery(
+        return Delivery(
             id=delivery_id,
             tenant=endpoint.tenant,
             endpoint_id=endpoint.id,
@@ -224,9 +238,6 @@ class OutgoingWebhooks:
             next_at=0.0,
             created_at=now,
         )
-        await self._store.deliveries.add(delivery)
-        self._wake()
-        return delivery
 
     async def _check_url(self, url: str) -> None:
         problem = webhook_url_problem(url, self._parts.public_url, allow_http=self._parts.guard.lists_networks)

@@ -28,6 +28,7 @@ ON_BOTH = {
     "leases",
     "lost_invitations",
     "reconnect",
+    "repeated_calls",
     "retention_days",
     "revoke",
     "session_life",

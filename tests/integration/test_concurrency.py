@@ -42,7 +42,7 @@ async def test_a_poll_does_not_undo_what_a_host_does_meanwhile(services_on_postg
     page = await User(services_on_postgresql, "ada").frame()
     parts, loop = services_on_postgresql.parts, asyncio.get_running_loop()
     session = await parts.store.sessions.get(SessionId(page.id))
-    meanwhile: list[Future[Session]] = []
+    meanwhile: list[Future[object]] = []
 
     def decide(records: CompanyRecords) -> Changes:
         revoke = parts.sessions.revoke(session.tenant, session.id)

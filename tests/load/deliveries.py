@@ -155,7 +155,7 @@ async def delivered(services: Services) -> float:
 async def replay(services: Services, endpoint_id: str, number: int) -> None:
     """From the host's call to the last delivery: every event of the log once more."""
     began = perf_counter()
-    await services.hosts.endpoints.replay(TENANT, endpoint_id, 0.0)
+    await services.hosts.endpoints.replay(TENANT, endpoint_id, 0.0, lambda _id: None)
     await services.worker.run_until_idle()
     inserted = perf_counter() - began
     await delivered(services)

@@ -20,7 +20,8 @@ async def test_a_replay_begins_at_its_time_and_ends_with_the_log(store: Store, c
     since = clock.now() - 10 * 100
     endpoint = Endpoint("whe_00000001", TENANT, "https://x.example.com", "", (), None, 1.0, "k", 1.0, "k")
     await store.endpoints.create(EndpointChange(endpoint, "created", "k", EndpointSecret("whs_1", "a", "b", 1.0)))
-    replay_id = await store.replays.begin(endpoint.id, TENANT, since)
+    replay_id = "rpl_one"
+    await store.replays.begin(replay_id, endpoint, since)
     (row,) = await store.engine.read(lambda tx: tx.all("SELECT * FROM replays"))
     assert 15 <= row["after_seq"] <= 20
     (job,) = [job for job in await store.queue.lease(99, 10.0) if job.kind is JobKind.REPLAY]
@@ -37,6 +38,7 @@ async def test_a_replay_begins_at_its_time_and_ends_with_the_log(store: Store, c
 async def test_a_long_replay_is_written_in_pieces(store: Store) -> None:
     endpoint = Endpoint("whe_00000001", TENANT, "https://x.example.com", "", (), None, 1.0, "k", 1.0, "k")
     await store.endpoints.create(EndpointChange(endpoint, "created", "k", EndpointSecret("whs_1", "a", "b", 1.0)))
-    replay_id = await store.replays.begin(endpoint.id, TENANT, 0.0)
+    replay_id = "rpl_one"
+    await store.replays.begin(replay_id, endpoint, 0.0)
     await store.engine.write(lambda tx: tx.run("UPDATE replays SET until_seq = 2500"))
     assert [await store.replays.advance(replay_id) for _ in range(3)] == [True, True, False]

@@ -157,6 +157,7 @@ class RunningServices:
         self.slept: list[float] = []
         self.host = self.backend(API_KEY)
         self.receivers = Receivers()
+        self.wrap_engine: Callable[[Engine], Engine] = lambda engine: engine  # from the next process on
         self._running = AsyncExitStack()
 
     @property
@@ -174,7 +175,7 @@ class RunningServices:
             transport=self.outgoing,
             limits=limits,
             background=False,
-            engine=_engine,
+            engine=self._engine,
             webhooks=WebhookNetwork(self.receivers.resolve, self.receivers),
             roll=lambda: 0.0,
         )
@@ -220,9 +221,8 @@ class RunningServices:
 
     async def settled(self) -> None:
         """Every event has its position, which PostgreSQL gives a moment after the commit."""
-        engine = self.parts.store.engine
-        if isinstance(engine, PostgresEngine):
-            await engine.number()
+        if isinstance(self._database, PostgresEngine):
+            await self._database.number()
 
     async def later(self, seconds: float) -> None:
         """Time passes, and what comes due in it is done."""
@@ -255,16 +255,14 @@ class RunningServices:
         path = f"/v1/sessions/{session_id}/events" if session_id else "/v1/events"
         return [event["type"] for event in await self.rows(path, limit=100)]
 
+    def _engine(self, url: str, clock: Callable[[], float]) -> Engine:
+        # The database's clock is the test's too.
+        self._database = engine_for(url, clock) if url.startswith("sqlite:") else PostgresEngine(url, clock)
+        return self.wrap_engine(self._database)
+
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         await self.outgoing.pass_time(seconds)
-
-
-def _engine(url: str, clock: Callable[[], float]) -> Engine:
-    """The database's clock is the test's too."""
-    if url.startswith("sqlite:"):
-        return engine_for(url, clock)
-    return PostgresEngine(url, clock)
 
 
 def refused(answer: httpx.Response, status: int, code: str, pointer: str | None = None) -> JsonObject:

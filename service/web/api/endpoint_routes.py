@@ -13,7 +13,7 @@ from service.domain.event_json import iso
 from service.domain.model import Tenant
 from service.domain.requests import KeptAnswer, KeyLease, SessionRequest
 from service.errors import InvalidRequest, NotFound, Problem
-from service.usecases.webhooks_out import EndpointDetails, OutgoingWebhooks
+from service.usecases.webhooks_out import EndpointDetails, KeepDelivery, KeepEndpoint, OutgoingWebhooks
 from service.web.api.bodies import NoFields
 from service.web.api.endpoint_answers import (
     DeliveryListJson,
@@ -23,7 +23,7 @@ from service.web.api.endpoint_answers import (
     endpoint_json,
 )
 from service.web.api.endpoint_bodies import ChangeEndpoint, CreateEndpoint, ReplaySince
-from service.web.api.idempotency import Answer, IdempotentRoutes, Rendering
+from service.web.api.idempotency import Answer, IdempotentRoutes, Rendering, kept_answer
 from service.web.api.query import PAGING, next_cursor, paging_of, query_of
 from service.web.request_body import parse, read_json, read_optional_json
 
@@ -63,12 +63,10 @@ class EndpointRoutes:
         wanted = body.to_request()
 
         async def run(key: KeyLease | None) -> Answer:
-            def keep(details: EndpointDetails, secret: EndpointSecret) -> KeptAnswer | None:
-                return KeptAnswer(key, _made(details, secret)) if key is not None else None
-
+            keep = _keep_made(key)
             return _made(*await self._webhooks.create(tenant, wanted, request.state.key_id, keep))
 
-        return await self._idempotent.run_with_key(request, tenant, raw, run, Rendering(201, self._with_secret))
+        return await self._idempotent.run(request, tenant, raw, run, Rendering(201, self._with_secret))
 
     async def list_endpoints(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/webhook-endpoints."""
@@ -102,9 +100,9 @@ class EndpointRoutes:
         raw = await read_optional_json(request)
         parse(NoFields, raw)
 
-        async def run() -> Answer:
-            endpoint, secret = await self._webhooks.rotate(tenant, _endpoint_id(request), request.state.key_id)
-            return _made(await self._webhooks.get(tenant, endpoint.id), secret)
+        async def run(key: KeyLease | None) -> Answer:
+            keep = _keep_made(key)
+            return _made(*await self._webhooks.rotate(tenant, _endpoint_id(request), request.state.key_id, keep))
 
         return await self._idempotent.run(request, tenant, raw, run, Rendering(200, self._with_secret))
 
@@ -113,8 +111,8 @@ class EndpointRoutes:
         raw = await read_optional_json(request)
         parse(NoFields, raw)
 
-        async def run() -> Answer:
-            return delivery_json(await self._webhooks.test(tenant, _endpoint_id(request)))
+        async def run(key: KeyLease | None) -> Answer:
+            return delivery_json(await self._webhooks.test(tenant, _endpoint_id(request), _keep_delivery(key)))
 
         return await self._idempotent.run(request, tenant, raw, run, Rendering(202))
 
@@ -124,10 +122,14 @@ class EndpointRoutes:
         body: ReplaySince = parse(ReplaySince, raw)
         since, endpoint_id = body.since_at(), _endpoint_id(request)
 
-        async def run() -> Answer:
-            replay_id = await self._webhooks.replay(tenant, endpoint_id, since)
-            answer: ReplayJson = {"id": replay_id, "endpointId": endpoint_id, "since": iso(since)}
-            return answer
+        def answer(replay_id: str) -> ReplayJson:
+            return {"id": replay_id, "endpointId": endpoint_id, "since": iso(since)}
+
+        async def run(key: KeyLease | None) -> Answer:
+            def keep(replay_id: str) -> KeptAnswer | None:
+                return kept_answer(key, answer(replay_id))
+
+            return answer(await self._webhooks.replay(tenant, endpoint_id, since, keep))
 
         return await self._idempotent.run(request, tenant, raw, run, Rendering(202))
 
@@ -153,8 +155,9 @@ class EndpointRoutes:
         raw = await read_optional_json(request)
         parse(NoFields, raw)
 
-        async def run() -> Answer:
-            return delivery_json(await self._webhooks.replay_delivery(tenant, _delivery_id(request)))
+        async def run(key: KeyLease | None) -> Answer:
+            keep = _keep_delivery(key)
+            return delivery_json(await self._webhooks.replay_delivery(tenant, _delivery_id(request), keep))
 
         return await self._idempotent.run(request, tenant, raw, run, Rendering(202))
 
@@ -171,6 +174,14 @@ class EndpointRoutes:
 
 def _made(details: EndpointDetails, secret: EndpointSecret) -> Answer:
     return {**endpoint_json(details), _SECRET: secret.id}
+
+
+def _keep_made(key: KeyLease | None) -> KeepEndpoint:
+    return lambda details, secret: kept_answer(key, _made(details, secret))
+
+
+def _keep_delivery(key: KeyLease | None) -> KeepDelivery:
+    return lambda delivery: kept_answer(key, delivery_json(delivery))
 
 
 def _endpoint_id(request: Request) -> str:

@@ -4,15 +4,15 @@ Reference: the IETF draft "The Idempotency-Key HTTP Header Field".
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.domain.model import Session, Tenant
-from service.domain.requests import IdempotentRequest, KeyLease
+from service.domain.model import Connection, Session, Tenant
+from service.domain.requests import IdempotentRequest, KeptAnswer, KeyLease
 from service.errors import InvalidRequest, MagiclinkError, Problem
 from service.usecases.idempotency import IdempotentCalls, body_digest
 from service.usecases.sessions import Sessions
@@ -46,21 +46,13 @@ class IdempotentRoutes:
         request: Request,
         tenant: Tenant,
         raw: Any,
-        call: Callable[[], Awaitable[Answer]],
+        call: Callable[[KeyLease | None], Awaitable[Answer]],
         rendering: Rendering = Rendering(),
     ) -> Response:
-        """Run a call that creates no session; with an Idempotency-Key, once. `raw` is the request's body."""
-        return await self.run_with_key(request, tenant, raw, lambda _key: call(), rendering)
+        """Run a call that creates no session; with an Idempotency-Key, once. `raw` is the request's body.
 
-    async def run_with_key(
-        self,
-        request: Request,
-        tenant: Tenant,
-        raw: Any,
-        call: Callable[[KeyLease | None], Awaitable[Answer]],
-        rendering: Rendering,
-    ) -> Response:
-        """As `run`, for a call that may store its answer itself, in the transaction that does what it asks for."""
+        `call` stores its answer (`kept_answer`) in the transaction that does what it asks for.
+        """
         with self._calls.under_way(tenant, idempotent_request(request, raw)) as key:
             earlier = await self._calls.begin(key) if key is not None else None
             if earlier is not None:
@@ -88,10 +80,15 @@ class IdempotentRoutes:
         return made
 
 
-def stored_answer(session: Session) -> Answer:
+def stored_answer(session: Session, connections: Sequence[Connection] = ()) -> Answer:
     """Return the answer that gives a session's URLs, as it may be stored: without them."""
     parts = [session.serial, session.issued_at, session.key_id, session.origin is not None]
-    return session_json(session) | {_DERIVED: parts}
+    return session_json(session, connections) | {_DERIVED: parts}
+
+
+def kept_answer(key: KeyLease | None, answer: Answer, *, is_partial: bool = False) -> KeptAnswer | None:
+    """Return the answer with the key of its call; None for a call without an Idempotency-Key."""
+    return KeptAnswer(key, answer, is_partial) if key is not None else None
 
 
 def idempotent_request(request: Request, raw: Any) -> IdempotentRequest | None:

@@ -1,6 +1,7 @@
 """The routes for host backends: `/v1`, JSON, an API key on every call, a problem document for every refusal."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.domain.model import Session, SessionId, Tenant
-from service.domain.requests import CreateOptions, KeyLease, SessionRequest
+from service.domain.model import Connection, Session, SessionId, Tenant
+from service.domain.requests import CreateOptions, KeptAnswer, KeyLease, SessionRequest
 from service.domain.session_status import SessionStatus
 from service.domain.statuses import ConnectionState
 from service.domain.timing import PREPARE_NOW_SECONDS, PREPARE_TAKEOVER_SECONDS
@@ -26,11 +27,18 @@ from service.usecases.links import Links
 from service.usecases.results import Results
 from service.usecases.sessions import Sessions
 from service.usecases.webhooks_out import OutgoingWebhooks
-from service.web.api.answers import ConnectionJson, ConnectionListJson, ProviderListJson, SessionJson, SessionListJson
+from service.web.api.answers import ConnectionListJson, ProviderListJson, SessionListJson
 from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect
 from service.web.api.endpoint import Handler, api_endpoint
 from service.web.api.endpoint_routes import EndpointRoutes
-from service.web.api.idempotency import Answer, IdempotentRoutes, idempotent_request, stored_answer
+from service.web.api.idempotency import (
+    Answer,
+    IdempotentRoutes,
+    Rendering,
+    idempotent_request,
+    kept_answer,
+    stored_answer,
+)
 from service.web.api.json import connection_json, session_json
 from service.web.api.problems import HANDLERS
 from service.web.api.query import (
@@ -53,6 +61,8 @@ from service.web.api.result_routes import ResultRoutes
 from service.web.request_body import parse, read_json, read_optional_json
 
 _WAIT_MOST = 30
+# Stored with a claim until its answer was read: where the process dies in between, an equal call reads it.
+_CLAIMED = {"_claimed": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +176,11 @@ class ApiRoutes:
         raw = await read_optional_json(request)
         parse(NoFields, raw)
 
-        async def run() -> SessionJson:
-            session = await self._sessions.revoke(tenant, session_id_of(request))
-            return session_json(*await self._sessions.get(tenant, session.id))
+        async def run(key: KeyLease | None) -> Answer:
+            def keep(session: Session, connections: Sequence[Connection]) -> KeptAnswer | None:
+                return kept_answer(key, session_json(session, connections))
+
+            return session_json(*await self._sessions.revoke(tenant, session_id_of(request), keep))
 
         return await self._idempotent.run(request, tenant, raw, run)
 
@@ -177,8 +189,11 @@ class ApiRoutes:
         raw = await read_optional_json(request)
         parse(NoFields, raw)
 
-        async def run() -> Answer:
-            return stored_answer(await self._sessions.renew(tenant, session_id_of(request)))
+        async def run(key: KeyLease | None) -> Answer:
+            def keep(session: Session, connections: Sequence[Connection]) -> KeptAnswer | None:
+                return kept_answer(key, stored_answer(session, connections))
+
+            return stored_answer(*await self._sessions.renew(tenant, session_id_of(request), keep))
 
         return await self._idempotent.run(request, tenant, raw, run)
 
@@ -207,11 +222,18 @@ class ApiRoutes:
         body: ClaimConnection = parse(ClaimConnection, raw)
         connection_id = connection_id_of(request)
 
-        async def run() -> ConnectionJson:
-            await self._claims.claim(tenant, connection_id, SessionId(body.session_id), request.state.key_id)
+        async def read() -> Answer:
             return connection_json(await self._connections.get(tenant, connection_id))
 
-        return await self._idempotent.run(request, tenant, raw, run)
+        async def whole(stored: Answer) -> Answer:
+            return await read() if stored == _CLAIMED else stored
+
+        async def run(key: KeyLease | None) -> Answer:
+            kept = kept_answer(key, _CLAIMED, is_partial=True)
+            await self._claims.claim(tenant, connection_id, SessionId(body.session_id), request.state.key_id, kept)
+            return await read()
+
+        return await self._idempotent.run(request, tenant, raw, run, Rendering(complete=whole))
 
     async def unclaim(self, request: Request, tenant: Tenant) -> Response:
         """DELETE /v1/connections/{id}/claim."""
