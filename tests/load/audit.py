@@ -1,17 +1,21 @@
 """After the killing: what the provider has, what the service says, and what the users did must agree."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from service.domain.statuses import canonical_status
 from service.usecases.withdrawals import invitation_lifetime
 from tests.load.load_users import PlannedSession
 from tests.simulation.checks import StoredRows
 
 _SANDBOX = {"X-API-Key": "sandbox-key"}
+# What a session may be beside no connection, and beside those that ask something of their user.
+_ANY = {"created", "opened", "submitted", "connected", "exited", "expired", "failed", "revoked"}
+_OPEN = _ANY - {"expired"}
 JsonObject = dict[str, Any]
 
 
@@ -25,11 +29,16 @@ class Findings:
     presumed: int = 0
     presumed_wrong: int = 0
     unattributed: int = 0
+    submitted: int = 0
+    checked: int = 0
+    delivered: int = 0
+    repeated: int = 0
 
     def __str__(self) -> str:
         return (
             f"{self.connections} connections: {self.exact} by invitation, {self.presumed} presumed "
-            f"({self.presumed_wrong} of them wrongly), {self.unattributed} unattributed"
+            f"({self.presumed_wrong} of them wrongly), {self.unattributed} unattributed; {self.submitted} sessions "
+            f"submitted, {self.checked} connected after that; {self.delivered} events delivered, {self.repeated} again"
         )
 
 
@@ -55,20 +64,32 @@ class Provided:
 
 
 def undecided(provided: Provided, rows: StoredRows) -> int:
-    """How much is still to come: connections not recorded or not judged, webhooks not worked off."""
+    """How much is still to come: connections not recorded or not judged, webhooks not worked off, deliveries."""
     missing = provided.connections.keys() - rows.connections.keys()
     waiting = [row for row in rows.connections.values() if row["waiting"]]
     webhooks = [row for row in rows.tables["inbox"] if row["done_at"] is None]
     bills = {"documents", "uploads"}  # they come and come, and decide nothing
     work = [row for row in rows.tables["work"] if row["kind"] not in bills]
     under_way = [row for row in work if row["lease"] is not None or row["kind"] in {"prepare", "withdraw", "sweep"}]
-    return len(missing) + len(waiting) + len(webhooks) + len(under_way)
+    deliveries = [row for row in rows.tables["deliveries"] if row["status"] == "pending"]
+    return len(missing) + len(waiting) + len(webhooks) + len(under_way) + len(deliveries) + len(_stale(provided, rows))
+
+
+def _stale(provided: Provided, rows: StoredRows) -> list[str]:
+    """Connections whose status at the provider is not known here."""
+    return [
+        one["id"]
+        for one in provided.connections.values()
+        if (row := rows.connections.get(one["id"])) is not None and row["status"] != canonical_status(one["status"])
+    ]
 
 
 def audit(provided: Provided, rows: StoredRows, planned_sessions: list[PlannedSession]) -> Findings:
     findings = Findings()
     _check_provider(findings, provided, rows)
     _check_sessions(findings, rows, planned_sessions)
+    _check_outcomes(findings, rows)
+    findings.faults += [f"STALE: {one} has another status at the provider" for one in _stale(provided, rows)]
     seqs = [row["seq"] for row in rows.events]
     if seqs != list(range(1, len(seqs) + 1)):
         findings.faults.append(f"the log has gaps between {seqs[:1]} and {seqs[-1:]}")
@@ -156,6 +177,24 @@ def _check_sessions(findings: Findings, rows: StoredRows, planned_sessions: list
     for planned in planned_sessions:
         if planned.session and planned.session not in rows.sessions:
             findings.faults.append(f"LOST: the session of {planned}")
+
+
+def _check_outcomes(findings: Findings, rows: StoredRows) -> None:
+    """A session is what its connections make it, never expired beside one, and told so once."""
+    states: dict[str, set[str]] = defaultdict(set)
+    for session_id, connection_id in rows.attachments:
+        states[session_id].add(rows.connections[connection_id]["state"])
+    told = Counter((row["session_id"], row["type"]) for row in rows.events)
+    for session_id, session in rows.sessions.items():
+        status, found = session["status"], states[session_id]
+        wanted = {"submitted", "connected"} if found & {"checking", "delayed"} else _OPEN if found else _ANY
+        if status not in ({"connected"} if "working" in found else wanted):
+            findings.faults.append(f"UNTRUE: {session_id} is {status} with connections that are {sorted(found)}")
+        for name in ("session.submitted", "session.connected"):
+            if told[session_id, name] > 1 + told[session_id, "session.reopened"]:
+                findings.faults.append(f"DOUBLED: {session_id} was told {name} {told[session_id, name]} times")
+        findings.submitted += status == "submitted"
+        findings.checked += status == "connected" and told[session_id, "session.submitted"] > 0
 
 
 def _pages(http: httpx.Client, path: str, name: str) -> list[JsonObject]:

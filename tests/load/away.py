@@ -69,7 +69,7 @@ async def _run(plan: Plan, services: LoadServices, troubles: dict[str, Trouble])
         await watch.during(name, trouble(services), plan.seconds)
         services.require_alive()
     await asyncio.sleep(_CALM_SECONDS)
-    await load_users.both_kinds()
+    await load_users.all_kinds()
     load_users.stopping = True
     await pressing
     watch.check_logs()

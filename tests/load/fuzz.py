@@ -56,7 +56,7 @@ async def _with_accounts(services: LoadServices) -> dict[str, str]:
     await services.start()
     users = LoadUsers([services.workers[0].url], services.sandbox.url, random.Random(1))  # noqa: S311 - no secret
     pressing = asyncio.create_task(users.press(2))
-    await users.both_kinds()
+    await users.all_kinds()
     users.stopping = True
     await pressing
     body = {

@@ -1,5 +1,8 @@
 """`make kill`: workers killed at random moments under load and started again; afterwards nothing is lost or doubled.
 
+Users end in every way: connected at once, after a check, or not at all. A host's receiver gets each event, refuses some
+at their first attempt, and must have got all of them in the order of each session.
+
 The sandbox and the workers are processes of their own on real ports. Their time goes faster than ours (`--speed`), so
 that a lease ends within seconds; with `--speed 1` the workers are `magiclink serve` itself, and the settling at the end
 takes the minutes that it takes in earnest.
@@ -13,10 +16,13 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from tests.load.audit import Findings, audit
-from tests.load.load_users import LoadUsers
+from tests.load.delivery_audit import delivery_faults
+from tests.load.load_users import OUTCOMES, LoadUsers
+from tests.load.local_receiver import FailingSometimes, LocalReceiver
 from tests.load.processes import LoadServices, database, running_services
 
 _PAUSE_SECONDS = (0.1, 1.5)
+_FAILING_SHARE = 0.1  # of the events, at their first attempt
 
 
 @dataclass(frozen=True)
@@ -33,21 +39,36 @@ class Plan:
 
 def run(plan: Plan) -> Findings:
     """All rounds and the audit. Raises AssertionError where a process does not come back."""
-    with database(plan.database) as url, running_services(url, plan.workers, plan.speed) as services:
-        return asyncio.run(_run(plan, services))
+    failing = FailingSometimes(random.Random(plan.seed), _FAILING_SHARE)  # noqa: S311 - no secret
+    with (
+        database(plan.database) as url,
+        LocalReceiver(failing) as receiver,
+        running_services(url, plan.workers, plan.speed) as services,
+    ):
+        return asyncio.run(_run(plan, services, receiver))
 
 
-async def _run(plan: Plan, services: LoadServices) -> Findings:
+async def _run(plan: Plan, services: LoadServices, receiver: LocalReceiver) -> Findings:
     rng = random.Random(plan.seed)  # noqa: S311 - no secret
     await services.start()
-    load_users = LoadUsers([worker.url for worker in services.workers], services.sandbox.url, rng)
+    await services.add_endpoint(receiver.url)
+    load_users = LoadUsers([worker.url for worker in services.workers], services.sandbox.url, rng, outcomes=OUTCOMES)
     pressing = asyncio.create_task(load_users.press(plan.people))
     await _kill(plan, services, rng, pressing)
-    await load_users.both_kinds()
+    await load_users.all_kinds()
     load_users.stopping = True
     await pressing
     provided, rows = await services.settled()
-    return audit(provided, rows, load_users.planned_sessions)
+    findings = audit(provided, rows, load_users.planned_sessions)
+    findings.faults += delivery_faults(receiver.posts, rows)
+    findings.delivered, findings.repeated = _sums(receiver)
+    return findings
+
+
+def _sums(receiver: LocalReceiver) -> tuple[int, int]:
+    """How many events were taken, and how many POSTs came again for an event that was taken before."""
+    taken = [post.event_id for post in receiver.posts if post.is_taken]
+    return len(set(taken)), len(taken) - len(set(taken))
 
 
 async def _kill(plan: Plan, services: LoadServices, rng: random.Random, pressing: asyncio.Task[None]) -> None:

@@ -6,13 +6,8 @@ The process is forked from a server that has imported everything, so that it liv
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from threading import Thread
-from time import time  # noqa: TID251 - real processes live in real time
-from typing import Any, Self
+from typing import Any
 
 import httpcore
 
@@ -27,10 +22,10 @@ _PATIENCE_SECONDS = 60.0
 
 
 class Steps:
-    """Counts the steps of this process and kills it at one of them, as `kill -9` does; 0 is none."""
+    """Counts the steps of this process and kills it at one of them, as `kill -9` does."""
 
     def __init__(self, kill_at: int) -> None:
-        self.passed = 0
+        self._passed = 0
         self._kill_at = kill_at
 
     async def reach(self, moment: str) -> None:
@@ -38,8 +33,8 @@ class Steps:
             self.kill()
 
     def must_end(self, _moment: str) -> bool:
-        self.passed += 1
-        return self.passed == self._kill_at
+        self._passed += 1
+        return self._passed == self._kill_at
 
     def require_alive(self) -> None:
         """It is, or it would not ask."""
@@ -96,25 +91,20 @@ class _KilledStream(httpcore.AsyncNetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def deliver(url: str, *, kill_at: int = 0, later_seconds: float = 0.0) -> int | None:
-    """Deliver what is due in a process of its own; the number of its steps, None where it was killed at one."""
-    here, there = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=_run, args=(there, url, kill_at, later_seconds))
+def is_killed_at(step: int, url: str) -> bool:
+    """Deliver what is due in a process of its own; whether it was killed at this step, or ended before it."""
+    process = _CONTEXT.Process(target=_run, args=(url, step))
     process.start()
-    there.close()
     process.join(_PATIENCE_SECONDS)
-    if process.exitcode == -signal.SIGKILL:
-        return None
-    assert process.exitcode == 0, process.exitcode
-    return int(here.recv())
+    assert process.exitcode in {0, -signal.SIGKILL}, process.exitcode
+    return process.exitcode != 0
 
 
-def _run(pipe: Connection, url: str, kill_at: int, later_seconds: float) -> None:
+def _run(url: str, kill_at: int) -> None:
     steps = Steps(kill_at)
 
     async def main() -> None:
         environment = Environment(
-            clock=lambda: time() + later_seconds,
             engine=lambda url, clock: KilledEngine(url, clock, steps),
             webhooks=WebhookNetwork(backend=KilledBackend(steps)),
         )
@@ -126,48 +116,6 @@ def _run(pipe: Connection, url: str, kill_at: int, later_seconds: float) -> None
         await services.store.close()
 
     asyncio.run(main())
-    pipe.send(steps.passed)
-
-
-class LocalReceiver:
-    """A receiver on a real port: answers 503 to the first attempt of each of some events, 204 to all else."""
-
-    def __init__(self) -> None:
-        self.failing: set[str] = set()
-        self.posts: list[tuple[str, int]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["content-length"]))
-                self.send_response(receiver.take(self.headers["webhook-id"]))
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_args: object) -> None:
-                """Tests read `posts`."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hooks"
-
-    def take(self, event_id: str) -> int:
-        status = 503 if event_id in self.failing else 204
-        self.failing.discard(event_id)
-        self.posts.append((event_id, status))
-        return status
-
-    def taken(self, among: Iterable[str]) -> list[str]:
-        """Which of these events it took, each at its first time."""
-        wanted = set(among)
-        return list(dict.fromkeys(one for one, status in self.posts if status == 204 and one in wanted))
-
-    def __enter__(self) -> Self:
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 _CONTEXT = get_context("forkserver")

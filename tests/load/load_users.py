@@ -20,8 +20,12 @@ ORIGIN = "https://app.example.com"
 KEY = "host-key-0123456789"
 COMPANIES = ("acme", "globex", "initech")
 USERS = ("ada", "bob", "carol", "dave")
+# How sign-ins end, in turns: "" works at once, SLOW after a check, and any other is the provider's status.
+SLOW = "slow"
+OUTCOMES = ("", SLOW, "website_down", "mfa_token_expired", "", "no_accounts_found", "", "")
+_SLOW_CHECK_SECONDS = 120.0  # of the sandbox's time
 _PATIENCE_SECONDS = 3.0
-_BOTH_KINDS_SECONDS = 60.0
+_ALL_KINDS_SECONDS = 60.0
 _CHECK_SECONDS = 0.05
 
 
@@ -33,8 +37,10 @@ class PlannedSession:
     user: str
     company: str
     link: str
+    outcome: str = ""
     session: str = ""
     connected: bool = False
+    is_submitted: bool = False
 
 
 @dataclass
@@ -45,6 +51,7 @@ class LoadUsers:
     sandbox: str
     rng: random.Random
     companies: Sequence[str] = COMPANIES
+    outcomes: Sequence[str] = ("",)
     planned_sessions: list[PlannedSession] = field(default_factory=list)
     stopping: bool = False
 
@@ -54,11 +61,17 @@ class LoadUsers:
         async with httpx.AsyncClient(timeout=_PATIENCE_SECONDS, trust_env=False, limits=limits) as http:
             await asyncio.gather(*(self._live(http, number) for number in range(people)))
 
-    async def both_kinds(self) -> None:
-        """Waits until somebody has connected by invitation and somebody by magic link: a slow machine takes longer."""
-        async with asyncio.timeout(_BOTH_KINDS_SECONDS):
-            while len({one.link for one in self.planned_sessions if one.connected}) < 2:  # noqa: ASYNC110 - many tasks change it
+    async def all_kinds(self) -> None:
+        """Wait until users have finished with each kind of link and with each outcome: a slow machine takes longer."""
+        wanted = {"auto", "magic_link", *self.outcomes}
+        async with asyncio.timeout(_ALL_KINDS_SECONDS):
+            while not wanted <= self._kinds():  # noqa: ASYNC110 - many tasks change it
                 await asyncio.sleep(_CHECK_SECONDS)
+
+    def _kinds(self) -> set[str]:
+        # A check was slow where its session's page was told so.
+        done = [one for one in self.planned_sessions if one.connected and (one.outcome != SLOW or one.is_submitted)]
+        return {kind for one in done for kind in (one.link, one.outcome)}
 
     async def _live(self, http: httpx.AsyncClient, number: int) -> None:
         while not self.stopping:
@@ -67,6 +80,7 @@ class LoadUsers:
                 USERS[number % len(USERS)],
                 self.rng.choice(self.companies),
                 self.rng.choice(("auto", "auto", "magic_link")),
+                self.outcomes[len(self.planned_sessions) % len(self.outcomes)],
             )
             self.planned_sessions.append(planned)
             try:
@@ -80,7 +94,8 @@ class LoadUsers:
         url = view["link"]["url"] or await self._wait(http, path, key)
         await self._connect(http, url, planned)
         planned.connected = True
-        await self._ask(http, "POST", f"{path}/finished", {}, {"x-page-key": key})
+        view = await self._ask(http, "POST", f"{path}/finished", {}, {"x-page-key": key})
+        planned.is_submitted = view["status"] == "submitted"
 
     async def _create(self, http: httpx.AsyncClient, planned: PlannedSession) -> str:
         body = {
@@ -116,7 +131,13 @@ class LoadUsers:
         await user.choose_provider(PROVIDER_URL)
         if self.rng.random() < 0.2:
             await user.sign_in("not-the-password")
-        await user.press("Sign in", username=USERNAME, password=PASSWORD)
+        name = f"{USERNAME}+{planned.outcome}" if planned.outcome not in {"", SLOW} else USERNAME
+        if planned.outcome == SLOW:
+            # The next check takes time, whosever it is.
+            trouble = {"times": 1, "seconds": _SLOW_CHECK_SECONDS}
+            url = f"{self.sandbox}/_control/troubles/pending_for"
+            (await http.put(url, json=trouble, timeout=30)).raise_for_status()
+        await user.press("Sign in", username=name, password=PASSWORD)
         done = await user.press("Connect", ownerEmail=f"{planned.label}@example.com")
         assert done.step == "done", done.text
 

@@ -21,6 +21,7 @@ import httpx
 from service.store import engine_for
 from tests.load.audit import Provided, undecided
 from tests.load.load_users import KEY, ORIGIN
+from tests.load.local_receiver import LOOPBACK
 from tests.simulation.checks import StoredRows, read_rows
 from tests.support.postgres import running_postgres
 
@@ -115,6 +116,12 @@ class LoadServices:
             process.start()
             await process.ready()
 
+    async def add_endpoint(self, address: str) -> None:
+        """Every event is delivered to this address from now on."""
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+            url, headers = f"{self.workers[0].url}/v1/webhook-endpoints", {"authorization": f"Bearer {KEY}"}
+            (await http.post(url, json={"url": address}, headers=headers)).raise_for_status()
+
     def require_alive(self) -> None:
         for process in self.processes:
             process.require_alive()
@@ -171,6 +178,7 @@ def _settings(url: str, port: int, sandbox_port: int) -> dict[str, str]:
         "MAGICLINK_ALLOWED_ORIGINS": ORIGIN,
         "MAGICLINK_API_KEY": KEY,
         "MAGICLINK_METRICS_KEY": KEY,
+        "MAGICLINK_WEBHOOK_NETWORKS": LOOPBACK,
     }
 
 

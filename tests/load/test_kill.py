@@ -11,3 +11,6 @@ def test_workers_killed_under_load_lose_nothing_and_double_nothing(database: str
     assert findings.faults == []
     assert findings.exact
     assert findings.connections > findings.exact
+    assert findings.submitted
+    assert findings.checked
+    assert findings.delivered > findings.connections

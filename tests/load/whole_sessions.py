@@ -45,7 +45,7 @@ async def measure(services: LoadServices, seconds: float, say: Callable[[str], o
     companies = [f"company-{number}" for number in range(_COMPANIES)]
     users = LoadUsers([worker.url], services.sandbox.url, random.Random(1), companies)  # noqa: S311 - the same users in every run
     pressing = asyncio.create_task(users.press(_PEOPLE))
-    await users.both_kinds()
+    await users.all_kinds()
     await asyncio.sleep(seconds / 3)
     before, done = (Used.by(worker), Used.by(services.sandbox)), _connected(users)
     calls = await _number_of_calls(worker.url)
