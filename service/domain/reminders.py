@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from service.domain.timing import REMINDER_DAYS
+from service.domain.timing import CONFIRMED_SECONDS, REMINDER_DAYS, REMINDER_RETRY_SECONDS
 
 DAY_SECONDS = 86400.0
 
@@ -11,8 +11,8 @@ DAY_SECONDS = 86400.0
 class ReminderStep:
     """What the job of an episode does now: remind for `day`, or nothing; and in how many seconds it runs again.
 
-    `told` is how many steps are over then. A step that was missed, as by a service that was down, is told late; of
-    several missed steps only the last is.
+    `told` is how many steps are over then. A step that was missed, as by a service or a provider that was down, is told
+    late; of several missed steps only the last is.
     """
 
     day: int | None
@@ -20,14 +20,25 @@ class ReminderStep:
     again_in_seconds: float | None
 
 
-def reminder_step(attention_at: float | None, told: int, now: float) -> ReminderStep:
-    """Decide for an episode that began at `attention_at`, None where the connection needs no attention any more."""
+def reminder_step(attention_at: float | None, told: int, now: float, polled_at: float | None) -> ReminderStep:
+    """Decide for an episode that began at `attention_at`, None where the connection needs no attention any more.
+
+    `polled_at` is when the last poll began that the provider answered. Without a recent one a step that is due waits:
+    the account may have been mended since.
+    """
     if attention_at is None:
         return ReminderStep(None, 0, None)
     days = (now - attention_at) / DAY_SECONDS
     over = sum(day <= days for day in REMINDER_DAYS)
     day = REMINDER_DAYS[over - 1] if over > told else None
+    if day is not None and (polled_at is None or now - polled_at > CONFIRMED_SECONDS):
+        return ReminderStep(None, told, _retry_seconds(now - attention_at - day * DAY_SECONDS))
     told = max(told, over)
     following = REMINDER_DAYS[told] if told < len(REMINDER_DAYS) else None
     wait = None if following is None else max(1.0, attention_at + following * DAY_SECONDS - now)
     return ReminderStep(day, told, wait)
+
+
+def _retry_seconds(late_seconds: float) -> float:
+    shortest, longest = REMINDER_RETRY_SECONDS
+    return min(max(shortest, late_seconds / 2), longest)

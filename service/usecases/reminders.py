@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from service.domain.changes import LeasedJob
 from service.domain.model import Clock, CompanyRef, ConnectionId
 from service.domain.reminders import reminder_step
+from service.domain.timing import REMINDER_POLL_SECONDS
 from service.errors import NotFound
 from service.store import Store
 
 # Asks the provider for what is true now, and waits at most so long.
 PollNow = Callable[[CompanyRef, float], Awaitable[None]]
-_POLL_SECONDS = 20.0
 
 
 class Reminders:
@@ -27,10 +27,18 @@ class Reminders:
             connection = await self._store.connections.get(connection_id)
             # What is stored may be a day old: a user who has mended the account must not be reminded of it.
             if connection.attention_at is not None and connection.removed_at is None:
-                await self._poll_now(connection.company, _POLL_SECONDS)
+                await self._poll_now(connection.company, REMINDER_POLL_SECONDS)
+            # A poll that failed or takes longer has changed nothing: then the reminder waits.
+            polled_at = await self._polled_at(connection.company)
             step = await self._store.reminders.take(
-                connection_id, lambda since, told: reminder_step(since, told, self._clock()), job
+                connection_id, lambda since, told: reminder_step(since, told, self._clock(), polled_at), job
             )
         except NotFound:
             return None
         return step.again_in_seconds
+
+    async def _polled_at(self, company: CompanyRef) -> float | None:
+        try:
+            return (await self._store.companies.get(company)).polled_at
+        except NotFound:
+            return None  # merged into another row at this moment

@@ -78,3 +78,8 @@ def test_a_result_outlives_the_way_back_and_ends_before_the_grace() -> None:
 def test_the_provider_is_called_within_these_limits() -> None:
     limits = CallLimits(monotonic=lambda: 0.0)
     assert (limits.attempt_seconds, limits.call_seconds) == (timing.ATTEMPT_SECONDS, timing.CALL_SECONDS)
+
+
+def test_a_reminder_waits_for_any_list_and_then_still_counts_as_confirmed() -> None:
+    assert timing.LIST_SECONDS < timing.REMINDER_POLL_SECONDS < timing.CONFIRMED_SECONDS
+    assert timing.CONFIRMED_SECONDS <= timing.REMINDER_RETRY_SECONDS[0] < timing.REMINDER_RETRY_SECONDS[1]

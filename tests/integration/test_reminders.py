@@ -55,6 +55,36 @@ async def test_none_follows_a_repair_that_no_poll_has_seen_yet(services: Running
     assert await told(services) == []
 
 
+async def test_none_comes_while_the_provider_cannot_be_polled_and_the_last_missed_one_afterwards(
+    services: RunningServices, ada: User
+) -> None:
+    await broken(ada)
+    await services.later(DAY - HOUR)
+    services.outgoing.is_down = True
+    await pass_days(services, 3.5)
+    assert await told(services) == []
+    services.outgoing.is_down = False
+    await services.later(HOUR)
+    assert await told(services) == [3]
+    await pass_days(services, 7)
+    assert await told(services) == [3, 10]
+
+
+async def test_none_comes_of_what_was_mended_while_the_provider_could_not_be_polled(
+    services: RunningServices, ada: User
+) -> None:
+    await broken(ada)
+    await services.later(DAY - HOUR)
+    services.outgoing.is_down = True
+    await services.sandbox.trouble("status_change", status="CONNECTED")
+    await services.later(2 * HOUR)
+    assert await told(services) == []
+    services.outgoing.is_down = False
+    await pass_days(services, 3)
+    assert (await ada.newest())["needsAttention"] is False
+    assert await told(services) == []
+
+
 async def test_a_new_episode_is_counted_from_its_own_beginning(services: RunningServices, ada: User) -> None:
     await broken(ada)
     await pass_days(services, 2)
