@@ -46,9 +46,7 @@ def _begun_at(connection: Connection, known: Connection | None) -> float | None:
 def _has_page(draft: RecordingDraft, connection: Connection) -> bool:
     """Whether a page of its owner's session, or of one that reconnects it, is present."""
     owner = connection.verdict.owner
-    concerned = {owner.session_id if owner else None, *draft.attached.get(connection.id, ())}
-    return any(
-        is_present(one, draft.now)
-        for one in draft.records.sessions.values()
-        if one.id in concerned or one.connection_id == connection.id
-    )
+    named = {*draft.attached.get(connection.id, ()), *((owner.session_id,) if owner else ())}
+    concerned = [one for session_id in named if (one := draft.records.session(session_id)) is not None]
+    concerned += [one for one in draft.records.sessions.values() if one.connection_id == connection.id]
+    return any(is_present(one, draft.now) for one in concerned)

@@ -194,7 +194,8 @@ class CompanyRecords:
     """What is stored about a company, read while its row is locked: enough to judge the connections asked for.
 
     `attached` is how far each attached connection has brought its session. `unlisted` are this service's invitations of
-    the company that the provider's list lacks and that named nothing yet.
+    the company that the provider's list lacks and that named nothing yet. `unread` are sessions that were left out: the
+    many that had a magic link, of which a decision rarely changes one.
     """
 
     company: Company
@@ -204,6 +205,21 @@ class CompanyRecords:
     by_invitation: Mapping[InvitationId, SessionId]
     attached: Mapping[tuple[SessionId, ConnectionId], Progress]
     unlisted: tuple[OwnInvitation, ...] = ()
+    unread: frozenset[SessionId] = frozenset()
+
+    def session(self, session_id: SessionId) -> Session | None:
+        """One of the sessions; None where it is not among them. Raises SessionUnread."""
+        if session_id in self.unread:
+            raise SessionUnread(session_id)
+        return self.sessions.get(session_id)
+
+
+class SessionUnread(Exception):
+    """A decision needs a session that was left out: it is read, and the decision made again."""
+
+    def __init__(self, session_id: SessionId) -> None:
+        super().__init__(session_id)
+        self.session_id = session_id
 
 
 @dataclass(frozen=True, slots=True)

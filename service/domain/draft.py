@@ -55,8 +55,8 @@ class RecordingDraft:
         return max(self._reached[session_id].values(), default=Progress.NONE)
 
     def session(self, session_id: SessionId) -> Session | None:
-        """The session as changed so far."""
-        return self.sessions.get(session_id) or self.records.sessions.get(session_id)
+        """The session as changed so far. Raises SessionUnread."""
+        return self.sessions.get(session_id) or self.records.session(session_id)
 
     def connection(self, connection_id: ConnectionId) -> Connection | None:
         """The connection as changed so far."""

@@ -144,7 +144,7 @@ def ended(records: CompanyRecords) -> dict[InvitationId, float]:
 
 
 def _as_stored(records: CompanyRecords, fact: Fact, now: float) -> StoredFact:
-    session = records.sessions.get(fact.session_id) if fact.session_id else None
+    session = records.session(fact.session_id) if fact.session_id else None
     return StoredFact(fact, now, session.tenant if session else None, session.user if session else None)
 
 

@@ -1,19 +1,19 @@
 """Recorded connections, and the company's records by which a decision judges them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from service.domain.changes import (
     Changes,
     CompanyActivity,
     CompanyRecords,
-    Fact,
-    FactKind,
     LeasedJob,
+    SessionUnread,
     StoredFact,
 )
 from service.domain.invitation_logs import UnreadLog
-from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant, UserRef
+from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant
 from service.domain.requests import KeptAnswer
 from service.domain.statuses import canonical_status
 from service.errors import NotFound
@@ -21,6 +21,7 @@ from service.store.activity import read_activity, unread_logs
 from service.store.attached import attached_connections
 from service.store.changes import WriteContext, apply
 from service.store.companies import newest_of_companies
+from service.store.company_facts import facts_about
 from service.store.engine import Engine, Row, Transaction
 from service.store.idempotency import keep_with
 from service.store.own_invitations import by_invitation, may_be_cleared, unlisted
@@ -120,9 +121,23 @@ class ConnectionStore:
         decide: Callable[[CompanyRecords], Changes],
     ) -> Changes:
         records = self._records(tx, company, *wanted)
-        changes = decide(records)
+        while True:
+            try:
+                changes = decide(records)
+                break
+            except SessionUnread as exc:
+                records = self._with_session(tx, records, exc.session_id)
         apply(tx, self._context, changes, records.company.tenant, company)
         return changes
+
+    def _with_session(self, tx: Transaction, records: CompanyRecords, session_id: SessionId) -> CompanyRecords:
+        read = self._sessions.from_rows(tx, _session_rows(tx, "s.id IN (:among)", [session_id]))
+        return replace(
+            records,
+            sessions={**records.sessions, **{session.id: session for session in read}},
+            attached={**records.attached, **attached_connections(tx, [session_id])},
+            unread=records.unread - {session_id},
+        )
 
     def _records(
         self,
@@ -140,7 +155,7 @@ class ConnectionStore:
         waiting = tx.all("SELECT id FROM connections WHERE company_ref = :ref AND waiting = 1", ref=ref)
         ids = wanted | {ConnectionId(row["id"]) for row in waiting}
         recorded = {ConnectionId(r["id"]): connection_of(r) for r in _connection_rows(tx, ids)}
-        facts = _facts(tx, ref, ids, invitations)
+        facts = facts_about(tx, ref, ids, invitations)
         named = self._named_sessions(tx, facts, recorded.values(), invitations, ids)
         named += self._sessions.from_rows(
             tx, _session_rows(tx, "s.id IN (:among)", sessions - {session.id for session in named})
@@ -153,6 +168,7 @@ class ConnectionStore:
             by_invitation=by_invitation(tx, invitations),
             attached=attached_connections(tx, [session.id for session in named]),
             unlisted=unlisted(tx, ref, invitations) if may_be_cleared(ids, facts, recorded) else (),
+            unread=frozenset({row.fact.session_id for row in facts if row.fact.session_id}) - {one.id for one in named},
         )
 
     def _named_sessions(
@@ -163,8 +179,11 @@ class ConnectionStore:
         invitations: frozenset[InvitationId],
         connections: frozenset[ConnectionId],
     ) -> list[Session]:
-        """Return the sessions that a verdict could name, those of these invitations, and those reconnecting."""
-        ids = {row.fact.session_id for row in facts if row.fact.session_id}
+        """Return the sessions that facts about these connections name, those of these invitations, and reconnects.
+
+        Those that had a magic link are left out: almost every poll changes none of them, and there may be thousands.
+        """
+        ids = {row.fact.session_id for row in facts if row.fact.session_id and row.fact.connection_id in connections}
         ids |= {connection.verdict.owner.session_id for connection in recorded if connection.verdict.owner}
         found = _session_rows(tx, "s.id IN (:among)", ids)
         ours = tx.among("SELECT session_id FROM invitations WHERE id IN (:among)", invitations)
@@ -192,37 +211,6 @@ def _session_rows(tx: Transaction, where: str, values: Iterable[str]) -> list[Ro
     # ORDER BY makes transactions lock sessions in one order; the engine retries a deadlock that happens all the same.
     sql = f"SELECT {SESSION_COLUMNS} FROM {SESSION_TABLES} WHERE {where}"
     return list(tx.among(f"{sql} ORDER BY s.id{tx.dialect.lock and ' FOR UPDATE OF s'}", values))
-
-
-def _facts(
-    tx: Transaction, ref: CompanyRef, connections: frozenset[ConnectionId], invitations: frozenset[InvitationId]
-) -> tuple[StoredFact, ...]:
-    """Return the facts that count for these connections.
-
-    They are: the company's listing; what happened to the magic links and the invitations of its sessions; what these
-    invitations named; and every fact about one of these connections.
-    """
-    select = "SELECT f.*, s.tenant, s.user_ref FROM facts f LEFT JOIN sessions s ON s.id = f.session_id"
-    kinds = "'listed', 'revealed', 'revoked', 'finished', 'ended', 'replaced'"
-    rows = list(tx.all(f"{select} WHERE f.company_ref = :ref AND f.kind IN ({kinds})", ref=ref))
-    rows += tx.among(f"{select} WHERE f.connection_id IN (:among)", connections)
-    named = f"{select} WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IN (:among)"
-    rows += [row for row in tx.among(named, invitations, ref=ref) if row["connection_id"] not in connections]
-    return tuple(_stored_fact_of(row) for row in rows)
-
-
-def _stored_fact_of(row: Row) -> StoredFact:
-    fact = Fact(
-        kind=FactKind(row["kind"]),
-        connection_id=row["connection_id"],
-        session_id=row["session_id"],
-        invitation_id=row["invitation_id"],
-        provider_at=row["provider_at"],
-        nonce=row["nonce"],
-        actor=row["actor"],
-    )
-    tenant, user = row["tenant"], row["user_ref"]
-    return StoredFact(fact, row["recorded_at"], tenant and Tenant(tenant), user and UserRef(user))
 
 
 def _connection_rows(tx: Transaction, ids: Iterable[ConnectionId]) -> Sequence[Row]:
