@@ -202,7 +202,7 @@ def build_services(settings: Settings, environment: Environment) -> Services:
 
 def _hosts(settings: Settings, environment: Environment, store: Store, metrics: Metrics) -> HostWebhooks:
     guard, sender = environment.webhooks.open(settings.webhook_networks, environment.monotonic)
-    tools = DeliveryTools(sender, environment.clock, environment.roll, metrics.delivery_attempted)
+    tools = DeliveryTools(sender, environment.clock, environment.roll, metrics.delivery_attempted, environment.sleep)
     worker = DeliveryWorker(store, Deliveries(store, tools), environment.sleep)
     runtime = Runtime(environment.clock, environment.new_id)
     parts = EndpointParts(runtime, environment.random_bytes, guard, settings.public_url)

@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from service.domain import deliveries as rules
@@ -32,6 +32,10 @@ _AT_ONCE, _ASIDE_AT_ONCE = 16, 8
 _UNWRITTEN = 64
 _BATCH = 128
 _LOOK_SECONDS = 0.5
+# A queue that had nothing new is not read again for so long: each answer would cause a read.
+_EMPTY_SECONDS = 0.1
+# Answers that come within so long are written together; meanwhile other deliveries go on.
+_GATHER_SECONDS = 0.01
 
 Count = Callable[[str, float], None]
 
@@ -44,6 +48,7 @@ class DeliveryTools:
     clock: Clock
     roll: Callable[[], float]
     count: Count = lambda _outcome, _seconds: None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Deliveries:
@@ -129,7 +134,7 @@ class _Turn:
 
     async def _fill(self) -> None:
         for aside, queue in self._queues.items():
-            if not queue.ready and self._room(queue, aside=aside) > 0:
+            if not queue.ready and queue.may_have_more() and self._room(queue, aside=aside) > 0:
                 await self._read(queue, aside=aside)
             self._start_ready(queue, aside=aside)
 
@@ -154,7 +159,7 @@ class _Turn:
             _log.error("the secrets of a webhook endpoint cannot be read; rotate them: %s", self._lease.endpoint_id)
             self._over = True
             return
-        queue.add(due.deliveries)
+        queue.add(due.deliveries, held=bool(due.held))
 
     def _adopt(self, due: DueDeliveries) -> None:
         if self._endpoint is None:
@@ -206,10 +211,12 @@ class _Turn:
         """Write the result with those that came meanwhile: one transaction for all that end at about the same time."""
         self._results.append(result)
         async with self._writing:
+            if not self._results:
+                return  # written with those of another
+            await self._tools.sleep(_GATHER_SECONDS)
             results, self._results = self._results, []
             waiting, self._waiting = self._waiting, set()
-            if results:
-                await self._store.deliveries.record(self._lease, results, self._health, waiting)
+            await self._store.deliveries.record(self._lease, results, self._health, waiting)
 
     async def _end(self, result: DeliveryResult) -> None:
         """The endpoint answered 410: nothing more is sent to it."""
@@ -231,6 +238,7 @@ class _LaneQueue:
         self.ready: deque[str] = deque()  # lanes with something to send and nothing under way
         self._lanes: dict[str, deque[Delivery]] = {}
         self._busy_lanes: set[str] = set()
+        self._empty_until = 0.0  # by the loop's clock
         # Since the read that is under way began: it may still show these as due.
         self._ended: set[str] = set()
         self._blocked: set[str] = set()
@@ -239,14 +247,21 @@ class _LaneQueue:
     def busy(self) -> int:
         return len(self._busy_lanes)
 
+    def may_have_more(self) -> bool:
+        """Whether it is worth a read: the last one found something, or is some time ago."""
+        return asyncio.get_running_loop().time() >= self._empty_until
+
     def begin_read(self) -> None:
         self._ended.clear()
         self._blocked.clear()
 
-    def add(self, deliveries: Sequence[Delivery]) -> None:
-        for one in deliveries:
-            if one.id in self.known or one.id in self._ended or one.lane in self._blocked:
-                continue
+    def add(self, deliveries: Sequence[Delivery], *, held: bool) -> None:
+        """Take what was read; with `held`, the read also found some that wait from now on, and more may be behind."""
+        seen = self.known | self._ended
+        new = [one for one in deliveries if one.id not in seen and one.lane not in self._blocked]
+        if not new and not held:
+            self._empty_until = asyncio.get_running_loop().time() + _EMPTY_SECONDS
+        for one in new:
             self.known.add(one.id)
             lane = self._lanes.setdefault(one.lane, deque())
             lane.append(one)
