@@ -41,14 +41,16 @@ def _check_expiries(simulation: Simulation, stored: StoredRows) -> None:
 
 def _check_episodes(simulation: Simulation, row: Row, events: list[tuple[Row, dict[str, Any]]]) -> None:
     """One `needs_attention` from the first bad status to `working`, for each owner; and one where it is bad now."""
-    asked = False
+    asked = None  # the session whose user was asked
     for event, data in events:
         owner_changes = event["type"] in {"connection.recorded", "connection.reassigned", "connection.ambiguous"}
-        if data.get("state") == ConnectionState.WORKING or owner_changes or "claim" in data:
-            asked = False
+        # What a claim changes comes before the claim itself, so its owner may have been asked already.
+        claimed = "claim" in data and event["session_id"] != asked
+        if data.get("state") == ConnectionState.WORKING or owner_changes or claimed:
+            asked = None
         if event["type"] == _ASKED and asked:
             simulation.fault(f"{row['id']} asked for attention twice in one episode: {_told(events)}")
-        asked = asked or event["type"] == _ASKED
+        asked = event["session_id"] if event["type"] == _ASKED else asked
     asks = row["session_id"] is not None and needs_attention(ConnectionState(row["state"]))
     if asks and row["attention_at"] is None:
         simulation.fault(f"{row['id']} is {row['state']} and its owner was not asked: {_told(events)}")
