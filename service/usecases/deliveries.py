@@ -125,8 +125,10 @@ class _Turn:
                 # Not for ever: what comes meanwhile must not wait for a receiver that takes its time.
                 done, _ = await asyncio.wait(self._running, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 self._running -= done
-                for task in done:
-                    task.result()
+                # Each is asked, or asyncio would report the others as exceptions that were never retrieved.
+                failed = [error for task in done if (error := task.exception()) is not None]
+                if failed:
+                    raise failed[0]
         finally:
             for task in self._running:
                 task.cancel()

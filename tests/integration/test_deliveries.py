@@ -1,10 +1,14 @@
 """Events reach hosts' endpoints: once, in the order of each session, for certain; and a dying endpoint is noticed."""
 
 import asyncio
+import gc
+from collections.abc import Mapping
 
 import pytest
 
 from service.domain.timing import LEASE_SECONDS
+from service.outbound.sender import ReceiverAnswer, WebhookSender
+from service.usecases.deliveries import Deliveries, DeliveryTools
 from tests.support.endpoints import HOUR, deliveries, endpoint, failing, seen, wait
 from tests.support.receivers import NAME, PUBLIC, URL, Receiver
 from tests.support.services import RunningServices
@@ -196,3 +200,34 @@ async def test_a_process_that_dies_before_it_wrote_the_answer_repeats_with_the_s
     assert first_seen(receiver) == log
     assert {post.id for post in receiver.posts} == set(log)
     assert len(receiver.posts) == len(log) + 1
+
+
+class BrokenSender(WebhookSender):
+    """Two posts wait for each other, and then both end with an error of ours."""
+
+    def __init__(self) -> None:
+        self._posts = 0
+        self._both = asyncio.Event()
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiverAnswer:  # noqa: ARG002
+        self._posts += 1
+        if self._posts == 2:
+            self._both.set()
+        await self._both.wait()
+        raise RuntimeError(url)
+
+
+async def test_of_two_deliveries_that_break_at_once_neither_error_is_left_unread(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    unread: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unread.append(context["message"]))
+    await endpoint(services)
+    await ada.session()
+    await bob.session()
+    store = services.parts.store
+    (lease,) = await store.deliveries.lease(1)
+    with pytest.raises(RuntimeError):
+        await Deliveries(store, DeliveryTools(BrokenSender(), services.clock.now, lambda: 0.5)).run(lease)
+    gc.collect()
+    assert unread == []
