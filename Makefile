@@ -24,7 +24,8 @@ UNCOVERED := tests/simulation tests/load tests/upgrade tests/mutation tests/test
 NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
   tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
 
-.PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench bench-deliveries bench-large \
+.PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered \
+  bench bench-deliveries bench-large first-panel \
   simulate kill away forgeries mutants fuzz engines browser-installed node-packages clean
 
 help: ## what can be made here
@@ -88,6 +89,9 @@ bench: .venv/.dev ## the floor and our own figures, in one run
 bench-deliveries: .venv/.dev ## deliveries to hosts beside their floor, and what a dead endpoint costs the others and the pages
 	$(BIN)/python -m tests.load.deliveries $(ARGS)
 	$(BIN)/python -m tests.load.dead_endpoint
+
+first-panel: .venv/.dev browser-installed ## how long a user waits for our first panel, over a slow line and prepared
+	$(BIN)/python -m tests.load.first_panel $(ARGS)
 
 bench-large: .venv/.dev ## the same requests with a thousand sessions and with a million; options in ARGS="…"
 	$(BIN)/python -m tests.load.large $(ARGS)
