@@ -61,7 +61,7 @@ contracts: .venv/.dev
 javascript: .venv/.dev # with the Node that playwright brings, so that none need be installed
 	node=$$($(NODE)); for script in $$(find service -name '*.js' | sort); do "$$node" --check "$$script"; done
 
-unit: .venv/.dev node-packages ## every test but the browser's, without coverage
+unit: .venv/.dev browser-installed node-packages ## every test but the browser's, without coverage
 	$(PYTEST) -m "not browser" $(ARGS)
 
 browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
@@ -70,7 +70,7 @@ browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
 # Two at a time; each part prints when it is done, and a failure of any is one of `make test`.
 parts: coverage uncovered browser
 
-coverage: .venv/.dev node-packages
+coverage: .venv/.dev browser-installed node-packages
 	$(BIN)/coverage erase
 	$(COVERED) --dist worksteal -m "not browser and not postgresql" $(UNCOVERED:%=--ignore=%)
 	$(BIN)/coverage combine --quiet
