@@ -26,7 +26,7 @@ NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py
 
 .PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered \
   bench bench-deliveries bench-large first-panel \
-  simulate kill away forgeries mutants fuzz engines browser-installed node-packages clean
+  simulate kill away forgeries mutants fuzz engines frameworks browser-installed node-packages clean
 
 help: ## what can be made here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -44,7 +44,7 @@ test: .venv/.dev ## for each release: installs what it needs, the browser includ
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target parts
 
-soak: simulate kill forgeries mutants away fuzz engines ## for hours: the long runs, one after the other
+soak: simulate kill forgeries mutants away fuzz engines frameworks ## for hours: the long runs, one after the other
 
 check: format types contracts javascript ## the fast checks: format, lint, types, directions, scripts
 
@@ -82,6 +82,9 @@ uncovered: .venv/.dev
 
 engines: .venv/.dev browser-installed ## every walk 20 times in Firefox, WebKit and Chromium, in each privacy mode; pictures in artefacts/engines
 	MAGICLINK_ENGINE_RUNS=$${MAGICLINK_ENGINE_RUNS:-20} $(BIN)/pytest -q --durations=10 tests/browser/engines $(ARGS)
+
+frameworks: .venv/.dev browser-installed tests/node/frameworks/node_modules/.installed ## the guide's components, built and walked through in Chromium
+	$(BIN)/pytest -q --durations=10 tests/browser/frameworks.py $(ARGS)
 
 bench: .venv/.dev ## the floor and our own figures, in one run
 	$(BIN)/python -m tests.load.bench $(ARGS)
@@ -128,8 +131,12 @@ tests/node/node_modules/.installed: tests/node/package.json tests/node/package-l
 	@scripts/node-packages
 	@touch $@
 
+tests/node/frameworks/node_modules/.installed: tests/node/frameworks/package.json tests/node/frameworks/package-lock.json
+	@scripts/node-packages frameworks
+	@touch $@
+
 clean: ## forgets what was built and cached; keeps .magiclink/, the data of make dev
-	rm -rf .venv dist artefacts tests/node/node_modules .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist artefacts tests/node/node_modules tests/node/frameworks/node_modules tests/node/frameworks/built .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.runtime: pyproject.toml uv.lock
 	@scripts/install --no-dev --inexact
