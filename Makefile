@@ -24,8 +24,9 @@ UNCOVERED := tests/simulation tests/load tests/upgrade tests/mutation tests/test
 NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
   tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
 
-.PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered bench bench-deliveries bench-large \
-  simulate kill away forgeries mutants fuzz engines browser-installed node-packages clean
+.PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered \
+  bench bench-deliveries bench-large first-panel \
+  simulate kill away forgeries mutants fuzz engines frameworks browser-installed node-packages clean
 
 help: ## what can be made here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -43,7 +44,7 @@ test: .venv/.dev ## for each release: installs what it needs, the browser includ
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target parts
 
-soak: simulate kill forgeries mutants away fuzz engines ## for hours: the long runs, one after the other
+soak: simulate kill forgeries mutants away fuzz engines frameworks ## for hours: the long runs, one after the other
 
 check: format types contracts javascript ## the fast checks: format, lint, types, directions, scripts
 
@@ -60,7 +61,7 @@ contracts: .venv/.dev
 javascript: .venv/.dev # with the Node that playwright brings, so that none need be installed
 	node=$$($(NODE)); for script in $$(find service -name '*.js' | sort); do "$$node" --check "$$script"; done
 
-unit: .venv/.dev node-packages ## every test but the browser's, without coverage
+unit: .venv/.dev browser-installed node-packages ## every test but the browser's, without coverage
 	$(PYTEST) -m "not browser" $(ARGS)
 
 browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
@@ -69,7 +70,7 @@ browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
 # Two at a time; each part prints when it is done, and a failure of any is one of `make test`.
 parts: coverage uncovered browser
 
-coverage: .venv/.dev node-packages
+coverage: .venv/.dev browser-installed node-packages
 	$(BIN)/coverage erase
 	$(COVERED) --dist worksteal -m "not browser and not postgresql" $(UNCOVERED:%=--ignore=%)
 	$(BIN)/coverage combine --quiet
@@ -82,12 +83,18 @@ uncovered: .venv/.dev
 engines: .venv/.dev browser-installed ## every walk 20 times in Firefox, WebKit and Chromium, in each privacy mode; pictures in artefacts/engines
 	MAGICLINK_ENGINE_RUNS=$${MAGICLINK_ENGINE_RUNS:-20} $(BIN)/pytest -q --durations=10 tests/browser/engines $(ARGS)
 
+frameworks: .venv/.dev browser-installed tests/node/frameworks/node_modules/.installed ## the guide's components, built and walked through in Chromium
+	$(BIN)/pytest -q --durations=10 tests/browser/frameworks.py $(ARGS)
+
 bench: .venv/.dev ## the floor and our own figures, in one run
 	$(BIN)/python -m tests.load.bench $(ARGS)
 
 bench-deliveries: .venv/.dev ## deliveries to hosts beside their floor, and what a dead endpoint costs the others and the pages
 	$(BIN)/python -m tests.load.deliveries $(ARGS)
 	$(BIN)/python -m tests.load.dead_endpoint
+
+first-panel: .venv/.dev browser-installed ## how long a user waits for our first panel, over a slow line and prepared
+	$(BIN)/python -m tests.load.first_panel $(ARGS)
 
 bench-large: .venv/.dev ## the same requests with a thousand sessions and with a million; options in ARGS="…"
 	$(BIN)/python -m tests.load.large $(ARGS)
@@ -124,8 +131,12 @@ tests/node/node_modules/.installed: tests/node/package.json tests/node/package-l
 	@scripts/node-packages
 	@touch $@
 
+tests/node/frameworks/node_modules/.installed: tests/node/frameworks/package.json tests/node/frameworks/package-lock.json
+	@scripts/node-packages frameworks
+	@touch $@
+
 clean: ## forgets what was built and cached; keeps .magiclink/, the data of make dev
-	rm -rf .venv dist artefacts tests/node/node_modules .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist artefacts tests/node/node_modules tests/node/frameworks/node_modules tests/node/frameworks/built .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.runtime: pyproject.toml uv.lock
 	@scripts/install --no-dev --inexact

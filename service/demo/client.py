@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -49,6 +50,11 @@ class DemoServiceClient:
 
     async def connections(self, user_id: str) -> list[Json]:
         return await self._all("/v1/connections", {"userId": user_id, "limit": str(PAGE_SIZE)})
+
+    async def status_url(self, user_id: str, origin: str) -> str:
+        """The address of the frame that shows this user's accounts on a page of this origin, for ten minutes."""
+        status = await self._call("GET", f"/v1/users/{quote(user_id, safe='')}/status", params={"origin": origin})
+        return str(status.get("statusUrl") or "")
 
     async def usage(self, connection_id: str) -> list[Json]:
         return await self._all(f"/v1/connections/{connection_id}/usage", {})

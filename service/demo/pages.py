@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class DemoPages:
     def __init__(self, settings: DemoSettings, client: DemoServiceClient) -> None:
         self._own_url = settings.own_url.rstrip("/")
         self._script_url = settings.public_service_url.rstrip("/") + "/embed.js"
+        self._status_script_url = settings.public_service_url.rstrip("/") + "/embed-status.js"
         self._client = client
 
     def sign_in_page(self, notice: str | None = None, status: int = 200) -> Response:
@@ -136,7 +137,15 @@ class DemoPages:
         if not result or result.get("valid") is False:
             message = "We could not confirm that this result is yours. Your list shows what is really connected."
             return render("done.html", views.DemoDonePage(person, "bad", "We did not recognise that", message), 400)
-        return render("done.html", views.done(person, result))
+        return render("done.html", await self._with_status(views.done(person, result)))
+
+    async def _with_status(self, page: views.DemoDonePage) -> views.DemoDonePage:
+        """The page with the user's accounts in a frame of the service; without them where it cannot say."""
+        try:
+            url = await self._client.status_url(page.person.id, str(origin_of(self._own_url)))
+        except ServiceCallFailed:
+            return page
+        return replace(page, status_url=url, status_script_url=self._status_script_url)
 
     def _return_fields(self) -> Json:
         return {"origin": origin_of(self._own_url), "returnUrl": f"{self._own_url}/utilities/done"}

@@ -72,6 +72,8 @@ class DemoDonePage:
     tone: str
     heading: str
     message: str
+    status_url: str = ""
+    status_script_url: str = ""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def without_personal_data(session: Session) -> Session:
         resume_hash=None,
         handoff_hash=None,
         follower_hash=None,
+        follower_resume_hash=None,
         webhook_url=None,
         webhook_endpoint=None,
     )

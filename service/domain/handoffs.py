@@ -48,6 +48,18 @@ def offer(session: Session, page_key: str | None, nonce: str, now: float) -> Cha
     return Changes(sessions=(replace(session, handoff_hash=digest(nonce), handoff_tries=0),))
 
 
+def offer_id(nonce: str) -> str:
+    """Return the name of an offer, by which its page knows which one a view speaks of."""
+    return digest(nonce)[:16]
+
+
+def spent_offer(session: Session) -> str | None:
+    """Return the name of the offer that too many wrong codes ended, until its page makes another."""
+    if session.handoff_hash is None or session.handoff_tries < HANDOFF_TRIES:
+        return None
+    return session.handoff_hash[:16]
+
+
 def state_of_offer(session: Session, token: HandoffToken, now: float) -> HandoffState:
     """Whether the address can still be used. Raises what closed the session."""
     raise_if_closed(session, now)
@@ -75,7 +87,8 @@ def accept(
         return HandoffState.WRONG if tries < HANDOFF_TRIES else HandoffState.OVER, Changes(sessions=(counted,))
     start = PageStart(keeper=ResumeKeeper.COOKIE, take_over=True, silent=True).with_key(given.page_key)
     changes = start_page(session, start, now, provider_now)
-    started = tuple(replace(one, follower_hash=session.page_hash) for one in changes.sessions)
+    page, resume = session.page_hash, session.resume_hash
+    started = tuple(replace(one, follower_hash=page, follower_resume_hash=resume) for one in changes.sessions)
     return HandoffState.ACCEPTED, replace(changes, sessions=started)
 
 

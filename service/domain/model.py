@@ -2,7 +2,6 @@
 
 `*_at` is a time of this service's clock, `provider_*_at` one of the provider's clock. The two are never compared. In
 `ConnectionFacts` and what it holds, all times are the provider's, except when a claim was made.
-
 A `…Ref` is a row of this service; `ConnectionId` and the `Provider…Id`s are the provider's UUIDs.
 """
 
@@ -167,6 +166,7 @@ class Session:
     handoff_hash: str | None = None
     handoff_tries: int = 0
     follower_hash: str | None = None
+    follower_resume_hash: str | None = None
     opened_at: float | None = None
     revealed_at: float | None = None
     finished_at: float | None = None

@@ -61,13 +61,24 @@ def resumes(session: Session, value: str | None) -> bool:
     return hmac.compare_digest(session.resume_hash, digest(value))
 
 
+def follows_on(session: Session, start: PageStart) -> bool:
+    """Whether the page that passed its session on starts again: it goes on following, unless it takes over."""
+    if start.take_over or not start.resume or session.follower_resume_hash is None:
+        return False
+    return hmac.compare_digest(session.follower_resume_hash, digest(start.resume))
+
+
 def start_page(session: Session, start: PageStart, now: float, provider_now: float | None) -> Changes:
     """Bind the page, which ends the page that was bound; one that is not the same page is reported as `crossDevice`.
+
+    A page that follows another device gets a new key to follow with, and binds nothing.
 
     Raises AlreadyOpen where the session was started before, this is another page and `take_over` is False, unless the
     session is finished and no page of it is open; Expired, Revoked, SessionClosed.
     """
     raise_if_closed(session, now)
+    if follows_on(session, start):
+        return Changes(sessions=(replace(session, follower_hash=digest(start.page_key or "")),))
     started = _bound(session, start, now)
     jobs = [Job(JobKind.RECONCILE, session.company.ref, _FIRST_POLL_SECONDS, waited_for=True)]
     if not start.silent:
@@ -89,13 +100,14 @@ def _bound(session: Session, start: PageStart, now: float) -> Session:
     if taken and not start.take_over and not _is_finished_and_alone(session, now):
         raise AlreadyOpen
     known = resumes(session, start.resume)
+    stays = same or resumes(session, key)
     kept = session.resume_hash if same else None  # a page that takes over without a value still ends the value before
     by_host = start.keeper is ResumeKeeper.HOST or (session.resume_by_host and (known or start.resume is None))
     return replace(
         session,
         page_hash=digest(key),
         # A browser that comes back with its cookie is the page that it was, and so are the states that it carries.
-        page_serial=session.page_serial if same or resumes(session, key) else session.page_serial + 1,
+        page_serial=session.page_serial if stays else session.page_serial + 1,
         resume_hash=digest(start.resume) if start.resume else kept,
         resume_by_host=by_host,
         resumed_by_host=session.resumed_by_host or _is_resumed_by_host(session, start),
@@ -103,7 +115,8 @@ def _bound(session: Session, start: PageStart, now: float) -> Session:
         # The address for another device was offered by the page before, and so was what that page may follow.
         handoff_hash=None,
         handoff_tries=0,
-        follower_hash=session.follower_hash if same or resumes(session, key) else None,
+        follower_hash=session.follower_hash if stays else None,
+        follower_resume_hash=session.follower_resume_hash if stays else None,
         left_at=None,
         opened_at=session.opened_at or now,
         seen_at=now,

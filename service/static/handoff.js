@@ -1,7 +1,7 @@
 // "Continue on your phone": asks for an address and a code, and shows the address as a QR code. The phone's page asks for
 // the digits, so whoever only sees the QR code cannot go on with it.
 
-/** Returns the actions. `local.handoff` is `offered` while the address works, `over` afterwards, null while not asked for. */
+/** Returns the actions. `local.handoff` is `offered` while the address works, `over` afterwards, null while not asked for; `local.offer` its id. */
 export function watchHandoff(main, local, draw, ask) {
   let timer = null;
   const show = (state) => {
@@ -13,11 +13,12 @@ export function watchHandoff(main, local, draw, ask) {
     async handoff() {
       const offered = await ask();
       if (!offered) return;
-      const { code, qr, secondsLeft } = offered;
+      const { id, code, qr, secondsLeft } = offered;
       const drawing = main.querySelector("[data-qr]");
       drawing.setAttribute("viewBox", `0 0 ${qr.size} ${qr.size}`);
       drawing.querySelector("path").setAttribute("d", qr.path);
       main.querySelector("[data-digits]").textContent = `${code.slice(0, 3)} ${code.slice(3)}`;
+      local.offer = id;
       show("offered");
       timer = setTimeout(() => local.handoff && show("over"), secondsLeft * 1_000);
     },

@@ -66,6 +66,7 @@ function conditionsOf(screen, view, local) {
   const wrong = view?.connections.filter((connection) => connection.needsAttention).length ?? 0;
   const reusable = view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url;
   const again = reusable || view?.another;
+  const guessed = view?.spentHandoff && view.spentHandoff === local.offer;
   const flags = {
     ended: ENDED.includes(screen),
     leave: local.greeted && UNENDED.includes(screen) && (screen !== "preparing" || view || local.offline || local.modal),
@@ -92,8 +93,9 @@ function conditionsOf(screen, view, local) {
     unanswered: local.asked === "unanswered",
     scripted: true,
     "scripted-provider": screen === "provider" && view?.link.url,
-    offered: local.handoff === "offered",
-    unoffered: local.handoff === "over",
+    offered: local.handoff === "offered" && !guessed,
+    unoffered: local.handoff === "over" && !guessed,
+    guessed,
   };
   return new Set([screen, ...Object.keys(flags).filter((name) => flags[name])]);
 }

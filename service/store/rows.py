@@ -99,7 +99,7 @@ _UNCONVERTED = (
     *("support_url", "failure", "page_hash", "page_serial", "resume_hash", "opened_at", "revealed_at"),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at", "invitation_uses"),
     *("webhook_url", "webhook_endpoint", "max_connections", "more_asked"),
-    *("handoff_hash", "handoff_tries", "follower_hash"),
+    *("handoff_hash", "handoff_tries", "follower_hash", "follower_resume_hash"),
 )
 _FLAGS = ("taken_over", "resume_by_host", "resumed_by_host")
 

@@ -46,6 +46,7 @@ class OpenedPage:
 class OfferedHandoff:
     """What the offering page shows: the address's token, for others to see, and the code, for its user alone."""
 
+    id: str
     token: str
     code: str
 
@@ -95,7 +96,8 @@ class Pages:
         await self._store.sessions.change(
             session.id, lambda current: page_starts.start_page(current, start, now, provider_now)
         )
-        return StartedPage(key, await self.outcome(session.id))
+        snapshot = await self.outcome(session.id)
+        return StartedPage(key, replace(snapshot, follows=handoffs.follows(snapshot.session, key)))
 
     async def snapshot(self, session_id: SessionId, page_key: str | None) -> PageSnapshot:
         """What the page that holds the key may see now. The reveal is written before the link is returned."""
@@ -137,7 +139,8 @@ class Pages:
         now, nonce = self._clock(), self._new_secret()[:16]
         await self._store.sessions.change(session_id, lambda current: handoffs.offer(current, page_key, nonce, now))
         token = HandoffToken(session_id, nonce, int(now))
-        return OfferedHandoff(self._signer.sign_handoff(token), self._signer.handoff_code(token))
+        signed, code = self._signer.sign_handoff(token), self._signer.handoff_code(token)
+        return OfferedHandoff(handoffs.offer_id(nonce), signed, code)
 
     def read_handoff(self, text: str) -> HandoffToken:
         """What the token of such an address carries. Raises NotFound."""

@@ -94,6 +94,8 @@ async def test_a_reconnect_is_named_so_before_the_sign_in_and_above_it(new_user:
     await ada.page.reload()
     flow = await ada.open(again)
     await expect(flow.where.locator("header")).to_contain_text("Reconnect a utility account as")
+    await expect(ada.page.get_by_role("dialog", name="Reconnect a utility account")).to_be_visible()
+    await expect(ada.page.locator("iframe")).to_have_attribute("title", "Reconnect a utility account")
     await expect(flow.where.locator("header")).not_to_contain_text("Connect a")
     await ada.page.goto(again["redirectUrl"])
     await expect(ada.page).to_have_title("Reconnect your utility account")

@@ -1,9 +1,11 @@
 """A desktop hands over to a phone: the code is scanned and typed, the phone goes on, and the desktop follows along."""
 
-from playwright.async_api import Frame, expect
+import pytest
+from playwright.async_api import Browser, Frame, expect
 
 from tests.support.browser_services import Api, Json
-from tests.support.browser_user import BrowserUser, FlowPage, NewUser
+from tests.support.browser_user import BrowserUser, EmbeddingHost, FlowPage, NewUser
+from tests.support.qr_reader import text_of_qr_code
 from tests.support.screenshots import Screenshots
 
 FIELDS = {"userLabel": "ada@example.com", "supportUrl": "https://help.example.com/utilities"}
@@ -18,6 +20,13 @@ async def offered(ada: BrowserUser, flow: FlowPage) -> Json:
     shown = await flow.where.locator("[data-digits]").inner_text()
     assert shown.replace(" ", "") == body["code"]
     return body
+
+
+async def go_on(phone: BrowserUser, offer: Json) -> None:
+    """The phone's user scans the code and types the digits."""
+    await phone.page.goto(offer["url"])
+    await phone.page.get_by_label("six digits").fill(offer["code"])
+    await phone.press("Continue")
 
 
 async def photograph(ada: BrowserUser, screenshots: Screenshots, name: str, *widths: int) -> None:
@@ -64,6 +73,84 @@ async def test_the_phone_goes_on_and_the_desktop_follows_to_the_end(
     await phone.page.goto(offer["url"])
     await phone.redirected.shows("This code no longer works.")
     await screenshots.show(phone.page, "phone-over")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 900])
+async def test_the_picture_is_a_code_that_a_camera_reads(
+    new_user: NewUser, browser: Browser, api: Api, scheme: str, width: int
+) -> None:
+    ada = await (await new_user(width=width, color_scheme=scheme)).sign_in()
+    flow = await ada.open(await api.create("ada", "phone", **FIELDS))
+    await flow.opens()
+    offer = await offered(ada, flow)
+    await flow.where.locator("[data-qr]").wait_for()
+    assert await text_of_qr_code(browser, await ada.page.screenshot()) == offer["url"]
+
+
+async def test_a_desktop_page_that_is_reloaded_meanwhile_goes_on_following(
+    new_user: NewUser, api: Api, other_host: str
+) -> None:
+    ada, phone = await new_user(), await new_user(width=390)
+    host = EmbeddingHost(await api.create("ada", "phone", origin=other_host, **FIELDS), other_host)
+    flow = await host.open(ada)
+    await flow.opens()
+    await go_on(phone, await offered(ada, flow))
+    await flow.shows("You are continuing on your phone.")
+    for _ in range(2):
+        await ada.page.reload()
+        await flow.shows("You are continuing on your phone.")
+    await expect(flow.where.locator(".slot iframe")).to_have_count(0)
+    await phone.redirected.shows("Your secure page is ready.")
+    await flow.press("Continue here instead")
+    await flow.opens()
+    await phone.redirected.shows("You continued in another window.")
+    assert [one["crossDevice"] for one in await openings(api, host.session)] == [False, True, True]
+
+
+async def openings(api: Api, session: Json) -> list[Json]:
+    events = (await api.service("GET", f"/v1/sessions/{session['id']}/events"))["data"]
+    return [event["data"] for event in events if event["type"] == "session.opened"]
+
+
+async def test_the_redirect_flows_page_that_is_reloaded_meanwhile_goes_on_following(
+    new_user: NewUser, api: Api
+) -> None:
+    ada, phone = await new_user(), await new_user(width=390)
+    await ada.page.goto((await api.create("ada", "phone", **FIELDS))["redirectUrl"])
+    await ada.press("Continue")
+    await ada.redirected.provider.step("provider").wait_for()
+    await go_on(phone, await offered(ada, ada.redirected))
+    await ada.redirected.shows("You are continuing on your phone.")
+    await ada.page.reload()
+    await ada.redirected.shows("You are continuing on your phone.")
+    await phone.redirected.shows("Your secure page is ready.")
+    await ada.press("Continue here instead")
+    await ada.redirected.provider.step("provider").wait_for()
+
+
+async def test_the_fifth_wrong_code_is_told_on_the_desktop_which_makes_a_new_one(
+    new_user: NewUser, api: Api, screenshots: Screenshots
+) -> None:
+    ada, phone = await (await new_user()).sign_in(), await new_user(width=390)
+    flow = await ada.open(await api.create("ada", "phone", **FIELDS))
+    await flow.opens()
+    offer = await offered(ada, flow)
+    await phone.page.goto(offer["url"])
+    for step in range(1, 6):
+        await phone.page.get_by_label("six digits").fill(f"{(int(offer['code']) + step) % 1_000_000:06d}")
+        await phone.press("Continue")
+    await phone.redirected.shows("This code no longer works.")
+    # At once, and not only when the stream looks again, which it does every 15 s.
+    await expect(flow.words("A wrong code was typed five times")).to_be_visible(timeout=5_000)
+    await expect(flow.where.locator("[data-qr]")).to_be_hidden()
+    await photograph(ada, screenshots, "guessed")
+    async with ada.page.expect_response(lambda answer: answer.url.endswith("/handoff")) as answered:
+        await flow.press("New code")
+    again: Json = await (await answered.value).json()
+    await expect(flow.where.locator("[data-qr]")).to_be_visible()
+    await go_on(phone, again)
+    await flow.shows("You are continuing on your phone.")
 
 
 async def test_the_desktop_may_continue_instead_and_the_offer_keeps_the_secure_page(

@@ -117,7 +117,8 @@ async def test_leaving_ends_the_pages_stream_at_once_so_that_no_refusal_is_drawn
     ada = await new_user()
     session = await api.create("ada", "leaves-slowly")
     await ada.page.goto(session["redirectUrl"])
-    await ada.press("Continue")
+    async with ada.page.expect_request(re.compile("/live/")):
+        await ada.press("Continue")
     await ada.redirected.provider.step("provider").wait_for()
     await ada.page.route(re.compile("/exit$"), _never)
     async with ada.page.expect_event("requestfailed", lambda request: "/live/" in request.url):

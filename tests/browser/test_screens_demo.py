@@ -4,7 +4,7 @@ import re
 
 from playwright.async_api import expect
 
-from tests.support.browser_services import BrowserServices
+from tests.support.browser_services import GUIDE, BrowserServices
 from tests.support.browser_user import NewUser
 from tests.support.screenshots import Screenshots
 
@@ -59,4 +59,31 @@ async def test_the_pages_that_a_redirect_ends_on(
         await mallory.page.wait_for_url(re.compile(r"/utilities/done\?"))
         await screenshots.show(mallory.page, f"demo-done-{name}")
     await mallory.page.goto(f"{mallory.services.demo}/utilities/done?state=nobodys")
+    await expect(mallory.page.locator("magic-link-status")).to_have_count(0)
     await screenshots.show(mallory.page, "demo-done-not-recognised")
+
+
+async def test_the_page_after_a_redirect_shows_the_accounts_and_leads_to_mend_one(
+    new_user: NewUser, screenshots: Screenshots
+) -> None:
+    bob = await (await new_user()).sign_in("Bob Fisher")
+    for password in ("wrong", GUIDE[2]):
+        await bob.page.goto(bob.services.demo)
+        await bob.press("Connect by redirect")
+        await bob.press("Continue")
+        await bob.redirected.provider.choose_provider()
+        await bob.redirected.provider.sign_in(password)
+        if password == "wrong":
+            await bob.redirected.words("The sign-in did not work.").wait_for()
+            await bob.press("Leave")
+    await bob.redirected.provider.choose_sites("Headquarters")
+    await bob.redirected.provider.press("Connect")
+    await bob.page.wait_for_url(re.compile(r"/utilities/done\?"))
+    accounts = bob.page.frame_locator("iframe[title='Your utility accounts']")
+    await expect(accounts.get_by_text("Connected", exact=True)).to_be_visible()
+    mend = accounts.get_by_role("button", name="Sign in again")
+    await expect(mend).to_have_css("border-radius", "16px")
+    shown = [one for one in bob.page.frames if "/status/" in one.url]
+    await screenshots.show(bob.page, "demo-done-accounts", [bob.page.main_frame, *shown])
+    await mend.click()
+    await expect(bob.page.get_by_role("heading", name="Reconnect your utility account")).to_be_visible()

@@ -28,6 +28,7 @@ KEEP_HEIGHTS = """() => {
     sized.observe(element);
 }"""
 POST = "(forged) => { parent.postMessage(forged, '*'); }"
+THEME = '{"accent": "#7a1fa2", "radius": 20}'
 WRONG_PASSWORD = "not-the-password"
 
 
@@ -140,7 +141,7 @@ async def test_it_fits_its_content_and_stays_in_place_when_the_host_gives_anothe
     assert outer == inner
     await host.page.evaluate(KEEP_HEIGHTS)
     await host.page.evaluate("(url) => { element.url = url; }", f"{url}.")
-    await host.page.wait_for_function("(url) => shown().length === 1 && shown()[0].src === url", arg=f"{url}.")
+    await host.page.wait_for_function("(url) => shown().length === 1 && shown()[0].src.startsWith(url)", arg=f"{url}.?")
     await host.shows("Connected")
     assert await host.page.evaluate("[...heights]") == [outer]
 
@@ -229,6 +230,28 @@ async def test_an_isolated_host_page_shows_it(host: StatusHost, api: Api, policy
     await host.show_status(await host.url("status-isolated"), **isolated)
     assert await host.page.evaluate("window.crossOriginIsolated") is True
     await host.shows("No utility account is connected yet.")
+
+
+async def test_its_theme_is_the_elements_and_follows_the_hosts_scheme(host: StatusHost, connects: Connects) -> None:
+    await connects("status-theme", wrong=True)
+    url = await host.url("status-theme")
+    style = "<style>:root.dark { color-scheme: dark } :root { color-scheme: light }</style>"
+    await host.show(f"{style}<magic-link-status url='{url}' theme='{THEME}'></magic-link-status>")
+    button, row = host.frame.get_by_role("button", name="Sign in again"), host.frame.locator("li")
+    await expect(button).to_have_css("background-color", "rgb(122, 31, 162)")
+    await expect(button).to_have_css("border-radius", "20px")
+    await expect(row).to_have_css("background-color", "rgb(255, 255, 255)")
+    await host.page.evaluate("document.documentElement.className = 'dark'")
+    await expect(row).to_have_css("background-color", "rgb(24, 32, 30)")
+    await host.page.evaluate("element.theme = { radius: 4 }")
+    await expect(button).to_have_css("border-radius", "4px")
+    await host.page.evaluate("element.theme = 'light'")
+    await expect(row).to_have_css("background-color", "rgb(255, 255, 255)")
+    assert await host.page.evaluate("shown().length") == 1
+    # A colour that could not be read, and anything else that is not a theme, changes nothing.
+    for refused in ('{"accent": "#ffffff"}', '{"radius": 99}', "light-expression(1)"):
+        await host.show(f"{style}<magic-link-status url='{url}' theme='{refused}'></magic-link-status>")
+        await expect(button).to_have_css("border-radius", "10px")
 
 
 async def test_its_pictures(host: StatusHost, connects: Connects, screenshots: Screenshots) -> None:

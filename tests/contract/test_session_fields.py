@@ -66,7 +66,15 @@ INTERNAL = {
     ),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at"),
     *("invitation_uses", "link_choice", "progress", "resume_hash", "resume_by_host", "resumed_by_host"),
-    *("webhook_endpoint", "provider_steps", "more_asked", "handoff_hash", "handoff_tries", "follower_hash"),
+    *(
+        "webhook_endpoint",
+        "provider_steps",
+        "more_asked",
+        "handoff_hash",
+        "handoff_tries",
+        "follower_hash",
+        "follower_resume_hash",
+    ),
 }
 _TIMES = (
     *("opened_at", "revealed_at", "finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at"),
@@ -148,6 +156,7 @@ def test_a_session_is_the_same_after_it_was_stored() -> None:
     later |= dict.fromkeys(_TIMES, NOW + 1)
     later |= {"provider_steps": (LogStep.VIEWED, LogStep.SUBMITTED)}
     later |= {"more_asked": 1, "handoff_hash": "digest", "handoff_tries": 1, "follower_hash": "digest"}
+    later |= {"follower_resume_hash": "digest"}
     later |= {"resume_hash": "digest", "resume_by_host": True, "resumed_by_host": True}
     full = replace(
         drafted(replace(request_of(CONNECT), connection_id=request_of(RECONNECT).connection_id)),

@@ -1,7 +1,17 @@
 import httpx
 import pytest
 
-from tests.support.fake_service import CONNECTION_ID, KEY, OWN_URL, URL, FakeService, connection, problem, reading
+from tests.support.fake_service import (
+    CONNECTION_ID,
+    KEY,
+    OWN_URL,
+    PUBLIC_URL,
+    URL,
+    FakeService,
+    connection,
+    problem,
+    reading,
+)
 
 JSON = {"accept": "application/json"}
 
@@ -47,6 +57,20 @@ async def test_another_users_result_is_not_believed(ada: httpx.AsyncClient, serv
 async def test_a_result_called_invalid_is_not_believed(ada: httpx.AsyncClient, service: FakeService) -> None:
     service.verdicts["signed", "ada"] = {"valid": False, "status": "connected"}
     assert (await ada.get("/utilities/done?state=signed")).status_code == 400
+
+
+async def test_the_accounts_are_shown_beside_a_result_and_only_there(
+    ada: httpx.AsyncClient, service: FakeService
+) -> None:
+    service.verdicts["signed", "ada"] = {"sessionId": "ses_1", "status": "connected"}
+    frame = f'<magic-link-status url="{PUBLIC_URL}/status/token"'
+    assert frame in (await ada.get("/utilities/done?state=signed")).text
+    (asked,) = service.asked("/v1/users/ada/status")
+    assert asked.url.params["origin"] == OWN_URL
+    assert frame not in (await ada.get("/utilities/done?state=forged")).text
+    service.answers["/status"] = problem(503, "unavailable")
+    answer = await ada.get("/utilities/done?state=signed")
+    assert (answer.status_code, "magic-link-status" in answer.text) == (200, False)
 
 
 async def test_a_service_that_is_down_does_not_call_a_result_forged(

@@ -31,7 +31,7 @@ async def test_an_offer_needs_the_page_key_of_the_page_that_is_bound(ada: User) 
     refused(await page.post("handoff"), 409, "taken_over")
     page.key = key
     refused(await page.post("handoff", None, **{"Sec-Fetch-Site": "cross-site"}), 403, "forbidden")
-    assert set(await offered(page)) == {"url", "code", "qr", "secondsLeft"}
+    assert set(await offered(page)) == {"id", "url", "code", "qr", "secondsLeft"}
 
 
 async def test_an_offer_of_a_closed_or_finished_session_is_refused(services: RunningServices, ada: User) -> None:
@@ -92,7 +92,9 @@ async def test_after_five_wrong_codes_the_right_one_is_refused_too(services: Run
     statuses = [(await phone.type(other_than(offer["code"], step))).status_code for step in range(1, 6)]
     assert statuses == [422, 422, 422, 422, 410]
     await is_over(phone, offer["code"])
+    assert (await page.view())["spentHandoff"] == offer["id"]
     again = await offered(page)
+    assert ((await page.view())["spentHandoff"], again["id"] != offer["id"]) == (None, True)
     assert again["url"] != offer["url"]
     assert (await Phone(services, again["url"]).type(again["code"])).status_code == 303
 

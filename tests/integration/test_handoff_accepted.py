@@ -41,10 +41,43 @@ async def test_a_form_that_is_sent_twice_starts_one_page(services: RunningServic
 async def test_the_first_page_may_go_on_itself_which_ends_the_phones(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
     top = await goes_on(services, page)
-    refused(await page.ask_to_start(), 409, "already_open")
+    assert (await page.start())["link"]["url"] is None
     assert (await page.start(take_over=True))["link"]["url"]
     refused(await top.http.get(top.live, headers={"Accept": "application/json"}), 409, "taken_over")
     assert (await page.view())["onPhone"] is False
+
+
+async def test_a_page_that_follows_goes_on_following_after_a_reload(services: RunningServices, ada: User) -> None:
+    page = await ada.frame()
+    top = await goes_on(services, page)
+    again = page.reloaded()
+    view = await again.start()
+    assert (view["onPhone"], view["link"]["url"], view["doneUrl"]) == (True, None, None)
+    assert (await again.view())["onPhone"] is True
+    refused(await page.ask(), 409, "taken_over")  # the reload ended it
+    refused(await again.post("finished"), 409, "taken_over")
+    assert (await top.view())["link"]["url"]
+    events = await services.rows(f"/v1/sessions/{page.id}/events")
+    assert [one["data"]["crossDevice"] for one in events if one["type"] == "session.opened"] == [False, True]
+    await top.connect()
+    await top.finish()
+    once_more = again.reloaded()
+    assert ((await once_more.start())["status"], (await once_more.view())["onPhone"]) == ("connected", True)
+
+
+async def test_only_the_resume_value_of_the_page_before_follows(services: RunningServices, ada: User) -> None:
+    page = await ada.frame()
+    top = await goes_on(services, page)
+    stranger = FramePage(services, page.session)
+    refused(await stranger.ask_to_start(), 409, "already_open")
+    stranger.resume = None
+    refused(await stranger.ask_to_start(), 409, "already_open")
+    assert (await top.view())["link"]["url"]
+    # Once the first page has taken over, nothing of the hand-off is left that a later page could follow with.
+    await page.reloaded().start(take_over=True)
+    third = FramePage(services, page.session)
+    await third.start(take_over=True)
+    refused(await page.reloaded().ask_to_start(), 409, "already_open")
 
 
 async def test_a_page_that_neither_goes_on_nor_follows_sees_nothing(services: RunningServices, ada: User) -> None:

@@ -95,7 +95,7 @@ class LoadServices:
         self.url = url
         self.speed = speed
         self.since = time()
-        ports = [_free_port() for _ in range(workers + 1)]
+        ports = [free_port() for _ in range(workers + 1)]
         speed_up = ["--speed", str(speed), "--since", str(self.since)]
         ours = ["service", "serve"] if speed == 1 else ["tests.load.fast_clock", "service", *speed_up]
         theirs = ["service", "sandbox"] if speed == 1 else ["tests.load.fast_clock", "sandbox", *speed_up]
@@ -198,7 +198,7 @@ async def _answers(http: httpx.AsyncClient, url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

@@ -76,6 +76,8 @@ class FakeService:
         if path == "/v1/connections":
             rows = [row for row in self.connections if row["userId"] == request.url.params["userId"]]
             return httpx.Response(200, json={"data": rows, "next": None})
+        if path.endswith("/status"):
+            return httpx.Response(200, json={"statusUrl": f"{PUBLIC_URL}/status/token", "connections": []})
         if path.endswith("/usage"):
             if request.url.query:  # this list has no pages
                 return problem(422, "invalid_request")

@@ -186,14 +186,16 @@ class Flow {
 
   // What concerns the frame itself, and not the host.
   #hear(data) {
-    if (data.type === "loaded") this.#welcome();
+    if (data.type === "loaded") this.#welcome(data.mode);
     else if (data.type === "refused") this.#refuse(data.code);
     else if (data.type === "resume") this.#keep(data);
     else if (data.type === "size") this.#fit(data.height);
   }
 
-  #welcome() {
+  #welcome(mode) {
     this.#words += 1;
+    if (mode === "reconnect") this.#frame.title = _("Reconnect a utility account");
+    this.#dialog?.setAttribute("aria-label", this.#frame.title);
     this.#notice?.remove();
     this.#notice = this.#failure = null;
     this.#frame.style.display = "block";
@@ -269,23 +271,7 @@ class Flow {
   }
 }
 
-// A host page that toggles its scheme does so by an attribute of its root element.
-new MutationObserver(() => flows.forEach((flow) => flow.restyle())).observe(document.documentElement, { attributes: true });
-
-/** Returns what the theme says, and the scheme that the host's page declares, as the page's address names them. */
-function lookOf(theme, place) {
-  const { mode, accent, radius } = themeOf(theme);
-  const [, scheme] = /^(?:only\s)?(light|dark)$/.exec(getComputedStyle(place).colorScheme) ?? [];
-  return [mode, accent?.slice(1), radius, scheme].join("-");
-}
-
-function themeOf(theme) {
-  try {
-    return JSON.parse(theme ?? null) ?? {};
-  } catch {
-    return theme.trim ? { mode: theme } : theme;
-  }
-}
+onHostScheme(() => flows.forEach((flow) => flow.restyle()));
 
 function lengthOf(value, otherwise) {
   const length = Number.isFinite(value) ? `${value}px` : value;

@@ -20,3 +20,21 @@ const sheet = (rules) => {
   made.replaceSync(rules);
   return made;
 };
+
+// A host page that toggles its scheme does so by an attribute of its root element.
+const onHostScheme = (act) => new MutationObserver(act).observe(document.documentElement, { attributes: true });
+
+/** Returns what the theme says, and the scheme that the host's page declares, as the page's address names them. */
+function lookOf(theme, place) {
+  const { mode, accent, radius } = themeOf(theme);
+  const [, scheme] = /^(?:only\s)?(light|dark)$/.exec(getComputedStyle(place).colorScheme) ?? [];
+  return [mode, accent?.slice(1), radius, scheme].join("-");
+}
+
+function themeOf(theme) {
+  try {
+    return JSON.parse(theme ?? null) ?? {};
+  } catch {
+    return theme.trim ? { mode: theme } : theme;
+  }
+}

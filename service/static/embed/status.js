@@ -3,6 +3,7 @@
 const ORIGIN = originsOf([source])[0];
 const LOAD_MS = 3_000;
 const WORD_MS = 250; // the page has spoken before its frame has loaded; its message may take this long
+const elements = new Set(); // those that are in the page
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const WORDS = _("The state of your accounts cannot be shown right now.");
 const CHECKS = {
@@ -27,14 +28,16 @@ function statusAddressOf(url) {
 }
 
 class MagicLinkStatusElement extends HTMLElement {
-  static observedAttributes = ["url", "locale"];
-  #frame = null; #next = null; #notice = null; #shown = null; #timers = [];
+  static observedAttributes = ["url", "theme", "locale"];
+  #look = null; #frame = null; #next = null; #notice = null; #shown = null; #timers = [];
 
   constructor() {
     super();
     this.attachShadow({ mode: "open" }).adoptedStyleSheets = [LOOK];
   }
 
+  get theme() { return this.getAttribute("theme"); }
+  set theme(value) { this.setAttribute("theme", value?.trim ? value : JSON.stringify(value)); }
   get url() { return this.getAttribute("url"); }
   set url(value) { this.setAttribute("url", statusAddressOf(value).href); }
   get locale() { return this.getAttribute("locale"); }
@@ -42,22 +45,33 @@ class MagicLinkStatusElement extends HTMLElement {
 
   connectedCallback() {
     // A framework may have set the property before this class was there: then it hides the accessor.
-    const early = ["locale", "url"].filter((name) => Object.hasOwn(this, name)).map((name) => [name, this[name]]);
+    const early = ["theme", "locale", "url"].filter((name) => Object.hasOwn(this, name)).map((name) => [name, this[name]]);
     window.addEventListener("message", this.#receive);
+    elements.add(this);
     for (const [name, value] of early) {
       delete this[name];
-      if (value) this.setAttribute(name, value);
+      if (value && name === "theme") this.theme = value;
+      else if (value) this.setAttribute(name, value);
     }
     this.#show();
   }
 
   disconnectedCallback() {
     window.removeEventListener("message", this.#receive);
+    elements.delete(this);
     this.#clear();
   }
 
   connectedMoveCallback() {} // moveBefore: the frame goes along
-  attributeChangedCallback() { this.#show(); }
+  attributeChangedCallback(name) { return name === "theme" ? this.restyle() : this.#show(); }
+
+  /** Tells the page where its look has changed since. */
+  restyle() {
+    const look = this.isConnected && lookOf(this.theme, this);
+    if (!this.#shown || look === this.#look) return;
+    this.#look = look;
+    this.#frame?.contentWindow.postMessage({ source: "magiclink-host", type: "look", look }, ORIGIN);
+  }
 
   #show() {
     const { url, locale } = this;
@@ -82,6 +96,8 @@ class MagicLinkStatusElement extends HTMLElement {
   #load(address) {
     if (this.locale) address.searchParams.set("locale", this.locale);
     this.#stop();
+    this.#look = lookOf(this.theme, this);
+    address.searchParams.set("look", this.#look);
     this.#next?.remove();
     const frame = document.createElement("iframe");
     frame.title = _("Your utility accounts");
@@ -144,4 +160,5 @@ class MagicLinkStatusElement extends HTMLElement {
   #stop() { this.#timers.splice(0).forEach(clearTimeout); }
 }
 
+onHostScheme(() => elements.forEach((one) => one.restyle()));
 customElements.define("magic-link-status", MagicLinkStatusElement);

@@ -13,6 +13,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from service.domain.event_json import iso
+from service.domain.handoffs import spent_offer
 from service.domain.model import Connection, ConnectionId, Session, SessionId
 from service.domain.more_accounts import Another, another_of
 from service.domain.page_view import PageSnapshot, Waiting, has_arrived, waiting_for
@@ -87,6 +88,9 @@ class ViewJson(TypedDict):
     failure: FailureJson | None
     expiresAt: Time
     onPhone: Annotated[bool, Field(description="Another device goes on; this page follows, without the link.")]
+    spentHandoff: Annotated[
+        str | None, Field(description="`id` of this page's offer to another device that too many wrong codes ended.")
+    ]
     doneUrl: Annotated[str | None, Field(description="Our callback, in the redirect flow.")]
 
 
@@ -112,6 +116,7 @@ class QrJson(TypedDict):
 class HandoffJson(TypedDict):
     """What a page shows for another device: the address as a QR code, and the code that is typed there."""
 
+    id: str
     url: str
     code: str
     qr: QrJson
@@ -165,6 +170,7 @@ def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints,
         "unreachableSince": iso(failed_at) if failed_at is not None else None,
         "another": another.value if another is not None and not snapshot.follows else None,
         "onPhone": snapshot.follows,
+        "spentHandoff": spent_offer(session),
         "seen": has_arrived(snapshot),
         "providerStep": furthest_step(session.provider_steps),
         "failure": {"code": session.failure} if session.failure else None,

@@ -57,6 +57,7 @@ class FlowView:
     unreachable_since: str | None = None
     seen: bool = False
     back: bool = False
+    on_phone: bool = False
     failure_code: str | None = None
     done_url: str | None = None
 
@@ -69,8 +70,8 @@ class FlowView:
         # Unless the provider refused everything while the secure page can still be used to correct it.
         if self.status == "submitted" and not (self._refused and self.link.url):
             return self.status
-        if self.link.status is not LinkStatus.READY:
-            return "failed" if self.link.status is LinkStatus.FAILED else "preparing"
+        if self.on_phone or self.link.status is not LinkStatus.READY:
+            return "failed" if self.link.status is LinkStatus.FAILED else "phone" if self.on_phone else "preparing"
         return "confirming" if self.finished and not self.attention and not self.back else "provider"
 
     @property

@@ -16,7 +16,7 @@ from service.domain.model import Session
 from service.domain.timing import HANDOFF_SECONDS
 from service.usecases.pages import Pages
 from service.web.headers import FramePolicy
-from service.web.pages.answers import QrJson
+from service.web.pages.answers import HandoffJson, QrJson
 from service.web.pages.contexts import HandoffPage
 from service.web.pages.cookies import read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
@@ -55,7 +55,14 @@ class HandoffRoutes:
         url = self.responses.url_of(f"/handoff/{offered.token}")
         drawn = qr_outline(url)
         qr: QrJson = {"size": drawn.size, "path": drawn.path}
-        return json_answer({"url": url, "code": offered.code, "qr": qr, "secondsLeft": HANDOFF_SECONDS})
+        offer: HandoffJson = {
+            "id": offered.id,
+            "url": url,
+            "code": offered.code,
+            "qr": qr,
+            "secondsLeft": HANDOFF_SECONDS,
+        }
+        return json_answer(offer)
 
     async def other_device(self, request: Request) -> Response:
         """One route for both methods, so that a 405 names both in `Allow`."""
@@ -77,6 +84,9 @@ class HandoffRoutes:
         code = "".join(form.get("code", "").split())
         state, key = await self.pages.accept_handoff(token, code, form.get("page", ""))
         session = (await self.pages.outcome(token.session_id)).session
+        if state is HandoffState.OVER:
+            # So that the offering page says it at once: its stream would look only every `KEEP_ALIVE_SECONDS`.
+            self.flow.pubsub.publish({session.id})
         if state is not HandoffState.ACCEPTED:
             return self._page(request, session, state)
         response = RedirectResponse(f"/connect/{self.pages.connect_token(session)}", 303)

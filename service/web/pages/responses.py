@@ -255,6 +255,7 @@ class PageResponses:
             waiting=view["waiting"],
             unreachable_since=view["unreachableSince"],
             seen=view["seen"],
+            on_phone=view["onPhone"],
             failure_code=snapshot.session.failure,
             done_url=view["doneUrl"],
         )

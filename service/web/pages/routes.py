@@ -92,7 +92,7 @@ class PageRoutes:
         # Whoever holds the URL alone sees a button: the link is for the browser that pressed it.
         key = page_cookie(request, session.id, secure=self._responses.secure)
         query = dict(query_fields(request))
-        if key is None or not self._pages.holds_page_key(session, key):
+        if key is None or not (self._pages.holds_page_key(session, key) or self._pages.follows(session, key)):
             return await self._before_start(request, session, asked="takeOver" in query)
         # `back`: the way back to the secure page for a browser without scripts, after "I have finished".
         back = "back" in query

@@ -58,6 +58,7 @@ class EventStream:
         self._source = source
         self._last = start.position
         self._first_id = start.event_id
+        self._woken = False
         self._quiet_seconds = 0.0  # since the page's presence was last recorded
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +87,10 @@ class EventStream:
                 await _write(send, "view", self._first_id, self._data("view", view["seq"], view["at"], view))
             while view is not None and not disconnected.done() and not self._pubsub.closing.is_set():
                 view = await self._send_events(send, view)
-                if view is not None and not await self._wait(send, signal):
+                if view is None:
+                    return
+                self._woken = await self._wait(send, signal)
+                if not self._woken:
                     view = await self._keep_alive(send, view)
 
     async def _wait(self, send: Send, signal: Signal) -> bool:
@@ -111,7 +115,7 @@ class EventStream:
             await self._refuse(send, exc)
             return None
         if not events:
-            return view
+            return await self._send_change(send, view) if self._woken else view
         now = await self._view(send)
         if now is None:
             return None
@@ -127,8 +131,11 @@ class EventStream:
         if view["status"] not in ACHIEVED:
             with suppress(MagiclinkError):  # `_view` reports what ended the page
                 await self._source.heartbeat()
+        return await self._send_change(send, view)
+
+    async def _send_change(self, send: Send, view: ViewJson) -> ViewJson | None:
+        """Some changes are no events: the link's last moment, a poll that brought nothing, a spent offer."""
         now = await self._view(send)
-        # Some changes are no events: the link's last moment, or a poll that brought nothing.
         if now is not None and _drawn(now) != _drawn(view):
             await _write(send, "view", None, self._data("view", now["seq"], now["at"], now))
         return now
@@ -149,7 +156,7 @@ class EventStream:
 
 
 def _drawn(view: ViewJson) -> tuple[object, ...]:
-    return view["link"], view["waiting"], view["unreachableSince"], view["seen"]
+    return view["link"], view["waiting"], view["unreachableSince"], view["seen"], view["spentHandoff"]
 
 
 async def _write(send: Send, kind: str, event_id: str | None, data: StreamMessageJson | StreamErrorJson) -> None:

@@ -5,7 +5,7 @@ backend decides whether a reconnect is made, so whoever holds the address can ch
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from starlette.requests import Request
@@ -15,13 +15,16 @@ from starlette.routing import Route
 from service.domain.model import Connection, ConnectionId
 from service.domain.status_words import words_for
 from service.domain.statuses import ConnectionState, needs_attention
+from service.domain.theme import Theme
 from service.errors import NotFound
 from service.urls import framing_problem
 from service.usecases.user_status import OpenedStatus, UserStatuses
 from service.web.headers import ISOLATED, FramePolicy, is_top_level
 from service.web.languages import Language
+from service.web.pages.brand import brand_of
 from service.web.pages.contexts import ElsewherePage, Page
 from service.web.pages.responses import PageResponses, token_of
+from service.web.parameters import query_fields
 from service.web.request_language import page_language
 
 
@@ -69,9 +72,9 @@ class StatusRoutes:
             raise NotFound
         # Any other page could lay its own controls over the button (clickjacking), or show the user's utilities.
         frame = FramePolicy((opened.origin,))
-        response = self._responses.render(
-            status_page(opened, page_language(request)), frame, opened.closed.status if opened.closed else 200
-        )
+        brand = brand_of(Theme(), dict(query_fields(request)).get("look", ""))
+        page = replace(status_page(opened, page_language(request)), brand=brand)
+        response = self._responses.render(page, frame, opened.closed.status if opened.closed else 200)
         response.headers.update(ISOLATED)
         return response
 
