@@ -12,12 +12,13 @@ PROGRAMS = {
     "firefox-esr": "firefox-esr",
     "WebKitWebDriver": "webkit2gtk-driver",
     "Xvfb": "xvfb",
+    "caddy": "caddy",
 }
 
 
 def _run(folder: Path, *there: str) -> subprocess.CompletedProcess[str]:
     """On a machine that has these programs and no `apt-get`."""
-    for name in there:
+    for name in (*there, "nginx"):  # the script looks for that one in /usr/sbin too
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)
     environ = {name: value for name, value in os.environ.items() if name != "CHROMIUM"} | {"PATH": str(folder)}
