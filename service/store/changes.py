@@ -14,7 +14,8 @@ from service.domain.timing import ANSWER_SECONDS
 from service.errors import GivenUp, RepeatedLink
 from service.store.encryption import Cipher
 from service.store.engine import Transaction
-from service.store.rows import assignments, connection_values, session_values
+from service.store.rows import assignments, connection_values
+from service.store.session_rows import session_values
 
 _SESSION_FIXED = {"id", "tenant", "user_ref", "company_ref", "site_refs", "mode", "link_choice", "created_at"}
 

@@ -26,7 +26,8 @@ from service.store.engine import Engine, Row, Transaction
 from service.store.idempotency import keep_with
 from service.store.own_invitations import by_invitation, may_be_cleared, unlisted
 from service.store.queue import require_lease
-from service.store.rows import ACCOUNT, SESSION_COLUMNS, SESSION_TABLES, company_of, connection_of
+from service.store.rows import ACCOUNT, company_of, connection_of
+from service.store.session_rows import SESSION_COLUMNS, SESSION_TABLES
 from service.store.sessions import SessionStore
 from service.store.users import ref_of_user
 

@@ -12,7 +12,8 @@ from service.domain.erasure import without_personal_data
 from service.domain.model import Session, SessionId, UserRef
 from service.store.changes import WriteContext, save_session
 from service.store.engine import Engine, Row, Transaction
-from service.store.rows import ACCOUNT, SESSION_COLUMNS, SESSION_TABLES
+from service.store.rows import ACCOUNT
+from service.store.session_rows import SESSION_COLUMNS, SESSION_TABLES
 from service.store.sessions import SessionStore
 
 # One transaction handles so many rows, so that others need not wait for long.

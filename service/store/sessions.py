@@ -1,6 +1,5 @@
 """Sessions: created once, read with their connections, and changed by decisions that see the locked row."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,13 +28,14 @@ from service.store.events import last_event
 from service.store.idempotency import EarlierCall, begin, keep, keep_with, name_session, require_key
 from service.store.mended_accounts import account_to_mend
 from service.store.queue import require_lease
-from service.store.rows import (
+from service.store.rows import site_of
+from service.store.session_rows import (
     SESSION_COLUMNS,
     SESSION_NAMES,
     SESSION_TABLES,
-    session_of,
     session_values,
-    site_of,
+    sessions_of,
+    site_refs_of,
 )
 from service.store.users import adopt_user, find_user, ref_of_user
 
@@ -230,11 +230,11 @@ class SessionStore:
 
     def from_rows(self, tx: Transaction, rows: Sequence[Row]) -> list[Session]:
         """Return the sessions in rows of SESSION_COLUMNS, with their sites."""
-        refs = {ref for row in rows for ref in json.loads(row["site_refs"])}
+        refs = {ref for row in rows for ref in site_refs_of(row)}
         sites: dict[str, Site] = {
             row["ref"]: site_of(row) for row in tx.among("SELECT * FROM sites WHERE ref IN (:among)", refs)
         }
-        return [session_of(row, sites, self._context.cipher) for row in rows]
+        return sessions_of(rows, sites, self._context.cipher)
 
     def _page_snapshot(self, tx: Transaction, session_id: SessionId) -> PageSnapshot:
         session = self._get(tx, session_id, None)

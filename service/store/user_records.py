@@ -12,7 +12,8 @@ from service.store.attached import connections_of
 from service.store.changes import WriteContext, add_event, enqueue
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import events_of
-from service.store.rows import ACCOUNT, SESSION_COLUMNS, SESSION_TABLES, connection_of, encrypted_email
+from service.store.rows import ACCOUNT, connection_of
+from service.store.session_rows import SESSION_COLUMNS, SESSION_TABLES, encrypted_email
 from service.store.sessions import SessionStore
 from service.store.users import find_user, ref_of_user, user_ids
 

@@ -12,7 +12,7 @@ from service.domain.provider_steps import LogStep
 from service.domain.requests import SessionRequest, draft_session
 from service.domain.session_status import Progress
 from service.store.encryption import Cipher
-from service.store.rows import session_of, session_values
+from service.store.session_rows import session_values, sessions_of
 from service.web.api.answers import SessionJson
 from service.web.api.bodies import CreateSession, Reconnect
 from service.web.request_body import parse
@@ -171,7 +171,8 @@ def test_a_session_is_the_same_after_it_was_stored() -> None:
 
     cipher = Cipher(["k" * 32])
     company = {f"company_{name}": getattr(COMPANY, name) for name in names(Company)}
-    stored = session_of(session_values(full, cipher) | company | {"user_id": full.user_id}, {SITE.ref: SITE}, cipher)
+    row = session_values(full, cipher) | company | {"user_id": full.user_id}
+    (stored,) = sessions_of([row], {SITE.ref: SITE}, cipher)
     lost = {one.name for one in fields(Session) if getattr(stored, one.name) != getattr(full, one.name)}
     assert lost == set(), f"store/rows.py loses {lost}"
 
