@@ -18,6 +18,7 @@ TESTS = ROOT / "tests"
 TEXTS = {".py", ".js", ".css", ".html", ".sql", ".md", ".toml", ".yaml", ".yml", ".svg", ".txt", ".json", ""}
 PLACES = ("service", "templates", "tests", "scripts", "clients", "docs", ".ci", ".github")
 LOCKS = {"package-lock.json"}  # they name the public registry, which their own test allows
+MADE = {"node_modules", "built"}  # folders of what was installed or put together here
 FILES_WITHOUT_SUFFIX = {"Makefile", "Procfile", "Dockerfile", "LICENSE"}
 ROOT_ENTRIES = 10
 
@@ -73,7 +74,7 @@ def _python(*folders: str) -> list[Path]:
 def _texts() -> Iterator[Path]:
     top = (path for path in ROOT.iterdir() if path.suffix in TEXTS - {""} or path.name in FILES_WITHOUT_SUFFIX)
     nested = (path for place in PLACES for path in (ROOT / place).rglob("*") if path.suffix in TEXTS)
-    ours = (path for path in (*top, *nested) if path.name not in LOCKS and "node_modules" not in path.parts)
+    ours = (path for path in (*top, *nested) if path.name not in LOCKS and not MADE.intersection(path.parts))
     return (path for path in ours if path.is_file() and path != Path(__file__))
 
 

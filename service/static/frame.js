@@ -292,7 +292,7 @@ function onShow(restored) {
 
 watchLifecycle({ onHide, onFreeze, onShow });
 
-host.tell("loaded", { mode: main.dataset.mode });
+host.tell("loaded", { title: main.dataset.title });
 if (embedded) watchSize(main, (type, more) => host.tell(type, more));
 if (embedded) setTimeout(onHostCommand, GREETING_MS);
 if (allowed === false) showProblem(new Refusal(403, { code: "blocked" }));

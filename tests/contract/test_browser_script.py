@@ -12,16 +12,20 @@ PROGRAMS = {
     "firefox-esr": "firefox-esr",
     "WebKitWebDriver": "webkit2gtk-driver",
     "Xvfb": "xvfb",
+    "nginx": "nginx",
     "caddy": "caddy",
 }
 
 
 def _run(folder: Path, *there: str) -> subprocess.CompletedProcess[str]:
     """On a machine that has these programs and no `apt-get`."""
-    for name in (*there, "nginx"):  # the script looks for that one in /usr/sbin too
+    for name in there:
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)
-    environ = {name: value for name, value in os.environ.items() if name != "CHROMIUM"} | {"PATH": str(folder)}
+    environ = {name: value for name, value in os.environ.items() if name != "CHROMIUM"} | {
+        "PATH": str(folder),
+        "SBIN": str(folder),
+    }
     return subprocess.run(["/bin/bash", str(SCRIPT)], env=environ, capture_output=True, text=True, check=False)
 
 

@@ -186,16 +186,16 @@ class Flow {
 
   // What concerns the frame itself, and not the host.
   #hear(data) {
-    if (data.type === "loaded") this.#welcome(data.mode);
+    if (data.type === "loaded") this.#welcome(data.title);
     else if (data.type === "refused") this.#refuse(data.code);
     else if (data.type === "resume") this.#keep(data);
     else if (data.type === "size") this.#fit(data.height);
   }
 
-  #welcome(mode) {
+  #welcome(title = TITLE) {
     this.#words += 1;
-    if (mode === "reconnect") this.#frame.title = _("Reconnect a utility account");
-    this.#dialog?.setAttribute("aria-label", this.#frame.title);
+    this.#frame.title = title;
+    this.#dialog?.setAttribute("aria-label", title);
     this.#notice?.remove();
     this.#notice = this.#failure = null;
     this.#frame.style.display = "block";
@@ -271,7 +271,8 @@ class Flow {
   }
 }
 
-onHostScheme(() => flows.forEach((flow) => flow.restyle()));
+// A host page that toggles its scheme does so by an attribute of its root element.
+new MutationObserver(() => flows.forEach((flow) => flow.restyle())).observe(document.documentElement, { attributes: true });
 
 function lengthOf(value, otherwise) {
   const length = Number.isFinite(value) ? `${value}px` : value;

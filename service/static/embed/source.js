@@ -21,9 +21,6 @@ const sheet = (rules) => {
   return made;
 };
 
-// A host page that toggles its scheme does so by an attribute of its root element.
-const onHostScheme = (act) => new MutationObserver(act).observe(document.documentElement, { attributes: true });
-
 /** Returns what the theme says, and the scheme that the host's page declares, as the page's address names them. */
 function lookOf(theme, place) {
   const { mode, accent, radius } = themeOf(theme);

@@ -160,5 +160,6 @@ class MagicLinkStatusElement extends HTMLElement {
   #stop() { this.#timers.splice(0).forEach(clearTimeout); }
 }
 
-onHostScheme(() => elements.forEach((one) => one.restyle()));
+// A host page that toggles its scheme does so by an attribute of its root element.
+new MutationObserver(() => elements.forEach((one) => one.restyle())).observe(document.documentElement, { attributes: true });
 customElements.define("magic-link-status", MagicLinkStatusElement);

@@ -16,7 +16,7 @@ const CHECKS = {
 
 const DIALOG = sheet(`
   dialog.magiclink { box-sizing: border-box; width: min(70rem, 100vw - 2rem); height: min(var(--magiclink-height, 56rem), 100vh - 2rem); max-width: none; max-height: none;
-    margin: max(1rem, 50vh - 28rem) auto auto; padding: 0; border: 0; border-radius: 16px; overflow: hidden; background: Canvas; box-shadow: 0 24px 80px rgb(0 0 0 / 35%); }
+    margin: max(1rem, 50vh - 28rem) auto; padding: 0; border: 0; border-radius: 16px; overflow: hidden; background: Canvas; box-shadow: 0 24px 80px rgb(0 0 0 / 35%); }
   dialog.magiclink::backdrop { background: rgb(10 18 16 / 55%); }
   dialog.magiclink > button { position: absolute; inset: .625rem .625rem auto auto; width: 2.75rem; height: 2.75rem; padding: 0; border: 0;
     border-radius: 10px; background: transparent; color: CanvasText; font: 1.5rem/1 system-ui; cursor: pointer; }
