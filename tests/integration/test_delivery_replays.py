@@ -57,6 +57,30 @@ async def test_a_replay_delivers_everything_since_a_time_again(services: Running
     assert {row["eventId"] for row in replays} == wanted
 
 
+async def test_a_replay_leaves_out_what_is_about_the_endpoint_itself(
+    services: RunningServices, second: Receiver, ada: User
+) -> None:
+    made, other = await endpoint(services), await endpoint(services, OTHER_URL)
+    failing(services, 410)
+    await ada.session()
+    await services.deliver()
+    failing(services, 204)
+    enabled = await services.host.patch(f"/v1/webhook-endpoints/{made['id']}", json={"status": "enabled"})
+    assert enabled.status_code == 200
+    second.taken.clear()
+    services.receivers.main.taken.clear()
+    for one in (made, other):
+        body = {"since": "2027-01-15T07:00:00Z"}
+        answer = await services.host.post(f"/v1/webhook-endpoints/{one['id']}/replay", json=body)
+        assert answer.status_code == 202
+    await services.drain()
+    await services.deliver()
+    log = await services.event_types()
+    assert "endpoint.disabled" in log
+    assert set(second.types) == set(log)
+    assert set(services.receivers.main.types) == set(log) - {"endpoint.disabled"}
+
+
 async def test_one_delivery_is_replayed(services: RunningServices, ada: User) -> None:
     made = await endpoint(services, types=["session.created"])
     await ada.session()
