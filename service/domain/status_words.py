@@ -90,7 +90,7 @@ def words_for(status: str, state: ConnectionState | None = None) -> StatusWords:
     checked, and a removed connection is inactive, whatever its last status was.
     """
     words = _WORDS.get(canonical_status(status), _WORDS[UNKNOWN_STATUS])
-    if state in {None, words.state}:
+    if state == words.state:
         return words
     return _WORDS[_OF_STATE[state]] if state in _OF_STATE else words
 

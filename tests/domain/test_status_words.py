@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.domain.status_words import MFA_STEPS, StepPlace, Turn, all_words, words_for
+from service.domain.status_words import MFA_STEPS, StatusWords, StepPlace, Turn, all_words, words_for
 from service.domain.statuses import UNKNOWN_STATUS, ConnectionState, needs_attention, state_of
 
 # Reference: developer-guide/connection-statuses, the column of the API's values.
@@ -100,3 +100,14 @@ def test_no_words_ask_for_a_code_and_all_are_short_plain_sentences() -> None:
 def test_whose_turn_it_is_and_where_a_step_is_taken_have_the_values_of_the_api() -> None:
     assert [*Turn] == ["user", "provider", "host", "support"]
     assert [*StepPlace] == ["secure_page", "utility", "upload", "support"]
+
+
+@pytest.mark.parametrize("words", all_words(), ids=lambda words: words.status)
+def test_the_steps_lead_from_the_utility_to_the_secure_page_and_to_help_at_last(words: StatusWords) -> None:
+    places = [step.place for step in words.steps if step.place is not StepPlace.UPLOAD]
+    order = [None, StepPlace.UTILITY, StepPlace.SECURE_PAGE, StepPlace.SUPPORT]
+    assert places == sorted(places, key=order.index)
+
+
+def test_a_state_that_has_no_words_of_its_own_leaves_those_of_the_status() -> None:
+    assert words_for("PASSWORD_INCORRECT", ConnectionState.WORKING) == words_for("PASSWORD_INCORRECT")
