@@ -16,8 +16,8 @@ _CHUNK = 1000
 # An event gets its position a moment after its time, by another process's clock perhaps: the search starts earlier.
 _MARGIN_SECONDS = 120.0
 
-# As `_DELIVERIES` of `service.store.changes` decides for a new event: no endpoint gets events about itself, which have its
-# id in their data.
+# As `_DELIVERIES` of `service.store.changes` decides for a new event: no endpoint gets events about itself, which have
+# its id in their data.
 _REPLAY = """
 INSERT INTO deliveries (id, tenant, endpoint_id, event_id, kind, url, lane, aside, status, next_at, drawn, created_at)
 SELECT 'whd_' || SUBSTR(:replay, 5) || SUBSTR(e.id, 5), e.tenant, :endpoint, e.id, 'replay', NULL,
