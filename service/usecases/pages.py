@@ -170,7 +170,7 @@ class Pages:
         """The token of the session's page at top level, for a device whose page is started there."""
         return self._signer.connect_token(PageToken(session.id, session.serial, session.issued_at), session.key_id)
 
-    def follows(self, session: Session, page_key: str) -> bool:
+    def follows(self, session: Session, page_key: str | None) -> bool:
         """Whether this is the key of the page that passed the session on."""
         return handoffs.follows(session, page_key)
 

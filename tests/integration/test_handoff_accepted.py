@@ -119,3 +119,17 @@ async def test_the_phone_may_leave_and_ends_on_our_own_page(services: RunningSer
     assert (left.status_code, "You have left." in screen(left).text) == (200, True)
     assert (await page.view())["status"] == "exited"
     assert (await page.start(take_over=True))["link"]["url"]
+
+
+async def test_the_page_that_follows_may_leave_and_the_phone_goes_on(services: RunningServices, ada: User) -> None:
+    first = await ada.browser()
+    accept = NAVIGATION | {"Accept": "application/json"}
+    offer = (await first.http.post(f"{first.path}/handoff", json={}, headers=accept)).json()
+    phone = Phone(services, offer["url"])
+    top = at_top(phone, first, await phone.type(offer["code"]))
+    left = await first.post("exit")
+    assert (left.status_code, left.headers["location"].startswith(HOST_URL)) == (303, True)
+    assert (await top.view())["status"] == "opened"
+    await top.connect()
+    await top.finish()
+    assert (await first.view())["status"] == "connected"

@@ -95,7 +95,8 @@ class FlowRoutes:
             await self.pages.leave(session.id, key, body.stage, body.reason)
             return Response(status_code=204)
         stays = self.pages.is_passed_on(session, key)
-        await self.pages.leave(session.id, key, "page", "left")
+        if not self.pages.follows(session, key):  # such a user goes on with the other device
+            await self.pages.leave(session.id, key, "page", "left")
         again_url = request.url.path.removesuffix("/exit") if _redirects(request) else None
         return self.responses.to_host(request, await self.pages.outcome(session.id), again_url, stays=stays)
 
