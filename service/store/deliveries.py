@@ -98,11 +98,16 @@ class DeliveryStore:
         return await self._engine.read(lambda tx: self._due(tx, lease, limit, aside=aside))
 
     async def hold(self, lease: EndpointLease, delivery_ids: Collection[str]) -> None:
-        """Let these wait for the failed delivery before them in their lanes. Raises LeaseLost."""
+        """Let these wait for the failed delivery before them in their lanes. Raises LeaseLost.
+
+        Where that one was delivered since they were read, they do not wait: nothing would release them.
+        """
 
         def unit(tx: Transaction) -> None:
             _require_lease(tx, lease, locked=True)
-            _set_waiting(tx, delivery_ids)
+            rows = list(tx.among("SELECT id, lane FROM deliveries WHERE id IN (:among)", delivery_ids))
+            blocked = _blocked_lanes(tx, lease.endpoint_id, {row["lane"] for row in rows})
+            _set_waiting(tx, [row["id"] for row in rows if row["lane"] in blocked])
 
         await self._engine.write(unit)
 

@@ -138,7 +138,7 @@ async def test_a_view_has_every_field_that_the_page_needs_and_no_more(ada: User)
     assert set(view) == {
         *("sessionId", "seq", "at", "status", "mode", "link", "connections", "confirming", "finished", "failure"),
         *("ambiguous", "waiting", "unreachableSince", "seen", "expiresAt", "doneUrl", "providerStep"),
-        *("account", "hints", "another", "onPhone"),
+        *("account", "hints", "another", "onPhone", "spentHandoff"),
     }
     assert set(view["link"]) == {"status", "kind", "url", "framable"}
     assert (view["connections"], view["confirming"], view["finished"], view["failure"]) == ([], False, False, None)

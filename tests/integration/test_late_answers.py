@@ -20,13 +20,13 @@ async def test_a_claim_does_not_undo_a_revocation_that_comes_in_its_middle(
     await page.finish()
     connection, his = await ada.newest(), await bob.session()
     rows = services.parts.store.connections
-    change = rows.change
+    change = rows.change_and_keep
 
     async def after_a_revocation(*args: Any, **kwargs: Any) -> Any:
         await services.post(f"/v1/sessions/{his['id']}/revoke")
         return await change(*args, **kwargs)
 
-    monkeypatch.setattr(rows, "change", after_a_revocation)
+    monkeypatch.setattr(rows, "change_and_keep", after_a_revocation)
     claimed = await services.post(f"/v1/connections/{connection['id']}/claim", {"sessionId": his["id"]})
     assert claimed["sessionId"] == his["id"]
     assert (await services.get(f"/v1/sessions/{his['id']}"))["status"] == "revoked"

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from service.domain import events
+from service.domain.changes import Changes
 from service.domain.deliveries import Attempt, DeliveryResult, attempted
 from service.domain.endpoints import Endpoint, EndpointChange, EndpointHealth, EndpointSecret
 from service.domain.timing import DELIVERIES_KEPT_SECONDS, LEASE_SECONDS
@@ -91,6 +93,28 @@ async def test_one_process_at_a_time_sends_to_an_endpoint(store: Store, clock: C
     assert await store.deliveries.renew([later.token]) == {later.token}
     await store.deliveries.release([later.token])
     assert len(await store.deliveries.lease(8)) == 1
+
+
+async def test_what_was_read_while_its_lane_was_blocked_does_not_wait_once_it_is_free(
+    store: Store, clock: Clock
+) -> None:
+    await added(store)
+    made = await create(store, fresh())
+    await numbered(store)
+    lease = await leased(store)
+    await answered(store, lease, 500)
+    opened = events.session_opened(made, cross_device=False)
+    await store.sessions.change(made.id, lambda _: Changes(events=(opened,)))
+    await numbered(store)
+    read = await store.deliveries.due(lease, 25, aside=False)
+    assert (len(read.deliveries), len(read.held)) == (0, 1)
+    clock.advance(2e9)
+    await store.deliveries.release([lease.token])
+    lease = await leased(store)
+    await answered(store, lease, 200)  # the failed one, after what follows was read and before it is told to wait
+    await store.deliveries.hold(lease, read.held)
+    due = await store.deliveries.due(lease, 25, aside=False)
+    assert {one.id for one in due.deliveries} == read.held
 
 
 async def test_a_delivered_one_is_due_no_more_and_a_failed_one_later(store: Store, clock: Clock) -> None:
