@@ -8,6 +8,7 @@ import pytest
 from service.domain.attention import is_unconfirmed
 from service.domain.changes import Changes, Job, JobKind
 from service.domain.model import Mode, ReportedConnection, Session
+from service.domain.session_status import Progress
 from service.domain.timing import ATTENTION_SECONDS, PRESENCE_SECONDS
 from tests.support.company_records import RecordedCompany, shown_to
 from tests.support.domain_values import (
@@ -117,3 +118,62 @@ def test_who_becomes_the_owner_of_what_has_asked_for_long_is_asked_at_once() -> 
 
 def test_a_connection_without_an_owner_waits_for_no_second_reading() -> None:
     assert not is_unconfirmed(connection(reported=of("PASSWORD_INCORRECT")))
+
+
+@pytest.mark.parametrize("then", ["NO_ACCOUNTS_FOUND", "PENDING", "WEBSITE_DOWN"])
+def test_an_episode_keeps_its_beginning_until_the_connection_works(then: str) -> None:
+    company = RecordedCompany(with_page())
+    read(company, "PASSWORD_INCORRECT", 0, 0)
+    read(company, then, 1, 3600)
+    assert company.connections[CONNECTION].attention_at == NOW
+    read(company, "PASSWORD_INCORRECT", 2, 7200)
+    assert (company.connections[CONNECTION].attention_at, asked(company)) == (NOW, 1)
+    read(company, "CONNECTED", 3, 10_000)
+    assert company.connections[CONNECTION].attention_at is None
+
+
+def test_what_asks_nothing_any_more_is_counted_from_its_next_bad_status() -> None:
+    company = RecordedCompany(ADA)
+    read(company, "PASSWORD_INCORRECT", 0, 0)
+    read(company, "PENDING", 1, 10)
+    assert company.connections[CONNECTION].asks_at is None
+    assert not is_unconfirmed(company.connections[CONNECTION])
+
+
+def test_another_owner_has_an_episode_of_their_own() -> None:
+    bob, ada = with_link(session("bob", seen_at=NOW), MAGIC), with_link(session("ada", seen_at=NOW), MAGIC)
+    company = shown_to(ada, bob)
+    company.take(seen(status="PASSWORD_INCORRECT"))
+    assert (company.connections[CONNECTION].attention_at, asked(company)) == (NOW, 1)
+    company.now = NOW + 30
+    company.claim(bob)
+    assert (company.connections[CONNECTION].attention_at, asked(company)) == (NOW + 30, 2)
+    company.now = NOW + 60
+    company.claim(bob, undo=True)
+    company.now = NOW + 90
+    company.claim(bob, "clm_2")
+    assert (company.connections[CONNECTION].attention_at, asked(company)) == (NOW + 90, 4)
+
+
+def test_what_belongs_to_no_user_has_no_episode_and_no_second_reading() -> None:
+    bob, ada = with_link(session("bob", seen_at=NOW), MAGIC), with_link(session("ada", seen_at=NOW), MAGIC)
+    company = shown_to(ada, bob)
+    company.reveal(bob, -60)
+    changes = company.take(seen(status="PASSWORD_INCORRECT"))
+    assert company.verdict().owner is None
+    assert company.connections[CONNECTION].attention_at is None
+    assert JobKind.RECONCILE not in {job.kind for job in changes.jobs}
+
+
+def test_the_page_of_another_session_that_the_connection_is_attached_to_counts() -> None:
+    other = session("ada", "ses_other", seen_at=NOW)
+    company = RecordedCompany(ADA, other)
+    company.attached[other.id, CONNECTION] = Progress.ATTACHED
+    read(company, "PASSWORD_INCORRECT", 0, 1)
+    assert asked(company) == 1
+
+
+def test_a_connection_that_works_waits_for_no_second_reading() -> None:
+    company = RecordedCompany(ADA)
+    read(company, "CONNECTED", 0, 0)
+    assert not is_unconfirmed(company.connections[CONNECTION])

@@ -121,6 +121,14 @@ def test_the_phones_absence_is_not_noticed_since_its_page_sends_no_heartbeat() -
     assert JobKind.PRESENCE not in {job.kind for job in changes.jobs}
 
 
+def test_the_phones_cookie_starts_its_page_again_after_it_left() -> None:
+    _, session = tried(offering(), right=True)
+    (left,) = leave_page(session, "phone", "page", "left", NOW).sessions
+    again = PageStart(keeper=ResumeKeeper.COOKIE).with_key("phone")
+    (back,) = start_page(left, again, NOW, None).sessions
+    assert is_passed_on(back, "phone")
+
+
 def test_an_address_of_a_revoked_session_says_so() -> None:
     with pytest.raises(Revoked):
         state_of_offer(replace(offering(), revoked_at=NOW), TOKEN, NOW)

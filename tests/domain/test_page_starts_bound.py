@@ -77,6 +77,7 @@ def test_after_the_sessions_time_a_finished_one_is_bound_and_polled_without_its_
     (bound,) = changes.sessions
     assert (bound.page_hash, bound.revealed_at) == (digest(KEY), None)
     assert {job.kind for job in changes.jobs} == {JobKind.RECONCILE, JobKind.PRESENCE}
+    assert [event.type for event in changes.events] == ["session.opened"]
 
 
 def test_a_good_bye_says_where_and_why_and_ends_the_offer_to_a_phone() -> None:
