@@ -85,7 +85,7 @@ class BrowserUser:
         """`embedded` and `redirected` are our page in its two places."""
         self.page = page
         self.services = services
-        self.embedded = FlowPage(page.frame_locator("iframe[title$='onnect a utility account']"))
+        self.embedded = FlowPage(page.frame_locator("iframe[src*='/embed/']"))
         self.redirected = FlowPage(page)
 
     async def sign_in(self, name: str = "Ada Byron") -> "BrowserUser":
