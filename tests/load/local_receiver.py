@@ -47,7 +47,10 @@ class LocalReceiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                length = int(self.headers["content-length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # the sender was killed while it sent
                 status = receiver.take(self.headers["webhook-id"], json.loads(body)["data"])
                 if status is not None:
                     self.send_response(status)
