@@ -110,7 +110,7 @@ DELIVERIES_KEPT_SECONDS = 30 * 86400.0
 # How many days after a connection began to need attention its host is reminded.
 REMINDER_DAYS = (1, 3, 10, 30)
 FIRST_REMINDER_SECONDS = REMINDER_DAYS[0] * 86400.0
-# A reminder needs a poll that began at most so long ago: no host is reminded of what was mended earlier than that.
+# The greatest age of the poll that confirms a reminder. A connection that was mended before that poll gets none.
 CONFIRMED_SECONDS = 60.0
 # How long a reminder waits for the poll that it asks for.
 REMINDER_POLL_SECONDS = 50.0

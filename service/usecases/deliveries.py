@@ -32,9 +32,9 @@ _AT_ONCE, _ASIDE_AT_ONCE = 16, 8
 _UNWRITTEN = 64
 _BATCH = 128
 _LOOK_SECONDS = 0.5
-# A queue that had nothing new is not read again for so long: each answer would cause a read.
+# The pause after a read that found nothing new. Without it each answer would cause a read.
 _EMPTY_SECONDS = 0.1
-# Answers that come within so long are written together; meanwhile other deliveries go on.
+# How long an answer waits for others to be written in the same transaction. Other deliveries go on meanwhile.
 _GATHER_SECONDS = 0.01
 
 Count = Callable[[str, float], None]
