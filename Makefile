@@ -16,7 +16,7 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST := $(BIN)/pytest -q --durations=10 -n $(CORES) --dist worksteal
 COVERED := $(BIN)/coverage run -m pytest -q --durations=10 -n $(CORES)
 # Coverage takes as long again as the tests themselves, so it watches only what runs lines that no other test runs. These,
-# the integration tests once more on PostgreSQL and the browser tests run beside it without.
+# the integration tests once more on PostgreSQL and the browser tests run without it.
 UNCOVERED := tests/simulation tests/load tests/upgrade tests/mutation tests/test_code_rules.py \
   tests/store/test_connections_order.py tests/integration/test_costs.py
 
@@ -24,7 +24,7 @@ UNCOVERED := tests/simulation tests/load tests/upgrade tests/mutation tests/test
 NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
   tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
 
-.PHONY: help dev quick test soak check format types contracts javascript unit browser parts coverage uncovered \
+.PHONY: help dev quick test soak check format types contracts javascript unit browser parts without-browser coverage uncovered \
   bench bench-deliveries bench-large first-panel \
   simulate kill away forgeries mutants fuzz engines frameworks browser-installed node-packages clean
 
@@ -67,8 +67,11 @@ unit: .venv/.dev browser-installed node-packages ## every test but the browser's
 browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
 	$(BIN)/pytest -q --durations=10 -n 2 --dist loadfile -m browser $(ARGS)
 
-# Two at a time; each part prints when it is done, and a failure of any is one of `make test`.
-parts: coverage uncovered browser
+# Two at a time, for browsers wait often; each prints when it is done, and a failure of either is one of `make test`.
+parts: browser without-browser
+
+without-browser: coverage
+	@$(MAKE) --no-print-directory uncovered
 
 coverage: .venv/.dev browser-installed node-packages
 	$(BIN)/coverage erase
@@ -77,8 +80,8 @@ coverage: .venv/.dev browser-installed node-packages
 	$(BIN)/coverage report
 
 uncovered: .venv/.dev
-	$(BIN)/pytest -q --durations=10 -n 1 $(UNCOVERED)
-	$(BIN)/pytest -q --durations=10 -n 1 -m postgresql tests/integration --ignore=tests/integration/test_costs.py
+	$(PYTEST) $(UNCOVERED)
+	$(PYTEST) -m postgresql tests/integration --ignore=tests/integration/test_costs.py
 
 engines: .venv/.dev browser-installed ## every walk 20 times in Firefox, WebKit and Chromium, in each privacy mode; pictures in artefacts/engines
 	MAGICLINK_ENGINE_RUNS=$${MAGICLINK_ENGINE_RUNS:-20} $(BIN)/pytest -q --durations=10 tests/browser/engines $(ARGS)

@@ -88,6 +88,12 @@ def chromium_path() -> str:
     return found
 
 
+@pytest.fixture(scope="session")
+def headless_shell_path(request: pytest.FixtureRequest) -> str:
+    """Chromium without windows where the machine has it, otherwise Chromium, which is only slower."""
+    return shutil.which("chromium-headless-shell") or str(request.getfixturevalue("chromium_path"))
+
+
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """A skipped test proves nothing, so it fails, unless a developer says otherwise for the moment."""
     if report.skipped and not hasattr(report, "wasxfail") and "MAGICLINK_TESTS_MAY_SKIP" not in os.environ:

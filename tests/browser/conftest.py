@@ -82,11 +82,28 @@ def stranger() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory, other_host: str, outer_host: str) -> Iterator[BrowserServices]:
-    folder = tmp_path_factory.mktemp("services") / "data"
-    options = ("--data-delay", "0.5", "--allow-origin", other_host, "--allow-origin", outer_host)
-    with running_services(folder, options) as services:
+def services_without_bills(
+    tmp_path_factory: pytest.TempPathFactory, other_host: str, outer_host: str
+) -> Iterator[BrowserServices]:
+    """Bills cost more than all the rest of most tests, since some two hundred webhooks tell of each account's."""
+    options = ("--data-delay", "3600", "--allow-origin", other_host, "--allow-origin", outer_host)
+    with running_services(tmp_path_factory.mktemp("services") / "data", options) as services:
         yield services
+
+
+@pytest.fixture(scope="session")
+def services_with_bills(tmp_path_factory: pytest.TempPathFactory, other_host: str) -> Iterator[BrowserServices]:
+    folder = tmp_path_factory.mktemp("services_with_bills") / "data"
+    with running_services(folder, ("--data-delay", "0.5", "--allow-origin", other_host)) as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def services(request: pytest.FixtureRequest) -> BrowserServices:
+    """The `magiclink dev` of all tests; for files that are marked `with_bills` another, where bills come at once."""
+    with_bills = request.node.get_closest_marker("with_bills") is not None
+    found: BrowserServices = request.getfixturevalue("services_with_bills" if with_bills else "services_without_bills")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -119,10 +136,28 @@ async def playwright() -> AsyncIterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-async def browser(playwright: Playwright, chromium_path: str) -> AsyncIterator[Browser]:
+async def headless_shell(playwright: Playwright, headless_shell_path: str) -> AsyncIterator[Browser]:
+    browser = await playwright.chromium.launch(executable_path=headless_shell_path, args=LAUNCH)
+    yield browser
+    await browser.close()
+
+
+@pytest.fixture(scope="session")
+async def whole_chromium(playwright: Playwright, chromium_path: str) -> AsyncIterator[Browser]:
     browser = await playwright.chromium.launch(executable_path=chromium_path, args=LAUNCH)
     yield browser
     await browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest) -> Browser:
+    """Chromium without its windows, which needs a quarter of the time for each page; the whole one where a file asks.
+
+    Only the whole one blocks third-party storage, as Debian sets it up, and keeps pages for Back.
+    """
+    whole = request.node.get_closest_marker("whole_chromium") is not None
+    found: Browser = request.getfixturevalue("whole_chromium" if whole else "headless_shell")
+    return found
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from playwright.async_api import FrameLocator, Route, expect
 from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 
+pytestmark = pytest.mark.whole_chromium
+
 
 async def hide_ancestors(user: BrowserUser) -> None:
     """As in Firefox: no page can take `ancestorOrigins` away, so our script asks for something else."""

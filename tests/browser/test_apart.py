@@ -9,6 +9,8 @@ from playwright.async_api import Playwright
 from tests.support.browser_services import Api, BrowserServices
 from tests.support.browser_user import LAUNCH, BrowserUser, FlowPage, NewUser
 
+pytestmark = pytest.mark.whole_chromium
+
 STORAGE = "() => { try { localStorage.setItem('seen', 'yes'); return 'works' } catch (error) { return error.name } }"
 
 

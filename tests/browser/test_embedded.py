@@ -1,9 +1,12 @@
 """The flow in a frame of the host's page, from the first button to the bills."""
 
+import pytest
 from playwright.async_api import expect
 
 from tests.support.browser_services import Api
 from tests.support.browser_user import NewUser
+
+pytestmark = [pytest.mark.whole_chromium, pytest.mark.with_bills]
 
 
 async def test_an_invitation_in_a_dialog_ends_with_the_account_and_its_bills(new_user: NewUser, api: Api) -> None:

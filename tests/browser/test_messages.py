@@ -11,6 +11,8 @@ from tests.support.browser_services import Api, BrowserServices, Json
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 from tests.support.flow_messages import follow_the_rules, is_closed, told
 
+pytestmark = pytest.mark.whole_chromium
+
 LIVE = re.compile(r"/live/")
 START = re.compile(r"/embed/[^/]+/start$")
 

@@ -14,6 +14,8 @@ from tests.support.browser_services import Api, BrowserServices, Json
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 from tests.support.flow_messages import follow_the_rules
 
+pytestmark = pytest.mark.whole_chromium
+
 START = re.compile(r"/(embed|connect)/[^/]+/start$")
 QUESTION = re.compile(r"opened in another window|Continue in this window")
 CONNECTED, HANDED_OVER = "Your account is connected.", "Your account has been handed over."

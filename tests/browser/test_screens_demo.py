@@ -2,11 +2,14 @@
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.support.browser_services import GUIDE, BrowserServices
 from tests.support.browser_user import NewUser
 from tests.support.screenshots import Screenshots
+
+pytestmark = pytest.mark.with_bills
 
 
 async def test_the_pages_of_somebody_who_is_not_signed_in(new_user: NewUser, screenshots: Screenshots) -> None:

@@ -8,6 +8,8 @@ from tests.support.browser_services import GUIDE, Api
 from tests.support.browser_user import BrowserUser, NewUser, ProviderPages
 from tests.support.screenshots import Screenshots
 
+pytestmark = pytest.mark.with_bills
+
 
 @pytest.fixture
 async def company(api: Api) -> str:
