@@ -1,6 +1,6 @@
-"""Posts one delivery. The address is checked and pinned, and nothing that a receiver does can hold the sender up.
+"""Posts one delivery. The address is checked and pinned, and no receiver can delay the sender beyond its deadline.
 
-It uses httpcore and not httpx: no redirects, no proxy variables, no cookies and no decompression exist there.
+It uses httpcore and not httpx: httpcore has no redirects, proxy variables, cookies or decompression.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from service.outbound.addresses import AddressGuard, BlockedAddress, UnknownName
 from service.outbound.connections import ReceiverConnections
 
 _KEPT_BYTES = 1024
-# Where the status is known, the start of the body is worth this much waiting and no more.
+# Once the status is known, wait at most this long for the start of the body.
 _BODY_SECONDS = 1.0
-# Receivers close idle connections after five seconds and more: one that is closed at this moment costs an attempt.
+# Receivers close idle connections after five seconds or later. If one closes while it is used, the attempt is lost.
 _IDLE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverAnswer:
-    """What came of a POST: a status with the start of the body, or why there is none."""
+    """The result of a POST: a status with the start of the body, if it may be kept, or the reason why there is none."""
 
     milliseconds: int
     status: int | None = None
@@ -47,7 +47,7 @@ class _NoName(httpcore.ConnectError):
 class PinnedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections to addresses that the guard has checked, and to no other.
 
-    The pool above it knows the name only: TLS verifies the certificate for the name, and `Host` says it.
+    Its caller knows only the name: TLS verifies the certificate for the name, and the header `Host` has it.
     """
 
     def __init__(self, guard: AddressGuard, inner: httpcore.AsyncNetworkBackend) -> None:
@@ -101,7 +101,7 @@ class WebhookSender:
         self._connections = ReceiverConnections(pinned, tls or _tls(), _IDLE_SECONDS, monotonic)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiverAnswer:
-        """Send one POST and return what came of it; raises nothing for what a receiver or a network does."""
+        """Send one POST and return its result; raises nothing for what a receiver or a network does."""
         began = self._monotonic()
 
         def answer(**fields: Any) -> ReceiverAnswer:
@@ -109,7 +109,7 @@ class WebhookSender:
 
         try:
             async with asyncio.timeout(self._seconds):
-                keeps = await self._check(url)
+                await self._check(url)
                 status, start = await self._exchange(url, headers, body)
         except TimeoutError:
             return answer(error=AttemptError.TIMEOUT)
@@ -118,28 +118,30 @@ class WebhookSender:
             if error is None:
                 raise
             return answer(error=error)
-        return answer(status=status, start=start if keeps else None)
+        return answer(status=status, start=start)
 
-    async def _check(self, url: str) -> bool:
-        """Check the address at each attempt, also where a connection is open; return whether the answer may be kept.
-
-        An answer from the operator's own network would show a host what is there.
-        """
+    async def _check(self, url: str) -> None:
+        """Raise BlockedAddress for a name that must not be reached now; a connection that is open is checked too."""
         parts = urlsplit(url)
         host = parts.hostname or ""
         addresses = await self._guard.addresses(host, parts.port or (443 if parts.scheme == "https" else 80))
-        listed = any(self._guard.is_listed(address) for address in addresses)
-        if parts.scheme != "https" and not listed:
+        if parts.scheme != "https" and not any(self._guard.is_listed(address) for address in addresses):
             raise BlockedAddress(host)
-        return not listed
 
-    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+    def _may_keep(self, response: httpcore.Response) -> bool:
+        # An answer from the operator's own network would show a host what is there. The address of the connection
+        # decides, not the name: an attacker's name server can give another address after the check.
+        address = response.extensions["network_stream"].get_extra_info("server_addr")
+        return address is not None and not self._guard.is_listed(address[0])
+
+    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str | None]:
         sent = [*headers.items(), ("content-type", "application/json"), ("user-agent", "magiclink")]
         sent += [("host", urlsplit(url).netloc), ("content-length", str(len(body))), ("accept-encoding", "identity")]
         timeouts = {"connect": self._seconds, "read": self._seconds, "write": self._seconds}
         request = httpcore.Request("POST", url, headers=sent, content=body, extensions={"timeout": timeouts})
         async with self._connections.stream(request) as response:
-            return response.status, _printable(await self._start_of(response))
+            start = await self._start_of(response)
+            return response.status, _printable(start) if self._may_keep(response) else None
 
     async def _start_of(self, response: httpcore.Response) -> bytes:
         """Return at most 1 KB. Of a longer or an endless body the rest is never read: its connection is closed."""

@@ -60,6 +60,17 @@ async def test_a_name_that_answers_differently_between_check_and_connect_reaches
     assert (net.connects, inner.posts) == ([], [])
 
 
+async def test_a_name_that_moves_into_the_operators_network_after_the_check_shows_no_answer(net: Receivers) -> None:
+    inner = net.at["10.0.0.7"] = Receiver()
+    inner.answer = lambda _: [b"HTTP/1.1 500 No\r\nContent-Length: 6\r\n\r\nsecret"]
+    net.names[NAME] = [[PUBLIC], ["10.0.0.7"]]
+    _, sender = WebhookNetwork(net.resolve, net, seconds=0.3).open(("10.0.0.0/8",), monotonic)
+    answer = await post(sender)
+    await sender.close()
+    assert net.connects == [("10.0.0.7", 443)]
+    assert (answer.status, answer.start) == (500, None)
+
+
 async def test_a_name_that_changes_while_a_connection_is_open_is_checked_again(
     net: Receivers, sender: WebhookSender
 ) -> None:

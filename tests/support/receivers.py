@@ -89,7 +89,7 @@ class Receivers(httpcore.AsyncNetworkBackend):
         self.connects.append((host, port))
         if host not in self.at:
             raise httpcore.ConnectError("refused")
-        return ReceiverStream(self.at[host])
+        return ReceiverStream(self.at[host], (host, port))
 
     async def sleep(self, seconds: float) -> None:
         raise AssertionError(seconds)
@@ -98,8 +98,9 @@ class Receivers(httpcore.AsyncNetworkBackend):
 class ReceiverStream(httpcore.AsyncNetworkStream):
     """A connection to a receiver; TLS is taken as done."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, address: tuple[str, int]) -> None:
         self._receiver = receiver
+        self._address = address
         self._http = h11.Connection(h11.SERVER)
         self._answer: Iterator[bytes] = iter(())
         self._waits = False
@@ -154,5 +155,5 @@ class ReceiverStream(httpcore.AsyncNetworkStream):
     ) -> Self:
         return self
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ARG002
-        return None
+    def get_extra_info(self, info: str) -> Any:
+        return self._address if info == "server_addr" else None
