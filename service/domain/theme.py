@@ -12,11 +12,11 @@ MODES = ("auto", "light", "dark")
 MOST_RADIUS = 24
 # Reference: WCAG 2.2, 1.4.3 Contrast (Minimum), level AA.
 LEAST_CONTRAST = 4.5
-# The text on the accent in each scheme, which is also what stands around the accent where it is a text itself.
+# The colour of the text on the accent in each scheme; it is also the background where the accent is the text's colour.
 WHITE, DARK_CARD = "#ffffff", "#18201e"
 
 _ACCENT = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
-_LOOK = re.compile(r"(auto|light|dark)?-([0-9a-f]{3}|[0-9a-f]{6})?-(\d{1,2})?", re.IGNORECASE)
+_LOOK = re.compile(r"(auto|light|dark)?-([0-9a-f]{3}|[0-9a-f]{6})?-(\d{1,2})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ def hex_of(accent: str) -> str | None:
 
 def theme_of_look(look: str) -> Theme | None:
     """Return the theme of this look, or None for anything else."""
-    found = _LOOK.fullmatch(look)
+    found = _LOOK.fullmatch(look.lower())
     if found is None:
         return None
     mode, accent, radius = found.groups()

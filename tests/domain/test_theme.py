@@ -92,6 +92,11 @@ def test_the_element_changes_what_it_names_and_keeps_the_rest() -> None:
     assert with_own_look(SESSION, "nonsense").look == SESSION.look
 
 
+def test_a_look_in_capitals_is_the_same_look() -> None:
+    assert with_own_look(Theme(), "DARK-7C3AED-8-").look == "dark-7c3aed-8"
+    assert with_own_look(Theme(), "AUTO---dark").mode == "dark"
+
+
 def test_auto_follows_the_scheme_of_the_hosts_page_and_another_mode_does_not() -> None:
     assert with_own_look(SESSION, "---dark").mode == "dark"
     assert with_own_look(Theme(), "---light").mode == "light"
