@@ -1,4 +1,4 @@
-"""What recorded connections change about the sessions that they are attached to: how far those have come. Pure."""
+"""How a recorded connection moves the sessions forward to which it is attached, or back when it is detached. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ def advance(draft: RecordingDraft, session_id: SessionId, connection: Connection
 
 
 def reopen(draft: RecordingDraft, session_id: SessionId, reason: str) -> None:
-    """A session that lost a connection is what it would be had it never had it."""
+    """Judge a session again after a connection was detached from it: its status is the one without that connection."""
     before = draft.session(session_id)
     if before is None or before.progress == draft.progress(session_id):
         return

@@ -1,8 +1,8 @@
-"""Whether the owner of a connection is asked to mend it. Pure.
+"""When the host is asked to have a connection mended: such an episode begins, is confirmed, and ends. Pure.
 
-An episode begins with the first status that asks something of the user, where a page is present; otherwise with the
-second reading of one, ATTENTION_SECONDS later, since a status can be wrong for a moment and the user has gone. It lasts
-until the connection works, whatever comes between.
+Where a page is present, an episode begins with the first status that asks something of the user. Otherwise a second
+poll, ATTENTION_SECONDS later, must confirm it: a status can be wrong for a moment, and there is no user to see it. The
+episode lasts until the connection works.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from service.domain.timing import ATTENTION_SECONDS
 
 
 def with_attention(draft: RecordingDraft, connection: Connection, known: Connection | None) -> Connection:
-    """Return the connection with `asks_at` and `attention_at`; enqueue the reading that confirms what it asks."""
+    """Return the connection with `asks_at` and `attention_at`; enqueue the poll that confirms what it asks."""
     if not needs_attention(connection.state):
         return replace(connection, asks_at=None, attention_at=_begun_at(connection, known))
     asks_at = draft.now
@@ -32,7 +32,7 @@ def with_attention(draft: RecordingDraft, connection: Connection, known: Connect
 
 
 def is_unconfirmed(connection: Connection) -> bool:
-    """Whether its owner has still to be asked: the same reading again decides."""
+    """Whether its status asks something that a second poll has yet to confirm."""
     asked = connection.attention_at is not None or connection.verdict.owner is None
     return needs_attention(connection.state) and not asked
 

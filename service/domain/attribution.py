@@ -1,9 +1,9 @@
-"""Whose connection is it: facts in, verdict out. Pure; every input is a set, so order cannot matter.
+"""Decides whose a connection is, from its facts. Pure; the facts are sets, so their order cannot matter.
 
 Invitations are exact: the provider lists what each one created. Magic links are not: the provider never reports which
-link created a connection, so its owner is only ever presumed, and only when nobody else could have created it.
+link created a connection. So its owner is only presumed, and only where one user alone could have created it.
 
-Reference: docs/attribution.md states every rule with the scenario that forces it.
+Reference: docs/attribution.md states every rule with the scenario that makes it necessary.
 """
 
 from collections.abc import Iterable, Mapping
@@ -68,8 +68,8 @@ def rules_out_invitations(
     that the list leaves out (`unlisted`) proves nothing until it appears, unless it had ended before.
 
     An invitation that cannot be read may have made anything. `ended`: since when it is known that an invitation had
-    ended with unexplained uses. A day later those explain nothing new, so that one invitation whose connection is gone,
-    or that cannot be read, does not take every owner from magic links for good.
+    ended with unexplained uses. A connection that was created a day after that is not its work: otherwise one such
+    invitation would leave every later connection of the company without an owner.
     """
     if snapshot.unread_invitations or any(_was_usable(invitation, connection) for invitation in unlisted):
         return False
@@ -85,8 +85,8 @@ def rules_out_invitations(
     return all(one.is_explained and connection.id not in one.created for one in usable)
 
 
-def stays_undecided(connection: ReportedConnection, snapshot: ProviderSnapshot) -> bool:
-    """Whether the waiting time for more evidence is over. The connection is then announced as ambiguous."""
+def is_wait_over(connection: ReportedConnection, snapshot: ProviderSnapshot) -> bool:
+    """Whether no more evidence is waited for. A connection without an owner is then announced as ambiguous."""
     return snapshot.provider_at >= connection.provider_created_at + UNDECIDED_SECONDS
 
 

@@ -1,8 +1,8 @@
-"""What a decision reads in one transaction, and what it writes in the same one.
+"""The input and the output of a decision: `CompanyRecords`, `Changes`, and the facts and jobs in them.
 
-A decision is a pure function from `Session` or `CompanyRecords` to `Changes`. The store reads the first under a row
-lock, calls the function and writes the second, in one transaction. So no event is written for something that did not
-happen, and a decision does no I/O.
+A decision is a pure function from `Session` or `CompanyRecords` to `Changes`. In one transaction the store reads its
+input under a row lock, calls the function, and writes its output. So an event and the change that it reports are
+written together or not at all.
 """
 
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ class JobKind(StrEnum):
 class Job:
     """Run `kind` for `ref` in `in_seconds`. Where the same job is already due earlier, that time stays.
 
-    `waited_for`: a page waits for it, so it is leased before those that nobody waits for.
+    `waited_for`: a page waits for it, so it is leased before the others.
     """
 
     kind: JobKind
@@ -95,7 +95,8 @@ class Job:
 class LeasedJob:
     """A job that one worker holds until its lease ends; `lease` is the token that finishing it needs.
 
-    Each write of what the job read before needs the token too (`require_lease`): whoever holds it was not replaced.
+    Each write of what the job has read needs the token too (`require_lease`): a worker that lost its lease writes
+    nothing.
     """
 
     kind: JobKind
@@ -151,7 +152,7 @@ class CompletedIntent:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Everything that one transaction writes. Sessions and connections are as they shall be afterwards.
+    """Everything that one transaction writes. Sessions and connections are given as they are afterwards.
 
     `polled_at`: when the poll of the company began whose answer is recorded. With `completed_intent`, all of it is
     written only while that intent may still be answered (ANSWER_SECONDS): an answer that comes later changes nothing.

@@ -1,6 +1,6 @@
-"""Links that are dead at the provider: whose session fails by it, and whose gets another link. Pure.
+"""What becomes of a session whose link is dead at the provider: it fails, or it gets another link. Pure.
 
-A page that shows a dead link would let its user say "I have finished" on a page that does nothing.
+Otherwise its page would show a provider's page that does nothing, and wait for what its user cannot do there.
 """
 
 from dataclasses import replace
@@ -12,14 +12,15 @@ from service.domain.model import LinkStatus, ReportedInvitation, Session, Sessio
 from service.domain.session_rules import settle
 from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED
 
-# How often a session's link is replaced: a provider whose invitations all end at once is not asked for ever.
+# How often a session's link is replaced. It ends a loop with a provider whose invitations all expire at once.
 MOST_REPLACED = 3
 
 
 def end_dead_link(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
     """Fail the session of an unused invitation that was revoked; replace its link where the invitation expired.
 
-    A used one is neither: what it made is recorded when its list names it, and an unexplained use gives no fresh link.
+    A used invitation changes nothing here: what it made is recorded once the provider names it, and its session gets no
+    further link while the use is unexplained.
     """
     session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
     if session is None or not _is_unused(invitation) or not _needs(session, invitation):

@@ -11,7 +11,7 @@ from service.domain.model import EventId, Tenant
 from service.domain.timing import DELIVERY_PAUSES_SECONDS
 
 TEST_TYPE = "endpoint.test"
-# These say that the receiver is overloaded or absent, so the order of a session's events is kept for it.
+# Like a 5xx, these say that the receiver is overloaded or absent: later events of the session wait for it.
 _BLOCKING_STATUSES = frozenset({408, 429})
 
 

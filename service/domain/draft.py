@@ -1,4 +1,4 @@
-"""Changes of a company while they are collected: sessions and connections as they will be written."""
+"""The changes of one company while a decision collects them."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -12,7 +12,10 @@ from service.domain.session_status import Progress
 
 @dataclass(slots=True)
 class RecordingDraft:
-    """Starts from the records of one company; `attached` is which sessions each connection will be attached to."""
+    """The company's records with what the decision has changed so far; `changes()` returns what is to be written.
+
+    `attached` names, for each connection, the sessions to which it will be attached.
+    """
 
     records: CompanyRecords
     now: float

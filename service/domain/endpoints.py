@@ -76,7 +76,7 @@ class Endpoint:
 class EndpointSecret:
     """A secret of an endpoint: `key` signs v1 and `private_key` v1a. A replaced one signs until `ends_at`.
 
-    Whoever has it can forge deliveries, so it is encrypted at rest and answered once.
+    Anyone who has it can forge deliveries, so it is encrypted at rest and returned once.
     """
 
     id: str
@@ -88,7 +88,7 @@ class EndpointSecret:
 
 @dataclass(frozen=True, slots=True)
 class EndpointView:
-    """An endpoint as its host sees it; its newest secret is there for the public key, None where it cannot be read."""
+    """An endpoint with its newest secret, from which its public key is made; None where the secret cannot be read."""
 
     endpoint: Endpoint
     secret: EndpointSecret | None

@@ -117,9 +117,9 @@ def session_verify_failed(session: Session, presented_for: UserRef) -> NewEvent:
 
 
 def session_exited(session: Session, stage: str, reason: str) -> NewEvent:
-    """The user left at `stage`, or the page disappeared (`reason` "gone"); the provider's log may tell more of it."""
-    told = exit_stage(stage, session.provider_steps)
-    return _of_session("session.exited", session, None, stage=told, reason=reason)
+    """The user left at `stage`, or the page disappeared (`reason` "gone"). The provider's log may refine the stage."""
+    stage = exit_stage(stage, session.provider_steps)
+    return _of_session("session.exited", session, None, stage=stage, reason=reason)
 
 
 def session_expired(session: Session) -> NewEvent:
@@ -184,7 +184,7 @@ def connection_ambiguous(connection: Connection, verdict: Verdict) -> NewEvent:
 
 
 def connection_removed(connection: Connection) -> NewEvent:
-    """Two reads 60 s apart answered 404."""
+    """The provider no longer has the connection: two reads, 60 s apart, were answered 404."""
     return _owned("connection.removed", connection)
 
 
@@ -250,7 +250,7 @@ def _status_data(connection: Connection) -> Mapping[str, str]:
 
 
 def endpoint_failing(endpoint_id: str, percent: int) -> NewEvent:
-    """Nothing was delivered to the endpoint for so much of the time after which it is disabled."""
+    """Every delivery to the endpoint failed for `percent` of the time after which it is disabled."""
     return NewEvent(
         "endpoint.failing", data={"endpointId": endpoint_id, "percent": percent}, about_endpoint=endpoint_id
     )

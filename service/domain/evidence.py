@@ -1,4 +1,4 @@
-"""From what is stored about a company to the facts by which one connection is judged. Pure."""
+"""Selects the facts by which one connection is judged, from all that are stored about its company. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class Reveal:
 
 @dataclass(frozen=True, slots=True)
 class NamedByInvitation:
-    """An invitation lists the connection as created; `candidate` is None where it is no session's of ours."""
+    """An invitation lists the connection as created; `candidate` is None for an invitation of no session of ours."""
 
     invitation_id: InvitationId
     candidate: Candidate | None
@@ -76,11 +76,11 @@ class CompanyFacts:
         for stored in records.facts:
             self._index(stored)
         self.add(*added)
-        # A reveal is about no connection: it bears on all of the company.
+        # A reveal names no connection: it bears on every connection of the company.
         self._reveals = frozenset(_reveals(self._about[None]))
 
     def add(self, *facts: Fact) -> None:
-        """Count these too; none may be a reveal or a revocation, which bear on every connection."""
+        """Count these facts too. A reveal or a revocation is not allowed here: it bears on every connection."""
         for fact in facts:
             self.added.append(fact)
             self._index(_as_stored(self._records, fact, self._now))
@@ -125,7 +125,7 @@ def new_namings(records: CompanyRecords, invitations: Iterable[ReportedInvitatio
 
 
 def new_endings(records: CompanyRecords, snapshot: ProviderSnapshot) -> list[Fact]:
-    """The facts that invitations have ended without explaining their uses, as far as they are not stored yet."""
+    """A fact for each invitation that has ended with unexplained uses, unless it is stored already."""
     known = ended(records)
     return [
         Fact(FactKind.ENDED, invitation_id=one.id, provider_at=snapshot.provider_at)
@@ -174,7 +174,8 @@ def _reveals(rows: list[StoredFact]) -> list[Reveal]:
 
 def _namings(rows: list[StoredFact]) -> list[NamedByInvitation]:
     named = [row for row in rows if row.fact.kind is FactKind.NAMED and row.fact.invitation_id is not None]
-    # A list may show an invitation before its own row is written: once its session is known, the fact without is void.
+    # A list may show an invitation before its row is written. Once the row gives its session, the fact without a
+    # session is ignored.
     known = {row.fact.invitation_id for row in named if row.fact.session_id is not None}
     return [
         NamedByInvitation(row.fact.invitation_id, _candidate(row))

@@ -1,7 +1,7 @@
 """Passing a started page on to another device: its page offers an address and a code, and the other device gives both.
 
-The address alone starts nothing: whoever photographs it lacks the code, which only the offering page shows. An address
-works once, for five minutes and five codes, and only while the page that offered it is bound.
+The address alone starts nothing: only the offering page shows the code, so a photograph of the QR code is not enough.
+An address works once, for five minutes, for five tries of a code, and only while the page that offered it is bound.
 """
 
 import hmac
@@ -17,22 +17,22 @@ from service.domain.timing import HANDOFF_SECONDS
 from service.domain.tokens import HandoffToken, digest
 from service.errors import SessionClosed
 
-# Of a million codes: an attacker who has the address guesses right once in 200,000 sessions.
+# There are a million codes: an attacker who has the address guesses right for one offer in 200,000.
 HANDOFF_TRIES = 5
 
 
 class HandoffState(StrEnum):
     """The state of a handoff that the page on the other device shows."""
 
-    ASKING = "asking"  # for the code
-    WRONG = "wrong"  # it was another; there are tries left
-    OVER = "over"  # used, replaced, too old, or tried too often
+    ASKING = "asking"  # the page asks for the code
+    WRONG = "wrong"  # the code was wrong; there are tries left
+    OVER = "over"  # the offer is used, replaced, too old, or was tried too often
     ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True, slots=True)
 class HandoffTry:
-    """What another device gives; `right` is whether its code is the one that the offering page shows."""
+    """What the other device sends; `right` is whether its code is the one that the offering page shows."""
 
     token: HandoffToken
     right: bool
@@ -40,7 +40,7 @@ class HandoffTry:
 
 
 def offer(session: Session, page_key: str | None, nonce: str, now: float) -> Changes:
-    """Make this the only address by which another device may go on. Raises what closed the session, or its page."""
+    """Make this the session's only offer. Raises the reason why the session, or its page, cannot go on."""
     raise_if_closed(session, now)
     require_page_key(session, page_key)
     if session.achieved or not link_can_be_shown(session, now):
@@ -49,12 +49,12 @@ def offer(session: Session, page_key: str | None, nonce: str, now: float) -> Cha
 
 
 def offer_id(nonce: str) -> str:
-    """Return the name of an offer, by which its page knows which one a view speaks of."""
+    """Return the id of an offer. A page compares it with `spent_offer`, to see whether its own offer is meant."""
     return digest(nonce)[:16]
 
 
 def spent_offer(session: Session) -> str | None:
-    """Return the name of the offer that too many wrong codes ended, until its page makes another."""
+    """Return the id of the offer that too many wrong codes ended; None once its page has made another."""
     if session.handoff_hash is None or session.handoff_tries < HANDOFF_TRIES:
         return None
     return session.handoff_hash[:16]
@@ -72,7 +72,7 @@ def state_of_offer(session: Session, token: HandoffToken, now: float) -> Handoff
 def accept(
     session: Session, given: HandoffTry, now: float, provider_now: float | None
 ) -> tuple[HandoffState, Changes | None]:
-    """Start the page of the other device, which ends the one that offered it: that page follows from then on.
+    """Start the page of the other device. The page that offered it ends, and follows the new one from then on.
 
     A wrong code is counted. A form that is sent twice is accepted twice and starts one page.
     """
@@ -93,7 +93,7 @@ def accept(
 
 
 def follows(session: Session, page_key: str | None) -> bool:
-    """Whether this is the key of the page that passed the session on. It may see how things stand, and no link."""
+    """Whether this is the key of the page that passed the session on. It may see the session's state, but no link."""
     if not page_key or session.follower_hash is None:
         return False
     return hmac.compare_digest(session.follower_hash, digest(page_key))
@@ -105,7 +105,7 @@ def is_passed_on(session: Session, page_key: str | None) -> bool:
 
 
 def require_page(session: Session, page_key: str | None) -> bool:
-    """Return whether the page follows only. Raises NotFound without a key, TakenOver for a page that does neither."""
+    """Return True for the page that follows, False for the bound page. Raises NotFound, or TakenOver for any other."""
     if follows(session, page_key):
         return True
     require_page_key(session, page_key)

@@ -1,4 +1,4 @@
-"""Decides which invitations' logs a poll reads. Each new step of a log becomes one event. Pure."""
+"""Decides which invitations' logs a poll reads, and makes one event for each new step in them. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +9,13 @@ from service.domain.model import InvitationId, Session, SessionId
 from service.domain.provider_steps import LogEntry, LogStep
 from service.domain.timing import POLL_PRESENT_SECONDS
 
-# Each is a call to the provider, and the poll's lease, and others of the company, wait for them.
+# How many logs one poll reads. Each is a call to the provider, and the company's next poll waits for all of them.
 MOST_LOGS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadLog:
-    """The log of a session's present invitation, which may tell more; `used`: the provider has reported a use."""
+    """The log of a session's present invitation, which may have new steps; `used`: the provider has reported a use."""
 
     session_id: SessionId
     invitation_id: InvitationId
@@ -23,7 +23,7 @@ class UnreadLog:
 
 
 def logs_to_read(unread: Sequence[UnreadLog], now: float) -> list[UnreadLog]:
-    """Return those that this poll reads: used ones first, then the others in turn, so that none waits for ever."""
+    """Return those that this poll reads: used ones first, then the others in turn, so that each has its turn."""
     if len(unread) <= MOST_LOGS:
         return sorted(unread, key=lambda one: not one.used)
     ordered = sorted(unread, key=lambda one: one.session_id)
@@ -33,7 +33,7 @@ def logs_to_read(unread: Sequence[UnreadLog], now: float) -> list[UnreadLog]:
 
 
 def note_log(session: Session, invitation_id: InvitationId, entries: Sequence[LogEntry]) -> Changes | None:
-    """Tell the steps that the log of the session's present invitation names and that were not told yet."""
+    """Emit an event for each step in the log of the session's present invitation that has none yet."""
     if session.link is None or session.link.invitation_id != invitation_id:
         return None  # the link was replaced meanwhile
     first: dict[LogStep, LogEntry] = {}
@@ -42,5 +42,5 @@ def note_log(session: Session, invitation_id: InvitationId, entries: Sequence[Lo
     new = [entry for step, entry in first.items() if step not in session.provider_steps]
     if not new:
         return None
-    told = replace(session, provider_steps=(*session.provider_steps, *(entry.step for entry in new)))
-    return Changes(sessions=(told,), events=tuple(events.session_progress(told, entry) for entry in new))
+    noted = replace(session, provider_steps=(*session.provider_steps, *(entry.step for entry in new)))
+    return Changes(sessions=(noted,), events=tuple(events.session_progress(noted, entry) for entry in new))

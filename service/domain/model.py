@@ -48,7 +48,7 @@ class LinkKind(StrEnum):
 
 
 class LinkChoice(StrEnum):
-    """What the host asked for; `auto` makes an invitation, or a magic link where the provider refuses invitations."""
+    """The `link` of a request; `auto` makes an invitation, or a magic link where the provider refuses invitations."""
 
     AUTO = "auto"
     MAGIC_LINK = "magic_link"
@@ -81,7 +81,7 @@ class EvidenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The provider's URL for a session. Whoever has `url` can use it, so it is in no log, event or API answer."""
+    """The provider's URL for a session. Anyone who has `url` can use it, so it is in no log, event or API answer."""
 
     kind: LinkKind
     url: str
@@ -111,17 +111,17 @@ class Company:
     provider_id: ProviderCompanyId | None
     provider_since_at: float | None
     polled_at: float | None = None  # when the last poll began that the provider answered
-    failed_at: float | None = None  # since when it answers none
+    failed_at: float | None = None  # since when polls fail; None while the provider answers
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """One end user's attempt to connect, or to reconnect, utility accounts.
 
-    `serial`, `issued_at` and `key_id` derive its page tokens again; `page_hash` is the digest of the bound page's key.
-    `resume_hash`: of the value by which the same page starts again, `resume_by_host`: which the host's page keeps.
-    `link_used_at`: its use was reported; `provider_steps`: told by its log; `settled_at`: done, or over. `user_id`:
-    None once its user was erased; `user` stays. `more_asked`: how many further accounts its user asked to connect.
+    `serial`, `issued_at` and `key_id`: its page tokens are derived from them. `page_hash`: digest of the bound page's
+    key. `resume_hash`: digest of the value with which the same page starts again; `resume_by_host`: the host's page has
+    that value. `link_used_at`: when a use of its link was noticed. `provider_steps`: in its invitation's log.
+    `settled_at`: when it was achieved or closed. `user_id`: None once its user was erased; `user` stays.
     """
 
     id: SessionId
@@ -151,7 +151,7 @@ class Session:
     theme: Theme = field(default_factory=Theme)
     ancestors: tuple[str, ...] = ()
     max_connections: int = 1
-    more_asked: int = 0
+    more_asked: int = 0  # how many further accounts its user asked to connect
     prefill: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     connection_id: ConnectionId | None = None
@@ -285,8 +285,8 @@ class Connection:
     cross_device: bool = False
     resumed_by_host: bool = False
     attention_at: float | None = None  # since when its owner is asked to mend it
-    asks_at: float | None = None  # since when its status asks something of its user, told or not
-    provider_mended_at: float | None = None  # when the link was given by which its user mended it
+    asks_at: float | None = None  # since when its status asks something of its user, confirmed or not
+    provider_mended_at: float | None = None  # when the link was given with which its user mended it
     missing_at: float | None = None
     removed_at: float | None = None
 

@@ -1,7 +1,7 @@
 """Connecting another account in the same session: when its page may ask for the next invitation, and what that does.
 
-A magic link is reusable and needs none of this. An invitation is for one use: so each account has its own, and the
-evidence for each connection stays exact.
+A magic link is reusable and needs none of this. An invitation is for one use, so each account has an invitation of its
+own, and the evidence for each connection stays exact.
 """
 
 from dataclasses import replace
@@ -14,24 +14,24 @@ from service.domain.session_time import link_can_be_shown
 from service.errors import Revoked
 
 
-class Another(StrEnum):
-    """Where a session stands with another account."""
+class AnotherAccount(StrEnum):
+    """Whether a session's page may ask for another account, or has done so."""
 
     POSSIBLE = "possible"  # its page may ask for the next invitation
     ASKED = "asked"  # it has asked, and the account is not recorded yet
 
 
-def another_of(session: Session, recorded: int, now: float) -> Another | None:
-    """Return where the session stands, with so many recorded connections; None: no further account can be asked for."""
+def another_of(session: Session, recorded: int, now: float) -> AnotherAccount | None:
+    """Return whether another account is possible or asked for, with `recorded` connections; None if it is neither."""
     if session.mode is not Mode.CONNECT or not session.achieved or not link_can_be_shown(session, now):
         return None
     if awaits_another(session, recorded):
-        return Another.ASKED
+        return AnotherAccount.ASKED
     if session.link_kind is not LinkKind.INVITATION:
         return None
-    # Either may be ahead: a connection may be taken away, and a provider may record two for one use.
+    # Either number may be the larger: a connection may have been detached, or one use may have made two.
     used = max(recorded, session.more_asked + 1)
-    return Another.POSSIBLE if recorded and used < session.max_connections else None
+    return AnotherAccount.POSSIBLE if recorded and used < session.max_connections else None
 
 
 def awaits_another(session: Session, recorded: int) -> bool:
@@ -40,15 +40,15 @@ def awaits_another(session: Session, recorded: int) -> bool:
 
 
 def ask_for_another(session: Session, page_key: str | None, recorded: int, now: float) -> Changes | None:
-    """Make room for the next invitation, once the account before is recorded; a second click changes nothing.
+    """Clear the used link and enqueue the next one, once the account before is recorded; a repeat changes nothing.
 
-    What the session has stays: its status, its connections, and the invitations before as evidence. Raises NotFound,
-    TakenOver, Revoked.
+    The session keeps its status, its connections, and its earlier invitations as evidence. Raises NotFound, TakenOver,
+    Revoked.
     """
     if session.revoked_at is not None:
         raise Revoked
     require_page_key(session, page_key)
-    if another_of(session, recorded, now) is not Another.POSSIBLE:
+    if another_of(session, recorded, now) is not AnotherAccount.POSSIBLE:
         return None
     fresh = replace(
         session,
@@ -61,7 +61,7 @@ def ask_for_another(session: Session, page_key: str | None, recorded: int, now: 
         provider_steps=(),
         seen_at=now,
     )
-    # Both are written together: a process that dies here has either asked for nothing, or left the job to another.
+    # Session and job are written together: if this process dies, another one runs the job.
     return Changes(sessions=(fresh,), jobs=(Job(JobKind.PREPARE, session.id, waited_for=True),))
 
 

@@ -2,7 +2,7 @@
 
 The same page in the same browser shows it by its page key, or by the resume value that it gave when it started: random
 bytes in the frame's storage or, in the redirect flow, the cookie. The session keeps their digest. Leaving does not
-clear the digest, so whoever finds the URL after the page has left is asked too; taking over replaces it.
+clear the digest, so another person who opens the URL after the page has left must confirm too; taking over replaces it.
 """
 
 import hmac
@@ -28,7 +28,7 @@ _FIRST_POLL_SECONDS = 4.0
 
 
 class ResumeKeeper(StrEnum):
-    """Where the browser keeps a page's resume value; script in the host's page could read what the host keeps."""
+    """Where the browser keeps a page's resume value; scripts of the host's page can read a value that HOST keeps."""
 
     FRAME = "frame"
     HOST = "host"
@@ -37,7 +37,7 @@ class ResumeKeeper(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageStart:
-    """How a page asks to be started; a cookie is page key and resume value in one.
+    """What a page sends with its start; in the redirect flow the cookie is both page key and resume value.
 
     A `silent` page runs no script and sends no heartbeat, so its absence is never noticed.
     """
@@ -69,9 +69,9 @@ def follows_on(session: Session, start: PageStart) -> bool:
 
 
 def start_page(session: Session, start: PageStart, now: float, provider_now: float | None) -> Changes:
-    """Bind the page, which ends the page that was bound; one that is not the same page is reported as `crossDevice`.
+    """Bind the page and end the one that was bound; if they are not the same page, the event says `crossDevice`.
 
-    A page that follows another device gets a new key to follow with, and binds nothing.
+    A page that follows another device is not bound: it gets a new key to follow with.
 
     Raises AlreadyOpen where the session was started before, this is another page and `take_over` is False, unless the
     session is finished and no page of it is open; Expired, Revoked, SessionClosed.
@@ -96,13 +96,13 @@ def start_page(session: Session, start: PageStart, now: float, provider_now: flo
 def _bound(session: Session, start: PageStart, now: float) -> Session:
     key = start.page_key or ""
     same = holds_page_key(session, key)
-    taken = _is_another_page(session, start)
-    if taken and not start.take_over and not _is_finished_and_alone(session, now):
+    another = _is_another_page(session, start)
+    if another and not start.take_over and not _is_finished_and_alone(session, now):
         raise AlreadyOpen
-    known = resumes(session, start.resume)
+    resumed = resumes(session, start.resume)
     stays = same or resumes(session, key)
     kept = session.resume_hash if same else None  # a page that takes over without a value still ends the value before
-    by_host = start.keeper is ResumeKeeper.HOST or (session.resume_by_host and (known or start.resume is None))
+    by_host = start.keeper is ResumeKeeper.HOST or (session.resume_by_host and (resumed or start.resume is None))
     return replace(
         session,
         page_hash=digest(key),
@@ -111,8 +111,8 @@ def _bound(session: Session, start: PageStart, now: float) -> Session:
         resume_hash=digest(start.resume) if start.resume else kept,
         resume_by_host=by_host,
         resumed_by_host=session.resumed_by_host or _is_resumed_by_host(session, start),
-        taken_over=session.taken_over or taken,
-        # The address for another device was offered by the page before, and so was what that page may follow.
+        taken_over=session.taken_over or another,
+        # An offer belongs to the page that made it, so a new start ends it.
         handoff_hash=None,
         handoff_tries=0,
         follower_hash=session.follower_hash if stays else None,
@@ -124,7 +124,7 @@ def _bound(session: Session, start: PageStart, now: float) -> Session:
 
 
 def _is_another_page(session: Session, start: PageStart) -> bool:
-    """Whether an earlier start was another page's, as far as this one shows; what became of that page is no matter."""
+    """Whether the session was started before, and this start does not show that it is the same page."""
     same = holds_page_key(session, start.page_key or "") or resumes(session, start.resume)
     return session.opened_at is not None and not same
 
@@ -132,16 +132,16 @@ def _is_another_page(session: Session, start: PageStart) -> bool:
 def _is_finished_and_alone(session: Session, now: float) -> bool:
     """Whether there is nothing to take over: the user's part is done, and no page of the session is open.
 
-    The start is reported as `crossDevice` all the same.
+    The start is still reported as `crossDevice`.
     """
     return session.achieved and (session.page_hash is None or not is_present(session, now))
 
 
 def _is_resumed_by_host(session: Session, start: PageStart) -> bool:
-    """Whether a value that the host's page keeps stood in for the question.
+    """Whether only a value that the host's page keeps shows that it is the same page, so the user was not asked.
 
-    Once the host has kept a value, a start that calls it the frame's own changes nothing: it may come from a script
-    that read it there.
+    Once the host's page has kept the value, it counts as the host's even if a start says that the frame kept it: a
+    script may have read it in the host's page.
     """
     if holds_page_key(session, start.page_key or "") or not resumes(session, start.resume):
         return False
@@ -157,7 +157,7 @@ def _opened_event(session: Session, start: PageStart) -> events.NewEvent:
 
 
 def leave_page(session: Session, page_key: str | None, stage: str, reason: str, now: float) -> Changes:
-    """The page reports that its user leaves, and is no longer bound. Its resume value still starts it again."""
+    """The user leaves: exit an open session and unbind the page, whose resume value can start it again."""
     require_page_key(session, page_key)
     changes = exit_session(session, stage, reason, now) or Changes(sessions=(session,))
     return replace(changes, sessions=tuple(replace(one, page_hash=None, handoff_hash=None) for one in changes.sessions))

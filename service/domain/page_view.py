@@ -10,15 +10,15 @@ from service.domain.timing import SETTLE_SECONDS
 
 
 class Waiting(StrEnum):
-    """What is known of what a user has finished, while its page waits. A page says this and promises nothing."""
+    """What the service knows of the account that a user connected at the provider, while the page waits for it."""
 
-    ASKING = "asking"  # the provider has not answered a poll since
-    NOTHING = "nothing"  # it has, and nothing has arrived
-    UNREACHABLE = "unreachable"  # its polls fail, and nothing had arrived before
-    USED = "used"  # the link was used, and what came of it is not listed yet
-    SETTLING = "settling"  # an account has arrived, and its owner is about to be found out
-    AMBIGUOUS = "ambiguous"  # and its owner was not found out in two minutes
-    ARRIVED = "arrived"  # a connection is recorded, and nothing of it is being checked
+    ASKING = "asking"  # the provider has not answered a poll since the user finished
+    NOTHING = "nothing"  # it has answered, and lists nothing that could be the account
+    UNREACHABLE = "unreachable"  # polls fail, and nothing had arrived before
+    USED = "used"  # the link was used, and the provider does not list the account yet
+    SETTLING = "settling"  # an account has arrived, and its owner is not decided yet
+    AMBIGUOUS = "ambiguous"  # its owner was still undecided after two minutes
+    ARRIVED = "arrived"  # a connection is recorded, and no further one is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class PageSnapshot:
 
 
 def waiting_for(snapshot: PageSnapshot) -> Waiting:
-    """Return what is known, most first. Of undecided connections only a user who has finished may learn."""
+    """Return the value that tells the most. Undecided connections show only in a session whose user has finished."""
     session, company = snapshot.session, snapshot.session.company
     finished_at = session.finished_at
     if snapshot.connections and not awaits_another(session, len(snapshot.connections)):

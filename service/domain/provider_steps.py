@@ -1,4 +1,4 @@
-"""What the provider's log of an invitation tells: the steps of its user at the provider, and a stage made of them."""
+"""The steps that the provider's log of an invitation names, and the stage of an exit that follows from them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ class LogEntry:
     provider_at: float | None
 
 
-# The stages of a page on which the log can say more: the provider's page was shown, or no stage is known.
+# A log can refine these stages of a page: the provider's page was shown, or the page disappeared.
 _AT_PROVIDER = frozenset({"provider", "page"})
 _FURTHEST = (LogStep.SUBMITTED, LogStep.VERIFIED, LogStep.VIEWED)
 
 
 def furthest_step(steps: Collection[LogStep]) -> LogStep | None:
-    """How far its user has come, as far as the log tells; that a link was revoked tells nothing of that."""
+    """The furthest step that the user took; None where the log names none. REVOKED is not a step of the user."""
     return next((step for step in _FURTHEST if step in steps), None)
 
 

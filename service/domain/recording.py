@@ -1,8 +1,8 @@
-"""What a provider snapshot changes: pure, from the records of one company to the rows to write.
+"""Decides what a provider snapshot changes: from the records of one company to the rows to write. Pure.
 
-Whatever caused the poll (a webhook, a callback, a timer, a claim), this is the only way in which a connection is
-recorded. Facts are appended and every verdict is judged again from all of them, so the order and the repetition of
-snapshots cannot matter.
+This is the only way in which a connection is recorded, whatever caused the poll (a webhook, a callback, a timer). Facts
+are appended, and every verdict is judged again from all of them. So the order and the repetition of snapshots cannot
+matter.
 """
 
 from dataclasses import replace
@@ -10,7 +10,7 @@ from dataclasses import replace
 from service.domain import events
 from service.domain.attached_sessions import advance, advance_sessions, reopen
 from service.domain.attention import is_unconfirmed, with_attention
-from service.domain.attribution import judge_again, rules_out_invitations, stays_undecided
+from service.domain.attribution import is_wait_over, judge_again, rules_out_invitations
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
 from service.domain.dead_links import end_dead_link
 from service.domain.draft import RecordingDraft
@@ -35,7 +35,7 @@ _FIRST_DOCUMENTS_SECONDS = 5.0
 
 
 def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> Changes:
-    """Everything that one snapshot of a company changes. The same snapshot again changes nothing."""
+    """Return everything that one snapshot of a company changes. The same snapshot again changes nothing."""
     draft = RecordingDraft(records, now, CompanyFacts(records, now, new_namings(records, snapshot.invitations)))
     invitations = tuple(_with_earlier_namings(draft, one) for one in snapshot.invitations)
     snapshot = replace(snapshot, invitations=invitations)
@@ -62,9 +62,10 @@ def judge_with_facts(records: CompanyRecords, connection: Connection, facts: tup
 
 
 def _with_earlier_namings(draft: RecordingDraft, invitation: ReportedInvitation) -> ReportedInvitation:
-    """Add what it named before: a connection deleted at the provider disappears from its invitation too."""
+    """Add what the invitation named before: a connection deleted at the provider disappears from it too."""
     created = invitation.created | draft.facts.named_by(invitation.id)
-    # Ours are for one use: one that has named a connection has made no other, whatever else of it cannot be read.
+    # Our invitations are for one use. So one that has named a connection made no other, even if some of its fields
+    # cannot be read now.
     spent = bool(created) and invitation.id in draft.records.by_invitation
     return replace(invitation, created=created, doubtful=invitation.doubtful and not spent)
 
@@ -109,7 +110,7 @@ def _rule_out_invitations(draft: RecordingDraft, reported: ReportedConnection, s
         return
     if rules_out_invitations(reported, snapshot, draft.records.unlisted, ended(draft.records)):
         draft.facts.add(Fact(FactKind.CLEARED, reported.id))
-    elif FactKind.UNCLEAR not in kinds and stays_undecided(reported, snapshot):
+    elif FactKind.UNCLEAR not in kinds and is_wait_over(reported, snapshot):
         draft.facts.add(Fact(FactKind.UNCLEAR, reported.id))
 
 
@@ -128,7 +129,7 @@ def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: C
 
 
 def _confirm_attention(draft: RecordingDraft, known: Connection) -> None:
-    """The same reading again: it may be the one that confirms what the connection asks of its user."""
+    """An unchanged status may be the second one, which confirms what the connection asks of its user."""
     again = with_attention(draft, known, known) if is_unconfirmed(known) else known
     if again != known:
         draft.connections[known.id] = again
@@ -206,7 +207,7 @@ def _report_status(draft: RecordingDraft, connection: Connection, known: Connect
 
 
 def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
-    """The session of a used invitation waits for what the use made, beyond its own time (`session_time.ends_at`)."""
+    """Note that the session's invitation was used: the session then waits up to a day longer for its connection."""
     session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
     if session is None or session.link_used_at is not None or invitation.use_count < 1:
         return
@@ -220,7 +221,7 @@ def _reconnect_by_invitation(draft: RecordingDraft, invitation: ReportedInvitati
     if session is None or session.mode is not Mode.RECONNECT or invitation.use_count <= session.invitation_uses:
         return
     if session.connection_id is None or draft.connection(session.connection_id) is None:
-        return  # this list skipped the connection: the use is counted when a list shows it
+        return  # this snapshot lacks the connection: the use is counted when a snapshot has it
     draft.sessions[session.id] = replace(session, invitation_uses=invitation.use_count)
     _reconnect(draft, session)
 
@@ -256,7 +257,7 @@ def _reconnect(draft: RecordingDraft, session: Session) -> None:
 
 
 def _mended(draft: RecordingDraft, connection: Connection, session: Session) -> Connection:
-    """Note when it was mended; a status that is not newer than the link is from before what the user gave there."""
+    """Note that the user gave new details by this link: a status older than the link says nothing about them."""
     if session.link is None or session.link.invitation_id is None:
         return connection  # an edit link's evidence is a newer status
     status = canonical_status(connection.reported.status)

@@ -1,4 +1,4 @@
-"""Results that the host presents for another user: the one sign that somebody else finished the flow. Pure."""
+"""Records results that a host presents for another user: a sign that somebody else may have finished the flow. Pure."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,7 @@ from service.domain import events
 from service.domain.changes import Changes, RefusedResult
 from service.domain.model import Session, UserRef
 
-# Mallory can make the host present one result for any number of accounts: that must not fill the log.
+# An attacker can make the host present one result for any number of accounts, which must not fill the log.
 USERS_MOST = 5
 
 

@@ -88,8 +88,8 @@ class KeyLease:
 class KeptAnswer:
     """What equal calls are answered with; written in the transaction that does what the call asks for.
 
-    Otherwise, after a process died between the two, an equal call would do everything once more. With `is_partial` the
-    call stores the whole answer later: this one says what an equal call must read where the process dies before.
+    Otherwise a process that died between the two would make an equal call do everything once more. With `is_partial`
+    the call stores its whole answer later; until then, this answer is enough for an equal call to read the rest.
     """
 
     key: KeyLease
@@ -110,8 +110,8 @@ class CreateOptions:
     prepare_in_seconds: float = 0.0
 
 
-# What a request and its session have under one name and in one meaning: places are looked up first, and `link` is a
-# wish in the request and the provider's URL in the session.
+# Fields that a request and its session share are copied. The excluded ones differ: company and sites are looked up
+# first, and `link` is a choice in the request and the provider's URL in the session.
 _SHARED = {each.name for each in fields(SessionRequest)} & {each.name for each in fields(Session)}
 _COPIED = tuple(sorted(_SHARED - {"company", "sites", "link"}))
 
@@ -125,7 +125,7 @@ def draft_session(
 ) -> Session:
     """Return the session as requested; `issued` is the time and the id of the key that signs its URLs.
 
-    `places` are refs for the user, company and sites as far as they are new; the store finds those that it has.
+    `places` are the user, company and sites with new ids; the store replaces those that it already has.
     """
     now, key_id = issued
     user, company, sites = places

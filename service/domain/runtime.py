@@ -18,8 +18,8 @@ class Runtime:
 class IdSource:
     """Makes ids: a prefix, and 24 hexadecimal digits of the operating system's random numbers. Any thread may call it.
 
-    Each read of those releases the interpreter's lock, for which a busy process then waits up to its switch interval.
-    So the bytes of many ids are read at once.
+    Reading random numbers releases the interpreter's lock, and a busy process gets it back only after its switch
+    interval. So the bytes of many ids are read at once.
     """
 
     _BYTES, _AT_ONCE = 12, 256
@@ -31,7 +31,7 @@ class IdSource:
     def __call__(self, prefix: str) -> str:
         """Return a new id."""
         try:
-            digits = self._ready.pop()  # at once, without a lock: no two threads get the same
+            digits = self._ready.pop()  # atomic, so no two threads get the same digits
         except IndexError:
             digits, *more = self._read()
             self._ready.extend(more)

@@ -1,4 +1,4 @@
-"""What happens to a session, decided purely: from a `Session` to the `Changes` that the host, time or a page causes.
+"""Decisions about one session: from a `Session` to the `Changes` that the host, time or a page causes. Pure.
 
 A page is opened by its token, but only a started page may act: `page_hash` is the digest of its page key. How a page
 starts and leaves is in `page_starts`.
@@ -39,9 +39,9 @@ def settle(session: Session, now: float) -> Session:
 
 
 def expire(session: Session, now: float) -> Changes | None:
-    """Its time is over. Poll the provider once more: the user may have finished in the last moment.
+    """End a session whose time is over, and poll the provider once more: the user may just have finished.
 
-    A session whose user's part is done keeps its status, and only its pages stop showing the link.
+    Where the user's part is done, the status stays; only the session's pages stop showing the link.
     """
     if session.over_at is not None or session.status in {SessionStatus.REVOKED, SessionStatus.FAILED}:
         return None
@@ -55,7 +55,7 @@ def expire(session: Session, now: float) -> Changes | None:
 
 
 def revoke(session: Session, now: float, provider_now: float | None) -> Changes | None:
-    """Close the session for good. Its magic link stays valid at the provider, so a fact limits what it may prove."""
+    """Close the session permanently. A magic link still works at the provider, so a fact limits what it may prove."""
     if session.status is SessionStatus.REVOKED:
         return None
     facts = []
@@ -71,7 +71,8 @@ def revoke(session: Session, now: float, provider_now: float | None) -> Changes 
 
 
 def _revoked_at(link: Link, provider_now: float | None) -> float:
-    # Without any provider time since our start: the earliest that it can have been, since a revocation wins in doubt.
+    # The provider's time is unknown before its first answer to this process. Then the earliest possible time is used:
+    # in doubt the revocation wins.
     return max(link.provider_given_at, provider_now) if provider_now is not None else link.provider_given_at
 
 
@@ -130,7 +131,7 @@ def raise_if_closed(session: Session, now: float) -> None:
 
 
 def reveal_link(session: Session, now: float, provider_now: float | None) -> Changes:
-    """Write that the link is about to be shown: from here on its user may have created a connection with it."""
+    """Record that the link is about to be shown: from now on its user may create a connection with it."""
     facts: tuple[Fact, ...] = ()
     if session.link is not None and session.link.kind is LinkKind.MAGIC_LINK and session.revealed_at is None:
         edits = session.connection_id if session.mode is Mode.RECONNECT else None
@@ -143,9 +144,9 @@ def reveal_link(session: Session, now: float, provider_now: float | None) -> Cha
 def give_link(
     session: Session, link: Link, completed: CompletedIntent | None, provider_now: float | None
 ) -> Changes | None:
-    """The provider gave the link. A page that is open sees it at once; a closed session has it revoked.
+    """Store the link that the provider gave. An open page shows it at once; a closed session has it revoked.
 
-    None where another process was first; the caller's link is then nobody's.
+    None where the session has a link already; the caller then discards its own.
     """
     if session.link is not None:
         return None
@@ -162,7 +163,7 @@ def give_link(
 
 
 def fail(session: Session, code: str, now: float) -> Changes | None:
-    """No link can be made; `code` is the error's. A session that is closed, or has its link, stays as it is."""
+    """Fail the session because no link can be made; `code` is the error's. A closed one, or one with a link, stays."""
     if session.closed or session.achieved or session.link_status is LinkStatus.READY:
         return None
     failed = settle(replace(session, link_status=LinkStatus.FAILED, failure=code), now)
@@ -170,7 +171,7 @@ def fail(session: Session, code: str, now: float) -> Changes | None:
 
 
 def finish(session: Session, page_key: str | None, now: float, provider_now: float | None) -> Changes:
-    """The user said "I have finished": reported once, followed by a poll each time. Raises Revoked, TakenOver."""
+    """The user said "I have finished": emit one event, and enqueue a poll each time. Raises Revoked, TakenOver."""
     if session.status is SessionStatus.REVOKED:
         raise Revoked
     require_page_key(session, page_key)
@@ -184,7 +185,7 @@ def finish(session: Session, page_key: str | None, now: float, provider_now: flo
 
 
 def _finished_facts(session: Session, provider_now: float | None) -> tuple[Fact, ...]:
-    """Which of one user's magic links was finished: it never decides whose a connection is (docs/attribution.md)."""
+    """Facts that tell which of one user's sessions was finished; they never decide between users."""
     if session.revealed_at is None or session.link is None or session.link.kind is not LinkKind.MAGIC_LINK:
         return ()
     if provider_now is None or session.mode is Mode.RECONNECT:
@@ -195,7 +196,7 @@ def _finished_facts(session: Session, provider_now: float | None) -> tuple[Fact,
 
 
 def record_presence(session: Session, page_key: str | None, now: float) -> Changes:
-    """A heartbeat; it reopens a session that was taken for left. Raises Revoked, Expired, TakenOver, NotFound."""
+    """Record a heartbeat; an exited session is open again. Raises Revoked, Expired, TakenOver, NotFound."""
     if session.status is SessionStatus.REVOKED:
         raise Revoked
     if session.over_at is not None and not session.achieved:
@@ -210,7 +211,7 @@ def record_presence(session: Session, page_key: str | None, now: float) -> Chang
 
 
 def exit_session(session: Session, stage: str, reason: str, now: float) -> Changes | None:
-    """Only an open session can be left; one whose user's part is done stays as it is."""
+    """Exit an open session, and poll once more. A session in any other status stays as it is."""
     if session.status is not SessionStatus.OPENED:
         return None
     return Changes(

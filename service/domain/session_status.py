@@ -1,6 +1,6 @@
-"""A session's status: one pure function of what became of the session and of what is attached to it.
+"""A session's status, as a pure function of the session's other fields and of the connections attached to it.
 
-Nothing sets a status. A change writes what happened to the session, and its status follows from all of that.
+A status is never set. A change writes what happened to the session, and the status follows from that.
 """
 
 from enum import IntEnum, StrEnum
@@ -22,9 +22,9 @@ class SessionStatus(StrEnum):
 
 
 class Progress(IntEnum):
-    """How far a session's connections have come. An attached connection only goes forward; a lost one no longer counts.
+    """How far its connections have brought a session. An attached one never takes it back; a detached one is ignored.
 
-    So a connection whose status is bad later changes what is known of the connection, and leaves its session as it is.
+    So a status that is bad later changes the connection, but not the session.
     """
 
     NONE = 0  # no connection is attached
@@ -33,13 +33,13 @@ class Progress(IntEnum):
     CONNECTED = 3  # one has been working
 
 
-# The user's part is done. Neither status ever becomes `exited` or `expired`.
+# The user's part is done. Such a session never becomes `exited` or `expired`.
 ACHIEVED = frozenset({SessionStatus.SUBMITTED, SessionStatus.CONNECTED})
-# No page goes on with it; `exited` is not among these, since a user who left may come back.
+# No page can continue such a session. `exited` is not among them, since a user who left may come back.
 ENDED = frozenset({SessionStatus.EXPIRED, SessionStatus.REVOKED, SessionStatus.FAILED})
 
-# The `failure` of a session whose link was revoked at the provider, by somebody else than this service; and of one
-# whose links ended there unused, again and again. Both can be renewed.
+# The `failure` of a session whose link was revoked at the provider, but not by this service; and of one whose links
+# expired there unused, again and again. Both sessions can be renewed.
 LINK_REVOKED = "link_revoked"
 LINK_EXPIRED = "link_expired"
 

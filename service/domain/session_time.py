@@ -12,7 +12,7 @@ def is_present(session: Session, now: float) -> bool:
 
 
 def ends_at(session: Session, now: float) -> float:
-    """When its time is over; a page that is present, or was just finished, has the grace too.
+    """When its time is over. With a page that is present, or on which the user has finished, the grace is added.
 
     While a used invitation has not named its connection, the session waits for it, for a day.
     """
@@ -23,31 +23,32 @@ def ends_at(session: Session, now: float) -> float:
 
 
 def seconds_left(session: Session, now: float) -> float:
-    """In how long its time may be over. After `expires_at` only a page keeps it open, so it is checked every minute."""
+    """In how many seconds to check whether its time is over: every minute after `expires_at`, when a page may leave."""
     left = ends_at(session, now) - now
     return min(left, PRESENCE_SECONDS) if now >= session.expires_at else left
 
 
 def link_can_be_shown(session: Session, now: float) -> bool:
-    """Whether a page may show the link: after its time and the grace a session shows its outcome only."""
+    """Whether a page may show the link. After `expires_at` and the grace it shows the session's outcome only."""
     return not session.closed and now < session.expires_at + GRACE_SECONDS
 
 
 def can_sign(session: Session, now: float) -> bool:
     """Whether a page may get a new signed state or result.
 
-    Until a day after its user's part was done or its time was over, whichever was first. A revoked session gives none:
-    whoever holds its URL must bring nothing signed to the host.
+    Until a day after its user's part was done or its time was over, whichever was first. A revoked session gives none,
+    so that its URL no longer brings anything signed to the host.
     """
     if session.status is SessionStatus.REVOKED:
         return False
-    # The end too: the job that expires the session may run late, and evidence may come after its time.
+    # `ends_at` too, since `settled_at` may be late: the job that expires the session may be delayed, and evidence may
+    # come after the session's time.
     first_at = min(ends_at(session, now), now if session.settled_at is None else session.settled_at)
     return now < first_at + RESULT_DAY_SECONDS
 
 
 def token_expired(session: Session, token: PageToken, now: float) -> bool:
-    """Whether this URL's own time is over; an older URL of a renewed session keeps the end that it had."""
+    """Whether this URL's own time is over: an older URL of a renewed session ends when it would have ended before."""
     if token.serial == session.serial:
         return False  # the session's own status and time decide
     return now >= token.issued_at + (session.expires_at - session.issued_at)

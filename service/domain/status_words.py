@@ -84,10 +84,10 @@ MFA_STEPS = (
 
 
 def words_for(status: str, state: ConnectionState | None = None) -> StatusWords:
-    """Return the words for a status of the provider in either spelling; an unknown one has words, too.
+    """Return the words for a status of the provider, in either spelling; an unknown status has words, too.
 
-    `state` is the connection's own, where it may differ: a refused status from before the user mended it is being
-    checked, and a removed connection is inactive, whatever its last status was.
+    `state` is the connection's own, which may differ from what the status means: a status from before the user mended
+    the connection is being checked again, and a removed connection is inactive.
     """
     words = _WORDS.get(canonical_status(status), _WORDS[UNKNOWN_STATUS])
     if state == words.state:

@@ -1,4 +1,4 @@
-"""What the provider's connection statuses mean: which spelling is used, in which state a connection is. Pure."""
+"""What the provider's connection statuses mean: the spelling that the API uses, and the state of a connection. Pure."""
 
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ class ConnectionState(StrEnum):
 
 # Reference: developer-guide/connection-lifecycle. The sandbox guide spells this status in another way than the enum.
 _SPELLINGS = {"INCORRECT_PASSWORD": "PASSWORD_INCORRECT"}
-# Where the provider reports no status that can be read: like every unknown one, neither working nor the user's to mend.
+# Stands for a status that is missing or cannot be read. Like every unknown status it means `delayed`.
 UNKNOWN_STATUS = "UNKNOWN"
 _STATES = {
     "PENDING": ConnectionState.CHECKING,

@@ -26,7 +26,7 @@ RESULT_DAY_SECONDS = 86400.0
 ATTEMPT_SECONDS = 10.0
 # A call with its retries. It ends before its answer counts as lost.
 CALL_SECONDS = 25.0
-# A creating call that was written down before it was sent is answered within this time, or its answer changes nothing.
+# A creating call has an intent row before it is sent. An answer that comes later than this after the intent is ignored.
 ANSWER_SECONDS = 35.0
 # All pages of one list.
 LIST_SECONDS = 40.0
@@ -35,11 +35,12 @@ LOST_SECONDS = 120.0
 
 # --- Jobs
 
-# A worker that died holds its jobs for this long; until another worker has taken them, 10 s have passed at most.
+# A worker that died holds its jobs for this long. Another worker has them within 10 s.
 LEASE_SECONDS = 9.5
 # A living worker renews its leases this often, so that a lease outlives two renewals that fail.
 LEASE_RENEWAL_SECONDS = 3.0
-# PostgreSQL ends a transaction whose process stands still, before the lease of its job ends: others wait on its locks.
+# PostgreSQL ends a transaction whose process stands still for this long, since others wait on its locks. It is shorter
+# than a lease.
 IDLE_TRANSACTION_SECONDS = 5.0
 
 # --- Answers that wait for the provider
@@ -50,19 +51,19 @@ PREPARE_NOW_SECONDS = 45.0
 PREPARE_TAKEOVER_SECONDS = 60.0
 # Version 0.2.0 left an Idempotency-Key without a lease; its process had answered by then, or died.
 UNLEASED_KEY_SECONDS = 60.0
-# The callback waits this long for a poll, then it goes on with what is known.
+# The callback waits this long for a poll, then it continues with what is stored.
 CALLBACK_POLL_SECONDS = 4.0
 
 # The provider's clocks may disagree by this much. It widens the set of candidates and never narrows it.
 UNCERTAINTY_SECONDS = 5.0
 # How long an invitation may have been used without yet naming what it made.
 SETTLE_SECONDS = 120.0
-# A use that is not explained by then never will be: its connection is gone, and what it leaves open is announced.
+# After this time a use that no connection explains is given up: what it leaves undecided is announced as ambiguous.
 UNDECIDED_SECONDS = 86400.0
 # How far apart the two 404 answers are that prove a connection to be removed.
 REMOVED_SECONDS = 60.0
 
-# A status that asks something of the user, read where no page is present, is confirmed by a reading this much later.
+# Where no page is present, a status that asks something of the user is confirmed by another poll this much later.
 ATTENTION_SECONDS = 20.0
 
 # --- Polling a company
@@ -75,17 +76,17 @@ POLL_PRESENT_SECONDS = 20.0
 POLL_UNDECIDED_SECONDS = 30.0
 # While a link that was shown can still be used.
 POLL_OPEN_SECONDS = 600.0
-# For ever, where a link was given.
+# Every company for which a link was ever given.
 POLL_DAILY_SECONDS = 86400.0
 # While the log of a used invitation does not name the use yet.
 POLL_LOG_SECONDS = 60.0
 # How long after "I have finished" the short interval applies.
 FINISHED_SECONDS = 90.0
-# How long after the last word of a page the company counts as present. For as long, and after a use was noticed, the
-# log of its invitation is read.
+# How long after a page's last report the company counts as present. The log of an invitation is read for as long, and
+# for as long after a use was noticed.
 RECENT_SECONDS = 600.0
-# An invitation outlives its session by the grace and by up to an hour that makes its lifetime recognisable. A magic
-# link has no end; a session that gave one is polled for as long after its own end.
+# An invitation outlives its session by the grace and by up to an hour, which makes its lifetime recognisable. A magic
+# link never ends; its company is polled for OUTLIVED_SECONDS after the session's end.
 OUTLIVED_SECONDS = 2 * 3600.0
 INVITATION_EXTRA_SECONDS = 3600
 
@@ -98,11 +99,11 @@ DELIVERY_PAUSES_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0
 # An endpoint that fails gets one delivery at a time, after pauses that double from the first to the longest.
 PROBE_FIRST_SECONDS = 1.0
 PROBE_LONGEST_SECONDS = 300.0
-# After so long with nothing but failures an endpoint is disabled. A single delivery has failed for good before.
+# An endpoint at which every delivery failed for this long is disabled. By then a single delivery has used its attempts.
 ENDPOINT_DISABLED_SECONDS = 5 * 86400.0
 # A secret that was replaced signs beside the new one for this long.
 SECRET_OVERLAP_SECONDS = 86400.0
-# Deliveries are kept for this long; a delivery has had its last attempt before.
+# Deliveries are kept for this long, which is more than all attempts of a delivery take.
 DELIVERIES_KEPT_SECONDS = 30 * 86400.0
 
 # --- Reminders
@@ -114,5 +115,5 @@ FIRST_REMINDER_SECONDS = REMINDER_DAYS[0] * 86400.0
 CONFIRMED_SECONDS = 60.0
 # How long a reminder waits for the poll that it asks for.
 REMINDER_POLL_SECONDS = 50.0
-# Without such a poll it is tried again after half the time that it is late, within these limits.
+# Without such a poll the reminder is tried again after half the time by which it is late, within these limits.
 REMINDER_RETRY_SECONDS = (60.0, 3600.0)

@@ -1,6 +1,6 @@
-"""What a signature carries (a page's token, a callback's state, a session's result), and the digests that are kept.
+"""The values that are signed (a page's token, a callback's state, a session's result), and digests of secrets. Pure.
 
-Signing itself is in `service.signing`. Pure.
+`service.signing` signs and verifies them.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ class PageToken:
     issued_at: int
 
 
-# Stands in signed values for a user who was erased. No request can name it: a `userId` has at least one character.
+# Stands for an erased user in signed values. A request cannot name it, since a `userId` has at least one character.
 ERASED_USER = UserId("")
 
 
@@ -92,5 +92,5 @@ def page_key_of_form(session_id: SessionId, form_value: str) -> str:
 
 
 def user_digest(user_id: str) -> str:
-    # States and results travel in addresses: the host's user id has no business there.
+    # States and results travel in addresses, which must not contain the host's user id.
     return hashlib.sha256(b"user.v1:" + user_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]

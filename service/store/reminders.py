@@ -1,4 +1,4 @@
-"""Reminders of connections that need attention: how many steps of the episode were told, written with their events."""
+"""Reminders of connections that need attention: how many steps of an episode are done, written with their events."""
 
 from collections.abc import Callable
 
@@ -12,12 +12,12 @@ from service.store.engine import Engine, Transaction
 from service.store.queue import require_lease
 from service.store.rows import ACCOUNT, connection_of
 
-# Since when the connection needs attention, and how many steps of that episode were told.
+# Decides from when the connection began to need attention, and from how many steps of that episode are done.
 Decide = Callable[[float | None, int], ReminderStep]
 
 
 class ReminderStore:
-    """Each step of an episode is told once: its event and the count are written in one transaction."""
+    """Emits each step of an episode once: its event and the count of steps are written in one transaction."""
 
     def __init__(self, engine: Engine, context: WriteContext) -> None:
         self._engine = engine
@@ -34,7 +34,7 @@ class ReminderStore:
         return await self._engine.write(unit)
 
     def _take(self, tx: Transaction, connection_id: ConnectionId, decide: Decide) -> ReminderStep:
-        # The lock: a poll that ends the episode at this moment comes before or after, so no reminder follows the end.
+        # With this lock, a poll that ends the episode runs before or after this decision: no reminder follows the end.
         row = tx.one(
             f"SELECT * FROM connections WHERE account = :account AND id = :id{tx.dialect.lock}",
             account=ACCOUNT,
@@ -44,31 +44,31 @@ class ReminderStore:
             raise NotFound
         connection = connection_of(row)
         since = _needs_attention_since(connection)
-        step = decide(since, self._told(tx, connection_id, since))
+        step = decide(since, self._steps_done(tx, connection_id, since))
         if since is not None:
-            self._keep(tx, connection_id, since, step.told)
+            self._keep(tx, connection_id, since, step.steps_done)
         if step.day is not None:
             event = events.connection_reminder(connection, step.day)
             add_event(tx, self._context, event, connection.tenant, connection.company)
         return step
 
-    def _told(self, tx: Transaction, connection_id: ConnectionId, since: float | None) -> int:
+    def _steps_done(self, tx: Transaction, connection_id: ConnectionId, since: float | None) -> int:
         row = tx.one("SELECT * FROM reminders WHERE connection_id = :id", id=connection_id)
-        # A row of an earlier episode counts nothing.
+        # The row of an earlier episode does not count. The column `told` is the number of steps.
         return int(row["told"]) if row is not None and row["episode_at"] == since else 0
 
-    def _keep(self, tx: Transaction, connection_id: ConnectionId, since: float, told: int) -> None:
+    def _keep(self, tx: Transaction, connection_id: ConnectionId, since: float, steps_done: int) -> None:
         tx.run(
             "INSERT INTO reminders (connection_id, episode_at, told) VALUES (:id, :since, :told) "
             "ON CONFLICT (connection_id) DO UPDATE SET episode_at = excluded.episode_at, told = excluded.told",
             id=connection_id,
             since=since,
-            told=told,
+            told=steps_done,
         )
 
 
 def _needs_attention_since(connection: Connection) -> float | None:
-    # Nobody can be reminded of a connection that has no owner, or that the provider no longer has.
+    # A connection without an owner, or one that the provider no longer has, gets no reminders.
     if connection.removed_at is not None or connection.verdict.owner is None:
         return None
     return connection.attention_at

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from service.domain.attribution import claim_refusal, judge, judge_again, rules_out_invitations, stays_undecided
+from service.domain.attribution import claim_refusal, is_wait_over, judge, judge_again, rules_out_invitations
 from service.domain.changes import OwnInvitation
 from service.domain.evidence import Claim, Reveal
 from service.domain.model import Candidate, ConnectionId, EvidenceKind, InvitationId, Verdict
@@ -91,8 +91,8 @@ def test_our_invitation_that_expired_before_or_began_after_cannot_have_created_i
 
 
 def test_a_day_after_the_creation_it_is_waited_for_no_longer() -> None:
-    assert not stays_undecided(seen(), reading(after=86399.9))
-    assert stays_undecided(seen(), reading(after=86400))
+    assert not is_wait_over(seen(), reading(after=86399.9))
+    assert is_wait_over(seen(), reading(after=86400))
 
 
 def test_what_stays_unclear_is_emitted_as_ambiguous_with_its_candidates() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.changes import Job, JobKind
 from service.domain.model import LinkKind, LinkStatus, Mode, Session
-from service.domain.more_accounts import Another, another_of, ask_for_another, give_up_another
+from service.domain.more_accounts import AnotherAccount, another_of, ask_for_another, give_up_another
 from service.domain.session_status import Progress
 from service.domain.timing import GRACE_SECONDS
 from service.domain.tokens import digest
@@ -79,12 +79,12 @@ def test_the_next_link_is_made_and_what_was_reached_stays() -> None:
 def test_a_second_click_changes_nothing_until_the_account_is_recorded() -> None:
     after = asked(connected())
     assert after is not None
-    assert another_of(after, 1, NOW + 1) is Another.ASKED
+    assert another_of(after, 1, NOW + 1) is AnotherAccount.ASKED
     assert asked(after) is None
-    assert another_of(after, 2, NOW + 1) is Another.POSSIBLE
+    assert another_of(after, 2, NOW + 1) is AnotherAccount.POSSIBLE
     last = asked(after, 2)
     assert last is not None
-    assert another_of(last, 2, NOW + 1) is Another.ASKED
+    assert another_of(last, 2, NOW + 1) is AnotherAccount.ASKED
     assert another_of(last, 3, NOW + 1) is None
 
 
@@ -95,7 +95,7 @@ def test_a_refused_further_link_leaves_the_session_as_it_was_and_may_be_asked_fo
     assert changes is not None
     (without,) = changes.sessions
     assert (without.status, without.failure, without.link_status) == (after.status, None, LinkStatus.FAILED)
-    assert another_of(without, 1, NOW + 1) is Another.POSSIBLE
+    assert another_of(without, 1, NOW + 1) is AnotherAccount.POSSIBLE
     assert give_up_another(connected()) is None
 
 

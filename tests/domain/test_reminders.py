@@ -47,7 +47,7 @@ def test_whenever_the_job_runs_no_step_is_told_twice_and_none_early(times: list[
         if step.day is not None:
             assert step.day * DAY_SECONDS <= seconds
             days.append(step.day)
-        told = step.told
+        told = step.steps_done
     assert days == sorted(set(days))
     assert set(days) <= set(REMINDER_DAYS)
     last = max(times, default=0.0)

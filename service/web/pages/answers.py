@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from service.domain.event_json import iso
 from service.domain.handoffs import spent_offer
 from service.domain.model import Connection, ConnectionId, Session, SessionId
-from service.domain.more_accounts import Another, another_of
+from service.domain.more_accounts import AnotherAccount, another_of
 from service.domain.page_view import PageSnapshot, Waiting, has_arrived, waiting_for
 from service.domain.provider_steps import furthest_step
 from service.domain.session_status import SessionStatus
@@ -28,15 +28,15 @@ from service.web.pages.advice import AccountJson, HintJson, account_json, hints_
 
 WAITING: Mapping[str, str] = {
     Waiting.ASKING: "The provider has not answered a poll since the user finished.",
-    Waiting.NOTHING: "It has answered, and nothing has arrived.",
-    Waiting.UNREACHABLE: "Its polls fail, and nothing had arrived before.",
-    Waiting.USED: "The link was used, and the account is not listed yet.",
-    Waiting.SETTLING: "An account has arrived, and its owner is about to be found out.",
-    Waiting.AMBIGUOUS: "An account has arrived, and its owner was not found out in two minutes.",
-    Waiting.ARRIVED: "A connection is recorded, and nothing of it is being checked.",
+    Waiting.NOTHING: "The provider has answered, and lists nothing that could be the account.",
+    Waiting.UNREACHABLE: "Polls of the provider fail, and nothing had arrived before.",
+    Waiting.USED: "The link was used, and the provider does not list the account yet.",
+    Waiting.SETTLING: "An account has arrived, and its owner is not decided yet.",
+    Waiting.AMBIGUOUS: "An account has arrived, and its owner was still undecided after two minutes.",
+    Waiting.ARRIVED: "A connection is recorded, and no further one is waited for.",
 }
 DESCRIBED_ENUMS: Mapping[type[StrEnum], tuple[str, Mapping[str, str]]] = {
-    Waiting: ("What is known of what the user has finished.", WAITING),
+    Waiting: ("What the service knows of the account that the user connected at the provider.", WAITING),
 }
 
 
@@ -77,7 +77,7 @@ class ViewJson(TypedDict):
     ambiguous: Annotated[
         bool, Field(description="The user has finished, and an account has arrived whose owner is being settled.")
     ]
-    waiting: Annotated[Waiting | None, Field(description="What is known of what the user has finished; null if done.")]
+    waiting: Annotated[Waiting | None, Field(description="What is known of the user's account; null if not waiting.")]
     unreachableSince: Annotated[Time | None, Field(description="Since when the provider answers no poll.")]
     another: Annotated[
         Literal["possible", "asked"] | None,
@@ -99,9 +99,7 @@ class StartedJson(TypedDict):
 
     pageKey: Annotated[
         str | None,
-        Field(
-            description="For `X-Page-Key`; whoever has it is this page. Null in the redirect flow: its cookie has it."
-        ),
+        Field(description="For `X-Page-Key`: it identifies this page. Null in the redirect flow: the cookie has it."),
     ]
     view: ViewJson
 
@@ -148,7 +146,7 @@ def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints,
     session = snapshot.session
     shown = link_can_be_shown(session, snapshot.at)
     another = another_of(session, len(snapshot.connections), snapshot.at)
-    done = session.achieved and another is not Another.ASKED
+    done = session.achieved and another is not AnotherAccount.ASKED
     finished = session.finished_at is not None or (done or not shown)
     settled = session.closed or session.status is SessionStatus.CONNECTED
     failed_at, waiting = session.company.failed_at, waiting_for(snapshot)
