@@ -23,7 +23,7 @@ class Caller:
 
 
 class ApiKeys:
-    """`bootstrap` is the key of the settings (MAGICLINK_API_KEY), if there is one."""
+    """Finds the caller of a request by its API key. `bootstrap` is the key of the settings (MAGICLINK_API_KEY)."""
 
     def __init__(self, store: Store, runtime: Runtime, bootstrap: str | None) -> None:
         self._store = store

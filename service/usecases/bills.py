@@ -20,7 +20,7 @@ from service.store import Store
 _DOCUMENT_DAYS = 4
 _DAY_SECONDS = 86400.0
 _SOONEST_SECONDS = 3.0
-# What an event names and a row keeps; any other text of the provider is no id.
+# Only ids of this form are stored and named in events.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -94,8 +94,8 @@ class Bills:
         number, more = 1, company.provider_id is not None
         while more and company.provider_id is not None:
             page = await self._provider.data.company_document_page(company.provider_id, number)
-            # Reference: docs/provider.md, 11: an uploaded document names its job. One without a job may be of a
-            # connection that was never recorded, of which no host is notified.
+            # Reference: docs/provider.md, 11: an uploaded document names its job. A document without one may belong to
+            # a connection that was never recorded; no host is notified of such documents.
             ids = _ids_of([one for one in page.items if one.get("jobId")])
             if ids:
                 event = partial(events.upload_available, company)
@@ -118,7 +118,7 @@ class Bills:
 
     @contextmanager
     def _not_yet(self, connection: Connection) -> Iterator[None]:
-        """A 404 about a connection that was found moments ago means "not yet", which is retried, and no refusal."""
+        """Raise ProviderBroken, which is retried, for a 404 about a connection that was recorded moments ago."""
         try:
             yield
         except ProviderNotFound as exc:

@@ -46,7 +46,7 @@ class Connections:
     async def for_export(
         self, connections: Sequence[Connection], users: Mapping[UserRef, UserId]
     ) -> list[ConnectionDetails]:
-        """These connections, in which no other users are named than these."""
+        """These connections, in which only `users` are named."""
         return await self._with_places(connections, users)
 
     async def _with_users(self, connections: Sequence[Connection]) -> list[ConnectionDetails]:

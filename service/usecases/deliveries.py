@@ -1,7 +1,7 @@
-"""Sends what is due at one endpoint: in the order of each session's events, side by side, with a limit of its own.
+"""Sends the due deliveries of one endpoint: those of a session in order, those of several sessions at the same time.
 
-An attempt is made, and then its answer is written. A process that dies in between repeats the delivery with the same
-id: nothing is lost, and a receiver recognises the repetition.
+An attempt is made, and then its answer is written. If the process dies in between, another one repeats the delivery
+with the same id: nothing is lost, and a receiver recognises the repetition.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from service.urls import is_beneath
 _log = logging.getLogger(__name__)
 
 SERVICE = "magiclink"  # who changed an endpoint, where no API key did
-# Deliveries to one endpoint that are under way at once: those of events, and those beside them.
+# Deliveries to one endpoint that are under way at once: of events; and tests, replays and sessions' own addresses.
 _AT_ONCE, _ASIDE_AT_ONCE = 16, 8
-# Those under way and those whose answers are not written yet: so many may be repeated where the process ends.
+# Deliveries that are under way, or whose answers are not written yet. So many may be repeated after a crash.
 _UNWRITTEN = 64
 _BATCH = 128
-_LOOK_SECONDS = 0.5
+_AGAIN_SECONDS = 0.5
 # The pause after a read that found nothing new. Without it each answer would cause a read.
 _EMPTY_SECONDS = 0.1
 # How long an answer waits for others to be written in the same transaction. Other deliveries go on meanwhile.
@@ -92,14 +92,14 @@ class Deliveries:
 
 
 def disabling(endpoint: Endpoint, reason: DisabledReason) -> EndpointChange:
-    """The change by which the service disables an endpoint, and tells the others and the log."""
+    """The change by which the service disables an endpoint, with the event for the log and the other endpoints."""
     disabled = endpoints.disabled(endpoint, reason)
     event = endpoint_disabled(endpoint.id, reason.value)
     return EndpointChange(disabled, f"disabled {reason.value}", SERVICE, events=(event,))
 
 
 class _Turn:
-    """One turn at one endpoint; its lease makes it the only sender there, so what it keeps in memory is the truth."""
+    """One turn at one endpoint. Its lease makes it the only sender, so it can keep health and order in memory."""
 
     def __init__(self, store: Store, tools: DeliveryTools, lease: EndpointLease) -> None:
         self._store = store
@@ -122,10 +122,10 @@ class _Turn:
                 await self._fill()
                 if not self._running:
                     return
-                # Not for ever: what comes meanwhile must not wait for a receiver that takes its time.
-                done, _ = await asyncio.wait(self._running, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                # With a timeout: deliveries that become due meanwhile must not wait for a slow receiver.
+                done, _ = await asyncio.wait(self._running, timeout=_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 self._running -= done
-                # Each is asked, or asyncio would report the others as exceptions that were never retrieved.
+                # Read the exception of each task: asyncio reports those that are never retrieved.
                 failed = [error for task in done if (error := task.exception()) is not None]
                 if failed:
                     raise failed[0]
@@ -196,7 +196,7 @@ class _Turn:
         if endpoint is None or (delivery.url is not None and not is_beneath(delivery.url, endpoint.url)):
             return Attempt(at, None, 0, AttemptError.MOVED)
         body = json.dumps(rules.delivery_body(event), separators=(",", ":")).encode()
-        # A replay may be of any age: the secret that was rotated since must not sign it again.
+        # The event of a replay may be old. It is signed with the present secret only, not with a replaced one.
         secrets = self._secrets[:1] if delivery.kind is DeliveryKind.REPLAY else self._secrets
         headers = signed_headers(secrets, event.id, int(at), body)
         answer = await self._tools.sender.post(delivery.url or endpoint.url, headers, body)
@@ -210,11 +210,11 @@ class _Turn:
             self._health = endpoints.after_failure(self._health, now, self._tools.roll())
 
     async def _record(self, result: DeliveryResult) -> None:
-        """Write the result with those that came meanwhile: one transaction for all that end at about the same time."""
+        """Write the result, in one transaction with those of other deliveries that end at about the same time."""
         self._results.append(result)
         async with self._writing:
             if not self._results:
-                return  # written with those of another
+                return  # another task has written it
             await self._tools.sleep(_GATHER_SECONDS)
             results, self._results = self._results, []
             waiting, self._waiting = self._waiting, set()
@@ -241,7 +241,7 @@ class _LaneQueue:
         self._lanes: dict[str, deque[Delivery]] = {}
         self._busy_lanes: set[str] = set()
         self._empty_until = 0.0  # by the loop's clock
-        # Since the read that is under way began: it may still show these as due.
+        # What ended, and which lanes were blocked, since the last read began: its rows may still show them as due.
         self._ended: set[str] = set()
         self._blocked: set[str] = set()
 
@@ -250,7 +250,7 @@ class _LaneQueue:
         return len(self._busy_lanes)
 
     def may_have_more(self) -> bool:
-        """Whether it is worth a read: the last one found something, or is some time ago."""
+        """Whether to read again: the last read found something, or enough time has passed since."""
         return asyncio.get_running_loop().time() >= self._empty_until
 
     def begin_read(self) -> None:
@@ -258,7 +258,7 @@ class _LaneQueue:
         self._blocked.clear()
 
     def add(self, deliveries: Sequence[Delivery], *, held: bool) -> None:
-        """Take what was read; with `held`, the read also found some that wait from now on, and more may be behind."""
+        """Take what was read. With `held`, the read also found deliveries that must wait, so more may follow them."""
         seen = self.known | self._ended
         new = [one for one in deliveries if one.id not in seen and one.lane not in self._blocked]
         if not new and not held:
@@ -283,7 +283,7 @@ class _LaneQueue:
         return following
 
     def done(self, delivery: Delivery, *, blocked: bool) -> None:
-        """The answer is written. What was read of a blocked lane meanwhile waits in the database."""
+        """Note that the answer is written. Deliveries that were read of a blocked lane are left to the database."""
         self.known.discard(delivery.id)
         self._ended.add(delivery.id)
         if blocked:

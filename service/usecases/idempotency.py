@@ -46,7 +46,7 @@ class IdempotentCalls:
         return await self._store.idempotency.begin(key)
 
     async def complete(self, key: KeyLease | None, answer: Mapping[str, Any] | None) -> None:
-        """Store the answer for equal calls; None forgets the key, so that it may be tried again."""
+        """Store the answer for equal calls; with None, delete the key, so that the call may be tried again."""
         if key is not None:
             await self._store.idempotency.keep(key, answer)
 

@@ -65,7 +65,7 @@ class _CreatedLink:
 
 @dataclass(frozen=True, slots=True)
 class ReturnPath:
-    """Where the provider's pages should return a session's user to; without `callback_url` they cannot."""
+    """Where the provider's pages send a session's user back to; `callback_url` is None where they do not."""
 
     signer: Signer
     callback_url: str | None
@@ -110,7 +110,7 @@ class Links:
 
     async def _prepare(self, session_id: SessionId, job: LeasedJob | None, key: KeyLease | None) -> Session:
         session = await self._store.sessions.get(session_id)
-        # An open intent is a call that is under way in another process, or lost: the sweep finds out later.
+        # An open intent is a call that is under way in another process, or whose answer was lost. The sweep decides.
         if await self._store.intents.open_intents(session_id):
             await self._store.queue.enqueue(Job(JobKind.SWEEP, session_id, ANSWER_SECONDS))
         if session.closed or session.link_status is LinkStatus.READY:
@@ -147,7 +147,7 @@ class Links:
     async def fail(
         self, session_id: SessionId, code: str, job: LeasedJob | None = None, key: KeyLease | None = None
     ) -> Session:
-        """No link will be made for this session; `code` says why. With `job` or `key`, raises LeaseLost."""
+        """Record that no link can be made for this session; `code` says why. With `job` or `key`, raises LeaseLost."""
         now = self._clock()
 
         def decide(current: Session) -> Changes | None:
@@ -165,7 +165,7 @@ class Links:
             given = await self._store.sessions.change(
                 session.id,
                 lambda current: session_rules.give_link(current, created.link, created.completed, provider_now),
-                # An invitation has its intent for that, which holds for longer than a lease.
+                # For an invitation the intent decides whether the answer counts; it lasts longer than a lease.
                 job=job if created.completed is None else None,
             )
         except GivenUp:
@@ -218,7 +218,10 @@ class Links:
     async def _invitation(
         self, session: Session, invite: Callable[[InvitationTerms], Awaitable[Link]]
     ) -> _CreatedLink | None:
-        """None where a magic link is asked for, or where the provider refuses invitations and a magic link will do."""
+        """Make an invitation; None where a magic link is to be made instead.
+
+        That is so where the host asked for one, and where the provider refuses invitations and the host allows both.
+        """
         if session.link_choice is LinkChoice.MAGIC_LINK:
             return None
         seconds, deadline = invitation_seconds(session), self._provider.call_deadline()
@@ -255,5 +258,6 @@ class Links:
 
 
 def _needs_invitation(session: Session) -> bool:
-    # With `userEmail` a magic link will not do: whoever holds one can use it, whatever mailbox they read.
+    # With `userEmail` only an invitation is made, which the provider limits to that mailbox: a magic link has no such
+    # limit.
     return session.link_choice is LinkChoice.INVITATION or session.user_email is not None

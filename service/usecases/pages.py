@@ -1,7 +1,7 @@
 """A session's page, in a frame or as a redirect flow: open, start, follow, finish, leave, and come back by callback.
 
 A page is opened by its token, but the provider's link is revealed only to a started page: starting creates a page key
-that this one page holds. So a scanner's GET reveals nothing, and a stolen URL does not join silently.
+that only this page holds. So a scanner's GET reveals nothing, and a second page of a stolen URL is noticed.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ _EVENTS_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class StartedPage:
-    """A started page: its key is given to it once, and to nothing else."""
+    """A started page, with its key, which only this answer contains."""
 
     page_key: str
     snapshot: PageSnapshot
@@ -44,7 +44,7 @@ class OpenedPage:
 
 @dataclass(frozen=True, slots=True)
 class OfferedHandoff:
-    """What the offering page shows: the address's token, for others to see, and the code, for its user alone."""
+    """What the offering page shows: the token, as a QR code, and the code that its user types on the other device."""
 
     id: str
     token: str
@@ -52,7 +52,7 @@ class OfferedHandoff:
 
 
 class Pages:
-    """What pages ask. Methods that take a `page_key` raise NotFound without one and TakenOver for an older page's."""
+    """What pages do. Methods with a `page_key` raise NotFound without one, TakenOver for the key of an older page."""
 
     def __init__(
         self, store: Store, signer: Signer, provider: Provider, clock: Clock, new_secret: Callable[[], str]
@@ -83,7 +83,7 @@ class Pages:
         return self._new_secret()
 
     async def start(self, session: Session, asked: PageStart, form_value: str | None = None) -> StartedPage:
-        """Bind a new page, or go on with the one that shows that it was started before.
+        """Bind a new page, or the same page again where it shows that it was started before.
 
         Raises AlreadyOpen where another page was started and `take_over` is False; Expired, Revoked, SessionClosed.
         """
@@ -114,28 +114,28 @@ class Pages:
         return await self.outcome(session_id)
 
     async def finish(self, session_id: SessionId, page_key: str | None) -> None:
-        """The user said "I have finished": enqueue a poll. The provider decides what is true, not this. Raises Gone."""
+        """Record that the user said "I have finished", and enqueue a poll, whose answer counts. Raises Gone."""
         now, provider_now = self._clock(), self._provider.provider_now()
         await self._store.sessions.change(
             session_id, lambda current: session_rules.finish(current, page_key, now, provider_now)
         )
 
     async def ask_for_another(self, session_id: SessionId, page_key: str | None) -> None:
-        """The user wants to connect another account: make its invitation, if the one before is recorded."""
+        """Enqueue the invitation for another account, if the account before is recorded."""
         now = self._clock()
         await self._store.sessions.change_with_count(
             session_id, lambda current, recorded: more_accounts.ask_for_another(current, page_key, recorded, now)
         )
 
     async def leave(self, session_id: SessionId, page_key: str | None, stage: str, reason: str) -> None:
-        """The user left; they may come back."""
+        """Record that the user left the page; the user may come back."""
         now = self._clock()
         await self._store.sessions.change(
             session_id, lambda current: page_starts.leave_page(current, page_key, stage, reason, now)
         )
 
     async def offer_handoff(self, session_id: SessionId, page_key: str | None) -> OfferedHandoff:
-        """Offer another device to go on; an offer before this one ends. Raises SessionClosed, Expired, Revoked."""
+        """Offer to continue on another device; an earlier offer ends. Raises SessionClosed, Expired, Revoked."""
         now, nonce = self._clock(), self._new_secret()[:16]
         await self._store.sessions.change(session_id, lambda current: handoffs.offer(current, page_key, nonce, now))
         token = HandoffToken(session_id, nonce, int(now))
@@ -143,16 +143,16 @@ class Pages:
         return OfferedHandoff(handoffs.offer_id(nonce), signed, code)
 
     def read_handoff(self, text: str) -> HandoffToken:
-        """What the token of such an address carries. Raises NotFound."""
+        """Verify the token of an offer's address. Raises NotFound."""
         return self._signer.read_handoff(text)
 
     async def handoff(self, token: HandoffToken) -> tuple[Session, HandoffState]:
-        """The session that an offer is of, and whether it can be used. Raises NotFound, Expired, Revoked."""
+        """The session of an offer, and whether the offer can be used. Raises NotFound, Expired, Revoked."""
         session = await self._store.sessions.get(token.session_id)
         return session, handoffs.state_of_offer(session, token, self._clock())
 
     async def accept_handoff(self, token: HandoffToken, code: str, form_value: str) -> tuple[HandoffState, str]:
-        """Go on with this device, if the code is right. Returns its page key, which counts once it is accepted."""
+        """Continue on this device, if the code is right. The page key is valid where the state is ACCEPTED."""
         key = page_key_of_form(token.session_id, form_value[:64]) if form_value else self._new_secret()
         given = HandoffTry(token, self._signer.is_handoff_code(token, code), key)
         now, provider_now = self._clock(), self._provider.provider_now()
@@ -167,7 +167,7 @@ class Pages:
         return state, key
 
     def connect_token(self, session: Session) -> str:
-        """The token of the session's page at top level, for a device whose page is started there."""
+        """The token of the session's page in the redirect flow, where the page of another device continues."""
         return self._signer.connect_token(PageToken(session.id, session.serial, session.issued_at), session.key_id)
 
     def follows(self, session: Session, page_key: str | None) -> bool:
@@ -179,7 +179,7 @@ class Pages:
         return handoffs.is_passed_on(session, page_key)
 
     async def heartbeat(self, session_id: SessionId, page_key: str | None) -> None:
-        """The page is still there. Raises Expired, Revoked."""
+        """Record that the page is present. Raises Expired, Revoked."""
         now = self._clock()
         await self._store.sessions.change(
             session_id, lambda current: session_rules.record_presence(current, page_key, now)
@@ -204,17 +204,23 @@ class Pages:
         return session_rules.holds_page_key(session, page_key)
 
     def is_same_page(self, session: Session, page_key: str) -> bool:
-        """Whether this is the key of the page that was started last, though it may have left. It may only start."""
+        """Whether this is the key of the page that was started last, even if it has left.
+
+        The key of a page that has left can only start the page again.
+        """
         return session_rules.holds_page_key(session, page_key) or page_starts.resumes(session, page_key)
 
     async def stream_position(self, session_id: SessionId, last_event_id: str | None, now: int) -> int:
-        """Where a stream goes on: after the named event, or at `now` without one; a foreign or odd one replays all."""
+        """The position from which a stream continues: after the named event, or `now` without one.
+
+        An id that is unknown, or of another session, gives 0: the stream then replays the whole session.
+        """
         if last_event_id is None:
             return now
         return await self._store.events.position(last_event_id, session_id) or 0
 
     async def events_after(self, session_id: SessionId, seq: int) -> Sequence[Event]:
-        """The session's events after a position that a page may have, oldest first."""
+        """The session's events after a position, without those that pages must not see; oldest first."""
         return await self._store.events.on_pages_after(seq, _EVENTS_AT_ONCE, session_id)
 
     def callback_state(self, session: Session) -> str:
@@ -222,7 +228,7 @@ class Pages:
         return self._signer.sign_state(CallbackState(session.id, session.user_id or ERASED_USER, session.page_serial))
 
     async def by_state(self, text: str) -> Session:
-        """The session of a state. Raises BadState for another user's, an earlier page's, a changed or a late one."""
+        """The session of a state. Raises BadState for a changed or old state, and for that of another user or page."""
         state = self._signer.read_state(text)
         try:
             session = await self._store.sessions.get(state.session_id)
@@ -240,7 +246,7 @@ class Pages:
         return session
 
     async def enqueue_poll(self, session: Session) -> None:
-        """Poll the provider soon: what a browser says is a reason to look and never evidence."""
+        """Poll the provider soon: what a browser sends is a reason to poll, and never evidence."""
         await self._store.queue.enqueue(Job(JobKind.RECONCILE, session.company.ref, waited_for=True))
 
     async def outcome(self, session_id: SessionId) -> PageSnapshot:

@@ -1,4 +1,4 @@
-"""The generation of the provider's paths that was found out, kept for the next process."""
+"""Stores which generation of paths the provider serves, and loads it in the next process."""
 
 import logging
 
@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 async def load_paths(store: Store, provider: Provider, url: str) -> None:
-    """Let calls to the API at `url` begin with the generation that has answered before, where one has."""
+    """Make calls to the API at `url` try the generation first that is stored for it, if any."""
     known = await store.provider_state.paths(url)
     if known is not None:
         provider.use_paths(known)

@@ -43,8 +43,8 @@ class ProviderSiteIds:
 class _Intent:
     """A creating call that is about to be made, written down at `at`; `repeats`: it follows one that was lost.
 
-    The call must be over by `deadline` (monotonic clock), which comes before anybody takes it for lost. So a process
-    that stood still between writing the intent and calling does not create anything.
+    The call must end by `deadline` (monotonic clock), which is before the call counts as lost. So a process that stood
+    still between writing the intent and calling creates nothing.
     """
 
     ref: str
@@ -54,7 +54,7 @@ class _Intent:
 
 
 class ProviderSites:
-    """One company is created by one process at a time, whichever of its sessions comes first."""
+    """Finds or creates companies and sites. Of several sessions of a company, one at a time creates it."""
 
     def __init__(self, store: Store, provider: Provider, clock: Clock) -> None:
         self._store = store
@@ -242,8 +242,8 @@ class ProviderSites:
 def _raise_if_unread(unread: Sequence[UnreadNames], wanted: Company | Site, *, after_loss: bool) -> None:
     """Raise ProviderBroken, which is retried, where a listed item that cannot be read may be the one that is wanted.
 
-    It may be by its external id, otherwise by its name. After a call whose answer was lost (`after_loss`) one with
-    neither may be what that call created, so its intent stays.
+    It is compared by its external id, otherwise by its name. After a call whose answer was lost (`after_loss`), an item
+    without either may be what that call created, so the intent stays.
     """
     for one in unread:
         same_name = one.name == wanted.name or (after_loss and one.name is None)

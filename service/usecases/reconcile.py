@@ -77,7 +77,7 @@ class Reconciliation:
         return await self._follow_up(ref, snapshot, job)
 
     async def _follow_up(self, ref: CompanyRef, snapshot: ProviderSnapshot, job: LeasedJob | None) -> float | None:
-        """Ask for what the lists do not tell; return in how many seconds to poll again."""
+        """Ask for connections and logs that the lists do not contain; return in how many seconds to poll again."""
         listed = {one.id for one in snapshot.connections}
         unlisted, activity, logs = await self._store.connections.after_poll(ref, listed)
         interval = poll_interval(activity)
@@ -109,7 +109,7 @@ class Reconciliation:
         )
 
     async def _read_logs(self, ref: CompanyRef, unread: Sequence[UnreadLog], job: LeasedJob | None) -> bool:
-        """Tell what the logs of these invitations name; return whether a used one does not name its use yet."""
+        """Record the steps in the logs of these invitations; return whether to poll for more of them soon."""
         wanted = logs_to_read(unread, self._clock())
         given = await self._store.companies.take_logs(ref, len(wanted)) if wanted else 0
         waits = len(wanted) > given
@@ -117,7 +117,7 @@ class Reconciliation:
             try:
                 entries = await self._provider.links.log(log.invitation_id)
             except (ProviderRefused, ProviderUnauthorized):
-                continue  # it tells no log to this key, or not of this invitation
+                continue  # the provider does not show this log to this key
             except ProviderFailure:
                 return True  # the provider is in trouble: the next poll reads them
             decide = partial(note_log, invitation_id=log.invitation_id, entries=entries)
@@ -161,7 +161,7 @@ class Reconciliation:
 
 
 def poll_interval(activity: CompanyActivity) -> float | None:
-    """Seconds until the next poll: short while somebody waits for it, daily where a link was ever given.
+    """Seconds until the next poll: short while a page waits for it, daily where a link was ever given.
 
     With neither webhook nor callback, a connection is found within 60 s while a page is present, and within ten
     minutes otherwise.
@@ -178,7 +178,7 @@ def poll_interval(activity: CompanyActivity) -> float | None:
 
 
 def _missing(records: CompanyRecords, connection_id: ConnectionId, now: float) -> Changes:
-    """The first 404 is noted, the second removes the connection; its owner and its facts stay."""
+    """Note the first 404; after the second, mark the connection as removed. Its owner and its facts stay."""
     known = records.connections[connection_id]
     if known.removed_at is not None or (known.missing_at is not None and now - known.missing_at < REMOVED_SECONDS):
         return Changes()  # another process noted it meanwhile

@@ -1,4 +1,4 @@
-"""Reminds hosts of connections that need attention: once a step of an episode, and in silence after its end."""
+"""Reminds hosts of connections that need attention: at most once for each step of an episode, and never after it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,7 +9,7 @@ from service.domain.timing import REMINDER_POLL_SECONDS
 from service.errors import NotFound
 from service.store import Store
 
-# Asks the provider for what is true now, and waits at most so long.
+# Polls a company now, and waits for that poll for at most this many seconds.
 PollNow = Callable[[CompanyRef, float], Awaitable[None]]
 
 
@@ -31,7 +31,7 @@ class Reminders:
             # A poll that failed or takes longer has changed nothing: then the reminder waits.
             polled_at = await self._polled_at(connection.company)
             step = await self._store.reminders.take(
-                connection_id, lambda since, told: reminder_step(since, told, self._clock(), polled_at), job
+                connection_id, lambda since, done: reminder_step(since, done, self._clock(), polled_at), job
             )
         except NotFound:
             return None

@@ -1,4 +1,4 @@
-"""Signed results: what a browser brings back to the host is confirmed for the user who is signed in there."""
+"""Signed results: a host's backend confirms what a browser brought back, for the user who is signed in at the host."""
 
 from collections.abc import Callable
 from contextlib import suppress

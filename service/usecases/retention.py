@@ -1,4 +1,4 @@
-"""Deletes what is no longer kept: webhooks and idempotency keys after days, everything that is long over after more."""
+"""Deletes old rows: webhooks, deliveries and idempotency keys after days; events, connections, sessions much later."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -21,10 +21,7 @@ class Retention:
         self._days = days
 
     async def purge(self) -> float:
-        """Delete what is over for long enough, in short transactions; return in how many seconds to do it again.
-
-        A process that dies in the middle leaves less to delete.
-        """
+        """Delete what is old enough, in short transactions; return in how many seconds to do it again."""
         await self._store.inbox.purge()
         await self._store.idempotency.purge()
         await self._store.deliveries.purge()

@@ -33,8 +33,8 @@ class OpenedStatus:
 class UserStatuses:
     """Reads a user's connections, and signs and opens the address of the page that shows them.
 
-    Whoever has the address sees the names of the user's utilities and their states. So it is short-lived, and only the
-    origin for which it was signed can frame its page.
+    Anyone who has the address sees the names of the user's utilities and their states. So it is short-lived, and only
+    the origin for which it was signed can frame its page.
     """
 
     def __init__(self, store: Store, signer: Signer, clock: Clock, public_url: str) -> None:
@@ -53,7 +53,7 @@ class UserStatuses:
         return UserStatus(connections, url, token.issued_at + STATUS_SECONDS)
 
     async def by_token(self, token: str) -> OpenedStatus:
-        """What the page of this address shows. Raises NotFound: a token that is not ours, or an erased user's."""
+        """What the page of this address shows. Raises NotFound for a token that is not ours, or of an erased user."""
         found, now = self._signer.read_status_token(token), self._clock()
         # A minute before: another process, whose clock is ahead, may have signed it.
         if not found.issued_at - 60 <= now <= found.issued_at + STATUS_SECONDS:

@@ -35,8 +35,8 @@ class Users:
     ) -> bool:
         """Erase a user; return False where a job has yet to complete it. Raises NotFound.
 
-        `run_job` runs that job at once and waits for it as long as the caller can. The user's sessions are closed and
-        the user's id is gone before that, in one transaction.
+        First, one transaction closes the user's sessions and deletes the user's id. Then `run_job` runs the job at
+        once, and waits for it as long as the caller can.
         """
         user = await self._store.users.begin_erasure(tenant, user_id, by)
         await run_job(user)

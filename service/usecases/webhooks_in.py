@@ -18,7 +18,7 @@ _BURST_SECONDS = 30.0  # document events of this long are gathered into one read
 
 
 class IncomingWebhooks:
-    """`secrets` are the webhook secrets of the provider account; each of them verifies."""
+    """Accepts and processes webhooks. `secrets` are the provider account's: a webhook is signed with one of them."""
 
     def __init__(self, store: Store, provider: Provider, clock: Clock, secrets: Sequence[str]) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class IncomingWebhooks:
         await self._store.inbox.complete(webhook_id, *jobs, lease=job)
 
     async def _company_of(self, event: WebhookEvent, *, is_new: bool) -> CompanyRef | None:
-        """The company to poll, or None if this service does not know it; no host sees such a webhook."""
+        """The company to poll, or None if this service does not know it: such a webhook has no effect."""
         if event.company_id:
             company = await self._store.companies.by_provider_id(ProviderCompanyId(event.company_id))
             return company.ref if company else None

@@ -1,4 +1,4 @@
-"""Webhook endpoints for hosts: create, read, change, rotate, test and replay. What is sent there: `deliveries`."""
+"""Webhook endpoints of hosts: create, read, change, rotate, test and replay. `deliveries` sends to them."""
 
 import asyncio
 import logging
@@ -60,7 +60,7 @@ class EndpointDetails:
     oldest_pending_at: float | None
 
 
-# These make the answer of a call as it is stored for equal calls; None without an Idempotency-Key.
+# These make the answer of a call that is stored for equal calls; they return None without an Idempotency-Key.
 KeepEndpoint = Callable[[EndpointDetails, EndpointSecret], KeptAnswer | None]
 KeepDelivery = Callable[[Delivery], KeptAnswer | None]
 KeepReplay = Callable[[str], KeptAnswer | None]
@@ -140,7 +140,7 @@ class OutgoingWebhooks:
         return endpoint, secret if rotated else None
 
     async def delete(self, tenant: Tenant, endpoint_id: str, actor: str) -> None:
-        """Delete an endpoint; what it still had to get is never sent. Raises NotFound."""
+        """Delete an endpoint with its pending deliveries, which are never sent. Raises NotFound."""
         await self._store.endpoints.delete(endpoint_id, tenant, actor)
         _log.info("webhook endpoint %s was deleted with key %s", endpoint_id, actor)
         while await self._store.deliveries.delete_of(endpoint_id):
@@ -177,7 +177,7 @@ class OutgoingWebhooks:
         return replay_id
 
     async def advance_replay(self, replay_id: str, job: LeasedJob | None = None) -> float | None:
-        """Go on with a replay; return 0 where more is to come."""
+        """Insert the next deliveries of a replay; return 0 where more are to come, None at the end."""
         try:
             more = await self._store.replays.advance(replay_id, job)
         except NotFound:
@@ -247,7 +247,7 @@ class OutgoingWebhooks:
             raise InvalidRequest([Problem("/url", problem)])
 
     async def _address_problem(self, url: str) -> str | None:
-        """Tell a host at once what each attempt would find. A name that does not resolve yet is accepted."""
+        """Check the address as each attempt will, so that the host learns at once. An unresolved name is accepted."""
         parts = urlsplit(url)
         try:
             async with asyncio.timeout(_RESOLVE_SECONDS):

@@ -1,7 +1,7 @@
-"""Revokes at the provider what must not be used: a session's invitations, and those whose answers were lost.
+"""Revokes invitations that must not be used: those of a closed session, and those whose answers were lost.
 
-The provider stores nothing of ours with an invitation, so one whose answer was lost is recognised by its lifetime,
-which is peculiar to its session. It is revoked, never adopted.
+The provider stores nothing of ours with an invitation. So one whose answer was lost is recognised by its lifetime,
+which only its session's invitations have. It is revoked, and never used.
 """
 
 import hashlib
@@ -41,10 +41,7 @@ class Withdrawals:
                 await self.revoke(invitation_id, given_at)
 
     async def sweep(self, session_id: SessionId) -> float | None:
-        """Revoke the session's invitations whose answers were lost; return in how many seconds to look again.
-
-        The provider stores nothing of ours with an invitation, so ours is recognised by its peculiar lifetime.
-        """
+        """Revoke the session's invitations whose answers were lost; return in how many seconds to check again."""
         intents = await self._store.intents.restarted_intents(session_id)
         over = [one for one in intents if one.age_seconds >= ANSWER_SECONDS]
         session = await self._store.sessions.get(session_id)
@@ -109,6 +106,6 @@ def _matches(invitation: ReportedInvitation, lifetimes: set[int]) -> bool:
 
 
 def _may_be_answered_now(invitation: ReportedInvitation, provider_now: float | None) -> bool:
-    """Whether another session's call may be receiving it: it is that young. Without provider times none is spared."""
+    """Whether it is so young that another call may be receiving it now. False while the provider's time is unknown."""
     age = ANSWER_SECONDS if provider_now is None else provider_now - invitation.provider_created_at
     return -UNCERTAINTY_SECONDS <= age < ANSWER_SECONDS
