@@ -2,9 +2,9 @@
 
 A decision is a pure function (of `service.domain`) that a caller passes to `create` or `change`: it runs while its rows
 are locked, and what it returns is written in the same transaction. Each table has one class: `store.sessions`,
-`.companies`, `.connections`, `.intents`, `.events`, `.queue`, `.keys`, `.inbox`, `.idempotency`, `.endpoints`,
-`.deliveries`, `.replays`, `.reminders`, `.user_records`, `.documents`,
-`.provider_state`. `.retention` deletes what is long over.
+`.companies`, `.connections`, `.users`, `.intents`, `.events`, `.queue`, `.keys`, `.inbox`, `.idempotency`,
+`.endpoints`, `.deliveries`, `.replays`, `.reminders`, `.documents`, `.provider_state`. `.retention` deletes rows that
+were over long ago.
 """
 
 from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ from service.store.engine import Transaction
 # A token bucket: 240 polls an hour, of which 60 may come at once. Beyond it, many webhooks cause one poll in 15 s.
 _POLLS_AT_ONCE = 60.0
 _SECONDS_PER_POLL = 15.0
-# Logs are read from the same budget, and leave this much of it to the polls that somebody waits for.
+# Logs are read from the same budget, and leave this much of it to the polls.
 _KEPT_FOR_POLLS = 30.0
 _MOST_UNREAD = 100
 # Sums of fractions are inexact: without this, a budget of 0.9999 polls would give a wait of almost 0, again and again.
@@ -25,9 +25,8 @@ _JUST_FINISHED = (
     "AND (s.status <> 'connected' OR s.more_asked > 0) "
     "AND (SELECT COUNT(*) FROM session_connections j WHERE j.session_id = s.id) <= s.more_asked"
 )
-# A link that a page was shown, of a session that has no working connection, and that is open or over for two hours at
-# most: its invitation can still be used, and so can a magic link. As in the index
-# `sessions_by_end`.
+# A link that was shown, of a session without a working connection that is open or ended at most two hours ago: its
+# invitation or magic link can still be used. As in the index `sessions_by_end`.
 _USABLE = (
     "SELECT 1 AS found FROM sessions WHERE company_ref = :ref AND COALESCE(revoked_at, expires_at) > :lately "
     "AND revealed_at IS NOT NULL AND status <> 'connected'"
@@ -36,7 +35,7 @@ _UNDECIDED = "SELECT 1 AS found FROM connections WHERE company_ref = :ref AND wa
 # A link was given at any time; a renewed session (serial > 1) may have lost its own. As in the index `sessions_linked`.
 _LINKED = "SELECT 1 AS found FROM sessions WHERE company_ref = :ref AND (link_url IS NOT NULL OR serial > 1)"
 
-# One whose link is being replaced has lost its own, too.
+# A session whose link is being replaced has none at the moment.
 _REPLACED = "SELECT 1 AS found FROM facts WHERE company_ref = :ref AND kind = 'replaced'"
 
 
@@ -61,7 +60,7 @@ def take_poll(tx: Transaction, ref: CompanyRef) -> float:
 
 
 def note_failed_poll(tx: Transaction, ref: CompanyRef, began_at: float) -> None:
-    """Write when the first poll began that was not answered; a later one keeps that time."""
+    """Write when this failed poll began, unless an earlier one failed since the last answer."""
     tx.run("UPDATE companies SET failed_at = :at WHERE ref = :ref AND failed_at IS NULL", at=began_at, ref=ref)
 
 
@@ -76,7 +75,7 @@ def take_logs(tx: Transaction, ref: CompanyRef, wanted: int) -> int:
 
 
 def unread_logs(tx: Transaction, ref: CompanyRef, now: float) -> list[UnreadLog]:
-    """Return the logs that may have new entries: of invitations whose page was present, or that were used, lately.
+    """Return the logs that may have new entries: of invitations whose page was present, or that were used, recently.
 
     Each query reads the end of an index. A log that has named the use gets no further entry.
     """

@@ -123,7 +123,8 @@ _EVENT = (
     "(:id, {next_seq}, {drawn}, :tenant, :type, :at, :session, :connection, :user, :data)"
 )
 # A delivery for each enabled endpoint that wants this type and company, and one for the session's own address beneath
-# an endpoint's. Its id follows from both ids. An endpoint is not told of itself. Without endpoints it writes nothing.
+# an endpoint's. Its id follows from both ids. An endpoint gets no event about itself. Without endpoints it writes
+# nothing.
 # The pattern of LIKE is an expression. If it were a parameter, SQLite would plan the statement again for each value.
 _DELIVERIES = """
 INSERT INTO deliveries (id, tenant, endpoint_id, event_id, kind, url, lane, aside, status, next_at, drawn, created_at)
@@ -172,7 +173,7 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
 def enqueue(tx: Transaction, *jobs: Job) -> None:
     """Make jobs due, or keep the earlier time at which one is due already. A running job runs once more afterwards.
 
-    A job that a page waits for stays so when others ask for it too.
+    A job that a page waits for stays one when it is enqueued again without `waited_for`.
     """
     if not jobs:
         return
@@ -279,7 +280,7 @@ def _attach_and_detach(tx: Transaction, changes: Changes, now: float) -> None:
 
 
 def _attach(tx: Transaction, attachment: Attachment, now: float) -> None:
-    # Attached already, it keeps its place in the session's list, and the kind of evidence may have become stronger.
+    # A connection that is attached already keeps its place in the session's list; its kind of evidence may change.
     tx.run(
         "INSERT INTO session_connections (session_id, connection_id, kind, at) "
         "VALUES (:session, :connection, :kind, :at) "

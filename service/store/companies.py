@@ -82,8 +82,8 @@ def adopt_company(tx: Transaction, company: Company, now: float) -> Company:
     if found is None and (company.provider_id is None or company.tenant == DEFAULT_TENANT):
         _insert_company(tx, company, now)
         found = _find_and_lock(tx, company)
-    # Mallory may name the provider's id of Ada's company, or one that she guessed. Both are unknown to her tenant: she
-    # does not even learn that Ada's is there, and the provider is not asked.
+    # A tenant may name the provider's id of another tenant's company, or a guessed one. Both get the same answer, and
+    # the provider is not called, so a tenant cannot find out which companies exist.
     if found is None or found.tenant != company.tenant:
         raise NotFound
     return found
@@ -114,7 +114,7 @@ def _insert_company(tx: Transaction, company: Company, now: float) -> None:
 
 
 def adopt_sites(tx: Transaction, company: Company, sites: tuple[Site, ...]) -> tuple[Site, ...]:
-    """Return the stored sites in the order given, after inserting those that are new. Raises NotFound as above."""
+    """Return the stored sites in the order given, after inserting new ones. Raises NotFound as `adopt_company` does."""
     return tuple(_adopt_site(tx, company, site) for site in sites)
 
 

@@ -101,7 +101,7 @@ class ConnectionStore:
     ) -> tuple[Sequence[Connection], CompanyActivity, Sequence[UnreadLog]]:
         """Return the recorded connections that a poll did not list, and the activity that decides the next poll.
 
-        Removed connections are left out. The third are the invitations' logs that may tell more.
+        Removed connections are left out. The third part are the logs of invitations that may have new entries.
         """
 
         def unit(tx: Transaction) -> tuple[Sequence[Connection], CompanyActivity, Sequence[UnreadLog]]:
@@ -209,7 +209,7 @@ def _not_listed(tx: Transaction, company: CompanyRef, listed: Collection[Connect
 def _session_rows(tx: Transaction, where: str, values: Iterable[str]) -> list[Row]:
     """Return session rows for `where`, which has `:among`, joined with their companies and locked."""
     # A decision writes all columns of a session: without the lock it would undo what a host or a page does meanwhile.
-    # ORDER BY makes transactions lock sessions in one order; the engine retries a deadlock that happens all the same.
+    # ORDER BY makes transactions lock sessions in one order; the engine retries where a deadlock still happens.
     sql = f"SELECT {SESSION_COLUMNS} FROM {SESSION_TABLES} WHERE {where}"
     return list(tx.among(f"{sql} ORDER BY s.id{tx.dialect.lock and ' FOR UPDATE OF s'}", values))
 

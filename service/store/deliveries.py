@@ -1,4 +1,4 @@
-"""Deliveries: the queue of what endpoints still have to get, and the record of what they got.
+"""Deliveries: the queue of those that are pending, and the record of those that were made.
 
 Rows are inserted with their events (`service.store.changes`). One process at a time sends to an endpoint: it holds the
 endpoint's lease, and writes nothing without it.
@@ -53,7 +53,7 @@ _PURGED = 5000
 
 @dataclass(frozen=True, slots=True)
 class EndpointLease:
-    """The right of one process to send to an endpoint; `token` is in the endpoint's row for as long."""
+    """The right of one process to send to an endpoint. It holds while the endpoint's row has this `token`."""
 
     endpoint_id: str
     token: str
@@ -61,9 +61,9 @@ class EndpointLease:
 
 @dataclass(frozen=True, slots=True)
 class DueDeliveries:
-    """What an endpoint may be sent now, with its settings of this moment; deliveries in the order of their events.
+    """An endpoint's due deliveries, in the order of their events, and its present settings.
 
-    `held` are due too, and have to wait for a failed delivery before them in their lanes.
+    `held` are ids of due deliveries that must wait for a failed delivery before them in their lanes.
     """
 
     endpoint: Endpoint
@@ -246,7 +246,7 @@ def _record(
     _set_waiting(tx, waiting)
     for one in results:
         if one.releases:
-            # All of the lane: each is held again where the next one fails too.
+            # The whole lane is released; if the next delivery fails too, the others are held again.
             tx.run(
                 "UPDATE deliveries SET waiting = 0 WHERE endpoint_id = :endpoint AND lane = :lane AND waiting = 1",
                 endpoint=lease.endpoint_id,

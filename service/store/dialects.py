@@ -1,4 +1,4 @@
-"""What differs between the SQL of the two databases: marks, locks, positions of events, and whose clock it is."""
+"""What differs between the SQL of the two databases: parameters, locks, positions of events, and the clock."""
 
 from service.domain.model import Clock
 from service.store.engine import Transaction, percent_style

@@ -10,7 +10,7 @@ from service.store.engine import Engine, Transaction
 from service.store.queue import require_lease
 from service.store.rows import ACCOUNT
 
-# How many were named until now, and which of them are new.
+# Makes the event, from how many documents were named until now and the ids of the new ones.
 DocumentEvent = Callable[[int, Sequence[str]], NewEvent]
 
 _NO_CONNECTION = ""
@@ -45,7 +45,7 @@ class DocumentStore:
     async def name_uploaded(
         self, company: Company, ids: Sequence[str], event: DocumentEvent, job: LeasedJob | None = None
     ) -> None:
-        """Write the documents of the company that were never named, not for a connection either, with their event.
+        """Write the documents that were named neither for the company nor for a connection of it, with their event.
 
         With `job`, raises LeaseLost where its lease has ended.
         """

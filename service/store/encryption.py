@@ -1,8 +1,8 @@
-"""Encrypts provider links and webhook bodies, so that they cannot be read in a copied database.
+"""Encrypts links, e-mail addresses, webhook bodies and endpoint secrets, so that a copied database does not show them.
 
 AES-256-GCM with a key derived from each secret key. A value is "key name.base64(nonce + ciphertext)". The row's id is
-the associated data, so a value that an attacker copies to another row (Ada's link into Mallory's session) does not
-decrypt there.
+the associated data, so a value that an attacker copies to another row (a user's link into the attacker's own session)
+does not decrypt there.
 """
 
 import base64

@@ -23,7 +23,7 @@ from service.store.idempotency import keep_with
 from service.store.rows import assignments
 
 _FIXED = {"id", "tenant", "created_at", "created_by"}
-# An idempotent repeat of the call that made a secret answers it again: keys are kept for a day.
+# A repeat of the call that made a secret, with the same Idempotency-Key, returns it again: keys are kept for a day.
 _SECRETS_KEPT_SECONDS = 2 * 86400.0
 
 
@@ -65,7 +65,7 @@ class EndpointStore:
     async def change(self, endpoint_id: str, decide: Decide, tenant: Tenant | None = None, *jobs: Job) -> Endpoint:
         """Lock the row, call `decide`, write what it returns: one transaction. Returns the endpoint afterwards.
 
-        Whoever sends to the endpoint at this moment loses its lease, and goes on with what is written now. Raises
+        A process that is sending to the endpoint loses its lease, so that the next turn reads the new settings. Raises
         NotFound, also for an endpoint of another than `tenant`.
         """
         return await self._engine.write(lambda tx: self._change(tx, endpoint_id, decide, tenant, jobs))
@@ -112,7 +112,7 @@ class EndpointStore:
         keep_with(tx, kept)
         values = _values(change.endpoint)
         tx.run(f"INSERT INTO endpoints ({', '.join(values)}) VALUES (:{', :'.join(values)})", **values)
-        self._write_beside(tx, change)
+        self._write_secret_and_events(tx, change)
 
     def _change(
         self, tx: Transaction, endpoint_id: str, decide: Decide, tenant: Tenant | None, jobs: Sequence[Job]
@@ -122,13 +122,13 @@ class EndpointStore:
         if change is None:
             return endpoint
         save_endpoint(tx, change.endpoint)
-        # Without the lease nothing more is written of what was sent by the old settings.
+        # Without its lease the sender cannot record answers to deliveries that it made with the old settings.
         tx.run("UPDATE endpoints SET lease = NULL, lease_until = NULL WHERE id = :id", id=endpoint_id)
-        self._write_beside(tx, change)
+        self._write_secret_and_events(tx, change)
         enqueue(tx, *jobs)
         return change.endpoint
 
-    def _write_beside(self, tx: Transaction, change: EndpointChange) -> None:
+    def _write_secret_and_events(self, tx: Transaction, change: EndpointChange) -> None:
         if change.secret is not None:
             self._replace_secret(tx, change)
         audit(tx, self._context, change.endpoint, change.actor, change.what)

@@ -8,7 +8,7 @@ _OWNER_ONLY = 0o600
 
 
 def for_this_user_only(path: str) -> None:
-    """Make the database file, and let nobody but this user read it: it holds personal data. Raises OSError.
+    """Make the database file, which holds personal data, and let only this user read it. Raises OSError.
 
     SQLite gives its `-wal` and `-shm` files the permissions of the database file.
     """
@@ -16,6 +16,6 @@ def for_this_user_only(path: str) -> None:
         return
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT, _OWNER_ONLY))
     for name in (path, f"{path}-wal", f"{path}-shm"):
-        # Files of earlier versions; not where they are absent, another user's, or cannot be changed.
+        # Files that earlier versions made. One that is absent or belongs to another user is left as it is.
         with suppress(OSError):
             Path(name).chmod(_OWNER_ONLY)

@@ -87,7 +87,7 @@ def begin(tx: Transaction, key: KeyLease, now: float) -> EarlierCall:
     # The lock lets exactly one of several equal calls take a dead one's place.
     row = tx.one(f"SELECT * FROM idempotency {_WHERE}{tx.dialect.lock}", **_names(key))
     if row is None:
-        raise IdempotencyInProgress  # it was forgotten at this moment: a repeat finds it free
+        raise IdempotencyInProgress  # the key was deleted at this moment: a repeat can lease it
     return _earlier_call(tx, row, key, until)
 
 
@@ -115,8 +115,8 @@ def keep_with(tx: Transaction, kept: KeptAnswer | None) -> None:
 def keep(tx: Transaction, key: KeyLease, answer: Answer | None, user: UserRef | None = None) -> None:
     """Do what `IdempotencyStore.keep` does, inside an open transaction.
 
-    An answer about a user is erased with them. Where they are erased already, the key is deleted. `user`, where given,
-    is whom it is about, held by `adopt_user`.
+    An answer about a user is erased with the user. Where the user is erased already, the key is deleted. `user`, where
+    given, is the user of the answer, whose row `adopt_user` has locked.
     """
     if answer is not None and user is None and "userId" in answer:
         user = _user_of(tx, answer)
@@ -136,7 +136,7 @@ def keep(tx: Transaction, key: KeyLease, answer: Answer | None, user: UserRef | 
 
 
 def require_key(tx: Transaction, key: KeyLease | None) -> None:
-    """Raise LeaseLost where an equal call took the key over; None needs none."""
+    """Raise LeaseLost where an equal call took the key over. A call without a key (None) passes."""
     if key is None:
         return
     sql = f"SELECT key FROM idempotency {_WHERE} AND lease = :lease{tx.dialect.lock}"
@@ -145,8 +145,8 @@ def require_key(tx: Transaction, key: KeyLease | None) -> None:
 
 
 def _user_of(tx: Transaction, answer: Answer) -> UserRef | None:
-    """Return whom an answer is about, by the session or the connection that it shows."""
-    # By its own id: the user id may be another user's by now.
+    """Return the user of an answer, by the id of the session or connection that it shows."""
+    # Not by the answer's `userId`, which may have been given to another user since.
     queries = (
         "SELECT user_ref FROM sessions WHERE id = :id",
         f"SELECT user_ref FROM connections WHERE account = '{ACCOUNT}' AND id = :id",

@@ -77,7 +77,7 @@ class InboxStore:
             now=self._context.clock(),
         )
         if inserted:
-            # A page may wait for what it says; it costs next to nothing, and must not queue behind calls for bills.
+            # A page may wait for what the webhook says. The job is short, and must not wait for jobs that read bills.
             enqueue(tx, Job(JobKind.WEBHOOK, webhook_id, waited_for=True))
         return bool(inserted)
 

@@ -15,7 +15,7 @@ def account_to_mend(tx: Transaction, session: Session) -> AccountToMend | None:
     )
     connection = connection_of(row) if row is not None else None
     owner = connection.verdict.owner if connection is not None else None
-    # It may have been settled for somebody else since: this session's page must not show what is theirs.
+    # Since this session was created, the connection may have become another user's, whose data this page must not show.
     if connection is None or owner is None or owner.user != session.user:
         return None
     sql = "SELECT provider_id, name, external_id FROM sites WHERE company_ref = :company AND provider_id IN (:among)"

@@ -46,7 +46,7 @@ class ProcessLock:
             fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def release(self) -> None:
-        """Let it go; the file stays, since removing it would let two processes lock two files."""
+        """Release the lock. The file stays: if it were removed, two processes could lock two different files."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -1,4 +1,4 @@
-"""What was found out about the provider, and outlives a process: its generation of paths, and its last webhook."""
+"""What the service has learned about the provider: its generation of paths, and when its last webhook came."""
 
 from typing import get_args
 
@@ -10,7 +10,7 @@ _WEBHOOK = "webhook"
 
 
 class ProviderStateStore:
-    """Reads and writes it by name; the newest value stands."""
+    """Reads and writes these values; each has a name, and a later value replaces the earlier one."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine

@@ -21,9 +21,9 @@ DUE_JOBS = (
     "SELECT kind, ref, attempts, waited_for FROM work WHERE waited_for = :waited_for AND due_at <= :now "
     "AND (lease IS NULL OR lease_until <= :now) ORDER BY due_at LIMIT :limit"
 )
-# Of so many leased jobs one is a job that no page waits for, if there is one: many pages do not stop the others.
+# Of this many leased jobs, one is a job that no page waits for, if there is any: pages cannot starve the others.
 _SHARE = 4
-# A poll that is due again so soon is one that a page waits for, if it was so before.
+# A job that a page waits for keeps that mark when it is due again within this time.
 _KEEPS_ITS_TURN_SECONDS = POLL_PRESENT_SECONDS
 
 
@@ -42,7 +42,7 @@ class JobQueue:
     async def lease(self, limit: int, lease_seconds: float, background_limit: int | None = None) -> Sequence[LeasedJob]:
         """Lease up to `limit` due jobs for `lease_seconds`: those that a page waits for first, then the longest due.
 
-        At most `background_limit` of them are jobs that no page waits for; of four, one is, where there is one.
+        At most `background_limit` of them, but one in four if there is any, are jobs that no page waits for.
         """
         background = limit if background_limit is None else min(limit, background_limit)
         leased = await self._engine.write(lambda tx: self._lease_batch(tx, limit, background, lease_seconds))
@@ -131,13 +131,14 @@ class JobQueue:
 
 
 def require_lease(tx: Transaction, job: LeasedJob | None) -> None:
-    """Raise LeaseLost unless the job's lease still holds; None needs none.
+    """Raise LeaseLost unless the job's lease still holds. A call without a job (None) passes.
 
-    Call it last: until the commit no other worker can lease the job, and everybody locks rows of `work` last.
+    Call it last in a transaction: its lock on the row of `work` keeps other workers from leasing the job until the
+    commit, and all transactions lock these rows last, so that they cannot deadlock.
     """
     if job is None:
         return
-    # The token says that no other worker has leased the job, the time that none could have.
+    # The token shows that no other worker has leased the job; the time, that none may lease it now.
     row = tx.one(
         f"SELECT lease_until FROM work WHERE kind = :kind AND ref = :ref AND lease = :lease{tx.dialect.lock}",
         kind=job.kind.value,

@@ -1,4 +1,4 @@
-"""Replays: an endpoint gets the events since a time again, some at a time: no transaction grows with the log."""
+"""Replays: an endpoint gets the events since a time again. Each transaction inserts a limited number of deliveries."""
 
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.endpoints import Endpoint
@@ -16,8 +16,8 @@ _CHUNK = 1000
 # An event gets its position a moment after its time, by another process's clock perhaps: the search starts earlier.
 _MARGIN_SECONDS = 120.0
 
-# As `_DELIVERIES` of `service.store.changes` decides for a new event: no endpoint gets events about itself, which have
-# its id in their data.
+# The rules of `_DELIVERIES` in `service.store.changes`, which is for new events. An endpoint gets no events about
+# itself: those have its id in their data.
 _REPLAY = """
 INSERT INTO deliveries (id, tenant, endpoint_id, event_id, kind, url, lane, aside, status, next_at, drawn, created_at)
 SELECT 'whd_' || SUBSTR(:replay, 5) || SUBSTR(e.id, 5), e.tenant, :endpoint, e.id, 'replay', NULL,
@@ -32,7 +32,7 @@ AND (e.type NOT LIKE 'endpoint.%' OR REPLACE(e.data, :endpoint, '') = e.data)
 
 
 class ReplayStore:
-    """Begins replays and goes on with them. A replayed event has its own id again, and a delivery of its own."""
+    """Begins replays and continues them. A replayed event keeps its id and gets another delivery."""
 
     def __init__(self, engine: Engine, context: WriteContext) -> None:
         self._engine = engine
@@ -74,7 +74,7 @@ class ReplayStore:
             raise NotFound
         until = min(row["after_seq"] + _CHUNK, row["until_seq"])
         self._insert(tx, row, read_endpoint(tx, row["endpoint_id"], Tenant(row["tenant"])), until)
-        tx.notify(None)  # the sender looks for what is due
+        tx.notify(None)  # wakes the sender of deliveries
         if until == row["until_seq"]:
             tx.run("DELETE FROM replays WHERE id = :id", id=replay_id)
             return False

@@ -1,8 +1,8 @@
-"""Deletes what is long over: events, removed connections, sessions, and users of whom nothing is left.
+"""Deletes old events, removed connections and ended sessions, and then users to whom nothing refers any more.
 
-`before` is the time before which something must have ended. What a verdict needs stays: the session that owns a
-connection, or could own one, and every session whose magic link was shown, since such a link never ends. Of those
-only what verdicts need stays.
+`before` is the time before which something must have ended. A session that a verdict may need is not deleted: one that
+owns a connection or could own one, and one whose magic link was shown, since such a link never ends. Such a session is
+kept without personal data.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from service.store.rows import ACCOUNT
 from service.store.session_rows import SESSION_COLUMNS, SESSION_TABLES
 from service.store.sessions import SessionStore
 
-# One transaction handles so many rows, so that others need not wait for long.
+# Rows per transaction: few enough that other transactions do not wait for long.
 _BATCH = 200
 
 # Exactly the expression of the index `sessions_by_review`.
@@ -25,15 +25,15 @@ _OVER_FOR_LONG = (
     "ORDER BY COALESCE(reviewed_at, expires_at) LIMIT :limit"
 )
 _OURS = f"n.account = '{ACCOUNT}'"
-# A verdict needs the session: it owns a connection or could own one, its magic link can still be used by whoever has
-# it, or a fact says what it has to do with a connection that is recorded.
+# A verdict needs the session if it owns a connection or could own one, if its magic link was shown and may still be
+# used, or if a fact connects it with a recorded connection.
 _NEEDED = (
     "SELECT 1 AS found FROM connections WHERE session_id = :id",
     "SELECT 1 AS found FROM connection_candidates WHERE session_id = :id",
     "SELECT 1 AS found FROM facts WHERE session_id = :id AND kind = 'revealed' AND connection_id IS NULL",
     f"SELECT 1 AS found FROM facts f, connections n WHERE f.session_id = :id AND n.id = f.connection_id AND {_OURS}",
 )
-# What belongs to a session. What an invitation named stays: that it is used up bears on other connections.
+# What belongs to a session. Facts of the kind 'named' stay: other connections depend on which invitations are used up.
 _OF_SESSION = (
     "DELETE FROM invitations WHERE session_id = :id",
     "DELETE FROM session_connections WHERE session_id = :id",
@@ -42,7 +42,7 @@ _OF_SESSION = (
     "DELETE FROM facts WHERE session_id = :id AND kind <> 'named'",
     "DELETE FROM sessions WHERE id = :id",
 )
-# What belongs to a removed connection. That it was there before us, and which invitation named it, stays.
+# What belongs to a removed connection. Facts of the kinds 'prior' and 'named' stay.
 _OF_CONNECTION = (
     "DELETE FROM session_connections WHERE connection_id = :id",
     "DELETE FROM connection_candidates WHERE connection_id = :id",
@@ -54,7 +54,7 @@ _OF_CONNECTION = (
     "DELETE FROM facts WHERE connection_id = :id AND kind NOT IN ('named', 'prior')",
     f"DELETE FROM connections WHERE account = '{ACCOUNT}' AND id = :id",
 )
-# For whom results of these sessions were presented.
+# The users for whom results of these sessions were presented.
 _REFUSED = (
     "SELECT s.tenant, r.user_ref FROM refused_results r JOIN sessions s ON s.id = r.session_id "
     "WHERE r.session_id IN (:among)"
@@ -85,7 +85,7 @@ class RetentionStore:
         self._sessions = sessions
 
     async def delete_events(self, before: float) -> Deleted:
-        """Delete the oldest events of the log, except its last one, from which positions go on."""
+        """Delete the oldest events of the log, but never its last one: the next position follows from it."""
         return await self._engine.write(lambda tx: _delete_events(tx, before))
 
     async def delete_connections(self, before: float) -> Deleted:
@@ -127,8 +127,8 @@ def _is_needed(tx: Transaction, session_id: SessionId) -> bool:
 
 
 def _delete_events(tx: Transaction, before: float) -> Deleted:
-    # In the order of the log, whose times rise with its positions but for the difference of two clocks. The last event
-    # stays: on both databases the next position is one more than the highest.
+    # Read in the order of positions, which is the order of times except for the difference between two clocks. The last
+    # event stays: on both databases the next position is one more than the highest.
     rows = tx.all(
         "SELECT id, seq, at FROM events WHERE seq IS NOT NULL AND seq < (SELECT MAX(seq) FROM events) "
         "ORDER BY seq LIMIT :limit",

@@ -86,7 +86,7 @@ _UNCONVERTED = (
 _values_of = itemgetter(*_UNCONVERTED)
 _FLAGS = ("taken_over", "resume_by_host", "resumed_by_host")
 
-# What `session_of` reads: the SELECT list of these tables.
+# The tables and columns of a SELECT whose rows `sessions_of` reads.
 SESSION_TABLES = "sessions s JOIN companies c ON c.ref = s.company_ref JOIN users u ON u.ref = s.user_ref"
 SESSION_COLUMNS = """
   s.*, u.user_id, c.ref AS company_ref, c.external_id AS company_external_id, c.name AS company_name,

@@ -223,7 +223,7 @@ class SessionStore:
 
     def _get(self, tx: Transaction, session_id: SessionId, tenant: Tenant | None) -> Session:
         row = tx.one(f"{_FROM} WHERE s.id = :id", id=session_id)
-        # Another tenant's session is answered like an unknown id, so that Mallory cannot find out which ids exist.
+        # Another tenant's session is answered like an unknown id, so that a tenant cannot find out which ids exist.
         if row is None or tenant not in {None, row["tenant"]}:
             raise NotFound
         return self.from_rows(tx, [row])[0]

@@ -235,7 +235,7 @@ class SqliteEngine:
 
     def _resolve_in_loop(self, group: list[_PendingWrite[Any]]) -> None:
         for write in group:
-            if write.future.done():  # its caller was cancelled; the write is committed all the same
+            if write.future.done():  # its caller was cancelled; the write is still committed
                 continue
             if write.error is None:
                 write.future.set_result(write.result)
@@ -274,6 +274,6 @@ def _roll_back(connection: sqlite3.Connection | None) -> sqlite3.Connection | No
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     except sqlite3.Error:
-        connection.close()  # left open, it could hold the write lock for ever
+        connection.close()  # an open connection could keep the write lock
         return None
     return connection

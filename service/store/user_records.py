@@ -1,4 +1,4 @@
-"""What is stored about a user: exported, and erased. The user's row is in `users`, what refers to it everywhere."""
+"""Exports what is stored about a user, and erases it. The functions for the user's own row are in `users`."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -19,8 +19,8 @@ from service.store.users import find_user, ref_of_user, user_ids
 
 _BATCH = 500
 _SHOWN = 100  # connections of one user at once
-# Those to the address that a session named for its own events: it may name the user. Their ids follow from the event's
-# and the endpoint's (`service.store.changes`). Others have no address, and their event names the user as it is now.
+# Deliveries to an address that a session of the user named for its own events: the address may contain the user's name.
+# Their ids follow from the ids of event and endpoint (`service.store.changes`). Other deliveries hold no personal data.
 _OWN_DELIVERIES = (
     "DELETE FROM deliveries WHERE id IN (SELECT 'whd_' || SUBSTR(e.id, 5) || SUBSTR(p.id, 5) || 'own' FROM users u "
     "JOIN sessions s ON s.tenant = u.tenant AND s.user_ref = u.ref JOIN events e ON e.session_id = s.id "
@@ -29,7 +29,7 @@ _OWN_DELIVERIES = (
 
 
 class UserStore:
-    """Names, exports and erases users. `SessionStore.create` inserts their rows."""
+    """Reads, exports and erases users. `SessionStore.create` inserts their rows."""
 
     def __init__(self, engine: Engine, context: WriteContext, sessions: SessionStore) -> None:
         self._engine = engine
@@ -107,7 +107,7 @@ class UserStore:
         user = UserRef(row["ref"])
         tx.run("UPDATE users SET user_id = NULL WHERE ref = :ref", ref=user)
         add_event(tx, self._context, events.user_erased(user, by), tenant)
-        # Should this process die now, another one goes on.
+        # If this process dies now, another one runs the job.
         enqueue(tx, Job(JobKind.ERASE, user))
         return user
 
