@@ -1,4 +1,4 @@
-"""Answers that are the same for everybody: made once, kept in memory, and cached by browsers for five minutes."""
+"""Answers that are the same for every caller: made once, kept in memory, and cached by browsers for five minutes."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from functools import cached_property
 from starlette.requests import Request
 from starlette.responses import Response
 
-# Not longer: hosts load `/embed.js` for ever, and a mended script must reach their users.
+# Five minutes: hosts never change the address `/embed.js`, and a corrected script must reach their users soon.
 _CACHE = "public, max-age=300"
 # For an address that names its content. Reference: RFC 8246.
-FOR_EVER = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 _MAX_TAGS = 20
 
 

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import NotFound
-from service.web.cached import FOR_EVER, CachedAnswer
+from service.web.cached import IMMUTABLE, CachedAnswer
 from service.web.languages import Language, languages
 from service.web.request_language import page_language
 
@@ -38,7 +38,7 @@ _SHEET_SPACE = re.compile(r"\s?([{}:;,])\s")  # not before ":" alone, where it w
 _PRIVATE = re.compile(
     r"#([a-z]\w+)"
 )  # a class's own names, which no other script can use; the styles have no such word
-# What a file makes at its top level, where its name has a form that no text and no property has.
+# Top-level names of a file that are shortened: of these forms only, which no text and no property has.
 _OWN = re.compile(r"^(?:const|function) ([A-Z_]{3,}|[a-z]+Of|make[A-Z]\w+)\b", re.MULTILINE)
 _SENTENCE = re.compile(r'_\("([^"]+)"\)')
 # Host pages load it from other origins: as a module, with `crossorigin` and `integrity`, and under an embedder policy.
@@ -126,7 +126,7 @@ class EmbedScripts:
         script = self._by_digest.get(request.path_params["digest"])
         if script is None:
             raise NotFound
-        return CachedAnswer(script.content, "text/javascript", _FOR_HOST_PAGES, FOR_EVER).to(request)
+        return CachedAnswer(script.content, "text/javascript", _FOR_HOST_PAGES, IMMUTABLE).to(request)
 
 
 EMBED_SCRIPTS = EmbedScripts(

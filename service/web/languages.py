@@ -1,7 +1,7 @@
 """The languages of the end user's pages: English, and one catalogue for each other in `templates/languages`.
 
-A catalogue is a JSON object from each English sentence to its translation. A sentence that it lacks stays English; a
-test demands that ours lack none.
+A catalogue is a JSON object from each English sentence to its translation. A sentence that it lacks stays English. A
+test checks that no sentence is missing.
 """
 
 import json

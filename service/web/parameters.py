@@ -39,8 +39,8 @@ def form_fields(raw: bytes) -> Sequence[tuple[str, str]]:
 def cookie(request: Request, name: str) -> str | None:
     """Return the value of one cookie as it was sent; of two with this name the last one.
 
-    Cookies above the limit count as absent and are not refused: an attacker on a sibling domain could set them, and
-    would keep the user out for as long as the browser has them.
+    Cookies above the limit count as absent; the request is not refused. Otherwise an attacker on a sibling domain could
+    set large cookies, and shut the user out for as long as the browser keeps them.
     """
     headers = request.headers.getlist("cookie")
     if sum(map(len, headers)) > MAX_COOKIE_BYTES:

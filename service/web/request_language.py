@@ -10,18 +10,18 @@ from service.errors import InvalidRequest
 from service.web.languages import Language, languages
 from service.web.parameters import query_fields
 
-# Longer ones come from a stranger: what is beyond is not read, and not kept.
+# No browser sends a longer header: the rest is neither read nor cached.
 _MOST_CHARACTERS = 500
 
 
 def page_language(request: Request, session: Session | None = None) -> Language:
-    """What the host's element asks for, else what the session has, else what the browser asks for, else English."""
+    """The language of the host's element, else of the session, else of the browser, else English."""
     given = session.locale if session is not None else ""
     return _chosen(_asked_by_element(request)[:_MOST_CHARACTERS], given, _accepted(request))
 
 
 def script_language(request: Request) -> Language:
-    """The language of the page whose script calls: it names that, and nothing else, in Accept-Language."""
+    """The language of the page whose script calls; the script sends only that one in Accept-Language."""
     return _chosen("", "", _accepted(request))
 
 

@@ -1,7 +1,7 @@
 """The stylesheet of a look: a session's mode, accent and radius as CSS custom properties, under an address of its own.
 
-A file like the others, so that the pages need no inline style: `style-src 'self'` stays. Its address holds three values
-of closed form and nothing of a session, so it is the same for everybody who asks for it.
+It is a file, so that the pages need no inline style and keep `style-src 'self'`. Its address consists of three values
+of a fixed form, and holds nothing of a session.
 """
 
 import re
@@ -14,7 +14,7 @@ from service.web.cached import CachedAnswer
 _PALETTE = re.compile(r":root \{(.*?)\}", re.DOTALL)
 _PROPERTY = re.compile(r"(--[a-z-]+): ([^;]+);")
 _FILE = re.compile(r"theme-([a-z0-9-]{2,20})\.css")
-_MOST_SHEETS = 500  # each address is a sheet, and a stranger may ask for any
+_MOST_SHEETS = 500  # sheets that are kept; a stranger may ask for any number of different ones
 _BLACK = "#000000"
 
 
@@ -51,7 +51,7 @@ def stylesheet(theme: Theme) -> str:
 
 
 def _shades(accent: str | None, palette: dict[str, str], text: str, away: str) -> dict[str, str]:
-    """Return what follows from the accent: `text` stands on it, and `away` is farther from the grounds than it is."""
+    """Return the properties that follow from the accent; `text` is printed on it, `away` contrasts with the grounds."""
     if accent is None:
         return {}
     fill = readable(accent, away, (text,))

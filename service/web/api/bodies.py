@@ -16,9 +16,10 @@ from service.web.api.theme_bodies import ThemeBody
 from service.web.request_body import Body
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-# Loose, since only the mailbox's own server knows: it must not be two addresses, or bring a further line into a mail.
+# A loose check, since only the mailbox's server knows its addresses. It excludes two addresses, and line breaks, which
+# could add a header to a mail.
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
-# In a header or a log a line break would begin a line that looks like ours.
+# A line break in a header or a log could forge a line of ours.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _NO_HELP = "must be an https or mailto address"
 
@@ -32,7 +33,7 @@ MetadataValue = Annotated[str, StringConstraints(max_length=500)]
 class _PlaceBody(Body):
     id: Uuid | None = Field(default=None, description="The provider's id, instead of `externalId`.")
     external_id: Text | None = Field(
-        default=None, description="Your own id: found at the provider by it, or created once."
+        default=None, description="Your own id. The provider's object with this id is used, or created once."
     )
     name: Text | None = Field(default=None, description="Required with `externalId`.")
 
@@ -87,7 +88,7 @@ class _SessionOptions(Body):
     )
     origin: Url | None = Field(
         default=None,
-        description="The origin of the page that will frame us, an entry of `MAGICLINK_ALLOWED_ORIGINS`. Without it "
+        description="The origin of the page that will frame ours, an entry of `MAGICLINK_ALLOWED_ORIGINS`. Without it "
         "there is no `embedUrl`.",
     )
     return_url: Url | None = Field(
@@ -113,7 +114,7 @@ class _SessionOptions(Body):
     user_label: Text | None = Field(
         default=None, description="What the page calls the user, shown masked; never an id."
     )
-    support_url: Url | None = Field(default=None, description="A way out for the end user: https or mailto.")
+    support_url: Url | None = Field(default=None, description="Where the end user finds help: https or mailto.")
     help_urls: _HelpUrlsBody | None = Field(
         default=None, description="Your own pages of help, to which the page links: https or mailto."
     )
@@ -150,7 +151,7 @@ class _SessionOptions(Body):
         # An exact entry only: a page at any other origin could frame the flow and take its clicks.
         if self.origin is not None and (wrong := framing_problem(self.origin, allowed_origins)) is not None:
             problems.append(Problem("/origin", wrong))
-        # Otherwise a link to us could lead to any page, also to one that imitates the host's (open redirect).
+        # Otherwise our links could redirect to any page, for example one that imitates the host's (open redirect).
         if self.return_url is not None and (wrong := return_url_problem(self.return_url, allowed_origins)) is not None:
             problems.append(Problem("/returnUrl", wrong))
         if self.theme is not None:

@@ -29,7 +29,7 @@ class EndpointHealthJson(TypedDict):
 
     failingSince: Annotated[OptionalTime, Field(description="The first failure after the last success, or null.")]
     lastSuccessAt: Annotated[OptionalTime, Field(description="When it last took an event.")]
-    lastFailureAt: Annotated[OptionalTime, Field(description="When it last did not.")]
+    lastFailureAt: Annotated[OptionalTime, Field(description="When an event last failed to be delivered.")]
     oldestPendingAt: Annotated[OptionalTime, Field(description="Since when its oldest delivery is pending.")]
 
 
@@ -62,7 +62,7 @@ class AttemptJson(TypedDict):
     """One POST."""
 
     at: Annotated[Time, Field(description="UTC.")]
-    status: Annotated[int | None, Field(description="What the receiver answered; null where it did not.")]
+    status: Annotated[int | None, Field(description="The HTTP status of the answer; null where there was none.")]
     milliseconds: Annotated[int, Field(description="How long it took.")]
     error: Annotated[
         AttemptError | None, _words_or_null(AttemptError), Field(description="Why there was no answer; a closed list.")

@@ -20,7 +20,7 @@ class ResultRoutes:
     async def verify(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/verify: whether this result was signed here, for this user, within the last ten minutes."""
         body: VerifyResult = parse(VerifyResult, await read_json(request))
-        # The host compares nothing itself: a result of another user, tenant or signer is one and the same refusal.
+        # A result of another user, tenant or signer is refused here, so a host cannot forget to compare them.
         try:
             result, state = await self._results.verify(body.state, tenant, UserId(body.user_id))
         except BadState as exc:

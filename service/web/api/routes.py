@@ -61,7 +61,7 @@ from service.web.api.result_routes import ResultRoutes
 from service.web.request_body import parse, read_json, read_optional_json
 
 _WAIT_MOST = 30
-# Stored with a claim until its answer was read: where the process dies in between, an equal call reads it.
+# Stored with a claim until its answer has been read. If the process dies before that, an equal call reads the answer.
 _CLAIMED = {"_claimed": True}
 
 

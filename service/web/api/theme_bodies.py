@@ -45,7 +45,7 @@ class ThemeBody(Body):
             found.append(Problem("/theme/accent", "must be a colour written as #0b6b5a"))
         elif (wrong := accent_problem(self.to_theme())) is not None:
             found.append(Problem("/theme/accent", wrong))
-        # Of an allowed origin only: whoever serves the picture learns who opens the page, and chooses what it shows.
+        # From an allowed origin only: the picture's server sees who opens the page, and decides what the picture shows.
         if self.logo_url is not None and (wrong := allowed_url_problem(self.logo_url, allowed_origins)) is not None:
             found.append(Problem("/theme/logoUrl", wrong))
         return found

@@ -12,11 +12,11 @@ from service.web.api.answers import ConnectionJson, EventJson, SessionConnection
 
 
 class ExportedSessionJson(SessionJson):
-    """A session with everything that you gave for its user. Its link is left out: whoever has it can use it."""
+    """A session with everything that you gave for its user. Its link is left out: anyone who has it can use it."""
 
     userLabel: Annotated[str | None, Field(description="What the page calls the user.")]
     userEmail: Annotated[str | None, Field(description="Whom the invitation is limited to.")]
-    supportUrl: Annotated[str | None, Field(description="The user's way out.")]
+    supportUrl: Annotated[str | None, Field(description="Your address for help: https or mailto.")]
     helpUrls: Annotated[dict[str, str], Field(description="Your pages of help.")]
     locale: Annotated[str, Field(description="The language that the host gave; `en` where it gave none.")]
     prefill: Annotated[dict[str, Any], Field(description="What the provider's form is filled with.")]

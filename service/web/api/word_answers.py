@@ -30,7 +30,7 @@ class StepJson(TypedDict):
 
 
 class WordsJson(TypedDict):
-    """What the end user may be told of a connection, in English."""
+    """The words for a connection's status, which you may show to the end user; in English."""
 
     label: Annotated[str, Field(description="Two or three words.")]
     title: str

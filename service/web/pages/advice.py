@@ -1,4 +1,4 @@
-"""What pages tell of accounts: the words of their statuses, the account to mend, hints of their utilities."""
+"""What pages say about accounts: the words for their statuses, the account to mend, hints for their utilities."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -6,7 +6,8 @@ from pydantic import Field, StringConstraints
 
 from service.web.request_body import Body
 
-# Both words come into the event log, which hosts read and show: an altered script cannot bring other text into it.
+# Both words are stored in the event log, which hosts read and show. The pattern keeps an altered script from storing
+# other text there.
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
 
 
@@ -20,7 +21,7 @@ class StartPage(Body):
     take_over: bool = Field(default=False, description="The user said that another page of the session may end.")
     resume: ResumeValue | None = Field(
         default=None,
-        description="32 random bytes of this page: whoever sends them again is the same page. We keep a digest.",
+        description="32 random bytes of this page. A start that sends them again is the same page. We keep a digest.",
     )
     kept_by: Literal["frame", "host"] = Field(
         default="frame", description="Whose storage keeps `resume`: the frame's own, or that of the host's page."

@@ -1,4 +1,4 @@
-"""Whose a page is and for whom: the session's theme as templates use it, who may frame the page, and a masked label."""
+"""A page's look and its user's masked label: the session's theme as templates use it, and who may frame the page."""
 
 from dataclasses import dataclass
 
@@ -35,9 +35,9 @@ def framers_of(session: Session) -> tuple[str, ...]:
 
 
 def masked(label: str) -> str:
-    """Hide a label from all who do not know it: `ada@example.com` becomes `a•••@example.com`.
+    """Shorten a label so that only its user recognises it: `ada@example.com` becomes `a•••@example.com`.
 
-    Whoever finds a page's URL sees this, so it must not give away an address that could be written to.
+    Anyone who has a page's URL sees this, so it must not show an address to which mail can be sent.
     """
     name, at, host = label.strip().rpartition("@")
     words = (name if at else host).split()

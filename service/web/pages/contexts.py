@@ -20,8 +20,8 @@ from service.web.pages.flow_view import ConnectionView, FlowView
 class Page:
     """What every page has; `lang` is the language of its sentences, which may not be the one that was asked for.
 
-    `printed` names texts that the template prints as they are, and otherwise only asks whether they are there.
-    `rendering` keeps the rest of such a page: its other fields are hashable, or mappings of what is.
+    `printed` names texts that the template only prints, or tests for presence. `rendering` keeps the rest of such a
+    page, so its other fields must be hashable, or mappings of hashable values.
     """
 
     template: ClassVar[str]
@@ -142,7 +142,7 @@ class ConfirmPage(NamedPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoffPage(NamedPage):
-    """Asks another device's user for the code that the offering page shows; `over`: the address works no more."""
+    """Asks the user of the other device for the code that the offering page shows; `over`: the offer has ended."""
 
     template: ClassVar[str] = "pages/handoff.html"
     state: Literal["asking", "wrong", "over"]

@@ -1,7 +1,7 @@
-"""Going on with another device: the offer that a started page shows, and the page that the other device opens.
+"""Continuing on another device: the offer that a started page shows, and the page that the other device opens.
 
-The address of the offer names its session and starts nothing without the code, which only the offering page shows. It
-is no address of a flow: a scanner that loads it, or a camera that sees it, gets the name of the company and a mask.
+The address of the offer names its session. It starts nothing without the code, which only the offering page shows: a
+scanner that loads the address, or a person who photographs it, sees only the company's name and the masked user.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ class HandoffRoutes:
         state, key = await self.pages.accept_handoff(token, code, form.get("page", ""))
         session = (await self.pages.outcome(token.session_id)).session
         if state is HandoffState.OVER:
-            # So that the offering page says it at once: its stream would look only every `KEEP_ALIVE_SECONDS`.
+            # Wake the stream of the offering page, which otherwise reads its session every `KEEP_ALIVE_SECONDS`.
             self.flow.pubsub.publish({session.id})
         if state is not HandoffState.ACCEPTED:
             return self._page(request, session, state)

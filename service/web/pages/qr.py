@@ -1,4 +1,4 @@
-"""QR codes as the outline that a page's script draws: neither markup nor an image has to be let through its policy."""
+"""QR codes as an outline that a page's script draws, so that its content policy need not allow markup or images."""
 
 from dataclasses import dataclass
 

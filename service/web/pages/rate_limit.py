@@ -1,6 +1,7 @@
 """Limits how often one session's pages may call: a token bucket per session, in the memory of this process.
 
-A page that calls in a loop would make the service poll the provider in a loop; an honest page never reaches the limit.
+Otherwise a page that calls in a loop would make the service poll the provider in a loop. Our own script never reaches
+the limit.
 """
 
 from collections import OrderedDict

@@ -1,8 +1,8 @@
 """Renders pages. What is the same for every session is rendered once, and kept.
 
-The page before its start differs between sessions only in a few texts: names and paths. Its template decides nothing by
-them except whether there is one. So it is rendered once with a mark in place of each text, and afterwards each request
-puts its own texts, escaped, between the parts.
+The page before its start differs between sessions only in a few texts: names and paths. Its template prints them, or
+tests whether they are present, and does nothing else with them. So it is rendered once with a mark in place of each
+text; each request then puts its own texts, escaped, in place of the marks.
 """
 
 import re

@@ -104,7 +104,7 @@ class PageResponses:
         return self.render(page, FramePolicy((), (self._provider_origin, "'self'"), target_of(session.return_url)))
 
     def connect(self, request: Request, session: Session, mends: AccountToMend | None, form_value: str) -> Response:
-        """The page with the redirect flow's one button; `form_value` is different each time that it is loaded."""
+        """The page with the redirect flow's one button; `form_value` is another one each time the page is loaded."""
         ahead = PageSnapshot(session, (), 0, 0.0, mends=mends)
         language = page_language(request, session)
         account, action = account_of(ahead, language), f"{_address_of(request)}/start"
@@ -117,7 +117,7 @@ class PageResponses:
         return self.render(ConnectPage(**named_fields(session, language), **asks, mode=mode), FramePolicy())
 
     def finished(self, request: Request, snapshot: PageSnapshot, form_value: str) -> Response:
-        """What became of a finished link, to whoever opens it: its button opens the flow here."""
+        """A finished link that is opened once more: its outcome, and a button that opens the flow in this browser."""
         action = f"{_address_of(request)}/start"
         page = replace(
             self._done(request, snapshot, None), connections=(), hints=(), action=action, form_value=form_value
@@ -270,8 +270,8 @@ def json_answer(body: ViewJson | StartedJson | HandoffJson) -> Response:
 def token_of(request: Request) -> str:
     """The token in the path, without punctuation at its end.
 
-    A chat or a mail that makes a link of an address often includes the full stop or the bracket after it. No token ends
-    with any of these characters, so none gets a second spelling that signing would have to refuse.
+    A chat or a mail program that makes a link of an address often includes the full stop or the bracket after it. No
+    token ends with any of these characters.
     """
     return str(request.path_params["token"]).rstrip(_AFTER_ADDRESSES)
 

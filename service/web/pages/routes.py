@@ -89,7 +89,7 @@ class PageRoutes:
         session = opened.session
         if opened.closed is not None:
             return self._responses.closed(request, await self._pages.outcome(session.id), opened.closed)
-        # Whoever holds the URL alone sees a button: the link is for the browser that pressed it.
+        # Without the session's cookie a browser gets only the button: the link is shown where the button was pressed.
         key = page_cookie(request, session.id, secure=self._responses.secure)
         query = dict(query_fields(request))
         if key is None or not (self._pages.holds_page_key(session, key) or self._pages.follows(session, key)):

@@ -1,7 +1,7 @@
 """The status page: the state of a user's connections, in a frame of the host's page.
 
-It shows names of utilities and states, and nothing that leads to a session. Its one button asks the host page, whose
-backend decides whether a reconnect is made, so whoever holds the address can change nothing.
+It shows names of utilities and states, and nothing that leads to a session. Its one button sends a message to the host
+page, whose backend decides whether to create a reconnect session. So the address alone can change nothing.
 """
 
 from collections.abc import Sequence
