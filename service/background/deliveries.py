@@ -1,7 +1,7 @@
 """The background loop that sends webhooks: leases endpoints that have something due, and gives each a turn of its own.
 
-It is beside the worker of jobs, so that a receiver that does not answer takes no place of a job. An endpoint's turn has
-its own limit of deliveries under way, so one that is dead delays no other.
+It is separate from the worker of jobs, so that receivers that do not answer cannot fill the worker. Each endpoint's
+turn has its own limit of deliveries under way, so an endpoint that does not answer delays no other.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 _TURNS = 256
 _IDLE_SECONDS = 1.0
-# After an event more come soon: one look for all of them.
+# Events come in groups: wait this long after the first one, and lease once for all of them.
 _GATHER_SECONDS = 0.02
 
 
@@ -40,11 +40,11 @@ class DeliveryWorker:
         self._renewing: asyncio.Task[None] | None = None
 
     def wake(self, _sessions: set[str] | None = None) -> None:
-        """There may be something to deliver: an event has its position, or a host asked for a test."""
+        """Lease soon: an event got its position, or a host asked for a test or a replay."""
         self._awake.set()
 
     async def run(self) -> None:
-        """Give turns until `stop`; a database that is unavailable is tried again, for ever."""
+        """Give turns until `stop`; while the database is unavailable, keep trying."""
         self._renewing = asyncio.create_task(
             renew_forever(self.renew_leases, self._sleep, "leases of endpoints"), name="delivery renewals"
         )

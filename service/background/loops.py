@@ -46,7 +46,7 @@ async def renew_forever(
 ) -> None:
     """Call `renew` every few seconds until cancelled; `leases` are what it renews, for the log.
 
-    Nothing but the cancellation ends it: without renewals everything that takes longer than its lease would be lost.
+    It ends only when it is cancelled: without renewals all work that takes longer than its lease would be lost.
     """
     while True:
         await sleep(LEASE_RENEWAL_SECONDS)

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
-# `is_global` is the registry's word; these it calls global, or knows only in newer versions of Python.
+# Networks that must not be reached although `is_global` is true for them, at least in older versions of Python.
 # Reference: IANA special-purpose address registries, for IPv4 and for IPv6.
 _NEVER = tuple(
     ip_network(text)
@@ -50,8 +50,8 @@ class AddressGuard:
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses to which a connection may be opened. Raises BlockedAddress, UnknownName.
 
-        One blocked address blocks the name: otherwise Mallory's name with a good and a bad address would reach the bad
-        one whenever the good one does not answer.
+        One blocked address blocks the name: otherwise an attacker's name with a public and a private address would
+        reach the private one whenever the public one does not answer.
         """
         found = await self._resolve(host, port)
         if not found:
@@ -95,7 +95,7 @@ _threads = ThreadPoolExecutor(_RESOLVERS, "resolve")
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Return the addresses of a name, by the system's resolver; none where it has none.
 
-    In threads of its own: a name server that does not answer must not hold up what else the process does in threads.
+    It has its own threads, so that a name server that does not answer does not block the process's other threads.
     """
 
     def ask() -> list[str]:

@@ -1,4 +1,4 @@
-"""The way to hosts' webhook endpoints, as it comes from outside the process; tests pass their own."""
+"""How hosts' webhook endpoints are reached: name resolution and connections, for which tests pass their own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

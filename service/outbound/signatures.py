@@ -18,7 +18,7 @@ _SYMMETRIC, _PRIVATE, _PUBLIC = "whsec_", "whsk_", "whpk_"
 
 def new_secret(random_bytes: Callable[[int], bytes]) -> tuple[str, str]:
     """Return a new symmetric secret and a new private key."""
-    # Two independent keys: who verifies v1a knows the public key only, and can forge nothing.
+    # Two independent keys: a receiver that verifies v1a has only the public key, and can forge nothing.
     return _SYMMETRIC + _base64(random_bytes(_KEY_BYTES)), _PRIVATE + _base64(random_bytes(_KEY_BYTES))
 
 

@@ -43,12 +43,12 @@ def account_of(settings: Settings) -> ProviderAccount:
 
 
 class ProviderMethodRefused(ProviderNotFound):
-    """The provider does not know this method on the path (405); outside this adapter it is a ProviderNotFound."""
+    """The provider does not allow this method on the path (405). Other code handles it as a ProviderNotFound."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableItem:
-    """An item of a list that could not be read, or not whole: its id where that could be, and the fields' names."""
+    """An item of a list that could not be read completely: its id, if that was readable, and the unreadable fields."""
 
     kind: str
     id: str | None

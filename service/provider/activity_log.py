@@ -20,9 +20,9 @@ _WORDS = (
     (LogStep.SUBMITTED, "use(?!r)|submit|redeem|accept|complete"),
     (LogStep.REVOKED, "revok"),
 )
-# A verification that was asked for is not yet done, and a submission that failed is none.
+# Not steps: a verification that was only requested, and a submission that failed.
 _NOT_DONE = "sent|send|request|fail|reject|denied"
-# Another array of objects in the detail, which is not the log.
+# An array of objects in the detail that is never the log.
 _CREATED = "createdConnections"
 _MOST_ENTRIES = 1000
 

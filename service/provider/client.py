@@ -102,7 +102,7 @@ class Provider:
         self.data = ProviderData(self._transport)
 
     def use_paths(self, generation: PathGeneration) -> None:
-        """Try this generation of paths first, as an earlier process found out. A configured generation stays."""
+        """Try this generation of paths first, because the provider has served it before. A configured one stays."""
         self._transport.use_paths(generation)
 
     def provider_now(self) -> float | None:
@@ -110,7 +110,7 @@ class Provider:
         return self._transport.provider_now()
 
     def call_deadline(self) -> float:
-        """Return when, by the monotonic clock, a creating call that is about to be written down must be over."""
+        """Return when, by the monotonic clock, a creating call must end whose intent is about to be written."""
         return self._transport.call_deadline()
 
     async def ping(self) -> None:

@@ -14,7 +14,7 @@ _MOST_DIGITS = 300
 def parse_json(content: bytes) -> Any:
     """Return the value of a JSON text, None for an empty one. Raises ValueError.
 
-    What JSON allows and this service could not store or answer is replaced, so that it spoils nothing around it.
+    Values that JSON allows, but that this service cannot store or answer, are replaced; the rest stays readable.
     """
     if not content.strip():
         return None
@@ -38,13 +38,13 @@ def _storable(value: Any) -> Any:
 
 
 def _finite(text: str) -> float | str:
-    # 1e999 is JSON, and Python reads it as infinity, which no answer of ours could hold: it stays the text that it is.
+    # 1e999 is JSON, but Python reads it as infinity, which our JSON cannot hold: the number's text is kept instead.
     number = float(text)
     return number if math.isfinite(number) else text
 
 
 def _whole(text: str) -> int | str:
-    # Python refuses numbers of thousands of digits: one of them must not make a whole list unreadable.
+    # Python refuses to convert numbers of thousands of digits: one of them must not make a whole list unreadable.
     return int(text) if len(text) <= _MOST_DIGITS else text
 
 

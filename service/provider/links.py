@@ -1,7 +1,7 @@
 """Calls to the provider about magic links and invitations: create, list, revoke.
 
-A link whose origin is not that of the configured pages is never returned: Mallory, in the place of the provider, could
-otherwise send a user to a page of hers.
+A link whose origin is not that of the configured pages is never returned: otherwise an attacker who answers in the
+provider's place could send a user to another page.
 """
 
 import math
@@ -32,8 +32,8 @@ from service.provider.lists import At, Id, ListCall, Maybe, ReadList, Shape, Sta
 from service.provider.transport import Answer, Call, Transport, segment
 from service.urls import origin_of
 
-# The first must be there: null and absent are as unreadable as any odd value. Attribution rests on the second: where
-# one of them cannot be read, the invitation may have made anything.
+# An invitation must have the fields in `_NEEDED`: null or absent counts as unreadable. Attribution depends on those in
+# `_DECIDING`: if one of them cannot be read, the invitation may have made anything.
 _NEEDED = ("status", "use_count", "created_at")
 _DECIDING = frozenset({"useCount", "createdAt", "connectionId", "createdConnections"})
 
@@ -90,7 +90,7 @@ def _no_boolean(value: object) -> object:
     return value
 
 
-# More uses than this are as odd as fewer than none, and no database column could hold them.
+# A larger number is not plausible, and no database column could hold it.
 Uses = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=1_000_000)]
 
 
@@ -119,7 +119,7 @@ class ProviderLinks:
     def __init__(self, transport: Transport, pages_url: str) -> None:
         self._transport = transport
         self._pages_url = pages_url
-        self.has_listed = False  # a provider that has listed invitations once has them, whatever 404 it answers later
+        self.has_listed = False  # after one list of invitations, a 404 no longer means that the provider has none
 
     async def magic_link(
         self,
@@ -189,7 +189,7 @@ class ProviderLinks:
         return read_log(answer.body)
 
     def _magic_link(self, answer: Answer) -> Link:
-        # What is no object is like an object without a link: asking again would create another link to throw away.
+        # An answer that is no object counts as one without a link. It is not retried: that would create another link.
         found = read_item(_MagicLink, answer.body, set()) or _MagicLink()
         url = self._own_url(found.magic_link_url, found.page_path())
         if url is None:

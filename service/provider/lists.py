@@ -64,7 +64,7 @@ def seconds_of(text: object) -> float:
 
 
 def _text_only(value: object) -> object:
-    # A number is no id: read as text it would be an id of its own, which one odd answer would keep for ever.
+    # A number is no id. Converted to text it would be another id, and one odd answer would record it permanently.
     if not isinstance(value, str):
         raise ValueError("not an id")  # noqa: TRY004 - the one class that pydantic reads as invalid
     return value

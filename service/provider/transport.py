@@ -55,7 +55,7 @@ class Answer:
 
 
 class Transport:
-    """Sends calls. Raises only ProviderFailure, with `lost` where a creating call may have succeeded all the same."""
+    """Sends calls. Raises only ProviderFailure, with `lost` where a creating call may have succeeded."""
 
     def __init__(self, http: httpx.AsyncClient, account: ProviderAccount, limits: CallLimits) -> None:
         self._http = http
@@ -66,7 +66,7 @@ class Transport:
         self._last_date: tuple[float, float] | None = None  # a Date header, and when it came (monotonic clock)
 
     def use_paths(self, generation: PathGeneration) -> None:
-        """Try this generation of paths first, as an earlier process found out. A configured generation stays."""
+        """Try this generation of paths first, because the provider has served it before. A configured one stays."""
         if self._state.is_auto:
             self._state.generation = generation
 
@@ -263,7 +263,7 @@ def _json(call: Call, content: bytes) -> Any:
 
 def segment(identifier: str) -> str:
     """Return the id as one path segment. Raises ProviderNotFound for text that could change the path."""
-    # Mallory may send "../company" as an id: with our API key, it would call another resource.
+    # An attacker may send "../company" as an id: with our API key, it would call another resource.
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", identifier):
         raise ProviderNotFound("The provider does not know this id")
     return identifier

@@ -47,7 +47,7 @@ def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now:
         raise BadSignature("The webhook is not signed")
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         raise BadSignature("The webhook's timestamp is more than five minutes off")
-    # The signature covers id and time, so Mallory cannot replay a body under a new id or a new time.
+    # The signature covers id and time, so an attacker cannot replay a body with another id or time.
     content = f"{message_id}.{timestamp}.".encode() + body
     given = [entry[3:].encode("utf-8", "surrogatepass") for entry in signatures.split() if entry.startswith("v1,")]
     for secret in secrets:
@@ -68,7 +68,7 @@ def parse_event(body: bytes) -> WebhookEvent:
 
 
 def _signed_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
-    # All three of one family, Svix's own names or the Standard Webhooks': mixed, an attacker could choose among them.
+    # All three headers of one family, Svix's names or the Standard Webhooks' names: an attacker must not mix them.
     lower = {name.lower(): value for name, value in headers.items()}
     family = "svix" if "svix-id" in lower else "webhook"
     return lower.get(f"{family}-id", ""), lower.get(f"{family}-timestamp", ""), lower.get(f"{family}-signature", "")
