@@ -1,8 +1,8 @@
 """The background loop of every process: leases jobs that are due and runs their use cases.
 
-A living worker renews its leases while its jobs run. A dead worker's jobs are leased again when its leases end; running
-a job twice has the effect of running it once. A worker that stood still and woke up late has lost its leases, without
-which nothing that it read before can be written.
+A worker renews its leases while its jobs run. The jobs of a worker that died are leased again when its leases end;
+running a job twice has the effect of running it once. A worker that was suspended for too long has lost its leases, and
+cannot write what it had read before.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from service.store import Store
 
 _log = logging.getLogger(__name__)
 
-_BATCH = 16  # more than the provider takes at once, so that jobs without calls go on while the provider is slow
-# Fewer than the provider takes at once, so that a page's job finds a free slot and a free call.
+_BATCH = 16  # more than the calls that the provider takes at once: jobs without calls go on while it is slow
+# Jobs that no page waits for: fewer than those calls, so that a page's job finds a free slot and a free call.
 _BACKGROUND = 8
 _IDLE_SECONDS = 1.0  # how long a job that another process enqueued may wait
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -34,7 +34,7 @@ Handler = Callable[[LeasedJob], Awaitable[object]]
 class Worker:
     """A handler takes the job and returns in how many seconds it is due again; anything but a float ends it.
 
-    `renew_beside` is called whenever leases are renewed: for leases of this process that are no jobs.
+    `renew_others` renews this process's other leases; it is called whenever those of jobs are renewed.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class Worker:
         handlers: Mapping[JobKind, Handler],
         count: Count = lambda _kind, _outcome: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        renew_beside: Callable[[], Awaitable[None]] | None = None,
+        renew_others: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._count = count
         self._handlers = handlers
         self._sleep = sleep
-        self._renew_beside = renew_beside
+        self._renew_others = renew_others
         self._awake = asyncio.Event()
         self._stopped_at: float | None = None  # by the loop's clock
         self._running: set[asyncio.Task[None]] = set()
@@ -59,11 +59,11 @@ class Worker:
         self._renewing: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
-        """A job is due now."""
+        """Lease soon: a job is due."""
         self._awake.set()
 
     async def run(self) -> None:
-        """Run jobs until `stop`; a database that is unavailable is tried again, for ever."""
+        """Run jobs until `stop`; while the database is unavailable, keep trying."""
         self._renewing = asyncio.create_task(renew_forever(self.renew_leases, self._sleep, "leases"), name="renewals")
         while self._stopped_at is None:
             self._awake.clear()
@@ -95,8 +95,8 @@ class Worker:
 
     async def renew_leases(self) -> None:
         """Renew the lease of every running job, in one statement. A job that lost its lease can write nothing more."""
-        if self._renew_beside is not None:
-            await self._renew_beside()
+        if self._renew_others is not None:
+            await self._renew_others()
         held = frozenset(self._leased)
         if not held:
             return
@@ -108,8 +108,8 @@ class Worker:
     async def run_now(self, kind: JobKind, ref: str, seconds: float) -> None:
         """Run a job at once, whether due or not, and wait for it at most `seconds`; it goes on afterwards.
 
-        Everybody who asks for the same job at the same time waits for one run of it, in all processes: its lease
-        decides who runs it.
+        All calls for the same job at the same time, in all processes, wait for one run of it: the job's lease decides
+        which process runs it.
         """
         task = self._now.get((kind, ref))
         if task is None:
@@ -204,10 +204,15 @@ class Worker:
             self._unwritten.append((job, again))
 
     async def _write_unwritten(self) -> None:
-        """Write what the database did not take before; a job whose lease ended meanwhile is another worker's."""
+        """Write what the database did not take before; without effect on a job that another worker leased meanwhile."""
+        # Taken from the list first: the end of another job may be added to it while this one is written.
         while self._unwritten:
-            await self._write(*self._unwritten[-1])
-            self._unwritten.pop()
+            job, again = self._unwritten.pop()
+            try:
+                await self._write(job, again)
+            except Unavailable:
+                self._unwritten.append((job, again))
+                raise
 
     async def _write(self, job: LeasedJob, again: float | None) -> None:
         await (self._store.queue.complete(job) if again is None else self._store.queue.retry(job, again))
@@ -221,11 +226,14 @@ class Worker:
 
 
 def _asked_seconds(exc: MagiclinkError) -> float:
-    """How long the provider asked to be left alone, if it did; at most the longest pause."""
+    """How long the provider asked to wait before the next call, 0 if it did not; at most the longest pause."""
     asked = exc.after_seconds if isinstance(exc, ProviderFailure) else None
     return min(asked or 0.0, _LONGEST_PAUSE_SECONDS)
 
 
 def retry_seconds(attempts: int) -> float:
-    """Short at first, so that a page goes on within seconds of the provider's recovery; a minute at most."""
+    """Return the pause before the next attempt, a minute at most.
+
+    It is short at first, so that a page continues soon after the provider recovers.
+    """
     return _RETRY_SECONDS[min(attempts, len(_RETRY_SECONDS) - 1)]
