@@ -1,7 +1,7 @@
-"""Checks addresses: the exact origins that may embed a page, and the URL where a redirect flow ends.
+"""Checks addresses: origins that may embed a page, URLs where a redirect flow ends, endpoints, and those in settings.
 
-A stranger may write any of them, and browsers accept more than parsers do (a backslash counts as a slash, a tab is
-ignored). So every address that two parsers could read in two ways is rejected before it is compared.
+Browsers accept more than parsers do (a backslash counts as a slash, a tab is ignored). So every address that two
+parsers could read in two ways is rejected before it is compared.
 """
 
 import re
@@ -22,7 +22,7 @@ _SHARED_ORIGIN = re.compile(r"(?i)(?!https?:)[a-z][a-z0-9+.-]*://.*|null|https?:
 _UNESCAPED = re.compile(r"[\s/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
 # Reference: url.spec.whatwg.org, "ends in a number checker": such a host is an IPv4 address, also in octal or hex.
 _LOOKS_NUMERIC = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?")
-_ASCENDS = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
+_ASCENDS = re.compile(r"(^|/|%2f|%5c)(\.|%2e){1,2}(/|%2f|%5c|$)", re.IGNORECASE)
 _AMBIGUOUS = re.compile(r"[^\x21-\x7e]|\\")
 
 
@@ -30,7 +30,7 @@ _AMBIGUOUS = re.compile(r"[^\x21-\x7e]|\\")
 def origin_of(url: str) -> str | None:
     """Return the origin as a browser writes it: lower case, without default port; None where it is ambiguous."""
     parts = _split(url)
-    # "@": in https://ours.example.com@mallory.com the host is Mallory's, and people read ours.
+    # "@": in https://ours.example.com@other.example the host is other.example, and people read ours.
     if parts is None or parts.scheme not in _DEFAULT_PORTS or "@" in parts.netloc:
         return None
     host = _host_of(parts)
@@ -48,7 +48,7 @@ def is_local(origin: str) -> bool:
 
 def origin_problem(text: str) -> str | None:
     """Return what is wrong with `text` as the exact origin of a page, or None; the text is not repeated."""
-    # A wildcard would let every subdomain embed the page, also one that Mallory took over.
+    # A wildcard would let every subdomain embed the page, also one that an attacker took over.
     if "*" in text:
         return "is a wildcard; list every origin by itself"
     if _SHARED_ORIGIN.fullmatch(text):
@@ -151,7 +151,7 @@ def return_url_problem(url: str, allowed_origins: Collection[str]) -> str | None
 
 
 def _destination_problem(url: str, scheme: str, allowed_origins: Collection[str]) -> str | None:
-    # Only listed origins: an open redirect would send users, and their results, to Mallory's page.
+    # Only listed origins: an open redirect would send users, and their results, to an attacker's page.
     if is_app_scheme(f"{scheme}:"):
         return (
             None if f"{scheme}:" in allowed_origins else "uses an app scheme that is not in MAGICLINK_ALLOWED_ORIGINS"
@@ -195,7 +195,7 @@ def is_beneath(url: str, base: str) -> bool:
     parts, start = _split(url), _split(base)
     if parts is None or start is None or origin_of(url) is None or origin_of(url) != origin_of(base):
         return False
-    # Receivers resolve dot segments, also encoded ones: they could lead above the path.
+    # Receivers may decode and resolve dot segments, which could lead above the path.
     if _ASCENDS.search(parts.path) or "#" in url:
         return False
     return parts.path == start.path or parts.path.startswith(start.path.rstrip("/") + "/")

@@ -11,6 +11,7 @@ from service.urls import (
     OUR_PARAMETERS,
     database_url_problem,
     is_app_scheme,
+    is_beneath,
     is_local,
     origin_of,
     origin_problem,
@@ -224,3 +225,25 @@ def test_a_wrong_database_address_is_explained_and_not_repeated(url: str, hint: 
 )
 def test_a_database_address_that_every_parser_reads_alike_is_taken(url: str) -> None:
     assert database_url_problem(url) is None
+
+
+@pytest.mark.parametrize("path", ["", "/", "/one", "/one?x=1", "/a..b", "/..a"])
+def test_an_address_with_the_path_of_another_is_beneath_it(path: str) -> None:
+    assert is_beneath(f"https://app.example.com/hooks{path}", "https://app.example.com/hooks")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "hooks/../admin",
+        "hooks/%2e%2e/admin",
+        "hooks/..%2fadmin",
+        "hooks/..%2Fadmin",
+        "hooks/x%2f..%2f..%2fadmin",
+        "hooks/..%5cadmin",
+        "hooksadmin",
+        "",
+    ],
+)
+def test_an_address_that_a_receiver_could_read_as_above_the_path_is_not_beneath_it(path: str) -> None:
+    assert not is_beneath(f"https://app.example.com/{path}", "https://app.example.com/hooks")
