@@ -93,13 +93,13 @@ def _settings_findings(settings: Settings) -> list[Finding]:
         says = "MAGICLINK_ALLOWED_ORIGINS is empty: no page can embed the flow, only the redirect flow works"
         findings.append(Finding("note", "origins", says))
     if not settings.provider_webhook_secrets:
-        says = "MAGICLINK_PROVIDER_WEBHOOK_SECRETS is empty: changes are found by polling alone, up to a minute later"
+        says = "MAGICLINK_PROVIDER_WEBHOOK_SECRETS is empty: changes are found by polling alone, so some minutes later"
         findings.append(Finding("note", "webhooks", says))
     return findings
 
 
 async def _database_findings(settings: Settings) -> list[Finding]:
-    unread = Finding("note", "webhook", "the database cannot tell; mend it, and run doctor again", "not tested")
+    unread = Finding("note", "webhook", "read from the database; repair that, and run doctor again", "not tested")
     try:
         async with _database(settings) as engine:
             pending = await store.pending(engine)
@@ -108,17 +108,17 @@ async def _database_findings(settings: Settings) -> list[Finding]:
                 return [Finding("bad", "database", says), unread]
             last_at = await ProviderStateStore(engine, time).last_webhook_at()
     except MagiclinkError as exc:
-        return [Finding("bad", "database", f"{exc.detail}; look at MAGICLINK_DATABASE_URL"), unread]
+        return [Finding("bad", "database", f"{exc.detail}; check MAGICLINK_DATABASE_URL"), unread]
     return [Finding("good", "database", "reachable and up to date"), _webhook_finding(settings, last_at)]
 
 
 def _webhook_finding(settings: Settings, last_at: float | None) -> Finding:
     if last_at is not None:
-        return Finding("good", "webhook", f"the last one that verified came at {_iso(last_at)}")
+        return Finding("good", "webhook", f"the last verified webhook came at {_iso(last_at)}")
     if not settings.provider_webhook_secrets:
         says = "none has arrived; the route is disabled until MAGICLINK_PROVIDER_WEBHOOK_SECRETS is set"
         return Finding("note", "webhook", says)
-    says = f"none that verified has ever arrived; add {settings.public_url}/webhooks/nectar in the provider's portal"
+    says = f"no verified webhook has arrived yet; add {settings.public_url}/webhooks/nectar in the provider's portal"
     return Finding("note", "webhook", says)
 
 

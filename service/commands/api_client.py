@@ -1,4 +1,4 @@
-"""Talks to a running service over HTTP for the commands, and formats what it answers. `main` prints it."""
+"""Calls a running service's API for the commands, and formats its answers for `main` to print."""
 
 import json
 import os
@@ -188,7 +188,7 @@ def events(service: ApiClient, after: str | None, pause: Callable[[], None] | No
 
 
 def _retrying(read: Callable[[], T], pause: Callable[[], None]) -> Callable[[], T]:
-    # A service that restarts is waited for, about a minute.
+    # For about a minute, so that a restart of the service does not end the command.
     def retrying() -> T:
         for _ in range(_MOST_MISSES):
             try:
@@ -228,6 +228,10 @@ def _plain(value: object) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+def _candidate(one: Json) -> str:
+    return f"{one['userId'] or 'erased user'} ({one['sessionId']})"
+
+
 SESSIONS: Sequence[Column] = (
     ("SESSION", lambda row: row.get("id")),
     ("USER", lambda row: row.get("userId")),
@@ -248,7 +252,7 @@ CONNECTIONS: Sequence[Column] = (
 )
 UNATTRIBUTED: Sequence[Column] = (
     *(column for column in CONNECTIONS if column[0] not in {"USER", "EVIDENCE"}),
-    ("CANDIDATES", lambda row: ", ".join(f"{one['userId']} ({one['sessionId']})" for one in row.get("candidates", []))),
+    ("CANDIDATES", lambda row: ", ".join(map(_candidate, row.get("candidates", [])))),
 )
 ENDPOINTS: Sequence[Column] = (
     ("ENDPOINT", lambda row: row.get("id")),

@@ -12,7 +12,7 @@ from typing import Protocol
 
 _log = logging.getLogger("service.clients")
 
-# More than one process can serve; a container often allows a million handles, for which it has no memory.
+# A process cannot use more. Containers often allow a million handles, for which they have no memory.
 _MOST_HANDLES = 65_536
 # Beside a tenth of all handles, for the provider, the database and the files that it opens for a moment.
 _LEAST_SPARE = 32
@@ -130,14 +130,14 @@ class Clients:
         return host is not None and self._is_counted(host) and _is_in(host, _PRIVATE)
 
     def lift_limit(self, client: Client) -> None:
-        """Stop counting a proxy that is not listed: all clients behind it would count as one."""
+        """Stop counting a proxy's connections although it is not listed: its clients would count as one address."""
         host = client.host or ""
         if host in self._proxies or len(self._proxies) >= _REMEMBERED_PROXIES:
             return
         self._proxies.add(host)
         _log.warning(
             "A proxy forwards requests and is not listed in MAGICLINK_TRUSTED_PROXIES: its connections are not "
-            "limited, and the addresses that it forwards are not believed.",
+            "limited, and the client addresses that it forwards are ignored.",
             extra={"client": host},
         )
 

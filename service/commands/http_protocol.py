@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol with limits on the head of a request, on the time that a client takes, and on clients.
 
 uvicorn has a keep-alive time and an answer for a full server, and both are used here. It limits neither the size of a
-head nor the time of reading: a connection could send headers without end, or stay for ever in the middle of a request.
+head nor the time of reading: a client could send endless headers, or stop in the middle of a request and keep it open.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _HEALTH = b"/healthz"
 
 
 class Reading(Enum):
-    """The part of a request that the connection is in the middle of."""
+    """The part of a request that is being read from the connection."""
 
     NOTHING = 0
     HEAD = 1
@@ -165,12 +165,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self._enter_phase()
 
     def pause_writing(self) -> None:
-        """The client does not read its answer: wait for a while."""
+        """The client does not read its answer: close the connection if that lasts."""
         super().pause_writing()
         self._start_write_timer()
 
     def resume_writing(self) -> None:
-        """The client reads."""
+        """The client reads again."""
         super().resume_writing()
         self._stop_write_timer()
 

@@ -1,4 +1,4 @@
-"""Python's own settings for a process that answers many requests: short pauses rather than the most work."""
+"""Python's own settings for a process that answers many requests: short pauses are worth more than throughput."""
 
 import gc
 import sys

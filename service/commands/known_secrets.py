@@ -1,6 +1,6 @@
 """Finds every secret of an environment, so that what is logged or printed can be kept free of them.
 
-It reads more than the settings accept: a process may fail, and say so, before its settings are read.
+It also reads values that the settings refuse, since a process may log an error before its settings are read.
 """
 
 import re

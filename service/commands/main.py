@@ -60,7 +60,7 @@ class Commands(click.Group):
             raise
         except Exception as exc:  # noqa: BLE001 - any error; it is logged
             # Python would print the traceback itself, with any secret that is in its message.
-            _log.critical("%s failed, which it should not", ctx.info_name, exc_info=exc)
+            _log.critical("%s failed unexpectedly", ctx.info_name, exc_info=exc)
             raise click.exceptions.Exit(70) from None  # Reference: sysexits.h, EX_SOFTWARE
 
 

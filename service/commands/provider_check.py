@@ -1,6 +1,6 @@
-"""What `doctor` finds out about the provider: the key, the clock, the origin of its links, and what cannot be read.
+"""What `doctor` checks at the provider: the key, the clock, the origin of its links, and items that cannot be read.
 
-Nothing is created at the provider: the links that it lists are compared, no link is made for it.
+Nothing is created at the provider: only links that it lists already are compared.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ async def examine_provider(settings: Settings, http: httpx.AsyncClient, patience
         companies = (await provider.companies()).companies
     except ProviderFailure as exc:
         bad = Finding("bad", "provider", _advice(exc, _proxy_of(settings.provider_url)))
-        says = "the provider did not let the lists be read; mend that, and run doctor again"
+        says = "the provider's lists could not be read; repair that, and run doctor again"
         return [bad, *(Finding("note", about, says, "not tested") for about in ("pages", *ABOUT))]
     known = f"accepts the key, which sees {len(companies)} companies"
     snapshots, failures = await _snapshots(provider, companies)
@@ -118,6 +118,6 @@ def _advice(failure: ProviderFailure, proxy: str | None) -> str:
     if isinstance(failure, ProviderUnauthorized):
         return "does not accept MAGICLINK_PROVIDER_API_KEY; make one in its Settings > Organization > API Keys"
     if isinstance(failure, ProviderUnreachable):
-        unused = f"; {proxy} is set, and the service does not use it: it needs a direct way out" if proxy else ""
-        return f"cannot be reached; look at MAGICLINK_PROVIDER_URL and at this machine's way out{unused}"
+        unused = f"; {proxy} is set, but the service uses no proxy and needs a direct connection" if proxy else ""
+        return f"cannot be reached; check MAGICLINK_PROVIDER_URL and this machine's network{unused}"
     return f"{failure.detail}; is MAGICLINK_PROVIDER_URL right?"

@@ -1,6 +1,6 @@
-"""What `doctor` finds out by single calls: the provider's paths and methods, its keys, the headers of its pages.
+"""What `doctor` checks by single calls: the provider's paths and methods, its keys, the headers of its pages.
 
-Nothing is created: calls that create something are made about an id that does not exist.
+Nothing is created: creating calls are made only for an id that does not exist.
 """
 
 import re
@@ -28,9 +28,9 @@ ABOUT = ("key", "paths", "method", "invitations", "framing", "wrong password", "
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding: `bad` stops the deployment from working, `note` limits what it can do or asks to look.
+    """One finding: `bad` stops the deployment from working, `note` limits what it can do or asks for a check.
 
-    `tested`: whether a call or a look into the database showed it; `unknown` where the answer leaves it open.
+    `tested`: whether a call or a query of the database showed it; `unknown` where the answer leaves it open.
     """
 
     level: Level
@@ -96,7 +96,7 @@ class ProviderProbe:
                 says = f"{which} is refused; remove it, or make a new one in Settings > Organization > API Keys"
                 findings.append(Finding("note", "key", says))
             else:
-                findings.append(Finding("note", "key", f"{which}: {_told(status)}; run doctor again", "unknown"))
+                findings.append(Finding("note", "key", f"{which}: {_described(status)}; run doctor again", "unknown"))
         return findings
 
     async def _paths(self, company_id: ProviderCompanyId | None) -> Finding:
@@ -108,14 +108,14 @@ class ProviderProbe:
             "reference": await self._accepted_status("GET", f"/connection/company/{company_id}?limit=1"),
         }
         good = [name for name, status in served.items() if status is not None and 200 <= status < 300]
-        told = ", ".join(f"{name}: {_told(status)}" for name, status in served.items())
+        seen = ", ".join(f"{name}: {_described(status)}" for name, status in served.items())
         if not good:
-            return Finding("note", "paths", f"neither generation listed connections ({told})", "unknown")
+            return Finding("note", "paths", f"neither generation listed connections ({seen})", "unknown")
         wanted = self.settings.provider_paths
         if wanted not in {"auto", *good}:
-            says = f"MAGICLINK_PROVIDER_PATHS is {wanted}, and only {good[0]} paths are served ({told}); set it to auto"
+            says = f"MAGICLINK_PROVIDER_PATHS is {wanted}, and only {good[0]} paths are served ({seen}); set it to auto"
             return Finding("note", "paths", says)
-        return Finding("good", "paths", f"served: {' and '.join(good)} paths ({told})")
+        return Finding("good", "paths", f"served: {' and '.join(good)} paths ({seen})")
 
     async def _method(self) -> Finding:
         links = {
@@ -124,10 +124,10 @@ class ProviderProbe:
             "edit": f"/connection/{_NO_ID}",
         }
         statuses = {name: await self._accepted_status("POST", path) for name, path in links.items()}
-        told = ", ".join(f"{name}: {_told(status)}" for name, status in statuses.items())
+        seen = ", ".join(f"{name}: {_described(status)}" for name, status in statuses.items())
         if 405 in (statuses["edit"], statuses["reference"]) or statuses["company"] == 405:
-            return Finding("note", "method", f"POST of a magic link is refused ({told}); the service uses GET there")
-        says = f"POST of a magic link for an id that does not exist is not refused ({told}); only a real link proves it"
+            return Finding("note", "method", f"POST of a magic link is refused ({seen}); the service uses GET there")
+        says = f"POST of a magic link for an id that does not exist is not refused ({seen}); only a real link proves it"
         return Finding("note", "method", says, "unknown")
 
     async def _invitations(self, company_id: ProviderCompanyId | None) -> Finding:
@@ -142,7 +142,9 @@ class ProviderProbe:
         if listed is not None and 200 <= listed < 300:
             says = "the key may list invitations; inviting is not tried, since an invitation cannot be removed again"
             return Finding("good", "invitations", says, "unknown")
-        says = f"invitations cannot be listed ({_told(listed)}); sessions then use magic links, which are less exact"
+        says = (
+            f"invitations cannot be listed ({_described(listed)}); sessions then use magic links, which are less exact"
+        )
         return Finding("note", "invitations", says)
 
     async def _framing(self) -> Finding:
@@ -189,7 +191,7 @@ def _white_label() -> Finding:
     return Finding("note", "white label", says, "not tested")
 
 
-def _told(status: int | None) -> str:
+def _described(status: int | None) -> str:
     return "no answer" if status is None else f"answers {status}"
 
 

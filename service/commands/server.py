@@ -206,7 +206,7 @@ async def _serve(servers: Sequence[AppServer], started: Callable[[], object]) ->
 
 
 async def _wait_for_first(running: Sequence[asyncio.Task[None]], *events: asyncio.Event) -> None:
-    # Also returns when a server has ended: one that fails ends the process, and is not waited for without end.
+    # Also returns when a server has ended: a server that fails must end the process.
     waits = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait([*running, *waits], return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:

@@ -17,7 +17,7 @@ def words_of(row: Mapping[str, Any]) -> StatusWords | None:
 
 
 def turn_of(row: Mapping[str, Any]) -> str | None:
-    """Whose turn it is; None where the connection works and nothing is left to do."""
+    """Who can bring the connection forward; None where it works and nothing is left to do."""
     words = words_of(row)
     return words.turn.value if words is not None and words.state is not ConnectionState.WORKING else None
 

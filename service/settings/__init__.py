@@ -79,7 +79,7 @@ def read(environ: Mapping[str, str], *, local: bool = False) -> Settings:
     return Settings(**values)
 
 
-# A misspelled variable would leave its setting at the default without anybody noticing.
+# Otherwise a misspelled variable would silently leave its setting at the default.
 def _unknown(environ: Mapping[str, str]) -> list[str]:
     known = {each.name.upper() for each in fields(Settings)} | {f"{name}_FILE" for name in SECRETS}
     given = {name.removeprefix(_PREFIX) for name in environ if name.startswith(_PREFIX)}

@@ -1,6 +1,6 @@
-"""What single utilities need of their users, by the host of their sign-in page: our file, and a host's own.
+"""What single utilities need of their users, by the host of their sign-in page: our file, and the operator's own.
 
-A hint is shown and decides nothing: the provider may ask for more, for less, or for something else.
+A hint is shown and blocks nothing: the provider may ask for more, for less, or for something else.
 """
 
 import json
@@ -20,7 +20,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 @dataclass(frozen=True, slots=True)
 class UtilityHint:
-    """What the users of one utility need; with `needed` None its host has no hint, whatever the service's file says."""
+    """What the users of one utility need; `needed` None removes the hint that the service's file has for the host."""
 
     host: str
     utility: str = ""
@@ -55,7 +55,7 @@ def built_in_hints() -> tuple[UtilityHint, ...]:
 
 
 class UtilityHints:
-    """Finds the hint for an address. Of a host's own entries and the service's, the own one is used."""
+    """Finds the hint for an address. The operator's entry for a host replaces the service's."""
 
     def __init__(self, own: Iterable[UtilityHint] | None = ()) -> None:
         """`own` None switches all hints off."""
@@ -78,7 +78,7 @@ class UtilityHints:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """A JSON object with its repeated names, of which `json` would keep the last without a word."""
+    """A JSON object with its repeated names, of which `json` would silently keep the last."""
 
 
 def _problem(host: str, value: Any) -> str | None:

@@ -24,7 +24,7 @@ _SWITCH_WORDS = {
 
 
 class InvalidValue(ValueError):
-    """What is wrong with a variable, as the rests of sentences that begin with its name."""
+    """What is wrong with a variable: each message continues a sentence that begins with the variable's name."""
 
     def __init__(self, *messages: str, variable: str | None = None) -> None:
         self.variable = variable

@@ -204,7 +204,7 @@ async def test_a_proxy_that_the_service_does_not_use_is_named(tmp_path: Path, mo
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     finding = (await found(settings(tmp_path), httpx.MockTransport(refused)))["provider"]
-    assert "ALL_PROXY is set, and the service does not use it" in finding.says
+    assert "ALL_PROXY is set, but the service uses no proxy" in finding.says
     assert "hunter2" not in finding.says
 
 
