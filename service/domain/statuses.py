@@ -44,3 +44,8 @@ def state_of(status: str) -> ConnectionState:
 def needs_attention(state: ConnectionState) -> bool:
     """Whether only the end user can mend it, by reconnecting."""
     return state in _FOR_THE_USER
+
+
+def has_stopped(state: ConnectionState) -> bool:
+    """Whether no bills follow until somebody acts: its user has to mend it, or it is inactive."""
+    return needs_attention(state) or state is ConnectionState.INACTIVE

@@ -12,6 +12,8 @@ const wide = window.matchMedia("(min-width: 700px)"); // the provider's pages wa
 const visible = (element) => Boolean(element?.getClientRects().length);
 const attention = (view) => Boolean(view?.connections.some((connection) => connection.needsAttention));
 const refused = (view) => view.connections.length > 0 && view.connections.every((connection) => connection.needsAttention);
+const hasStopped = ({ needsAttention, state }) => needsAttention || state === "inactive"; // no bills follow until somebody acts
+const stopped = (view) => view.connections.length > 0 && view.connections.every(hasStopped);
 
 /** Only the provider's origin is framed or offered: a link changed by an attacker could imitate its sign-in form. */
 export function withCheckedLink(view, providerOrigin) {
@@ -72,11 +74,10 @@ function conditionsOf(screen, view, local) {
     leave: local.greeted && UNENDED.includes(screen) && (screen !== "preparing" || view || local.offline || local.modal),
     close: local.modal && !UNENDED.includes(screen), // nothing else closes the dialog on a touch screen
     attention: wrong > 0,
-    partly: wrong > 0 && !refused(view),
-    works: screen === "connected" && !refused(view),
-    complete: screen === "connected" && !wrong,
-    handed: screen === "submitted" && !refused(view),
-    attentive: ACHIEVED.includes(screen) && refused(view),
+    works: screen === "connected" && !stopped(view),
+    complete: screen === "connected" && !stopped(view) && !wrong,
+    handed: screen === "submitted" && !stopped(view),
+    attentive: ACHIEVED.includes(screen) && stopped(view),
     ...adviceConditions(screen, view),
     [(local.asking && "asking") || view?.waiting || "asking"]: !wrong,
     seen: view?.seen,

@@ -3,6 +3,7 @@ import pytest
 from service.domain.statuses import (
     ConnectionState,
     canonical_status,
+    has_stopped,
     needs_attention,
     state_of,
 )
@@ -48,3 +49,7 @@ def test_a_wrong_password_means_the_same_in_both_spellings() -> None:
 
 def test_the_user_is_asked_only_for_what_the_user_can_mend() -> None:
     assert {state for state in ConnectionState if needs_attention(state)} == {"action_needed", "empty"}
+
+
+def test_bills_follow_only_while_the_account_works_or_the_provider_works_on_it() -> None:
+    assert {state for state in ConnectionState if not has_stopped(state)} == {"checking", "delayed", "working"}

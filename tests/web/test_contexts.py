@@ -25,8 +25,10 @@ REFUSED = shown_as("PASSWORD_INCORRECT")
 EMPTY = shown_as("NO_ACCOUNTS_FOUND")
 DELAYED = shown_as("WEBSITE_DOWN")
 CHECKED = shown_as("PENDING")
+INACTIVE = shown_as("COMPANY_INACTIVE")
+REMOVED = shown_as("CONNECTED", ConnectionState.INACTIVE)
 OVER = LinkView(status=LinkStatus.READY)
-SENTENCES = {"works", "complete", "handed", "partly", "attentive"}
+SENTENCES = {"works", "complete", "handed", "attention", "attentive"}
 
 
 @pytest.mark.parametrize(
@@ -71,10 +73,14 @@ def test_conditions_say_what_else_is_shown() -> None:
     ("connections", "sentences"),
     [
         ((WORKING,), {"works", "complete"}),
-        ((WORKING, REFUSED), {"works", "partly"}),
-        ((WORKING, EMPTY), {"works", "partly"}),
-        ((REFUSED, REFUSED), {"attentive"}),
-        ((EMPTY,), {"attentive"}),
+        ((WORKING, REFUSED), {"works", "attention"}),
+        ((WORKING, EMPTY), {"works", "attention"}),
+        ((REFUSED, REFUSED), {"attentive", "attention"}),
+        ((EMPTY,), {"attentive", "attention"}),
+        ((REMOVED,), {"attentive"}),
+        ((INACTIVE,), {"attentive"}),
+        ((REMOVED, REFUSED), {"attentive", "attention"}),
+        ((WORKING, REMOVED), {"works", "complete"}),
     ],
 )
 def test_a_connected_session_says_whether_all_some_or_none_of_its_accounts_work(
@@ -88,10 +94,11 @@ def test_a_connected_session_says_whether_all_some_or_none_of_its_accounts_work(
     ("link", "connections", "screen", "sentences"),
     [
         (READY, (CHECKED,), "submitted", {"handed"}),
-        (READY, (CHECKED, REFUSED), "submitted", {"handed", "partly"}),
-        (READY, (REFUSED,), "provider", set()),
-        (OVER, (REFUSED,), "submitted", {"attentive"}),
-        (OVER, (EMPTY,), "submitted", {"attentive"}),
+        (READY, (CHECKED, REFUSED), "submitted", {"handed", "attention"}),
+        (READY, (REFUSED,), "provider", {"attention"}),
+        (OVER, (REFUSED,), "submitted", {"attentive", "attention"}),
+        (OVER, (EMPTY,), "submitted", {"attentive", "attention"}),
+        (OVER, (REMOVED,), "submitted", {"attentive"}),
         (OVER, (CHECKED,), "submitted", {"handed"}),
     ],
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.domain.model import LinkStatus
 from service.domain.page_view import Waiting
 from service.domain.status_words import StatusWords
-from service.domain.statuses import ConnectionState, needs_attention
+from service.domain.statuses import ConnectionState, has_stopped, needs_attention
 from service.settings.utility_hints import UtilityHint
 from service.web.pages.advice import AccountView
 
@@ -84,17 +84,21 @@ class FlowView:
         return self.attention and all(connection.needs_attention for connection in self.connections)
 
     @property
+    def _stopped(self) -> bool:
+        # A session stays connected when its account is refused or removed later: its page must not promise bills then.
+        return bool(self.connections) and all(has_stopped(connection.state) for connection in self.connections)
+
+    @property
     def conditions(self) -> frozenset[str]:
         """Return the conditions of `data-show` that hold."""
         flags = {
             "ended": self.screen in ENDED,
             "leave": self.screen == "preparing",
             "attention": self.attention,
-            "partly": self.attention and not self._refused,
-            "works": self.screen == "connected" and not self._refused,
-            "complete": self.screen == "connected" and not self.attention,
-            "handed": self.screen == "submitted" and not self._refused,
-            "attentive": self.screen in {"connected", "submitted"} and self._refused,
+            "works": self.screen == "connected" and not self._stopped,
+            "complete": self.screen == "connected" and not self._stopped and not self.attention,
+            "handed": self.screen == "submitted" and not self._stopped,
+            "attentive": self.screen in {"connected", "submitted"} and self._stopped,
             "account": self.account is not None,
             "mend": self._mended is not None,
             "hinted": bool(self.hints),

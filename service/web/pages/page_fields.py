@@ -4,7 +4,7 @@ from typing import Any
 
 from service.domain.model import Session
 from service.domain.page_view import PageSnapshot, waiting_for
-from service.domain.statuses import needs_attention
+from service.domain.statuses import has_stopped, needs_attention
 from service.web.languages import Language
 from service.web.pages.advice import words_of
 from service.web.pages.brand import brand_of, masked
@@ -37,11 +37,14 @@ def connection_views(snapshot: PageSnapshot) -> tuple[ConnectionView, ...]:
 
 def outcome_of(snapshot: PageSnapshot) -> Any:
     """Return the word of `DonePage.outcome` for this state of the session."""
-    status = snapshot.session.status.value
-    asked = [needs_attention(connection.state) for connection in snapshot.connections]
-    # A session stays connected or submitted when the provider refuses the credentials later.
+    session, states = snapshot.session, [connection.state for connection in snapshot.connections]
+    status = session.status.value
+    # A session stays connected or submitted when the provider refuses or removes its account later.
     if status in {"connected", "submitted"}:
-        return "attention" if asked and all(asked) else status
+        return "attention" if states and all(map(has_stopped, states)) else status
+    # `exited` may also mean that the session's time is over while its account asks something: then no user has left.
+    if status == "exited" and session.over_at is not None:
+        return "attention" if any(map(needs_attention, states)) else "expired"
     if status in {"exited", "expired", "revoked", "failed"}:
         return status
-    return "attention" if any(asked) else waiting_for(snapshot).value
+    return "attention" if any(map(needs_attention, states)) else waiting_for(snapshot).value
