@@ -86,7 +86,8 @@ function showProblem(problem) {
   if (code === "already_open" && resumed) code = "taken_over";
   // A connected session stays connected; but a page that another took over no longer hears whether it does.
   if (final && code !== "taken_over" && ACHIEVED.includes(screenOf(view, local))) return stop(), true;
-  if (final) stop(FINAL_SCREENS[code] || "failed");
+  // A page that was started has a valid link: its user has left it, in another tab with the same cookie.
+  if (final) stop((code === "not_found" && startedAt && "left") || FINAL_SCREENS[code] || "failed");
   if (code === "expired") host.postEnd(view, "expired");
   else if (final || !local.offline) host.postError(view, code, !final || code === "already_open", problem.requestId);
   local.offline = !final;
@@ -261,7 +262,7 @@ const actions = {
   close: () => leave("closed"),
   done: () => leave("done"),
   takeover: () => start(true),
-  continue: () => start(),
+  continue: () => (embedded ? start() : window.location.reload()), // at top level a button starts the page
   retry: () => window.dispatchEvent(new Event("online")),
   ...{ back, again, renew },
   ...watchHandoff(main, local, draw, () => running && calls.postUntilAnswered("handoff", {}, running.signal)),

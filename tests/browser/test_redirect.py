@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.support.browser_services import Api
-from tests.support.browser_user import BrowserUser, NewUser
+from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 
 pytestmark = pytest.mark.whole_chromium
 
@@ -65,6 +65,23 @@ async def test_a_person_may_leave_and_is_back_in_the_host_app(new_user: NewUser,
     await bob.page.wait_for_url(RETURNED)
     await expect(bob.page.get_by_role("heading", name="You left before it was finished")).to_be_visible()
     assert (await api.session(session_id))["status"] == "exited"
+
+
+async def test_a_page_that_was_left_in_another_window_says_so_and_goes_on(new_user: NewUser, api: Api) -> None:
+    ada = await new_user()
+    session = await api.create("ada", "two-windows", returnUrl=None)
+    await ada.page.goto(session["redirectUrl"])
+    await ada.press("Continue")
+    await ada.redirected.provider.step("provider").wait_for()
+    other = FlowPage(await ada.page.context.new_page())
+    await other.where.goto(session["redirectUrl"])
+    await other.provider.step("provider").wait_for()
+    await other.press("Leave")
+    await ada.redirected.shows("You have left.")
+    await ada.redirected.press("Continue")
+    await ada.redirected.shows("Connect a utility account")
+    await ada.press("Continue")
+    await ada.redirected.provider.step("provider").wait_for()
 
 
 async def test_without_an_address_to_return_to_it_ends_on_our_own_page(new_user: NewUser, api: Api) -> None:
