@@ -73,7 +73,7 @@ _PURGE_SECONDS = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What comes from outside: clocks, randomness, the way to the provider, the database. Tests pass their own."""
+    """What comes from outside: clocks, randomness, HTTP transports, the database. Tests pass their own."""
 
     clock: Clock = time
     monotonic: Callable[[], float] = monotonic
@@ -153,7 +153,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
     )
     app.state.drain, app.state.services = drain, services
     app.add_middleware(RequestObserver, metrics=services.metrics)
-    if settings.trusted_proxies:  # the outermost: it decides whose word on the client's address is believed
+    if settings.trusted_proxies:  # the outermost: it decides which address counts as the client's
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
 
@@ -210,9 +210,9 @@ def _hosts(settings: Settings, environment: Environment, store: Store, metrics: 
 
 
 def _handlers(services: Services, clock: Clock, retention_days: int) -> dict[JobKind, Handler]:
-    """The use case of each kind of job, which returns in how many seconds it is due again.
+    """The use case of each kind of job; it returns in how many seconds the job is due again, None for never.
 
-    It gets the job where it writes what it read from the provider before: that needs the job's lease.
+    Those that write what they have read from the provider get the job, since such a write needs the job's lease.
     """
     links, withdrawals, bills = services.links, services.withdrawals, services.bills
     reminders = Reminders(services.store, partial(services.worker.run_now, JobKind.RECONCILE), clock)

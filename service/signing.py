@@ -1,8 +1,8 @@
 """Signs and verifies page tokens, callback states, session results and the tokens of status pages.
 
 Each purpose has its own salt, so a text signed for one purpose fails for every other; the salt ends in a version. Keys
-are a list: the newest signs, all verify. A valid signature keeps strangers out cheaply and proves nothing else: whether
-a session may go on is decided by its database row.
+are a list: the newest signs, all verify. A signature only shows that a text was made here: whether a session may go on
+is decided by its row in the database.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class Signer:
         oldest_first = list(reversed(keys))  # itsdangerous signs with the last one
         self._keys = {key_id(key): key for key in keys}
         self._newest = key_id(keys[0])
-        # A salt per purpose: Mallory cannot present a token of one purpose (which she may hold) for another.
+        # A salt per purpose: a user who holds a token of one purpose cannot present it for another.
         self._embed = _serializer(oldest_first, "embed-token.v1")
         self._connect = _serializer(oldest_first, "connect-token.v1")
         self._state = _serializer(oldest_first, "connect-state.v1")
@@ -58,7 +58,7 @@ class Signer:
         return self._derive(self._embed, "embed-token.v1", token, kid)
 
     def connect_token(self, token: PageToken, kid: str) -> str:
-        """Derive the redirect URL's token, which the embed route does not accept, nor the other way round."""
+        """Derive the redirect URL's token. Neither of the two routes accepts a token of the other."""
         return self._derive(self._connect, "connect-token.v1", token, kid)
 
     def read_embed_token(self, token: str) -> PageToken:
@@ -91,10 +91,10 @@ class Signer:
         )
 
     def read_result(self, result: str, tenant: Tenant, user_id: UserId, now: float) -> SessionResult:
-        """Return what a result carries. Raises BadState unless it was signed for this tenant and user, ten minutes ago.
+        """Return what a result carries. Raises BadState unless it was signed for this tenant and user, and recently.
 
-        Mallory may present Ada's result as her own: the digest of its user is inside, so it fails for her, and raises
-        ResultOfAnotherUser where the tenant is Ada's too, whatever the result's age.
+        A result contains a digest of its user, so a user cannot present another user's result. Within one tenant that
+        raises ResultOfAnotherUser, whatever the result's age.
         """
         values = _loads(self._result, result)
         if not _has_types(values, (str, str, str, str, str, int)):
@@ -104,7 +104,7 @@ class Signer:
             raise BadState("This result was made for another user")
         if not hmac.compare_digest(user, user_digest(user_id)):
             raise ResultOfAnotherUser(session_id)
-        # A minute before `at`: another process, whose clock is ahead, may have signed it.
+        # From a minute before `at`, since the clock of the process that signed it may be ahead.
         if not at - 60 <= now <= at + RESULT_SECONDS:
             raise BadState("This result is too old; read the session instead")
         return SessionResult(SessionId(session_id), tenant, user_id, status, connection_id or None, at)
@@ -114,7 +114,7 @@ class Signer:
         return self._status.dumps([token.tenant, token.user, token.origin, token.issued_at])
 
     def read_status_token(self, token: str) -> StatusToken:
-        """Return what a status page's token carries, also where its time is over.
+        """Return what a status page's token carries; the caller checks its time.
 
         Raises NotFound for any text that was not signed as one.
         """
@@ -124,11 +124,11 @@ class Signer:
         return StatusToken(Tenant(values[0]), UserRef(values[1]), values[2], values[3])
 
     def sign_handoff(self, token: HandoffToken) -> str:
-        """Sign the token of an address by which another device may go on."""
+        """Sign the token of an offer to continue on another device."""
         return self._handoff.dumps([token.session_id, token.nonce, token.issued_at])
 
     def read_handoff(self, token: str) -> HandoffToken:
-        """Return what such a token carries, also where its time is over. Raises NotFound for any other text."""
+        """Return what the token of an offer carries; the caller checks its time. Raises NotFound for any other text."""
         values = _loads(self._handoff, token)
         if not _has_types(values, (str, str, int)):
             raise NotFound("This link is not known here")
