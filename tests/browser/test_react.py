@@ -128,6 +128,6 @@ async def test_the_status_element_works_in_it_too(host: ReactHost, api: Api) -> 
     status = await api.service("GET", f"/v1/users/react-status/status?origin={origin}")
     await host.show("Status", url=status["statusUrl"])
     frame = host.page.frame_locator("iframe[title='Your utility accounts']")
-    await expect(frame.get_by_text("No utility account is connected yet.")).to_be_visible()
+    await expect(frame.get_by_text("No utility account is connected.")).to_be_visible()
     assert await host.mounts() == 2
     await expect(host.page.locator("iframe")).to_have_count(1)

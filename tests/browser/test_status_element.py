@@ -229,7 +229,7 @@ async def test_an_isolated_host_page_shows_it(host: StatusHost, api: Api, policy
     isolated = {"Cross-Origin-Embedder-Policy": policy, "Cross-Origin-Opener-Policy": "same-origin"}
     await host.show_status(await host.url("status-isolated"), **isolated)
     assert await host.page.evaluate("window.crossOriginIsolated") is True
-    await host.shows("No utility account is connected yet.")
+    await host.shows("No utility account is connected.")
 
 
 async def test_its_theme_is_the_elements_and_follows_the_hosts_scheme(host: StatusHost, connects: Connects) -> None:
@@ -268,7 +268,7 @@ async def test_it_tells_when_its_url_has_expired(host: StatusHost, api: Api) -> 
     await api.create("status-expires", "status-expires")
     await host.page.clock.install()
     await host.show_status(await host.url("status-expires"))
-    await host.shows("No utility account is connected yet.")
+    await host.shows("No utility account is connected.")
     await host.page.clock.fast_forward(590_000)
     assert await host.page.evaluate("window.kept") == []
     await host.page.clock.fast_forward(11_000)

@@ -72,7 +72,7 @@ async def test_the_dashboards_own_forms_are_accepted(sandbox: Sandbox, headers: 
 
 async def test_the_root_redirects_to_the_dashboard_which_says_that_nobody_signs_in(user: ProviderUser) -> None:
     screen = await user.open("/")
-    assert "nobody signs in here" in screen.text
+    assert "without a sign-in" in screen.text
     assert GUIDE["username"] in screen.text
     assert GUIDE["password"] in screen.text
     assert "No company yet" in screen.text

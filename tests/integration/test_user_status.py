@@ -124,6 +124,7 @@ async def test_only_its_origin_may_frame_it_and_at_top_level_it_shows_nothing(
     top = await page(services, url, **{"Sec-Fetch-Dest": "document"})
     check_page(top)
     assert "Nectar" not in top.text
+    assert "to see your utility accounts" in top.text
 
 
 async def test_an_origin_that_is_taken_off_the_list_frames_it_no_more(clock: Clock, database_url: str) -> None:
@@ -146,7 +147,7 @@ async def test_an_erasure_ends_it_also_for_a_new_user_of_the_same_id(services: R
     refused(await services.host.get("/v1/users/ada/status"), 404, "not_found")
     await ada.session()
     refused_in_frame(await page(services, url), 404, "not_found")
-    assert "No utility account is connected yet" in (await page(services, await status_url(services))).text
+    assert "No utility account is connected" in (await page(services, await status_url(services))).text
 
 
 async def test_it_shows_names_and_states_and_nothing_else_of_the_user(

@@ -117,9 +117,10 @@ class ReconnectPage(HelpedPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElsewherePage(Page):
-    """Shown for an embed URL that is loaded at top level; it shows nothing of the session."""
+    """Shown for an embed URL or a status URL that is loaded at top level; it shows nothing of the user."""
 
     template: ClassVar[str] = "pages/elsewhere.html"
+    made_for: Literal["flow", "status"] = "flow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,8 @@ class StatusRoutes:
     async def status(self, request: Request) -> Response:
         """GET /status/{token}: for the frame of the one origin in the token; at top level it shows nothing."""
         if is_top_level(request):
-            return self._responses.render(ElsewherePage(lang=page_language(request).code), FramePolicy())
+            page = ElsewherePage(lang=page_language(request).code, made_for="status")
+            return self._responses.render(page, FramePolicy())
         opened = await self._statuses.by_token(token_of(request))
         # Checked again: the operator may have taken the origin off the list since.
         if framing_problem(opened.origin, self._allowed_origins) is not None:
@@ -73,8 +74,8 @@ class StatusRoutes:
         # Any other page could lay its own controls over the button (clickjacking), or show the user's utilities.
         frame = FramePolicy((opened.origin,))
         brand = brand_of(Theme(), dict(query_fields(request)).get("look", ""))
-        page = replace(status_page(opened, page_language(request)), brand=brand)
-        response = self._responses.render(page, frame, opened.closed.status if opened.closed else 200)
+        shown = replace(status_page(opened, page_language(request)), brand=brand)
+        response = self._responses.render(shown, frame, opened.closed.status if opened.closed else 200)
         response.headers.update(ISOLATED)
         return response
 
