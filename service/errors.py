@@ -48,13 +48,13 @@ class Unauthorized(MagiclinkError):
 
 
 class Forbidden(MagiclinkError):
-    """The API key is valid, and does not allow this."""
+    """A page's form came from another site, or the provider's company belongs to another tenant."""
 
     code, status, title = "forbidden", 403, "This is not allowed"
 
 
 class NotFound(MagiclinkError):
-    """Nothing has this id, or it belongs to another tenant; the two cannot be told apart."""
+    """Nothing has this id, or it belongs to another tenant: the answer is the same for both."""
 
     code, status, title = "not_found", 404, "There is nothing here by that id"
 
@@ -186,8 +186,8 @@ class LeaseLost(Unavailable):
 class ProviderFailure(MagiclinkError):
     """A call to the provider failed.
 
-    `lost`: a creating call may have succeeded all the same. `after_seconds`: how long the provider asked to wait before
-    the next call, if it did.
+    `lost`: no answer came, so a creating call may have succeeded. `after_seconds`: how long the provider asked to wait
+    before the next call, if it did.
     """
 
     # Set on the instance by the adapter, which knows whether the call creates and whether it was received.

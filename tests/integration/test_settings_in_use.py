@@ -111,6 +111,7 @@ async def test_two_tenants_that_name_a_company_alike_never_share_it(opened: Open
         stored = [(await c.get(f"/v1/sessions/{m['id']}")).json() for c, m in zip(callers, made, strict=True)]
         assert stored[0]["link"]["status"] == "ready"
         assert stored[1]["company"]["id"] != stored[0]["company"]["id"]
+        assert stored[1]["failure"]["code"] == "forbidden"
 
 
 async def test_another_tenants_company_cannot_be_named_by_the_providers_id(opened: Opened) -> None:
