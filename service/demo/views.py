@@ -13,6 +13,7 @@ SETTLED_SECONDS = 10
 
 # The service says what a status means, in words for end users. A product of your own may have words of its own.
 TONES = {"working": "good", "checking": "waiting", "delayed": "waiting"}
+ASKING = {"action_needed", "empty", "inactive"}
 NOT_HERE = {"upload"}  # this demo takes no bills
 PLAIN_WORDS: Json = {"label": "Needs a look", "sentence": "There is a problem with this account.", "steps": []}
 
@@ -105,6 +106,11 @@ def utilities(
 def done(person: DemoPerson, result: Json) -> DemoDonePage:
     """Return the page for a result; the caller has verified it."""
     status = str(result.get("status"))
+    # The account may need its user in every status of the session, also after it was connected.
+    if result.get("connectionState") in ASKING:
+        return DemoDonePage(
+            person, "bad", "Your utility account needs attention", "Your home page says what helps with it."
+        )
     if status == "connected":
         return DemoDonePage(
             person, "good", "Your utility account is connected", "Its bills will appear in a few moments."

@@ -6,7 +6,7 @@ from jinja2 import meta
 
 from service.demo import views
 from service.demo.pages import environment
-from service.demo.people import ACME
+from service.demo.people import ACME, PEOPLE
 from service.domain.status_words import StatusWords, StepPlace, all_words
 from service.domain.statuses import ConnectionState
 from tests.support.fake_service import connection
@@ -71,3 +71,10 @@ def test_a_utility_without_a_name_is_called_by_its_address() -> None:
 )
 def test_buildings_are_named_if_all_are_known_and_counted_otherwise(sites: list[Any], words: str) -> None:
     assert account(sites=sites).sites == words
+
+
+@pytest.mark.parametrize("status", ["opened", "connected", "exited"])
+@pytest.mark.parametrize("state", ["action_needed", "empty", "inactive"])
+def test_a_return_with_an_account_that_needs_its_user_says_so(status: str, state: str) -> None:
+    shown = views.done(PEOPLE["ada"], {"status": status, "connectionState": state})
+    assert (shown.tone, shown.heading) == ("bad", "Your utility account needs attention")
