@@ -67,7 +67,6 @@ from service.web.pages.status_routes import StatusRoutes
 from service.web.webhooks import WebhookRoutes
 from service.worker import Handler, Worker
 
-_DRAIN_SECONDS = 5.0
 _PURGE_SECONDS = 86400.0
 
 
@@ -129,7 +128,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
         services.store.engine.on_jobs(services.worker.wake)
         await services.store.queue.enqueue(Job(JobKind.PURGE, "inbox", _PURGE_SECONDS))
         try:
-            async with running((services.worker, services.hosts.worker), _DRAIN_SECONDS, start=environment.background):
+            async with running((services.worker, services.hosts.worker), start=environment.background):
                 try:
                     yield
                 finally:

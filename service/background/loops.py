@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from service.domain.timing import LEASE_RENEWAL_SECONDS
+from service.domain.timing import LEASE_RENEWAL_SECONDS, SHUTDOWN_SECONDS
 from service.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Loop(Protocol):
 
 
 @asynccontextmanager
-async def running(loops: Sequence[Loop], drain_seconds: float, *, start: bool) -> AsyncIterator[None]:
+async def running(loops: Sequence[Loop], *, start: bool) -> AsyncIterator[None]:
     """Run the loops during the block, if they are to start, and stop them at its end."""
     tasks = [asyncio.create_task(one.run()) for one in loops if start]
     try:
@@ -34,11 +34,11 @@ async def running(loops: Sequence[Loop], drain_seconds: float, *, start: bool) -
     finally:
         for one in loops:
             one.stop_leasing()
-        await asyncio.gather(*(one.stop(drain_seconds) for one in loops))
+        await asyncio.gather(*(one.stop(SHUTDOWN_SECONDS) for one in loops))
         if tasks:
             await asyncio.gather(*tasks)
-            # For what was being leased at that moment.
-            await asyncio.gather(*(one.stop(drain_seconds) for one in loops))
+            # Once more: a lease that was under way at the first stop may have brought work since.
+            await asyncio.gather(*(one.stop(SHUTDOWN_SECONDS) for one in loops))
 
 
 async def renew_forever(

@@ -16,11 +16,11 @@ from starlette.applications import Starlette
 from service.commands.clients import ClientLimits, Clients
 from service.commands.http_protocol import LimitedProtocol
 from service.commands.interpreter import no_collections, short_pauses
+from service.domain.timing import SHUTDOWN_SECONDS
 from service.errors import BadSettings
 
 Environ = Mapping[str, str]
 Print = Callable[[str], object]
-_SHUTDOWN_SECONDS = 5
 _BACKLOG = 2048
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -80,7 +80,7 @@ class AppServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=clients.limits.keep_alive_seconds,
-                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
         )
 

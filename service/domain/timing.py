@@ -39,6 +39,8 @@ LOST_SECONDS = 120.0
 LEASE_SECONDS = 9.5
 # A living worker renews its leases this often, so that a lease outlives two renewals that fail.
 LEASE_RENEWAL_SECONDS = 3.0
+# A process that is asked to end gives its requests and its jobs this long. Then it gives the leases of the others back.
+SHUTDOWN_SECONDS = 5
 # PostgreSQL ends a transaction whose process stands still for this long, since others wait on its locks. It is shorter
 # than a lease.
 IDLE_TRANSACTION_SECONDS = 5.0
@@ -89,6 +91,13 @@ RECENT_SECONDS = 600.0
 # link never ends; its company is polled for OUTLIVED_SECONDS after the session's end.
 OUTLIVED_SECONDS = 2 * 3600.0
 INVITATION_EXTRA_SECONDS = 3600
+
+# --- Calls with an Idempotency-Key
+
+# The answer to such a call is kept for this long.
+KEY_KEPT_SECONDS = 86400.0
+# An endpoint's secret can be read for longer, so that a repeat of the call that made it can return it.
+SECRETS_KEPT_SECONDS = 2 * KEY_KEPT_SECONDS
 
 # --- Webhooks to hosts
 

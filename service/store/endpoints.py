@@ -16,6 +16,7 @@ from service.domain.endpoints import (
 )
 from service.domain.model import Tenant
 from service.domain.requests import KeptAnswer
+from service.domain.timing import SECRETS_KEPT_SECONDS
 from service.errors import NotFound
 from service.store.changes import WriteContext, add_event, enqueue
 from service.store.engine import Engine, Row, Transaction
@@ -23,9 +24,6 @@ from service.store.idempotency import keep_with
 from service.store.rows import assignments
 
 _FIXED = {"id", "tenant", "created_at", "created_by"}
-# A repeat of the call that made a secret, with the same Idempotency-Key, returns it again: keys are kept for a day.
-_SECRETS_KEPT_SECONDS = 2 * 86400.0
-
 
 Decide = Callable[[Endpoint], EndpointChange | None]
 
@@ -100,8 +98,8 @@ class EndpointStore:
         )
 
     async def purge_secrets(self) -> int:
-        """Delete secrets that have not signed for a day; return how many."""
-        limit = self._context.clock() - _SECRETS_KEPT_SECONDS
+        """Delete secrets that have signed nothing for two days; return how many."""
+        limit = self._context.clock() - SECRETS_KEPT_SECONDS
         return await self._engine.write(
             lambda tx: tx.run(
                 "DELETE FROM endpoint_secrets WHERE ends_at < :limit AND ends_at IS NOT NULL", limit=limit

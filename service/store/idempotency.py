@@ -13,13 +13,12 @@ from typing import Any
 
 from service.domain.model import Clock, SessionId, UserRef
 from service.domain.requests import KeptAnswer, KeyLease
-from service.domain.timing import LEASE_SECONDS, UNLEASED_KEY_SECONDS
+from service.domain.timing import KEY_KEPT_SECONDS, LEASE_SECONDS, UNLEASED_KEY_SECONDS
 from service.errors import IdempotencyInProgress, IdempotencyKeyReused, LeaseLost
 from service.store.engine import Engine, Row, Transaction
 from service.store.rows import ACCOUNT
 from service.store.users import hold_user
 
-_KEPT_SECONDS = 86400.0
 _WHERE = "WHERE tenant = :tenant AND route = :route AND key = :key"
 
 Answer = Mapping[str, Any]
@@ -60,7 +59,7 @@ class IdempotencyStore:
 
     async def purge(self) -> int:
         """Delete keys that are a day old; return how many."""
-        limit = self._clock() - _KEPT_SECONDS
+        limit = self._clock() - KEY_KEPT_SECONDS
         return await self._engine.write(
             lambda tx: tx.run("DELETE FROM idempotency WHERE created_at < :limit", limit=limit)
         )

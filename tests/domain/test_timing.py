@@ -27,6 +27,14 @@ def test_the_database_ends_a_transaction_that_stands_still_before_its_lease_ends
     assert timing.LEASE_RENEWAL_SECONDS < timing.IDLE_TRANSACTION_SECONDS < timing.LEASE_SECONDS
 
 
+def test_a_process_that_ends_gives_its_leases_back_before_they_end() -> None:
+    assert timing.SHUTDOWN_SECONDS < timing.LEASE_SECONDS
+
+
+def test_a_secret_can_be_returned_for_as_long_as_the_call_that_made_it_can_be_repeated() -> None:
+    assert timing.KEY_KEPT_SECONDS < timing.SECRETS_KEPT_SECONDS
+
+
 def test_a_host_that_waits_for_its_link_is_answered_before_a_worker_takes_over() -> None:
     assert timing.CALL_SECONDS < timing.PREPARE_NOW_SECONDS < timing.PREPARE_TAKEOVER_SECONDS
     assert timing.PREPARE_NOW_SECONDS < timing.UNLEASED_KEY_SECONDS
