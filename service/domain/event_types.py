@@ -65,7 +65,7 @@ EVENT_TYPES = (
     ),
     EventType(
         "session.expired",
-        "Its time is over, and nothing was recorded for it. `linkUsed`: its link was used all the same, and the "
+        "Its time is over, and nothing was recorded for it. `linkUsed`: its link was used nevertheless, and the "
         "provider named nothing that came of it within a day.",
         {"linkUsed": "boolean"},
     ),

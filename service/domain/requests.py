@@ -116,7 +116,7 @@ _SHARED = {each.name for each in fields(SessionRequest)} & {each.name for each i
 _COPIED = tuple(sorted(_SHARED - {"company", "sites", "link"}))
 
 
-def draft_session(
+def new_session(
     session_id: SessionId,
     tenant: Tenant,
     request: SessionRequest,

@@ -8,7 +8,6 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-MODES = ("auto", "light", "dark")
 MOST_RADIUS = 24
 # Reference: WCAG 2.2, 1.4.3 Contrast (Minimum), level AA.
 LEAST_CONTRAST = 4.5

@@ -26,7 +26,7 @@ ADVANCE_MOST_SECONDS = 315_360_000
 
 
 class SameSiteControl:
-    """Middleware that refuses what a page of another site sends: a browser would send it without asking anybody."""
+    """Middleware that refuses requests of other sites' pages, which a browser sends without asking its user."""
 
     def __init__(self, app: ASGIApp, own_origin: str) -> None:
         self._app = app

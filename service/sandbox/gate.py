@@ -49,7 +49,7 @@ class SandboxGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Whatever is asked, the answer knows what has ended until now.
+        # Before any call, so that each answer shows the checks and jobs that have ended by now.
         self._world.end_due_work()
         # Read before the call, which may delete the company.
         company_id = self._world.company_of(scope["path"])

@@ -24,7 +24,7 @@ from service.domain.model import (
     Tenant,
     UserRef,
 )
-from service.domain.requests import CreateOptions, KeptAnswer, PlaceRequest, SessionRequest, draft_session
+from service.domain.requests import CreateOptions, KeptAnswer, PlaceRequest, SessionRequest, new_session
 from service.domain.runtime import Runtime
 from service.domain.tokens import PageToken
 from service.errors import InvalidRequest, Problem
@@ -70,12 +70,12 @@ class Sessions:
         issued = self._clock(), self._signer.newest_key_id
         session_id = SessionId(self._new_id("ses"))
         places = UserRef(self._new_id("usr")), company, sites
-        draft = draft_session(session_id, tenant, request, places, issued)
+        session = new_session(session_id, tenant, request, places, issued)
 
         def decide(session: Session) -> Changes:
             return session_rules.create(session, options.prepare_in_seconds)
 
-        return await self._store.sessions.create(draft, decide, options.key, options.render)
+        return await self._store.sessions.create(session, decide, options.key, options.render)
 
     async def get(self, tenant: Tenant, session_id: SessionId) -> tuple[Session, Sequence[Connection]]:
         """A session and its connections. Raises NotFound."""

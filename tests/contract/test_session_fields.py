@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from service.domain.model import Company, LinkStatus, Session, SessionId, UserRef
 from service.domain.provider_steps import LogStep
-from service.domain.requests import SessionRequest, draft_session
+from service.domain.requests import SessionRequest, new_session
 from service.domain.session_status import Progress
 from service.store.encryption import Cipher
 from service.store.session_rows import session_values, sessions_of
@@ -106,7 +106,7 @@ def request_of(body: dict[str, Any]) -> SessionRequest:
 
 
 def drafted(request: SessionRequest) -> Session:
-    return draft_session(SessionId("ses_1"), TENANT, request, (UserRef("usr_1"), COMPANY, (SITE,)), (NOW, "k1"))
+    return new_session(SessionId("ses_1"), TENANT, request, (UserRef("usr_1"), COMPANY, (SITE,)), (NOW, "k1"))
 
 
 def test_the_body_and_the_request_have_the_same_fields() -> None:
@@ -147,7 +147,7 @@ def test_what_the_request_says_arrives_in_the_session(body: dict[str, Any]) -> N
     session = drafted(request)
     same = names(SessionRequest) & names(Session) - {"company", "sites", "link"}
     lost = {name for name in same if getattr(session, name) != getattr(request, name)}
-    assert lost == set(), f"draft_session does not copy {lost}"
+    assert lost == set(), f"new_session does not copy {lost}"
     assert (session.link_choice, session.expires_at) == (request.link, NOW + request.expires_in)
 
 

@@ -83,7 +83,7 @@ class SandboxDashboard:
     async def connect(self, request: Request) -> Response:
         """Show the wizard, with the same steps as on the hosted pages."""
         company = self._world.companies.get(request.path_params["company"])
-        # The company is the key: its wizard pages in several tabs are separate flows all the same.
+        # The company is the key; its wizard pages in several tabs are still separate flows.
         entry = FlowEntry(f"dashboard/{company.id}", company.id, "dashboard")
         visit = await read_visit(request)
         if visit.form is not None:

@@ -149,7 +149,7 @@ class HostedPages:
         """Take `redirect_uri` and `state` from the address too, if redirects are switched on."""
         if not self._world.settings.redirects:
             return replace(entry, redirect_uri=None)
-        # An address that is none is ignored: the visitor could not correct it.
+        # A value that is no address is ignored: the visitor could not correct it.
         target, state = request.query_params.get("redirect_uri"), request.query_params.get("state")
         try:
             return replace(entry, redirect_uri=fields.web_url(target), state=state) if target else entry

@@ -1,7 +1,7 @@
 """Upload jobs: files in, documents out after a while. Uploaded documents belong to a company and to no connection."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,10 +101,6 @@ class SandboxUploads:
     def bills_of(self, company_id: str) -> list[UploadedBill]:
         """Return the bills that were read from a company's uploads, oldest first."""
         return [self._bill(each) for each in self._uploads.of(company_id) if each.outcome == PARSED]
-
-    def all_bills(self) -> Iterator[UploadedBill]:
-        """Return the uploaded bills of every company."""
-        return (self._bill(each) for each in self._uploads if each.outcome == PARSED)
 
     def find_bill(self, document_id: str) -> UploadedBill | None:
         """Return the bill with this id, if there is one."""
