@@ -223,10 +223,10 @@ function back() {
 
 function leave(reason) {
   const stage = screenOf(view, local);
-  const told = stageOf(stage, view);
-  if (running && !ACHIEVED.includes(stage)) calls.postLast("exit", { stage: told, reason }); // the host page learns it even if this fails
+  const left = stageOf(stage, view);
+  if (running && !ACHIEVED.includes(stage)) calls.postLast("exit", { stage: left, reason }); // the host page learns it even if this fails
   if (!ACHIEVED.includes(stage)) stop("left"); // a page whose user's part is done follows on while it stays open
-  host.postLeft(view, told, reason);
+  host.postLeft(view, left, reason);
   draw();
 }
 

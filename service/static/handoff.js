@@ -1,5 +1,5 @@
 // "Continue on your phone": asks for an address and a code, and shows the address as a QR code. The phone's page asks for
-// the digits, so whoever only sees the QR code cannot go on with it.
+// the digits, so a person who sees only the QR code cannot go on with it.
 
 /** Returns the actions. `local.handoff` is `offered` while the address works, `over` afterwards, null while not asked for; `local.offer` its id. */
 export function watchHandoff(main, local, draw, ask) {

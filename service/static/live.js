@@ -15,7 +15,7 @@ const SILENT_STREAM_LIMIT_MS = 120_000;
 /** An error answer of the service; `code` is from its documented list. */
 export class Refusal extends Error {
   constructor(status, problem) {
-    const code = problem.failure?.code || problem.code || "unavailable"; // a failed session's own reason, where it is told
+    const code = problem.failure?.code || problem.code || "unavailable"; // a failed session's own reason, where the answer has one
     super(code);
     this.status = status;
     this.code = code;

@@ -1,4 +1,4 @@
-// Posts a message every so many milliseconds as it is told; 0 ends that.
+// Posts a message each time that the given number of milliseconds has passed; 0 ends that.
 let timer = 0;
 onmessage = ({ data }) => {
   clearInterval(timer);

@@ -1,6 +1,6 @@
 // One flow on the host's page: its dialog or place, its frame, and the messages of the page in it.
 // Only messages of its own frame and of the origin of `url` are accepted: any window can post to the host page.
-const WORD_MS = 250; // a page of ours has spoken before its frame has loaded; its message may take this long
+const MESSAGE_MS = 250; // a page of ours posts before its frame has loaded; the message may arrive this much later
 const LOAD_MS = 2_500;
 const PROBE_MS = 1_200;
 const CLOSE_MS = 1_500;
@@ -26,7 +26,7 @@ function endOf({ type, asked, retryable, code }) {
 
 class Flow {
   #options = {}; #address; #place; #dialog = null; #frame = null; #notice = null; #timers = []; #opener = null; #holder; #fluid; #height = null; #look;
-  #open = false; #attempt = 0; #loads = 0; #words = 0; #told = false; #failure = null; #ended = null; #closing = false; #session = null;
+  #open = false; #attempt = 0; #loads = 0; #heard = 0; #emitted = false; #failure = null; #ended = null; #closing = false; #session = null;
 
   /** `holder`: the element whose height follows the page; the dialog, if there is no container. Nothing starts before `show`. */
   constructor(address, container, holder, options) {
@@ -55,7 +55,7 @@ class Flow {
   go(address) {
     if (!this.#place) throw wrong("this flow is closed. Open another one.");
     this.#address = address;
-    this.#told = this.#closing = this.waits = false;
+    this.#emitted = this.#closing = this.waits = false;
     this.#ended = null;
     this.load();
   }
@@ -65,7 +65,7 @@ class Flow {
     this.#attempt = 0;
     this.#failure = null;
     this.#frameAt(this.#page(), window.crossOriginIsolated);
-    this.#after(LOAD_MS, () => this.#words || this.#attempt || this.#fail("load_timeout", true));
+    this.#after(LOAD_MS, () => this.#heard || this.#attempt || this.#fail("load_timeout", true));
   }
 
   // The page is drawn as it shall look: a message would come after it was seen.
@@ -94,20 +94,20 @@ class Flow {
     if (this.#failure) return this.#failure[1] ? this.load() : this.#fail(...this.#failure);
     this.#frame.style.visibility = "";
     this.restyle();
-    if (this.#words) this.#greet();
+    if (this.#heard) this.#greet();
   }
 
-  /** Lets the page in the frame exit, then removes it. A flow that has told nothing yet is removed in silence. */
+  /** Lets the page in the frame exit, then removes it. A flow that has emitted nothing yet is removed in silence. */
   close() {
     if (this.#closing || !this.#place) return;
-    if (!this.#told || this.#ended) return this.remove();
+    if (!this.#emitted || this.#ended) return this.remove();
     this.#dismiss();
   }
 
   #dismiss() {
     if (this.#closing) return;
     this.#closing = true;
-    if (!this.#frame || !this.#words) return this.#endWithout("loading");
+    if (!this.#frame || !this.#heard) return this.#endWithout("loading");
     this.#send("close");
     this.#after(CLOSE_MS, () => this.#endWithout("unknown"));
   }
@@ -122,11 +122,11 @@ class Flow {
   #frameAt(src, credentialless) {
     this.#frame?.remove();
     this.#addControl();
-    this.#loads = this.#words = 0;
+    this.#loads = this.#heard = 0;
     const frame = makeFrame(src, credentialless, !this.#open);
     frame.addEventListener("load", () => {
       this.#loads += 1;
-      this.#after(WORD_MS, () => frame === this.#frame && this.#words < this.#loads && this.#diagnose());
+      this.#after(MESSAGE_MS, () => frame === this.#frame && this.#heard < this.#loads && this.#diagnose());
     });
     this.#frame = frame;
     this.#fit(null);
@@ -146,7 +146,7 @@ class Flow {
   }
 
   #onViolation = ({ blockedURI, effectiveDirective, disposition }) => {
-    if (this.#words || effectiveDirective !== "frame-src" || disposition !== "enforce") return;
+    if (this.#heard || effectiveDirective !== "frame-src" || disposition !== "enforce") return;
     if (parsed(blockedURI)?.origin === this.#address.origin) this.#fail("blocked", false);
   };
 
@@ -193,7 +193,7 @@ class Flow {
   }
 
   #welcome(title = TITLE) {
-    this.#words += 1;
+    this.#heard += 1;
     this.#frame.title = title;
     this.#dialog?.setAttribute("aria-label", title);
     this.#notice?.remove();
@@ -212,7 +212,7 @@ class Flow {
   }
 
   #refuse(code) {
-    this.#words += 1;
+    this.#heard += 1;
     if (this.#attempt >= PROBE) this.#fail("blocked", false);
     else if (code === "not_found") this.#fail(code, false);
     else this.#fail("unavailable", true);
@@ -246,7 +246,7 @@ class Flow {
   }
 
   #emit(payload) {
-    this.#told = true;
+    this.#emitted = true;
     try {
       this.#options[HANDLERS[payload.type]]?.(payload);
     } catch (error) {

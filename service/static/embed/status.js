@@ -2,7 +2,7 @@
 // messages of its own frames from that origin are accepted: any window can post to the host page.
 const ORIGIN = originsOf([source])[0];
 const LOAD_MS = 3_000;
-const WORD_MS = 250; // the page has spoken before its frame has loaded; its message may take this long
+const MESSAGE_MS = 250; // the page posts before its frame has loaded; the message may arrive this much later
 const elements = new Set(); // those that are in the page
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const WORDS = _("The state of your accounts cannot be shown right now.");
@@ -103,7 +103,7 @@ class MagicLinkStatusElement extends HTMLElement {
     frame.title = _("Your utility accounts");
     frame.referrerPolicy = "no-referrer"; // frame-ancestors decides who may frame us; the host page's URL may be secret
     frame.className = "waits";
-    frame.addEventListener("load", () => frame === this.#next && this.#after(WORD_MS, () => this.#fail("unavailable")));
+    frame.addEventListener("load", () => frame === this.#next && this.#after(MESSAGE_MS, () => this.#fail("unavailable")));
     frame.src = address.href; // before it is in the page: a change there would be an entry in the history
     this.#next = frame;
     this.shadowRoot.append(frame);
@@ -133,11 +133,11 @@ class MagicLinkStatusElement extends HTMLElement {
   #fail(code) {
     this.#stop();
     console.error(`MagicLink: ${CHECKS[code]}`);
-    if (!this.#frame && !this.#notice) this.shadowRoot.append((this.#notice = this.#words()));
+    if (!this.#frame && !this.#notice) this.shadowRoot.append((this.#notice = this.#makeNotice()));
     this.#tell("error", { code });
   }
 
-  #words() {
+  #makeNotice() {
     const notice = document.createElement("p");
     notice.setAttribute("role", "alert");
     const button = document.createElement("button");
