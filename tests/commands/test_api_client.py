@@ -250,6 +250,11 @@ def test_connections_and_events_have_tables_of_their_own() -> None:
     )
 
 
+def test_a_candidate_whose_user_was_erased_is_named_so() -> None:
+    connection = {"id": "con_1", "candidates": [{"userId": None, "sessionId": "ses_1"}]}
+    assert api_client.table(api_client.UNATTRIBUTED, [connection], heading=False).endswith("erased user (ses_1)")
+
+
 @given(st.text())
 def test_what_strangers_named_cannot_steer_the_terminal(name: str) -> None:
     text = api_client.table(api_client.SESSIONS, [{"id": name}], heading=False)
