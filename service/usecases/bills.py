@@ -69,6 +69,9 @@ class Bills:
             if not page.has_next:
                 return found, None
             place = DocumentPlace(place.page + 1)
+            # A provider that lists empty pages without an end must not cost a thousand calls for one request.
+            if not page.items:
+                break
         return found, place
 
     async def name_documents(self, connection_id: ConnectionId, job: LeasedJob | None = None) -> float | None:

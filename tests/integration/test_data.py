@@ -121,6 +121,16 @@ async def named(services: RunningServices) -> list[JsonObject]:
     return [event for event in events if event["type"] == "document.available"]
 
 
+async def test_empty_pages_without_an_end_cost_one_call_each(services: RunningServices, ada: User) -> None:
+    connection = await ada.connected()
+    empty = {"documents": [], "currentPage": 1, "hasNext": True}
+    services.outgoing.reshape = lambda call, body: empty if "/document" in call.url.path else body
+    services.outgoing.calls.clear()
+    page = await services.get(f"/v1/connections/{connection['id']}/documents")
+    assert (page["data"], page["next"] is not None) == ([], True)
+    assert services.outgoing.made("GET /document") == 1
+
+
 async def test_new_bills_are_named_each_once_for_their_connection(services: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     assert await named(services) == []
