@@ -146,9 +146,9 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
 
     app = GuardedApp(
         headers_of_every_answer(settings.public_url),
-        routes=_routes(settings, environment, services),
+        _routes(settings, environment, services),
+        HANDLERS,
         lifespan=lifespan,
-        exception_handlers=HANDLERS,
     )
     app.state.drain, app.state.services = drain, services
     app.add_middleware(RequestObserver, metrics=services.metrics)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from service.errors import MagiclinkError, NotFound
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
+from service.web.api.problems import HANDLERS
+from service.web.audience import AudienceApp
 from service.web.cached import CachedAnswer
 from service.web.embed_script import EMBED_SCRIPTS, STATUS_SCRIPTS
 from service.web.theme_sheet import sheet_of_file
@@ -34,7 +36,7 @@ class HealthRoutes:
         self._metrics = metrics
         self._metrics_key = metrics_key
         self._files = {path.name: _answer_of(path) for path in _STATIC.iterdir() if path.is_file()}
-        self._static_routes = Router([Route("/{file}", self.static)], redirect_slashes=False)
+        self._static_routes = AudienceApp([Route("/{file}", self.static)], HANDLERS)
 
     def routes(self) -> list[Route | Mount]:
         """Return the table of routes."""

@@ -1,23 +1,24 @@
 """ASGI middleware: an id, a log line and metrics for each request. Paths are logged as templates, without tokens."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from time import perf_counter
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.telemetry.access import Answered, log_request
 from service.telemetry.logs import request_scope
 from service.telemetry.metrics import Metrics
+from service.web.audience import AudienceApp, Handlers
 
 _names = Random()  # noqa: S311 - a request id is no secret
 
 # The caller's id is kept, so that its logs can be joined with ours; in this form only, since others could forge lines.
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 # The variable parts of a path are tokens, states and ids; a token in a log could be used by a reader of the log.
 _WORDS = frozenset(
     (
@@ -40,33 +41,39 @@ _NO_PAGE = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 
 
-class GuardedApp(Starlette):
+class GuardedApp(AudienceApp):
     """An app whose every answer has these headers: also that of an error which no handler expected."""
 
-    def __init__(self, always: Mapping[str, str], **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self, always: Mapping[str, str], routes: Sequence[Route | Mount], handlers: Handlers, **options: Any
+    ) -> None:
+        super().__init__(routes, handlers, **options)
         self._always = always
+        self._last_resort = handlers[Exception]
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Return Starlette's stack inside of ours: its answer to an unexpected error passes no added middleware."""
-        return HeadersOfEveryAnswer(super().build_middleware_stack(), self._always)
+        """Return the added middleware inside of ours: the answer to an error in them passes none of them."""
+        app: ASGIApp = self.answer
+        for cls, args, kwargs in reversed(self.user_middleware):
+            app = cls(app, *args, **kwargs)
+        return HeadersOfEveryAnswer(ServerErrorMiddleware(app, self._last_resort), self._always)
 
 
 class HeadersOfEveryAnswer:
-    """Sets headers of every answer of the app."""
+    """Adds headers to every answer of the app that does not have its own."""
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self._app = app
-        self._headers = headers
+        always = {**headers, "Content-Security-Policy": _NO_PAGE}
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in always.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the app, and set the headers when it begins its answer."""
+        """Call the app, and add the headers when it begins its answer."""
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(self._headers)
-                headers.setdefault("Content-Security-Policy", _NO_PAGE)  # a page has its own
+                own = {name for name, _ in message["headers"]}  # a page has its own policy
+                message["headers"] = [*message["headers"], *(each for each in self._headers if each[0] not in own)]
             await send(message)
 
         await self._app(scope, receive, guarded)
@@ -84,14 +91,14 @@ class RequestObserver:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        name = _identifier(Headers(scope=scope).get("x-request-id"))
+        name = _identifier(next((value for key, value in scope["headers"] if key == b"x-request-id"), b""))
         started, status = perf_counter(), 0
 
         async def observed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = name
+                message["headers"] = [*message["headers"], (b"x-request-id", name.encode())]
             await send(message)
 
         with request_scope(name):
@@ -125,5 +132,5 @@ def template_of(path: str) -> str:
     return template if _ROUTES.fullmatch(template) else "other"
 
 
-def _identifier(given: str | None) -> str:
-    return given if given is not None and _REQUEST_ID.fullmatch(given) else f"req_{_names.getrandbits(64):016x}"
+def _identifier(given: bytes) -> str:
+    return given.decode() if _REQUEST_ID.fullmatch(given) else f"req_{_names.getrandbits(64):016x}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,6 +9,7 @@ from starlette.routing import Route
 from service.errors import MagiclinkError, NotFound
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.web.api.problems import HANDLERS
+from service.web.audience import AudienceApp
 from service.web.request_body import read_raw
 
 
@@ -21,11 +21,9 @@ class WebhookRoutes:
         self._webhooks = webhooks
         self._enabled = enabled
 
-    def app(self) -> Starlette:
+    def app(self) -> AudienceApp:
         """Return the app with its one route."""
-        app = Starlette(routes=[Route("/nectar", self.receive, methods=["POST"])], exception_handlers=dict(HANDLERS))
-        app.router.redirect_slashes = False
-        return app
+        return AudienceApp([Route("/nectar", self.receive, methods=["POST"])], HANDLERS)
 
     async def receive(self, request: Request) -> Response:
         """POST /webhooks/nectar: 204 once it is stored; 401, 400 or 413 where it is refused; 404 where disabled."""

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from service.app import create_app
 from service.settings import Settings
+from service.web.api.problems import HANDLERS
 from service.web.headers import headers_of_every_answer
 from service.web.middleware import GuardedApp, template_of
 
@@ -116,7 +117,7 @@ async def test_the_answer_to_an_error_that_nothing_expected_has_them_too() -> No
     async def fails(_request: Request) -> Response:
         raise RuntimeError
 
-    app = GuardedApp(headers_of_every_answer(HTTPS), routes=[Route("/", fails)])
+    app = GuardedApp(headers_of_every_answer(HTTPS), [Route("/", fails)], HANDLERS)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False)) as browser:
         answer = await browser.get(f"{HTTPS}/")
     assert answer.status_code == 500

@@ -1,7 +1,6 @@
 """Errors as the host's backend gets them: RFC 9457 problem documents with a closed list of codes."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,6 +18,7 @@ from service.errors import (
 )
 from service.telemetry.logs import request_id
 from service.web.api.answers import ProblemJson
+from service.web.audience import Handlers
 
 MEDIA_TYPE = "application/problem+json"
 _BY_STATUS: Mapping[int, type[MagiclinkError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
@@ -67,13 +67,13 @@ def _with_subclasses(kind: type[MagiclinkError]) -> Iterator[type[MagiclinkError
 
 
 async def on_error(_request: Request, exc: Exception) -> Response:
-    """Starlette's handler for MagiclinkError; anything else is an `internal_error`, without its message."""
+    """The handler of MagiclinkError; anything else is an `internal_error`, without its message."""
     # The message of an unknown exception may hold a secret or a query: it is logged, never answered.
     return problem(exc if isinstance(exc, MagiclinkError) else MagiclinkError())
 
 
 async def on_http_error(_request: Request, exc: Exception) -> Response:
-    """Starlette's handler for what its router refuses: unknown paths and methods."""
+    """The handler of what the router refuses: unknown paths and methods."""
     status = exc.status_code if isinstance(exc, HTTPException) else 500
     response = problem(_BY_STATUS.get(status, MagiclinkError)())
     # Reference: RFC 9110, section 15.5.6: a 405 names the allowed methods in `Allow`, which the router has set.
@@ -82,4 +82,4 @@ async def on_http_error(_request: Request, exc: Exception) -> Response:
     return response
 
 
-HANDLERS: Mapping[Any, Any] = {MagiclinkError: on_error, HTTPException: on_http_error, Exception: on_error}
+HANDLERS: Handlers = {MagiclinkError: on_error, HTTPException: on_http_error, Exception: on_error}

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -58,6 +57,7 @@ from service.web.api.query import (
     session_id_of,
 )
 from service.web.api.result_routes import ResultRoutes
+from service.web.audience import AudienceApp
 from service.web.request_body import parse, read_json, read_optional_json
 
 _WAIT_MOST = 30
@@ -98,7 +98,7 @@ class ApiRoutes:
         self._results = ResultRoutes(use_cases.results)
         self._endpoints = EndpointRoutes(use_cases.webhooks, self._idempotent)
 
-    def app(self) -> Starlette:
+    def app(self) -> AudienceApp:
         """Build the app from the table of routes."""
         routes = [
             ("/sessions", "POST", self.create_session),
@@ -121,12 +121,9 @@ class ApiRoutes:
         table: dict[str, dict[str, Handler]] = {}
         for path, method, handler in routes:
             table.setdefault(path, {})[method] = handler
-        app = Starlette(
-            routes=[Route(path, api_endpoint(self._keys, by), methods=list(by)) for path, by in table.items()],
-            exception_handlers=dict(HANDLERS),
+        return AudienceApp(
+            [Route(path, api_endpoint(self._keys, by), methods=list(by)) for path, by in table.items()], HANDLERS
         )
-        app.router.redirect_slashes = False  # an API key must not travel with a redirect
-        return app
 
     async def create_session(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/sessions."""

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
@@ -23,6 +22,7 @@ from service.web.api.endpoint import api_endpoint
 from service.web.api.problems import HANDLERS
 from service.web.api.query import query_of
 from service.web.api.user_json import export_json, status_json
+from service.web.audience import AudienceApp
 
 RunNow = Callable[[JobKind, str, float], Awaitable[None]]
 # How long an erasure waits for its job. Whatever is not erased by then, the job erases afterwards.
@@ -59,18 +59,16 @@ class UserRoutes:
         self._run_now = run_now
         self._allowed_origins = allowed_origins
 
-    def app(self) -> Starlette:
+    def app(self) -> AudienceApp:
         """Build the app that is mounted at `/v1/users`."""
-        app = Starlette(
-            routes=[
+        return AudienceApp(
+            [
                 _EncodedRoute("/{id}", api_endpoint(self._keys, {"DELETE": self.erase}), methods=["DELETE"]),
                 _EncodedRoute("/{id}/export", api_endpoint(self._keys, {"GET": self.export}), methods=["GET"]),
                 _EncodedRoute("/{id}/status", api_endpoint(self._keys, {"GET": self.status}), methods=["GET"]),
             ],
-            exception_handlers=dict(HANDLERS),
+            HANDLERS,
         )
-        app.router.redirect_slashes = False  # an API key must not travel with a redirect
-        return app
 
     async def erase(self, request: Request, tenant: Tenant) -> Response:
         """DELETE /v1/users/{id}."""

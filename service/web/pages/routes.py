@@ -5,10 +5,7 @@ flow a first-party cookie carries it. A GET never starts or reveals anything: ma
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -21,6 +18,7 @@ from service.domain.timing import CALLBACK_POLL_SECONDS
 from service.errors import AlreadyOpen, BadState, InvalidRequest, MagiclinkError, MethodNotAllowed, NotFound
 from service.usecases.pages import Pages
 from service.web.api.problems import problem
+from service.web.audience import AudienceApp
 from service.web.headers import FramePolicy, is_framed, is_top_level, wants_json
 from service.web.pages.bodies import StartPage
 from service.web.pages.brand import brand_of, framers_of
@@ -56,7 +54,7 @@ class PageRoutes:
         self._flow = flow
         self._status = status
 
-    def app(self) -> Starlette:
+    def app(self) -> AudienceApp:
         """Build the app from the table of routes."""
         routes = [
             Route("/embed/{token}", self.embed),
@@ -67,14 +65,10 @@ class PageRoutes:
             *HandoffRoutes(self._pages, self._responses, self._flow).routes(),
             *self._status.routes(),
         ]
-        handlers: Mapping[Any, Any] = {
-            MagiclinkError: self._on_error,
-            HTTPException: self._on_http_error,
-            Exception: self._on_error,
-        }
-        app = Starlette(routes=routes, exception_handlers=dict(handlers))
-        app.router.redirect_slashes = False  # a token must not travel with a redirect
-        return app
+        return AudienceApp(
+            routes,
+            {MagiclinkError: self._on_error, HTTPException: self._on_http_error, Exception: self._on_error},
+        )
 
     async def embed(self, request: Request) -> Response:
         """GET /embed/{token}: the page for a frame. At top level it shows nothing of the session."""
