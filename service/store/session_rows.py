@@ -7,7 +7,6 @@ from typing import Any
 
 from service.domain.model import (
     Company,
-    ConnectionId,
     InvitationId,
     Link,
     LinkChoice,
@@ -15,11 +14,7 @@ from service.domain.model import (
     LinkStatus,
     Mode,
     Session,
-    SessionId,
     Site,
-    Tenant,
-    UserId,
-    UserRef,
 )
 from service.domain.provider_steps import LogStep
 from service.domain.session_status import Progress
@@ -31,9 +26,11 @@ from service.store.rows import company_of, optional
 
 def sessions_of(rows: Sequence[Row], sites: Mapping[str, Site], cipher: Cipher) -> list[Session]:
     """Return the sessions in rows of SESSION_COLUMNS. `sites` are the stored sites by ref, theirs among them."""
-    companies = {row["company_ref"]: row for row in rows}
-    read = {ref: company_of(row, "company_") for ref, row in companies.items()}
-    return [_session_of(row, read[row["company_ref"]], sites, cipher) for row in rows]
+    companies: dict[str, Company] = {}
+    for row in rows:
+        if row["company_ref"] not in companies:
+            companies[row["company_ref"]] = company_of(row, "company_")
+    return [_session_of(row, companies[row["company_ref"]], sites, cipher) for row in rows]
 
 
 def site_refs_of(row: Row) -> list[str]:
@@ -43,47 +40,54 @@ def site_refs_of(row: Row) -> list[str]:
 
 
 def _session_of(row: Row, company: Company, sites: Mapping[str, Site], cipher: Cipher) -> Session:
-    return Session(
-        id=SessionId(row["id"]),
-        tenant=Tenant(row["tenant"]),
-        user=UserRef(row["user_ref"]),
-        user_id=optional(UserId, row["user_id"]),
-        company=company,
-        sites=tuple(sites[ref] for ref in site_refs_of(row) if ref in sites),
-        mode=Mode(row["mode"]),
-        link_choice=LinkChoice(row["link_choice"]),
-        link_kind=LinkKind(row["link_kind"]),
-        link_status=LinkStatus(row["link_status"]),
-        link=_link_of(row, cipher),
-        prefill=_object(row["prefill"]),
-        metadata=_object(row["metadata"]),
-        help_urls=_object(row["help_urls"]),
-        connection_id=optional(ConnectionId, row["connection_id"]),
-        progress=Progress(row["progress"]),
-        user_email=_email_of(row, cipher),
-        provider_steps=tuple(LogStep(step) for step in row["provider_steps"].split()),
-        theme=Theme(**_object(row["theme"])),
-        ancestors=() if row["ancestors"] == "[]" else tuple(json.loads(row["ancestors"])),
-        taken_over=bool(row["taken_over"]),
-        resume_by_host=bool(row["resume_by_host"]),
-        resumed_by_host=bool(row["resumed_by_host"]),
-        **dict(zip(_UNCONVERTED, _values_of(row), strict=True)),
-    )
+    # A list page has a hundred of these, so nothing is called that most rows do not need, and the fields are given by
+    # their places: sixty names took the constructor twice as long.
+    steps, theme, ancestors = row["provider_steps"], row["theme"], row["ancestors"]
+    converted = {
+        "user": row["user_ref"],
+        "company": company,
+        "sites": tuple([sites[ref] for ref in site_refs_of(row) if ref in sites]),
+        "mode": _MODES[row["mode"]],
+        "link_choice": _LINK_CHOICES[row["link_choice"]],
+        "link_kind": _LINK_KINDS[row["link_kind"]],
+        "link_status": _LINK_STATUSES[row["link_status"]],
+        "link": _link_of(row, cipher),
+        "prefill": _object(row["prefill"]),
+        "metadata": _object(row["metadata"]),
+        "help_urls": _object(row["help_urls"]),
+        "progress": _PROGRESS[row["progress"]],
+        "user_email": _email_of(row, cipher),
+        "provider_steps": tuple(map(LogStep, steps.split())) if steps else (),
+        "theme": _PLAIN if theme == "{}" else Theme(**json.loads(theme)),
+        "ancestors": () if ancestors == "[]" else tuple(json.loads(ancestors)),
+        "taken_over": bool(row["taken_over"]),
+        "resume_by_host": bool(row["resume_by_host"]),
+        "resumed_by_host": bool(row["resumed_by_host"]),
+    }
+    return Session(*_fields_of({**row, **converted}))
 
 
 def _object(text: str) -> dict[str, Any]:
-    # Most are empty, and a list of sessions has hundreds.
     return {} if text == "{}" else json.loads(text)
 
 
+# A lookup takes a fifth of the time that the call of an enum takes.
+_MODES = {each.value: each for each in Mode}
+_LINK_CHOICES = {each.value: each for each in LinkChoice}
+_LINK_KINDS = {each.value: each for each in LinkKind}
+_LINK_STATUSES = {each.value: each for each in LinkStatus}
+_PROGRESS = {each.value: each for each in Progress}
+_PLAIN = Theme()
+
 _UNCONVERTED = (
-    *("created_at", "expires_at", "serial", "issued_at", "key_id", "origin", "return_url", "locale", "user_label"),
+    *("id", "tenant", "connection_id", "created_at", "expires_at", "serial", "issued_at", "key_id", "origin"),
+    *("return_url", "locale", "user_label"),
     *("support_url", "failure", "page_hash", "page_serial", "resume_hash", "opened_at", "revealed_at"),
     *("finished_at", "seen_at", "revoked_at", "left_at", "over_at", "settled_at", "link_used_at", "invitation_uses"),
     *("webhook_url", "webhook_endpoint", "max_connections", "more_asked"),
     *("handoff_hash", "handoff_tries", "follower_hash", "follower_resume_hash"),
 )
-_values_of = itemgetter(*_UNCONVERTED)
+_fields_of = itemgetter(*Session.__dataclass_fields__)
 _FLAGS = ("taken_over", "resume_by_host", "resumed_by_host")
 
 # The tables and columns of a SELECT whose rows `sessions_of` reads.
@@ -97,8 +101,8 @@ SESSION_COLUMNS = """
 SESSION_NAMES = (
     *_UNCONVERTED,
     *_FLAGS,
-    *("id", "tenant", "user_ref", "company_ref", "site_refs", "mode", "status", "link_choice", "link_kind"),
-    *("user_email", "link_url", "link_given_at", "invitation_id", "prefill", "metadata", "connection_id", "progress"),
+    *("user_ref", "company_ref", "site_refs", "mode", "status", "link_choice", "link_kind"),
+    *("user_email", "link_url", "link_given_at", "invitation_id", "prefill", "metadata", "progress"),
     *("link_status", "provider_steps", "theme", "ancestors", "help_urls"),
 )
 
@@ -111,8 +115,6 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
         {name: getattr(session, name) for name in _UNCONVERTED}
         | flags
         | {
-            "id": session.id,
-            "tenant": session.tenant,
             "user_ref": session.user,
             "company_ref": session.company.ref,
             "site_refs": json.dumps([site.ref for site in session.sites]),
@@ -130,7 +132,6 @@ def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
             "prefill": json.dumps(dict(session.prefill)),
             "metadata": json.dumps(dict(session.metadata)),
             "help_urls": json.dumps(dict(session.help_urls)),
-            "connection_id": session.connection_id,
             "progress": int(session.progress),
             "provider_steps": " ".join(session.provider_steps),
             "theme": json.dumps(session.theme.as_stored()),
