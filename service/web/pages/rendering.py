@@ -21,8 +21,8 @@ _MARK: Final = re.compile(f"{_OPEN}([a-z_]+){_CLOSE}")
 # A page has a few forms: one for each language, for each set of texts that it has, and so on.
 _FORMS = 256
 
-# The parts around the texts, and between every two of them the name of the field whose text stands there.
-Parts = tuple[str, ...]
+# The part before the first text, and for each text the name of its field and the part that follows it.
+Parts = tuple[bytes, tuple[tuple[str, bytes], ...]]
 Form = tuple[object, ...]
 
 
@@ -36,11 +36,15 @@ class PageRenderer:
 
     def render(self, page: Page) -> str:
         """Return the page's HTML."""
+        return self.encoded(page).decode()
+
+    def encoded(self, page: Page) -> bytes:
+        """Return the page's HTML in UTF-8; what is kept of it is kept encoded."""
         if not page.printed:
-            return self._render(page, _fields(page))
-        texts = {name: str(escape(text)) for name in page.printed if (text := getattr(page, name))}
-        parts = self._parts(page, texts.keys())
-        return "".join(texts[part] if at % 2 else part for at, part in enumerate(parts))
+            return self._render(page, _fields(page)).encode()
+        texts = {name: str(escape(text)).encode() for name in page.printed if (text := getattr(page, name))}
+        begin, others = self._parts(page, texts.keys())
+        return begin + b"".join([texts[name] + after for name, after in others])
 
     def _parts(self, page: Page, printed: Collection[str]) -> Parts:
         form = _form(page, printed)
@@ -52,7 +56,9 @@ class PageRenderer:
 
     def _render_parts(self, page: Page, printed: Collection[str]) -> Parts:
         marks = {name: f"{_OPEN}{name}{_CLOSE}" for name in printed}
-        return tuple(_MARK.split(self._render(page, _fields(page) | marks)))
+        first, *others = _MARK.split(self._render(page, _fields(page) | marks))
+        found = zip(others[::2], others[1::2], strict=True)
+        return first.encode(), tuple((name, after.encode()) for name, after in found)
 
     def _render(self, page: Page, fields: dict[str, Any]) -> str:
         return self._environments[page.lang].get_template(page.template).render(fields)

@@ -86,7 +86,7 @@ class PageResponses:
             "Content-Language": page.lang,
             "Vary": "Accept-Language",
         }
-        return HTMLResponse(self._renderer.render(page), status, headers)
+        return HTMLResponse(self._renderer.encoded(page), status, headers)
 
     def embed(self, request: Request, session: Session, status: int) -> Response:
         """The embeddable page; only the session's origin may frame it."""
