@@ -5,7 +5,6 @@ Reference: w3.org/TR/CSP3, fetch.spec.whatwg.org (Sec-Fetch-*).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -50,7 +49,6 @@ class FramePolicy:
     images: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=1024)  # one for each origin of a host app
 def page_headers(frame: FramePolicy) -> Mapping[str, str]:
     """The headers of one page."""
     # No inline script runs, so markup that an attacker brought into a page could not read its key or its link.

@@ -20,12 +20,13 @@ class Brand:
 
 
 PLAIN = Brand()
+_PLAIN_LOOK = Theme().look
 
 
 def brand_of(theme: Theme, own: str = "") -> Brand:
     """The theme as the templates use it, with the look that the host's element asks for."""
-    shown = with_own_look(theme, own)
-    session_look, look = ("" if one.look == Theme().look else one.look for one in (theme, shown))
+    shown = with_own_look(theme, own) if own else theme
+    session_look, look = ("" if one.look == _PLAIN_LOOK else one.look for one in (theme, shown))
     return Brand(look=look, session_look=session_look, name=theme.name, logo_url=theme.logo_url)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from jinja2 import Environment
@@ -81,12 +82,9 @@ class PageResponses:
     def render(self, page: Page, frame: FramePolicy, status: int = 200) -> Response:
         """A page with its headers."""
         logo = origin_of(page.brand.logo_url) if page.brand.logo_url else None
-        headers = {
-            **page_headers(replace(frame, images=(logo,) if logo else ())),
-            "Content-Language": page.lang,
-            "Vary": "Accept-Language",
-        }
-        return HTMLResponse(self._renderer.encoded(page), status, headers)
+        response = HTMLResponse(self._renderer.encoded(page), status)
+        response.raw_headers[:0] = _encoded_headers(replace(frame, images=(logo,)) if logo else frame, page.lang)
+        return response
 
     def embed(self, request: Request, session: Session, status: int) -> Response:
         """The embeddable page; only the session's origin may frame it."""
@@ -259,6 +257,12 @@ class PageResponses:
             failure_code=snapshot.session.failure,
             done_url=view["doneUrl"],
         )
+
+
+@lru_cache(maxsize=1024)  # one for each origin of a host app, in each language
+def _encoded_headers(frame: FramePolicy, lang: str) -> list[tuple[bytes, bytes]]:
+    headers = {**page_headers(frame), "Content-Language": lang, "Vary": "Accept-Language"}
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def json_answer(body: ViewJson | StartedJson | HandoffJson) -> Response:
