@@ -22,7 +22,7 @@ from service.domain.tokens import ERASED_USER
 from service.errors import NotFound
 from service.store.attached import connections_of, count_attached, undecided_of
 from service.store.changes import WriteContext, apply
-from service.store.companies import adopt_company, adopt_sites, newest_of_companies
+from service.store.companies import adopt_company, adopt_sites
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
 from service.store.idempotency import EarlierCall, begin, keep, keep_with, name_session, require_key
@@ -37,16 +37,11 @@ from service.store.session_rows import (
     sessions_of,
     site_refs_of,
 )
-from service.store.users import adopt_user, find_user, ref_of_user
+from service.store.session_summaries import Shown, read_one, read_page
+from service.store.users import adopt_user, find_user
 
 _INSERT = f"INSERT INTO sessions ({', '.join(SESSION_NAMES)}) VALUES (:{', :'.join(SESSION_NAMES)})"
-# The only text that filters add to the SQL; a filter's value is always a parameter.
-_CLAUSES = {"user_id": "s.user_ref = :user_ref", "status": "s.status = :status", "company": "s.company_ref = :company"}
-_FROM = f"SELECT {SESSION_COLUMNS} FROM {SESSION_TABLES}"
-# A session that is polled has no connection most of the time: asking here costs a twelfth of the query that finds none.
-_ONE = f"""SELECT {SESSION_COLUMNS},
-  EXISTS (SELECT 1 FROM session_connections j WHERE j.session_id = s.id) AS has_connections
-  FROM {SESSION_TABLES} WHERE s.id = :id"""
+_ONE = f"SELECT {SESSION_COLUMNS} FROM {SESSION_TABLES} WHERE s.id = :id"
 
 
 class SessionStore:
@@ -76,9 +71,9 @@ class SessionStore:
         """Return one session. Raises NotFound, also for one of another than `tenant`."""
         return await self._engine.read(lambda tx: self._get(tx, session_id, tenant))
 
-    async def with_connections(self, session_id: SessionId, tenant: Tenant) -> tuple[Session, Sequence[Connection]]:
-        """Return one session of this tenant and its recorded connections, read in one transaction. Raises NotFound."""
-        return await self._engine.read(lambda tx: self._with_connections(tx, session_id, tenant))
+    async def summary(self, session_id: SessionId, tenant: Tenant) -> Shown:
+        """Return what is shown of a session of this tenant, and its recorded connections. Raises NotFound."""
+        return await self._engine.read(lambda tx: read_one(tx, session_id, tenant))
 
     async def page_snapshot(self, session_id: SessionId) -> PageSnapshot:
         """Return one session, its connections and the position of its newest event. Raises NotFound.
@@ -89,13 +84,13 @@ class SessionStore:
 
     async def list_page(
         self, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
-    ) -> list[tuple[Session, Sequence[Connection]]]:
-        """Return up to `limit` sessions, newest first, after the `(created_at, id)` of the page before.
+    ) -> list[Shown]:
+        """Return what is shown of up to `limit` sessions, newest first, after the `(created_at, id)` of the last page.
 
         Each comes with its connections. `filters`: user_id, status, company (its id here or at the provider). Raises
         KeyError for any other.
         """
-        return await self._engine.read(lambda tx: self._list_page(tx, tenant, filters, after, limit))
+        return await self._engine.read(lambda tx: read_page(tx, tenant, filters, after, limit))
 
     async def change(
         self,
@@ -224,14 +219,16 @@ class SessionStore:
         return session if session is not None and not session.closed else None
 
     def _get(self, tx: Transaction, session_id: SessionId, tenant: Tenant | None) -> Session:
-        return self.from_rows(tx, [_row_of(tx, session_id, tenant)])[0]
+        row = tx.one(_ONE, id=session_id)
+        # Another tenant's session is answered like an unknown id, so that a tenant cannot find out which ids exist.
+        if row is None or tenant not in {None, row["tenant"]}:
+            raise NotFound
+        return self.from_rows(tx, [row])[0]
 
     def _with_connections(
         self, tx: Transaction, session_id: SessionId, tenant: Tenant | None
     ) -> tuple[Session, Sequence[Connection]]:
-        row = _row_of(tx, session_id, tenant)
-        connections = connections_of(tx, [session_id])[session_id] if row["has_connections"] else []
-        return self.from_rows(tx, [row])[0], connections
+        return self._get(tx, session_id, tenant), connections_of(tx, [session_id])[session_id]
 
     def from_rows(self, tx: Transaction, rows: Sequence[Row]) -> list[Session]:
         """Return the sessions in rows of SESSION_COLUMNS, with their sites."""
@@ -246,23 +243,6 @@ class SessionStore:
         event_id, seq = last_event(tx, session_id)
         undecided, mends = undecided_of(tx, session_id), account_to_mend(tx, session)
         return PageSnapshot(session, connections, seq, self._context.clock(), event_id, undecided, mends)
-
-    def _list_page(
-        self, tx: Transaction, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
-    ) -> list[tuple[Session, Sequence[Connection]]]:
-        where, values = ["s.tenant = :tenant"], dict[str, Any](filters)
-        where += [_CLAUSES[name] for name in filters]
-        if "user_id" in values:
-            values["user_ref"] = ref_of_user(tx, tenant, values["user_id"])
-        if after is not None:
-            # Keyset pagination by a row value, with which the index starts where the page before ended.
-            where.append("(s.created_at, s.id) < (:at, :id)")
-            values |= {"at": after[0], "id": after[1]}
-        sql = f"{_FROM} WHERE {' AND '.join(where)} ORDER BY s.created_at DESC, s.id DESC LIMIT :limit"
-        rows = newest_of_companies(tx, sql, "created_at", values | {"tenant": tenant, "limit": limit})
-        sessions = self.from_rows(tx, rows)
-        connections = connections_of(tx, [session.id for session in sessions])
-        return [(session, connections[session.id]) for session in sessions]
 
     def _change(
         self,
@@ -280,14 +260,6 @@ class SessionStore:
             return session
         apply(tx, self._context, changes, session.tenant, session.company.ref, before=session)
         return next((changed for changed in changes.sessions if changed.id == session_id), session)
-
-
-def _row_of(tx: Transaction, session_id: SessionId, tenant: Tenant | None) -> Row:
-    row = tx.one(_ONE, id=session_id)
-    # Another tenant's session is answered like an unknown id, so that a tenant cannot find out which ids exist.
-    if row is None or tenant not in {None, row["tenant"]}:
-        raise NotFound
-    return row
 
 
 def _refused_users(tx: Transaction, session_id: SessionId) -> set[UserRef]:

@@ -26,6 +26,7 @@ from service.domain.model import (
 )
 from service.domain.requests import CreateOptions, KeptAnswer, PlaceRequest, SessionRequest, new_session
 from service.domain.runtime import Runtime
+from service.domain.session_summary import SessionSummary
 from service.domain.tokens import PageToken
 from service.errors import InvalidRequest, Problem
 from service.provider import Provider
@@ -77,14 +78,14 @@ class Sessions:
 
         return await self._store.sessions.create(session, decide, options.key, options.render)
 
-    async def get(self, tenant: Tenant, session_id: SessionId) -> tuple[Session, Sequence[Connection]]:
-        """A session and its connections. Raises NotFound."""
-        return await self._store.sessions.with_connections(session_id, tenant)
+    async def get(self, tenant: Tenant, session_id: SessionId) -> tuple[SessionSummary, Sequence[Connection]]:
+        """What is shown of a session, and its connections. Raises NotFound."""
+        return await self._store.sessions.summary(session_id, tenant)
 
     async def list_page(
         self, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
-    ) -> list[tuple[Session, Sequence[Connection]]]:
-        """Newest first, each with its connections."""
+    ) -> list[tuple[SessionSummary, Sequence[Connection]]]:
+        """What is shown of sessions, newest first, each with its connections."""
         return await self._store.sessions.list_page(tenant, filters, after, limit)
 
     async def timeline(self, tenant: Tenant, session_id: SessionId, seq: int, limit: int) -> Sequence[Event]:

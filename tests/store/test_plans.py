@@ -264,7 +264,7 @@ CALLS: dict[str, Call] = {
     ),
     "position": lambda store: store.events.position("evt_5", SessionId("ses_5")),
     "page": lambda store: store.sessions.page_snapshot(SessionId("ses_old")),
-    "session with its connections": lambda store: store.sessions.with_connections(SessionId("ses_old"), TENANT),
+    "session with its connections": lambda store: store.sessions.summary(SessionId("ses_old"), TENANT),
     "poll budget": lambda store: store.companies.take_poll(REF),
     "failed poll": lambda store: store.companies.note_failed_poll(REF, 1.0),
     "budget of logs": lambda store: store.companies.take_logs(REF, 5),

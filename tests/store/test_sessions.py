@@ -237,10 +237,3 @@ async def test_which_invitations_are_any_sessions_of_ours_is_known(store: Store)
     await create(store, fresh(), link(invitation_id="inv_1"))
     assert await store.sessions.known_invitations(["inv_1", "inv_elsewhere"]) == {"inv_1"}
     assert await store.sessions.known_invitations([]) == frozenset()
-
-
-async def test_a_session_comes_with_its_connections_to_its_own_tenant_only(store: Store) -> None:
-    made = await create(store, fresh())
-    assert await store.sessions.with_connections(made.id, TENANT) == (made, [])
-    with pytest.raises(NotFound):
-        await store.sessions.with_connections(made.id, ELSEWHERE)

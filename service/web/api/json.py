@@ -7,6 +7,7 @@ from service.domain.event_json import event_fields, iso
 from service.domain.events import Event
 from service.domain.model import Company, Connection, Session, Site
 from service.domain.session_status import SessionStatus
+from service.domain.session_summary import PlaceIds, SessionSummary
 from service.domain.statuses import ConnectionState, canonical_status, needs_attention
 from service.domain.tokens import SessionResult
 from service.usecases.connections import ConnectionDetails
@@ -22,7 +23,7 @@ from service.web.api.answers import (
 from service.web.api.word_answers import words_json
 
 
-def session_json(session: Session, connections: Sequence[Connection] = ()) -> SessionJson:
+def session_json(session: Session | SessionSummary, connections: Sequence[Connection] = ()) -> SessionJson:
     """A session, without its URLs: those are only ever in the answer that made them."""
     body: SessionJson = {
         "id": session.id,
@@ -125,9 +126,9 @@ def _evidence(connection: Connection) -> EvidenceJson | None:
     return evidence
 
 
-def _company(company: Company) -> ReferenceJson:
+def _company(company: Company | PlaceIds) -> ReferenceJson:
     return {"id": company.provider_id, "externalId": company.external_id}
 
 
-def _site(site: Site) -> ReferenceJson:
+def _site(site: Site | PlaceIds) -> ReferenceJson:
     return {"id": site.provider_id, "externalId": site.external_id}
