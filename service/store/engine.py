@@ -96,9 +96,8 @@ class Transaction:
             some = ordered[first : first + _MOST_VALUES]
             # Repeat the last value up to a power of two: eleven statements in all, which the driver keeps prepared.
             some += some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
-            values = {f"among{i}": name for i, name in enumerate(some)}
-            marks = ", ".join(f":{key}" for key in values)
-            rows += self.all(sql.replace(":among", marks), **values, **parameters)
+            marked, keys = _marked(sql, len(some))
+            rows += self.all(marked, **dict(zip(keys, some, strict=True)), **parameters)
         return rows
 
     def now(self) -> float:
@@ -108,6 +107,13 @@ class Transaction:
     def notify(self, session_id: str | None) -> None:
         """After the commit, notify the event listeners of this session, or of an event that has no session."""
         self.notified.add(session_id or "")
+
+
+@lru_cache(maxsize=512)  # a hundred queries, of which each has a few lengths in use
+def _marked(sql: str, number: int) -> tuple[str, list[str]]:
+    """Return the query with as many parameters for `:among`, and their names."""
+    keys = [f"among{i}" for i in range(number)]
+    return sql.replace(":among", ", ".join(f":{key}" for key in keys)), keys
 
 
 class Dialect(Protocol):

@@ -56,21 +56,22 @@ class SqliteReaders:
             raise Unavailable
         await asyncio.sleep(0)  # a caller that reads in a loop gives other tasks their turns
         try:
-            return self._on_snapshot(
-                self._loop_connection, partial(self._run_within_limit, self._loop_connection, unit)
-            )
+            return self._read_in_loop(self._loop_connection, unit)
         except sqlite3.DatabaseError:  # interrupted or locked; of any other error the thread decides what it means
             read: Callable[[], T] = partial(self._read_in_thread, unit)
             return await asyncio.get_running_loop().run_in_executor(self._threads, read)
 
-    def _run_within_limit(self, connection: sqlite3.Connection, unit: Unit[T], tx: Transaction) -> T:
+    def _read_in_loop(self, connection: sqlite3.Connection, unit: Unit[T]) -> T:
+        cursor = connection.cursor(DictCursor)
+        cursor.execute("BEGIN")
         # Only while the unit runs: an interrupted ROLLBACK would leave the snapshot open.
         self._checks_left = _INSTRUCTIONS // _BETWEEN_CHECKS
         connection.set_progress_handler(self._is_spent, _BETWEEN_CHECKS)
         try:
-            return unit(tx)
+            return unit(Transaction(cursor, self._dialect))
         finally:
             connection.set_progress_handler(None, 0)
+            cursor.execute("ROLLBACK")
 
     def _is_spent(self) -> bool:
         self._checks_left -= 1
@@ -78,7 +79,7 @@ class SqliteReaders:
 
     def _read_in_thread(self, unit: Unit[T]) -> T:
         try:
-            return self._on_snapshot(self._connection_of_thread(), unit)
+            return self._read_on(self._connection_of_thread(), unit)
         except sqlite3.OperationalError as exc:
             raise Unavailable from exc
         except sqlite3.DatabaseError as exc:
@@ -87,7 +88,7 @@ class SqliteReaders:
                 raise
             raise Unavailable from exc
 
-    def _on_snapshot(self, connection: sqlite3.Connection, unit: Unit[T]) -> T:
+    def _read_on(self, connection: sqlite3.Connection, unit: Unit[T]) -> T:
         connection.execute("BEGIN")
         try:
             return unit(Transaction(connection.cursor(DictCursor), self._dialect))
