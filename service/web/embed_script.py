@@ -15,7 +15,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from string import ascii_letters
 
@@ -110,10 +110,19 @@ class EmbedScripts:
     """One script in each language, and its answers."""
 
     def __init__(self, parts: Sequence[str], present: str, name: str) -> None:
-        self.by_language = {
-            code: EmbedScript(name, assemble(parts, present, language)) for code, language in languages().items()
+        self._parts, self._present, self._name = parts, present, name
+
+    @cached_property  # not when the module is loaded: assembling took a twentieth of the time to the first answer
+    def by_language(self) -> dict[str, EmbedScript]:
+        """The script by the codes of its languages."""
+        return {
+            code: EmbedScript(self._name, assemble(self._parts, self._present, language))
+            for code, language in languages().items()
         }
-        self._by_digest = {script.digest: script for script in self.by_language.values()}
+
+    @cached_property
+    def _by_digest(self) -> dict[str, EmbedScript]:
+        return {script.digest: script for script in self.by_language.values()}
 
     async def newest(self, request: Request) -> Response:
         """GET /<name>.js: the script that host pages on other sites load, in the language that is asked for."""
