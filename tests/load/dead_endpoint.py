@@ -18,9 +18,10 @@ from typing import Any
 
 import httpx
 
-from tests.load.bench import AS_JSON, BODY, FEW, MANY, Server, open_ours
+from tests.load.bench import FEW, MANY
 from tests.load.deliveries import LOOPBACK, events, opened, say
 from tests.load.pressure import Measured, Shot, press
+from tests.load.servers import AS_JSON, BODY, Server, open_ours
 
 _GOAL = 0.95
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import httpx
 
-from tests.load.bench import AS_JSON, BODY, Server, open_ours
 from tests.load.pressure import Shot, press
+from tests.load.servers import AS_JSON, BODY, Server, open_ours
 
 _SMALL = 1_000
 _BATCH = 10_000

@@ -31,8 +31,8 @@ class Shot:
     `each` are further headers, one set for every request in turn.
     """
 
-    port: int
     path: str
+    port: int = 0
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     each: Sequence[Mapping[str, str]] = ()
@@ -67,7 +67,7 @@ def _wrk(program: str, shot: Shot) -> Measured:
     return Measured(
         float(_found(r"Requests/sec:\s+([\d.]+)", reported)[0]),
         _milliseconds(_found(r"99%\s+([\d.]+)(us|ms|s)", reported)),
-        int(failed[1]) if failed else 0 + (sum(map(int, lost.groups())) if lost else 0),
+        (int(failed[1]) if failed else 0) + (sum(map(int, lost.groups())) if lost else 0),
     )
 
 

@@ -19,7 +19,7 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
-from tests.load.bench import AS_JSON, BODY, Server, open_ours
+from tests.load.servers import AS_JSON, BODY, Server, open_ours
 
 _CALLERS = 16
 _REVOKED_PER_SECOND = 20

