@@ -1,161 +1,223 @@
-"""Live streams: how many one process keeps open, what each costs, and how soon a page hears of an event.
+"""Live streams: how many one process keeps open, what each costs, how soon a page hears of an event, and restarts.
 
 `python -m tests.load.streams --streams 10000`. Every page is a session of its own that has started, as in production.
 Some of the sessions are revoked, one after the other, while all other streams are open and quiet: the time from sending
-that call to the arrival of its event at the page is what a user waits for. The client is this process, on another core.
+that call to the arrival of its event at the page is what a user waits for. Then some pages stop reading while their
+sessions get events, until the service drops them. At last the process is ended and started again, and every page opens
+its stream anew after the pauses of the page's own script. The client is this process, on another core.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import random
 import resource
+import secrets
+import signal
+import sqlite3
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
-from time import perf_counter
-from typing import Any
+from statistics import quantiles
+from time import perf_counter, time  # noqa: TID251 - a composition root of its own
 
-from tests.load.servers import AS_JSON, BODY, Server, open_ours
+import uvloop
 
-_CALLERS = 16
+from tests.load.servers import AS_JSON, Server, free_port, open_ours
+from tests.load.stream_clients import (
+    Caller,
+    Reconnecting,
+    StreamClient,
+    StreamPage,
+    open_streams,
+    start_pages,
+)
+
 _REVOKED_PER_SECOND = 20
 _QUIET_SECONDS = 10.0
+_SPARE_HANDLES = 500
+_EVENTS_A_SECOND = 200  # of each slow reader's session: its buffers hold some megabytes
+_DROPPED_SECONDS = 120.0  # 60 in which it reads nothing, and the time to fill its buffers
+_STORM_SECONDS = 120.0
+Say = Callable[[str], object]
 
 
-@dataclass
-class StreamPage:
-    """A started page; `heard_at` is when its stream brought the event of its session's end."""
+@dataclass(frozen=True)
+class StreamPlan:
+    """One run."""
 
-    session_id: str
-    live: str
-    key: str
-    heard_at: float | None = None
-
-
-class Caller:
-    """One kept connection for requests whose answers have a length."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def post(self, path: str, body: Any, headers: dict[str, str]) -> Any:
-        """Return the answer's JSON."""
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
-        reader, writer = self._streams
-        text = json.dumps(body).encode()
-        lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(text)}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        writer.write("\r\n".join([*lines, "", ""]).encode() + text)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        assert head.split()[1].startswith("2"), head
-        length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
-        return json.loads(await reader.readexactly(length))
-
-    async def started_page(self, number: int) -> StreamPage:
-        """Create a session and start its page."""
-        made = await self.post("/v1/sessions", BODY | {"userId": f"user-{number}"}, AS_JSON)
-        token = made["embedUrl"].rpartition("/")[2]
-        accept = {"Content-Type": "application/json", "Accept": "application/json"}
-        started = await self.post(f"/embed/{token}/start", {"takeOver": False}, accept)
-        return StreamPage(made["id"], f"/live/{token}", started["pageKey"])
+    streams: int
+    news: int
+    slow: int
 
 
-class StreamClient(asyncio.Protocol):
-    """One open stream: notes when the event of the session's end arrives, and keeps nothing."""
+class StreamServer:
+    """The service on one file and one port, as often as it is started."""
 
-    def __init__(self, page: StreamPage) -> None:
-        self._page = page
-        self.opened = asyncio.Event()
+    def __init__(self, folder: Path, handles: int) -> None:
+        self.port = free_port()
+        self.database = folder / "streams.db"
+        self._report = folder / "observed.json"
+        self._folder = folder
+        self._settings = {
+            "MAGICLINK_CONNECTIONS_PER_ADDRESS": str(handles),
+            "MAGICLINK_DATABASE_URL": f"sqlite:///{self.database}",
+        }
+        self.server = self._start()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        page = self._page
-        request = f"GET {page.live} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nX-Page-Key: {page.key}\r\n\r\n"
-        assert isinstance(transport, asyncio.WriteTransport) or hasattr(transport, "write")
-        transport.write(request.encode())
+    def restart(self) -> tuple[float, float, float]:
+        """When it was told to end, when it had ended, and when the new process was ready."""
+        began = perf_counter()
+        self.server.close()
+        ended = perf_counter()
+        self.server = self._start()
+        return began, ended, perf_counter()
 
-    def data_received(self, data: bytes) -> None:
-        self.opened.set()
-        if self._page.heard_at is None and b"revoked" in data:
-            self._page.heard_at = perf_counter()
+    def pauses(self) -> list[float]:
+        """Those of the garbage collector since the start, in milliseconds."""
+        self._report.unlink(missing_ok=True)
+        os.kill(self.server.pid, signal.SIGUSR1)
+        ends_at = perf_counter() + 10
+        while not self._report.exists() and perf_counter() < ends_at:
+            pass
+        return [1000 * one for one in json.loads(self._report.read_text())["pauses"]]
+
+    @property
+    def handles(self) -> int:
+        return sum(1 for _ in Path(f"/proc/{self.server.pid}/fd").iterdir())
+
+    def _start(self) -> Server:
+        module = ["tests.load.observed", str(self._report), "serve"]
+        return open_ours(self._folder, self._settings, module=module, port=self.port)
 
 
-async def measure(server: Server, streams: int, news: int, say: Callable[[str], object]) -> None:
-    """Open the streams, wait, revoke some, and report."""
-    pages = await _in_turns(server.port, streams)
-    before = server.megabytes
+async def measure(service: StreamServer, plan: StreamPlan, say: Say) -> None:
+    """Open the streams, wait, revoke some, let some read nothing, restart, and report."""
     began = perf_counter()
-    await _open(server.port, pages)
-    say(f"{streams:,} streams opened in {perf_counter() - began:.1f} s")
-    used = server.cpu_seconds
+    pages = await start_pages(service.port, plan.streams)
+    say(f"{plan.streams:,} sessions with started pages in {perf_counter() - began:.1f} s")
+    before, began = service.server.megabytes, perf_counter()
+    clients = await open_streams(service.port, pages)
+    say(f"{plan.streams:,} streams opened in {perf_counter() - began:.1f} s")
+    used = service.server.cpu_seconds
     await asyncio.sleep(_QUIET_SECONDS)
-    busy = (server.cpu_seconds - used) / _QUIET_SECONDS
-    kilobytes = (server.megabytes - before) * 1024 / streams
-    say(f"{kilobytes:.1f} KB for each; quiet, they take {busy:.0%} of a core")
-    waits = sorted(await _revoke(server.port, pages[:news]))
-    say(
-        f"news to a page: median {median(waits):.0f} ms, 99th percentile {quantiles(waits, n=100)[98]:.0f} ms, "
-        f"slowest {waits[-1]:.0f} ms"
-    )
+    busy = (service.server.cpu_seconds - used) / _QUIET_SECONDS
+    kilobytes = (service.server.megabytes - before) * 1024 / plan.streams
+    say(f"{kilobytes:.1f} KB for each (goal: 20); quiet, they take {busy:.0%} of a core")
+    revoked, rest = pages[: plan.news], clients[plan.news :]
+    _say_waits(say, "news to a page", await _revoke(service.port, revoked))
+    if plan.slow:
+        await _slow_readers(service, rest[: plan.slow], rest[-plan.news :], say)
+    _say_pauses(say, service.pauses())
+    await _storm(service, rest[plan.slow : len(rest) - plan.news], say)
 
 
-async def _in_turns(port: int, streams: int) -> list[StreamPage]:
-    pages: list[StreamPage] = []
-    numbers = iter(range(streams))
-
-    async def work() -> None:
-        caller = Caller(port)
-        pages.extend([await caller.started_page(number) for number in numbers])
-
-    await asyncio.gather(*(work() for _ in range(_CALLERS)))
-    return pages
-
-
-async def _open(port: int, pages: list[StreamPage]) -> None:
-    loop = asyncio.get_running_loop()
-    for first in range(0, len(pages), 100):
-        clients = [StreamClient(page) for page in pages[first : first + 100]]
-        for client in clients:
-            await loop.create_connection(partial(_same, client), "127.0.0.1", port)
-        await asyncio.gather(*(client.opened.wait() for client in clients))
-
-
-async def _revoke(port: int, pages: list[StreamPage]) -> list[float]:
+async def _revoke(port: int, pages: Sequence[StreamPage]) -> list[float]:
     caller, waits = Caller(port), []
     for page in pages:
         sent = perf_counter()
         await caller.post(f"/v1/sessions/{page.session_id}/revoke", {}, AS_JSON)
-        while page.heard_at is None:  # noqa: ASYNC110 - a transport sets it
+        while page.revoked_at is None:  # noqa: ASYNC110 - a transport sets it
             await asyncio.sleep(0.001)
-        waits.append((page.heard_at - sent) * 1000)
+        waits.append((page.revoked_at - sent) * 1000)
         await asyncio.sleep(1 / _REVOKED_PER_SECOND)
     return waits
 
 
-def _same(client: StreamClient) -> StreamClient:
-    return client
+async def _slow_readers(
+    service: StreamServer, slow: Sequence[StreamClient], others: Sequence[StreamClient], say: Say
+) -> None:
+    """How soon others hear their news meanwhile, and when the service has dropped them."""
+    for client in slow:
+        client.stop_reading()
+    before, began, dropped = service.handles, perf_counter(), 0
+    news = asyncio.create_task(_revoke(service.port, [client.page for client in others]))
+    while dropped < len(slow) and perf_counter() - began < _DROPPED_SECONDS:
+        await asyncio.to_thread(_insert_events, service.database, [client.page.session_id for client in slow])
+        await asyncio.sleep(1)
+        dropped = before - service.handles
+    _say_waits(say, "meanwhile news to others", await news)
+    say(f"{dropped} of {len(slow)} slow readers dropped, after {perf_counter() - began:.0f} s")
+    for client in slow:
+        client.close()
+
+
+def _insert_events(database: Path, sessions: Sequence[str]) -> None:
+    """Write events as another process on the same file would, many at once."""
+    sql = (
+        "INSERT INTO events (id, seq, drawn, tenant, type, at, session_id, data) SELECT ?, COALESCE(MAX(seq), 0) + 1, "
+        "0, 'default', 'session.progress', ?, ?, '{}' FROM events"
+    )
+    with closing(sqlite3.connect(database, timeout=30)) as connection:
+        for session in sessions:
+            new = [(f"evt_{secrets.token_hex(12)}", time(), session) for _ in range(_EVENTS_A_SECOND)]
+            connection.executemany(sql, new)
+            connection.commit()
+
+
+async def _storm(service: StreamServer, clients: Sequence[StreamClient], say: Say) -> None:
+    """End the process and start it again: every page opens its stream anew."""
+    waiting = Reconnecting(service.port, clients, random.Random(1))  # noqa: S311 - the same pauses in every run
+    began, ended, ready = await asyncio.to_thread(service.restart)
+    await waiting.all_served(len(clients), _STORM_SECONDS)
+    served = sorted(waiting.served_at)
+    took, most = served[-1] - ready, _most_in_a_second(served)
+    say(
+        f"ended in {ended - began:.1f} s, ready {ready - ended:.1f} s later; all {len(clients):,} streams were served "
+        f"again {took:.1f} s after that (goal: 30), {most} in the busiest second; {service.server.megabytes:.0f} MB"
+    )
+    _say_pauses(say, service.pauses())
+    for client in waiting.clients.values():
+        client.close()
+
+
+def _most_in_a_second(served: Sequence[float]) -> int:
+    return max(sum(at <= other < at + 1 for other in served[place : place + 20_000]) for place, at in enumerate(served))
+
+
+def _say_waits(say: Say, what: str, waits: Sequence[float]) -> None:
+    parts = quantiles(waits, n=100, method="inclusive")
+    say(f"{what}: median {parts[49]:.0f} ms, p99 {parts[98]:.0f} ms (goal: 100), slowest {max(waits):.0f} ms")
+
+
+def _say_pauses(say: Say, pauses: Sequence[float]) -> None:
+    if len(pauses) < 2:
+        say("no pauses of the garbage collector")
+        return
+    worst = quantiles(pauses, n=1000)[998] if len(pauses) > 1000 else max(pauses)
+    say(f"{len(pauses)} pauses of the garbage collector: p99.9 {worst:.1f} ms (goal: 20), longest {max(pauses):.1f} ms")
 
 
 def main() -> None:
     """Read the options, start the service, and measure."""
     options = argparse.ArgumentParser(prog="python -m tests.load.streams", description=__doc__)
     options.add_argument("--streams", type=int, default=2000, help="how many are open at once (default 2000)")
-    options.add_argument("--news", type=int, default=200, help="how many sessions are revoked (default 200)")
+    options.add_argument("--news", type=int, default=200, help="how many sessions are revoked, twice (default 200)")
+    options.add_argument("--slow", type=int, default=10, help="how many pages stop reading; 0 leaves it out")
     given = options.parse_args()
-    files = given.streams + 500
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    _allow_handles(given.streams + _SPARE_HANDLES)
+    say: Say = print
     with tempfile.TemporaryDirectory() as folder:
-        server = open_ours(Path(folder), {"MAGICLINK_CONNECTIONS_PER_ADDRESS": str(files)})
+        service = StreamServer(Path(folder), given.streams + _SPARE_HANDLES)
         try:
-            asyncio.run(measure(server, given.streams, given.news, print))
+            uvloop.run(measure(service, StreamPlan(given.streams, given.news, given.slow), say))
         finally:
-            server.close()
-    print(f"load average {os.getloadavg()[0]:.1f}")  # noqa: T201 - a report
+            service.server.close()
+    say(f"load average {os.getloadavg()[0]:.1f}")
+
+
+def _allow_handles(handles: int) -> None:
+    """This process and those that it starts may open so many files, and the service its spare tenth beside them."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    wanted = handles + handles // 5
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, most) if most != -1 else most))
+    except ValueError:
+        sys.exit(f"{wanted} file handles are needed, and {most} allowed: ulimit -n {wanted}")
 
 
 if __name__ == "__main__":
