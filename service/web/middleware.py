@@ -15,6 +15,8 @@ from service.telemetry.logs import request_scope
 from service.telemetry.metrics import Metrics
 from service.web.audience import AudienceApp, Handlers
 
+# In the scope: what a route that has begun its answer leaves to be continued, a function of `receive` and `send`.
+CONTINUES = "magiclink.continues"
 _names = Random()  # noqa: S311 - a request id is no secret
 
 # The caller's id is kept, so that its logs can be joined with ours; in this form only, since others could forge lines.
@@ -56,7 +58,20 @@ class GuardedApp(AudienceApp):
         app: ASGIApp = self.answer
         for cls, args, kwargs in reversed(self.user_middleware):
             app = cls(app, *args, **kwargs)
-        return HeadersOfEveryAnswer(ServerErrorMiddleware(app, self._last_resort), self._always)
+        return OutsideOfApp(HeadersOfEveryAnswer(ServerErrorMiddleware(app, self._last_resort), self._always))
+
+
+class OutsideOfApp:
+    """The outermost middleware: runs the rest of an answer, such as a stream, once the app inside has returned."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the app, then what it left to be continued."""
+        await self._app(scope, receive, send)
+        if (stream := scope.pop(CONTINUES, None)) is not None:
+            await stream(receive, send)
 
 
 class HeadersOfEveryAnswer:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from service.telemetry.logs import request_id
 from tests.support.services import RunningServices, refused
 from tests.support.streams import EventStream
 from tests.support.users import SCRIPT, FramePage, User
@@ -40,6 +41,30 @@ async def test_the_first_frame_is_the_whole_view(services: RunningServices, ada:
         assert stream.first.type == "view"
         assert stream.first.data["sessionId"] == page.id
         assert stream.first.data["view"] == await page.view()
+
+
+async def test_an_open_stream_keeps_none_of_the_app_s_middlewares_waiting(services: RunningServices, ada: User) -> None:
+    page = await ada.frame()
+    async with EventStream(services, page) as stream:
+        assert stream.waiting_in()[:4] == [
+            *("Starlette.__call__", "OutsideOfApp.__call__", "EventStream._run", "EventStream._follow")
+        ]
+
+
+async def test_what_a_stream_logs_has_the_id_of_its_request(
+    services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.parts.pubsub.keep_alive_seconds = 0.02
+    page, ids = await ada.frame(), list[str | None]()
+    monkeypatch.setattr(services.parts.pages, "heartbeat", lambda *_: note_request_id(ids))
+    async with EventStream(services, page) as stream:
+        assert (await stream.next()).type is None
+        assert (await stream.next()).type is None
+        assert ids[0] == stream.headers["x-request-id"]
+
+
+async def note_request_id(ids: list[str | None]) -> None:
+    ids.append(request_id())
 
 
 async def test_every_event_comes_once_in_order_with_the_view_that_goes_with_it(

@@ -16,7 +16,9 @@ _OPENED_AT_ONCE = 100
 # As in service/static/live.js: the pause after a stream that ended, and after each that could not be made.
 _FIRST_PAUSE_SECONDS = 0.5
 _MOST_DOUBLINGS = 4
+# Of a client whose buffers, and those of the service towards it, hold some kilobytes: its segments are small.
 _SMALL_BUFFER = 4096
+_SMALL_SEGMENT = 536
 _COMPANIES = 100
 
 
@@ -66,6 +68,7 @@ class StreamClient(asyncio.Protocol):
     """One open stream: notes when it opens, ends, and brings the event of the session's end."""
 
     page: StreamPage
+    is_small: bool = False
     on_end: Callable[["StreamClient"], object] = lambda _: None
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     transport: Any = None  # uvloop's own class is none of asyncio's
@@ -88,7 +91,6 @@ class StreamClient(asyncio.Protocol):
 
     def stop_reading(self) -> None:
         """From now on it takes nothing: what the service sends fills the buffers between them."""
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
         self.transport.pause_reading()
 
     def close(self) -> None:
@@ -110,9 +112,9 @@ async def start_pages(port: int, number: int) -> list[StreamPage]:
     return pages
 
 
-async def open_streams(port: int, pages: Sequence[StreamPage]) -> list[StreamClient]:
+async def open_streams(port: int, pages: Sequence[StreamPage], *, are_small: bool = False) -> list[StreamClient]:
     """Open them, some at a time; each has shown its page a view when this returns."""
-    clients = [StreamClient(page) for page in pages]
+    clients = [StreamClient(page, are_small) for page in pages]
     for first in range(0, len(clients), _OPENED_AT_ONCE):
         some = clients[first : first + _OPENED_AT_ONCE]
         await asyncio.gather(*(_connect(client, port) for client in some))
@@ -168,4 +170,15 @@ class Reconnecting:
 
 
 async def _connect(client: StreamClient, port: int) -> None:
-    await asyncio.get_running_loop().create_connection(lambda: client, "127.0.0.1", port)
+    loop = asyncio.get_running_loop()
+    connecting = socket.socket()
+    connecting.setblocking(False)
+    if client.is_small:
+        connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
+        connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SMALL_SEGMENT)
+    try:
+        await loop.sock_connect(connecting, ("127.0.0.1", port))
+    except OSError:
+        connecting.close()
+        raise
+    await loop.create_connection(lambda: client, sock=connecting)

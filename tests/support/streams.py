@@ -4,7 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from starlette.types import Message
 
@@ -73,6 +73,14 @@ class EventStream:
         self._gone.set()
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._task
+
+    def waiting_in(self) -> list[str]:
+        """The coroutines of the service in which the request waits, the outermost first."""
+        found, coroutine = list[str](), cast("Any", self._task.get_coro())
+        while (inner := getattr(coroutine, "cr_await", None)) is not None:
+            found.append(coroutine.__qualname__)
+            coroutine = inner
+        return found
 
     async def next(self) -> StreamFrame:
         """The next frame; type "ended" when there is none any more."""
