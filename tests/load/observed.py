@@ -1,9 +1,10 @@
 """The service as a process that also writes what happens inside of it, for load tests that must know.
 
-`python -m tests.load.observed FILE [--statements] serve --port P` is `magiclink serve --port P`. At SIGUSR1 it writes
+`python -m tests.load.observed FILE [--statements] --port P` is `magiclink serve --port P`. At SIGUSR1 it writes
 to FILE the pauses for the garbage collector, its tasks and, with `--statements`, the statements that SQLite ran so far.
 """
 
+import argparse
 import asyncio
 import gc
 import json
@@ -13,13 +14,18 @@ import sqlite3
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, sleep, thread_time
 from typing import Any
 
-from service.commands.main import main as magiclink
+from service.app import Environment
+from service.commands.serve import serve
+from service.domain.model import Clock
+from service.store import engine_for
+from service.store.engine import Engine
+from service.store.sqlite import SqliteEngine
 
 _ANSWER_SECONDS = 20.0
 
@@ -39,9 +45,11 @@ class Observed:
         else:
             self.pauses.append((perf_counter() - self._began[0], thread_time() - self._began[1]))
 
-    def on_audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "sqlite3.connect/handle" and isinstance(arguments[0], sqlite3.Connection):
-            arguments[0].set_trace_callback(self._on_statement)
+    def open_engine(self, url: str, clock: Clock) -> Engine:
+        """An engine whose statements are counted, where it is SQLite's."""
+        if not url.startswith("sqlite:///"):
+            return engine_for(url, clock)
+        return _TracedSqlite(url.removeprefix("sqlite:///"), clock, self._on_statement)
 
     def _on_statement(self, sql: str) -> None:
         self.statements[sql.lstrip("-* \n").split(None, 1)[0].upper()] += 1
@@ -71,17 +79,30 @@ def ask(pid: int, file: Path) -> dict[str, Any]:
     return told
 
 
-def run(arguments: Sequence[str]) -> None:
-    """Observe, and run the command."""
-    observed = Observed(Path(arguments[0]))
+class _TracedSqlite(SqliteEngine):
+    def __init__(self, path: str, clock: Clock, on_statement: Callable[[str], None]) -> None:
+        self._on_statement = on_statement
+        super().__init__(path, clock)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = super()._connect()
+        connection.set_trace_callback(self._on_statement)
+        return connection
+
+
+def main() -> None:
+    """Read the options, observe, and serve until a signal."""
+    options = argparse.ArgumentParser(prog="python -m tests.load.observed", description=__doc__)
+    options.add_argument("file", type=Path)
+    options.add_argument("--statements", action="store_true")
+    options.add_argument("--port", type=int, required=True)
+    given = options.parse_args()
+    observed = Observed(given.file)
     gc.callbacks.append(observed.on_collection)
-    rest = list(arguments[1:])
-    if rest[0] == "--statements":
-        rest.pop(0)
-        sys.addaudithook(observed.on_audit)
     signal.signal(signal.SIGUSR1, observed.write)
-    magiclink(rest)
+    environment = Environment(engine=observed.open_engine) if given.statements else None
+    serve(os.environ, None, given.port, sys.stdout.write, environment)
 
 
 if __name__ == "__main__":
-    run(sys.argv[1:])
+    main()

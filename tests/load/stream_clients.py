@@ -40,18 +40,28 @@ class Caller:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, path: str, body: Any, headers: dict[str, str]) -> Any:
-        """Return the answer's JSON."""
+        """Return the answer's JSON, None where it has none; `body` is JSON, or a text as it is."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        found = await self._ask("POST", path, text.encode(), headers)
+        return json.loads(found) if found else None
+
+    async def get(self, path: str, headers: dict[str, str], *, is_json: bool = True) -> Any:
+        """Return the answer's JSON, or its bytes."""
+        found = await self._ask("GET", path, b"", headers)
+        return json.loads(found) if is_json else found
+
+    async def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
-        text = json.dumps(body).encode()
-        lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(text)}"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        writer.write("\r\n".join([*lines, "", ""]).encode() + text)
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        assert head.split()[1].startswith("2"), head
-        length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
-        return json.loads(await reader.readexactly(length))
+        length = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
+        found = await reader.readexactly(length)
+        assert head.split()[1].startswith("2"), f"{method} {path}: {head} {found!r}"
+        return found
 
     async def started_page(self, number: int) -> StreamPage:
         """Create a session and start its page."""

@@ -86,7 +86,7 @@ class StreamServer:
         return sum(1 for _ in Path(f"/proc/{self.server.pid}/fd").iterdir())
 
     def _start(self) -> Server:
-        module = ["tests.load.observed", str(self._report), "serve"]
+        module = ["tests.load.observed", str(self._report)]
         return open_ours(self._folder, self._settings, module=module, port=self.port)
 
 
