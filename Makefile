@@ -25,11 +25,11 @@ NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py
   tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
 
 .PHONY: help dev quick test soak check format types contracts javascript unit browser parts without-browser coverage uncovered \
-  bench bench-deliveries bench-large first-panel \
-  simulate kill away forgeries mutants fuzz engines frameworks browser-installed node-packages clean
+  bench bench-sessions bench-streams bench-deliveries bench-large first-panel \
+  simulate kill away soak-load forgeries mutants fuzz engines frameworks browser-installed node-packages clean
 
 help: ## what can be made here
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
 dev: .venv/.runtime ## sandbox, service and demo host app, side by side; options in ARGS="…"
 	@exec $(BIN)/magiclink dev $(ARGS)
@@ -44,7 +44,7 @@ test: .venv/.dev ## for each release: installs what it needs, the browser includ
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target parts
 
-soak: simulate kill forgeries mutants away fuzz engines frameworks ## for hours: the long runs, one after the other
+soak: simulate kill forgeries mutants away soak-load fuzz engines frameworks ## for hours: the long runs, one after the other
 
 check: format types contracts javascript ## the fast checks: format, lint, types, directions, scripts
 
@@ -89,8 +89,14 @@ engines: .venv/.dev browser-installed ## every walk 20 times in Firefox, WebKit 
 frameworks: .venv/.dev browser-installed tests/node/frameworks/node_modules/.installed ## the guide's components, built and walked through in Chromium
 	$(BIN)/pytest -q --durations=10 tests/browser/frameworks.py $(ARGS)
 
-bench: .venv/.dev ## the floor and our own figures, in one run
+bench: .venv/.dev ## each request on SQLite and PostgreSQL beside its floor, in turns; options in ARGS="…"
 	$(BIN)/python -m tests.load.bench $(ARGS)
+
+bench-sessions: .venv/.dev ## whole sessions a second, and what one costs; options in ARGS="…"
+	$(BIN)/python -m tests.load.whole_sessions $(ARGS)
+
+bench-streams: .venv/.dev ## live streams: memory, news, slow readers, and all of them again after a restart; options in ARGS="…"
+	$(BIN)/python -m tests.load.streams $(ARGS)
 
 bench-deliveries: .venv/.dev ## deliveries to hosts beside their floor, and what a dead endpoint costs the others and the pages
 	$(BIN)/python -m tests.load.deliveries $(ARGS)
@@ -111,6 +117,9 @@ kill: .venv/.dev ## workers killed at random moments under load, on both databas
 	$(BIN)/python -m tests.load.kill --database postgresql --workers 3 $(ARGS)
 	$(BIN)/python -m tests.load.standstill --database sqlite
 	$(BIN)/python -m tests.load.standstill --database postgresql --workers 3
+
+soak-load: .venv/.dev ## an hour of mixed load with troubles, then more than one process answers; options in ARGS="…"
+	$(BIN)/python -m tests.load.soak $(ARGS)
 
 away: .venv/.dev ## the database away, full or read-only for half a minute under load; options in ARGS="…"
 	$(BIN)/python -m tests.load.away --database sqlite $(ARGS)

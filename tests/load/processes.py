@@ -35,11 +35,16 @@ class ServerProcess:
     """A process on a port of its own; ended and started again on the same one."""
 
     def __init__(self, command: list[str], port: int, environ: Mapping[str, str]) -> None:
+        self._port = port
         self._said = TemporaryFile()  # noqa: SIM115 - closed with the process
         self.url = f"http://127.0.0.1:{port}"
         self._command = [sys.executable, "-m", *command, "--port", str(port)]
         self._environ = os.environ | dict(environ)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def observed(self, report: Path, more: Mapping[str, str]) -> "ServerProcess":
+        """The same `magiclink serve` with more settings, writing to `report` what happens inside of it."""
+        return ServerProcess(["tests.load.observed", str(report)], self._port, self._environ | dict(more))
 
     @property
     def pid(self) -> int:

@@ -32,6 +32,15 @@ class StreamPage:
     revoked_at: float | None = None
 
 
+class Refusal(Exception):
+    """An answer that is no success; `head` is in lower case."""
+
+    def __init__(self, status: int, head: str, body: bytes) -> None:
+        self.status = status
+        self.head = head
+        super().__init__(f"{head}{body!r}")
+
+
 class Caller:
     """One kept connection for requests whose answers have a length."""
 
@@ -40,13 +49,13 @@ class Caller:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, path: str, body: Any, headers: dict[str, str]) -> Any:
-        """Return the answer's JSON, None where it has none; `body` is JSON, or a text as it is."""
+        """Return the answer's JSON, None where it has none; `body` is JSON, or a text as it is. Raises Refusal."""
         text = body if isinstance(body, str) else json.dumps(body)
         found = await self._ask("POST", path, text.encode(), headers)
         return json.loads(found) if found else None
 
     async def get(self, path: str, headers: dict[str, str], *, is_json: bool = True) -> Any:
-        """Return the answer's JSON, or its bytes."""
+        """Return the answer's JSON, or its bytes. Raises Refusal."""
         found = await self._ask("GET", path, b"", headers)
         return json.loads(found) if is_json else found
 
@@ -60,7 +69,8 @@ class Caller:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
         found = await reader.readexactly(length)
-        assert head.split()[1].startswith("2"), f"{method} {path}: {head} {found!r}"
+        if not head.split()[1].startswith("2"):
+            raise Refusal(int(head.split()[1]), head, found)
         return found
 
     async def started_page(self, number: int) -> StreamPage:

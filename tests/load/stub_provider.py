@@ -80,6 +80,7 @@ class StubProvider:
             ("POST", re.compile("/company/([^/]+)/site"), self._create_site),
             ("GET", re.compile("/company/([^/]+)"), self._company),
             ("GET", re.compile("/company/([^/]+)/connection"), self._list_connections),
+            ("GET", re.compile("/company/([^/]+)/connection/([^/]+)/document"), self._list_documents),
             ("GET", re.compile("/connection/([^/]+)/details"), self._connection),
             ("POST", re.compile("/invitation/company/([^/]+)"), self._invite),
             ("GET", re.compile("/invitation/company/([^/]+)"), self._list_invitations),
@@ -128,6 +129,9 @@ class StubProvider:
 
     def _list_connections(self, company: str) -> Answer:
         return 200, _page("connections", list(self._companies[company].connections.values()))
+
+    def _list_documents(self, _company: str, _connection: str) -> Answer:
+        return 200, _page("documents", [])
 
     def _connection(self, connection: str) -> Answer:
         return 200, self._connections[connection]

@@ -41,6 +41,7 @@ WHY = {
     "GET /connection/…/details": "the webhook names no company",
     "GET /company/…/connection": "a poll: what connections there are",
     "GET /invitation/company/…": "a poll: which invitation made which",
+    "GET /company/…/connection/…/document": "whether the new connection has documents",
     "GET /invitation/…": "an invitation's log: whether a shown link was used",
     "GET /company": "a company that is not known yet is searched for before it is created",
     "GET /company/…": "a site that is not known yet is searched for",
