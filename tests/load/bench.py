@@ -96,7 +96,7 @@ def _press(row: Target, connections: int, seconds: float) -> Measured:
         measured = list(pool.map(press, shots))
     failed = sum(one.failed for one in measured)
     if failed:
-        raise SystemExit(f"{row.name}: {failed} answers were no success")
+        raise SystemExit(f"{row.name} on {row.group.name}: {failed} answers were no success")
     slowest = max(one.p99_milliseconds for one in measured)
     return Measured(sum(one.per_second for one in measured), slowest, failed)
 

@@ -129,7 +129,7 @@ def open_servers(setup: Setup, folder: Path, postgres: Postgres | None) -> Itera
             for _ in range(setup.processes):
                 servers.append(start())
                 stack.callback(servers[-1].close)
-            sleeping = ServerGroup(servers)
+            sleeping = ServerGroup(str(setup), servers)
             sleeping.sleep()
             return sleeping
 

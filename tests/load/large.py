@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ _SMALL = 1_000
 _BATCH = 10_000
 _BIG_COMPANY = 10_000
 _EVENTS = 10
+_BAR = 30
 Say = Callable[[str], object]
 
 # Copies of the one session that was made through the API; `i` is the copy's number.
@@ -91,8 +93,15 @@ def fill(path: Path, sessions: int, say: Say) -> None:
             for sql in (_USERS, _COMPANIES, copies, _CONNECTIONS, _ATTACHED, _EVENTS_OF, _JOBS):
                 connection.execute(sql, given)
             connection.execute("COMMIT")
-            say(f"\r{min(first + _BATCH, sessions):>9,} of {sessions:,} sessions")
+            say(_bar(min(first + _BATCH, sessions), sessions))
         connection.execute("ANALYZE")
+
+
+def _bar(done: int, of: int) -> str:
+    """One line that is drawn over itself."""
+    full = _BAR * done // of
+    rows = f"{done:,} of {of:,} sessions and connections, {done * _EVENTS:,} events, {done * 2:,} jobs"
+    return f"\r[{'#' * full}{'.' * (_BAR - full)}] {rows}"
 
 
 def shots(server: Server, sessions: int, seconds: float) -> dict[str, Shot]:
@@ -120,8 +129,10 @@ def _prepared(folder: Path, name: str, sessions: int, say: Say) -> Server:
     server = open_ours(folder, settings)
     httpx.post(f"{server.url}/v1/sessions", json=BODY, headers=AS_JSON, trust_env=False).raise_for_status()
     server.close()
+    began = perf_counter()
     fill(database, sessions, say)
-    say(f", {database.stat().st_size / 1e6:,.0f} MB\n")
+    took = perf_counter() - began
+    say(f": {database.stat().st_size / 1e6:,.0f} MB in {took:.0f} s, {took * 100_000 / sessions:.0f} s for 100,000\n")
     return open_ours(folder, settings)
 
 
@@ -144,7 +155,7 @@ def run(large: int, rounds: int, seconds: float, say: Say) -> None:
         slow = median(one.p99_milliseconds for one in measured[name, large])
         failed = sum(one.failed for size in (_SMALL, large) for one in measured[name, size])
         say(
-            f"{name:<40}{small:>9,.0f}{big:>11,.0f}{big / small:>8.2f}  {slow:.0f} ms"
+            f"{name:<40}{small:>9,.0f}{big:>11,.0f}{big / (small or 1):>8.2f}  {slow:.0f} ms"
             + (f" {failed} FAILED\n" if failed else "\n")
         )
     say(f"load average {os.getloadavg()[0]:.1f}\n")

@@ -13,6 +13,8 @@ from time import perf_counter, sleep
 import httpx
 
 ROOT = Path(__file__).parents[2]
+_READY_ANSWERS = 4
+_LAST_REQUESTS_SECONDS = 0.3  # those that were under way when the measure ended
 KEY = "bench-key-0123456789"
 ORIGIN = "https://app.example.com"
 BODY = {
@@ -36,7 +38,8 @@ class Server:
         own, nothing = os.environ | dict(environ), subprocess.DEVNULL
         self._process = subprocess.Popen(command, cwd=ROOT, env=own, stdout=nothing, stderr=nothing)
         self.url = f"http://127.0.0.1:{port}"
-        while not _answers(self.url + ready):
+        self._ready = self.url + ready
+        while not _answers(self._ready):
             assert self._process.poll() is None, f"{command} has ended"
             sleep(0.01)
         self.started_seconds = perf_counter() - began
@@ -47,6 +50,13 @@ class Server:
 
     def sleep(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
+
+    def wait_until_ready(self) -> None:
+        """Answer for a while: PostgreSQL has cut off the transactions in which a process was stopped."""
+        answered = 0
+        while answered < _READY_ANSWERS:
+            answered = answered + 1 if _answers(self._ready) else 0
+            sleep(0.05)
 
     @contextmanager
     def awake(self) -> Iterator[None]:
@@ -79,7 +89,7 @@ class Server:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).is_success
+        return httpx.get(url, trust_env=False, timeout=30).is_success
     except httpx.TransportError:
         return False
 
@@ -116,7 +126,8 @@ def open_ours(
 class ServerGroup:
     """Servers that answer alike and share one database; all are awake, or none."""
 
-    def __init__(self, servers: Sequence[Server]) -> None:
+    def __init__(self, name: str, servers: Sequence[Server]) -> None:
+        self.name = name
         self.servers = tuple(servers)
 
     def sleep(self) -> None:
@@ -128,7 +139,10 @@ class ServerGroup:
         with ExitStack() as stack:
             for server in self.servers:
                 stack.enter_context(server.awake())
+            for server in self.servers:
+                server.wait_until_ready()
             yield
+            sleep(_LAST_REQUESTS_SECONDS)
 
     @property
     def megabytes(self) -> float:

@@ -38,6 +38,7 @@ from tests.load.stream_clients import (
 
 _REVOKED_PER_SECOND = 20
 _QUIET_SECONDS = 10.0
+_FIRST_STREAMS = 50
 _SPARE_HANDLES = 500
 # More than a slow reader's buffers hold; a stream sends a hundred events for each signal.
 _BURSTS, _EVENTS_OF_A_BURST = 8, 100
@@ -95,6 +96,7 @@ async def measure(service: StreamServer, plan: StreamPlan, say: Say) -> None:
     began = perf_counter()
     pages = await start_pages(service.port, plan.streams)
     say(f"{plan.streams:,} sessions with started pages in {perf_counter() - began:.1f} s")
+    await _warm_up(service.port, pages[:_FIRST_STREAMS])
     before, began = service.server.megabytes, perf_counter()
     clients = await open_streams(service.port, pages[: plan.slow], are_small=True)
     clients += await open_streams(service.port, pages[plan.slow :])
@@ -110,6 +112,13 @@ async def measure(service: StreamServer, plan: StreamPlan, say: Say) -> None:
         await _slow_readers(service, slow, others[-plan.news :], say)
     _say_pauses(say, service.pauses())
     await _storm(service, others[plan.news : len(others) - plan.news], say)
+
+
+async def _warm_up(port: int, pages: Sequence[StreamPage]) -> None:
+    """Open and close some streams: what the first ones load is not what each costs."""
+    for client in await open_streams(port, pages):
+        client.close()
+    await asyncio.sleep(1)
 
 
 async def _revoke(port: int, pages: Sequence[StreamPage]) -> list[float]:

@@ -3,7 +3,7 @@
 A session is created, its link is made at a provider that answers at once, its page is opened and started, its user
 connects and finishes, the connection is recorded, and `session.connected` is delivered to one endpoint. This process is
 the host, the users, the provider and the receiver, on another core. Companies and sites are known before the measure.
-A second, shorter run counts statements, and where strace may be used the calls that write to the disk: both slow the
+On SQLite a second, shorter run counts statements, and where strace may be used the waits for the disk: both slow the
 service down.
 """
 
@@ -22,6 +22,7 @@ from itertools import count
 from pathlib import Path
 from time import perf_counter
 
+import psycopg
 import uvloop
 
 from tests.load.measured import put_into
@@ -132,12 +133,18 @@ class Plan:
 
 
 async def measure(plan: Plan, folder: Path, url: str) -> list[tuple[str, str]]:
-    """Speed and costs, as rows of a table; then the rows of the second run."""
+    """Speed and costs, as rows of a table; then what the database did, on SQLite in a second run."""
     sessions = await _opened(plan, folder, url, ["service", "serve"])
     try:
+        before = _of_server(url)
         rows = _speed(plan, sessions, *await _pressed(sessions, plan.users, plan.seconds))
+        number = len(sessions.done)
     finally:
         sessions.service.close()
+    if before is not None and (after := _of_server(url)) is not None:
+        commits, written = ((new - old) / number for new, old in zip(after, before, strict=True))
+        rows[-1:-1] = [("commits of PostgreSQL", f"{commits:.1f}"), ("KiB of its log", f"{written / 1024:.0f}")]
+        return rows
     report = folder / "observed.json"
     counted = await _opened(plan, folder, url, ["tests.load.observed", str(report), "--statements"])
     try:
@@ -145,6 +152,17 @@ async def measure(plan: Plan, folder: Path, url: str) -> list[tuple[str, str]]:
     finally:
         counted.service.close()
     return rows
+
+
+def _of_server(url: str) -> tuple[float, float] | None:
+    """Transactions and bytes of log of a PostgreSQL so far."""
+    if not url.startswith("postgresql"):
+        return None
+    sql = "SELECT xact_commit, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') FROM pg_stat_database WHERE datname = "
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(f"{sql} current_database()").fetchone()
+    assert row is not None
+    return float(row[0]), float(row[1])
 
 
 async def _opened(plan: Plan, folder: Path, url: str, module: list[str]) -> WholeSessions:

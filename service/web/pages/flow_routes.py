@@ -112,9 +112,11 @@ class FlowRoutes:
         key = page_key_of(request, session_id, secure=self.responses.secure)
         # The token of either flow is accepted here: only the cookie shows that the page is one of the redirect flow.
         redirects = page_cookie(request, session_id, secure=self.responses.secure) is not None
+        # A stream keeps what its view needs, and not the middlewares' functions that `request` has.
+        asked = Request(request.scope)
 
         async def view() -> ViewJson:
-            return self.responses.view(request, await self.pages.snapshot(session_id, key), redirects=redirects)
+            return self.responses.view(asked, await self.pages.snapshot(session_id, key), redirects=redirects)
 
         async def events_after(seq: int) -> list[Event]:
             return list(await self.pages.events_after(session_id, seq))
