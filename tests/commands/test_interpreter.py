@@ -3,8 +3,15 @@
 import gc
 import subprocess
 import sys
+import weakref
 
 from service.commands.interpreter import no_collections, short_pauses
+
+
+class Referable:
+    """An object that may refer to itself."""
+
+    itself: "Referable"
 
 
 def test_what_was_loaded_before_is_collected_no_more_and_threads_wait_a_millisecond() -> None:
@@ -22,6 +29,22 @@ def test_garbage_of_the_block_is_still_collected() -> None:
         cycle.append(cycle)
         del cycle
         assert gc.collect() >= 1
+
+
+def test_what_survives_a_full_collection_is_not_visited_by_the_next_but_in_the_end() -> None:
+    with short_pauses():
+        gc.collect()
+        frozen = gc.get_freeze_count()
+        gone = weakref.ref(left := Referable())
+        left.itself = left
+        gc.collect()
+        assert gc.get_freeze_count() > frozen
+        del left
+        gc.collect()
+        assert gone() is not None
+        for _ in range(100):
+            gc.collect()
+        assert gone() is None
 
 
 def test_nothing_is_collected_while_modules_are_loaded() -> None:
