@@ -172,9 +172,9 @@ class RateLimited(MagiclinkError):
 
 
 class Unavailable(MagiclinkError):
-    """The service's database did not take the request; nothing was written in part."""
+    """The service's database is away, or it has too many requests in progress; nothing was written in part."""
 
-    code, status, title = "unavailable", 503, "The service cannot store data right now; retry shortly"
+    code, status, title = "unavailable", 503, "The service cannot take the request right now; retry shortly"
 
 
 class LeaseLost(Unavailable):

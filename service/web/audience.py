@@ -14,6 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.errors import Unavailable
+
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 # One of them is for `Exception` itself, which is what an error of any other class is answered by.
 Handlers = Mapping[type[Exception], ErrorHandler]
@@ -22,13 +24,20 @@ Handlers = Mapping[type[Exception], ErrorHandler]
 class AudienceApp(Starlette):
     """An app whose routes are tried in their order, but only those that the path's first segment can lead to.
 
+    More requests than `most_at_once` are refused with 503, so that the others are answered before their callers give
+    up. It is for an app whose callers have a key: a stranger could send a thousand requests slowly, and so end an app.
+
     No path is redirected to one with a slash at its end or without: an API key or a token must not travel with it. An
     error that the handler of `Exception` answers is raised again, so that the server logs it.
     """
 
-    def __init__(self, routes: Sequence[Route | Mount], handlers: Handlers, **options: Any) -> None:
+    def __init__(
+        self, routes: Sequence[Route | Mount], handlers: Handlers, *, most_at_once: int | None = None, **options: Any
+    ) -> None:
         super().__init__(routes=routes, **options)
         self._handlers = handlers
+        self._most_at_once = most_at_once
+        self._in_progress = 0
         segments = {_first_segment(route) for route in routes} | {None}
         self._routes_by_segment = {
             name: [route for route in routes if _first_segment(route) in {name, None}] for name in segments
@@ -43,6 +52,13 @@ class AudienceApp(Starlette):
         if scope["type"] != "http":
             await self.router(scope, receive, send)
             return
+        self._in_progress += 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self._in_progress -= 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
             route = self._route_of(scope)
@@ -58,7 +74,12 @@ class AudienceApp(Starlette):
         await app(scope, receive, send)
 
     def _route_of(self, scope: Scope) -> Route | Mount:
-        """Return the route, and put what it reads from the path into the scope. Raises HTTPException, 404 or 405."""
+        """Return the route, and put what it reads from the path into the scope.
+
+        Raises Unavailable where too many requests are in progress, and HTTPException for 404 and 405.
+        """
+        if self._most_at_once is not None and self._in_progress > self._most_at_once:
+            raise Unavailable(f"The service has {self._most_at_once} requests in progress; retry shortly")
         _, _, path = scope["path"].removeprefix(scope.get("root_path", "")).partition("/")
         first: str | None = path.partition("/")[0]
         partial: tuple[Route | Mount, Scope] | None = None

@@ -1,5 +1,6 @@
 """How an audience's app finds the route of a request, and how it answers errors."""
 
+import asyncio
 from collections.abc import Sequence
 
 import httpx
@@ -119,6 +120,25 @@ async def test_an_answer_that_has_begun_does_not_become_another_one() -> None:
     with pytest.raises(NotFound):
         await AudienceApp(ROUTES, HANDLERS)(scope, receive, send)
     assert [message["status"] for message in sent] == [200]
+
+
+async def test_more_requests_than_it_may_have_in_progress_are_refused_until_one_has_ended() -> None:
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def waits(_request: Request) -> Response:
+        begun.set()
+        await end.wait()
+        return PlainTextResponse("waited")
+
+    app = AudienceApp([Route("/waits", waits), Route("/", other)], HANDLERS, most_at_once=1)
+    async with browser(app) as client, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(client.get("/waits"))
+        await begun.wait()
+        refused = await client.get("/")
+        end.set()
+        assert (await first).text == "waited"
+        assert (await client.get("/")).text == "other"
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "unavailable", "2")
 
 
 async def test_an_error_in_the_middleware_is_answered_with_every_header() -> None:

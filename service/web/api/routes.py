@@ -39,7 +39,7 @@ from service.web.api.idempotency import (
     stored_answer,
 )
 from service.web.api.json import connection_json, session_json
-from service.web.api.problems import HANDLERS
+from service.web.api.problems import HANDLERS, MOST_AT_ONCE
 from service.web.api.query import (
     PAGING,
     connection_id_of,
@@ -121,9 +121,8 @@ class ApiRoutes:
         table: dict[str, dict[str, Handler]] = {}
         for path, method, handler in routes:
             table.setdefault(path, {})[method] = handler
-        return AudienceApp(
-            [Route(path, api_endpoint(self._keys, by), methods=list(by)) for path, by in table.items()], HANDLERS
-        )
+        found = [Route(path, api_endpoint(self._keys, by), methods=list(by)) for path, by in table.items()]
+        return AudienceApp(found, HANDLERS, most_at_once=MOST_AT_ONCE)
 
     async def create_session(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/sessions."""

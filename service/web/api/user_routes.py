@@ -19,7 +19,7 @@ from service.usecases.connections import Connections
 from service.usecases.user_status import UserStatuses
 from service.usecases.users import Users
 from service.web.api.endpoint import api_endpoint
-from service.web.api.problems import HANDLERS
+from service.web.api.problems import HANDLERS, MOST_AT_ONCE
 from service.web.api.query import query_of
 from service.web.api.user_json import export_json, status_json
 from service.web.audience import AudienceApp
@@ -68,6 +68,7 @@ class UserRoutes:
                 _EncodedRoute("/{id}/status", api_endpoint(self._keys, {"GET": self.status}), methods=["GET"]),
             ],
             HANDLERS,
+            most_at_once=MOST_AT_ONCE,
         )
 
     async def erase(self, request: Request, tenant: Tenant) -> Response:
