@@ -98,4 +98,3 @@ class EngineUser:
         await self.sign_in()
         await self.browser.until(self.provider, _STEP, "settings")
         await self.press("Save changes", self.provider)
-        await self.browser.until(self.provider, _STEP, "done")
