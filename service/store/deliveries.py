@@ -21,7 +21,7 @@ from service.domain.requests import KeptAnswer
 from service.domain.timing import DELIVERIES_KEPT_SECONDS, LEASE_SECONDS
 from service.errors import LeaseLost, NotFound
 from service.store.changes import WriteContext, add_event
-from service.store.delivery_rows import changed_values, delivery_of, delivery_values
+from service.store.delivery_rows import attempted_values, delivery_of, delivery_values
 from service.store.endpoints import audit, endpoint_of, health_values, save_endpoint, signing_secrets
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import events_by_id
@@ -241,7 +241,7 @@ def _record(
     tx.many(
         "UPDATE deliveries SET status = :status, attempts = :attempts, next_at = :next_at, blocks = :blocks "
         "WHERE id = :id",
-        [changed_values(one.delivery) for one in results],
+        attempted_values(tx, [one.delivery for one in results]),
     )
     _set_waiting(tx, waiting)
     for one in results:

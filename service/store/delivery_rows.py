@@ -1,11 +1,18 @@
 """Maps rows of `deliveries` to values and back."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from service.domain.deliveries import Attempt, AttemptError, Delivery, DeliveryKind, DeliveryStatus
 from service.domain.model import EventId, Tenant
-from service.store.engine import Row
+from service.store.engine import Row, Transaction
+
+_OF_ERASED_USERS = (
+    "SELECT e.id FROM events e JOIN sessions s ON s.id = e.session_id "
+    "JOIN users u ON u.tenant = s.tenant AND u.ref = s.user_ref WHERE e.id IN (:among) AND u.user_id IS NULL"
+)
 
 
 def delivery_values(delivery: Delivery) -> dict[str, Any]:
@@ -17,6 +24,25 @@ def delivery_values(delivery: Delivery) -> dict[str, Any]:
         "drawn": 0,
         **changed_values(delivery),
     }
+
+
+def attempted_values(tx: Transaction, deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
+    """Return the columns that an attempt changes; without answers where the event is about an erased user.
+
+    The attempt, or the earlier ones that the sender has in memory, may be from before the erasure.
+    """
+    answered = {one.event_id for one in deliveries if any(attempt.response_start for attempt in one.attempts)}
+    erased = {row["id"] for row in tx.among(_OF_ERASED_USERS, answered)}
+    return [changed_values(_without_answers(one) if one.event_id in erased else one) for one in deliveries]
+
+
+def _without_answers(delivery: Delivery) -> Delivery:
+    return replace(delivery, attempts=tuple(replace(one, response_start=None) for one in delivery.attempts))
+
+
+def attempts_without_answers(stored: str) -> str:
+    """Return the column `attempts` without what the receivers answered."""
+    return json.dumps([[*attempt[:-1], None] for attempt in json.loads(stored)])
 
 
 def changed_values(delivery: Delivery) -> dict[str, Any]:

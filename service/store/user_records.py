@@ -10,6 +10,7 @@ from service.domain.user_records import StoredAnswer, UserRecords
 from service.errors import NotFound
 from service.store.attached import connections_of
 from service.store.changes import WriteContext, add_event, enqueue
+from service.store.delivery_rows import attempts_without_answers
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import events_of
 from service.store.rows import ACCOUNT, connection_of
@@ -20,12 +21,20 @@ from service.store.users import find_user, ref_of_user, user_ids
 _BATCH = 500
 _SHOWN = 100  # connections of one user at once
 # Deliveries to an address that a session of the user named for its own events: the address may contain the user's name.
-# Their ids follow from the ids of event and endpoint (`service.store.changes`). Other deliveries hold no personal data.
+# Their ids follow from the ids of event and endpoint (`service.store.changes`).
 _OWN_DELIVERIES = (
     "DELETE FROM deliveries WHERE id IN (SELECT 'whd_' || SUBSTR(e.id, 5) || SUBSTR(p.id, 5) || 'own' FROM users u "
     "JOIN sessions s ON s.tenant = u.tenant AND s.user_ref = u.ref JOIN events e ON e.session_id = s.id "
     "JOIN endpoints p ON p.tenant = u.tenant WHERE u.ref = :ref)"
 )
+# The others hold the beginning of what the receiver answered, which may name the user.
+_OTHER_DELIVERIES = (
+    "SELECT d.id, d.attempts FROM users u "
+    "JOIN sessions s ON s.tenant = u.tenant AND s.user_ref = u.ref JOIN events e ON e.session_id = s.id "
+    "JOIN endpoints p ON p.tenant = u.tenant JOIN deliveries d ON d.id = 'whd_' || SUBSTR(e.id, 5) || SUBSTR(p.id, 5) "
+    "WHERE u.ref = :ref AND d.attempts <> '[]'"
+)
+_ROUNDS = 3  # an attempt may be stored while they are read
 
 
 class UserStore:
@@ -113,6 +122,7 @@ class UserStore:
 
     def _complete_erasure(self, tx: Transaction, user: UserRef) -> None:
         tx.run(_OWN_DELIVERIES, ref=user)
+        _erase_answers(tx, user)
         tx.run("DELETE FROM idempotency WHERE user_ref = :ref", ref=user)
         sql = "UPDATE users SET erased_at = :now WHERE ref = :ref AND user_id IS NULL AND erased_at IS NULL"
         tx.run(sql, now=self._context.clock(), ref=user)
@@ -132,6 +142,15 @@ class UserStore:
                 plain=row["user_email"],
             )
         return SessionId(rows[-1]["id"]) if rows else None
+
+
+def _erase_answers(tx: Transaction, user: UserRef) -> None:
+    """Erase what receivers answered to events of the user; later attempts are stored without (`attempted_values`)."""
+    for _ in range(_ROUNDS):
+        for row in tx.all(_OTHER_DELIVERIES, ref=user):
+            kept = attempts_without_answers(row["attempts"])
+            sql = "UPDATE deliveries SET attempts = :kept WHERE id = :id AND attempts = :before AND attempts <> :kept"
+            tx.run(sql, id=row["id"], before=row["attempts"], kept=kept)
 
 
 def _status(tx: Transaction, tenant: Tenant, user_id: UserId) -> tuple[UserRef, Sequence[Connection]]:

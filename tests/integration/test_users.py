@@ -8,6 +8,7 @@ import pytest
 
 from service.domain.model import Tenant, UserId
 from service.errors import NotFound
+from tests.support.endpoints import endpoint, wait
 from tests.support.marked_user import MARKS, WORDS, ZOE, erase, erased, lived, zoe_of
 from tests.support.services import RunningServices, refused
 from tests.support.stored_rows import rows_with
@@ -56,6 +57,21 @@ async def test_no_delivery_that_is_still_to_be_sent_names_an_erased_user(service
     posts = services.receivers.main.posts
     assert {"session.created", "user.erased"} <= {post.json["type"] for post in posts}
     assert not any(word in json.dumps([post.path, post.json]) for post in posts for word in WORDS)
+
+
+async def test_what_receivers_answer_about_an_erased_user_is_not_kept(services: RunningServices) -> None:
+    answer = b"HTTP/1.1 500 No\r\nContent-Length: 10\r\n\r\nWho is zoe"
+    services.receivers.main.answer = lambda _: [answer]
+    await endpoint(services)
+    await zoe_of(services).connected()
+    await services.deliver()
+    assert await rows_with(services, "Who is zoe")
+    await erased(services, ZOE)
+    assert await rows_with(services, "Who is zoe") == []
+    await wait(services, 3600, steps=4)
+    posts = [post.json["type"] for post in services.receivers.main.posts]
+    assert posts.count("session.created") > 1
+    assert await rows_with(services, "Who is zoe") == []
 
 
 async def test_no_list_names_an_erased_user(services: RunningServices) -> None:
