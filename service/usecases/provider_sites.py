@@ -30,6 +30,8 @@ from service.store import Store
 
 _log = logging.getLogger(__name__)
 
+_BASELINE_READS = 3  # of the list of a company's connections before its first link
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderSiteIds:
@@ -176,10 +178,21 @@ class ProviderSites:
         return existing[0] if existing else None
 
     async def _connection_ids(self, company_id: ProviderCompanyId) -> tuple[frozenset[ConnectionId], bool]:
+        """Return the ids of the company's connections, and whether these are all.
+
+        The list is read again where an id could not be read: what is not on it counts as older only by its date, and
+        an account that was connected in these seconds would be presumed that of the first session.
+        """
+        found, complete = frozenset[ConnectionId](), False
         try:
-            return await self._provider.connection_ids(company_id)
+            for _ in range(_BASELINE_READS):
+                ids, complete = await self._provider.connection_ids(company_id)
+                found |= ids
+                if complete:
+                    break
         except ProviderNotFound as exc:  # the company was found just now, so its list comes late
             raise ProviderBroken("The provider does not list this company's connections yet; retry later") from exc
+        return found, complete
 
     async def _sites(self, company_id: ProviderCompanyId, sites: Sequence[Site]) -> list[ProviderSiteId]:
         known: dict[str, ReportedSite] | None = None

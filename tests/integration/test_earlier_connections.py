@@ -80,6 +80,23 @@ async def test_neither_is_one_whose_id_could_not_be_read_when_its_company_was_fi
     assert row["sessionId"] == page.id
 
 
+async def test_one_whose_id_could_not_be_read_at_first_is_listed_again_before_the_first_link(
+    services: RunningServices, ada: User
+) -> None:
+    await known_company(services)
+    read = []
+
+    def without_ids_once(request: httpx.Request, body: Any) -> Any:
+        if not isinstance(body, dict) or not body.get("connections"):
+            return body
+        read.append(request.url.path)
+        return _without_ids(request, body) if len(read) == 1 else body
+
+    services.outgoing.reshape = without_ids_once
+    made = await ada.connected(link="magic_link")
+    assert [row["id"] for row in await services.rows("/v1/connections")] == [made["id"]]
+
+
 def _without_ids(_request: httpx.Request, body: Any) -> Any:
     for one in body.get("connections", ()) if isinstance(body, dict) else ():
         one["id"] = None
