@@ -114,8 +114,11 @@ def _check_invitation(simulation: Simulation, stored: StoredRows, invitation: An
 
 
 def _is_dead(session: Row, invitation: Any) -> bool:
-    """A person who may still use this session would find its link revoked."""
-    live = session["status"] in {"created", "opened", "exited"}
+    """A person who may still use this session would find its link revoked.
+
+    A session whose time is over is `exited` while its account still needs something.
+    """
+    live = session["status"] in {"created", "opened", "exited"} and session["over_at"] is None
     return live and session["invitation_id"] == invitation.id and invitation.revoked_at is not None
 
 
