@@ -6,13 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from service.domain.deliveries import Attempt, AttemptError, Delivery, DeliveryKind, DeliveryStatus
-from service.domain.model import EventId, Tenant
+from service.domain.model import EventId, Tenant, UserRef
 from service.store.engine import Row, Transaction
+from service.store.users import hold_user
 
-_OF_ERASED_USERS = (
-    "SELECT e.id FROM events e JOIN sessions s ON s.id = e.session_id "
-    "JOIN users u ON u.tenant = s.tenant AND u.ref = s.user_ref WHERE e.id IN (:among) AND u.user_id IS NULL"
-)
+_USERS = "SELECT e.id, s.user_ref FROM events e JOIN sessions s ON s.id = e.session_id WHERE e.id IN (:among)"
 
 
 def delivery_values(delivery: Delivery) -> dict[str, Any]:
@@ -29,11 +27,13 @@ def delivery_values(delivery: Delivery) -> dict[str, Any]:
 def attempted_values(tx: Transaction, deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
     """Return the columns that an attempt changes; without answers where the event is about an erased user.
 
-    The attempt, or the earlier ones that the sender has in memory, may be from before the erasure.
+    The attempt, or the earlier ones that the sender has in memory, may be from before the erasure. Other users are not
+    erased before the commit, so that their erasure finds what is written here.
     """
     answered = {one.event_id for one in deliveries if any(attempt.response_start for attempt in one.attempts)}
-    erased = {row["id"] for row in tx.among(_OF_ERASED_USERS, answered)}
-    return [changed_values(_without_answers(one) if one.event_id in erased else one) for one in deliveries]
+    users = {row["id"]: UserRef(row["user_ref"]) for row in tx.among(_USERS, answered)}
+    erased = {user for user in sorted(set(users.values())) if not hold_user(tx, user)}
+    return [changed_values(_without_answers(one) if users.get(one.event_id) in erased else one) for one in deliveries]
 
 
 def _without_answers(delivery: Delivery) -> Delivery:

@@ -34,7 +34,6 @@ _OTHER_DELIVERIES = (
     "JOIN endpoints p ON p.tenant = u.tenant JOIN deliveries d ON d.id = 'whd_' || SUBSTR(e.id, 5) || SUBSTR(p.id, 5) "
     "WHERE u.ref = :ref AND d.attempts <> '[]'"
 )
-_ROUNDS = 3  # an attempt may be stored while they are read
 
 
 class UserStore:
@@ -145,12 +144,11 @@ class UserStore:
 
 
 def _erase_answers(tx: Transaction, user: UserRef) -> None:
-    """Erase what receivers answered to events of the user; later attempts are stored without (`attempted_values`)."""
-    for _ in range(_ROUNDS):
-        for row in tx.all(_OTHER_DELIVERIES, ref=user):
-            kept = attempts_without_answers(row["attempts"])
-            sql = "UPDATE deliveries SET attempts = :kept WHERE id = :id AND attempts = :before AND attempts <> :kept"
-            tx.run(sql, id=row["id"], before=row["attempts"], kept=kept)
+    """Erase what receivers answered to events of the user; an attempt since the erasure is stored without."""
+    # `attempts = :before`: such an attempt may be stored meanwhile, and must not be lost.
+    sql = "UPDATE deliveries SET attempts = :kept WHERE id = :id AND attempts = :before"
+    for row in tx.all(_OTHER_DELIVERIES, ref=user):
+        tx.run(sql, id=row["id"], before=row["attempts"], kept=attempts_without_answers(row["attempts"]))
 
 
 def _status(tx: Transaction, tenant: Tenant, user_id: UserId) -> tuple[UserRef, Sequence[Connection]]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from service.domain.model import Tenant, UserId, UserRef
+from service.domain.deliveries import Attempt, Delivery, DeliveryKind, DeliveryStatus
+from service.domain.model import EventId, Tenant, UserId, UserRef
 from service.domain.requests import IdempotentRequest, KeyLease
+from service.store.delivery_rows import attempted_values
 from service.store.engine import Transaction
 from service.store.postgres import PostgresEngine
 from service.store.users import adopt_user
@@ -78,6 +80,41 @@ async def test_an_erasure_waits_for_a_session_that_is_being_created(services: Ru
     user = await store.engine.write(create)
     assert await asyncio.wrap_future(meanwhile[0]) == user
     assert user == (await store.sessions.get(made["id"])).user
+
+
+async def test_an_erasure_waits_for_an_answer_that_is_being_stored(services: RunningServices, ada: User) -> None:
+    made = await services.post("/v1/sessions", ada.wants())
+    event = (await services.rows(f"/v1/sessions/{made['id']}/events"))[0]["id"]
+    store, loop = services.parts.store, asyncio.get_running_loop()
+    attempt = Attempt(at=0.0, status=500, milliseconds=1, response_start="Who is ada?")
+    delivery = Delivery(
+        id="whd_1",
+        tenant=DEFAULT,
+        endpoint_id="whe_1",
+        event_id=EventId(event),
+        kind=DeliveryKind.EVENT,
+        url=None,
+        lane="lane",
+        status=DeliveryStatus.PENDING,
+        attempts=(attempt,),
+        next_at=None,
+        created_at=0.0,
+    )
+    meanwhile: list[Future[UserRef]] = []
+
+    def store_answer(tx: Transaction) -> str:
+        (values,) = attempted_values(tx, [delivery])
+        erasure = store.users.begin_erasure(DEFAULT, ADA, "key_1")
+        meanwhile.append(asyncio.run_coroutine_threadsafe(erasure, loop))
+        with suppress(TimeoutError):
+            meanwhile[0].result(_MEANWHILE_SECONDS)
+        assert not meanwhile[0].done(), "it waits for this transaction"
+        return str(values["attempts"])
+
+    assert "Who is ada?" in await store.engine.write(store_answer)
+    await asyncio.wrap_future(meanwhile[0])
+    (values,) = await store.engine.write(lambda tx: attempted_values(tx, [delivery]))
+    assert "Who is ada?" not in values["attempts"]
 
 
 async def test_a_session_that_waits_for_an_erasure_is_of_a_new_user(services: RunningServices, ada: User) -> None:
