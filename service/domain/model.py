@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, NewType, Protocol
 
 from service.domain.provider_steps import LogStep
-from service.domain.session_status import ACHIEVED, ENDED, Progress, SessionStatus, progress_of, status_of
+from service.domain.session_status import ACHIEVED, ENDED, Progress, SessionStatus, progress_of, status_of_session
 from service.domain.statuses import ConnectionState, state_of
 from service.domain.theme import Theme
 
@@ -183,14 +183,7 @@ class Session:
     @property
     def status(self) -> SessionStatus:
         """The status that follows from its other fields."""
-        return status_of(
-            self.progress,
-            revoked=self.revoked_at is not None,
-            failed=self.failure is not None,
-            over=self.over_at is not None,
-            left=self.left_at is not None,
-            opened=self.opened_at is not None,
-        )
+        return status_of_session(self)
 
     @property
     def achieved(self) -> bool:

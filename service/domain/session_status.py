@@ -4,6 +4,7 @@ A status is never set. A change writes what happened to the session, and the sta
 """
 
 from enum import IntEnum, StrEnum
+from typing import Protocol
 
 from service.domain.statuses import ConnectionState
 
@@ -53,6 +54,35 @@ _PROGRESS = {
 def progress_of(state: ConnectionState) -> Progress:
     """How far a session has come to which a connection in this state is attached."""
     return _PROGRESS.get(state, Progress.ATTACHED)
+
+
+class StatusFields(Protocol):
+    """What a status follows from: a session has these fields, and so has what the API shows of one."""
+
+    @property
+    def progress(self) -> Progress: ...
+    @property
+    def failure(self) -> str | None: ...
+    @property
+    def opened_at(self) -> float | None: ...
+    @property
+    def revoked_at(self) -> float | None: ...
+    @property
+    def left_at(self) -> float | None: ...
+    @property
+    def over_at(self) -> float | None: ...
+
+
+def status_of_session(session: StatusFields) -> SessionStatus:
+    """The status that follows from the session's other fields."""
+    return status_of(
+        session.progress,
+        revoked=session.revoked_at is not None,
+        failed=session.failure is not None,
+        over=session.over_at is not None,
+        left=session.left_at is not None,
+        opened=session.opened_at is not None,
+    )
 
 
 def status_of(

@@ -13,7 +13,7 @@ from service.domain.model import (
     SessionId,
     UserId,
 )
-from service.domain.session_status import Progress, SessionStatus, status_of
+from service.domain.session_status import Progress, SessionStatus, status_of_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,4 @@ class SessionSummary:
     @property
     def status(self) -> SessionStatus:
         """The status that follows from its other fields, as that of a `Session`."""
-        return status_of(
-            self.progress,
-            revoked=self.revoked_at is not None,
-            failed=self.failure is not None,
-            over=self.over_at is not None,
-            left=self.left_at is not None,
-            opened=self.opened_at is not None,
-        )
+        return status_of_session(self)
