@@ -15,10 +15,10 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from tests.load.processes import free_port
 from tests.support.browser_services import Api, BrowserServices, running_services
 from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.documents import examples
+from tests.support.ports import free_port
 
 SOURCES = Path(__file__).parents[1] / "node" / "frameworks"
 PROGRAMS = SOURCES / "node_modules" / ".bin"

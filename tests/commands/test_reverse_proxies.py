@@ -18,8 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.load.processes import ServerProcess, free_port
+from tests.load.processes import ServerProcess
 from tests.support.documents import examples
+from tests.support.ports import free_port
 
 NAME = "link.example.com"
 KEY, ORIGIN = "proxied-key-0123456789", "https://app.example.com"

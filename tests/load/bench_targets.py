@@ -15,7 +15,8 @@ import httpx
 from svix.webhooks import Webhook
 
 from tests.load.pressure import Shot
-from tests.load.servers import AS_JSON, BODY, WEBHOOK_SECRET, Server, ServerGroup, free_port, open_ours
+from tests.load.servers import AS_JSON, BODY, WEBHOOK_SECRET, Server, ServerGroup, open_ours
+from tests.support.ports import free_port
 from tests.support.postgres import Postgres
 
 WEBHOOK = '{"eventType": "connection.updated.v2", "id": "7d4a3f0e-5b7c-4f0e-9d51-2f6a1c3b9e10"}'

@@ -7,7 +7,6 @@ serve` and `magiclink sandbox` themselves.
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from tests.load.audit import Provided, undecided
 from tests.load.load_users import KEY, ORIGIN
 from tests.load.local_receiver import LOOPBACK
 from tests.simulation.checks import StoredRows, read_rows
+from tests.support.ports import free_port
 from tests.support.postgres import running_postgres
 
 ROOT = Path(__file__).parents[2]
@@ -201,9 +201,3 @@ async def _answers(http: httpx.AsyncClient, url: str) -> bool:
         return (await http.get(url)).is_success
     except httpx.TransportError:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

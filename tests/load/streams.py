@@ -26,7 +26,7 @@ from time import perf_counter, time  # noqa: TID251 - a composition root of its 
 import uvloop
 
 from tests.load.observed import ask
-from tests.load.servers import AS_JSON, Server, free_port, open_ours
+from tests.load.servers import AS_JSON, Server, open_ours
 from tests.load.stream_clients import (
     Caller,
     Reconnecting,
@@ -35,6 +35,7 @@ from tests.load.stream_clients import (
     open_streams,
     start_pages,
 )
+from tests.support.ports import free_port
 
 _REVOKED_PER_SECOND = 20
 _QUIET_SECONDS = 10.0

@@ -27,9 +27,10 @@ import uvloop
 
 from tests.load.measured import put_into
 from tests.load.observed import ask
-from tests.load.servers import AS_JSON, BODY, WEBHOOK_SECRET, Server, free_port, open_ours
+from tests.load.servers import AS_JSON, BODY, WEBHOOK_SECRET, Server, open_ours
 from tests.load.stream_clients import Caller
 from tests.load.stub_provider import PREFIX, StubProvider, StubReceiver, signed
+from tests.support.ports import free_port
 from tests.support.postgres import running_postgres
 
 # A company is polled 60 times at once and 240 times an hour: enough companies that no session waits for that.
