@@ -1,4 +1,4 @@
-"""A session as the API shows it: what a host reads again and again, which is a third of what a session is."""
+"""A session as the API shows it, with a third of the fields of a `Session`: hosts read it again and again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
