@@ -28,6 +28,7 @@ PRIVACY: dict[str, Preferences] = {
 }
 _START_SECONDS = 30.0
 _CALL_SECONDS = 60.0
+_LOAD_SECONDS = 20.0
 # Frames' messages too; what the browser says of itself is left out.
 _CONSOLE = """
     const found = Services.console.getMessageArray().filter((one) => one instanceof Ci.nsIScriptError);
@@ -50,7 +51,9 @@ class Firefox(DrivenBrowser):
         text = json.dumps([0, self._serial, name if ":" in name else f"WebDriver:{name}", parameters]).encode()
         self._writer.write(b"%d:%s" % (len(text), text))
         async with asyncio.timeout(_CALL_SECONDS):
-            _, _, error, result = await self.receive()
+            answered = 0
+            while answered != self._serial:  # an earlier command may have been answered too late
+                _, answered, error, result = await self.receive()
         if error:
             raise BrowserError(f"{name}: {error['error']}: {error['message']}")
         return result.get("value", result) if isinstance(result, dict) else result
@@ -61,13 +64,20 @@ class Firefox(DrivenBrowser):
         return json.loads(await self._reader.readexactly(int(size[:-1])))
 
     async def go(self, url: str) -> None:
-        await self.command("Navigate", url=url)
+        await self._load("Navigate", url=url)
 
     async def back(self) -> None:
-        await self.command("Back")
+        await self._load("Back")
 
     async def reload(self) -> None:
-        await self.command("Refresh")
+        await self._load("Refresh")
+
+    async def _load(self, name: str, **parameters: Any) -> None:
+        # Under load Firefox has missed the end of a load once, and waited for it for good: ask the page itself then.
+        try:
+            await self.command(name, **parameters)
+        except BrowserError:
+            await self.until((), "return document.readyState === 'complete'")
 
     async def enter(self, element: Any | None) -> None:
         # Selecting the frame twice, by `id` of the page and then by element, is what the protocol asks for.
@@ -134,7 +144,9 @@ async def running_firefox(path: str, privacy: str = "default", *, dark: bool = F
         try:
             browser = Firefox(*await _connect(Path(profile, "MarionetteActivePort")))
             await browser.receive()  # its greeting
-            await browser.command("NewSession", acceptInsecureCerts=True)  # capabilities stand flat here
+            # Capabilities stand flat here.
+            timeouts = {"pageLoad": _LOAD_SECONDS * 1000}
+            await browser.command("NewSession", acceptInsecureCerts=True, timeouts=timeouts)
             yield browser
             await browser.quit()
         finally:
