@@ -33,6 +33,7 @@ _ITS_OWN = (
     "Request to access cookie or storage",
     "has been rejected as third-party",
     "Layout was forced",
+    "status of 409 (Conflict)",  # the answer that makes the page ask "open in another window"
 )
 
 

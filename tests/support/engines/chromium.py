@@ -100,7 +100,9 @@ async def running_chromium(path: str, privacy: str = "default", *, dark: bool = 
     """Start it; `dark`: the system's colour scheme."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=[*LAUNCH, *PRIVACY[privacy]])
-        page = await browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark" if dark else "light")
-        driven = Chromium(browser, page)
+        context = await browser.new_context(
+            viewport={"width": 1280, "height": 900}, color_scheme="dark" if dark else "light"
+        )
+        driven = Chromium(browser, await context.new_page())
         yield driven
         await driven.quit()
