@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, Job, RefusedResult
+from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, RefusedResult
 from service.domain.erasure import without_personal_data
 from service.domain.events import NewEvent
 from service.domain.model import Clock, Connection, Session, Tenant
@@ -14,6 +14,7 @@ from service.domain.timing import ANSWER_SECONDS
 from service.errors import GivenUp, RepeatedLink
 from service.store.encryption import Cipher
 from service.store.engine import Transaction
+from service.store.jobs import enqueue
 from service.store.rows import assignments, connection_values
 from service.store.session_rows import session_values
 
@@ -98,11 +99,11 @@ def _changed_values(values: dict[str, Any], context: WriteContext, session: Sess
 
 
 def _complete_intent(tx: Transaction, completed: CompletedIntent) -> None:
-    now, link = tx.now(), completed.link
+    link = completed.link
     # The intent is the right to use the answer, for ANSWER_SECONDS: afterwards the sweep may revoke the invitation.
-    # `<= :now`: an intent of a future time was written before the clock was set back, so its age is unknown.
-    sql = "DELETE FROM intents WHERE ref = :ref AND called_at > :earliest AND called_at <= :now"
-    if not tx.run(sql, ref=completed.ref, earliest=now - ANSWER_SECONDS, now=now):
+    # An intent of a future time was written before the clock was set back, so its age is unknown.
+    sql = "DELETE FROM intents WHERE ref = :ref AND called_at > :database_now - :seconds AND called_at <= :database_now"
+    if not tx.run(sql, ref=completed.ref, seconds=ANSWER_SECONDS):
         raise GivenUp("The provider's answer came too late; repeat")
     inserted = tx.run(
         "INSERT INTO invitations (id, session_id, given_at, ends_at) VALUES (:id, :session, :given, :ends) "
@@ -168,37 +169,6 @@ def add_event(tx: Transaction, context: WriteContext, event: NewEvent, tenant: T
         sql = "INSERT INTO event_sessions (session_id, event_id) VALUES (:session, :event)"
         tx.run(sql, session=session_id, event=event_id)
         tx.notify(session_id)
-
-
-def enqueue(tx: Transaction, *jobs: Job) -> None:
-    """Make jobs due, or keep the earlier time at which one is due already. A running job runs once more afterwards.
-
-    A job that a page waits for stays one when it is enqueued again without `waited_for`.
-    """
-    if not jobs:
-        return
-    now = tx.now()
-    # One row per kind and ref. Without a lease, the earlier due time wins. With a lease (also one that has ended), the
-    # time goes to `again_at`, from which completing the job takes it: the worker may have read older data already.
-    tx.many(
-        "INSERT INTO work (kind, ref, due_at, waited_for) VALUES (:kind, :ref, :at, :waited_for) "
-        "ON CONFLICT (kind, ref) DO UPDATE SET "
-        "waited_for = CASE WHEN excluded.waited_for = 1 THEN 1 ELSE work.waited_for END, "
-        "due_at = CASE WHEN work.lease IS NULL AND excluded.due_at < work.due_at "
-        "THEN excluded.due_at ELSE work.due_at END, "
-        "again_at = CASE WHEN work.lease IS NOT NULL AND (work.again_at IS NULL OR excluded.due_at < work.again_at) "
-        "THEN excluded.due_at ELSE work.again_at END",
-        [
-            {
-                "kind": job.kind.value,
-                "ref": job.ref,
-                "at": now + job.in_seconds,
-                "waited_for": int(job.waited_for),
-            }
-            for job in jobs
-        ],
-    )
-    tx.jobs_due = tx.jobs_due or any(job.in_seconds <= 0 for job in jobs)
 
 
 def _save_connection(tx: Transaction, connection: Connection) -> None:

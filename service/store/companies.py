@@ -5,7 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 from service.domain.changes import CompanyBaseline, Fact, FactKind
-from service.domain.model import DEFAULT_TENANT, Company, CompanyRef, ProviderCompanyId, ProviderSiteId, Site, SiteRef
+from service.domain.model import (
+    DEFAULT_TENANT,
+    Company,
+    CompanyRef,
+    ProviderCompanyId,
+    ProviderSiteId,
+    Site,
+    SiteRef,
+    UserId,
+    UserRef,
+)
 from service.errors import Forbidden, NotFound
 from service.store.activity import note_failed_poll, take_logs, take_poll
 from service.store.changes import add_fact
@@ -71,6 +81,24 @@ class CompanyStore:
 def _take_poll(tx: Transaction, ref: CompanyRef) -> tuple[Company, float]:
     company = _company(tx, ref)
     return company, take_poll(tx, ref) if company.provider_id is not None else 0.0
+
+
+def find_both(tx: Transaction, user_id: UserId | str, company: Company) -> tuple[UserRef, Company] | None:
+    """Return the stored user and company of a tenant in one read, or None where one of them is new.
+
+    Neither is erased or merged before the commit, as with `adopt_user` and `adopt_company`.
+    """
+    column = "provider_id" if company.provider_id else "external_id"
+    lock = " FOR KEY SHARE" if tx.dialect.lock else ""
+    row = tx.one(
+        "SELECT u.ref AS user_ref, c.* FROM users u CROSS JOIN companies c WHERE u.tenant = :tenant "
+        f"AND u.user_id = :user AND c.tenant = :tenant AND c.account = :account AND c.{column} = :value{lock}",
+        tenant=company.tenant,
+        user=user_id,
+        account=ACCOUNT,
+        value=company.provider_id or company.external_id,
+    )
+    return (UserRef(row["user_ref"]), company_of(row)) if row is not None else None
 
 
 def adopt_company(tx: Transaction, company: Company, now: float) -> Company:

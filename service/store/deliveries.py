@@ -166,19 +166,19 @@ class DeliveryStore:
         return deleted
 
     def _due_endpoints(self, tx: Transaction, limit: int) -> list[str]:
-        rows = tx.all(_DUE_ENDPOINTS, now=self._context.clock(), database_now=tx.now(), limit=limit)
+        rows = tx.all(_DUE_ENDPOINTS, now=self._context.clock(), limit=limit)
         return [row["id"] for row in rows]
 
     def _lease(self, tx: Transaction, endpoint_ids: Iterable[str]) -> list[EndpointLease]:
-        now, leased = tx.now(), []
+        leased = []
         for endpoint_id in sorted(endpoint_ids):
             lease = EndpointLease(endpoint_id, self._context.new_id("lease"))
             # The condition decides between two processes that found the same endpoint: the second finds it leased.
             sql = (
-                "UPDATE endpoints SET lease = :token, lease_until = :until WHERE id = :id AND status = 'enabled' "
-                "AND (lease IS NULL OR lease_until <= :now)"
+                "UPDATE endpoints SET lease = :token, lease_until = :database_now + :seconds WHERE id = :id "
+                "AND status = 'enabled' AND (lease IS NULL OR lease_until <= :database_now)"
             )
-            if tx.run(sql, token=lease.token, until=now + LEASE_SECONDS, id=endpoint_id, now=now):
+            if tx.run(sql, token=lease.token, seconds=LEASE_SECONDS, id=endpoint_id):
                 leased.append(lease)
         return leased
 
@@ -257,12 +257,11 @@ def _record(
 
 
 def _renew(tx: Transaction, tokens: Collection[str]) -> frozenset[str]:
-    now = tx.now()
     rows = tx.among(
-        "UPDATE endpoints SET lease_until = :until WHERE lease IN (:among) AND lease_until > :now RETURNING lease",
+        "UPDATE endpoints SET lease_until = :database_now + :seconds WHERE lease IN (:among) "
+        "AND lease_until > :database_now RETURNING lease",
         tokens,
-        until=now + LEASE_SECONDS,
-        now=now,
+        seconds=LEASE_SECONDS,
     )
     return frozenset(row["lease"] for row in rows)
 

@@ -18,9 +18,10 @@ from service.domain.model import Tenant
 from service.domain.requests import KeptAnswer
 from service.domain.timing import SECRETS_KEPT_SECONDS
 from service.errors import NotFound
-from service.store.changes import WriteContext, add_event, enqueue
+from service.store.changes import WriteContext, add_event
 from service.store.engine import Engine, Row, Transaction
 from service.store.idempotency import keep_with
+from service.store.jobs import enqueue
 from service.store.rows import assignments
 
 _FIXED = {"id", "tenant", "created_at", "created_by"}

@@ -41,7 +41,10 @@ class Cursor(Protocol):
 
 
 class Transaction:
-    """An open transaction: runs statements, and collects what the listeners must be notified of after the commit."""
+    """An open transaction: runs statements, and collects what the listeners must be notified of after the commit.
+
+    In a statement `:database_now` is the database's time when the statement begins; it needs no round trip of its own.
+    """
 
     def __init__(self, cursor: Cursor, dialect: "Dialect") -> None:
         self._cursor = cursor
@@ -56,7 +59,7 @@ class Transaction:
 
     def run(self, sql: str, **parameters: Any) -> int:
         """Run a statement and return how many rows it wrote."""
-        self._cursor.execute(self._dialect.translate(sql), parameters)
+        self._cursor.execute(self._dialect.translate(sql), self._dialect.with_time(sql, parameters))
         return self._cursor.rowcount
 
     def run_both(self, first: str, second: str, **parameters: Any) -> None:
@@ -73,11 +76,11 @@ class Transaction:
     def many(self, sql: str, rows: Sequence[dict[str, Any]]) -> None:
         """Run a statement once for each row of parameters; PostgreSQL gets them all at once."""
         if rows:
-            self._cursor.executemany(self._dialect.translate(sql), rows)
+            self._cursor.executemany(self._dialect.translate(sql), [self._dialect.with_time(sql, row) for row in rows])
 
     def all(self, sql: str, **parameters: Any) -> Sequence[Row]:
         """Return every row of a query."""
-        self._cursor.execute(self._dialect.translate(sql), parameters)
+        self._cursor.execute(self._dialect.translate(sql), self._dialect.with_time(sql, parameters))
         return self._cursor.fetchall()
 
     def one(self, sql: str, **parameters: Any) -> Row | None:
@@ -101,7 +104,10 @@ class Transaction:
         return rows
 
     def now(self) -> float:
-        """Return the database's time: the one clock with which all processes compare leases and due times."""
+        """Return the database's time: the one clock with which all processes compare leases and due times.
+
+        Needed instead of `:database_now` where a statement before may have waited for a row's lock.
+        """
         return self._dialect.now(self)
 
     def notify(self, session_id: str | None) -> None:
@@ -128,6 +134,9 @@ class Dialect(Protocol):
 
     def translate(self, sql: str) -> str:
         """Return `sql` with its `:name` parameters as the driver writes them."""
+
+    def with_time(self, sql: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters, with `database_now` where the statement has it and the database cannot tell it."""
 
     def now(self, tx: Transaction) -> float:
         """Return seconds since the epoch by the database's clock."""

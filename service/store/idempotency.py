@@ -70,15 +70,15 @@ def begin(tx: Transaction, key: KeyLease, now: float) -> EarlierCall:
 
     `now` is this service's clock, by which keys are purged.
     """
-    until = tx.now() + LEASE_SECONDS
     # The primary key decides which of two equal calls is first; the other finds the row of the first.
     inserted = tx.run(
         "INSERT INTO idempotency (tenant, route, key, body_digest, created_at, lease, lease_until) VALUES "
-        "(:tenant, :route, :key, :digest, :now, :lease, :until) ON CONFLICT (tenant, route, key) DO NOTHING",
+        "(:tenant, :route, :key, :digest, :now, :lease, :database_now + :seconds) "
+        "ON CONFLICT (tenant, route, key) DO NOTHING",
         digest=key.request.body_digest,
         now=now,
         lease=key.token,
-        until=until,
+        seconds=LEASE_SECONDS,
         **_names(key),
     )
     if inserted:
@@ -87,7 +87,7 @@ def begin(tx: Transaction, key: KeyLease, now: float) -> EarlierCall:
     row = tx.one(f"SELECT * FROM idempotency {_WHERE}{tx.dialect.lock}", **_names(key))
     if row is None:
         raise IdempotencyInProgress  # the key was deleted at this moment: a repeat can lease it
-    return _earlier_call(tx, row, key, until)
+    return _earlier_call(tx, row, key)
 
 
 def name_session(tx: Transaction, key: KeyLease, session_id: SessionId, user: UserRef) -> None:
@@ -162,7 +162,7 @@ def _names(key: KeyLease) -> dict[str, str]:
     return {"tenant": key.tenant, "route": key.request.route, "key": key.request.key}
 
 
-def _earlier_call(tx: Transaction, row: Row, key: KeyLease, until: float) -> EarlierCall:
+def _earlier_call(tx: Transaction, row: Row, key: KeyLease) -> EarlierCall:
     if row["body_digest"] != key.request.body_digest:
         raise IdempotencyKeyReused
     if row["answer"] is not None:
@@ -171,16 +171,18 @@ def _earlier_call(tx: Transaction, row: Row, key: KeyLease, until: float) -> Ear
     if tx.now() < ends_at:
         raise IdempotencyInProgress
     tx.run(
-        f"UPDATE idempotency SET lease = :lease, lease_until = :until {_WHERE}",
+        f"UPDATE idempotency SET lease = :lease, lease_until = :database_now + :seconds {_WHERE}",
         lease=key.token,
-        until=until,
+        seconds=LEASE_SECONDS,
         **_names(key),
     )
     return EarlierCall(session_id=SessionId(row["session_id"]) if row["session_id"] is not None else None)
 
 
 def _renew(tx: Transaction, tokens: Iterable[str]) -> None:
-    now = tx.now()
     # A lease that has ended is not revived: an equal call may take the key over at any moment.
-    sql = "UPDATE idempotency SET lease_until = :until WHERE lease IN (:among) AND lease_until > :now RETURNING key"
-    tx.among(sql, tokens, until=now + LEASE_SECONDS, now=now)
+    sql = (
+        "UPDATE idempotency SET lease_until = :database_now + :seconds WHERE lease IN (:among) "
+        "AND lease_until > :database_now RETURNING key"
+    )
+    tx.among(sql, tokens, seconds=LEASE_SECONDS)

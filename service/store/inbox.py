@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.errors import NotFound
-from service.store.changes import WriteContext, enqueue
+from service.store.changes import WriteContext
 from service.store.engine import Engine, Transaction
+from service.store.jobs import enqueue
 from service.store.provider_state import note_purged_webhooks
 from service.store.queue import require_lease
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.domain.model import SessionId
-from service.store.engine import Engine, Row, Transaction
+from service.store.engine import Engine, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class IntentStore:
         """Write the intent of one call for an invitation and return its ref."""
         # Each call has its own row: each may have created an invitation, and each of those must be revoked.
         ref = f"{session_id}.{serial}.{self._new_id('call')}"
-        sql = "INSERT INTO intents (ref, called_at) VALUES (:ref, :now)"
-        await self._engine.write(lambda tx: tx.run(sql, ref=ref, now=tx.now()))
+        sql = "INSERT INTO intents (ref, called_at) VALUES (:ref, :database_now)"
+        await self._engine.write(lambda tx: tx.run(sql, ref=ref))
         return ref
 
     async def open_intents(self, session_id: SessionId) -> Sequence[OpenIntent]:
@@ -95,19 +95,14 @@ def _begin(tx: Transaction, ref: str, lost_seconds: float) -> IntentTurn | None:
 
 
 def _open_intents(tx: Transaction, session_id: SessionId) -> list[OpenIntent]:
-    now = tx.now()
-    sql = "SELECT ref, called_at FROM intents WHERE ref LIKE :session || '.%' ORDER BY ref"
+    sql = "SELECT ref, :database_now - called_at AS age FROM intents WHERE ref LIKE :session || '.%' ORDER BY ref"
     # `_` in an id is a wildcard of LIKE, so the prefix is compared once more.
     rows = [row for row in tx.all(sql, session=session_id) if row["ref"].startswith(f"{session_id}.")]
-    return [_open_intent(row, now) for row in rows]
+    return [OpenIntent(row["ref"], int(row["ref"].split(".")[1]), row["age"]) for row in rows]
 
 
 def _restarted_intents(tx: Transaction, session_id: SessionId) -> list[OpenIntent]:
     for intent in _open_intents(tx, session_id):
         if intent.age_seconds < 0:
-            tx.run("UPDATE intents SET called_at = :now WHERE ref = :ref", ref=intent.ref, now=tx.now())
+            tx.run("UPDATE intents SET called_at = :database_now WHERE ref = :ref", ref=intent.ref)
     return _open_intents(tx, session_id)
-
-
-def _open_intent(row: Row, now: float) -> OpenIntent:
-    return OpenIntent(row["ref"], int(row["ref"].split(".")[1]), now - row["called_at"])

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.timing import POLL_PRESENT_SECONDS
 from service.errors import LeaseLost
-from service.store.changes import enqueue
 from service.store.engine import Engine, Row, Transaction
+from service.store.jobs import enqueue
 
 # Exactly the expression of the index `work_by_next`: every idle worker runs it once a second.
 NEXT_JOB = (
@@ -18,11 +18,17 @@ NEXT_JOB = (
 )
 # A job whose lease has ended is due again: its worker is dead, or too late. In the order of the index `work_by_turn`.
 DUE_JOBS = (
-    "SELECT kind, ref, attempts, waited_for FROM work WHERE waited_for = :waited_for AND due_at <= :now "
-    "AND (lease IS NULL OR lease_until <= :now) ORDER BY due_at LIMIT :limit"
+    "SELECT kind, ref, attempts, waited_for FROM work WHERE waited_for = :waited_for AND due_at <= :database_now "
+    "AND (lease IS NULL OR lease_until <= :database_now) ORDER BY due_at LIMIT :limit"
 )
 # Of this many leased jobs, one is a job that no page waits for, if there is any: pages cannot starve the others.
 _SHARE = 4
+# When a job that was leased is due again. `again_at`: it was enqueued while it ran. What it read may be older than
+# that, so it must run once more.
+_NEXT = (
+    "CASE WHEN again_at IS NOT NULL AND again_at < :database_now + :again THEN again_at ELSE :database_now + :again END"
+)
+_NEVER = 1e12  # seconds
 # A job that a page waits for keeps that mark when it is due again within this time.
 _KEEPS_ITS_TURN_SECONDS = POLL_PRESENT_SECONDS
 
@@ -78,9 +84,8 @@ class JobQueue:
         """End every lease: the caller knows that no other process is alive which could hold one."""
         await self._engine.write(
             lambda tx: tx.run(
-                "UPDATE work SET lease = NULL, lease_until = NULL, due_at = CASE WHEN due_at < :now THEN due_at "
-                "ELSE :now END WHERE lease IS NOT NULL",
-                now=tx.now(),
+                "UPDATE work SET lease = NULL, lease_until = NULL, due_at = CASE WHEN due_at < :database_now "
+                "THEN due_at ELSE :database_now END WHERE lease IS NOT NULL"
             )
         )
 
@@ -89,43 +94,38 @@ class JobQueue:
         return await self._engine.read(_next_in_seconds)
 
     def _lease_batch(self, tx: Transaction, limit: int, background_limit: int, lease_seconds: float) -> list[LeasedJob]:
-        now = tx.now()
-
         def due(waited_for: int, most: int) -> list[Row]:
             # A job is free if it has no lease or its lease has ended. SKIP LOCKED leaves out the rows that another
             # process is leasing at this moment, so that no two workers get one job and none waits for the other.
             sql = f"{DUE_JOBS}{tx.dialect.skip_locked}"
-            return list(tx.all(sql, waited_for=waited_for, now=now, limit=most)) if most > 0 else []
+            return list(tx.all(sql, waited_for=waited_for, limit=most)) if most > 0 else []
 
         pages = due(1, limit)
         share = min((self._leased_for_pages + len(pages)) // _SHARE, limit)
         background = due(0, min(background_limit, max(limit - len(pages), share)))
         rows = pages[: limit - len(background)] + background
-        return [self._lease_row(tx, row, now + lease_seconds) for row in rows]
+        return self._lease_rows(tx, rows, lease_seconds)
 
     def _lease_now(self, tx: Transaction, kind: JobKind, ref: str, lease_seconds: float) -> LeasedJob | None:
         enqueue(tx, Job(kind, ref, waited_for=True))
-        now = tx.now()
         # The row is locked and not skipped: a worker that is leasing it now decides whether it is still free.
         row = tx.one(
             "SELECT kind, ref, attempts, waited_for FROM work WHERE kind = :kind AND ref = :ref "
-            f"AND (lease IS NULL OR lease_until <= :now){tx.dialect.lock}",
+            f"AND (lease IS NULL OR lease_until <= :database_now){tx.dialect.lock}",
             kind=kind.value,
             ref=ref,
-            now=now,
         )
-        return self._lease_row(tx, row, now + lease_seconds) if row is not None else None
+        return self._lease_rows(tx, [row], lease_seconds)[0] if row is not None else None
 
-    def _lease_row(self, tx: Transaction, row: Row, lease_until: float) -> LeasedJob:
+    def _lease_rows(self, tx: Transaction, rows: Sequence[Row], lease_seconds: float) -> list[LeasedJob]:
         # A fresh token each time: a worker whose lease ended holds an old one, so it cannot complete the job.
-        kind, token = JobKind(row["kind"]), self._new_id("lease")
-        leased = LeasedJob(kind, row["ref"], row["attempts"], token, bool(row["waited_for"]))
-        tx.run(
-            "UPDATE work SET lease = :lease, lease_until = :until WHERE kind = :kind AND ref = :ref",
-            lease=leased.lease,
-            until=lease_until,
-            kind=leased.kind.value,
-            ref=leased.ref,
+        leased = [
+            LeasedJob(JobKind(row["kind"]), row["ref"], row["attempts"], self._new_id("lease"), bool(row["waited_for"]))
+            for row in rows
+        ]
+        tx.many(
+            "UPDATE work SET lease = :lease, lease_until = :database_now + :seconds WHERE kind = :kind AND ref = :ref",
+            [{"lease": job.lease, "seconds": lease_seconds, "kind": job.kind.value, "ref": job.ref} for job in leased],
         )
         return leased
 
@@ -150,59 +150,47 @@ def require_lease(tx: Transaction, job: LeasedJob | None) -> None:
 
 
 def _renew(tx: Transaction, leases: Iterable[str], lease_seconds: float) -> frozenset[str]:
-    now = tx.now()
     # A lease that has ended is not revived: its worker stood still, and what it read may be old.
     renewed = tx.among(
-        "UPDATE work SET lease_until = :until WHERE lease IN (:among) AND lease_until > :now RETURNING lease",
+        "UPDATE work SET lease_until = :database_now + :seconds WHERE lease IN (:among) "
+        "AND lease_until > :database_now RETURNING lease",
         leases,
-        until=now + lease_seconds,
-        now=now,
+        seconds=lease_seconds,
     )
     return frozenset(row["lease"] for row in renewed)
 
 
 def _finish(tx: Transaction, job: LeasedJob, again_in_seconds: float | None, *, failed: bool) -> None:
     key = {"kind": job.kind.value, "ref": job.ref, "lease": job.lease}
+    where = "WHERE kind = :kind AND ref = :ref AND lease = :lease"
+    if again_in_seconds is None and tx.run(f"DELETE FROM work {where} AND again_at IS NULL", **key):
+        return
     row = tx.one(
-        f"SELECT again_at FROM work WHERE kind = :kind AND ref = :ref AND lease = :lease{tx.dialect.lock}", **key
-    )
-    if row is None:
-        return
-    now = tx.now()
-    # `again_at`: the job was enqueued while it ran. What it read may be older than that, so it must run once more.
-    due_times = [row["again_at"]] if row["again_at"] is not None else []
-    if again_in_seconds is not None:
-        due_times.append(now + again_in_seconds)
-    if not due_times:
-        tx.run("DELETE FROM work WHERE kind = :kind AND ref = :ref AND lease = :lease", **key)
-        return
-    tx.run(
-        "UPDATE work SET due_at = :due, again_at = NULL, lease = NULL, lease_until = NULL, attempts = :attempts, "
-        "waited_for = waited_for * :keeps "
-        "WHERE kind = :kind AND ref = :ref AND lease = :lease",
-        due=min(due_times),
-        keeps=int(failed or min(due_times) <= now + _KEEPS_ITS_TURN_SECONDS),
+        f"UPDATE work SET due_at = {_NEXT}, again_at = NULL, lease = NULL, lease_until = NULL, attempts = :attempts, "
+        f"waited_for = CASE WHEN :failed = 1 OR {_NEXT} <= :database_now + :keeps THEN waited_for ELSE 0 END "
+        f"{where} RETURNING CASE WHEN due_at <= :database_now THEN 1 ELSE 0 END AS is_due",
+        again=again_in_seconds if again_in_seconds is not None else _NEVER,
         attempts=job.attempts + 1 if failed else 0,
+        failed=int(failed),
+        keeps=_KEEPS_ITS_TURN_SECONDS,
         **key,
     )
-    tx.jobs_due = min(due_times) <= now
+    if row is not None and row["is_due"]:
+        tx.jobs_due = True
 
 
 def _next_in_seconds(tx: Transaction) -> float | None:
     # A leased job counts from the end of its lease: its worker may have died.
-    row = tx.one(NEXT_JOB)
-    if row is None:
-        return None
-    return max(0.0, float(row["at"]) - tx.now())
+    row = tx.one(f"SELECT next.at - :database_now AS seconds FROM ({NEXT_JOB}) AS next")
+    return max(0.0, float(row["seconds"])) if row is not None else None
 
 
 def _release(tx: Transaction, jobs: Sequence[LeasedJob]) -> None:
     for job in jobs:
         # The lease proves that the job is still this worker's: after it ended, another worker's lease must stay.
         tx.run(
-            "UPDATE work SET lease = NULL, lease_until = NULL, due_at = :now "
+            "UPDATE work SET lease = NULL, lease_until = NULL, due_at = :database_now "
             "WHERE kind = :kind AND ref = :ref AND lease = :lease",
-            now=tx.now(),
             kind=job.kind.value,
             ref=job.ref,
             lease=job.lease,

@@ -5,10 +5,11 @@ from service.domain.endpoints import Endpoint
 from service.domain.model import Tenant
 from service.domain.requests import KeptAnswer
 from service.errors import NotFound
-from service.store.changes import WriteContext, enqueue
+from service.store.changes import WriteContext
 from service.store.endpoints import read_endpoint
 from service.store.engine import Engine, Row, Transaction
 from service.store.idempotency import keep_with
+from service.store.jobs import enqueue
 from service.store.queue import require_lease
 from service.store.rows import ACCOUNT
 

@@ -99,14 +99,6 @@ SESSION_COLUMNS = """
   c.polled_at AS company_polled_at, c.failed_at AS company_failed_at
 """
 
-SESSION_NAMES = (
-    *_UNCONVERTED,
-    *_FLAGS,
-    *("user_ref", "company_ref", "site_refs", "mode", "status", "link_choice", "link_kind"),
-    *("user_email", "link_url", "link_given_at", "invitation_id", "prefill", "metadata", "progress"),
-    *("link_status", "provider_steps", "theme", "ancestors", "help_urls"),
-)
-
 
 def session_values(session: Session, cipher: Cipher) -> dict[str, Any]:
     """Return every column of a session with its value, `company_ref` and `site_refs` included."""

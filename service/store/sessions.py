@@ -7,6 +7,7 @@ from typing import Any
 
 from service.domain.changes import Changes, LeasedJob
 from service.domain.model import (
+    Company,
     Connection,
     InvitationId,
     Session,
@@ -22,7 +23,7 @@ from service.domain.tokens import ERASED_USER
 from service.errors import NotFound
 from service.store.attached import connections_of, count_attached, undecided_of
 from service.store.changes import WriteContext, apply
-from service.store.companies import adopt_company, adopt_sites
+from service.store.companies import adopt_company, adopt_sites, find_both
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
 from service.store.idempotency import EarlierCall, begin, keep, keep_with, name_session, require_key
@@ -31,7 +32,6 @@ from service.store.queue import require_lease
 from service.store.rows import site_of
 from service.store.session_rows import (
     SESSION_COLUMNS,
-    SESSION_NAMES,
     SESSION_TABLES,
     session_values,
     sessions_of,
@@ -40,7 +40,6 @@ from service.store.session_rows import (
 from service.store.session_summaries import Shown, read_one, read_page
 from service.store.users import adopt_user, find_user
 
-_INSERT = f"INSERT INTO sessions ({', '.join(SESSION_NAMES)}) VALUES (:{', :'.join(SESSION_NAMES)})"
 _ONE = f"SELECT {SESSION_COLUMNS} FROM {SESSION_TABLES} WHERE s.id = :id"
 
 
@@ -200,12 +199,13 @@ class SessionStore:
         adopted = self._open_session(tx, earlier.session_id)
         if adopted is not None:
             return adopted
-        user = adopt_user(tx, draft.tenant, draft.user_id or ERASED_USER, draft.user, now)
-        company = adopt_company(tx, draft.company, now)
+        user, company = _adopt(tx, draft, now)
         sites = adopt_sites(tx, company, draft.sites)
         changes = decide(replace(draft, user=user, company=company, sites=sites))
         (session,) = changes.sessions
-        tx.run(_INSERT, **session_values(session, self._context.cipher))
+        # Most columns of a new session are NULL. psycopg keeps statements of up to 50 parameters prepared for use.
+        values = {name: v for name, v in session_values(session, self._context.cipher).items() if v is not None}
+        tx.run(f"INSERT INTO sessions ({', '.join(values)}) VALUES (:{', :'.join(values)})", **values)
         apply(tx, self._context, replace(changes, sessions=()), session.tenant, company.ref)
         if key is not None:
             name_session(tx, key, session.id, user)
@@ -260,6 +260,15 @@ class SessionStore:
             return session
         apply(tx, self._context, changes, session.tenant, session.company.ref, before=session)
         return next((changed for changed in changes.sessions if changed.id == session_id), session)
+
+
+def _adopt(tx: Transaction, draft: Session, now: float) -> tuple[UserRef, Company]:
+    """Return the stored user and company of a draft, after inserting those that are new. Raises NotFound."""
+    user_id = draft.user_id or ERASED_USER
+    known = find_both(tx, user_id, draft.company)
+    if known is not None:
+        return known
+    return adopt_user(tx, draft.tenant, user_id, draft.user, now), adopt_company(tx, draft.company, now)
 
 
 def _refused_users(tx: Transaction, session_id: SessionId) -> set[UserRef]:

@@ -9,10 +9,11 @@ from service.domain.model import Connection, SessionId, Tenant, UserId, UserRef
 from service.domain.user_records import StoredAnswer, UserRecords
 from service.errors import NotFound
 from service.store.attached import connections_of
-from service.store.changes import WriteContext, add_event, enqueue
+from service.store.changes import WriteContext, add_event
 from service.store.delivery_rows import attempts_without_answers
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import events_of
+from service.store.jobs import enqueue
 from service.store.rows import ACCOUNT, connection_of
 from service.store.session_rows import SESSION_COLUMNS, SESSION_TABLES, encrypted_email
 from service.store.sessions import SessionStore

@@ -23,7 +23,7 @@ _TABLES = (
     "FROM pg_stat_user_tables WHERE relname IN ('events', 'sessions', 'work', 'companies') ORDER BY relname"
 )
 _UNSEQUENCED = "SELECT id FROM events WHERE seq IS NULL ORDER BY drawn"  # what the sequencer reads
-_DUE = DUE_JOBS.replace(":waited_for", "0").replace(":now", "1").replace(":limit", "16")
+_DUE = DUE_JOBS.replace(":waited_for", "0").replace(":database_now", "1").replace(":limit", "16")
 
 
 async def run(seconds: float, people: int) -> list[str]:

@@ -10,7 +10,7 @@ from service.domain.changes import Job, JobKind
 from service.domain.reminders import DAY_SECONDS
 from service.domain.statuses import ConnectionState, needs_attention, state_of
 from service.domain.timing import REMINDER_DAYS
-from service.store.changes import enqueue
+from service.store.jobs import enqueue
 from tests.simulation.checks import Row, StoredRows
 from tests.simulation.crashes import Crash
 from tests.simulation.plan import Plan

@@ -71,3 +71,20 @@ def test_readers_are_woken_by_their_session_and_all_of_them_by_an_event_of_the_c
 def test_the_time_is_the_databases(tx: Transaction) -> None:
     assert tx.now() == 42.0
     assert tx.dialect.name == "sqlite"
+
+
+def test_the_databases_time_is_sqlites_own_clock(tx: Transaction) -> None:
+    (row,) = tx.all("SELECT :database_now - :seconds AS at", seconds=2)
+    assert row["at"] == 40.0
+    tx.many("INSERT INTO t VALUES (:id, :database_now)", [{"id": "d"}, {"id": "e"}])
+    assert [row["number"] for row in tx.all("SELECT number FROM t WHERE id > 'c'")] == [42, 42]
+
+
+def test_the_databases_time_is_asked_of_the_server_unless_a_clock_replaces_it() -> None:
+    sql = "UPDATE t SET at = :database_now + :seconds"
+    own, replaced = PostgresDialect(), PostgresDialect(lambda: 42.0)
+    assert "(SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp())" in own.translate(sql)
+    assert own.with_time(sql, {"seconds": 1}) == {"seconds": 1}
+    assert replaced.translate(sql) == "UPDATE t SET at = %(database_now)s + %(seconds)s"
+    assert replaced.with_time(sql, {"seconds": 1}) == {"seconds": 1, "database_now": 42.0}
+    assert replaced.with_time("SELECT 1", {}) == {}
