@@ -35,10 +35,10 @@ LOST_SECONDS = 120.0
 
 # --- Jobs
 
-# A worker that died holds its jobs for this long. Another worker has them within 10 s.
-LEASE_SECONDS = 9.5
+# A worker that died holds its jobs for this long. Another worker has done them within 10 s, under load too.
+LEASE_SECONDS = 8.0
 # A living worker renews its leases this often, so that a lease outlives two renewals that fail.
-LEASE_RENEWAL_SECONDS = 3.0
+LEASE_RENEWAL_SECONDS = 2.5
 # A process that is asked to end gives its requests and its jobs this long. Then it gives the leases of the others back.
 SHUTDOWN_SECONDS = 5
 # PostgreSQL ends a transaction whose process stands still for this long, since others wait on its locks. It is shorter
