@@ -95,6 +95,7 @@ class DeliveryWorker:
             _, late = await asyncio.wait(turns.values(), timeout=seconds)
             for turn in late:
                 turn.cancel()
+            # An attempt that was cut off has no result: its delivery is sent again with the same id.
             await asyncio.gather(*late, return_exceptions=True)
         if self._renewing is not None:
             self._renewing.cancel()

@@ -96,6 +96,7 @@ class BillLineRow:
 
 def connection_row(world: SandboxWorld, connection: SandboxConnection) -> SandboxConnectionRow:
     """Return the row of a connection."""
+    # Each other status is a trouble with the account.
     tones = {CONNECTED: "fine", PENDING: ""}
     return SandboxConnectionRow(
         id=connection.id,

@@ -140,6 +140,7 @@ def company_page(
         SandboxSiteRow(each.name, each.address, each.values["externalId"])
         for each in world.companies.sites_of(company.id)
     )
+    # The newest first: what was just connected is what a developer looks for.
     rows = (connection_row(world, each) for each in reversed(world.connections.of(company.id)))
     return SandboxCompanyPage(
         frame=SandboxFrame(company.name, errors=errors),
@@ -159,6 +160,7 @@ def connection_page(world: SandboxWorld, connection: SandboxConnection, number: 
     company = world.companies.get(connection.company_id)
     documents = world.data.documents_of(connection)
     pages = max(1, -(-len(documents) // BILLS_PER_PAGE))
+    # A typed address may name any page.
     number = min(number, pages)
     shown = documents[(number - 1) * BILLS_PER_PAGE : number * BILLS_PER_PAGE]
     return SandboxConnectionPage(

@@ -37,6 +37,7 @@ class ChallengeSteps:
 
     def asks_more(self, visit: FlowVisit) -> bool:
         """Tell whether the utility asks for something that it did not ask for at the sign-in."""
+        # A trouble may have been set while the user was on an earlier page.
         visit.flow.asked |= self._world.checks.asked(visit.entry.company_id, visit.flow.url)
         return self.next_step(visit.flow) is not None
 
@@ -69,6 +70,7 @@ class ChallengeSteps:
             visit.flow.forward_to = fields.email(visit.entered("forwardTo").strip())
         except ValueError:
             return {"forwardTo": "Enter an e-mail address such as name@example.com."}
+        # A user who goes back and forward has entered the first address at the utility already.
         visit.flow.mfa_address = visit.flow.mfa_address or self._world.checks.new_mfa_address()
         return {}
 
@@ -80,11 +82,13 @@ class ChallengeSteps:
 
     def switch_off(self, visit: FlowVisit) -> Errors:
         """Take the user's word that the utility asks for no second proof any more; for an existing connection only."""
+        # A new account could not be read without the codes.
         return self._confirmed(visit, "") if visit.is_edit else {}
 
     def _confirmed(self, visit: FlowVisit, address: str) -> Errors:
         flow = visit.flow
         flow.given |= {FORWARDING}
+        # A new connection is submitted with its sites, at the end; a renewal has no further page.
         if flow.renews and flow.connection_id:
             self._world.submissions.confirm_mfa(flow.connection_id, address, via_of(visit))
             flow.submitted = True

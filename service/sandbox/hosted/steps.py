@@ -42,6 +42,7 @@ class ListedProvider:
 
 PROVIDERS = (
     ListedProvider(PROVIDER_NAME, PROVIDER_URL, "Sample bills within seconds"),
+    # For tests of a host app: what its user hears while a check of the sign-in does not end.
     ListedProvider("Silent Valley Electric", "https://silent-valley.example", "Checked for hours, never reached"),
 )
 COUNTRIES = {
@@ -209,6 +210,7 @@ Step = (
 def progress_marks(names: tuple[str, ...], current: str) -> tuple[ProgressMark, ...]:
     """Return the progress list of a flow with these steps."""
     position = names.index(current)
+    # The three words are classes of the style sheet, and `now` sets `aria-current`.
     states = ("past" if index < position else "now" if index == position else "next" for index in range(len(names)))
     return tuple(ProgressMark(NAMES[name], state) for name, state in zip(names, states, strict=True))
 

@@ -61,6 +61,7 @@ class SandboxData:
     def find_document(self, document_id: str, version: str) -> dict[str, Any]:
         """Return a document of any connection that the API shows; raises `RecordMissing`."""
         wanted = document_id.lower()
+        # A connection that the API does not show yet must not be found by its documents.
         shown = (each for each in self._connections if self._connections.is_shown(each))
         documents = (self._document(each, wanted, version) for each in shown)
         uploaded = self._uploaded_document(wanted, version)
@@ -128,6 +129,7 @@ class SandboxData:
             # A page may send the sites after the sign-in; until then there is nothing to bill.
             if connection.announced or not connection.sites or not self.has_data(connection):
                 continue
+            # One transaction: after a crash between the two, the webhooks would be sent twice or never.
             with self._database.transaction():
                 self._connections.mark_announced(connection)
                 for document in self.documents_of(connection):
@@ -140,6 +142,7 @@ class SandboxData:
         """Return what a webhook sends; None when its document is no longer there."""
         if message.document_id is None:
             return message.body
+        # The body is made when it is sent, since the account may have been removed meanwhile.
         connection = self._connections.find(message.connection_id)
         if connection:
             document = self._document(connection, message.document_id, VERSION)

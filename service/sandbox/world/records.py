@@ -63,6 +63,7 @@ class SandboxCompany(SandboxRecord):
 
     def as_wire(self, sites: list[SandboxSite]) -> dict[str, Any]:
         """Return the provider's Company."""
+        # `public_id` stays out: it is part of link addresses, and none can be guessed from a company's id.
         return {"id": self.id, **self.values, "sites": [site.as_wire() for site in sites]}
 
     def as_reference(self) -> dict[str, Any]:
@@ -128,6 +129,7 @@ class SandboxConnection(SandboxRecord):
             "created": rest_time(self.created_at),
             "updated": rest_time(self.updated_at),
             "publicCompanyId": company.public_id,
+            # Whoever has this secret can edit the account: the API shows it to the key's owner, as the provider does.
             "connectionMagicLinkSecret": self.secret,
             "status": self.status,
             "statusLastUpdateTime": maybe_time(self.status_at),
@@ -145,6 +147,7 @@ class SandboxConnection(SandboxRecord):
             "workflowOwnerEmail": self.owner_email,
             "dataCollectionStartDate": self.start_date,
             "multiplyByOccupancy": self.multiply_by_occupancy,
+            # Only the newest page of the provider's documentation has this field, and none says when it is false.
             "isActive": True,
         }
 

@@ -54,6 +54,7 @@ class SandboxUploads:
         faults = faults_of_file(name, content)
         if faults:
             raise InvalidFields({"document": faults})
+        # The same content is a duplicate, whatever its file is called.
         digest = hashlib.sha256(content).hexdigest()
         return self._submit(company_id, [SubmittedFile(name, content, digest)], site_id)
 
@@ -100,6 +101,7 @@ class SandboxUploads:
 
     def bills_of(self, company_id: str) -> list[UploadedBill]:
         """Return the bills that were read from a company's uploads, oldest first."""
+        # Duplicates and what is no bill become no documents.
         return [self._bill(each) for each in self._uploads.of(company_id) if each.outcome == PARSED]
 
     def find_bill(self, document_id: str) -> UploadedBill | None:
@@ -130,6 +132,7 @@ class SandboxUploads:
         site = self._site(company.id, site_id)
         troubles, clock = self._context.troubles, self._context.clock
         fails = troubles.use("upload_failed", company.id) is not None
+        # By the real clock: a clock trouble changes what the API shows, and not when a job ends.
         due_at = clock.time() + self._context.settings.data_delay_seconds
         with self._context.database.transaction():
             job = SandboxJob(self._context.ids.uuid(), company.id, clock.now(company.id), due_at, fails=fails)
@@ -139,6 +142,7 @@ class SandboxUploads:
 
     def _keep(self, job: SandboxJob, file: SubmittedFile, site_id: str) -> None:
         used = [outcome for name, outcome in TROUBLES.items() if self._context.troubles.use(name, job.company_id)]
+        # What the content shows counts more than a trouble that was set.
         if file.content is not None and not is_what_it_says(file.name, file.content):
             used = [NOT_A_BILL]
         upload = SandboxUpload(
@@ -175,6 +179,7 @@ class SandboxUploads:
             return replace(upload, outcome=NOT_A_BILL)
         if same or upload.planned == DUPLICATE:
             return replace(upload, outcome=DUPLICATE, duplicate_of=same or next((each.id for each in parsed), ""))
+        # Later bills of a site and type have later months.
         before = sum((each.site_id, each.kind) == (upload.site_id, upload.kind) for each in parsed)
         return replace(upload, outcome=PARSED, number=before)
 
@@ -184,6 +189,7 @@ class SandboxUploads:
             self._companies.require_sites(company_id, [site_id], "siteId")
             return site_id
         sites = self._companies.sites_of(company_id)
+        # The provider finds the site by the address on the bill. Samples have none, so a site must exist.
         if not sites:
             raise InvalidFields({"siteId": ["This company has no site to which a bill could belong."]})
         return sites[0].id
