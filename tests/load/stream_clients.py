@@ -4,7 +4,8 @@ import asyncio
 import json
 import random
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -117,6 +118,25 @@ class StreamClient(asyncio.Protocol):
         self.on_end = lambda _: None
         if self.transport is not None:
             self.transport.abort()
+
+
+@asynccontextmanager
+async def open_views(port: int, live: str, key: str) -> AsyncIterator[AsyncIterator[Any]]:
+    """Open the live stream of a page, and yield the views that it brings."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    request = f"GET {live} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nX-Page-Key: {key}\r\n\r\n"
+    writer.write(request.encode())
+
+    async def views() -> AsyncIterator[Any]:
+        while line := await reader.readline():  # an event is one chunk, so the lines between are those of chunks
+            name, _, rest = line.strip().partition(b": ")
+            if name == b"data" and (view := json.loads(rest).get("view")):
+                yield view
+
+    try:
+        yield views()
+    finally:
+        writer.transport.abort()
 
 
 async def start_pages(port: int, number: int) -> list[StreamPage]:

@@ -1,10 +1,10 @@
 """`make bench-sessions`: whole sessions a second on one process, and what each costs.
 
-A session is created, its link is made at a provider that answers at once, its page is opened and started, its user
-connects and finishes, the connection is recorded, and `session.connected` is delivered to one endpoint. This process is
-the host, the users, the provider and the receiver, on another core. Companies and sites are known before the measure.
-On SQLite a second, shorter run counts statements, and where strace may be used the waits for the disk: both slow the
-service down.
+A session is created, its link is made at a provider that answers at once, its page is opened and started and waits for
+the link on its live stream, its user connects and finishes, the connection is recorded, and `session.connected` is
+delivered to one endpoint. This process is the host, the users, the provider and the receiver, on another core.
+Companies and sites are known before the measure. On SQLite a second, shorter run counts statements, and where strace
+may be used the waits for the disk: both slow the service down.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import uvloop
 from tests.load.measured import put_into
 from tests.load.observed import ask
 from tests.load.servers import AS_JSON, BODY, WEBHOOK_SECRET, Server, open_ours
-from tests.load.stream_clients import Caller
+from tests.load.stream_clients import Caller, open_views
 from tests.load.stub_provider import PREFIX, StubProvider, StubReceiver, signed
 from tests.support.ports import free_port
 from tests.support.postgres import running_postgres
@@ -92,15 +92,16 @@ class WholeSessions:
         token = made["embedUrl"].rpartition("/")[2]
         await caller.get(f"/embed/{token}", {"Sec-Fetch-Dest": "iframe"}, is_json=False)
         started = await caller.post(f"/embed/{token}/start", {"takeOver": False}, _PAGE)
-        key, view = {"X-Page-Key": started["pageKey"]} | _PAGE, started["view"]
-        while view["link"]["url"] is None:
-            await asyncio.sleep(_WAIT_SECONDS)
-            view = await caller.get(f"/live/{token}", key)
-        _, webhook = self.provider.connect(view["link"]["url"])
-        await caller.post("/webhooks/nectar", webhook, signed(WEBHOOK_SECRET, webhook))
-        await caller.post(f"/embed/{token}/finished", {}, key)
-        while "session.connected" not in self.receiver.delivered[made["id"]]:  # noqa: ASYNC110 - the receiver sets it
-            await asyncio.sleep(_WAIT_SECONDS)
+        key = {"X-Page-Key": started["pageKey"]} | _PAGE
+        async with open_views(self.service.port, f"/live/{token}", started["pageKey"]) as views:
+            view = started["view"]
+            while view["link"]["url"] is None:
+                view = await anext(views)
+            _, webhook = self.provider.connect(view["link"]["url"])
+            await caller.post("/webhooks/nectar", webhook, signed(WEBHOOK_SECRET, webhook))
+            await caller.post(f"/embed/{token}/finished", {}, key)
+            while "session.connected" not in self.receiver.delivered[made["id"]]:  # noqa: ASYNC110 - the receiver sets it
+                await asyncio.sleep(_WAIT_SECONDS)
 
     def _body(self, company: int) -> dict[str, object]:
         return {**BODY, "company": {"externalId": f"company-{company}", "name": f"Company {company}"}, "link": "auto"}
