@@ -38,6 +38,7 @@ from service.usecases.connections import Connections
 from service.usecases.deliveries import Deliveries, DeliveryTools
 from service.usecases.idempotency import IdempotentCalls
 from service.usecases.links import Links, ReturnPath
+from service.usecases.open_streams import OpenStreams
 from service.usecases.pages import Pages
 from service.usecases.provider_paths import load_paths, remember_paths
 from service.usecases.provider_sites import ProviderSites
@@ -293,6 +294,6 @@ def _page_routes(
     responses = PageResponses(templates, settings, services.pages.callback_state, services.pages.sign_result)
     status = StatusRoutes(services.statuses, responses, settings.allowed_origins)
     poll_now = partial(services.worker.run_now, JobKind.RECONCILE)
-    limit = PageRateLimit(environment.monotonic)
-    flow = FlowRoutes(services.pages, poll_now, services.pubsub, responses, limit)
+    limit, open_streams = PageRateLimit(environment.monotonic), OpenStreams(services.store, environment.clock)
+    flow = FlowRoutes(services.pages, poll_now, services.pubsub, responses, limit, open_streams)
     return PageRoutes(services.pages, responses, flow, status)

@@ -4,14 +4,25 @@ import gc
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 # A collection visits the objects of its generation and those younger, in a microsecond each where they are not in the
-# processor's cache. So 5,000 new ones are 5 ms, and the second generation, of four times as many, 20 ms.
-_THRESHOLDS = (5_000, 3, 20)
+# processor's cache. So 2,500 new ones are 2.5 ms, and the second generation, of four times as many, 10 ms.
+_THRESHOLDS = (2_500, 3, 20)
 _SWITCH_SECONDS = 0.001
-# Of so many full collections one visits everything: what was frozen may have become garbage since. There are two
-# million objects more by then.
-_COLLECTIONS_FOR_A_WHOLE_ONE = 5
+_OLDEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class WholeCollections:
+    """When a collection visits everything, since what was frozen may have become garbage: a pause of 100 ms and more.
+
+    One of `collections` at most, so that 99.9 % of the pauses are short; but no later than `frozen` objects after the
+    last one, which are about 200 MB if all of them are garbage.
+    """
+
+    collections: int = 2_000
+    frozen: int = 2_000_000
 
 
 @contextmanager
@@ -27,7 +38,7 @@ def no_collections() -> Iterator[None]:
 
 
 @contextmanager
-def short_pauses() -> Iterator[None]:
+def short_pauses(whole: WholeCollections | None = None) -> Iterator[None]:
     """Use these settings in the block, and put back those of before afterwards.
 
     What was loaded before the block stays loaded: frozen, no collection visits it (a full one took 100 ms and more).
@@ -36,7 +47,7 @@ def short_pauses() -> Iterator[None]:
     with every system call, and waits for it while a writer of the database computes.
     """
     thresholds, seconds = gc.get_threshold(), sys.getswitchinterval()
-    freeze_survivors = _FreezeSurvivors()
+    freeze_survivors = _FreezeSurvivors(whole or WholeCollections())
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
     gc.callbacks.append(freeze_survivors)
@@ -53,15 +64,22 @@ def short_pauses() -> Iterator[None]:
 class _FreezeSurvivors:
     """Freezes what a collection of the older generations leaves, so that the next one visits only what is newer."""
 
-    def __init__(self) -> None:
-        self._full_collections = 0
+    def __init__(self, whole: WholeCollections) -> None:
+        self._whole = whole
+        self._collections = self._frozen = 0  # since the last one of everything
+        self._is_whole = False
 
     def __call__(self, phase: str, info: Mapping[str, int]) -> None:
-        if info["generation"] == 0:
-            return
-        if phase == "stop":
-            gc.freeze()
-        elif info["generation"] == 2:
-            self._full_collections += 1
-            if self._full_collections % _COLLECTIONS_FOR_A_WHOLE_ONE == 0:
+        if phase == "start":
+            self._collections += 1
+            self._is_whole = info["generation"] == _OLDEST and self._is_due()
+            if self._is_whole:
+                self._collections = self._frozen = 0
                 gc.unfreeze()
+        elif info["generation"] > 0:
+            # What is left is in the oldest generation now. `gc.get_freeze_count` would visit all that is frozen.
+            self._frozen += 0 if self._is_whole else len(gc.get_objects(generation=_OLDEST))
+            gc.freeze()
+
+    def _is_due(self) -> bool:
+        return self._collections >= self._whole.collections or self._frozen >= self._whole.frozen

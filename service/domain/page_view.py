@@ -31,7 +31,10 @@ class AccountToMend:
 
 @dataclass(frozen=True, slots=True)
 class PageSnapshot:
-    """What a page may know, read in one transaction; `undecided` are connections that the session may have made."""
+    """What a page may know, read in one transaction; `undecided` are connections that the session may have made.
+
+    `mark` differs from that of a later snapshot if the page may see something else by then; None where not asked for.
+    """
 
     session: Session
     connections: Sequence[Connection]
@@ -41,6 +44,7 @@ class PageSnapshot:
     undecided: Sequence[Connection] = ()
     mends: AccountToMend | None = None
     follows: bool = False  # for a page that passed the session on: it gets no link
+    mark: int | None = None
 
 
 def waiting_for(snapshot: PageSnapshot) -> Waiting:
@@ -65,5 +69,10 @@ def has_arrived(snapshot: PageSnapshot) -> bool:
     return waiting_for(snapshot) not in {Waiting.ASKING, Waiting.NOTHING, Waiting.UNREACHABLE}
 
 
+def is_late(at: float, recorded_at: float, *, is_waiting: bool) -> bool:
+    """Whether a connection without an owner is called ambiguous: its verdict waits no more, or for two minutes."""
+    return not is_waiting or at - recorded_at >= SETTLE_SECONDS
+
+
 def _is_late(snapshot: PageSnapshot) -> bool:
-    return any(not one.verdict.waiting or snapshot.at - one.recorded_at >= SETTLE_SECONDS for one in snapshot.undecided)
+    return any(is_late(snapshot.at, one.recorded_at, is_waiting=one.verdict.waiting) for one in snapshot.undecided)

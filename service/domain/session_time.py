@@ -30,7 +30,12 @@ def seconds_left(session: Session, now: float) -> float:
 
 def link_can_be_shown(session: Session, now: float) -> bool:
     """Whether a page may show the link. After `expires_at` and the grace it shows the session's outcome only."""
-    return not session.closed and now < session.expires_at + GRACE_SECONDS
+    return not session.closed and is_time_of_link(session.expires_at, now)
+
+
+def is_time_of_link(expires_at: float, now: float) -> bool:
+    """Whether the time in which a page may show the link is not over."""
+    return now < expires_at + GRACE_SECONDS
 
 
 def can_sign(session: Session, now: float) -> bool:

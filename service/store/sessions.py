@@ -28,6 +28,7 @@ from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
 from service.store.idempotency import EarlierCall, begin, keep, keep_with, name_session, require_key
 from service.store.mended_accounts import account_to_mend
+from service.store.presence import Heartbeat, KeptAlive, keep_alive, marks_of
 from service.store.queue import require_lease
 from service.store.rows import site_of
 from service.store.session_rows import (
@@ -74,12 +75,19 @@ class SessionStore:
         """Return what is shown of a session of this tenant, and its recorded connections. Raises NotFound."""
         return await self._engine.read(lambda tx: read_one(tx, session_id, tenant))
 
-    async def page_snapshot(self, session_id: SessionId) -> PageSnapshot:
+    async def page_snapshot(self, session_id: SessionId, *, marked: bool = False) -> PageSnapshot:
         """Return one session, its connections and the position of its newest event. Raises NotFound.
 
-        All are read in one transaction.
+        All are read in one transaction; with `marked` the mark too, with which `keep_alive` tells whether it changed.
         """
-        return await self._engine.read(lambda tx: self._page_snapshot(tx, session_id))
+        return await self._engine.read(lambda tx: self._page_snapshot(tx, session_id, marked=marked))
+
+    async def keep_alive(self, heartbeats: Collection[Heartbeat], now: float) -> KeptAlive:
+        """Record the presence of many pages in one transaction, and return the marks of their sessions.
+
+        Where a heartbeat changes more than a time, or another transaction holds the session, it is left undecided.
+        """
+        return await self._engine.write(lambda tx: keep_alive(tx, heartbeats, now))
 
     async def list_page(
         self, tenant: Tenant, filters: Mapping[str, str], after: tuple[float, str] | None, limit: int
@@ -238,11 +246,13 @@ class SessionStore:
         }
         return sessions_of(rows, sites, self._context.cipher)
 
-    def _page_snapshot(self, tx: Transaction, session_id: SessionId) -> PageSnapshot:
+    def _page_snapshot(self, tx: Transaction, session_id: SessionId, *, marked: bool) -> PageSnapshot:
         session, connections = self._with_connections(tx, session_id, None)
         event_id, seq = last_event(tx, session_id)
         undecided, mends = undecided_of(tx, session_id), account_to_mend(tx, session)
-        return PageSnapshot(session, connections, seq, self._context.clock(), event_id, undecided, mends)
+        now = self._context.clock()
+        mark = marks_of(tx, [session_id], now)[session_id] if marked else None
+        return PageSnapshot(session, connections, seq, now, event_id, undecided, mends, mark=mark)
 
     def _change(
         self,

@@ -99,9 +99,9 @@ class Pages:
         snapshot = await self.outcome(session.id)
         return StartedPage(key, replace(snapshot, follows=handoffs.follows(snapshot.session, key)))
 
-    async def snapshot(self, session_id: SessionId, page_key: str | None) -> PageSnapshot:
+    async def snapshot(self, session_id: SessionId, page_key: str | None, *, marked: bool = False) -> PageSnapshot:
         """What the page that holds the key may see now. The reveal is written before the link is returned."""
-        snapshot = await self.outcome(session_id)
+        snapshot = await self._store.sessions.page_snapshot(session_id, marked=marked)
         session = snapshot.session
         if handoffs.require_page(session, page_key):
             return replace(snapshot, follows=True)
@@ -111,7 +111,7 @@ class Pages:
             return snapshot
         now, provider_now = self._clock(), self._provider.provider_now()
         await self._store.sessions.change(session_id, lambda current: _reveal_once(current, now, provider_now))
-        return await self.outcome(session_id)
+        return await self._store.sessions.page_snapshot(session_id, marked=marked)
 
     async def finish(self, session_id: SessionId, page_key: str | None) -> None:
         """Record that the user said "I have finished", and enqueue a poll, whose answer counts. Raises Gone."""

@@ -4,8 +4,10 @@ import gc
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from service.commands.interpreter import no_collections, short_pauses
+from service.commands.interpreter import WholeCollections, no_collections, short_pauses
 
 
 class Referable:
@@ -31,20 +33,72 @@ def test_garbage_of_the_block_is_still_collected() -> None:
         assert gc.collect() >= 1
 
 
-def test_what_survives_a_collection_of_the_second_generation_is_visited_by_each_fifth_full_one() -> None:
-    with short_pauses():
+def frozen_garbage() -> "weakref.ref[Referable]":
+    """An object that was in use at a collection, and is garbage now."""
+    gone = weakref.ref(left := Referable())
+    left.itself = left
+    frozen = gc.get_freeze_count()
+    gc.collect(1)
+    assert gc.get_freeze_count() > frozen
+    return gone
+
+
+@contextmanager
+def whole_collections() -> Iterator[list[bool]]:
+    """Note of each collection whether it visits what was frozen before."""
+    noted: list[bool] = []
+
+    def note(phase: str, _info: object) -> None:
+        if phase == "start":
+            noted.append(gc.get_freeze_count() == 0)
+
+    gc.callbacks.append(note)
+    try:
+        yield noted
+    finally:
+        gc.callbacks.remove(note)
+
+
+def test_one_of_so_many_collections_visits_what_was_in_use_at_an_earlier_one() -> None:
+    with short_pauses(WholeCollections(collections=6)):
         gc.collect()
-        frozen = gc.get_freeze_count()
-        gone = weakref.ref(left := Referable())
-        left.itself = left
-        gc.collect(1)
-        assert gc.get_freeze_count() > frozen
-        del left
+        gone = frozen_garbage()
+        for _ in range(3):
+            gc.collect()
+        assert gone() is not None
+        gc.collect()
+        assert gone() is None
+
+
+def test_garbage_is_collected_once_so_many_objects_were_frozen_however_few_collections_there_were() -> None:
+    with short_pauses(WholeCollections(frozen=1_000)):
+        gc.collect()
+        gone = frozen_garbage()
         gc.collect()
         assert gone() is not None
-        for _ in range(4):
-            gc.collect()
+        kept = [[number] for number in range(1_000)]
+        gc.collect(1)
+        gc.collect()
         assert gone() is None
+        assert len(kept) == 1_000
+
+
+def test_no_collection_visits_everything_while_thousands_of_streams_open() -> None:
+    with short_pauses(), whole_collections() as noted:
+        kept = [[[number]] for number in range(200_000)]
+    assert len(noted) > 100
+    assert not any(noted)
+    assert len(kept) == 200_000
+
+
+def test_a_collection_of_everything_does_not_cause_the_next_one() -> None:
+    with short_pauses(WholeCollections(frozen=1_000)), whole_collections() as noted:
+        kept = [[number] for number in range(1_000)]
+        gc.collect(1)
+        for _ in range(3):
+            gc.collect()
+    assert noted[-3:] == [True, False, False]
+    assert len(kept) == 1_000
 
 
 def test_nothing_is_collected_while_modules_are_loaded() -> None:

@@ -54,17 +54,16 @@ async def test_an_open_stream_keeps_none_of_the_app_s_middlewares_waiting(servic
 async def test_what_a_stream_logs_has_the_id_of_its_request(
     services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    services.parts.pubsub.keep_alive_seconds = 0.02
-    page, ids = await ada.frame(), list[str | None]()
-    monkeypatch.setattr(services.parts.pages, "heartbeat", lambda *_: note_request_id(ids))
+    page, noted = await ada.frame(), asyncio.Queue[str | None]()
+
+    async def note_request_id(*_: object) -> list[object]:
+        noted.put_nowait(request_id())
+        return []
+
     async with EventStream(services, page) as stream:
-        assert (await stream.next()).type is None
-        assert (await stream.next()).type is None
-        assert ids[0] == stream.headers["x-request-id"]
-
-
-async def note_request_id(ids: list[str | None]) -> None:
-    ids.append(request_id())
+        monkeypatch.setattr(services.parts.pages, "events_after", note_request_id)
+        services.parts.pubsub.publish({page.id})
+        assert await noted.get() == stream.headers["x-request-id"]
 
 
 async def test_every_event_comes_once_in_order_with_the_view_that_goes_with_it(

@@ -24,6 +24,7 @@ from service.store import Store
 from service.store.deliveries import EndpointLease
 from service.store.engine import Transaction
 from service.store.postgres import PostgresEngine
+from service.store.presence import Heartbeat
 from tests.support.clock import Clock
 from tests.support.domain_values import COMPANY, CONNECTION, TENANT, connection, link
 from tests.support.store_cases import UNNAMED, change, create, fresh, numbered
@@ -264,6 +265,7 @@ CALLS: dict[str, Call] = {
     ),
     "position": lambda store: store.events.position("evt_5", SessionId("ses_5")),
     "page": lambda store: store.sessions.page_snapshot(SessionId("ses_old")),
+    "presence of pages": lambda store: store.sessions.keep_alive([Heartbeat(SessionId("ses_old"), None)], 1.0),
     "session with its connections": lambda store: store.sessions.summary(SessionId("ses_old"), TENANT),
     "poll budget": lambda store: store.companies.take_poll(REF),
     "failed poll": lambda store: store.companies.note_failed_poll(REF, 1.0),

@@ -16,6 +16,7 @@ from service.domain.session_time import link_can_be_shown
 from service.domain.timing import CALLBACK_POLL_SECONDS
 from service.errors import RateLimited
 from service.pubsub import PubSub
+from service.usecases.open_streams import OpenStreams
 from service.usecases.pages import Pages
 from service.web.headers import wants_json
 from service.web.pages.answers import ViewJson
@@ -41,6 +42,7 @@ class FlowRoutes:
     pubsub: PubSub
     responses: PageResponses
     limit: PageRateLimit
+    open_streams: OpenStreams
 
     def routes(self) -> list[Route]:
         """Return the table of routes."""
@@ -115,14 +117,15 @@ class FlowRoutes:
         # A stream keeps what its view needs, and not the middlewares' functions that `request` has.
         asked = Request(request.scope)
 
-        async def view() -> ViewJson:
-            return self.responses.view(asked, await self.pages.snapshot(session_id, key), redirects=redirects)
+        async def view() -> tuple[ViewJson, int | None]:
+            snapshot = await self.pages.snapshot(session_id, key, marked=True)
+            return self.responses.view(asked, snapshot, redirects=redirects), snapshot.mark
 
         async def events_after(seq: int) -> list[Event]:
             return list(await self.pages.events_after(session_id, seq))
 
-        async def heartbeat() -> None:
-            await self.pages.heartbeat(session_id, key)
+        async def keep_alive(is_present: bool) -> int | None:  # noqa: FBT001 - the one value that it takes
+            return await self.open_streams.keep_alive(session_id, key, is_present=is_present)
 
         first = await self.pages.snapshot(
             session_id, key
@@ -133,7 +136,7 @@ class FlowRoutes:
             raise RateLimited
         last_event_id = request.headers.get("last-event-id")
         position = await self.pages.stream_position(session_id, last_event_id, first.seq)
-        source = StreamSource(view, events_after, heartbeat)
+        source = StreamSource(view, events_after, keep_alive)
         start = StreamStart(position, first.event_id if last_event_id is None else None)
         return _StreamResponse(EventStream(session_id, self.pubsub, source, start))
 

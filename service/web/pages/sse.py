@@ -11,8 +11,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from zlib import crc32
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -27,21 +28,23 @@ from service.telemetry.logs import request_id, request_scope
 from service.web.middleware import CONTINUES
 from service.web.pages.answers import StreamErrorJson, StreamMessageJson, ViewJson
 
-ReadView = Callable[[], Awaitable[ViewJson]]
+ReadView = Callable[[], Awaitable[tuple[ViewJson, int | None]]]
 EventsAfter = Callable[[int], Awaitable[list[Event]]]
+KeepAlive = Callable[[bool], Awaitable[int | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSource:
-    """Where a stream reads from: `view` is what the page may see now, `events_after` the events after a position.
+    """Where a stream reads from: `view` is what the page may see now with its mark, `events_after` what came later.
 
-    `heartbeat` records that the page is present: an open stream counts, since browsers slow the timers of hidden pages.
-    All raise when the page is no longer bound to the session.
+    Both raise when the page is no longer bound to the session. `keep_alive` returns the mark of now, None where it is
+    unknown. Called with True, it records that the page is present: an open stream counts, since browsers slow the
+    timers of hidden pages.
     """
 
     view: ReadView
     events_after: EventsAfter
-    heartbeat: Callable[[], Awaitable[None]]
+    keep_alive: KeepAlive
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,7 @@ class EventStream:
         self._source = source
         self._last = start.position
         self._first_id = start.event_id
-        self._woken = False
-        self._quiet_seconds = 0.0  # since the page's presence was last recorded
+        self._quiet_seconds = first_quiet_seconds(session_id, pubsub.keep_alive_seconds)
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Begin the response."""
@@ -94,20 +96,19 @@ class EventStream:
             # A page that has gone must not count as present until the next keep-alive.
             disconnected.add_done_callback(lambda _: signal.set())
             shown = await self._send_first(send)
-            while shown is not None and not disconnected.done() and not self._pubsub.closing.is_set():
+            if shown is not None:
                 shown = await self._send_events(send, shown)
-                if shown is None:
-                    return
-                self._woken = await self._wait(send, signal)
-                if not self._woken:
-                    shown = await self._keep_alive(send, shown)
+            while shown is not None and not disconnected.done() and not self._pubsub.closing.is_set():
+                if await self._wait(send, signal) or await self._is_changed(shown):
+                    shown = await self._send_news(send, shown)
 
     async def _send_first(self, send: Send) -> "_Shown | None":
-        view = await self._view(send)
-        if view is None:
+        found = await self._view(send)
+        if found is None:
             return None
+        view, shown = found
         await _write(send, "view", self._first_id, self._data("view", view["seq"], view["at"], view))
-        return _Shown.of(view)
+        return shown
 
     async def _wait(self, send: Send, signal: Signal) -> bool:
         """Wait for a signal, and send comments meanwhile; False after `keep_alive_seconds` of them.
@@ -124,47 +125,55 @@ class EventStream:
         self._quiet_seconds = 0.0
         return False
 
-    async def _send_events(self, send: Send, shown: "_Shown") -> "_Shown | None":
-        try:
-            events = await self._source.events_after(self._last)
-        except MagiclinkError as exc:
-            await self._refuse(send, exc)
-            return None
-        if not events:
-            return await self._send_change(send, shown) if self._woken else shown
-        now = await self._view(send)
-        if now is None:
-            return None
-        # One view for all: the page draws the newest state, and each event only names what happened on the way.
-        for event in events:
-            await _write(send, event.type, event.id, self._data(event.type, event.seq, iso(event.at), now))
-            self._last = event.seq
-        return _Shown.of(now)
-
-    async def _keep_alive(self, send: Send, shown: "_Shown") -> "_Shown | None":
+    async def _is_changed(self, shown: "_Shown") -> bool:
+        """Record that the page is present; return whether it may see anything else than `shown`."""
         # Once the user's part is done, a page that is left open for hours follows on, and causes no write and no poll
         # of the provider.
-        if not shown.is_achieved:
-            with suppress(MagiclinkError):  # `_view` reports what ended the page
-                await self._source.heartbeat()
-        return await self._send_change(send, shown)
+        mark = await self._source.keep_alive(not shown.is_achieved)
+        return mark is None or mark != shown.mark
+
+    async def _send_news(self, send: Send, shown: "_Shown") -> "_Shown | None":
+        last = self._last
+        now = await self._send_events(send, shown)
+        return await self._send_change(send, shown) if now is not None and self._last == last else now
+
+    async def _send_events(self, send: Send, shown: "_Shown") -> "_Shown | None":
+        """Send the events after the last one, until the page has all that its newest view has."""
+        while True:
+            try:
+                events = await self._source.events_after(self._last)
+            except MagiclinkError as exc:
+                await self._refuse(send, exc)
+                return None
+            found = await self._view(send) if events else None
+            if found is None:
+                return None if events else shown
+            view, shown = found
+            # One view for all: the page draws the newest state, and each event only names what happened on the way.
+            for event in events:
+                await _write(send, event.type, event.id, self._data(event.type, event.seq, iso(event.at), view))
+                self._last = event.seq
+            if view["seq"] <= self._last:
+                return shown
 
     async def _send_change(self, send: Send, shown: "_Shown") -> "_Shown | None":
         """Some changes are no events: the link's last moment, a poll that brought nothing, a spent offer."""
-        view = await self._view(send)
-        if view is None:
+        found = await self._view(send)
+        if found is None:
             return None
-        now = _Shown.of(view)
+        view, now = found
         if now.drawn != shown.drawn:
             await _write(send, "view", None, self._data("view", view["seq"], view["at"], view))
-        return now
+        # An event that was written since its events were read: the mark must not hide it.
+        return now if view["seq"] <= self._last else replace(now, mark=None)
 
-    async def _view(self, send: Send) -> ViewJson | None:
+    async def _view(self, send: Send) -> "tuple[ViewJson, _Shown] | None":
         try:
-            return await self._source.view()
+            view, mark = await self._source.view()
         except MagiclinkError as exc:
             await self._refuse(send, exc)
             return None
+        return view, _Shown.of(view, mark)
 
     async def _refuse(self, send: Send, error: MagiclinkError) -> None:
         """Send the error as the last event: the page may see no more, or the database is unavailable."""
@@ -176,15 +185,28 @@ class EventStream:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What a stream keeps of the view that its page has: the parts whose change is no event, and whether it is over."""
+    """What a stream keeps of the view that its page has: the parts whose change is no event, and whether it is over.
+
+    `mark` is that of the snapshot from which the view was made.
+    """
 
     drawn: tuple[object, ...]
     is_achieved: bool
+    mark: int | None
 
     @classmethod
-    def of(cls, view: ViewJson) -> "_Shown":
+    def of(cls, view: ViewJson, mark: int | None) -> "_Shown":
         drawn = *view["link"].values(), view["waiting"], view["unreachableSince"], view["seen"], view["spentHandoff"]
-        return cls(drawn, view["status"] in ACHIEVED)
+        return cls(drawn, view["status"] in ACHIEVED, mark)
+
+
+def first_quiet_seconds(session_id: SessionId, keep_alive_seconds: float) -> float:
+    """For how long a stream counts as quiet when it opens.
+
+    It differs by session: after a restart thousands of streams open together, and would be due together from then on.
+    """
+    most = max(0.0, keep_alive_seconds - STREAM_COMMENT_SECONDS)
+    return most * crc32(session_id.encode()) / 2**32
 
 
 async def _write(send: Send, kind: str, event_id: str | None, data: StreamMessageJson | StreamErrorJson) -> None:
