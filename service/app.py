@@ -145,12 +145,8 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
         services.worker.stop_leasing()
         services.hosts.worker.stop_leasing()
 
-    app = GuardedApp(
-        headers_of_every_answer(settings.public_url),
-        _routes(settings, environment, services),
-        HANDLERS,
-        lifespan=lifespan,
-    )
+    headers, observe = headers_of_every_answer(settings.public_url), services.worker.load.observe
+    app = GuardedApp(headers, _routes(settings, environment, services), HANDLERS, lifespan=lifespan, observe=observe)
     app.state.drain, app.state.services = drain, services
     app.add_middleware(RequestObserver, metrics=services.metrics)
     if settings.trusted_proxies:  # the outermost: it decides which address counts as the client's

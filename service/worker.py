@@ -15,12 +15,15 @@ from service.domain.changes import JobKind, LeasedJob
 from service.domain.timing import LEASE_SECONDS
 from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderRefused, Unavailable
 from service.store import Store
+from service.telemetry.load import RequestLoad
 
 _log = logging.getLogger(__name__)
 
 _BATCH = 16  # more than the calls that the provider takes at once: jobs without calls go on while it is slow
 # Jobs that no page waits for: fewer than those calls, so that a page's job finds a free slot and a free call.
 _BACKGROUND = 8
+# While many requests are in progress. It is never 0: what their callers were promised is done under any load.
+_BACKGROUND_UNDER_LOAD = 1
 _IDLE_SECONDS = 1.0  # how long a job that another process enqueued may wait
 _LONGEST_PAUSE_SECONDS = 60.0
 _FAULT_SECONDS = 60.0
@@ -34,7 +37,8 @@ Handler = Callable[[LeasedJob], Awaitable[object]]
 class Worker:
     """A handler takes the job and returns in how many seconds it is due again; anything but a float ends it.
 
-    `renew_others` renews this process's other leases; it is called whenever those of jobs are renewed.
+    `renew_others` renews this process's other leases; it is called whenever those of jobs are renewed. While
+    `load` is high, jobs that no page waits for run one at a time.
     """
 
     def __init__(
@@ -44,12 +48,14 @@ class Worker:
         count: Count = lambda _kind, _outcome: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         renew_others: Callable[[], Awaitable[None]] | None = None,
+        load: RequestLoad | None = None,
     ) -> None:
         self._store = store
         self._count = count
         self._handlers = handlers
         self._sleep = sleep
         self._renew_others = renew_others
+        self.load = load or RequestLoad(lambda: asyncio.get_running_loop().time())
         self._awake = asyncio.Event()
         self._stopped_at: float | None = None  # by the loop's clock
         self._running: set[asyncio.Task[None]] = set()
@@ -86,7 +92,7 @@ class Worker:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         if self._stopped_at is not None:
             return False
-        free, background = _BATCH - len(self._running), max(0, _BACKGROUND - self._in_background())
+        free, background = _BATCH - len(self._running), max(0, self._share() - self._in_background())
         leased = await self._store.queue.lease(free, LEASE_SECONDS, background)
         for job in leased:
             self._leased[job.lease] = job
@@ -173,9 +179,12 @@ class Worker:
         """Run one leased job and write when it is due again."""
         self._leased[job.lease] = job
         await self._run_job(job)
-        if not job.waited_for and self._in_background() == _BACKGROUND:
+        if not job.waited_for and self._in_background() >= self._share():
             self.wake()  # others may be due that were held back
         self._leased.pop(job.lease, None)
+
+    def _share(self) -> int:
+        return _BACKGROUND_UNDER_LOAD if self.load.holds_back_background_work() else _BACKGROUND
 
     def _in_background(self) -> int:
         return sum(not job.waited_for for job in self._leased.values())

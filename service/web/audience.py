@@ -27,16 +27,25 @@ class AudienceApp(Starlette):
     More requests than `most_at_once` are refused with 503, so that the others are answered before their callers give
     up. It is for an app whose callers have a key: a stranger could send a thousand requests slowly, and so end an app.
 
+    `observe` is called with the number of requests in progress as each of them begins.
+
     No path is redirected to one with a slash at its end or without: an API key or a token must not travel with it. An
     error that the handler of `Exception` answers is raised again, so that the server logs it.
     """
 
     def __init__(
-        self, routes: Sequence[Route | Mount], handlers: Handlers, *, most_at_once: int | None = None, **options: Any
+        self,
+        routes: Sequence[Route | Mount],
+        handlers: Handlers,
+        *,
+        most_at_once: int | None = None,
+        observe: Callable[[int], None] = lambda _: None,
+        **options: Any,
     ) -> None:
         super().__init__(routes=routes, **options)
         self._handlers = handlers
         self._most_at_once = most_at_once
+        self._observe = observe
         self._in_progress = 0
         segments = {_first_segment(route) for route in routes} | {None}
         self._routes_by_segment = {
@@ -53,6 +62,7 @@ class AudienceApp(Starlette):
             await self.router(scope, receive, send)
             return
         self._in_progress += 1
+        self._observe(self._in_progress)
         try:
             await self._answer(scope, receive, send)
         finally:

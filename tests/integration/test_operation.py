@@ -14,6 +14,17 @@ async def test_it_is_alive_and_ready_and_needs_no_key_to_say_so(services: Runnin
     assert (await services.web().post(path)).status_code in {404, 405}
 
 
+async def test_many_requests_in_progress_hold_background_jobs_back(
+    services: RunningServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = services.parts.worker.load
+    await services.web().get("/healthz")
+    assert not load.holds_back_background_work()
+    monkeypatch.setattr(services.transport.app, "_in_progress", 499)
+    await services.web().get("/healthz")
+    assert load.holds_back_background_work()
+
+
 async def test_metrics_are_there_for_their_own_key_and_nobody_else(clock: Clock, database_url: str) -> None:
     services = RunningServices(clock, database_url, metrics_key="metrics-key")
     await services.open()
