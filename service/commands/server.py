@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from service.commands.clients import ClientLimits, Clients
 from service.commands.http_protocol import LimitedProtocol
-from service.commands.interpreter import no_collections, short_pauses
+from service.commands.interpreter import collect_regularly, no_collections, short_pauses
 from service.domain.timing import SHUTDOWN_SECONDS
 from service.errors import BadSettings
 
@@ -176,7 +176,11 @@ async def _run(create_servers: Callable[[], Sequence[AppServer]], started: Calla
     with no_collections():
         servers = create_servers()
     with short_pauses():
-        await _serve(servers, started)
+        collecting = asyncio.create_task(collect_regularly(), name="garbage")
+        try:
+            await _serve(servers, started)
+        finally:
+            collecting.cancel()
 
 
 async def _serve(servers: Sequence[AppServer], started: Callable[[], object]) -> None:

@@ -1,13 +1,14 @@
 """A server's process starts without collections and has short pauses, and leaves the interpreter as it was."""
 
+import asyncio
 import gc
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from service.commands.interpreter import WholeCollections, no_collections, short_pauses
+from service.commands.interpreter import WholeCollections, collect_regularly, no_collections, short_pauses
 
 
 class Referable:
@@ -91,6 +92,16 @@ def test_no_collection_visits_everything_while_thousands_of_streams_open() -> No
     assert len(kept) == 200_000
 
 
+def test_objects_that_were_frozen_and_freed_since_do_not_count() -> None:
+    with short_pauses(WholeCollections(frozen=5_000)), whole_collections() as noted:
+        for _ in range(10):
+            kept = [[number] for number in range(1_000)]
+            gc.collect(1)
+            del kept
+        gc.collect()
+    assert not any(noted)
+
+
 def test_a_collection_of_everything_does_not_cause_the_next_one() -> None:
     with short_pauses(WholeCollections(frozen=1_000)), whole_collections() as noted:
         kept = [[number] for number in range(1_000)]
@@ -99,6 +110,30 @@ def test_a_collection_of_everything_does_not_cause_the_next_one() -> None:
             gc.collect()
     assert noted[-3:] == [True, False, False]
     assert len(kept) == 1_000
+
+
+async def test_what_lives_on_is_frozen_regularly_even_where_as_much_is_freed_as_made() -> None:
+    slept, collected, enough = list[float](), list[int](), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(0)
+        if len(slept) > 40:
+            enough.set()
+            await asyncio.Event().wait()
+
+    def note(phase: str, info: Mapping[str, int]) -> None:
+        if phase == "stop":
+            collected.append(info["generation"])
+
+    with short_pauses():
+        task = asyncio.create_task(collect_regularly(sleep))
+        gc.callbacks.append(note)
+        await enough.wait()
+        gc.callbacks.remove(note)
+        task.cancel()
+    assert set(slept) == {0.2}
+    assert (collected.count(1), collected.count(2)) == (39, 1)
 
 
 def test_nothing_is_collected_while_modules_are_loaded() -> None:
