@@ -145,8 +145,8 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
         services.worker.stop_leasing()
         services.hosts.worker.stop_leasing()
 
-    headers, observe = headers_of_every_answer(settings.public_url), services.worker.load.observe
-    app = GuardedApp(headers, _routes(settings, environment, services), HANDLERS, lifespan=lifespan, observe=observe)
+    headers = headers_of_every_answer(settings.public_url)
+    app = GuardedApp(headers, _routes(settings, environment, services), HANDLERS, lifespan=lifespan)
     app.state.drain, app.state.services = drain, services
     app.add_middleware(RequestObserver, metrics=services.metrics)
     if settings.trusted_proxies:  # the outermost: it decides which address counts as the client's
@@ -267,6 +267,7 @@ def _routes(settings: Settings, environment: Environment, services: Services) ->
             services.pubsub,
         ),
         settings,
+        services.worker.load.observe,
     )
     of_users = UserUseCases(services.users, services.connections, services.statuses)
     users = UserRoutes(of_users, services.keys, services.worker.run_now, settings.allowed_origins)

@@ -89,17 +89,16 @@ async def test_comments_between_keep_alives_show_the_stream_alive_and_read_nothi
         assert (await stream.until("session.finished"))[-1].data["view"]["finished"] is True
 
 
-async def test_a_silent_stream_whose_session_does_not_change_reads_no_view_and_no_event(
+async def test_a_silent_stream_whose_session_does_not_change_reads_only_every_fourth_time(
     services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services.parts.pubsub.keep_alive_seconds = 0.02
     page = await ada.frame()
     async with EventStream(services, page) as stream:
         reads, beats = _counted(monkeypatch, services, "snapshot", "events_after"), _presences(monkeypatch, services)
-        for _ in range(4):
+        while len(beats) < 9:
             assert (await stream.next()).type is None
-        assert len(beats) >= 2
-        assert reads == []
+        assert reads.count("snapshot") == reads.count("events_after") == 2
 
 
 async def test_a_silent_stream_hears_of_what_is_no_event(services: RunningServices, ada: User) -> None:

@@ -1,7 +1,7 @@
 """The routes for host backends: `/v1`, JSON, an API key on every call, a problem document for every refusal."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,9 +82,10 @@ class ApiUseCases:
 
 
 class ApiRoutes:
-    """The handlers; each is one call of the API."""
+    """The handlers; each is one call of the API. `observe` is called with how many are in progress."""
 
-    def __init__(self, use_cases: ApiUseCases, settings: Settings) -> None:
+    def __init__(self, use_cases: ApiUseCases, settings: Settings, observe: Callable[[int], None]) -> None:
+        self._observe = observe
         self._sessions = use_cases.sessions
         self._links = use_cases.links
         self._connections = use_cases.connections
@@ -122,7 +123,7 @@ class ApiRoutes:
         for path, method, handler in routes:
             table.setdefault(path, {})[method] = handler
         found = [Route(path, api_endpoint(self._keys, by), methods=list(by)) for path, by in table.items()]
-        return AudienceApp(found, HANDLERS, most_at_once=MOST_AT_ONCE)
+        return AudienceApp(found, HANDLERS, most_at_once=MOST_AT_ONCE, observe=self._observe)
 
     async def create_session(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/sessions."""

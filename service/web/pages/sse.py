@@ -28,6 +28,8 @@ from service.telemetry.logs import request_id, request_scope
 from service.web.middleware import CONTINUES
 from service.web.pages.answers import StreamErrorJson, StreamMessageJson, ViewJson
 
+_READ_ANYWAY = 4  # of so many keep-alives one reads the view
+
 ReadView = Callable[[], Awaitable[tuple[ViewJson, int | None]]]
 EventsAfter = Callable[[int], Awaitable[list[Event]]]
 KeepAlive = Callable[[bool], Awaitable[int | None]]
@@ -67,6 +69,7 @@ class EventStream:
         self._source = source
         self._last = start.position
         self._first_id = start.event_id
+        self._kept_alive = 0
         self._quiet_seconds = first_quiet_seconds(session_id, pubsub.keep_alive_seconds)
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -130,7 +133,9 @@ class EventStream:
         # Once the user's part is done, a page that is left open for hours follows on, and causes no write and no poll
         # of the provider.
         mark = await self._source.keep_alive(not shown.is_achieved)
-        return mark is None or mark != shown.mark
+        self._kept_alive += 1
+        # Once a minute whatever the mark says: what it does not cover is late, and not lost.
+        return mark is None or mark != shown.mark or self._kept_alive % _READ_ANYWAY == 0
 
     async def _send_news(self, send: Send, shown: "_Shown") -> "_Shown | None":
         last = self._last
