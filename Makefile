@@ -11,6 +11,8 @@ endif
 BIN := .venv/bin
 CHROMIUM ?= $(shell scripts/browser --find)
 export CHROMIUM
+# The tests start hundreds of Python processes, and without bytecode each compiles the service anew, a quarter of its start.
+unexport PYTHONDONTWRITEBYTECODE
 NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_executable as driver; print(driver()[0])'
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST := $(BIN)/pytest -q --durations=10 -n $(CORES) --dist worksteal
