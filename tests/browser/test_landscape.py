@@ -26,6 +26,7 @@ async def test_the_flow_is_walked_through_with_every_button_in_sight(new_user: N
     await _in_sight(flow, "Open the secure page", "link")
     async with ada.page.context.expect_page() as opened:
         await flow.where.get_by_role("link", name="Open the secure page").click()
+    await _in_sight(flow, "I have finished")
     await ProviderPages(await opened.value).connect()
     await flow.shows("Your account is connected.")
     if where == "frame":
