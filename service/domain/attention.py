@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from service.domain.changes import Job, JobKind
 from service.domain.draft import RecordingDraft
-from service.domain.model import Connection
+from service.domain.model import Connection, SessionId
 from service.domain.session_time import is_present
 from service.domain.statuses import ConnectionState, needs_attention
 from service.domain.timing import ATTENTION_SECONDS
@@ -22,9 +22,9 @@ def with_attention(draft: RecordingDraft, connection: Connection, known: Connect
     asks_at = draft.now
     if known is not None and known.asks_at is not None:
         asks_at = min(known.asks_at, draft.now)  # this clock may have been set back since
-    attention_at = _begun_at(connection, known)
-    if attention_at is None and connection.verdict.owner is not None:
-        confirmed = draft.now - asks_at >= ATTENTION_SECONDS or _has_page(draft, connection)
+    attention_at, owner = _begun_at(connection, known), connection.verdict.owner
+    if attention_at is None and owner is not None:
+        confirmed = draft.now - asks_at >= ATTENTION_SECONDS or _has_page(draft, connection, owner.session_id)
         attention_at = draft.now if confirmed else None
         if not confirmed:
             draft.jobs.append(Job(JobKind.RECONCILE, connection.company, asks_at + ATTENTION_SECONDS - draft.now))
@@ -43,10 +43,9 @@ def _begun_at(connection: Connection, known: Connection | None) -> float | None:
     return known.attention_at if known and known.verdict.owner == connection.verdict.owner else None
 
 
-def _has_page(draft: RecordingDraft, connection: Connection) -> bool:
+def _has_page(draft: RecordingDraft, connection: Connection, owned_by: SessionId) -> bool:
     """Whether a page of its owner's session, or of one that reconnects it, is present."""
-    owner = connection.verdict.owner
-    named = {*draft.attached.get(connection.id, ()), *((owner.session_id,) if owner else ())}
+    named = {*draft.attached.get(connection.id, ()), owned_by}
     concerned = [one for session_id in named if (one := draft.records.session(session_id)) is not None]
     concerned += [one for one in draft.records.sessions.values() if one.connection_id == connection.id]
     return any(is_present(one, draft.now) for one in concerned)
