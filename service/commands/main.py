@@ -81,7 +81,7 @@ def _load(name: str) -> ModuleType:
 @click.option("--sandbox-port", type=click.IntRange(0, 65535), help="Port of the sandbox.  [default: 9000]")
 @click.option("--host-port", type=click.IntRange(0, 65535), help="Port of the demo host app.  [default: 8080]")
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="[default: .magiclink]")
-@click.option("--data-delay", type=click.FloatRange(0, 3600), help="Seconds that sample bills take.  [default: 5]")
+@click.option("--data-delay", type=click.FloatRange(0, 86_400), help="Seconds that sample bills take.  [default: 5]")
 @click.option("--allow-origin", "origins", multiple=True, help="A further host app's origin; repeatable.")
 @click.option("--open", "open_it", is_flag=True, help="Open the demo host app in a browser.")
 def dev(*, open_it: bool, **flags: Any) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from service.sandbox.wire.enums import WRONG_PASSWORD_STATUSES
 
 PUBLIC_URL = "http://127.0.0.1:9000"
-DELAY_MOST_SECONDS = 3600.0
+DELAY_MOST_SECONDS = 86_400.0
 SECRET_PREFIX = "whsec_"  # noqa: S105 - Svix's prefix, no secret
 
 

@@ -86,7 +86,7 @@ def services_without_bills(
     tmp_path_factory: pytest.TempPathFactory, other_host: str, outer_host: str
 ) -> Iterator[BrowserServices]:
     """Bills cost more than all the rest of most tests, since some two hundred webhooks tell of each account's."""
-    options = ("--data-delay", "3600", "--allow-origin", other_host, "--allow-origin", outer_host)
+    options = ("--data-delay", "86400", "--allow-origin", other_host, "--allow-origin", outer_host)
     with running_services(tmp_path_factory.mktemp("services") / "data", options) as services:
         yield services
 

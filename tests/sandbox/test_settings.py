@@ -29,7 +29,7 @@ def test_nothing_needs_to_be_set() -> None:
         ("SANDBOX_PUBLIC_URL", "https://user@sandbox.example.com"),
         ("SANDBOX_PUBLIC_URL", "https://sandbox.example.com:port"),
         ("SANDBOX_PUBLIC_URL", "https://[sandbox"),
-        ("SANDBOX_DATA_DELAY", "3601"),
+        ("SANDBOX_DATA_DELAY", "86401"),
         ("SANDBOX_DATA_DELAY", "-1"),
         ("SANDBOX_DATA_DELAY", "nan"),
         ("SANDBOX_DATA_DELAY", "soon"),
