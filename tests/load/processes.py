@@ -96,7 +96,7 @@ class ServerProcess:
 class LoadServices:
     """The sandbox and so many workers on one database."""
 
-    def __init__(self, url: str, workers: int, speed: float) -> None:
+    def __init__(self, url: str, workers: int, speed: float, sandbox: Mapping[str, str] | None = None) -> None:
         self.url = url
         self.speed = speed
         self.since = time()
@@ -104,7 +104,7 @@ class LoadServices:
         speed_up = ["--speed", str(speed), "--since", str(self.since)]
         ours = ["service", "serve"] if speed == 1 else ["tests.load.fast_clock", "service", *speed_up]
         theirs = ["service", "sandbox"] if speed == 1 else ["tests.load.fast_clock", "sandbox", *speed_up]
-        self.sandbox = ServerProcess(theirs, ports[0], _sandbox_settings(ports[0], ports[1]))
+        self.sandbox = ServerProcess(theirs, ports[0], _sandbox_settings(ports[0], ports[1]) | dict(sandbox or {}))
         settings = _settings(url, ports[1], ports[0])
         self.workers = [ServerProcess(ours, port, settings) for port in ports[1:]]
 
@@ -150,9 +150,11 @@ class LoadServices:
 
 
 @contextmanager
-def running_services(url: str, workers: int, speed: float) -> Iterator[LoadServices]:
-    """Processes that have all ended when the block ends; the caller starts them."""
-    services = LoadServices(url, workers, speed)
+def running_services(
+    url: str, workers: int, speed: float, sandbox: Mapping[str, str] | None = None
+) -> Iterator[LoadServices]:
+    """Processes that have all ended when the block ends; the caller starts them. `sandbox` are further settings."""
+    services = LoadServices(url, workers, speed, sandbox)
     try:
         yield services
     finally:
