@@ -67,7 +67,7 @@ async def browser(started: DrivenBrowser, request: pytest.FixtureRequest) -> Asy
     """The browser, with the tab that the walks before have used; a complaint in its console fails the walk."""
     await started.console()
     yield started
-    if RUNS:
+    if RUNS and request.node.callspec.params["run"] == 0:  # WebKit takes ten seconds for one
         with suppress(BrowserError):  # WebKit paints no page that comes from its back-forward cache
             await started.picture(pictures() / f"{request.node.originalname}-{request.node.callspec.id}.png")
     complaints = [text for text in await started.console() if not any(own in text for own in _ITS_OWN)]
