@@ -64,7 +64,15 @@ def run(plan: Plan) -> BenchReport:
         )
 
 
-_Figures = dict[tuple[Setup, str], list[Measured]]
+@dataclass(frozen=True)
+class Round:
+    """One measure of one row, and what each answer cost the processes that gave it."""
+
+    measured: Measured
+    cpu_microseconds: float
+
+
+_Figures = dict[tuple[Setup, str], list[Round]]
 
 
 def _rounds(
@@ -79,7 +87,7 @@ def _rounds(
     return figures
 
 
-def _press(row: Target, connections: int, seconds: float) -> Measured:
+def _press(row: Target, connections: int, seconds: float) -> Round:
     """All processes of the group at once, each with its share of the connections and of the different requests."""
     processes = row.group.servers
     shots = [
@@ -93,12 +101,14 @@ def _press(row: Target, connections: int, seconds: float) -> Measured:
         for at, server in enumerate(processes)
     ]
     with row.group.awake(), ThreadPoolExecutor(len(shots)) as pool:
+        before = row.group.cpu_seconds
         measured = list(pool.map(press, shots))
+        used = row.group.cpu_seconds - before
     failed = sum(one.failed for one in measured)
     if failed:
         raise SystemExit(f"{row.name} on {row.group.name}: {failed} answers were no success")
-    slowest = max(one.p99_milliseconds for one in measured)
-    return Measured(sum(one.per_second for one in measured), slowest, failed)
+    slowest, speed = max(one.p99_milliseconds for one in measured), sum(one.per_second for one in measured)
+    return Round(Measured(speed, slowest, failed), 1e6 * used / (speed * seconds))
 
 
 def _line(setup: Setup, target: Target, many: _Figures, few: _Figures) -> BenchLine:
@@ -107,9 +117,10 @@ def _line(setup: Setup, target: Target, many: _Figures, few: _Figures) -> BenchL
         setup=str(setup),
         name=target.name,
         goal=goal,
-        speeds=[one.per_second for one in many[setup, target.name]],
-        floor=[one.per_second for one in many[setup, goal.of]] if goal else [],
-        p99=[one.p99_milliseconds for one in few.get((setup, target.name), [])],
+        speeds=[one.measured.per_second for one in many[setup, target.name]],
+        floor=[one.measured.per_second for one in many[setup, goal.of]] if goal else [],
+        p99=[one.measured.p99_milliseconds for one in few.get((setup, target.name), [])],
+        cpu=[one.cpu_microseconds for one in many[setup, target.name]],
     )
 
 

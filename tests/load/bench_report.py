@@ -33,6 +33,7 @@ class BenchLine:
     speeds: Sequence[float]
     floor: Sequence[float]
     p99: Sequence[float]
+    cpu: Sequence[float]  # of its processes for each answer, in microseconds; PostgreSQL's own is not in it
 
     @property
     def speed(self) -> Spread:
@@ -44,16 +45,16 @@ class BenchLine:
         return Spread.of([ours / floor for ours, floor in zip(self.speeds, self.floor, strict=True)])
 
     def cells(self) -> list[str]:
-        """Name, per second, goal, share of its floor, goal, 99th percentile, goal."""
-        goal = self.goal
+        """Name, per second, goal, share of its floor, goal, 99th percentile, goal, CPU."""
+        goal, cpu = self.goal, f"{median(self.cpu):,.0f} µs"
         if goal is None:
-            return [self.name, self.speed.written(",.0f"), "", "", "", "", ""]
+            return [self.name, self.speed.written(",.0f"), "", "", "", "", "", cpu]
         fast = f"{goal.per_second:,.0f}" if goal.per_second else ""
         slow = (f"{median(self.p99):.1f} ms", f"{goal.p99:g} ms") if goal.p99 and self.p99 else ("", "")
-        return [self.name, self.speed.written(",.0f"), fast, self.share.written(".2f"), f"{goal.share:g}", *slow]
+        return [self.name, self.speed.written(",.0f"), fast, self.share.written(".2f"), f"{goal.share:g}", *slow, cpu]
 
 
-_HEADS = ["", "per second", "goal", "of its floor", "goal", "p99, 8 connections", "goal"]
+_HEADS = ["", "per second", "goal", "of its floor", "goal", "p99, 8 connections", "goal", "CPU"]
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,11 @@ class ServerGroup:
             sleep(_LAST_REQUESTS_SECONDS)
 
     @property
+    def cpu_seconds(self) -> float:
+        """Of all processes since their starts."""
+        return sum(server.cpu_seconds for server in self.servers)
+
+    @property
     def megabytes(self) -> float:
         """Of the largest process."""
         return max(server.megabytes for server in self.servers)

@@ -9,9 +9,13 @@ from tests.load.bench_targets import Goal
 from tests.load.measured import put_into
 
 _SVG = "{http://www.w3.org/2000/svg}"
-FLOOR = BenchLine("SQLite", "floor: rows", None, [100.0, 300.0, 200.0], [], [])
-FAST = BenchLine("SQLite", "GET /embed/{token}", Goal(0.6, "floor: rows"), [90.0, 180.0, 140.0], FLOOR.speeds, [])
-SLOW = BenchLine("PostgreSQL", "a & b", Goal(0.6, "floor: rows", 50, 10), [10.0, 60.0, 20.0], FLOOR.speeds, [12.0])
+FLOOR = BenchLine("SQLite", "floor: rows", None, [100.0, 300.0, 200.0], [], [], [900.0, 1100.0])
+FAST = BenchLine(
+    "SQLite", "GET /embed/{token}", Goal(0.6, "floor: rows"), [90.0, 180.0, 140.0], FLOOR.speeds, [], [1200.0]
+)
+SLOW = BenchLine(
+    "PostgreSQL", "a & b", Goal(0.6, "floor: rows", 50, 10), [10.0, 60.0, 20.0], FLOOR.speeds, [12.0], [80.0, 81.0]
+)
 REPORT = BenchReport("2 cores", [FLOOR, FAST, SLOW], 0.5, 78.0, 1.25)
 
 
@@ -29,8 +33,9 @@ def test_the_table_has_a_row_for_each_line_and_the_load_beside_it() -> None:
     assert text.index("SQLite") < text.index("GET /embed/{token}") < text.index("PostgreSQL") < text.index("a & b")
     assert "load average 1.2" in text
     rows = [line for line in REPORT.markdown().splitlines() if line.startswith("|")]
-    assert {row.count("|") for row in rows} == {8}
-    assert "| `a & b` | 20 (10 to 60) | 50 | 0.10 (0.10 to 0.20) | 0.6 | 12.0 ms | 10 ms |" in rows
+    assert {row.count("|") for row in rows} == {9}
+    assert "| `a & b` | 20 (10 to 60) | 50 | 0.10 (0.10 to 0.20) | 0.6 | 12.0 ms | 10 ms | 80 µs |" in rows
+    assert "| floor: rows | 200 (100 to 300) |  |  |  |  |  | 1,000 µs |" in rows
 
 
 def test_the_plot_has_a_bar_for_each_goal_as_long_as_its_share() -> None:
@@ -40,7 +45,7 @@ def test_the_plot_has_a_bar_for_each_goal_as_long_as_its_share() -> None:
 
 
 def test_a_share_above_the_floor_does_not_leave_the_plot() -> None:
-    above = BenchLine("SQLite", "x", Goal(0.6, "floor: rows"), [900.0, 900.0, 900.0], FLOOR.speeds, [])
+    above = BenchLine("SQLite", "x", Goal(0.6, "floor: rows"), [900.0, 900.0, 900.0], FLOOR.speeds, [], [1.0])
     (bar,) = bars(BenchReport("", [above], 0.5, 78.0, 1.0))
     assert float(bar.get("width", 0)) <= 430
 
