@@ -149,11 +149,11 @@ async def whole_chromium(playwright: Playwright, chromium_path: str) -> AsyncIte
     await browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def browser(request: pytest.FixtureRequest) -> Browser:
-    """Chromium without its windows, which needs a quarter of the time for each page; the whole one where a file asks.
+    """Chromium without its windows, which needs half the time for each flow; the whole one where a test is marked so.
 
-    Only the whole one blocks third-party storage, as Debian sets it up, and keeps pages for Back.
+    Only the whole one blocks third-party storage, as Debian sets it up.
     """
     whole = request.node.get_closest_marker("whole_chromium") is not None
     found: Browser = request.getfixturevalue("whole_chromium" if whole else "headless_shell")

@@ -8,8 +8,6 @@ from playwright.async_api import FrameLocator, Route, expect
 from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 
-pytestmark = pytest.mark.whole_chromium
-
 
 async def hide_ancestors(user: BrowserUser) -> None:
     """As in Firefox: no page can take `ancestorOrigins` away, so our script asks for something else."""
@@ -48,6 +46,7 @@ async def test_it_starts_in_the_hosts_page_within_another(
     await FlowPage(app.frame_locator("iframe[title='Connect a utility account']")).opens()
 
 
+@pytest.mark.whole_chromium
 @pytest.mark.parametrize("browser_tells", [True, False], ids=["told by the browser", "told by the host's script"])
 async def test_in_an_outer_page_that_frames_it_directly_nothing_starts(
     new_user: NewUser, api: Api, other_host: str, outer_host: str, *, browser_tells: bool

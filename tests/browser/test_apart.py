@@ -9,8 +9,6 @@ from playwright.async_api import Playwright
 from tests.support.browser_services import Api, BrowserServices
 from tests.support.browser_user import LAUNCH, BrowserUser, FlowPage, NewUser
 
-pytestmark = pytest.mark.whole_chromium
-
 STORAGE = "() => { try { localStorage.setItem('seen', 'yes'); return 'works' } catch (error) { return error.name } }"
 
 
@@ -68,6 +66,7 @@ async def test_an_embed_address_opened_by_itself_reveals_nothing(new_user: NewUs
     assert (await api.session(session["id"]))["status"] == "created"
 
 
+@pytest.mark.whole_chromium
 async def test_it_works_where_the_browser_keeps_nothing_for_frames(new_user: NewUser, api: Api) -> None:
     ada = await (await new_user()).sign_in()
     assert await _connects(ada, api, "no-storage") == {"SecurityError"}

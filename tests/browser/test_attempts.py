@@ -8,8 +8,6 @@ from playwright.async_api import expect
 from tests.support.browser_services import Api, BrowserServices
 from tests.support.browser_user import NewUser, ProviderPages
 
-pytestmark = pytest.mark.whole_chromium
-
 
 async def test_a_wrong_password_is_said_and_once_corrected_the_same_connection_works(
     new_user: NewUser, api: Api

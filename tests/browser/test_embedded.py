@@ -6,7 +6,7 @@ from playwright.async_api import expect
 from tests.support.browser_services import Api
 from tests.support.browser_user import NewUser
 
-pytestmark = [pytest.mark.whole_chromium, pytest.mark.with_bills]
+pytestmark = pytest.mark.with_bills
 
 
 async def test_an_invitation_in_a_dialog_ends_with_the_account_and_its_bills(new_user: NewUser, api: Api) -> None:
@@ -45,6 +45,7 @@ async def test_a_magic_link_in_the_page_is_recorded_for_the_only_one_who_could_b
     await expect(mallory.page.get_by_role("button", name="Connect a utility account", exact=True)).to_be_focused()
 
 
+@pytest.mark.whole_chromium
 async def test_the_page_shows_no_control_beside_the_dialogs_own_close_button(
     new_user: NewUser, api: Api, other_host: str
 ) -> None:

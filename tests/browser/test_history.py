@@ -7,8 +7,6 @@ from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.screenshots import Screenshots
 
-pytestmark = pytest.mark.whole_chromium
-
 
 async def _length(page: Page) -> int:
     return int(await page.evaluate("history.length"))

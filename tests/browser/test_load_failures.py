@@ -11,8 +11,6 @@ from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.flow_messages import told
 
-pytestmark = pytest.mark.whole_chromium
-
 OPEN = """(url) => {
     window.messages = [];
     window.closed = 0;

@@ -11,8 +11,6 @@ from tests.support.browser_services import Api, BrowserServices, Json
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 from tests.support.flow_messages import follow_the_rules, is_closed, told
 
-pytestmark = pytest.mark.whole_chromium
-
 LIVE = re.compile(r"/live/")
 START = re.compile(r"/embed/[^/]+/start$")
 
@@ -78,6 +76,7 @@ async def test_finished_and_then_exit_with_what_is_left_behind(ada: BrowserUser,
     await is_closed(ada)
 
 
+@pytest.mark.whole_chromium
 async def test_exit_says_how_far_the_provider_tells_that_the_user_came(ada: BrowserUser, api: Api) -> None:
     await _opened(ada, api)
     await ada.page.wait_for_function("() => window.messages.some(({ event }) => event === 'session.progress')")

@@ -3,14 +3,11 @@
 import json
 from urllib.parse import quote
 
-import pytest
 from playwright.async_api import expect
 
 from tests.support.browser_services import Api
 from tests.support.browser_user import FlowPage, NewUser
 from tests.support.documents import examples
-
-pytestmark = pytest.mark.whole_chromium
 
 
 def _page(other_host: str, script: str) -> str:

@@ -2,13 +2,10 @@
 
 import re
 
-import pytest
 from playwright.async_api import expect
 
 from tests.support.browser_services import BrowserServices
 from tests.support.browser_user import NewUser
-
-pytestmark = pytest.mark.whole_chromium
 
 
 async def test_in_the_frame_the_way_back_stands_for_the_button(

@@ -11,8 +11,6 @@ from tests.support.browser_user import BrowserUser, NewUser
 from tests.support.flow_messages import follow_the_rules
 from tests.support.react_script import react_script
 
-pytestmark = pytest.mark.whole_chromium
-
 NAMES = ["ready", "open", "finished", "submitted", "connected", "attention", "exit", "expired", "error", "closed"]
 # `show` renders a component in StrictMode, `mounts` counts its effects.
 HOST = """

@@ -9,8 +9,6 @@ from playwright.async_api import Route, expect
 from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 
-pytestmark = pytest.mark.whole_chromium
-
 RETURNED = re.compile(r"/utilities/done\?")
 
 

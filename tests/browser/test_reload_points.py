@@ -14,8 +14,6 @@ from tests.support.browser_services import Api, BrowserServices, Json
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 from tests.support.flow_messages import follow_the_rules
 
-pytestmark = pytest.mark.whole_chromium
-
 START = re.compile(r"/(embed|connect)/[^/]+/start$")
 QUESTION = re.compile(r"opened in another window|Continue in this window")
 CONNECTED, HANDED_OVER = "Your account is connected.", "Your account has been handed over."
@@ -85,7 +83,8 @@ class Visit:
         assert (evidence["kind"], evidence["crossDevice"]) == ("invitation", False)
 
 
-@pytest.fixture(params=[FRAME, TOP])
+# In a frame, the browser that blocks third-party storage: there a page has the least to go on with.
+@pytest.fixture(params=[pytest.param(FRAME, marks=pytest.mark.whole_chromium), TOP])
 async def visit(request: pytest.FixtureRequest, new_user: NewUser, api: Api, other_host: str) -> Visit:
     host = other_host if request.param == FRAME else None
     session = await api.create("ada", f"reload-{request.node.name}", origin=other_host)

@@ -8,8 +8,6 @@ from playwright.async_api import Route, expect
 from tests.support.browser_services import Api, Json
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 
-pytestmark = pytest.mark.whole_chromium
-
 QUIET_POLL_MS = 15_500  # longer than a page that waits for nothing rests between its polls
 OVERTURNED = "The account is no longer connected here."
 

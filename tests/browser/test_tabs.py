@@ -9,8 +9,6 @@ from playwright.async_api import Error, Page, Request, expect
 from tests.support.browser_services import Api
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
 
-pytestmark = pytest.mark.whole_chromium
-
 TABS = 20
 # A headless browser shows all of its pages at once: which of them is hidden is said here.
 VISIBILITY = """
