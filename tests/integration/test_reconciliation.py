@@ -234,3 +234,16 @@ async def test_a_list_that_is_refused_once_is_asked_for_again_while_somebody_wai
     await services.later(30)
     assert refusals
     assert await seconds_until_found(services, ada, 2 * MINUTE, 10, page) <= 70
+
+
+async def test_a_connection_that_a_list_lacks_and_the_provider_still_has_is_asked_for_and_stays(
+    services: RunningServices, ada: User
+) -> None:
+    connection = await ada.connected()
+    services.outgoing.reshape = lambda call, body: [] if call.url.path.endswith("/connection") else body
+    services.outgoing.calls.clear()
+    for _ in range(48):
+        await services.later(HOUR)
+    assert services.outgoing.made(f"GET /connection/{connection['id']}/details") >= 2
+    after = await ada.newest()
+    assert (after["status"], "connection.removed" in await services.event_types()) == ("CONNECTED", False)
