@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class BrowserServices:
-    """A running `magiclink dev`."""
+    """A running `magiclink dev`, and the cookies of who has signed in to its demo host app."""
 
     demo: str
     service: str
     sandbox: str
     folder: Path
+    signed_in: dict[str, list[Any]] = field(default_factory=dict, compare=False)
 
     def let_expire(self, session_id: str) -> None:
         """As if the session's hour were over: no clock of the running process can be moved from here."""
