@@ -36,22 +36,22 @@ class Screenshots:
         found: list[str] = []
         for width in widths:
             await page.set_viewport_size({"width": width, "height": 900 if width > 600 else 700})
-            await _resized(page)
+            await resized(page)
             for scheme in SCHEMES:
                 await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-                await _painted(page)
+                await painted(page)
                 picture = self._folder / f"{name}-{width}-{scheme}.png"
                 await page.screenshot(path=picture, full_page=not frames, animations="disabled")
                 for frame in shown:
                     found += [f"{picture.stem}: {fault}" for fault in await _faults(frame, scheme)]
         if before:
             await page.set_viewport_size(before)
-            await _resized(page)
-            await _painted(page)
+            await resized(page)
+            await painted(page)
         assert found == [], "\n".join(found)
 
 
-async def _resized(page: Page) -> None:
+async def resized(page: Page) -> None:
     """Waits until each frame has its new width: our page decides by it whether the provider is framed.
 
     A frame runs in a process of its own and learns of it after its parent; on a busy machine that takes seconds.
@@ -70,7 +70,7 @@ async def _has_its_width(frame: Frame) -> bool:
     return not width or abs(width - int(await frame.evaluate("() => innerWidth"))) <= 1
 
 
-async def _painted(page: Page) -> None:
+async def painted(page: Page) -> None:
     for frame in page.frames:
         with suppress(Error):  # a frame may go when the window changes
             await frame.evaluate(PAINTED)
