@@ -1,4 +1,4 @@
-"""How busy a process is with requests, which decides how much background work it does beside them."""
+"""How busy a process is with requests of hosts, which decides how much background work it does beside them."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ class RequestLoad:
         self._began_at = self._last_at = float("-inf")
 
     def observe(self, in_progress: int) -> None:
-        """Note how many requests are in progress; called as each of them begins."""
+        """Note how many requests of the API are in progress; called as each of them begins."""
         if in_progress < _MANY:
             return
         now = self._monotonic()
