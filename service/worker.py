@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _BATCH = 16  # more than the calls that the provider takes at once: jobs without calls go on while it is slow
 # Jobs that no page waits for: fewer than those calls, so that a page's job finds a free slot and a free call.
 _BACKGROUND = 8
-# While many requests of the API are in progress. It is never 0: what their callers were promised is done under any load.
+# While many requests of the API are in progress. Never 0: what their callers were promised is done under any load.
 _BACKGROUND_UNDER_LOAD = 1
 _IDLE_SECONDS = 1.0  # how long a job that another process enqueued may wait
 _LONGEST_PAUSE_SECONDS = 60.0
