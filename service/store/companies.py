@@ -83,7 +83,7 @@ def _take_poll(tx: Transaction, ref: CompanyRef) -> tuple[Company, float]:
     return company, take_poll(tx, ref) if company.provider_id is not None else 0.0
 
 
-def find_both(tx: Transaction, user_id: UserId | str, company: Company) -> tuple[UserRef, Company] | None:
+def find_user_and_company(tx: Transaction, user_id: UserId | str, company: Company) -> tuple[UserRef, Company] | None:
     """Return the stored user and company of a tenant in one read, or None where one of them is new.
 
     Neither is erased or merged before the commit, as with `adopt_user` and `adopt_company`.

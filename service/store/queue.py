@@ -25,7 +25,7 @@ DUE_JOBS = (
 _SHARE = 4
 # When a job that was leased is due again. `again_at`: it was enqueued while it ran. What it read may be older than
 # that, so it must run once more.
-_NEXT = (
+_DUE_AT = (
     "CASE WHEN again_at IS NOT NULL AND again_at < :database_now + :again THEN again_at ELSE :database_now + :again END"
 )
 _NEVER = 1e12  # seconds
@@ -166,8 +166,8 @@ def _finish(tx: Transaction, job: LeasedJob, again_in_seconds: float | None, *, 
     if again_in_seconds is None and tx.run(f"DELETE FROM work {where} AND again_at IS NULL", **key):
         return
     row = tx.one(
-        f"UPDATE work SET due_at = {_NEXT}, again_at = NULL, lease = NULL, lease_until = NULL, attempts = :attempts, "
-        f"waited_for = CASE WHEN :failed = 1 OR {_NEXT} <= :database_now + :keeps THEN waited_for ELSE 0 END "
+        f"UPDATE work SET due_at = {_DUE_AT}, again_at = NULL, lease = NULL, lease_until = NULL, attempts = :attempts, "
+        f"waited_for = CASE WHEN :failed = 1 OR {_DUE_AT} <= :database_now + :keeps THEN waited_for ELSE 0 END "
         f"{where} RETURNING CASE WHEN due_at <= :database_now THEN 1 ELSE 0 END AS is_due",
         again=again_in_seconds if again_in_seconds is not None else _NEVER,
         attempts=job.attempts + 1 if failed else 0,

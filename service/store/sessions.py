@@ -23,7 +23,7 @@ from service.domain.tokens import ERASED_USER
 from service.errors import NotFound
 from service.store.attached import connections_of, count_attached, undecided_of
 from service.store.changes import WriteContext, apply
-from service.store.companies import adopt_company, adopt_sites, find_both
+from service.store.companies import adopt_company, adopt_sites, find_user_and_company
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
 from service.store.idempotency import EarlierCall, begin, keep, keep_with, name_session, require_key
@@ -211,7 +211,7 @@ class SessionStore:
         sites = adopt_sites(tx, company, draft.sites)
         changes = decide(replace(draft, user=user, company=company, sites=sites))
         (session,) = changes.sessions
-        # Most columns of a new session are NULL. psycopg keeps statements of up to 50 parameters prepared for use.
+        # Most columns of a new session are NULL; psycopg remembers how to read a statement of at most 50 parameters.
         values = {name: v for name, v in session_values(session, self._context.cipher).items() if v is not None}
         tx.run(f"INSERT INTO sessions ({', '.join(values)}) VALUES (:{', :'.join(values)})", **values)
         apply(tx, self._context, replace(changes, sessions=()), session.tenant, company.ref)
@@ -275,7 +275,7 @@ class SessionStore:
 def _adopt(tx: Transaction, draft: Session, now: float) -> tuple[UserRef, Company]:
     """Return the stored user and company of a draft, after inserting those that are new. Raises NotFound."""
     user_id = draft.user_id or ERASED_USER
-    known = find_both(tx, user_id, draft.company)
+    known = find_user_and_company(tx, user_id, draft.company)
     if known is not None:
         return known
     return adopt_user(tx, draft.tenant, user_id, draft.user, now), adopt_company(tx, draft.company, now)
