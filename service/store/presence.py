@@ -27,11 +27,12 @@ _SEEN = "UPDATE sessions SET seen_at = :now WHERE id IN (:among) RETURNING id"
 # The check is due a minute after the last heartbeat, never later. While it runs, the time goes to `again_at`, as in
 # `enqueue`: it may have read the session before this heartbeat.
 _CHECK_LATER = (
-    "INSERT INTO work (kind, ref, due_at, waited_for) VALUES (:kind, :ref, :at, 0) ON CONFLICT (kind, ref) DO UPDATE "
+    "INSERT INTO work (kind, ref, due_at, waited_for) VALUES (:kind, :ref, :database_now + :seconds, 0) "
+    "ON CONFLICT (kind, ref) DO UPDATE "
     "SET due_at = CASE WHEN work.lease IS NULL THEN excluded.due_at ELSE work.due_at END, "
     "again_at = CASE WHEN work.lease IS NOT NULL AND (work.again_at IS NULL OR excluded.due_at < work.again_at) "
     "THEN excluded.due_at ELSE work.again_at END "
-    "WHERE work.lease IS NOT NULL OR work.due_at < :soon"
+    "WHERE work.lease IS NOT NULL OR work.due_at < :database_now + :soon"
 )
 # Each session with all columns, so that none that a page shows can be forgotten, and with the newest event on its
 # timeline. Of a poll counts only whether it answered after the user finished: polls come every 20 s.
@@ -84,8 +85,7 @@ def keep_alive(tx: Transaction, heartbeats: Collection[Heartbeat], now: float) -
 
 
 def _put_off_checks(tx: Transaction, seen: Iterable[SessionId]) -> None:
-    now = tx.now()
-    common = {"kind": JobKind.PRESENCE.value, "at": now + PRESENCE_SECONDS, "soon": now + _CHECKED_AFTER_SECONDS}
+    common = {"kind": JobKind.PRESENCE.value, "seconds": PRESENCE_SECONDS, "soon": _CHECKED_AFTER_SECONDS}
     tx.many(_CHECK_LATER, [{"ref": session_id, **common} for session_id in seen])
 
 
