@@ -79,12 +79,13 @@ def keep_alive(tx: Transaction, heartbeats: Collection[Heartbeat], now: float) -
     # The digests are of random keys: to compare them in steady time would protect nothing.
     seen = sorted(each.session_id for each in wanted if bound.get(each.session_id) == each.page_hash)
     tx.among(_SEEN, seen, now=now)
-    _put_off_checks(tx, seen)
+    put_off_checks(tx, seen)
     undecided = frozenset(each for each in wanted if each.session_id not in bound)
     return KeptAlive(marks_of(tx, {each.session_id for each in heartbeats}, now), undecided)
 
 
-def _put_off_checks(tx: Transaction, seen: Iterable[SessionId]) -> None:
+def put_off_checks(tx: Transaction, seen: Iterable[SessionId]) -> None:
+    """Let the checks of these present pages come a minute from now; one that is not due soon stays."""
     common = {"kind": JobKind.PRESENCE.value, "seconds": PRESENCE_SECONDS, "soon": _CHECKED_AFTER_SECONDS}
     tx.many(_CHECK_LATER, [{"ref": session_id, **common} for session_id in seen])
 
