@@ -1,7 +1,6 @@
 """How a host page may load embed.js and use it: as its policy, its framework and its own code want."""
 
 import json
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -9,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from service.web.embed_script import EMBED_SCRIPTS
 from tests.support.browser_services import Api
-from tests.support.browser_user import BrowserUser, NewUser
+from tests.support.browser_user import BrowserUser, NewUser, arrived_messages
 from tests.support.documents import examples
 from tests.support.flow_messages import follow_the_rules
 
@@ -35,7 +34,7 @@ class HostPage:
         await self.page.goto(f"{self._origin}{path}?{quote(f'<body>{content}')}")
 
     async def types(self) -> list[str]:
-        messages: list[dict[str, Any]] = await self.page.evaluate("window.messages")
+        messages = await arrived_messages(self.page)
         follow_the_rules(messages)
         return [one["type"] for one in messages if one["type"] != "event"]
 

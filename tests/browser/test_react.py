@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.support.browser_services import Api
-from tests.support.browser_user import BrowserUser, NewUser
+from tests.support.browser_user import BrowserUser, NewUser, arrived_messages
 from tests.support.flow_messages import follow_the_rules
 from tests.support.react_script import react_script
 
@@ -66,7 +66,7 @@ class ReactHost:
         return str((await self._api.create("ada", f"react-{name}", origin=self.origin))["embedUrl"])
 
     async def types(self) -> list[str]:
-        messages: list[dict[str, Any]] = await self.page.evaluate("window.messages")
+        messages = await arrived_messages(self.page)
         follow_the_rules(messages)
         return [one["type"] for one in messages]
 

@@ -1,13 +1,17 @@
 """People in front of a browser: what they do on the demo host app's pages, on ours and on the provider's."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from itertools import count
 from typing import Any
 
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import FrameLocator, Locator, Page, expect
 
 from tests.support.browser_services import GUIDE, BrowserServices, Json
 
 Surroundings = Page | FrameLocator
+_LAST_OF_FRAME = count(1)
 LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
 # Fills a form in: texts by name, of the boxes with a name those whose label has one of the words, and no other.
 SUBMIT = """(form, given) => {
@@ -157,13 +161,30 @@ class BrowserUser:
         return self.embedded
 
     async def messages(self) -> list[dict[str, Any]]:
-        """What our script reported to the host's page."""
-        reported: list[dict[str, Any]] = await self.page.evaluate("window.messages")
-        return reported
+        """What our script reported to the host's page, of everything that our frames have posted until now."""
+        return await arrived_messages(self.page)
 
     async def message_types(self) -> list[str]:
         """The same by type, without the live events, whose number is a matter of timing."""
         return [payload["type"] for payload in await self.messages() if payload["type"] != "event"]
+
+
+async def arrived_messages(page: Page) -> list[dict[str, Any]]:
+    """`window.messages` of a host's page, once everything that its frames have posted until now has arrived.
+
+    A frame of another origin runs in another process: what it has posted may come after its words are visible. Messages
+    of one frame arrive in their order, so one of ours that is posted last is the last to arrive.
+    """
+    await page.evaluate("""window.lastOfFrame ??= (addEventListener("message", ({ data }) => {
+        if (data.source === "test") lastOfFrame.add(data.frame);
+    }), new Set()); null""")
+    for frame in page.main_frame.child_frames:
+        number = str(next(_LAST_OF_FRAME))
+        with suppress(PlaywrightError):  # a frame that was removed posts no more
+            await frame.evaluate("(frame) => top.postMessage({ source: 'test', frame }, '*')", number)
+            await page.wait_for_function("(frame) => lastOfFrame.has(frame)", arg=number, timeout=5_000)
+    arrived: list[dict[str, Any]] = await page.evaluate("window.messages")
+    return arrived
 
 
 NewUser = Callable[..., Awaitable[BrowserUser]]

@@ -83,7 +83,13 @@ class EventStream:
         return found
 
     async def next(self) -> StreamFrame:
-        """The next frame; type "ended" when there is none any more."""
+        """The next frame that is no comment, which may come at any time; type "ended" when there is none any more."""
+        while (frame := await self.next_or_comment()).type is None:
+            pass
+        return frame
+
+    async def next_or_comment(self) -> StreamFrame:
+        """The next frame; type None for a comment."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             chunk = await self._chunks.get()
         if chunk == ENDED:

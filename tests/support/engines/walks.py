@@ -60,9 +60,19 @@ class Walk:
         style = f"<style>:root {{ color-scheme: {scheme} }} body {{ margin: 0 }}</style>"
         return f"{self.origin}/content?{quote(style + script + content)}"
 
-    async def messages(self) -> list[str]:
-        """The types of what the host's page was told, without the live events."""
-        return [str(one["type"]) for one in await self.browser.js(TOP, "return window.messages")]
+    async def host_hears(self, *types: str) -> None:
+        """Wait until the host's page was told as many things; they are of these types, live events left out."""
+        told = await self.browser.until(
+            TOP, "return messages.length >= arguments[0] && messages.map(({ type }) => type)", len(types)
+        )
+        assert told == list(types)
+
+    async def messages_until(self, last: str) -> list[str]:
+        """Wait until the host's page was told this; the types of all that it was told."""
+        told: list[str] = await self.browser.until(
+            TOP, "const types = messages.map(({ type }) => type); return types.at(-1) === arguments[0] && types", last
+        )
+        return told
 
     async def evidence(self) -> Json:
         """Why the session's only connection is its own."""
