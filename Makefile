@@ -15,8 +15,9 @@ export CHROMIUM
 unexport PYTHONDONTWRITEBYTECODE
 NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_executable as driver; print(driver()[0])'
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-PYTEST := $(BIN)/pytest -q --durations=10 -n $(CORES) --dist worksteal
-COVERED := $(BIN)/coverage run -m pytest -q --durations=10 -n $(CORES)
+# A worker process that ends ends the run: with another in its place, tests may be left that no worker is given.
+PYTEST := $(BIN)/pytest -q --durations=10 --max-worker-restart 0 -n $(CORES) --dist worksteal
+COVERED := $(BIN)/coverage run -m pytest -q --durations=10 --max-worker-restart 0 -n $(CORES)
 # Coverage takes as long again as the tests themselves, so it watches only what runs lines that no other test runs. These,
 # the integration tests once more on PostgreSQL and the browser tests run without it. Before a file joins them, compare the
 # report of `make coverage`: no line and no branch may be missed that was not missed before.
@@ -81,7 +82,7 @@ unit: .venv/.dev browser-installed node-packages ## every test but the browser's
 	$(PYTEST) -m "not browser" $(ARGS)
 
 browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
-	$(BIN)/pytest -q --durations=10 -n 2 --dist loadfile -m browser $(ARGS)
+	$(BIN)/pytest -q --durations=10 --max-worker-restart 0 -n 2 --dist loadfile -m browser $(ARGS)
 
 # Two at a time, for browsers wait often; each prints when it is done, and a failure of either is one of `make test`.
 parts: browser without-browser

@@ -1,5 +1,6 @@
 """People in front of a browser: what they do on the demo host app's pages, on ours and on the provider's."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import count
@@ -178,11 +179,12 @@ async def arrived_messages(page: Page) -> list[dict[str, Any]]:
     await page.evaluate("""window.lastOfFrame ??= (addEventListener("message", ({ data }) => {
         if (data.source === "test") lastOfFrame.add(data.frame);
     }), new Set()); null""")
-    for frame in page.main_frame.child_frames:
+    for frame in [one for one in page.main_frame.child_frames if one.url.startswith("http")]:
         number = str(next(_LAST_OF_FRAME))
-        with suppress(PlaywrightError):  # a frame that was removed posts no more
-            await frame.evaluate("(frame) => top.postMessage({ source: 'test', frame }, '*')", number)
-            await page.wait_for_function("(frame) => lastOfFrame.has(frame)", arg=number, timeout=5_000)
+        with suppress(PlaywrightError, TimeoutError):  # a frame that was removed, or has no page yet, posts nothing
+            async with asyncio.timeout(5):
+                await frame.evaluate("(frame) => top.postMessage({ source: 'test', frame }, '*')", number)
+                await page.wait_for_function("(frame) => lastOfFrame.has(frame)", arg=number)
     arrived: list[dict[str, Any]] = await page.evaluate("window.messages")
     return arrived
 
