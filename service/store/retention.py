@@ -1,4 +1,4 @@
-"""Deletes old events, removed connections and ended sessions, and then users to whom nothing refers any more.
+"""Deletes old events, removed connections, ended sessions and changes of endpoints, and users to whom nothing refers.
 
 `before` is the time before which something must have ended. A session that a verdict may need is not deleted: one that
 owns a connection or could own one, and one whose magic link was shown, since such a link never ends. Such a session is
@@ -92,6 +92,10 @@ class RetentionStore:
         """Delete connections that the provider removed."""
         return await self._engine.write(lambda tx: _delete_connections(tx, before))
 
+    async def delete_endpoint_changes(self, before: float) -> Deleted:
+        """Delete the records of who changed an endpoint."""
+        return await self._engine.write(lambda tx: _delete_endpoint_changes(tx, before))
+
     async def delete_sessions(self, before: float) -> Deleted:
         """Delete sessions whose time is over; of those that a verdict needs, delete what it does not need."""
         return await self._engine.write(lambda tx: self._delete_sessions(tx, before))
@@ -151,6 +155,12 @@ def _delete_connections(tx: Transaction, before: float) -> Deleted:
             tx.run(sql, id=row["id"])
     _delete_users(tx, rows)
     return Deleted(len(rows), more=len(rows) == _BATCH)
+
+
+def _delete_endpoint_changes(tx: Transaction, before: float) -> Deleted:
+    oldest = "SELECT id FROM endpoint_audit WHERE at < :before ORDER BY at LIMIT :limit"
+    deleted = tx.run(f"DELETE FROM endpoint_audit WHERE id IN ({oldest})", before=before, limit=_BATCH)
+    return Deleted(deleted, more=deleted == _BATCH)
 
 
 def _delete_users(tx: Transaction, rows: Collection[Row]) -> None:

@@ -1,4 +1,4 @@
-"""Deletes old rows: webhooks, deliveries and idempotency keys after days; events, connections, sessions much later."""
+"""Deletes old rows: webhooks, deliveries and idempotency keys after days; the rest much later."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -32,11 +32,12 @@ class Retention:
             "events": self._store.retention.delete_events,
             "connections": self._store.retention.delete_connections,
             "sessions": self._store.retention.delete_sessions,
+            "changes of endpoints": self._store.retention.delete_endpoint_changes,
         }
         for name, step in steps.items():
             deleted = await _repeated(step, before)
             if deleted:
-                _log.info("deleted %d %s that were over for %d days", deleted, name, self._days)
+                _log.info("deleted %d %s, of more than %d days ago", deleted, name, self._days)
         return _DAY_SECONDS
 
 

@@ -158,6 +158,21 @@ async def test_a_log_of_which_everything_is_old_keeps_its_last_event(services: R
     assert rows[0]["seq"] >= newest
 
 
+async def test_who_changed_an_endpoint_is_recorded_for_as_long_and_no_longer(services: RunningServices) -> None:
+    async def recorded() -> list[str]:
+        rows = await services.parts.store.engine.read(lambda tx: tx.all("SELECT * FROM endpoint_audit ORDER BY at"))
+        return [row["change"] for row in rows]
+
+    made = await services.post("/v1/webhook-endpoints", {"url": "https://meadow.example/hooks"})
+    await days_later(services, DAYS - 3)
+    await services.host.patch(f"/v1/webhook-endpoints/{made['id']}", json={"description": "ours"})
+    assert await recorded() == ["created", "changed"]
+    await days_later(services, 3)
+    assert await recorded() == ["changed"]
+    await days_later(services, DAYS)
+    assert await recorded() == []
+
+
 async def test_an_erased_user_is_forgotten_when_nothing_refers_to_it(services: RunningServices, ada: User) -> None:
     await ada.session()
     assert (await services.host.delete("/v1/users/ada")).status_code == 204

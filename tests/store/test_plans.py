@@ -232,6 +232,7 @@ CALLS: dict[str, Call] = {
     "endpoints": lambda store: store.endpoints.list_page(TENANT, None, 25),
     "endpoints to review": lambda store: store.endpoints.to_review(10),
     "secrets to purge": lambda store: store.endpoints.purge_secrets(),
+    "changes of endpoints to delete": lambda store: store.retention.delete_endpoint_changes(0.0),
     "enabled endpoints": lambda store: store.endpoints.enabled(TENANT),
     "replay": lambda store: store.replays.advance("rpl_1"),
     "event with deliveries": lambda store: store.documents.name_new(RECORDED, ["d"], NAMED),
