@@ -80,26 +80,27 @@ class _FreezeSurvivors:
 
     def __init__(self, whole: WholeCollections) -> None:
         self._whole = whole
-        self._collections = self._frozen = 0  # since the last one of everything
+        self._collections = self._made = 0  # since the last one of everything
         self._base = gc.get_freeze_count()  # what that one left
         self._is_whole = False
 
     def __call__(self, phase: str, info: Mapping[str, int]) -> None:
         if phase == "start":
             self._collections += 1
+            # The objects made since the last collection, less those freed. The list of `gc.get_objects` would refer to each
+            # for a moment, and a thread that fills a tuple to which another refers gets a SystemError.
+            self._made += gc.get_count()[0]
             self._is_whole = info["generation"] == _OLDEST and self._is_due()
             if self._is_whole:
-                self._collections = self._frozen = 0
+                self._collections = self._made = 0
                 gc.unfreeze()
         elif info["generation"] > 0:
-            # What is left is in the oldest generation now.
-            self._frozen += 0 if self._is_whole else len(gc.get_objects(generation=_OLDEST))
-            gc.freeze()
+            gc.freeze()  # what is left is in the oldest generation now
             if self._is_whole:
                 self._base = gc.get_freeze_count()
 
     def _is_due(self) -> bool:
-        if self._frozen >= self._whole.frozen:
-            # Most of it may be freed by now. The count itself visits all that is frozen, so it is taken rarely.
-            self._frozen = gc.get_freeze_count() - self._base
-        return self._collections >= self._whole.collections or self._frozen >= self._whole.frozen
+        if self._made >= self._whole.frozen:
+            # Most of it may be freed by now. The count of what is frozen visits all of it, so it is taken rarely.
+            self._made = gc.get_freeze_count() - self._base
+        return self._collections >= self._whole.collections or self._made >= self._whole.frozen

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 
 from service.commands.interpreter import WholeCollections, collect_regularly, no_collections, short_pauses
 
@@ -110,6 +112,25 @@ def test_a_collection_of_everything_does_not_cause_the_next_one() -> None:
             gc.collect()
     assert noted[-3:] == [True, False, False]
     assert len(kept) == 1_000
+
+
+def test_a_thread_that_fills_a_tuple_is_not_disturbed_by_the_collections_of_another() -> None:
+    filled, enough = list[tuple[int, ...]](), Event()
+
+    def fill() -> None:
+        while not enough.is_set():
+            filled[:] = [tuple(number for number in range(20)) for _ in range(50)]
+
+    with short_pauses(), ThreadPoolExecutor(1) as pool:
+        filling = pool.submit(fill)
+        for _ in range(20):
+            # So many that the thread, which is in the middle of a tuple, has its turn as soon as the lock is free.
+            kept = [[number] for number in range(100_000)]
+            gc.collect(1)
+        enough.set()
+        filling.result()
+    assert len(kept) == 100_000
+    assert len(filled) == 50
 
 
 async def test_what_lives_on_is_frozen_regularly_even_where_as_much_is_freed_as_made() -> None:
