@@ -34,7 +34,7 @@ class CompanyStore:
 
     async def get(self, ref: CompanyRef) -> Company:
         """Return one company. Raises NotFound."""
-        return await self._engine.read(lambda tx: _company(tx, ref))
+        return await self._engine.read(lambda tx: _company(tx, ref), snapshot=False)
 
     async def with_sites(self, ref: CompanyRef) -> tuple[Company, Sequence[Site]]:
         """Return a company and all its sites, ordered by ref. Raises NotFound."""
@@ -42,7 +42,7 @@ class CompanyStore:
 
     async def by_provider_id(self, provider_id: ProviderCompanyId) -> Company | None:
         """Return the company with this id at the provider, of any tenant; None where there is none."""
-        return await self._engine.read(lambda tx: _by_provider_id(tx, provider_id))
+        return await self._engine.read(lambda tx: _by_provider_id(tx, provider_id), snapshot=False)
 
     async def take_poll(self, ref: CompanyRef) -> tuple[Company, float]:
         """Return the company and 0 where its budget had a poll, or the seconds until it has one. Raises NotFound.
@@ -75,7 +75,7 @@ class CompanyStore:
 
     async def site(self, ref: SiteRef) -> Site:
         """Return one site. Raises NotFound."""
-        return await self._engine.read(lambda tx: _site(tx, ref))
+        return await self._engine.read(lambda tx: _site(tx, ref), snapshot=False)
 
 
 def _take_poll(tx: Transaction, ref: CompanyRef) -> tuple[Company, float]:

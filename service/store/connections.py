@@ -84,7 +84,7 @@ class ConnectionStore:
 
     async def get(self, connection_id: ConnectionId, tenant: Tenant | None = None) -> Connection:
         """Return one connection. Raises NotFound, also for one of another than `tenant`."""
-        return await self._engine.read(lambda tx: _get(tx, connection_id, tenant))
+        return await self._engine.read(lambda tx: _get(tx, connection_id, tenant), snapshot=False)
 
     async def list_page(
         self, tenant: Tenant, filters: Mapping[str, Any], after: tuple[float, str] | None, limit: int
@@ -112,7 +112,7 @@ class ConnectionStore:
 
     async def of_company(self, company: CompanyRef) -> Sequence[Connection]:
         """Return every recorded connection of a company, ordered by id, without removed ones."""
-        return await self._engine.read(lambda tx: _of_company(tx, company))
+        return await self._engine.read(lambda tx: _of_company(tx, company), snapshot=False)
 
     def _change(
         self,

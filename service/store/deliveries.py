@@ -82,7 +82,7 @@ class DeliveryStore:
     async def lease(self, limit: int) -> Sequence[EndpointLease]:
         """Lease up to `limit` endpoints that have something due and that no other process sends to."""
         # A read first: an idle process writes nothing.
-        due = await self._engine.read(lambda tx: self._due_endpoints(tx, limit))
+        due = await self._engine.read(lambda tx: self._due_endpoints(tx, limit), snapshot=False)
         return await self._engine.write(lambda tx: self._lease(tx, due)) if due else ()
 
     async def renew(self, tokens: Collection[str]) -> frozenset[str]:
@@ -131,7 +131,7 @@ class DeliveryStore:
 
     async def get(self, delivery_id: str, tenant: Tenant) -> Delivery:
         """Return one delivery. Raises NotFound, also for one of another than `tenant`."""
-        return await self._engine.read(lambda tx: _get(tx, delivery_id, tenant))
+        return await self._engine.read(lambda tx: _get(tx, delivery_id, tenant), snapshot=False)
 
     async def list_page(
         self, endpoint_id: str, status: str | None, after: tuple[float, str] | None, limit: int

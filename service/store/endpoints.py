@@ -42,11 +42,11 @@ class EndpointStore:
 
     async def get(self, endpoint_id: str, tenant: Tenant | None = None) -> Endpoint:
         """Return one endpoint. Raises NotFound, also for one of another than `tenant`."""
-        return await self._engine.read(lambda tx: read_endpoint(tx, endpoint_id, tenant))
+        return await self._engine.read(lambda tx: read_endpoint(tx, endpoint_id, tenant), snapshot=False)
 
     async def secret(self, secret_id: str) -> EndpointSecret:
         """Return one secret, also a replaced one. Raises NotFound after it was purged."""
-        return await self._engine.read(lambda tx: self._secret(tx, secret_id))
+        return await self._engine.read(lambda tx: self._secret(tx, secret_id), snapshot=False)
 
     async def list_page(self, tenant: Tenant, after: tuple[float, str] | None, limit: int) -> Sequence[EndpointView]:
         """Return up to `limit` endpoints, newest first, after the `(created_at, id)` of the page before."""
@@ -59,7 +59,9 @@ class EndpointStore:
     async def enabled(self, tenant: Tenant) -> Sequence[Endpoint]:
         """Return the tenant's enabled endpoints."""
         sql = "SELECT * FROM endpoints WHERE tenant = :tenant AND status = 'enabled' ORDER BY created_at, id"
-        return await self._engine.read(lambda tx: [endpoint_of(row) for row in tx.all(sql, tenant=tenant)])
+        return await self._engine.read(
+            lambda tx: [endpoint_of(row) for row in tx.all(sql, tenant=tenant)], snapshot=False
+        )
 
     async def change(self, endpoint_id: str, decide: Decide, tenant: Tenant | None = None, *jobs: Job) -> Endpoint:
         """Lock the row, call `decide`, write what it returns: one transaction. Returns the endpoint afterwards.
@@ -95,7 +97,7 @@ class EndpointStore:
             "ORDER BY review_at LIMIT :limit"
         )
         return await self._engine.read(
-            lambda tx: [row["id"] for row in tx.all(sql, now=self._context.clock(), limit=limit)]
+            lambda tx: [row["id"] for row in tx.all(sql, now=self._context.clock(), limit=limit)], snapshot=False
         )
 
     async def purge_secrets(self) -> int:

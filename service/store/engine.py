@@ -150,8 +150,12 @@ class Engine(Protocol):
     async def write(self, unit: "Unit[T]") -> T:
         """Commit all writes of the unit, or none. Raises Unavailable, and whatever the unit raises."""
 
-    async def read(self, unit: "Unit[T]") -> T:
-        """Run a unit that only reads. Raises Unavailable, and whatever the unit raises."""
+    async def read(self, unit: "Unit[T]", *, snapshot: bool = True) -> T:
+        """Run a unit that only reads. Raises Unavailable, and whatever the unit raises.
+
+        All its statements see the database as of one moment. With `snapshot` False each sees it as of its own, which
+        saves the two round trips of a transaction: for one statement, or for rows that need not be of one moment.
+        """
 
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """Call `listener` in the event loop after commits that wrote events, with the ids of their sessions.

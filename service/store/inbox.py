@@ -41,7 +41,7 @@ class InboxStore:
 
     async def get(self, webhook_id: str) -> StoredWebhook:
         """Return one webhook. Raises NotFound after it was purged."""
-        return await self._engine.read(lambda tx: self._get(tx, webhook_id))
+        return await self._engine.read(lambda tx: self._get(tx, webhook_id), snapshot=False)
 
     async def complete(self, webhook_id: str, *jobs: Job, lease: LeasedJob | None = None) -> None:
         """Mark the webhook as processed, delete its body and enqueue the jobs that follow from it, in one transaction.

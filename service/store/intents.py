@@ -69,7 +69,7 @@ class IntentStore:
 
     async def open_intents(self, session_id: SessionId) -> Sequence[OpenIntent]:
         """Return the session's calls for invitations that are under way or lost."""
-        return await self._engine.read(lambda tx: _open_intents(tx, session_id))
+        return await self._engine.read(lambda tx: _open_intents(tx, session_id), snapshot=False)
 
     async def restarted_intents(self, session_id: SessionId) -> Sequence[OpenIntent]:
         """Return the same as `open_intents`, after setting intents of a future time to now.

@@ -31,12 +31,12 @@ class ApiKeyStore:
 
     async def find(self, digest: str) -> ApiKey | None:
         """Return the key with this digest, revoked or not; None where there is none."""
-        return await self._engine.read(lambda tx: _find(tx, digest))
+        return await self._engine.read(lambda tx: _find(tx, digest), snapshot=False)
 
     async def all(self) -> Sequence[ApiKey]:
         """Return every key, oldest first."""
         return await self._engine.read(
-            lambda tx: [_key(row) for row in tx.all("SELECT * FROM api_keys ORDER BY created_at, id")]
+            lambda tx: [_key(row) for row in tx.all("SELECT * FROM api_keys ORDER BY created_at, id")], snapshot=False
         )
 
     async def revoke(self, key_id: str) -> bool:

@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -59,6 +60,24 @@ UPDATE events SET seq = n.seq FROM (
   FROM events WHERE seq IS NULL
 ) n WHERE events.id = n.id
 """
+
+
+Begin = Callable[[psycopg.Connection[Any]], AbstractContextManager[Any]]
+
+
+def _begin_write(connection: psycopg.Connection[Any]) -> AbstractContextManager[Any]:
+    connection.isolation_level, connection.read_only = None, None
+    return connection.transaction()
+
+
+def _begin_snapshot(connection: psycopg.Connection[Any]) -> AbstractContextManager[Any]:
+    # Otherwise two statements of one read could see two states: a page an old session with a new position.
+    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+    return connection.transaction()
+
+
+def _begin_nothing(_: psycopg.Connection[Any]) -> AbstractContextManager[Any]:
+    return nullcontext()
 
 
 class PostgresEngine:
@@ -140,25 +159,23 @@ class PostgresEngine:
             listener()
         return result
 
-    async def read(self, unit: Unit[T]) -> T:
-        """Run the unit in a thread of the pool; all of its statements see the database as of one moment."""
+    async def read(self, unit: Unit[T], *, snapshot: bool = True) -> T:
+        """Run the unit in a thread of the pool: in one transaction, or without `snapshot` in none."""
         if self._pool is None or self._loop is None:
             raise Unavailable
-        result, _ = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit, is_read=True))
+        begin = _begin_snapshot if snapshot else _begin_nothing
+        result, _ = await self._loop.run_in_executor(self._pool, partial(self._attempt, unit, begin))
         return result
 
-    def _attempt(self, unit: Unit[T], *, is_read: bool = False) -> tuple[T, Transaction]:
+    def _attempt(self, unit: Unit[T], begin: Begin = _begin_write) -> tuple[T, Transaction]:
         attempts = 0
         while True:
             attempts += 1
-            begun = False
+            written = False
             try:
                 connection = self._connection()
-                # Otherwise two statements of one read could see two states: a page an old session with a new position.
-                connection.isolation_level = IsolationLevel.REPEATABLE_READ if is_read else None
-                connection.read_only = is_read or None
-                with connection.transaction():
-                    begun = True
+                with begin(connection):
+                    written = begin is _begin_write
                     tx = Transaction(connection.cursor(), self._dialect)
                     return unit(tx), tx
             except _LOST_RACE as exc:
@@ -166,10 +183,10 @@ class PostgresEngine:
                 if attempts == _ATTEMPTS:
                     raise Unavailable from exc
             except (psycopg.OperationalError, psycopg.InternalError) as exc:
-                # A connection that failed before BEGIN was closed while idle, as by a restart of the server: the unit
-                # has not run, so it may run on a new connection. After BEGIN a commit may have happened: no repeat.
-                had_connection = self._discard_connection()
-                if begun or attempts > 1 or not had_connection:
+                # The server ended the connection, as it does to idle ones when it restarts: the unit may run again on a
+                # new one, unless it began to write. Then a commit may have happened.
+                was_ended = self._discard_connection()
+                if written or attempts > 1 or not was_ended:
                     raise Unavailable from exc
 
     def _discard_prepared(self, exc: psycopg.Error) -> None:
@@ -197,13 +214,15 @@ class PostgresEngine:
         return connection
 
     def _discard_connection(self) -> bool:
-        """Close this thread's connection, whose state is unknown after a failure; return whether there was one."""
+        """Close this thread's connection, whose state is unknown after a failure; return whether it had ended."""
         connection: psycopg.Connection[Any] | None = getattr(self._thread_local, "connection", None)
         self._thread_local.connection = None
-        if connection is not None:
-            self._connections.discard(connection)
-            connection.close()
-        return connection is not None
+        if connection is None:
+            return False
+        was_ended = bool(connection.closed)
+        self._connections.discard(connection)
+        connection.close()
+        return was_ended
 
     async def number(self) -> None:
         """Give positions to all committed events now. The sequencer does the same within a second."""

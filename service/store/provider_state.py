@@ -18,7 +18,7 @@ class ProviderStateStore:
 
     async def paths(self, url: str) -> PathGeneration | None:
         """Return the generation of paths that the API at this address has served; None where it is not known."""
-        row = await self._engine.read(lambda tx: tx.one(_SELECT, name=_paths(url)))
+        row = await self._engine.read(lambda tx: tx.one(_SELECT, name=_paths(url)), snapshot=False)
         known: dict[str, PathGeneration] = {one: one for one in get_args(PathGeneration)}
         return known.get(row["value"]) if row is not None else None
 

@@ -91,7 +91,7 @@ class JobQueue:
 
     async def next_in_seconds(self) -> float | None:
         """Return how long until a job is due or a lease ends; None where the queue is empty."""
-        return await self._engine.read(_next_in_seconds)
+        return await self._engine.read(_next_in_seconds, snapshot=False)
 
     def _lease_batch(self, tx: Transaction, limit: int, background_limit: int, lease_seconds: float) -> list[LeasedJob]:
         def due(waited_for: int, most: int) -> list[Row]:

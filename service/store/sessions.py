@@ -69,7 +69,8 @@ class SessionStore:
 
     async def get(self, session_id: SessionId, tenant: Tenant | None = None) -> Session:
         """Return one session. Raises NotFound, also for one of another than `tenant`."""
-        return await self._engine.read(lambda tx: self._get(tx, session_id, tenant))
+        # Its sites are read a moment after it. They are never deleted, and which ones it has does not change.
+        return await self._engine.read(lambda tx: self._get(tx, session_id, tenant), snapshot=False)
 
     async def summary(self, session_id: SessionId, tenant: Tenant) -> Shown:
         """Return what is shown of a session of this tenant, and its recorded connections. Raises NotFound."""
@@ -183,7 +184,7 @@ class SessionStore:
         """Return every invitation that was created for the session, with when the provider gave it (0.1.0: None)."""
         sql = "SELECT id, given_at FROM invitations WHERE session_id = :id"
         return await self._engine.read(
-            lambda tx: {InvitationId(row["id"]): row["given_at"] for row in tx.all(sql, id=session_id)}
+            lambda tx: {InvitationId(row["id"]): row["given_at"] for row in tx.all(sql, id=session_id)}, snapshot=False
         )
 
     async def known_invitations(self, ids: Iterable[str]) -> frozenset[str]:

@@ -110,9 +110,9 @@ class SqliteEngine:
         self._queue.put(_PendingWrite(unit, future, loop))
         return await future
 
-    async def read(self, unit: Unit[T]) -> T:
-        """Run the unit on one snapshot of the database, more than once where it is long. Raises Unavailable."""
-        return await self._readers.read(unit)
+    async def read(self, unit: Unit[T], *, snapshot: bool = True) -> T:
+        """Run the unit, more than once where it is long. Raises Unavailable."""
+        return await self._readers.read(unit, snapshot=snapshot)
 
     async def _poll_events(self, connection: sqlite3.Connection) -> None:
         """Notify the listeners of events that other processes write to the same file."""

@@ -25,7 +25,7 @@ _BETWEEN_CHECKS = 500
 
 
 class SqliteReaders:
-    """Runs reads, each on one snapshot of the database."""
+    """Runs reads, each on one snapshot of the database where it asks for that."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], dialect: SqliteDialect) -> None:
         self._connect = connect
@@ -50,20 +50,21 @@ class SqliteReaders:
         if threads is not None:
             await asyncio.to_thread(threads.shutdown)
 
-    async def read(self, unit: Unit[T]) -> T:
+    async def read(self, unit: Unit[T], *, snapshot: bool) -> T:
         """Run the unit, a second time in a thread where it is long. Raises Unavailable."""
         if self._threads is None or self._loop_connection is None:
             raise Unavailable
         await asyncio.sleep(0)  # a caller that reads in a loop gives other tasks their turns
         try:
-            return self._read_in_loop(self._loop_connection, unit)
+            return self._read_in_loop(self._loop_connection, unit, snapshot=snapshot)
         except sqlite3.DatabaseError:  # interrupted or locked; of any other error the thread decides what it means
-            read: Callable[[], T] = partial(self._read_in_thread, unit)
+            read: Callable[[], T] = partial(self._read_in_thread, unit, snapshot=snapshot)
             return await asyncio.get_running_loop().run_in_executor(self._threads, read)
 
-    def _read_in_loop(self, connection: sqlite3.Connection, unit: Unit[T]) -> T:
+    def _read_in_loop(self, connection: sqlite3.Connection, unit: Unit[T], *, snapshot: bool) -> T:
         cursor = connection.cursor(DictCursor)
-        cursor.execute("BEGIN")
+        if snapshot:
+            cursor.execute("BEGIN")
         # Only while the unit runs: an interrupted ROLLBACK would leave the snapshot open.
         self._checks_left = _INSTRUCTIONS // _BETWEEN_CHECKS
         connection.set_progress_handler(self._is_spent, _BETWEEN_CHECKS)
@@ -71,15 +72,16 @@ class SqliteReaders:
             return unit(Transaction(cursor, self._dialect))
         finally:
             connection.set_progress_handler(None, 0)
-            cursor.execute("ROLLBACK")
+            if snapshot:
+                cursor.execute("ROLLBACK")
 
     def _is_spent(self) -> bool:
         self._checks_left -= 1
         return self._checks_left < 0
 
-    def _read_in_thread(self, unit: Unit[T]) -> T:
+    def _read_in_thread(self, unit: Unit[T], *, snapshot: bool) -> T:
         try:
-            return self._read_on(self._connection_of_thread(), unit)
+            return self._read_on(self._connection_of_thread(), unit, snapshot=snapshot)
         except sqlite3.OperationalError as exc:
             raise Unavailable from exc
         except sqlite3.DatabaseError as exc:
@@ -88,12 +90,14 @@ class SqliteReaders:
                 raise
             raise Unavailable from exc
 
-    def _read_on(self, connection: sqlite3.Connection, unit: Unit[T]) -> T:
-        connection.execute("BEGIN")
+    def _read_on(self, connection: sqlite3.Connection, unit: Unit[T], *, snapshot: bool) -> T:
+        if snapshot:
+            connection.execute("BEGIN")
         try:
             return unit(Transaction(connection.cursor(DictCursor), self._dialect))
         finally:
-            connection.execute("ROLLBACK")
+            if snapshot:
+                connection.execute("ROLLBACK")
 
     def _connection_of_thread(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._thread_local, "connection", None)

@@ -81,7 +81,9 @@ class UserStore:
             "SELECT s.id FROM users u JOIN sessions s ON s.tenant = u.tenant AND s.user_ref = u.ref "
             "WHERE u.ref = :ref ORDER BY s.created_at, s.id"
         )
-        return await self._engine.read(lambda tx: [SessionId(row["id"]) for row in tx.all(sql, ref=user)])
+        return await self._engine.read(
+            lambda tx: [SessionId(row["id"]) for row in tx.all(sql, ref=user)], snapshot=False
+        )
 
     async def complete_erasure(self, user: UserRef) -> None:
         """Delete the stored answers about an erased user, and note that nothing is left to erase."""
@@ -90,7 +92,7 @@ class UserStore:
     async def is_erased(self, user: UserRef) -> bool:
         """Whether everything about the user has been erased."""
         sql = "SELECT 1 AS found FROM users WHERE ref = :ref AND erased_at IS NULL"
-        return await self._engine.read(lambda tx: tx.one(sql, ref=user) is None)
+        return await self._engine.read(lambda tx: tx.one(sql, ref=user) is None, snapshot=False)
 
     async def encrypt_emails(self, after: SessionId) -> SessionId | None:
         """Encrypt the e-mail addresses that version 0.2.0 stored as they are, in up to 500 sessions after this id.

@@ -46,7 +46,7 @@ class Inline:
     async def close(self) -> None:
         """The history closes it."""
 
-    async def read(self, unit: Unit[T]) -> T:
+    async def read(self, unit: Unit[T], *, snapshot: bool = True) -> T:  # noqa: ARG002 - nothing writes meanwhile
         return unit(Transaction(self._connection.cursor(), self._dialect))
 
     async def write(self, unit: Unit[T]) -> T:
@@ -89,9 +89,9 @@ class Shared:
     async def close(self) -> None:
         """Its owner closes it."""
 
-    async def read(self, unit: Unit[T]) -> T:
+    async def read(self, unit: Unit[T], *, snapshot: bool = True) -> T:
         async with self._turn:
-            return await self._engine.read(unit)
+            return await self._engine.read(unit, snapshot=snapshot)
 
     async def write(self, unit: Unit[T]) -> T:
         async with self._turn:
@@ -126,9 +126,9 @@ class CrashingEngine:
     async def close(self) -> None:
         await self._engine.close()
 
-    async def read(self, unit: Unit[T]) -> T:
+    async def read(self, unit: Unit[T], *, snapshot: bool = True) -> T:
         await self._process.reach(f"before reading {_name(unit)}")
-        found = await self._engine.read(unit)
+        found = await self._engine.read(unit, snapshot=snapshot)
         self._process.require_alive()
         return found
 

@@ -1,11 +1,8 @@
 """PostgreSQL's own ways to fail: lost races are run again, lost connections are replaced, and nothing is half done."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import AsyncIterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 
 import psycopg
@@ -15,9 +12,8 @@ from service.domain.timing import IDLE_TRANSACTION_SECONDS
 from service.errors import NotFound, Unavailable
 from service.store.engine import Transaction, Unit
 from service.store.postgres import PostgresEngine
+from tests.support.postgres import end_others
 
-SOCKET = ".s.PGSQL.5432"
-DEAD_END = "postgresql://postgres@/nothing?host=/nowhere"
 PATIENCE_SECONDS = 10.0
 
 
@@ -34,13 +30,6 @@ async def engine(migrated_postgres_url: str) -> AsyncIterator[PostgresEngine]:
 
 def add(tx: Transaction, row: int) -> None:
     tx.run("UPDATE t SET n = n + 1 WHERE id = :id", id=row)
-
-
-def end_others(url: str) -> None:
-    """As a restart of the server does: every connection ends, and waits until it has."""
-    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"SELECT pg_terminate_backend(pid, 5000) {others}")
 
 
 async def values(engine: PostgresEngine) -> list[int]:
@@ -184,6 +173,33 @@ async def test_connections_that_were_ended_while_they_lay_idle_are_replaced_unse
     assert await values(engine) == [20, 20]
 
 
+@pytest.mark.parametrize("statements", ["on one snapshot", "each by itself"])
+async def test_a_read_whose_connection_ends_in_the_middle_is_run_again(engine: PostgresEngine, statements: str) -> None:
+    attempts: list[int] = []
+
+    def end_once(tx: Transaction) -> int:
+        attempts.append(tx.all("SELECT n FROM t WHERE id = 1")[0]["n"])
+        if len(attempts) == 1:
+            tx.all("SELECT pg_terminate_backend(pg_backend_pid())")
+        return len(attempts)
+
+    assert await engine.read(end_once, snapshot=statements == "on one snapshot") == 2
+    assert attempts == [0, 0]
+
+
+async def test_a_read_that_takes_too_long_is_not_run_again(engine: PostgresEngine) -> None:
+    attempts: list[int] = []
+
+    def too_long(tx: Transaction) -> None:
+        attempts.append(1)
+        tx.run("SET statement_timeout = 10")
+        tx.all("SELECT pg_sleep(60)")
+
+    with pytest.raises(Unavailable):
+        await engine.read(too_long, snapshot=False)
+    assert attempts == [1]
+
+
 async def test_a_database_that_only_reads_is_unavailable_for_writes(engine: PostgresEngine) -> None:
     def only_read(tx: Transaction) -> None:
         tx.run("SET TRANSACTION READ ONLY")
@@ -192,56 +208,6 @@ async def test_a_database_that_only_reads_is_unavailable_for_writes(engine: Post
     with pytest.raises(Unavailable):
         await engine.write(only_read)
     assert await values(engine) == [0, 0]
-
-
-async def test_a_server_that_is_not_there_is_unavailable() -> None:
-    engine = PostgresEngine(DEAD_END)
-    with pytest.raises(Unavailable):
-        await engine.open()
-    await engine.close()
-
-
-async def test_a_hundred_that_ask_a_silent_server_wait_hardly_longer_than_the_first(migrated_postgres_url: str) -> None:
-    """Something accepts connections and never answers, as a network that fails."""
-    address, _, home = migrated_postgres_url.partition("?host=")
-    with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as silent:
-        transport = Path(folder) / SOCKET
-        transport.symlink_to(Path(home) / SOCKET)
-        engine = PostgresEngine(f"{address}?host={folder}")
-        await engine.open()
-        transport.unlink()
-        silent.bind(str(transport))
-        silent.listen(200)
-        end_others(migrated_postgres_url)
-        began = perf_counter()
-        waiting = [engine.read(lambda tx: tx.one("SELECT 1")) for _ in range(100)]
-        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        took = perf_counter() - began
-        await engine.close()
-    assert {type(one) for one in outcomes} == {Unavailable}
-    assert took < PATIENCE_SECONDS
-
-
-async def test_before_it_is_open_and_after_it_is_closed_it_is_unavailable(migrated_postgres_url: str) -> None:
-    engine = PostgresEngine(migrated_postgres_url)
-    for _ in range(2):
-        with pytest.raises(Unavailable):
-            await engine.read(lambda tx: tx.one("SELECT 1"))
-        with pytest.raises(Unavailable):
-            await engine.write(lambda tx: tx.one("SELECT 1"))
-        await engine.open()
-        await engine.close()
-
-
-async def test_closing_does_not_wait_for_the_next_notification(migrated_postgres_url: str) -> None:
-    took: list[float] = []
-    for _ in range(3):  # a busy machine may be slow once
-        engine = PostgresEngine(migrated_postgres_url)
-        await engine.open()
-        began = perf_counter()
-        await engine.close()
-        took.append(perf_counter() - began)
-    assert min(took) < 0.5
 
 
 async def test_the_clock_is_the_servers(engine: PostgresEngine) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from service.store import Store
 from service.store.engine import Engine, Transaction
 from tests.support.clock import Clock
@@ -12,9 +14,12 @@ from tests.support.store_cases import KEYS, create, fresh
 COUNT = "SELECT COUNT(*) AS n FROM sessions"
 
 
-async def test_two_statements_of_one_read_see_the_same_rows(
-    store: Store, new_engine: Callable[[], Engine], clock: Clock
+@pytest.mark.parametrize("statements", ["on one snapshot", "each by itself"])
+async def test_two_statements_of_one_read_see_the_same_rows_where_it_has_a_snapshot(
+    store: Store, new_engine: Callable[[], Engine], clock: Clock, statements: str
 ) -> None:
+    snapshot = statements == "on one snapshot"
+
     async def create_elsewhere() -> None:
         other = Store(new_engine(), clock=clock.now, new_id=lambda prefix: f"{prefix}_elsewhere", keys=KEYS)
         await other.open()
@@ -30,5 +35,5 @@ async def test_two_statements_of_one_read_see_the_same_rows(
         (second,) = tx.all(COUNT)
         return first["n"], second["n"]
 
-    assert await store.engine.read(unit) == (0, 0)
+    assert await store.engine.read(unit, snapshot=snapshot) == ((0, 0) if snapshot else (0, 1))
     assert (await store.engine.read(lambda tx: tx.all(COUNT)))[0]["n"] == 1

@@ -141,3 +141,10 @@ def running_postgres(settings: str = "-c fsync=off") -> Iterator[Postgres]:
         yield server
     finally:
         keeper.communicate()
+
+
+def end_others(url: str) -> None:
+    """As a restart of the server does: every connection ends, and waits until it has."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"SELECT pg_terminate_backend(pid, 5000) {others}")
