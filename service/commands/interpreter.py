@@ -87,8 +87,8 @@ class _FreezeSurvivors:
     def __call__(self, phase: str, info: Mapping[str, int]) -> None:
         if phase == "start":
             self._collections += 1
-            # The objects made since the last collection, less those freed. The list of `gc.get_objects` would refer to each
-            # for a moment, and a thread that fills a tuple to which another refers gets a SystemError.
+            # The objects made since the last collection, less those freed. The list of `gc.get_objects` would refer to
+            # each for a moment, and a thread that fills a tuple to which another refers gets a SystemError.
             self._made += gc.get_count()[0]
             self._is_whole = info["generation"] == _OLDEST and self._is_due()
             if self._is_whole:
