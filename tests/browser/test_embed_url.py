@@ -132,6 +132,8 @@ async def test_a_script_from_elsewhere_frames_what_the_hosts_own_code_allows(
     await ada.page.route(
         "https://cdn.example/**", lambda route: route.fulfill(body=copied, content_type="text/javascript")
     )
+    # The frame never gets its page: one of an unknown token says so, and our script takes the frame away.
+    await ada.page.route("**/embed/a-token", lambda _: None)
     await _serve(ada, other_host, f"<script src='https://cdn.example/embed.js' {tag.format(service=service)}></script>")
     given = (
         option

@@ -17,9 +17,9 @@ class Transactions:
         self.reads = self.writes = 0
         read, write = engine.read, engine.write
 
-        async def counted_read(unit: Unit[Any]) -> Any:
+        async def counted_read(unit: Unit[Any], *, snapshot: bool = True) -> Any:
             self.reads += 1
-            return await read(unit)
+            return await read(unit, snapshot=snapshot)
 
         async def counted_write(unit: Unit[Any]) -> Any:
             self.writes += 1
