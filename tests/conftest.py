@@ -1,6 +1,8 @@
 """What every test may ask for, and the rule that nothing is skipped unseen."""
 
 import asyncio
+import functools
+import inspect
 import logging
 import os
 import shutil
@@ -18,6 +20,24 @@ from tests.support.postgres import Postgres, delete_rows, migrate_database, runn
 # A busy machine is not a failure. In CI the examples stay the same; a developer's run tries others each time.
 settings.register_profile("magiclink", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("magiclink")
+
+
+# Sooner than pytest-timeout, which ends the worker process: a test that waits in vain fails, and says where it waited.
+_LONGEST_SECONDS = 140
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    test = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(test):
+        return
+
+    @functools.wraps(test)
+    async def bounded(*args: object, **kwargs: object) -> None:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            await test(*args, **kwargs)
+
+    pyfuncitem.obj = bounded
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Playwright, async_playwright, expect
 
 from tests.support.browser_services import ROOT, Api, BrowserServices, running_services
-from tests.support.browser_user import LAUNCH, BrowserUser, NewUser
+from tests.support.browser_user import BrowserUser, NewUser
+from tests.support.chromium import ARGUMENTS, whole_arguments
 from tests.support.screenshots import Screenshots
 
 SECONDS = 1_000
@@ -137,14 +138,14 @@ async def playwright() -> AsyncIterator[Playwright]:
 
 @pytest.fixture(scope="session")
 async def headless_shell(playwright: Playwright, headless_shell_path: str) -> AsyncIterator[Browser]:
-    browser = await playwright.chromium.launch(executable_path=headless_shell_path, args=LAUNCH)
+    browser = await playwright.chromium.launch(executable_path=headless_shell_path, args=ARGUMENTS)
     yield browser
     await browser.close()
 
 
 @pytest.fixture(scope="session")
 async def whole_chromium(playwright: Playwright, chromium_path: str) -> AsyncIterator[Browser]:
-    browser = await playwright.chromium.launch(executable_path=chromium_path, args=LAUNCH)
+    browser = await playwright.chromium.launch(executable_path=chromium_path, args=whole_arguments())
     yield browser
     await browser.close()
 

@@ -7,7 +7,8 @@ import pytest
 from playwright.async_api import Playwright
 
 from tests.support.browser_services import Api, BrowserServices
-from tests.support.browser_user import LAUNCH, BrowserUser, FlowPage, NewUser
+from tests.support.browser_user import BrowserUser, FlowPage, NewUser
+from tests.support.chromium import whole_arguments
 
 STORAGE = "() => { try { localStorage.setItem('seen', 'yes'); return 'works' } catch (error) { return error.name } }"
 
@@ -78,8 +79,9 @@ async def test_and_where_it_does(
     preferences = tmp_path / "Default" / "Preferences"
     preferences.parent.mkdir()
     preferences.write_text('{"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": false}}')
-    chromium = playwright.chromium
-    async with await chromium.launch_persistent_context(tmp_path, executable_path=chromium_path, args=LAUNCH) as own:
+    async with await playwright.chromium.launch_persistent_context(
+        tmp_path, executable_path=chromium_path, args=whole_arguments()
+    ) as own:
         ada = await BrowserUser(own.pages[0], services).sign_in()
         assert await _connects(ada, api, "storage") == {"works"}
 

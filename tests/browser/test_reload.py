@@ -12,11 +12,11 @@ import pytest
 from playwright.async_api import Browser, Playwright, Request, Route
 
 from tests.support.browser_services import Api, Json
-from tests.support.browser_user import LAUNCH, BrowserUser, EmbeddingHost, FlowPage, NewUser
+from tests.support.browser_user import BrowserUser, EmbeddingHost, FlowPage, NewUser
+from tests.support.chromium import whole_arguments
 
 START = re.compile(r"/embed/[^/]+/start$")
 QUESTION = "This was opened in another window."
-ALLOW_STORAGE = "--disable-features=TrackingProtection3pcd,ForceThirdPartyCookieBlocking"
 
 
 BLOCKED, ALLOWED = "storage blocked", "storage allowed"
@@ -32,9 +32,10 @@ def storage() -> str:
 @pytest.fixture(scope="module")
 async def browser(playwright: Playwright, chromium_path: str, storage: str) -> AsyncIterator[Browser]:
     """Chromium with its back-forward cache, which Playwright switches off."""
-    more = [ALLOW_STORAGE] if storage == ALLOWED else []
     browser = await playwright.chromium.launch(
-        executable_path=chromium_path, args=[*LAUNCH, *more], ignore_default_args=["--disable-back-forward-cache"]
+        executable_path=chromium_path,
+        args=whole_arguments(storage_allowed=storage == ALLOWED),
+        ignore_default_args=["--disable-back-forward-cache"],
     )
     yield browser
     await browser.close()

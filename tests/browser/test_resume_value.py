@@ -10,17 +10,19 @@ import pytest
 from playwright.async_api import Browser, Frame, Playwright
 
 from tests.support.browser_services import Api
-from tests.support.browser_user import LAUNCH, BrowserUser, EmbeddingHost, NewUser
+from tests.support.browser_user import BrowserUser, EmbeddingHost, NewUser
+from tests.support.chromium import whole_arguments
 
 QUESTION = "This was opened in another window."
-ALLOW_STORAGE = "--disable-features=TrackingProtection3pcd,ForceThirdPartyCookieBlocking"
 DAY_MS = 24 * 60 * 60 * 1000
 
 
 @pytest.fixture(scope="module")
 async def browser(playwright: Playwright, chromium_path: str) -> AsyncIterator[Browser]:
     """Chromium, which lets the frame keep something."""
-    browser = await playwright.chromium.launch(executable_path=chromium_path, args=[*LAUNCH, ALLOW_STORAGE])
+    browser = await playwright.chromium.launch(
+        executable_path=chromium_path, args=whole_arguments(storage_allowed=True)
+    )
     yield browser
     await browser.close()
 

@@ -18,7 +18,7 @@ import httpx
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.support.browser_services import Api, BrowserServices, running_services
-from tests.support.browser_user import LAUNCH
+from tests.support.chromium import ARGUMENTS
 from tests.support.first_panel import (
     COLD_MILLISECONDS,
     LINE,
@@ -72,7 +72,7 @@ async def measure(services: BrowserServices, rounds: int) -> bool:
     """Print both figures; return whether their medians are as promised."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     async with async_playwright() as started, httpx.AsyncClient(timeout=15) as http:
-        browser = await started.chromium.launch(executable_path=chromium, args=LAUNCH)
+        browser = await started.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         measurement = Measurement(browser, Api(services, http))
         await measurement.cold()  # the first one also starts the browser's processes
         cold = [await measurement.cold() for _ in range(rounds)]

@@ -13,7 +13,6 @@ from tests.support.browser_services import GUIDE, BrowserServices, Json
 
 Surroundings = Page | FrameLocator
 _LAST_OF_FRAME = count(1)
-LAUNCH = ["--no-sandbox"]  # a container's root has no other way; nothing but our own pages is opened
 # Fills a form in: texts by name, of the boxes with a name those whose label has one of the words, and no other.
 SUBMIT = """(form, given) => {
     for (const [name, wanted] of Object.entries(given)) {

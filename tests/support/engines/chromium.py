@@ -7,12 +7,10 @@ from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, ElementHandle, Error, Frame, Page, async_playwright
 
-from tests.support.browser_user import LAUNCH
+from tests.support.chromium import whole_arguments
 from tests.support.engines.driven_browser import BrowserError, DrivenBrowser
 
-_ALLOWED = "--disable-features=TrackingProtection3pcd,ForceThirdPartyCookieBlocking"
-# Debian's Chromium blocks what frames of another site store.
-PRIVACY: dict[str, tuple[str, ...]] = {"default": (_ALLOWED,), "strict": ()}
+PRIVACY = {"default": True, "strict": False}  # whether frames of another site may store anything
 _CALL = "(args) => (function () {{ {} }}).apply(null, args)"
 
 
@@ -99,7 +97,9 @@ class Chromium(DrivenBrowser):
 async def running_chromium(path: str, privacy: str = "default", *, dark: bool = False) -> AsyncIterator[Chromium]:
     """Start it; `dark`: the system's colour scheme."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=[*LAUNCH, *PRIVACY[privacy]])
+        browser = await playwright.chromium.launch(
+            executable_path=path, args=whole_arguments(storage_allowed=PRIVACY[privacy])
+        )
         context = await browser.new_context(
             viewport={"width": 1280, "height": 900}, color_scheme="dark" if dark else "light"
         )
