@@ -16,8 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE
 NODE = $(BIN)/python -c 'from playwright._impl._driver import compute_driver_executable as driver; print(driver()[0])'
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 # A worker process that ends ends the run: with another in its place, tests may be left that no worker is given.
-PYTEST := $(BIN)/pytest -q --durations=10 --max-worker-restart 0 -n $(CORES) --dist worksteal
-COVERED := $(BIN)/coverage run -m pytest -q --durations=10 --max-worker-restart 0 -n $(CORES)
+IN_MEMORY := TMPDIR="$$(scripts/temporary-folder)"
+PYTEST := $(IN_MEMORY) $(BIN)/pytest -q --durations=10 --max-worker-restart 0 -n $(CORES) --dist worksteal
+BROWSER := $(IN_MEMORY) $(BIN)/pytest -q --durations=10 --max-worker-restart 0 -n 2 --dist loadfile -m browser
+COVERED := $(IN_MEMORY) $(BIN)/coverage run -m pytest -q --durations=10 --max-worker-restart 0 -n $(CORES)
 # Coverage takes as long again as the tests themselves, so it watches only what runs lines that no other test runs. These,
 # the integration tests once more on PostgreSQL and the browser tests run without it. Before a file joins them, compare the
 # report of `make coverage`: no line and no branch may be missed that was not missed before.
@@ -41,7 +43,7 @@ UNCOVERED_TESTS := \
 NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
   tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
 
-.PHONY: help dev quick test soak check format types contracts javascript unit browser parts without-browser coverage uncovered \
+.PHONY: help dev quick test soak pictures check format types contracts javascript unit browser parts without-browser coverage uncovered \
   bench bench-sessions bench-streams bench-deliveries bench-large first-panel \
   simulate kill away soak-load forgeries mutants fuzz engines frameworks browser-installed node-packages clean
 
@@ -82,7 +84,10 @@ unit: .venv/.dev browser-installed node-packages ## every test but the browser's
 	$(PYTEST) -m "not browser" $(ARGS)
 
 browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
-	$(BIN)/pytest -q --durations=10 --max-worker-restart 0 -n 2 --dist loadfile -m browser $(ARGS)
+	$(BROWSER) $(ARGS)
+
+pictures: .venv/.dev browser-installed ## every page at two widths, light and dark, in artefacts/screens
+	MAGICLINK_PICTURES=1 $(BROWSER) $$(grep -l screenshots tests/browser/test_*.py) $(ARGS)
 
 # Two at a time, for browsers wait often; each prints when it is done, and a failure of either is one of `make test`.
 parts: browser without-browser

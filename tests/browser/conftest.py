@@ -1,6 +1,7 @@
 """One `magiclink dev` and one browser for all; each user has a browser context, and a console error fails the test."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -163,7 +164,8 @@ def browser(request: pytest.FixtureRequest) -> Browser:
 
 @pytest.fixture
 def screenshots() -> Screenshots:
-    return Screenshots(ROOT / "artefacts" / "screens")
+    """`make pictures` keeps them; to take one costs as much as to check the page."""
+    return Screenshots(ROOT / "artefacts" / "screens" if "MAGICLINK_PICTURES" in os.environ else None)
 
 
 @pytest.fixture

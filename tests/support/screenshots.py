@@ -1,4 +1,4 @@
-"""Pictures of every page in four dresses, and what axe, and a ruler, have to say about each."""
+"""Every page at two widths, light and dark: what axe finds, if it is wider than the window, and a picture if wanted."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,20 +19,21 @@ PAINTED = """() => new Promise((done) => {
     setTimeout(done, 100);
 })"""
 TOO_WIDE = "() => document.scrollingElement.scrollWidth > innerWidth"
-# The dress changes colours and nothing else, so that in the dark only what depends on them is asked again.
+# The scheme changes colours and nothing else, so that in the dark only what depends on them is checked again.
 RULES: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
 AXE = "(options) => axe.run(document, {resultTypes: ['violations'], iframes: false, ...options})"
 
 
 class Screenshots:
-    """Keeps pictures in a folder."""
+    """Checks pages; keeps a picture of each in a folder, if there is one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
 
     async def show(self, page: Page, name: str, frames: Sequence[Frame] = (), widths: Sequence[int] = WIDTHS) -> None:
-        """One page as it stands, in each dress; `frames`: which of its frames are checked, if not the page itself."""
+        """One page as it stands, at each width, light and dark; `frames`: those of its frames to check in its place."""
         shown, before = frames or [page.main_frame], page.viewport_size
         found: list[str] = []
         for width in widths:
@@ -41,10 +42,12 @@ class Screenshots:
             for scheme in SCHEMES:
                 await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 await painted(page)
-                picture = self._folder / f"{name}-{width}-{scheme}.png"
-                await page.screenshot(path=picture, full_page=not frames, animations="disabled")
+                picture = f"{name}-{width}-{scheme}"
+                if self._folder is not None:
+                    path = self._folder / f"{picture}.png"
+                    await page.screenshot(path=path, full_page=not frames, animations="disabled")
                 for frame in shown:
-                    found += [f"{picture.stem}: {fault}" for fault in await _faults(frame, scheme)]
+                    found += [f"{picture}: {fault}" for fault in await _faults(frame, scheme)]
         if before:
             await page.set_viewport_size(before)
             await resized(page)
