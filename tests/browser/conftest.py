@@ -22,6 +22,12 @@ SECONDS = 1_000
 expect.set_options(timeout=20 * SECONDS)  # a busy machine is not a failure
 
 
+_NO_FAULTS = (
+    "Failed to load resource",  # said by the browser of a refusal's status, which many tests ask for
+    "the page is slow to load",  # a busy machine, as above; the page comes, or the test fails by what it waits for
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
@@ -175,8 +181,7 @@ async def new_user(browser: Browser, services: BrowserServices) -> AsyncIterator
     contexts = []
 
     def listen(message: ConsoleMessage) -> None:
-        # A refusal's status is said by the browser itself, and is what many tests ask for.
-        if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
+        if message.type in {"error", "warning"} and not any(words in message.text for words in _NO_FAULTS):
             complaints.append(message.text)
 
     async def make(

@@ -132,13 +132,13 @@ async def test_a_page_that_is_only_slow_is_told_and_appears_when_it_comes(
     await ada.page.route(re.compile("/embed/[^/]+$"), hold)
     await ada.page.evaluate(OPEN, session["embedUrl"])
     await expect(ada.page.locator(NOTICE)).to_be_visible(timeout=3_000)
-    error = (await told(ada, "error"))[-1]
+    error = (await told(ada, "error", slow=True))[-1]
     assert (error["code"], error["retryable"]) == ("load_timeout", True)
     for route in waiting:
         await route.continue_()
     await ada.embedded.opens()
     await expect(ada.page.locator(NOTICE)).to_have_count(0)
-    await told(ada, "error", "ready", "open")
+    await told(ada, "error", "ready", "open", slow=True)
 
 
 async def test_a_frame_that_loses_its_page_later_gets_it_back_with_a_way_out(
