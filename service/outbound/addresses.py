@@ -47,16 +47,17 @@ class AddressGuard:
         self._resolve = resolve
         self._networks = tuple(ip_network(text) for text in networks)
 
-    async def addresses(self, host: str, port: int) -> Sequence[str]:
+    async def addresses(self, host: str, port: int, *, encrypted: bool = True) -> Sequence[str]:
         """Return the addresses to which a connection may be opened. Raises BlockedAddress, UnknownName.
 
-        One blocked address blocks the name: otherwise an attacker's name with a public and a private address would
-        reach the private one whenever the public one does not answer.
+        Without encryption only the operator's listed networks may be reached. One blocked address blocks the name:
+        otherwise an attacker's name with a public and a private address would reach the private one whenever the public
+        one does not answer.
         """
         found = await self._resolve(host, port)
         if not found:
             raise UnknownName(host)
-        if not all(self.is_listed(text) or is_public(text) for text in found):
+        if not all(self.is_listed(text) or (encrypted and is_public(text)) for text in found):
             raise BlockedAddress(host)
         return found
 

@@ -50,9 +50,10 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
     Its caller knows only the name: TLS verifies the certificate for the name, and the header `Host` has it.
     """
 
-    def __init__(self, guard: AddressGuard, inner: httpcore.AsyncNetworkBackend) -> None:
+    def __init__(self, guard: AddressGuard, inner: httpcore.AsyncNetworkBackend, *, encrypted: bool) -> None:
         self._guard = guard
         self._inner = inner
+        self._encrypted = encrypted
 
     async def connect_tcp(
         self,
@@ -64,7 +65,7 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Resolve, check, and connect to the first address that answers."""
         try:
-            addresses = await self._guard.addresses(host, port)
+            addresses = await self._guard.addresses(host, port, encrypted=self._encrypted)
         except BlockedAddress as exc:
             raise _Blocked from exc
         except UnknownName as exc:
@@ -97,8 +98,13 @@ class WebhookSender:
         self._guard = guard
         self._monotonic = monotonic
         self._seconds = seconds
-        pinned = PinnedBackend(guard, backend or httpcore.AnyIOBackend())
-        self._connections = ReceiverConnections(pinned, tls or _tls(), _IDLE_SECONDS, monotonic)
+        inner = backend or httpcore.AnyIOBackend()
+
+        def connections(*, encrypted: bool) -> ReceiverConnections:
+            pinned = PinnedBackend(guard, inner, encrypted=encrypted)
+            return ReceiverConnections(pinned, tls or _tls(), _IDLE_SECONDS, monotonic)
+
+        self._connections = {"https": connections(encrypted=True), "http": connections(encrypted=False)}
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> ReceiverAnswer:
         """Send one POST and return its result; raises nothing for what a receiver or a network does."""
@@ -123,10 +129,8 @@ class WebhookSender:
     async def _check(self, url: str) -> None:
         """Raise BlockedAddress for a name that must not be reached now; a connection that is open is checked too."""
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        addresses = await self._guard.addresses(host, parts.port or (443 if parts.scheme == "https" else 80))
-        if parts.scheme != "https" and not any(self._guard.is_listed(address) for address in addresses):
-            raise BlockedAddress(host)
+        encrypted = parts.scheme == "https"
+        await self._guard.addresses(parts.hostname or "", parts.port or (443 if encrypted else 80), encrypted=encrypted)
 
     def _may_keep(self, response: httpcore.Response) -> bool:
         # An answer from the operator's own network would show a host what is there. The address of the connection
@@ -139,7 +143,7 @@ class WebhookSender:
         sent += [("host", urlsplit(url).netloc), ("content-length", str(len(body))), ("accept-encoding", "identity")]
         timeouts = {"connect": self._seconds, "read": self._seconds, "write": self._seconds}
         request = httpcore.Request("POST", url, headers=sent, content=body, extensions={"timeout": timeouts})
-        async with self._connections.stream(request) as response:
+        async with self._connections[urlsplit(url).scheme].stream(request) as response:
             start = await self._start_of(response)
             return response.status, _printable(start) if self._may_keep(response) else None
 
@@ -156,7 +160,8 @@ class WebhookSender:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._connections.close()
+        for connections in self._connections.values():
+            await connections.close()
 
 
 @cache

@@ -86,6 +86,20 @@ async def test_http_is_refused_where_the_operator_lists_no_network(net: Receiver
     assert net.connects == []
 
 
+@pytest.mark.parametrize("names", [[["10.0.0.7"], [PUBLIC]], [["10.0.0.7", PUBLIC]]], ids=["moves", "has both"])
+async def test_nothing_goes_to_a_public_address_without_encryption(net: Receivers, names: list[list[str]]) -> None:
+    net.at["10.0.0.7"] = Receiver()
+    _, sender = WebhookNetwork(net.resolve, net, seconds=0.3).open(("10.0.0.0/8",), monotonic)
+    net.names[NAME] = [["10.0.0.7"]]
+    assert (await post(sender, URL.replace("https", "http"))).status == 204
+    await sender.close()
+    net.names[NAME] = names
+    _, sender = WebhookNetwork(net.resolve, net, seconds=0.3).open(("10.0.0.0/8",), monotonic)
+    assert (await post(sender, URL.replace("https", "http"))).error is AttemptError.BLOCKED
+    await sender.close()
+    assert net.connects == [("10.0.0.7", 80)]
+
+
 @pytest.mark.parametrize("location", ["http://169.254.169.254/latest", "https://hooks.example.com/again", "/again"])
 async def test_a_redirect_is_not_followed(net: Receivers, sender: WebhookSender, location: str) -> None:
     net.at["169.254.169.254"] = inner = Receiver()
