@@ -33,13 +33,14 @@ _COMMENT = re.compile(r"(^|\s)(//\s.*|/\*\*\s.*\*/)$")
 # Where white space may be left out: beside these signs, outside of texts. No regular expression of these files has any.
 _TEXT = re.compile(r'("(?:[^"\\\n]|\\.)*"|`[^`]*`)')
 _SPACE = re.compile(r" ?(=>|[!=]==|&&|\|\||\?\?=?|[-+*]=|[=?:,{}()<>;]) ?(?! )")
-_BREAK = re.compile(r"(?<=[{;,(])\n|\n(?=})")
+_BREAK = re.compile(r"(?<=[{};,(])\n|\n(?=})")  # each statement of these files ends with ";" or a block
+_LAST_SIGN = re.compile(r";(?=})|,(?=[)}\]])")  # of a block or a list, which needs none
 _SHEET_SPACE = re.compile(r"\s?([{}:;,])\s")  # not before ":" alone, where it would change a selector
 _PRIVATE = re.compile(
     r"#([a-z]\w+)"
 )  # a class's own names, which no other script can use; the styles have no such word
 # Top-level names of a file that are shortened: of these forms only, which no text and no property has.
-_OWN = re.compile(r"^(?:const|function) ([A-Z_]{3,}|[a-z]+Of|make[A-Z]\w+)\b", re.MULTILINE)
+_OWN = re.compile(r"^(?:const|function) ([A-Z_]{3,}|[a-z]+(?:Of|For|Value)|(?:make|when)[A-Z]\w+)\b", re.MULTILINE)
 _SENTENCE = re.compile(r'_\("([^"]+)"\)')
 # Host pages load it from other origins: as a module, with `crossorigin` and `integrity`, and under an embedder policy.
 _FOR_HOST_PAGES = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
@@ -54,7 +55,7 @@ def _code_of(path: Path) -> str:
 def _without_space(code: str) -> str:
     """The code without the white space that only its readers need; texts stay as they are, but for style sheets."""
     parts = _TEXT.split(code)
-    parts[::2] = [_BREAK.sub("", _SPACE.sub(r"\1", part)) for part in parts[::2]]
+    parts[::2] = [_LAST_SIGN.sub("", _BREAK.sub("", _SPACE.sub(r"\1", part))) for part in parts[::2]]
     parts[1::2] = [_SHEET_SPACE.sub(r"\1", part) if part.startswith("`\n") else part for part in parts[1::2]]
     return "".join(parts)
 
@@ -80,7 +81,7 @@ def assemble(parts: Sequence[str], present: str, language: Language) -> bytes:
     """One script of these files, in a function of its own; where `present` holds, it was loaded and does nothing."""
     source = "".join(_code_of(_FOLDER / name) for name in parts)
     body = _with_short_names(_without_space(_in_language(source, language)), _OWN.findall(source))
-    return f'(() => {{\n"use strict";\nif ({present}) return;\n{body}}})();\n'.encode()
+    return f'(()=>{{"use strict";if({present})return;{body}}})();\n'.encode()
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ async def test_auto_follows_the_scheme_that_the_hosts_page_declares_and_its_chan
 ) -> None:
     other = "light" if scheme == "dark" else "dark"
     ada = await new_user(color_scheme=other)
-    style_of_host = "<style>:root.dark { color-scheme: dark } :root.light { color-scheme: light }</style>"
+    style_of_host = "<style>:root.dark { color-scheme: only dark } :root.light { color-scheme: light }</style>"
     content = await element(api, other_host)
     await host_page(
         ada, other_host, f"{style_of_host}<script>document.documentElement.className = '{scheme}'</script>{content}"
@@ -106,3 +106,5 @@ async def test_where_the_host_declares_nothing_auto_follows_the_system(
     await host_page(ada, other_host, await element(api, other_host))
     await ada.embedded.opens()
     await expect(ada.embedded.where.locator("header.bar")).to_have_css("background-color", DARK_CARD)
+    await ada.page.emulate_media(color_scheme="light")
+    await expect(ada.embedded.where.locator("header.bar")).to_have_css("background-color", WHITE)

@@ -8,7 +8,7 @@ const wrong = (words) => new TypeError(`MagicLink: ${words}`);
 
 /** Returns the parsed `url`. Throws TypeError unless it is an embed page of an allowed origin. */
 function addressOf(url, more) {
-  if (url === null || url === undefined || url === "") {
+  if ((url ?? "") === "") {
     throw wrong("url is missing. Give the session's embedUrl, which is null for a session without `origin`.");
   }
   const address = parsed(url);

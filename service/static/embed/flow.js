@@ -124,10 +124,10 @@ class Flow {
     this.#addControl();
     this.#loads = this.#heard = 0;
     const frame = makeFrame(src, credentialless, !this.#open);
-    frame.addEventListener("load", () => {
+    frame.onload = () => {
       this.#loads += 1;
       this.#after(MESSAGE_MS, () => frame === this.#frame && this.#heard < this.#loads && this.#diagnose());
-    });
+    };
     this.#frame = frame;
     this.#fit(null);
     this.#place.append(frame);
@@ -271,8 +271,7 @@ class Flow {
   }
 }
 
-// A host page that toggles its scheme does so by an attribute of its root element.
-new MutationObserver(() => flows.forEach((flow) => flow.restyle())).observe(document.documentElement, { attributes: true });
+whenSchemeChanges(() => flows.forEach((flow) => flow.restyle()));
 
 function lengthOf(value, otherwise) {
   const length = Number.isFinite(value) ? `${value}px` : value;

@@ -21,11 +21,20 @@ const sheet = (rules) => {
   return made;
 };
 
-/** Returns what the theme says, and the scheme that the host's page declares, as the page's address names them. */
+// The host page asks the system itself: Firefox may not carry the answer into a frame.
+const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
+
+/** Returns what the theme says, and the scheme of the host's page, or else the system's, as the page's address names them. */
 function lookOf(theme, place) {
   const { mode, accent, radius } = themeOf(theme);
-  const [, scheme] = /^(?:only\s)?(light|dark)$/.exec(getComputedStyle(place).colorScheme) ?? [];
+  const [, scheme = SYSTEM.matches ? "dark" : "light"] = /^(light|dark)(\sonly)?$/.exec(getComputedStyle(place).colorScheme) ?? [];
   return [mode, accent?.slice(1), radius, scheme].join("-");
+}
+
+/** Calls `act` when the host page's scheme or the system's may have changed: a page toggles its own by an attribute. */
+function whenSchemeChanges(act) {
+  new MutationObserver(act).observe(document.documentElement, { attributes: true });
+  SYSTEM.onchange = act;
 }
 
 function themeOf(theme) {

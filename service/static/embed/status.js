@@ -160,6 +160,5 @@ class MagicLinkStatusElement extends HTMLElement {
   #stop() { this.#timers.splice(0).forEach(clearTimeout); }
 }
 
-// A host page that toggles its scheme does so by an attribute of its root element.
-new MutationObserver(() => elements.forEach((one) => one.restyle())).observe(document.documentElement, { attributes: true });
+whenSchemeChanges(() => elements.forEach((one) => one.restyle()));
 customElements.define("magic-link-status", MagicLinkStatusElement);

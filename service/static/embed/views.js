@@ -37,7 +37,7 @@ function makeButton(label, text, act) {
   button.type = "button";
   button.textContent = text;
   if (label) button.setAttribute("aria-label", label);
-  button.addEventListener("click", act);
+  button.onclick = act;
   return button;
 }
 
@@ -60,10 +60,10 @@ function makeDialog(dismiss) {
   const dialog = document.createElement("dialog");
   dialog.className = "magiclink";
   dialog.setAttribute("aria-label", TITLE);
-  dialog.addEventListener("cancel", (event) => {
+  dialog.oncancel = (event) => {
     event.preventDefault();
     dismiss();
-  });
+  };
   return dialog;
 }
 

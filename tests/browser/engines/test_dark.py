@@ -22,7 +22,7 @@ async def test_our_page_has_the_scheme_of_the_hosts_page_otherwise_the_systems(
 ) -> None:
     walk = await new_walk(browser, api, other_host)
     for open_page in (walk.element, walk.dialog):
-        for scheme, expected in (("light", False), ("dark", True), ("light dark", dark)):
+        for scheme, expected in (("light", False), ("dark", True), ("light dark", dark), ("normal", dark)):
             ada = await open_page(scheme=scheme)
             await browser.until(ada.ours, IS_SHOWN)
             # Firefox sends the scheme around a frame to the frame's process, where it may come after the page.
