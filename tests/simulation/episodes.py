@@ -25,7 +25,9 @@ _WORKING = "CONNECTED"
 _HOUR = 3600.0
 _STEP_SECONDS = 6 * _HOUR  # the service does what is due at least so often
 _SILENT_SECONDS = 60.0
-# A job whose process ended, or whose lease did, runs with the next step or the one after.
+_PASSES = 6
+_RETRY_SECONDS = 11.0  # longer than a lease
+# A job that failed in all passes of a step runs with the next step or the one after.
 _LATE_SECONDS = 3 * _STEP_SECONDS
 # A poll a day sees a status; what becomes due then is done with the next step.
 _SEEN_SECONDS = DAY_SECONDS + _LATE_SECONDS
@@ -112,12 +114,21 @@ class _Changes:
         await self.simulation.restart()
 
     async def _work(self) -> None:
-        for _ in range(3):  # what a process was doing when it ended is done once its lease has ended
+        for _ in range(_PASSES):
             await self.simulation.any_process().work(20)
-            if all(process.alive for process in self.simulation.processes):
+            if not all(process.alive for process in self.simulation.processes):
+                await self.simulation.restart()
+            elif not await self._is_due_soon():
                 return
-            await self.simulation.restart()
-            self.simulation.clocks.advance(11)
+            # What a process was doing when it ended, or its lease did, is tried again within seconds.
+            self.simulation.clocks.advance(_RETRY_SECONDS)
+
+    async def _is_due_soon(self) -> bool:
+        soon = self.simulation.clocks.database() + _RETRY_SECONDS
+        with suppress(Crash):
+            sql = "SELECT 1 AS due FROM work WHERE due_at <= :soon"
+            return await self.simulation.engine.read(lambda tx: tx.one(sql, soon=soon)) is not None
+        return False
 
 
 def check_reminders(simulation: Simulation, stored: StoredRows) -> None:
