@@ -144,10 +144,11 @@ async def test_a_walk_in_spanish_by_redirect_in_a_spanish_browser(
     await ada.press(SPANISH.say("Continue"))
     await flow.provider.step("provider").wait_for()
     await show("provider", 1280)
-    await page.route(re.compile("/callback"), lambda _: None)  # so that the page stays to be looked at
+    tried = await ada.stays()
     await flow.provider.connect()
     await flow.shows(SPANISH.say("Your account is connected."))
     await show("connected")
+    await tried.wait()
     await page.unroute_all()
     await page.get_by_role("link", name=SPANISH.say("Done"), exact=True).click()
     await page.wait_for_url(re.compile("/callback"))

@@ -178,8 +178,7 @@ async def test_a_reload_after_the_handing_over_shows_it_again(visit: Visit) -> N
 
 
 async def test_a_reload_of_a_connected_page_shows_it_again(visit: Visit) -> None:
-    # At top level the page would go its way back after a moment.
-    await visit.ada.page.route(re.compile("/callback"), lambda _: None)
+    await visit.ada.stays()
     await visit.begin()
     await visit.flow.provider.connect()
     await visit.flow.shows(CONNECTED)

@@ -1,6 +1,5 @@
 """Our pages at top level: every one and every state, in each dress."""
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -99,10 +98,11 @@ async def test_the_way_by_redirect_on_a_small_screen(new_user: NewUser, screensh
 async def test_the_end_of_the_way(ada: BrowserUser, screenshots: Screenshots, api: Api) -> None:
     await ada.page.goto((await api.create("ada", "screen-end"))["redirectUrl"])
     await ada.press("Continue")
-    await ada.page.route(re.compile("/callback"), lambda _: None)  # so that the page stays to be looked at
+    tried = await ada.stays()
     await ada.redirected.provider.connect()
     await ada.redirected.shows("Your account is connected.")
     await screenshots.show(ada.page, "top-connected")
+    await tried.wait()
     await ada.page.unroute_all()
     await ada.page.get_by_role("link", name="Done").click()
     await expect(ada.page.get_by_text("You can close this page.")).to_be_visible()

@@ -1,13 +1,14 @@
 """People in front of a browser: what they do on the demo host app's pages, on ours and on the provider's."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import FrameLocator, Locator, Page, expect
+from playwright.async_api import FrameLocator, Locator, Page, Route, expect
 
 from tests.support.browser_services import GUIDE, BrowserServices, Json
 
@@ -163,6 +164,20 @@ class BrowserUser:
     async def messages(self) -> list[dict[str, Any]]:
         """What our script reported to the host's page, of everything that our frames have posted until now."""
         return await arrived_messages(self.page)
+
+    async def stays(self) -> asyncio.Event:
+        """Until `unroute_all`, a page at top level does not go back to the host; the event: it has tried by itself.
+
+        The navigation is ended and not held: one that is held goes on at `unroute_all`, in the middle of what follows.
+        """
+        tried = asyncio.Event()
+
+        async def end(route: Route) -> None:
+            await route.abort("aborted")
+            tried.set()
+
+        await self.page.route(re.compile("/callback"), end)
+        return tried
 
     async def message_types(self) -> list[str]:
         """The same by type, without the live events, whose number is a matter of timing."""
