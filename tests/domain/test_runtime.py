@@ -1,6 +1,7 @@
 """Ids: new each time, of the operating system's random bytes, whatever thread asks."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 from service.domain.runtime import IdSource
 
@@ -14,10 +15,11 @@ def test_an_id_is_its_prefix_and_24_hexadecimal_digits_of_the_random_bytes() -> 
 
 def test_no_id_is_given_twice_and_random_bytes_are_read_for_many_at_once() -> None:
     asked: list[int] = []
+    numbers = count()  # atomic: two threads that ask at once get different bytes
 
     def random_bytes(length: int) -> bytes:
         asked.append(length)
-        return b"".join((len(asked) * 1000 + at).to_bytes(12) for at in range(length // 12))
+        return b"".join(next(numbers).to_bytes(12) for _ in range(length // 12))
 
     new_id = IdSource(random_bytes)
     with ThreadPoolExecutor(8) as threads:
