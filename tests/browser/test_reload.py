@@ -32,10 +32,9 @@ def storage() -> str:
 @pytest.fixture(scope="module")
 async def browser(playwright: Playwright, chromium_path: str, storage: str) -> AsyncIterator[Browser]:
     """Chromium with its back-forward cache, which Playwright switches off."""
+    arguments = whole_arguments(storage_allowed=storage == ALLOWED)
     browser = await playwright.chromium.launch(
-        executable_path=chromium_path,
-        args=whole_arguments(storage_allowed=storage == ALLOWED),
-        ignore_default_args=["--disable-back-forward-cache"],
+        executable_path=chromium_path, args=arguments, ignore_default_args=["--disable-back-forward-cache"]
     )
     yield browser
     await browser.close()
