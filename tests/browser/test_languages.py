@@ -73,8 +73,6 @@ RARE: dict[str, Page] = {
     "handover": HandoverPage(session_id="ses_1"),
     "status": StatusPage(host_origin=HELP, seconds_left=600, closed=False, accounts=ROWS),
 }
-# A language changes words and no colour: in the dark, pages are checked in English.
-ONE_SCHEME = ("light",)
 # A term of the facts that is broken into several lines has no room.
 BROKEN_TERMS = """(most) => [...document.querySelectorAll("dt")]
     .filter((one) => one.offsetHeight > most).map((one) => one.innerText)"""
@@ -110,7 +108,7 @@ async def test_a_walk_in_french_in_a_frame_whose_element_asks_for_it(
 
     async def show(name: str, *widths: int) -> None:
         assert await shown_english(flow.where.locator("body")) == []
-        await screenshots.show(ada.page, f"fr-frame-{name}", [frame_of(ada)], widths or WIDTHS, ONE_SCHEME)
+        await screenshots.show(ada.page, f"fr-frame-{name}", [frame_of(ada)], widths or WIDTHS)
 
     await show("provider", 1280)
     await flow.press(FRENCH.say("Continue on your phone"))
@@ -137,7 +135,7 @@ async def test_a_walk_in_spanish_by_redirect_in_a_spanish_browser(
     async def show(name: str, *widths: int) -> None:
         assert await shown_english(page.locator("body")) == []
         await expect(in_language(flow, "es")).to_be_attached()
-        await screenshots.show(page, f"es-top-{name}", [page.main_frame], widths or WIDTHS, ONE_SCHEME)
+        await screenshots.show(page, f"es-top-{name}", [page.main_frame], widths or WIDTHS)
 
     await page.goto(session["redirectUrl"])
     await show("connect")
@@ -164,7 +162,7 @@ async def test_a_phone_goes_on_in_the_language_of_its_session(
     await ada.press(FRENCH.say("Continue"))
     await ada.redirected.shows(FRENCH.say("Your secure page is ready."))
     assert await shown_english(ada.page.locator("body")) == []
-    await screenshots.show(ada.page, "fr-top-window", widths=[320], schemes=ONE_SCHEME)
+    await screenshots.show(ada.page, "fr-top-window", widths=[320])
 
 
 @pytest.mark.parametrize("code", ["es", "fr"])
@@ -178,7 +176,7 @@ async def test_the_ends_that_no_walk_reaches_fit_on_every_screen(
         await ada.page.goto(f"{ada.services.service}/{name}")
         assert await shown_english(ada.page.locator("body")) == [], name
         assert await ada.page.evaluate(BROKEN_TERMS, 2 * 16) == [], name
-        await screenshots.show(ada.page, f"{code}-{name}", schemes=ONE_SCHEME)
+        await screenshots.show(ada.page, f"{code}-{name}")
 
 
 async def test_what_the_service_tells_a_page_later_is_in_the_language_of_that_page(

@@ -32,21 +32,14 @@ class Screenshots:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
-    async def show(
-        self,
-        page: Page,
-        name: str,
-        frames: Sequence[Frame] = (),
-        widths: Sequence[int] = WIDTHS,
-        schemes: Sequence[str] = SCHEMES,
-    ) -> None:
+    async def show(self, page: Page, name: str, frames: Sequence[Frame] = (), widths: Sequence[int] = WIDTHS) -> None:
         """One page as it stands, at each width, light and dark; `frames`: those of its frames to check in its place."""
         shown, before = frames or [page.main_frame], page.viewport_size
         found: list[str] = []
         for width in widths:
             await page.set_viewport_size({"width": width, "height": 900 if width > 600 else 700})
             await resized(page)
-            for scheme in schemes:
+            for scheme in SCHEMES:
                 await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 await painted(page)
                 picture = f"{name}-{width}-{scheme}"
