@@ -144,7 +144,7 @@ async def test_the_fifth_wrong_code_is_told_on_the_desktop_which_makes_a_new_one
         await phone.press("Continue")
     await phone.redirected.shows("This code no longer works.")
     # At once, and not only when the stream looks again, which it does every 15 s.
-    await expect(flow.words("A wrong code was typed five times")).to_be_visible(timeout=12_000)
+    await expect(flow.words("A wrong code was typed five times")).to_be_visible(timeout=5_000)
     await expect(flow.where.locator("[data-qr]")).to_be_hidden()
     await expect(flow.words("Scan this with your phone")).to_have_count(0)
     await photograph(ada, screenshots, "guessed")
