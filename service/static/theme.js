@@ -2,17 +2,13 @@
 // page's address. The service does the same in domain/theme.py. A look is three closed values, and no address.
 const OWN = /^(auto|light|dark)?-([0-9a-f]{3}|[0-9a-f]{6})?-(\d{1,2})?-(light|dark)?$/;
 
-/** Returns the look of the session with what the element says; null where that is not valid. */
-export function mergedLook(sessionLook, own) {
-  const said = OWN.exec(String(own).toLowerCase());
-  if (!said) return null;
-  const [mode, accent, radius] = (sessionLook || "--").split("-");
-  const wanted = said[1] || mode || "auto";
-  return [wanted === "auto" ? said[4] || wanted : wanted, said[2] || accent, said[3] ?? radius].join("-");
-}
+let worn = new URLSearchParams(window.location.search).get("look");
 
-/** Loads the stylesheet of the look, and takes the one before away once it is there. */
-export function wear(look) {
+/** Puts on the look of the session with what the element says; one that is on already, or not valid, changes nothing. */
+export function wear(sessionLook, own) {
+  if (own === worn) return;
+  worn = own;
+  const look = mergedLook(sessionLook, own);
   if (look === null) return;
   const before = document.querySelectorAll("link[data-theme]");
   const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: `/static/theme-${look}.css` });
@@ -20,4 +16,12 @@ export function wear(look) {
   sheet.addEventListener("load", () => before.forEach((one) => one.remove()));
   sheet.addEventListener("error", () => sheet.remove());
   document.head.append(sheet);
+}
+
+function mergedLook(sessionLook, own) {
+  const said = OWN.exec(String(own).toLowerCase());
+  if (!said) return null;
+  const [mode, accent, radius] = (sessionLook || "--").split("-");
+  const wanted = said[1] || mode || "auto";
+  return [wanted === "auto" ? said[4] || wanted : wanted, said[2] || accent, said[3] ?? radius].join("-");
 }

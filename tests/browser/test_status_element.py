@@ -1,12 +1,14 @@
 """<magic-link-status>: a user's connections in the host's page, and the way to mend one."""
 
+import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import FrameLocator, Page, expect
+from playwright.async_api import FrameLocator, Page, Route, expect
 
 from service.web.embed_script import STATUS_SCRIPTS
 from tests.support.browser_services import Api
@@ -28,6 +30,7 @@ KEEP_HEIGHTS = """() => {
     sized.observe(element);
 }"""
 POST = "(forged) => { parent.postMessage(forged, '*'); }"
+TAG = "<magic-link-status url='{}'></magic-link-status>"
 THEME = '{"accent": "#7a1fa2", "radius": 20}'
 WRONG_PASSWORD = "not-the-password"
 
@@ -55,7 +58,7 @@ class StatusHost:
         await self.page.goto(f"{self.origin}{path}?{quote(body)}")
 
     async def show_status(self, url: str, **headers: str) -> None:
-        await self.show(f"<magic-link-status url='{url}'></magic-link-status>", **headers)
+        await self.show(TAG.format(url), **headers)
 
     async def events(self, number: int) -> list[dict[str, Any]]:
         """The events once there are so many."""
@@ -252,6 +255,20 @@ async def test_its_theme_is_the_elements_and_follows_the_hosts_scheme(host: Stat
     for refused in ('{"accent": "#ffffff"}', '{"radius": 99}', "light-expression(1)"):
         await host.show(f"{style}<magic-link-status url='{url}' theme='{refused}'></magic-link-status>")
         await expect(button).to_have_css("border-radius", "10px")
+
+
+async def test_a_scheme_that_changes_while_it_loads_is_followed(host: StatusHost, connects: Connects) -> None:
+    await connects("status-late")
+    held = asyncio.Queue[Route]()
+    await host.page.route(re.compile("/status/[^/]+$"), held.put)
+    await host.show("")
+    await host.page.evaluate(
+        "(content) => { document.body.innerHTML = content }", TAG.format(await host.url("status-late"))
+    )
+    page = await held.get()
+    await host.page.evaluate("document.documentElement.style.colorScheme = 'dark'")
+    await page.continue_()
+    await expect(host.frame.locator("li")).to_have_css("background-color", "rgb(24, 32, 30)")
 
 
 async def test_its_pictures(host: StatusHost, connects: Connects, screenshots: Screenshots) -> None:

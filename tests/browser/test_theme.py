@@ -1,10 +1,12 @@
 """What the host chose for its pages, in a browser: colours, corners, logo and name, and what `auto` follows."""
 
+import asyncio
+import re
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.support.browser_services import Api, BrowserServices
 from tests.support.browser_user import BrowserUser, NewUser
@@ -24,9 +26,11 @@ async def style(user: BrowserUser, selector: str, name: str) -> str:
     return str(await user.embedded.where.locator(selector).evaluate(STYLE, name))
 
 
-async def host_page(user: BrowserUser, origin: str, content: str) -> None:
+async def host_page(user: BrowserUser, origin: str, content: str, *, frames: bool = True) -> None:
+    """Without `frames` this does not wait for what the page frames."""
     script = f"<script src='{user.services.service}/embed.js'></script>"
-    await user.page.goto(f"{origin}/content?{quote(f'<body>{script}{content}')}")
+    address = f"{origin}/content?{quote(f'<body>{script}{content}')}"
+    await user.page.goto(address, wait_until="load" if frames else "domcontentloaded")
 
 
 async def element(api: Api, origin: str, attributes: str = "", **fields: Any) -> str:
@@ -108,3 +112,21 @@ async def test_where_the_host_declares_nothing_auto_follows_the_system(
     await expect(ada.embedded.where.locator("header.bar")).to_have_css("background-color", DARK_CARD)
     await ada.page.emulate_media(color_scheme="light")
     await expect(ada.embedded.where.locator("header.bar")).to_have_css("background-color", WHITE)
+
+
+async def test_what_changes_while_the_page_loads_is_followed(new_user: NewUser, api: Api, other_host: str) -> None:
+    ada = await new_user(color_scheme="light")
+    held = asyncio.Queue[Route]()
+    await ada.page.route(re.compile("/embed/[^/]+$"), held.put)
+    await host_page(ada, other_host, await element(api, other_host), frames=False)
+    page = await held.get()
+    await ada.page.emulate_media(color_scheme="dark")
+    await page.continue_()
+    await ada.embedded.opens()
+    await expect(ada.embedded.where.locator("header.bar")).to_have_css("background-color", DARK_CARD)
+    await ada.page.unroute_all()
+    (frame,) = [one for one in ada.page.frames if one.url.startswith(ada.services.service)]
+    async with ada.page.expect_event("framenavigated", lambda one: one == frame):
+        await frame.evaluate("location.reload()")  # by the address from which it was loaded first
+    await ada.embedded.opens()
+    await expect(ada.embedded.where.locator("header.bar")).to_have_css("background-color", DARK_CARD)

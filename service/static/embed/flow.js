@@ -82,7 +82,7 @@ class Flow {
     Object.assign(this.#options, options);
     const before = this.#look;
     this.#page();
-    if (this.#frame && this.#look !== before) this.#send("look", { look: this.#look });
+    if (this.#heard && this.#look !== before) this.#send("look", { look: this.#look });
   }
 
   show(options) {
@@ -208,6 +208,7 @@ class Flow {
     if (button && button === document.activeElement) this.#frame.focus();
     button?.remove();
     if (this.#dialog) this.#send("modal");
+    this.#send("look", { look: this.#look }); // it may have changed while the page was loading
     this.#send("start");
   }
 

@@ -70,7 +70,11 @@ class MagicLinkStatusElement extends HTMLElement {
     const look = this.isConnected && lookOf(this.theme, this);
     if (!this.#shown || look === this.#look) return;
     this.#look = look;
-    this.#frame?.contentWindow.postMessage({ source: "magiclink-host", type: "look", look }, ORIGIN);
+    this.#sendLook();
+  }
+
+  #sendLook() {
+    this.#frame?.contentWindow.postMessage({ source: "magiclink-host", type: "look", look: this.#look }, ORIGIN);
   }
 
   #show() {
@@ -128,6 +132,7 @@ class MagicLinkStatusElement extends HTMLElement {
     this.#frame = this.#next;
     this.#frame.className = "";
     this.#notice = this.#next = null;
+    this.#sendLook(); // it may have changed while the page was loading
   }
 
   #fail(code) {
