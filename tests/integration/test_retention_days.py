@@ -13,7 +13,7 @@ from tests.support.users import User
 
 DAY = 86_400
 DAYS = 400
-MARKED = {"metadata": {"crm": "zoe-metadata"}, "userLabel": "zoe label", "userEmail": None}
+MARKED = {"metadata": {"crm": "zoequill-metadata"}, "userLabel": "zoequill label", "userEmail": None}
 
 
 async def days_later(services: RunningServices, days: float) -> None:
@@ -48,7 +48,7 @@ async def test_a_session_that_is_long_over_is_deleted_and_its_user_too(services:
     await days_later(services, DAYS + 1)
     refused(await services.host.get(f"/v1/sessions/{made['id']}"), 404, "not_found")
     refused(await services.host.get("/v1/users/ada/export"), 404, "not_found")
-    assert await rows_with(services, "zoe", "'ada'") == []
+    assert await rows_with(services, "zoequill", "'ada'") == []
     assert [row for row in await rows_with(services, made["id"]) if not row.startswith(("events", "work"))] == []
 
 
@@ -76,7 +76,7 @@ async def test_what_owns_a_connection_stays_with_what_the_verdict_needs(services
     session = await services.get(f"/v1/sessions/{made['sessionId']}")
     assert (session["status"], session["userId"], session["metadata"]) == ("connected", "ada", {})
     assert [one["id"] for one in session["connections"]] == [made["id"]]
-    assert await rows_with(services, "zoe") == []
+    assert await rows_with(services, "zoequill") == []
     await days_later(services, DAYS + 1)
     assert await services.get(f"/v1/connections/{made['id']}") == made
 
@@ -106,7 +106,7 @@ async def test_whoever_was_shown_a_magic_link_stays_a_candidate(
     (row,) = await services.rows("/v1/connections")
     assert (row["userId"], row["evidence"]) == (None, None)
     assert old["id"] in [one["sessionId"] for one in row["candidates"]]
-    assert await rows_with(services, "zoe") == []
+    assert await rows_with(services, "zoequill") == []
 
 
 async def test_a_removed_connection_is_deleted_and_its_session_after_it(services: RunningServices, ada: User) -> None:

@@ -14,17 +14,17 @@ async def test_an_export_has_everything_that_erasing_erases(services: RunningSer
     exported: Any = await services.get(f"/v1/users/{ZOE}/export")
     text = json.dumps(exported)
     for mark in (
-        "zoe-7741",
-        "Zoe Quill",
-        "zoe.quill@",
-        "zoe-support",
-        "zoe-return",
-        "zoe-metadata",
-        "zoe-utility",
-        "zoe-hook",
+        "zoequill-7741",
+        "Zoequill Feather",
+        "zoequill@",
+        "zoequill-support",
+        "zoequill-return",
+        "zoequill-metadata",
+        "zoequill-utility",
+        "zoequill-hook",
     ):
         assert mark in text
-    assert {one["idempotencyKey"] for one in exported["storedAnswers"]} == {"zoe-order", "zoe-revoke"}
+    assert {one["idempotencyKey"] for one in exported["storedAnswers"]} == {"zoequill-order", "zoequill-revoke"}
     assert {one["userId"] for one in exported["connections"]} == {ZOE}
     assert "session.created" in {one["type"] for one in exported["events"]}
     assert len(exported["sessions"]) == len(await services.rows("/v1/sessions", userId=ZOE))

@@ -209,7 +209,7 @@ async def test_an_erasure_that_was_interrupted_is_completed_by_a_job(services: R
     user = await services.parts.store.users.begin_erasure(DEFAULT, UserId(ZOE), "key_1")
     first, *_ = await services.parts.store.users.sessions(user)
     await services.die()
-    assert await rows_with(services, "zoe-metadata")
+    assert await rows_with(services, "zoequill-metadata")
     assert (await services.get(f"/v1/sessions/{first}"))["userId"] is None
     with pytest.raises(NotFound):
         await services.parts.store.users.begin_erasure(DEFAULT, UserId(ZOE), "key_1")

@@ -11,17 +11,17 @@ from tests.support.sandbox_client import JsonObject
 from tests.support.services import HOST_URL, RunningServices
 from tests.support.users import User
 
-ZOE = "zoe-7741"
+ZOE = "zoequill-7741"
 MARKS: JsonObject = {
-    "userLabel": "Zoe Quillfeather",
-    "userEmail": "zoe.quill@example.com",
-    "supportUrl": "https://help.example.com/zoe-support",
-    "helpUrls": {"upload": "https://help.example.com/zoe-bills"},
-    "returnUrl": f"{HOST_URL}/done?for=zoe-return",
-    "metadata": {"crm": "zoe-metadata"},
-    "prefill": {"url": "https://zoe-utility.example.com", "country": "US"},
+    "userLabel": "Zoequill Feather",
+    "userEmail": "zoequill@example.com",
+    "supportUrl": "https://help.example.com/zoequill-support",
+    "helpUrls": {"upload": "https://help.example.com/zoequill-bills"},
+    "returnUrl": f"{HOST_URL}/done?for=zoequill-return",
+    "metadata": {"crm": "zoequill-metadata"},
+    "prefill": {"url": "https://zoequill-utility.example.com", "country": "US"},
 }
-WORDS = ("zoe", "Zoe")
+WORDS = ("zoequill", "Zoequill")  # of letters enough that no random text has them
 
 
 def zoe_of(services: RunningServices) -> User:
@@ -41,15 +41,15 @@ async def erased(services: RunningServices, user_id: str) -> None:
 async def lived(services: RunningServices) -> JsonObject:
     """All that may be stored about Zoe: sessions open and over, a connection, a claim, answers, webhooks."""
     zoe = zoe_of(services)
-    headers = {"Idempotency-Key": "zoe-order"}
+    headers = {"Idempotency-Key": "zoequill-order"}
     await endpoint(services)
-    body = zoe.wants(**MARKS, webhookUrl=f"{URL}/zoe-hook")
+    body = zoe.wants(**MARKS, webhookUrl=f"{URL}/zoequill-hook")
     assert (await services.host.post("/v1/sessions", json=body, headers=headers)).status_code == 201
     await services.drain()
     made = await zoe.connected(**(MARKS | {"prefill": None, "userEmail": None}))
     await services.deliver_webhooks()
     row, hers, _ = await ambiguous(services, zoe, User(services, "bob"))
     await claim(services, row, hers.id)
-    await services.host.post(f"/v1/sessions/{hers.id}/revoke", headers={"Idempotency-Key": "zoe-revoke"})
+    await services.host.post(f"/v1/sessions/{hers.id}/revoke", headers={"Idempotency-Key": "zoequill-revoke"})
     await services.drain()
     return made
