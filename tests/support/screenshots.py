@@ -11,12 +11,13 @@ from playwright.async_api import Error, Frame, Page
 
 WIDTHS = (1280, 320)
 SCHEMES = ("light", "dark")
-_RESIZE_SECONDS = 20.0
+_SECONDS = 20.0
 # A frame that is hidden paints nothing, and is not waited for.
 PAINTED = """() => new Promise((done) => {
     requestAnimationFrame(() => requestAnimationFrame(done));
     setTimeout(done, 100);
 })"""
+IN_SCHEME = "(scheme) => getComputedStyle(document.documentElement).colorScheme.includes(scheme)"
 TOO_WIDE = "() => document.scrollingElement.scrollWidth > innerWidth"
 # The scheme changes colours and nothing else, so that in the dark only what depends on them is checked again.
 RULES: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
@@ -40,6 +41,7 @@ class Screenshots:
             await resized(page)
             for scheme in SCHEMES:
                 await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+                await _in_scheme(shown, scheme)
                 await painted(page)
                 picture = f"{name}-{width}-{scheme}"
                 if self._folder is not None:
@@ -59,7 +61,7 @@ async def resized(page: Page) -> None:
 
     A frame runs in a process of its own and learns of it after its parent; on a busy machine that takes seconds.
     """
-    async with asyncio.timeout(_RESIZE_SECONDS):
+    async with asyncio.timeout(_SECONDS):
         for frame in page.frames[1:]:
             with suppress(Error):  # a frame may go when the window changes
                 while not await _has_its_width(frame):  # noqa: ASYNC110 - another process decides
@@ -71,6 +73,14 @@ async def _has_its_width(frame: Frame) -> bool:
     element = await frame.frame_element()
     width = int(await element.evaluate("(frame) => frame.clientWidth"))
     return not width or abs(width - int(await frame.evaluate("() => innerWidth"))) <= 1
+
+
+async def _in_scheme(frames: Sequence[Frame], scheme: str) -> None:
+    """Waits until each is in the scheme: the host's page sends it to a frame, which loads a stylesheet for it then."""
+    async with asyncio.timeout(_SECONDS):
+        for frame in frames:
+            while not await frame.evaluate(IN_SCHEME, scheme):  # noqa: ASYNC110 - another process decides
+                await asyncio.sleep(0.02)
 
 
 async def painted(page: Page) -> None:
