@@ -64,9 +64,9 @@ class Provided:
 
 
 def undecided(provided: Provided, rows: StoredRows) -> int:
-    """How much is still to come: connections not recorded or not judged, webhooks not worked off, deliveries."""
+    """How much is still to come: connections not recorded, judged or checked, webhooks not worked off, deliveries."""
     missing = provided.connections.keys() - rows.connections.keys()
-    waiting = [row for row in rows.connections.values() if row["waiting"]]
+    waiting = [row for row in rows.connections.values() if row["waiting"] or row["state"] == "checking"]
     webhooks = [row for row in rows.tables["inbox"] if row["done_at"] is None]
     bills = {"documents", "uploads"}  # they come and come, and decide nothing
     work = [row for row in rows.tables["work"] if row["kind"] not in bills]
