@@ -43,7 +43,8 @@ UNCOVERED_TESTS := \
 NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
   tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
 
-.PHONY: help dev quick test soak pictures check format types contracts javascript unit browser parts without-browser coverage uncovered \
+.PHONY: help dev quick test soak pictures check format types contracts javascript unit browser parts \
+  browser-then-postgresql covered-then-uncovered coverage uncovered postgresql \
   bench bench-sessions bench-streams bench-deliveries bench-large first-panel \
   simulate kill away soak-load forgeries mutants fuzz engines frameworks browser-installed node-packages clean
 
@@ -89,10 +90,14 @@ browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
 pictures: .venv/.dev browser-installed ## every page at two widths, light and dark, in artefacts/screens
 	MAGICLINK_PICTURES=1 $(BROWSER) $$(grep -l screenshots tests/browser/test_*.py) $(ARGS)
 
-# Two at a time, for browsers wait often; each prints when it is done, and a failure of either is one of `make test`.
-parts: browser without-browser
+# Two at a time, of about the same length, for browsers wait often; each prints when it is done, and a failure of either
+# is one of `make test`.
+parts: browser-then-postgresql covered-then-uncovered
 
-without-browser: coverage
+browser-then-postgresql: browser
+	@$(MAKE) --no-print-directory postgresql
+
+covered-then-uncovered: coverage
 	@$(MAKE) --no-print-directory uncovered
 
 coverage: .venv/.dev browser-installed node-packages
@@ -104,6 +109,8 @@ coverage: .venv/.dev browser-installed node-packages
 
 uncovered: .venv/.dev
 	$(PYTEST) $(UNCOVERED) $(UNCOVERED_TESTS)
+
+postgresql: .venv/.dev
 	$(PYTEST) -m postgresql $(UNCOVERED:%=--ignore=%) $(UNCOVERED_TESTS:%=--deselect=%) tests/integration
 
 engines: .venv/.dev browser-installed ## every walk 20 times in Firefox, WebKit and Chromium, in each privacy mode; pictures in artefacts/engines
