@@ -62,6 +62,16 @@ async def test_a_token_of_no_session(new_user: NewUser, api: Api, other_host: st
     await _closes(ada, "closed", "not_found")
 
 
+async def test_a_scheme_that_changes_where_nothing_is_framed_is_no_error(new_user: NewUser, other_host: str) -> None:
+    ada = await _host(new_user, other_host, [])
+    errors: list[str] = []
+    ada.page.on("pageerror", lambda error: errors.append(str(error)))
+    await _fails(ada, f"{ada.services.service}/embed/a-token", "not_found", retryable=False)
+    await ada.page.evaluate("document.documentElement.style.colorScheme = 'dark'")
+    await ada.page.evaluate("new Promise((done) => setTimeout(done))")
+    assert errors == []
+
+
 async def test_a_page_of_a_session_for_another_origin(
     new_user: NewUser, api: Api, stranger: str, other_host: str
 ) -> None:

@@ -243,7 +243,7 @@ class Flow {
   }
 
   #send(type, more = {}) {
-    this.#frame.contentWindow?.postMessage({ source: "magiclink-host", type, ...more }, this.#address.origin);
+    this.#frame?.contentWindow?.postMessage({ source: "magiclink-host", type, ...more }, this.#address.origin);
   }
 
   #emit(payload) {
