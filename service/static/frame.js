@@ -10,7 +10,7 @@ import { follow, Refusal } from "./live.js";
 import { mayStart } from "./parent.js";
 import { resumeFields } from "./resume.js";
 import { ACHIEVED, Screen, screenOf, stageOf, withCheckedLink } from "./screen.js";
-import { wear } from "./theme.js";
+import { applyLook } from "./theme.js";
 import { every } from "./ticks.js";
 
 const HEARTBEAT_MS = 20_000;
@@ -71,7 +71,7 @@ function onHostCommand({ type, look } = {}) {
   local.greeted = true;
   if (type === "modal") local.modal = true; // in a dialog, which Escape closes: its page does not receive our key presses
   if (!prepared) draw();
-  if (type === "look") wear(main.dataset.look, look);
+  if (type === "look") applyLook(main.dataset.look, look);
   if (type === "start" && prepared) start();
   if (type === "close") leave("closed");
 }

@@ -1,13 +1,13 @@
-// Puts on the look that the host page's element asks for while the page is shown; what it asked for before came with the
+// Applies the look that the host page's element asks for while the page is shown; what it asked for before came with the
 // page's address. The service does the same in domain/theme.py. A look is three closed values, and no address.
 const OWN = /^(auto|light|dark)?-([0-9a-f]{3}|[0-9a-f]{6})?-(\d{1,2})?-(light|dark)?$/;
 
-let worn = new URLSearchParams(window.location.search).get("look");
+let applied = new URLSearchParams(window.location.search).get("look"); // by the server, which drew the page with it
 
-/** Puts on the look of the session with what the element says; one that is on already, or not valid, changes nothing. */
-export function wear(sessionLook, own) {
-  if (own === worn) return;
-  worn = own;
+/** Loads the stylesheet of the session's look with the element's `own`, unless that is applied already or not valid. */
+export function applyLook(sessionLook, own) {
+  if (own === applied) return;
+  applied = own;
   const look = mergedLook(sessionLook, own);
   if (look === null) return;
   const before = document.querySelectorAll("link[data-theme]");
