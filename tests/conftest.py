@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from tests.support.clock import Clock
 from tests.support.postgres import Postgres, delete_rows, migrate_database, running_postgres
-from tests.support.stacks import CrashReports, WorkerStacks
+from tests.support.stacks import report_stacks
 
 # A busy machine is not a failure. In CI the examples stay the same; a developer's run tries others each time.
 settings.register_profile("magiclink", deadline=None, derandomize="CI" in os.environ, print_blob=True)
@@ -27,10 +27,7 @@ settings.load_profile("magiclink")
 _LONGEST_SECONDS = 140
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config: pytest.Config) -> None:
-    about = getattr(config, "workerinput", None)
-    config.pluginmanager.register(CrashReports() if about is None else WorkerStacks(about))
+pytest_configure = report_stacks
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,7 +15,7 @@ def test_that_ends_its_process():
 
 
 def test_the_report_of_a_worker_that_crashed_says_where_it_stood(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_configure\n")
+    (tmp_path / "conftest.py").write_text("from tests.support.stacks import report_stacks as pytest_configure\n")
     (tmp_path / "test_ends.py").write_text(ENDS)
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(tmp_path), "-n", "1"]
     command += ["--max-worker-restart", "0", "-p", "no:schemathesis", "-p", "no:cacheprovider", str(tmp_path)]

@@ -54,5 +54,12 @@ class CrashReports:
             path.unlink()
 
 
+@pytest.hookimpl(trylast=True)  # after pytest's own, which would have the stacks printed between the dots
+def report_stacks(config: pytest.Config) -> None:
+    """As `pytest_configure`: have a worker write its stacks, and the process that hands out the tests read them."""
+    about = getattr(config, "workerinput", None)
+    config.pluginmanager.register(CrashReports() if about is None else WorkerStacks(about))
+
+
 def _path(about: dict[str, Any]) -> Path:
     return Path(tempfile.gettempdir(), f"stacks-{about['testrunuid']}-{about['workerid']}")
