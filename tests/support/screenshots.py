@@ -36,6 +36,8 @@ class Screenshots:
         """One page as it stands, at each width, light and dark; `frames`: those of its frames to check in its place."""
         shown, before = frames or [page.main_frame], page.viewport_size
         found: list[str] = []
+        for frame in shown:  # a press returns when the next page begins, which may have nothing yet
+            await frame.wait_for_load_state("domcontentloaded")
         for width in widths:
             await page.set_viewport_size({"width": width, "height": 900 if width > 600 else 700})
             await resized(page)
