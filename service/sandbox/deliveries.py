@@ -51,51 +51,62 @@ class SandboxDeliveries:
         """Send what is due, the events of one connection in order; return the number of messages."""
         self._world.end_due_work()
         self._world.data.queue_documents()
-        due = self._due()
-        connections = [message for message in due if message.document_id is None]
-        documents = [message for message in due if message.document_id is not None][:DOCUMENTS_AT_ONCE]
-        await self._send_all([*connections, *documents])
-        return len(connections) + len(documents)
+        now, outbox = self._world.clock.time(), self._world.outbox
+        events = self._unsent(outbox.due_events(now))
+        documents = self._unsent(outbox.due_documents(now, DOCUMENTS_AT_ONCE))
+        await self._send_all(events, documents)
+        return len(events) + len(documents)
 
     async def send_first(self) -> None:
         """Send what must arrive before the answer that waits for this call."""
         if self._world.outbox.first():
-            await self._send_all([message for message in self._due() if message.is_first])
+            due = self._unsent(self._world.outbox.due_events(self._world.clock.time()))
+            await self._send_all([message for message in due if message.is_first])
 
-    def _due(self) -> list[SandboxMessage]:
-        now = self._world.clock.time()
+    def _unsent(self, messages: Sequence[SandboxMessage]) -> list[SandboxMessage]:
         # The background loop and an answer that waits for its webhook may look at the same moment.
-        return [one for one in self._world.outbox if one.due_at <= now and one.id not in self._sending]
+        return [one for one in messages if one.id not in self._sending]
 
-    async def _send_all(self, messages: Sequence[SandboxMessage]) -> None:
+    async def _send_all(self, events: Sequence[SandboxMessage], documents: Sequence[SandboxMessage] = ()) -> None:
         # The events of one connection keep their order; documents do not depend on each other.
         sequences: dict[str, list[SandboxMessage]] = {}
-        for message in messages:
-            sequences.setdefault(message.document_id or message.connection_id, []).append(message)
-        self._sending.update(message.id for message in messages)
+        for message in events:
+            sequences.setdefault(message.connection_id, []).append(message)
+        names = {message.id for message in (*events, *documents)}
+        sent: list[tuple[SandboxMessage, SandboxMessage | None]] = []
+        self._sending |= names
         try:
             async with anyio.create_task_group() as group:
                 for sequence in sequences.values():
                     group.start_soon(self._send_sequence, sequence)
+                for message in documents:
+                    group.start_soon(self._send_document, message, sent)
+            # A commit for each would take longer than sending them.
+            self._world.outbox.settle_all(sent)
         finally:
-            self._sending.difference_update(message.id for message in messages)
+            self._sending -= names
 
     async def _send_sequence(self, sequence: list[SandboxMessage]) -> None:
         shuffled = any(message.is_shuffled for message in sequence)
         for message in reversed(sequence) if shuffled else sequence:
-            await self._send(message)
+            self._world.outbox.settle(message, await self._send(message))
         # Also after a failure: a receiver that is down must not hide the connection for ever.
         for connection_id in {message.connection_id for message in sequence if message.is_first}:
             self._world.connections.reveal(connection_id)
 
-    async def _send(self, message: SandboxMessage) -> None:
+    async def _send_document(
+        self, message: SandboxMessage, sent: list[tuple[SandboxMessage, SandboxMessage | None]]
+    ) -> None:
+        sent.append((message, await self._send(message)))
+
+    async def _send(self, message: SandboxMessage) -> SandboxMessage | None:
+        """Send a message; return it for its next attempt where the receiver did not accept it, and there is one."""
         body = self._world.data.webhook_body(message)
-        accepted = body is None  # a document that is gone needs no webhook
-        if body is not None:
-            raw = json.dumps(body, separators=(",", ":")).encode()
-            answers = [await self._post(message, raw) for _ in range(message.copies)]
-            accepted = all(answers)
-        self._world.outbox.settle(message, None if accepted else self._retry(message))
+        if body is None:  # a document that is gone needs no webhook
+            return None
+        raw = json.dumps(body, separators=(",", ":")).encode()
+        answers = [await self._post(message, raw) for _ in range(message.copies)]
+        return None if all(answers) else self._retry(message)
 
     def _retry(self, message: SandboxMessage) -> SandboxMessage | None:
         """Return the message for its next attempt; None after the last one."""
