@@ -45,13 +45,19 @@ class PlannedSession:
 
 @dataclass
 class LoadUsers:
-    """`workers` and `sandbox` are addresses; a worker may be dead at any moment."""
+    """`workers` and `sandbox` are addresses; a worker may be dead at any moment.
+
+    Accounts are for utilities of these `types`, all where there is none. Each user waits `pause_seconds` between two
+    sessions.
+    """
 
     workers: Sequence[str]
     sandbox: str
     rng: random.Random
     companies: Sequence[str] = COMPANIES
     outcomes: Sequence[str] = ("",)
+    types: Sequence[str] = ()
+    pause_seconds: float = 0.0
     planned_sessions: list[PlannedSession] = field(default_factory=list)
     stopping: bool = False
 
@@ -85,6 +91,7 @@ class LoadUsers:
             self.planned_sessions.append(planned)
             try:
                 await self._fulfil(http, planned)
+                await asyncio.sleep(self.pause_seconds)
             except Gone:
                 continue
 
@@ -138,7 +145,8 @@ class LoadUsers:
             url = f"{self.sandbox}/_control/troubles/pending_for"
             (await http.put(url, json=trouble, timeout=30)).raise_for_status()
         await user.press("Sign in", username=name, password=PASSWORD)
-        done = await user.press("Connect", ownerEmail=f"{planned.label}@example.com")
+        settings = {"ownerEmail": f"{planned.label}@example.com"} | ({"types": self.types} if self.types else {})
+        done = await user.press("Connect", **settings)
         assert done.step == "done", done.text
 
     async def _ask(self, http: httpx.AsyncClient, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:

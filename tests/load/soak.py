@@ -32,7 +32,11 @@ TROUBLES = (
     *("invitation_activity_lag", "never_webhook", "webhook_first", "webhook_thrice", "webhook_late"),
     *("webhook_shuffled", "webhook_bad_signature"),
 )
-_COMPANIES = [f"company-{number}" for number in range(40)]
+# The sandbox tells of 200 documents a second at most. An account for fuel has 24; so many users with such a pause make
+# four accounts a second.
+_TYPES = ("FUEL",)
+_PAUSE_SECONDS = 1.5
+_COMPANIES_AT_ONCE = 40
 _SAMPLES = 60
 _TROUBLE_SECONDS = 5.0
 _LATE_SECONDS = 60.0
@@ -70,7 +74,9 @@ class Soak:
         """Load and troubles for so long, then the time in which what is left is done."""
         pressing = asyncio.create_task(users.press(people))
         troubling = asyncio.create_task(self._make_troubles(rng))
-        for _ in range(_SAMPLES):
+        for number in range(_SAMPLES):
+            # A poll lists all accounts of a company: with the same companies for an hour, each would cost more.
+            users.companies = [f"company-{number}-{each}" for each in range(_COMPANIES_AT_ONCE)]
             await asyncio.sleep(seconds / _SAMPLES)
             if pressing.done():
                 pressing.result()  # no user stops early: an error of theirs is the finding
@@ -149,7 +155,8 @@ async def run(plan: Plan, url: str, receiver: LocalReceiver, folder: Path) -> tu
     try:
         await services.start()
         await services.add_endpoint(receiver.url)
-        users = LoadUsers([services.workers[0].url], services.sandbox.url, rng, _COMPANIES, OUTCOMES)
+        users = LoadUsers([services.workers[0].url], services.sandbox.url, rng, outcomes=OUTCOMES)
+        users.types, users.pause_seconds = _TYPES, _PAUSE_SECONDS
         await soak.run(users, plan.seconds, plan.people, rng)
         done = sum(one.connected for one in users.planned_sessions)
         overload = Overload(services.workers[0].url, plan.clients)
