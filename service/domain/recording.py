@@ -250,7 +250,7 @@ def _reconnect(draft: RecordingDraft, session: Session) -> None:
     owner = connection.verdict.owner if connection else None
     if connection is None or owner is None or owner.user != session.user:
         return
-    if (session.id, connection.id) not in draft.records.attached:
+    if session.id not in draft.attached[connection.id]:
         draft.attach(session.id, connection.id, EvidenceKind.RECONNECT)
     connection = _mended(draft, connection, session)
     advance(draft, session.id, connection, progress_of(connection.state))

@@ -7,7 +7,7 @@ import pytest
 from service.domain.changes import Attachment, Changes, Fact, FactKind
 from service.domain.model import EvidenceKind, Mode, ReportedConnection, ReportedInvitation, Session, Verdict
 from service.domain.session_status import Progress, SessionStatus
-from tests.support.company_records import RecordedCompany
+from tests.support.company_records import RecordedCompany, candidate_of
 from tests.support.domain_values import (
     ADA,
     BOB,
@@ -280,3 +280,14 @@ def test_a_check_that_ends_well_after_the_mending_is_connected() -> None:
     company.take(mended(601), used(1))
     assert company.event_types()[-2:] == ["connection.updated", "session.connected"]
     assert company.connections[CONNECTION].attention_at is None
+
+
+def test_a_reconnect_that_owned_by_a_claim_stays_attached_when_the_maker_is_named_in_the_same_poll() -> None:
+    company = RecordedCompany(OWNER, BY_INVITATION)
+    claimed = Verdict(EvidenceKind.CLAIMED, candidate_of(BY_INVITATION))
+    company.connections[CONNECTION] = connection(claimed, reported=BROKEN, attention_at=NOW)
+    company.attached[MENDING.id, CONNECTION] = Progress.ATTACHED
+    company.take(mended(700), used(1), invitation("inv_1", CONNECTION))
+    assert company.verdict() == OWNED
+    assert set(company.attached) == {(OWNER.id, CONNECTION), (MENDING.id, CONNECTION)}
+    assert company.sessions[MENDING.id].status is SessionStatus.CONNECTED
