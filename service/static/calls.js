@@ -33,15 +33,15 @@ export class Calls {
     this.post(verb, body, true).catch(() => {});
   }
 
-  /** Returns null when `signal` aborts, or after a final refusal, which ends the page. */
-  async postUntilAnswered(verb, body, signal) {
+  /** Returns null when `signal` aborts, after a refusal that `ignores` tells of, or after another final one, which ends the page. */
+  async postUntilAnswered(verb, body, signal, ignores = () => false) {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
         const answer = await this.post(verb, body);
         this.#onAnswer();
         return answer;
       } catch (problem) {
-        if (signal.aborted || this.#onProblem(problem)) return null;
+        if (signal.aborted || ignores(problem) || this.#onProblem(problem)) return null;
         await pause(attempt + 1, signal);
       }
     }

@@ -194,6 +194,9 @@ function onEvent({ type, data }) {
 /** Whether the user's part is done. The page follows on, quietly: the account may still be recorded for somebody else. */
 const isSettled = () => ACHIEVED.includes(view?.status) && !local.again;
 
+/** Whether the user's part was done when the call arrived, which ends no page: the stream brings what has come of it. */
+const isDone = ({ code }) => code === "session_closed";
+
 async function heartbeat() {
   if (!running || !startedAt || isSettled() || view?.onPhone) return;
   const { signal } = running;
@@ -213,7 +216,8 @@ async function finish() {
   draw();
   applyView(await calls.postUntilAnswered("finished", {}, signal).finally(() => (local.asking = false)));
   // The provider takes a moment to try corrected credentials: ask again only if they are still refused afterwards.
-  if (wasRefused) setTimeout(() => view.connections.some((connection) => connection.needsAttention) && back(), RECHECK_MS);
+  const stillRefused = () => !signal.aborted && view.connections.some((connection) => connection.needsAttention);
+  if (wasRefused) setTimeout(() => stillRefused() && back(), RECHECK_MS);
 }
 
 function back() {
@@ -265,7 +269,7 @@ const actions = {
   continue: () => (embedded ? start() : window.location.reload()), // at top level a button starts the page
   retry: () => window.dispatchEvent(new Event("online")),
   ...{ back, again, renew },
-  ...watchHandoff(main, local, draw, () => running && calls.postUntilAnswered("handoff", {}, running.signal)),
+  ...watchHandoff(main, local, draw, () => running && calls.postUntilAnswered("handoff", {}, running.signal, isDone)),
 };
 
 watchActions(main, actions, embedded, { onWindow: () => postOpen("window"), onLeave: stop });

@@ -75,7 +75,7 @@ function conditionsOf(screen, view, local) {
     close: local.modal && !UNENDED.includes(screen), // nothing else closes the dialog on a touch screen
     attention: wrong > 0,
     works: screen === "connected" && !stopped(view),
-    complete: screen === "connected" && !stopped(view) && !wrong,
+    complete: screen === "connected" && !view.connections.some(hasStopped),
     handed: screen === "submitted" && !stopped(view),
     attentive: ACHIEVED.includes(screen) && stopped(view),
     ...adviceConditions(screen, view),
@@ -93,7 +93,7 @@ function conditionsOf(screen, view, local) {
     asked: local.asked === "waiting",
     unanswered: local.asked === "unanswered",
     scripted: true,
-    "scripted-provider": screen === "provider" && view?.link.url,
+    "scripted-provider": screen === "provider" && view?.link.url && !ACHIEVED.includes(view.status), // then no handoff is made
     offered: local.handoff === "offered" && !guessed,
     unoffered: local.handoff === "over" && !guessed,
     guessed,

@@ -212,3 +212,17 @@ async def test_a_small_screen_is_not_offered_another(new_user: NewUser, api: Api
     flow = await ada.open(await api.create("ada", "phone", **FIELDS))
     await flow.shows("Your secure page is ready.")
     await expect(flow.where.get_by_role("button", name="Continue on your phone")).to_be_hidden()
+
+
+async def test_an_offer_that_is_refused_since_all_is_done_ends_no_page(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in()
+    flow = await ada.open(await api.create("ada", "phone", **FIELDS))
+    await flow.opens()
+    # As where the account was recorded between the last view and the press.
+    refusal = {"code": "session_closed", "status": 409}
+    await ada.page.route("**/handoff", lambda route: route.fulfill(status=409, json=refusal))
+    async with ada.page.expect_response("**/handoff"):
+        await flow.press("Continue on your phone")
+    await flow.provider.connect()
+    await flow.shows("Your account is connected.")
+    assert "error" not in await ada.message_types()

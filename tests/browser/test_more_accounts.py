@@ -22,6 +22,8 @@ async def test_two_accounts_by_two_invitations_of_one_session(
     await screenshots.show(ada.page, "several-first", [frame])
     await flow.press(BUTTON)
     await flow.provider.step("provider").wait_for()
+    # A session that is connected already makes no handoff.
+    await expect(flow.where.get_by_role("button", name="Continue on your phone")).to_be_hidden()
     await flow.provider.connect("Warehouse")
     await expect(flow.where.locator("[data-connections] li")).to_have_count(2)
     await flow.shows("Your account is connected.")

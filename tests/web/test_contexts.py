@@ -9,9 +9,12 @@ from service.domain.page_view import Waiting
 from service.domain.status_words import all_words, words_for
 from service.domain.statuses import ConnectionState
 from service.settings.utility_hints import UtilityHint
+from service.web.page_templates import page_templates
 from service.web.pages.advice import AccountView
 from service.web.pages.brand import masked
+from service.web.pages.contexts import DonePage
 from service.web.pages.flow_view import ConnectionView, FlowView, LinkView
+from service.web.pages.rendering import PageRenderer
 
 READY = LinkView(status=LinkStatus.READY, url="https://pages.example/p/i/token")
 
@@ -80,7 +83,8 @@ def test_conditions_say_what_else_is_shown() -> None:
         ((REMOVED,), {"attentive"}),
         ((INACTIVE,), {"attentive"}),
         ((REMOVED, REFUSED), {"attentive", "attention"}),
-        ((WORKING, REMOVED), {"works", "complete"}),
+        ((WORKING, REMOVED), {"works"}),
+        ((WORKING, INACTIVE), {"works"}),
     ],
 )
 def test_a_connected_session_says_whether_all_some_or_none_of_its_accounts_work(
@@ -88,6 +92,15 @@ def test_a_connected_session_says_whether_all_some_or_none_of_its_accounts_work(
 ) -> None:
     view = FlowView(status="connected", link=READY, connections=connections)
     assert view.conditions & SENTENCES == sentences
+
+
+@pytest.mark.parametrize("second", [WORKING, DELAYED, REFUSED, REMOVED, INACTIVE])
+def test_where_the_redirect_flow_ends_nothing_more_is_to_be_done_only_if_no_account_has_stopped(
+    second: ConnectionView,
+) -> None:
+    page = DonePage(company="Acme Ltd", outcome="connected", connections=(WORKING, second))
+    shown = "There is nothing more to do." in PageRenderer(page_templates()).render(page)
+    assert shown == (second in (WORKING, DELAYED))
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class FlowView:
             "leave": self.screen == "preparing",
             "attention": self.attention,
             "works": self.screen == "connected" and not self._stopped,
-            "complete": self.screen == "connected" and not self._stopped and not self.attention,
+            "complete": self.screen == "connected" and not any(has_stopped(one.state) for one in self.connections),
             "handed": self.screen == "submitted" and not self._stopped,
             "attentive": self.screen in {"connected", "submitted"} and self._stopped,
             "account": self.account is not None,
