@@ -18,7 +18,7 @@ from service.domain.page_view import PageSnapshot
 from service.domain.session_status import SessionStatus
 from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import ERASED_USER, CallbackState, HandoffToken, PageToken, SessionResult, page_key_of_form
-from service.errors import BadState, Expired, MagiclinkError, NotFound
+from service.errors import BadState, Expired, MagiclinkError, NotFound, TakenOver
 from service.provider import Provider
 from service.signing import Signer
 from service.store import Store
@@ -228,7 +228,10 @@ class Pages:
         return self._signer.sign_state(CallbackState(session.id, session.user_id or ERASED_USER, session.page_serial))
 
     async def by_state(self, text: str) -> Session:
-        """The session of a state. Raises BadState for a changed or old state, and for that of another user or page."""
+        """The session of a state. Raises BadState for a changed or old one, and for that of another user.
+
+        Raises TakenOver for the state of a page from which another one took the session over.
+        """
         state = self._signer.read_state(text)
         try:
             session = await self._store.sessions.get(state.session_id)
@@ -238,7 +241,7 @@ class Pages:
             raise BadState
         # Serial 0 travels through the provider and is for whichever page is bound when it comes back.
         if state.page_serial not in {0, session.page_serial}:
-            raise BadState("This was continued in another window")
+            raise TakenOver
         now = self._clock()
         ends_at = max(session.expires_at + GRACE_SECONDS, session_time.ends_at(session, now))
         if now > ends_at and not session.achieved:

@@ -73,7 +73,7 @@ async def test_a_state_of_a_page_that_was_replaced_is_refused(services: RunningS
     state = await state_of(first)
     second = TopPage(services, first.session)
     await second.press_start({"takeOver": "true"})
-    refused_page(await first.get(f"/callback?state={state}"), 400, "bad_state")
+    refused_page(await first.get(f"/callback?state={state}"), 409, "taken_over")
     assert "session.finished" not in await first.event_types()
 
 

@@ -91,7 +91,7 @@ async def test_a_state_of_another_user_is_refused(pages: PagesOnFile) -> None:
 async def test_a_state_of_a_page_that_was_taken_over_is_refused(pages: PagesOnFile) -> None:
     _, first = await pages.started()
     await pages.started()
-    with pytest.raises(BadState, match="another window"):
+    with pytest.raises(TakenOver):
         await pages.use_cases.by_state(pages.use_cases.callback_state(first))
 
 
