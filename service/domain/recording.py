@@ -5,6 +5,7 @@ are appended, and every verdict is judged again from all of them. So the order a
 matter.
 """
 
+from collections import Counter
 from dataclasses import replace
 
 from service.domain import events
@@ -46,7 +47,7 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
             _record_one(draft, reported, snapshot)
     for invitation in snapshot.invitations:
         _note_use(draft, invitation)
-        _reconnect_by_invitation(draft, invitation)
+    _reconnect_by_invitations(draft, snapshot)
     for session in records.sessions.values():
         _reconnect_by_edit_link(draft, session)
     for invitation in snapshot.invitations:
@@ -211,18 +212,28 @@ def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
     session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
     if session is None or session.link_used_at is not None or invitation.use_count < 1:
         return
-    # With a further account asked for, the uses of the invitations before say nothing about the present one.
-    if not session.more_asked or (session.link is not None and session.link.invitation_id == invitation.id):
+    # The uses of the invitations before say nothing about the present one.
+    if session.link is not None and session.link.invitation_id == invitation.id:
         draft.sessions[session.id] = replace(session, link_used_at=draft.now)
 
 
-def _reconnect_by_invitation(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
-    session = draft.session(draft.records.by_invitation.get(invitation.id, SessionId("")))
-    if session is None or session.mode is not Mode.RECONNECT or invitation.use_count <= session.invitation_uses:
+def _reconnect_by_invitations(draft: RecordingDraft, snapshot: ProviderSnapshot) -> None:
+    # All together: a renewed session has a further invitation, whose first use is the session's second.
+    uses: Counter[SessionId] = Counter()
+    for invitation in snapshot.invitations:
+        if invitation.id in draft.records.by_invitation:
+            uses[draft.records.by_invitation[invitation.id]] += invitation.use_count
+    for session_id, number in uses.items():
+        _count_uses(draft, session_id, number)
+
+
+def _count_uses(draft: RecordingDraft, session_id: SessionId, uses: int) -> None:
+    session = draft.session(session_id)
+    if session is None or session.mode is not Mode.RECONNECT or uses <= session.invitation_uses:
         return
     if session.connection_id is None or draft.connection(session.connection_id) is None:
         return  # this snapshot lacks the connection: the use is counted when a snapshot has it
-    draft.sessions[session.id] = replace(session, invitation_uses=invitation.use_count)
+    draft.sessions[session.id] = replace(session, invitation_uses=uses)
     _reconnect(draft, session)
 
 

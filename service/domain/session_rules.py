@@ -100,8 +100,9 @@ def renew(session: Session, now: float, key_id: str) -> Changes:
     if session.achieved:
         return Changes(sessions=(settle(fresh, now),), jobs=(expiry,))
     if session.link is not None and session.link.invitation_id is not None:
-        # Its invitation ends soon after the old time, so the session needs another.
+        # Its invitation ends soon after the old time, so the session needs another, which has a log of its own.
         fresh = replace(fresh, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
+        fresh = replace(fresh, link_used_at=None, provider_steps=())
     return Changes(sessions=(settle(fresh, now),), jobs=(Job(JobKind.PREPARE, session.id), expiry))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from service.domain.changes import Fact, FactKind, Job, JobKind
 from service.domain.model import LinkStatus, Session
+from service.domain.provider_steps import LogStep
 from service.domain.session_rules import (
     expire,
     renew,
@@ -169,9 +170,10 @@ def test_otherwise_a_renewal_does_not_change_where_the_session_stands(status: Se
 
 
 def test_an_invitation_ends_with_its_url_so_that_another_is_made() -> None:
-    fresh = renewed(replace(INVITED, revealed_at=NOW, finished_at=NOW))
+    used = replace(INVITED, revealed_at=NOW, finished_at=NOW, link_used_at=NOW, provider_steps=(LogStep.VIEWED,))
+    fresh = renewed(used)
     assert (fresh.link, fresh.link_status) == (None, LinkStatus.PENDING)
-    assert (fresh.revealed_at, fresh.finished_at) == (None, None)
+    assert (fresh.revealed_at, fresh.finished_at, fresh.link_used_at, fresh.provider_steps) == (None, None, None, ())
 
 
 def test_a_magic_link_does_not_end_so_it_stays() -> None:

@@ -8,6 +8,7 @@ from service.domain.model import (
     Candidate,
     Connection,
     ConnectionId,
+    InvitationId,
     ProviderSnapshot,
     ReportedConnection,
     ReportedInvitation,
@@ -30,6 +31,7 @@ class RecordedCompany:
         self.attached: dict[tuple[SessionId, ConnectionId], Progress] = {}
         self.events: list[NewEvent] = []
         self.now = NOW
+        self.by_invitation: dict[InvitationId, SessionId] = {}
 
     def reveal(self, owner: Session, after: float, edits: ConnectionId | None = None) -> None:
         self.facts.append(reveal_row(owner, after, edits))
@@ -55,16 +57,13 @@ class RecordedCompany:
         return self.write(judge_with_facts(self.records(), self.connections[CONNECTION], (fact,), self.now))
 
     def records(self) -> CompanyRecords:
+        self._note_invitations()
         return CompanyRecords(
             company=COMPANY,
             facts=tuple(self.facts),
             connections=dict(self.connections),
             sessions=dict(self.sessions),
-            by_invitation={
-                one.link.invitation_id: one.id
-                for one in self.sessions.values()
-                if one.link and one.link.invitation_id is not None
-            },
+            by_invitation=dict(self.by_invitation),
             attached=dict(self.attached),
         )
 
@@ -73,6 +72,7 @@ class RecordedCompany:
         for fact in changes.facts:
             self._keep(fact)
         self.connections |= {one.id: one for one in changes.connections}
+        self._note_invitations()  # a link that is replaced now stays its session's evidence
         self.sessions |= {one.id: one for one in changes.sessions}
         for lost in changes.detachments:
             self.attached.pop((lost.session_id, lost.connection_id), None)
@@ -87,6 +87,11 @@ class RecordedCompany:
 
     def event_types(self) -> list[str]:
         return [event.type for event in self.events]
+
+    def _note_invitations(self) -> None:
+        for one in self.sessions.values():
+            if one.link and one.link.invitation_id is not None:
+                self.by_invitation[one.link.invitation_id] = one.id
 
     def _keep(self, fact: Fact) -> None:
         known = {replace(row.fact, provider_at=None) for row in self.facts}
