@@ -12,7 +12,7 @@ from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job
 from service.domain.model import Link, LinkKind, LinkStatus, Mode, Session
 from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED, SessionStatus
 from service.domain.session_time import ends_at
-from service.domain.timing import POLL_FINISHED_SECONDS, PRESENCE_SECONDS
+from service.domain.timing import GRACE_SECONDS, POLL_FINISHED_SECONDS, PRESENCE_SECONDS
 from service.domain.tokens import digest
 from service.errors import Expired, NotFound, Revoked, SessionClosed, TakenOver
 
@@ -171,11 +171,18 @@ def fail(session: Session, code: str, now: float) -> Changes | None:
     return Changes(sessions=(failed,), events=(events.session_failed(session, code),))
 
 
-def finish(session: Session, page_key: str | None, now: float, provider_now: float | None) -> Changes:
-    """The user said "I have finished": emit one event, and enqueue a poll each time. Raises Revoked, TakenOver."""
+def finish(session: Session, page_key: str | None, now: float, provider_now: float | None) -> Changes | None:
+    """The user said "I have finished": emit one event, enqueue a poll each time. Raises Revoked, TakenOver, Expired.
+
+    Once time and grace are over there is nothing to finish: a page could have the provider polled for ever.
+    """
     if session.status is SessionStatus.REVOKED:
         raise Revoked
     require_page_key(session, page_key)
+    if now > max(session.expires_at + GRACE_SECONDS, ends_at(session, now)):
+        if session.achieved:
+            return None
+        raise Expired
     return Changes(
         sessions=(replace(session, finished_at=now, seen_at=now, left_at=None),),
         facts=_finished_facts(session, provider_now),

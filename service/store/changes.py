@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, RefusedResult
+from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, FactKind, RefusedResult
 from service.domain.erasure import without_personal_data
 from service.domain.events import NewEvent
-from service.domain.model import Clock, Connection, Session, Tenant
+from service.domain.model import Clock, Connection, Session, SessionId, Tenant
 from service.domain.timing import ANSWER_SECONDS
 from service.errors import GivenUp, RepeatedLink
 from service.store.encryption import Cipher
@@ -18,6 +18,7 @@ from service.store.jobs import enqueue
 from service.store.rows import assignments, connection_values
 from service.store.session_rows import session_values
 
+_FINISHED_MOST = 100  # facts of one session, whose user presses the button once for each account
 _SESSION_FIXED = {"id", "tenant", "user_ref", "company_ref", "site_refs", "mode", "link_choice", "created_at"}
 
 
@@ -200,6 +201,8 @@ def _save_candidates(tx: Transaction, connection: Connection) -> None:
 
 def add_fact(tx: Transaction, fact: Fact, company_ref: str, now: float) -> None:
     """Append a fact about the company. The same fact (see `Fact`) written before keeps its first time and actor."""
+    if fact.kind is FactKind.FINISHED and _has_finished_often(tx, fact.session_id):
+        return
     identity = [company_ref, fact.kind, fact.connection_id, fact.session_id, fact.invitation_id, fact.nonce]
     # The id is a digest of the identity, so ON CONFLICT makes writing a fact twice the same as writing it once.
     tx.run(
@@ -218,6 +221,16 @@ def add_fact(tx: Transaction, fact: Fact, company_ref: str, now: float) -> None:
         actor=fact.actor,
         now=now,
     )
+
+
+def _has_finished_often(tx: Transaction, session_id: SessionId | None) -> bool:
+    # Every poll of the company reads these facts: a page that says so all the time must not make polls slow.
+    rows = tx.all(
+        "SELECT id FROM facts WHERE session_id = :session AND kind = 'finished' LIMIT :most",
+        session=session_id,
+        most=_FINISHED_MOST,
+    )
+    return len(rows) == _FINISHED_MOST
 
 
 def _add_refused_results(tx: Transaction, refused: Sequence[RefusedResult], now: float) -> None:

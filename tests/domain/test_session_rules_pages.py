@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import Changes, Fact, FactKind, Job, JobKind
-from service.domain.model import Mode
+from service.domain.model import Mode, Session
 from service.domain.page_starts import leave_page
 from service.domain.session_rules import (
     exit_session,
@@ -129,28 +129,34 @@ def test_a_link_is_revealed_once_at_its_first_time() -> None:
 # finished
 
 
+def finished(held: Session, now: float, key: str | None = KEY) -> Changes:
+    changes = finish(held, key, now, None)
+    assert changes is not None
+    return changes
+
+
 def test_saying_finished_emits_one_event_and_polls_each_time() -> None:
-    first = finish(HELD, KEY, NOW + 9, None)
+    first = finished(HELD, NOW + 9)
     assert [event.type for event in first.events] == ["session.finished"]
-    again = finish(first.sessions[0], KEY, NOW + 10, None)
+    again = finished(first.sessions[0], NOW + 10)
     assert again.events == ()
     assert first.jobs == again.jobs == (Job(JobKind.RECONCILE, COMPANY.ref, POLL_FINISHED_SECONDS, waited_for=True),)
     assert again.sessions[0].finished_at == NOW + 10
 
 
 def test_saying_finished_brings_back_a_session_that_was_left() -> None:
-    (back,) = finish(with_status(HELD, SessionStatus.EXITED), KEY, NOW, None).sessions
+    (back,) = finished(with_status(HELD, SessionStatus.EXITED), NOW).sessions
     assert back.status is SessionStatus.OPENED
 
 
 def test_a_users_word_is_never_evidence() -> None:
-    changes = finish(HELD, KEY, NOW, None)
+    changes = finished(HELD, NOW)
     assert (changes.facts, changes.connections, changes.attachments) == ((), (), ())
     assert changes.sessions[0].status is SessionStatus.OPENED
 
 
 ACTS: list[Callable[[str | None], Changes]] = [
-    lambda key: finish(HELD, key, NOW, None),
+    lambda key: finished(HELD, NOW, key),
     lambda key: record_presence(HELD, key, NOW),
     lambda key: leave_page(HELD, key, "page", "left", NOW),
 ]
@@ -175,6 +181,17 @@ def test_a_revoked_session_says_so_to_its_page() -> None:
 def test_an_expired_session_says_so_to_its_page() -> None:
     with pytest.raises(Expired):
         record_presence(with_status(HELD, SessionStatus.EXPIRED), KEY, NOW)
+
+
+def test_once_the_grace_is_over_nothing_can_be_finished_any_more() -> None:
+    last = HELD.expires_at + GRACE_SECONDS
+    assert finished(HELD, last).sessions[0].finished_at == last
+    with pytest.raises(Expired):
+        finish(HELD, KEY, last + 1, None)
+    # A used invitation has not named its account yet.
+    waiting = replace(HELD, link_used_at=NOW)
+    assert finished(waiting, last + 1).jobs != ()
+    assert finish(with_status(HELD, SessionStatus.CONNECTED), KEY, last + 1, None) is None
 
 
 # staying and leaving

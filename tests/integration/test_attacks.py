@@ -36,6 +36,19 @@ async def test_a_page_that_comes_back_in_a_loop_does_not_make_us_ask_the_provide
     assert (await page.get(way_back)).status_code == 303
 
 
+async def test_the_page_of_a_session_that_is_long_over_does_not_make_us_ask_the_provider(
+    services: RunningServices, ada: User
+) -> None:
+    page = await ada.frame(expiresIn=60)
+    await services.later(86_400)
+    before = len(services.outgoing.calls)
+    for _ in range(20):
+        refused(await page.post("finished"), 410, "expired")
+        await services.later(15)
+    assert len(services.outgoing.calls) == before
+    assert (await page.event_types())[-1] == "session.expired"
+
+
 async def test_nobody_presses_start_in_a_loop(ada: User) -> None:
     page = await ada.browser()
     statuses = [(await page.post("start")).status_code for _ in range(_MANY)]
@@ -47,7 +60,7 @@ async def test_nobody_confirms_in_a_loop(services: RunningServices, ada: User) -
     state = str((await page.view())["doneUrl"]).removeprefix("/callback?state=")
     elsewhere = services.web()
     answers = [await elsewhere.post("/callback", data={"state": state}, headers=NAVIGATION) for _ in range(_MANY)]
-    assert answers[-1].status_code in {400, 429}
+    assert answers[-1].status_code in {409, 429}
 
 
 @pytest.mark.parametrize("row_id", ["\x00", "ses_1'--", "", "x" * 101])

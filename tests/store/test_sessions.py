@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 import pytest
 
 from service.domain import session_rules
-from service.domain.changes import Changes, Job, JobKind
+from service.domain.changes import Changes, Fact, FactKind, Job, JobKind
 from service.domain.events import NewEvent
 from service.domain.model import (
     CompanyRef,
@@ -74,6 +74,16 @@ async def test_every_field_that_may_change_is_written(store: Store) -> None:
     await store.sessions.change(made.id, lambda _: Changes(sessions=(changed,)))
     found = await store.sessions.get(made.id)
     assert {each.name for each in fields(Session) if getattr(found, each.name) != getattr(changed, each.name)} == set()
+
+
+async def test_a_user_who_says_finished_all_the_time_adds_a_bounded_number_of_facts(store: Store) -> None:
+    made = await create(store, fresh())
+    facts = tuple(
+        Fact(FactKind.FINISHED, session_id=made.id, provider_at=float(at), nonce=str(at)) for at in range(150)
+    )
+    await store.sessions.change(made.id, lambda _: Changes(facts=facts))
+    (counted,) = await store.engine.read(lambda tx: tx.all("SELECT COUNT(*) AS number FROM facts"))
+    assert counted["number"] == 100
 
 
 async def test_a_links_address_cannot_be_read_in_the_database(store: Store) -> None:
