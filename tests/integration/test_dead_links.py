@@ -33,6 +33,18 @@ async def test_a_revoked_link_offers_it_too(services: RunningServices, ada: User
     assert (await onward(page, "revoked"))["status"] == "revoked"
 
 
+async def test_an_old_url_of_a_connected_session_names_no_connection_and_signs_nothing(
+    services: RunningServices, ada: User
+) -> None:
+    page = await ada.browser(expiresIn=3600, returnUrl=RETURN_URL)
+    await page.connect()
+    await page.finish()
+    await services.post(f"/v1/sessions/{page.id}/renew")
+    services.clock.advance(3700)
+    reported = await onward(TopPage(services, page.session), "expired")
+    assert reported == {"sessionId": page.id, "status": "connected"}
+
+
 async def test_pressing_the_button_of_a_dead_page_says_the_same(services: RunningServices, ada: User) -> None:
     page = TopPage(services, await ada.session(expiresIn=60, returnUrl=RETURN_URL))
     services.clock.advance(61)

@@ -192,8 +192,12 @@ class PageResponses:
         return RedirectResponse(address, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
     def closed(self, request: Request, snapshot: PageSnapshot, closed: MagiclinkError) -> Response:
-        """A closed link of the redirect flow: one button takes the user to the host, with the outcome."""
-        session = snapshot.session
+        """A closed link of the redirect flow: one button takes the user to the host, with the outcome.
+
+        It names no connection, and the result of a session that has one is not signed: whoever has the URL gets this
+        page, and need not have the key of a page of the session.
+        """
+        session, snapshot = snapshot.session, replace(snapshot, connections=())
         # The URL may expire before the job that expires the session has run; result and page must agree.
         if isinstance(closed, Expired) and session.over_at is None:
             snapshot = replace(snapshot, session=replace(session, over_at=snapshot.at))
@@ -202,16 +206,16 @@ class PageResponses:
             code=closed.code,
             brand=brand_of(session.theme),
             request_id=request_id(),
-            onward_url=self._return_address(snapshot),
+            onward_url=self._return_address(snapshot, signed=not session.achieved),
             support_url=session.support_url,
         )
         return self.render(page, FramePolicy(), closed.status)
 
-    def _return_address(self, snapshot: PageSnapshot) -> str | None:
+    def _return_address(self, snapshot: PageSnapshot, *, signed: bool = True) -> str | None:
         session = snapshot.session
         if session.return_url is None or return_url_problem(session.return_url, self._settings.allowed_origins):
             return None
-        result = self._sign_result(snapshot) if can_sign(session, snapshot.at) else None
+        result = self._sign_result(snapshot) if signed and can_sign(session, snapshot.at) else None
         return return_address(session, snapshot.connections, result)
 
     def _done(self, request: Request, snapshot: PageSnapshot, again_url: str | None) -> DonePage:
