@@ -18,6 +18,7 @@ from service.store.engine import Transaction
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
 from tests.support.services import RunningServices, refused
+from tests.support.streams import EventStream
 from tests.support.users import NAVIGATION, SCRIPT, User, refused_page
 
 _MANY = 150  # more than honest pages ask at once
@@ -53,6 +54,19 @@ async def test_nobody_presses_start_in_a_loop(ada: User) -> None:
     page = await ada.browser()
     statuses = [(await page.post("start")).status_code for _ in range(_MANY)]
     assert statuses[-1] == 429
+
+
+async def test_a_page_that_starts_all_the_time_writes_few_events(services: RunningServices, ada: User) -> None:
+    page = await ada.frame()
+    before = len(await page.event_types())
+    statuses = set()
+    for _ in range(300):
+        services.clock.advance(1)
+        statuses.add((await page.ask_to_start(take_over=True)).status_code)
+    assert statuses == {200, 429}
+    assert len(await page.event_types()) - before < 100
+    services.clock.advance(10)
+    assert (await page.ask_to_start(take_over=True)).status_code == 200
 
 
 async def test_nobody_confirms_in_a_loop(services: RunningServices, ada: User) -> None:
@@ -122,6 +136,18 @@ async def test_one_page_opens_no_streams_without_end(services: RunningServices, 
         headers = SCRIPT | {"X-Page-Key": str(page.key), "Accept": "text/event-stream"}
         refused(await page.http.get(page.live, headers=headers), 429, "rate_limited")
         assert (await page.ask()).status_code == 200
+
+
+async def test_streams_that_are_asked_for_at_once_are_no_more_than_one_after_the_other(
+    services: RunningServices, ada: User
+) -> None:
+    page = await ada.frame()
+    streams = [EventStream(services, page, "evt_unknown") for _ in range(40)]
+    await asyncio.gather(*(one.__aenter__() for one in streams), return_exceptions=True)  # some get no first frame
+    open_ones = services.parts.pubsub.count_for(page.id)
+    for one in streams:
+        await one.__aexit__(None, None, None)
+    assert 0 < open_ones <= 8
 
 
 async def test_a_connection_that_can_neither_commit_nor_roll_back_does_not_keep_the_database(

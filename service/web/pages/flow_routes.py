@@ -24,13 +24,11 @@ from service.web.pages.bodies import ExitPage, StartPage
 from service.web.pages.cookies import page_cookie, page_key_of
 from service.web.pages.rate_limit import PageRateLimit
 from service.web.pages.responses import PageResponses, json_answer, require_open, token_of
-from service.web.pages.sse import EventStream, StreamSource, StreamStart
+from service.web.pages.sse import STREAMS_MOST, EventStream, StreamSource, StreamStart
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 
 # Polls a company at once and waits at most so many seconds.
 PollNow = Callable[[CompanyRef, float], Awaitable[None]]
-
-_STREAMS = 8  # of one session: its page has one, and perhaps some whose connection broke without notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class FlowRoutes:
         self.responses.refuse_cross_site(request)
         # The token first: without a valid one no body is read or validated.
         session = require_open(await self.pages.by_embed_token(token_of(request)))
-        self.limit.take(session.id)
+        self.limit.take_start(session.id)
         body: StartPage = parse(StartPage, await read_json(request, MAX_PAGE_BODY_BYTES))
         key = page_key_of(request, session.id, secure=self.responses.secure)
         start = PageStart(key, body.resume, ResumeKeeper(body.kept_by), take_over=body.take_over)
@@ -132,7 +130,7 @@ class FlowRoutes:
         )  # raises before a stream begins, so a refusal still has its own status
         if wants_json(request):
             return json_answer(self.responses.view(request, first, redirects=redirects))
-        if self.pubsub.count_for(session_id) >= _STREAMS:
+        if self.pubsub.count_for(session_id) >= STREAMS_MOST:
             raise RateLimited
         last_event_id = request.headers.get("last-event-id")
         position = await self.pages.stream_position(session_id, last_event_id, first.seq)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from service.domain.handoffs import HandoffState
+from service.domain.handoffs import HandoffState, offer_id
 from service.domain.model import Session
 from service.domain.timing import HANDOFF_SECONDS
 from service.usecases.pages import Pages
@@ -71,7 +71,7 @@ class HandoffRoutes:
     async def ask(self, request: Request) -> Response:
         """GET /handoff/{token}: names the company and the masked user, and asks for the code. It starts nothing."""
         token = self.pages.read_handoff(token_of(request))
-        self.flow.limit.take(token.session_id)
+        self.flow.limit.take_offer(offer_id(token.nonce))
         session, state = await self.pages.handoff(token)
         return self._page(request, session, state)
 
@@ -79,13 +79,13 @@ class HandoffRoutes:
         """POST /handoff/{token}: the code. Where it is right this device's page takes over."""
         self.responses.refuse_cross_site(request)
         token = self.pages.read_handoff(token_of(request))
-        self.flow.limit.take(token.session_id)  # before the code is checked: guesses count too
+        self.flow.limit.take_offer(offer_id(token.nonce))  # before the code is checked: guesses count too
         form = await read_form(request)
         code = "".join(form.get("code", "").split())
         state, key = await self.pages.accept_handoff(token, code, form.get("page", ""))
         session = (await self.pages.outcome(token.session_id)).session
         if state is HandoffState.OVER:
-            # Wake the stream of the offering page, which otherwise reads its session every `KEEP_ALIVE_SECONDS`.
+            # Wake the stream of the offering page: otherwise it notices only after `PubSub.keep_alive_seconds`.
             self.flow.pubsub.publish({session.id})
         if state is not HandoffState.ACCEPTED:
             return self._page(request, session, state)

@@ -108,7 +108,7 @@ class PageRoutes:
         self._responses.refuse_cross_site(request)
         opened = await self._pages.by_connect_token(token_of(request))
         json, session = wants_json(request), opened.session
-        self._flow.limit.take(session.id)
+        self._flow.limit.take_start(session.id)
         if opened.closed is not None and not json:
             return self._responses.closed(request, await self._pages.outcome(session.id), opened.closed)
         require_open(opened)

@@ -28,6 +28,7 @@ from service.telemetry.logs import request_id, request_scope
 from service.web.middleware import CONTINUES
 from service.web.pages.answers import StreamErrorJson, StreamMessageJson, ViewJson
 
+STREAMS_MOST = 8  # of one session: its page has one, and perhaps some whose connection broke without notice
 _READ_ANYWAY = 4  # of so many keep-alives one reads the view
 
 ReadView = Callable[[], Awaitable[tuple[ViewJson, int | None]]]
@@ -96,6 +97,8 @@ class EventStream:
     async def _follow(self, send: Send, disconnected: "asyncio.Task[None]") -> None:
         # Subscribe before the first read: a signal for an event written in between must not be missed.
         async with self._pubsub.subscribe(self._session_id) as signal:
+            if self._pubsub.count_for(self._session_id) > STREAMS_MOST:
+                return  # many were asked for at once: each found room before the others subscribed
             # A page that has gone must not count as present until the next keep-alive.
             disconnected.add_done_callback(lambda _: signal.set())
             shown = await self._send_first(send)
