@@ -22,18 +22,19 @@ from service.store.users import find_user, ref_of_user, user_ids
 _BATCH = 500
 _SHOWN = 100  # connections of one user at once
 # Deliveries to an address that a session of the user named for its own events: the address may contain the user's name.
-# Their ids follow from the ids of event and endpoint (`service.store.changes`).
 _OWN_DELIVERIES = (
-    "DELETE FROM deliveries WHERE id IN (SELECT 'whd_' || SUBSTR(e.id, 5) || SUBSTR(p.id, 5) || 'own' FROM users u "
+    "DELETE FROM deliveries WHERE url IS NOT NULL AND event_id IN (SELECT e.id FROM users u "
     "JOIN sessions s ON s.tenant = u.tenant AND s.user_ref = u.ref JOIN events e ON e.session_id = s.id "
-    "JOIN endpoints p ON p.tenant = u.tenant WHERE u.ref = :ref)"
+    "WHERE u.ref = :ref)"
 )
 # The others hold the beginning of what the receiver answered, which may name the user.
 _OTHER_DELIVERIES = (
-    "SELECT d.id, d.attempts FROM users u "
-    "JOIN sessions s ON s.tenant = u.tenant AND s.user_ref = u.ref JOIN events e ON e.session_id = s.id "
-    "JOIN endpoints p ON p.tenant = u.tenant JOIN deliveries d ON d.id = 'whd_' || SUBSTR(e.id, 5) || SUBSTR(p.id, 5) "
-    "WHERE u.ref = :ref AND d.attempts <> '[]'"
+    "SELECT d.id, d.attempts FROM users u JOIN sessions s ON s.tenant = u.tenant AND s.user_ref = u.ref "
+    "JOIN {events} JOIN deliveries d ON d.event_id = {event_id} WHERE u.ref = :ref AND d.attempts <> '[]'"
+)
+_DELIVERIES_OF_SESSIONS = _OTHER_DELIVERIES.format(events="events e ON e.session_id = s.id", event_id="e.id")
+_DELIVERIES_OF_CANDIDATES = _OTHER_DELIVERIES.format(
+    events="event_sessions x ON x.session_id = s.id", event_id="x.event_id"
 )
 
 
@@ -150,8 +151,9 @@ def _erase_answers(tx: Transaction, user: UserRef) -> None:
     """Erase what receivers answered to events of the user; an attempt since the erasure is stored without."""
     # `attempts = :before`: such an attempt may be stored meanwhile, and must not be lost.
     sql = "UPDATE deliveries SET attempts = :kept WHERE id = :id AND attempts = :before"
-    for row in tx.all(_OTHER_DELIVERIES, ref=user):
-        tx.run(sql, id=row["id"], before=row["attempts"], kept=attempts_without_answers(row["attempts"]))
+    for query in (_DELIVERIES_OF_SESSIONS, _DELIVERIES_OF_CANDIDATES):
+        for row in tx.all(query, ref=user):
+            tx.run(sql, id=row["id"], before=row["attempts"], kept=attempts_without_answers(row["attempts"]))
 
 
 def _status(tx: Transaction, tenant: Tenant, user_id: UserId) -> tuple[UserRef, Sequence[Connection]]:
