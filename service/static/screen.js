@@ -11,6 +11,8 @@ const wide = window.matchMedia("(min-width: 700px)"); // the provider's pages wa
 
 const visible = (element) => Boolean(element?.getClientRects().length);
 const attention = (view) => Boolean(view?.connections.some((connection) => connection.needsAttention));
+// Its time is over, and the session waits: for an account that the provider does not list yet, or for the end of this page.
+const isLinkOver = ({ link, finished, waiting }) => link.status === "ready" && !link.url && (finished || waiting === "used");
 const refused = (view) => view.connections.length > 0 && view.connections.every((connection) => connection.needsAttention);
 const hasStopped = ({ needsAttention, state }) => needsAttention || state === "inactive"; // no bills follow until somebody acts
 const stopped = (view) => view.connections.length > 0 && view.connections.every(hasStopped);
@@ -47,8 +49,8 @@ const SCREENS = {
   failed: (view) => view.status === "failed" || view.link.status === "failed",
   phone: (view) => view.onPhone,
   handoff: (view, local) => local.handoff,
-  preparing: (view) => view.link.status !== "ready" || !view.link.url,
-  confirming: (view, local) => local.waiting || (view.finished && !local.back && !attention(view) && !local.again),
+  preparing: (view) => !view.link.url && !isLinkOver(view),
+  confirming: (view, local) => isLinkOver(view) || local.waiting || (view.finished && !local.back && !attention(view) && !local.again),
   provider: () => true,
 };
 
@@ -93,6 +95,7 @@ function conditionsOf(screen, view, local) {
     asked: local.asked === "waiting",
     unanswered: local.asked === "unanswered",
     scripted: true,
+    usable: view?.link.url,
     "scripted-provider": screen === "provider" && view?.link.url && !ACHIEVED.includes(view.status), // then no handoff is made
     offered: local.handoff === "offered" && !guessed,
     unoffered: local.handoff === "over" && !guessed,

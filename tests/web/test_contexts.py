@@ -55,6 +55,8 @@ def test_a_label_is_masked_to_what_its_owner_knows_it_by(label: str, shown: str)
         (FlowView(status="opened", link=LinkView(status=LinkStatus.FAILED)), "failed"),
         (FlowView(status="opened", link=READY), "provider"),
         (FlowView(status="opened", link=READY, finished=True), "confirming"),
+        (FlowView(status="opened", link=OVER, finished=True, back=True), "confirming"),
+        (FlowView(status="opened", link=OVER, waiting=Waiting.USED), "confirming"),
         (FlowView(status="opened", link=READY, finished=True, connections=(REFUSED,)), "provider"),
         (FlowView(status="connected", link=READY, connections=(WORKING, REFUSED)), "connected"),
         (FlowView(status="expired", link=READY), "expired"),

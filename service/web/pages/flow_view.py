@@ -72,7 +72,8 @@ class FlowView:
             return self.status
         if self.on_phone or self.link.status is not LinkStatus.READY:
             return "failed" if self.link.status is LinkStatus.FAILED else "phone" if self.on_phone else "preparing"
-        return "confirming" if self.finished and not self.attention and not self.back else "provider"
+        finished = self.finished and not self.attention and not self.back
+        return "confirming" if finished or self._is_link_over else "provider"
 
     @property
     def attention(self) -> bool:
@@ -82,6 +83,11 @@ class FlowView:
     @property
     def _refused(self) -> bool:
         return self.attention and all(connection.needs_attention for connection in self.connections)
+
+    @property
+    def _is_link_over(self) -> bool:
+        # Its time is over, and the session waits for an account that the provider does not list yet.
+        return self.link.url is None and (self.finished or self.waiting is Waiting.USED)
 
     @property
     def _stopped(self) -> bool:
