@@ -6,7 +6,7 @@ matter.
 """
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from service.domain import events
 from service.domain.attached_sessions import advance, advance_sessions, reopen
@@ -58,8 +58,20 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
 def judge_with_facts(records: CompanyRecords, connection: Connection, facts: tuple[Fact, ...], now: float) -> Changes:
     """Add facts (a claim, or its undoing) and judge the connection again, without a snapshot."""
     draft = RecordingDraft(records, now, CompanyFacts(records, now, facts))
-    _apply_verdict(draft, connection.reported, connection)
+    _apply_verdict(draft, connection.reported, connection, _Gone(connection.missing_at, connection.removed_at))
     return draft.changes()
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """Since when the provider's list lacks a connection, and when it was found to be removed."""
+
+    missing_at: float | None = None
+    removed_at: float | None = None
+
+
+# A snapshot that lists a connection shows that it is there.
+_LISTED = _Gone()
 
 
 def _with_earlier_namings(draft: RecordingDraft, invitation: ReportedInvitation) -> ReportedInvitation:
@@ -102,7 +114,7 @@ def _record_one(draft: RecordingDraft, reported: ReportedConnection, snapshot: P
     if known and reported.provider_updated_at < known.reported.provider_updated_at - UNCERTAINTY_SECONDS:
         reported = known.reported
     _rule_out_invitations(draft, reported, snapshot)
-    _apply_verdict(draft, reported, known)
+    _apply_verdict(draft, reported, known, _LISTED)
 
 
 def _rule_out_invitations(draft: RecordingDraft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
@@ -115,14 +127,16 @@ def _rule_out_invitations(draft: RecordingDraft, reported: ReportedConnection, s
         draft.facts.add(Fact(FactKind.UNCLEAR, reported.id))
 
 
-def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: Connection | None) -> None:
+def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: Connection | None, gone: _Gone) -> None:
     before = known.verdict if known is not None else None
     verdict = judge_again(before, draft.facts.about(reported))
-    if known is not None and _is_unchanged(known, reported, verdict):
+    if known is not None and _is_unchanged(known, reported, verdict, gone):
         _confirm_attention(draft, known)
         advance_sessions(draft, known)
         return
     connection = _connection(draft, reported, known, verdict)
+    connection = replace(connection, missing_at=gone.missing_at, removed_at=gone.removed_at)
+    connection = with_attention(draft, connection, known)
     draft.connections[reported.id] = connection
     _change_owner(draft, connection, before)
     _report_status(draft, connection, known)
@@ -137,8 +151,8 @@ def _confirm_attention(draft: RecordingDraft, known: Connection) -> None:
         _report_status(draft, again, known)
 
 
-def _is_unchanged(known: Connection, reported: ReportedConnection, verdict: Verdict) -> bool:
-    there = known.missing_at is None and known.removed_at is None
+def _is_unchanged(known: Connection, reported: ReportedConnection, verdict: Verdict, gone: _Gone) -> bool:
+    there = _Gone(known.missing_at, known.removed_at) == gone
     return there and verdict == known.verdict and reported == replace(known.reported, company_id=reported.company_id)
 
 
@@ -147,7 +161,7 @@ def _connection(
 ) -> Connection:
     owner = draft.session(verdict.owner.session_id) if verdict.owner else None
     same_owner = known is not None and known.verdict.owner == verdict.owner and known.verdict.kind == verdict.kind
-    connection = Connection(
+    return Connection(
         id=reported.id,
         company=draft.records.company.ref,
         tenant=draft.records.company.tenant,
@@ -160,7 +174,6 @@ def _connection(
         resumed_by_host=known.resumed_by_host if known and same_owner else owner is not None and owner.resumed_by_host,
         provider_mended_at=known.provider_mended_at if known else None,
     )
-    return with_attention(draft, connection, known)
 
 
 def _change_owner(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:

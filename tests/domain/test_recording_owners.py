@@ -5,6 +5,7 @@ from dataclasses import replace
 from service.domain.changes import Changes
 from service.domain.model import EvidenceKind, Mode, Tenant
 from service.domain.session_status import SessionStatus
+from service.domain.statuses import ConnectionState
 from tests.support.company_records import RecordedCompany, candidate_of, shown_to
 from tests.support.domain_values import CONNECTION, NOW, invitation, link, seen, session, with_link
 
@@ -268,3 +269,18 @@ def test_an_invitation_that_names_it_later_overturns_a_claim() -> None:
     company.claim(CAROL)
     company.take(seen(), invitation("inv_bob", CONNECTION))
     assert company.verdict().owner == candidate_of(BOB)
+
+
+def test_a_claim_and_its_undoing_bring_no_connection_back_that_was_removed() -> None:
+    company = shown_to(ADA, CAROL)
+    company.reveal(CAROL, -30)
+    company.take(seen())
+    gone = replace(company.connections[CONNECTION], missing_at=NOW - 600, removed_at=NOW)
+    company.connections[CONNECTION] = gone
+    for undo in (False, True):
+        company.claim(CAROL, undo=undo)
+        settled = company.connections[CONNECTION]
+        assert (settled.missing_at, settled.removed_at, settled.state) == (NOW - 600, NOW, ConnectionState.INACTIVE)
+    assert "session.connected" not in company.event_types()
+    company.take(seen())  # the provider lists it again
+    assert company.connections[CONNECTION].removed_at is None
