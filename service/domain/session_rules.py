@@ -97,9 +97,12 @@ def renew(session: Session, now: float, key_id: str) -> Changes:
         left_at=None if session.closed else session.left_at,
     )
     expiry = Job(JobKind.EXPIRE, session.id, fresh.expires_at - now)
+    by_invitation = session.link is not None and session.link.invitation_id is not None
     if session.achieved:
-        return Changes(sessions=(settle(fresh, now),), jobs=(expiry,))
-    if session.link is not None and session.link.invitation_id is not None:
+        # Its invitation was used, or ends with the old time: no page may show it again.
+        kept = replace(fresh, link=None) if by_invitation else fresh
+        return Changes(sessions=(settle(kept, now),), jobs=(expiry,))
+    if by_invitation:
         # Its invitation ends soon after the old time, so the session needs another, which has a log of its own.
         fresh = replace(fresh, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
         fresh = replace(fresh, link_used_at=None, provider_steps=())

@@ -114,6 +114,21 @@ def _without_connections(hidden: list[str]) -> Any:
     return reshape
 
 
+async def test_renewing_a_submitted_session_shows_no_used_invitation_again(
+    services: RunningServices, ada: User
+) -> None:
+    await services.sandbox.trouble("pending_for", seconds=3600, status="PASSWORD_INCORRECT")
+    page = await ada.frame(expiresIn=600)
+    await page.connect()
+    assert (await page.finish())["status"] == "submitted"
+    for _ in range(8):
+        await services.later(1200)
+    renewed = FramePage(services, await services.post(f"/v1/sessions/{page.id}/renew"))
+    view = await renewed.start()
+    assert (view["status"], view["link"]["url"]) == ("submitted", None)
+    assert [one["needsAttention"] for one in view["connections"]] == [True]
+
+
 async def test_renewing_keeps_what_was_achieved_and_makes_no_link(services: RunningServices, ada: User) -> None:
     page = await connected_as(services, ada, "PENDING")
     made = len(await _invitations(services, page))
