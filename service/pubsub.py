@@ -54,7 +54,7 @@ class Signal:
 class PubSub:
     """Subscriptions of this process.
 
-    After `keep_alive_seconds` without an event, a stream records that its page is present, and reads the view again.
+    Every `keep_alive_seconds` a stream records that its page is present. It reads the view again if its mark differs.
     """
 
     def __init__(self, keep_alive_seconds: float = 15.0) -> None:

@@ -153,7 +153,7 @@ class Signer:
 
 
 class _KnownKeys(itsdangerous.Signer):
-    """A signer that derives the keys of its purpose once: for each text that took as long as verifying it."""
+    """A signer that derives its keys once. Deriving them for each text took as long as verifying it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

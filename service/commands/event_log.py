@@ -45,7 +45,7 @@ def time_of(text: str, now: datetime) -> datetime:
 
 
 def end(service: ApiClient) -> int:
-    """Return the position after the newest event."""
+    """Return the position of the newest event, 0 without one."""
     return _first(service, lambda event: event is None)
 
 
@@ -56,7 +56,7 @@ def position_before(service: ApiClient, since: datetime) -> int:
 
 
 def tail(service: ApiClient, number: int, passes: Wanted, start: int) -> tuple[list[Json], int]:
-    """Return the last `number` events after `start` that pass, and the position after them."""
+    """Return the last `number` events after `start` that pass, and the position to continue after."""
     last, span = end(service), max(number, 1)
     while True:
         after = max(start, last - span)

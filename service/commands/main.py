@@ -1,4 +1,4 @@
-"""The options and the output of every command. What the commands do is in `dev`, `admin` and `api_client`."""
+"""The options and the output of every command. What the commands do is in the other modules of this package."""
 
 import asyncio
 import io

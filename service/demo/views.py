@@ -116,11 +116,11 @@ def done(person: DemoPerson, result: Json) -> DemoDonePage:
             person, "good", "Your utility account is connected", "Its bills will appear in a few moments."
         )
     if status == "submitted":
-        message = "The utility checks it, usually within hours, up to two days. You need not wait."
+        message = "The account is being checked, usually within hours, up to two days. You need not wait."
         return DemoDonePage(person, "waiting", "Your utility account has been handed over", message)
     if status in {"created", "opened"}:
-        message = "The utility has not confirmed it yet. We will show it here as soon as it does."
-        return DemoDonePage(person, "waiting", "We are waiting for the utility", message)
+        message = "It is not confirmed yet. We will show it here as soon as it is."
+        return DemoDonePage(person, "waiting", "We are waiting for your account", message)
     if status == "exited":
         return DemoDonePage(
             person, "waiting", "You left before it was finished", "Nothing was connected. Come back any time."

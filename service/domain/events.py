@@ -117,7 +117,10 @@ def session_verify_failed(session: Session, presented_for: UserRef) -> NewEvent:
 
 
 def session_exited(session: Session, stage: str, reason: str) -> NewEvent:
-    """The user left at `stage`, or the page disappeared (`reason` "gone"). The provider's log may refine the stage."""
+    """The user left at `stage`, the page disappeared (`reason` "gone"), or the session's time was over ("time").
+
+    The provider's log may refine the stage.
+    """
     stage = exit_stage(stage, session.provider_steps)
     return _of_session("session.exited", session, None, stage=stage, reason=reason)
 

@@ -187,7 +187,7 @@ class Session:
 
     @property
     def achieved(self) -> bool:
-        """Whether its user's part is done: a connection is attached that works, or that the provider checks."""
+        """Whether its user's part is done: an attached connection works or is checked, or has before."""
         return self.status in ACHIEVED
 
     @property

@@ -9,7 +9,7 @@ from service.domain.model import Clock
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Time and randomness, which every use case takes as arguments."""
+    """The clock and the source of ids, for use cases that need both."""
 
     clock: Clock
     new_id: Callable[[str], str]

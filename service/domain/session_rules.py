@@ -55,7 +55,10 @@ def expire(session: Session, now: float) -> Changes | None:
 
 
 def revoke(session: Session, now: float, provider_now: float | None) -> Changes | None:
-    """Close the session permanently. A magic link still works at the provider, so a fact limits what it may prove."""
+    """Close the session permanently.
+
+    A magic link still works at the provider; a fact keeps what it makes afterwards from being presumed its user's.
+    """
     if session.status is SessionStatus.REVOKED:
         return None
     facts = []

@@ -26,7 +26,7 @@ class PlaceIds:
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """The fields are those of `Session` with the same names."""
+    """The fields of a session that lists need; names as in `Session`."""
 
     company: PlaceIds
     sites: tuple[PlaceIds, ...]

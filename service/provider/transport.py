@@ -1,6 +1,6 @@
 """One call to the provider: its path, its deadline, its retries, and what each failure means.
 
-The bodies of answers are read in client.py and links.py.
+Other modules of this package read the bodies of answers.
 """
 
 import asyncio

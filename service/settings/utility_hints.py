@@ -64,7 +64,9 @@ class UtilityHints:
         )
 
     def for_url(self, url: str | None) -> UtilityHint | None:
-        """Return the hint for the host of this address, or else for the nearest domain above it; None for an odd one.
+        """Return the hint for the host of this address, or else for the nearest domain above it.
+
+        None without one, or for an address that cannot be read.
 
         The address may be anything that the provider reports, also one without a scheme.
         """

@@ -5,7 +5,7 @@ import { Calls } from "./calls.js";
 import { watchSize } from "./fit.js";
 import { Host } from "./host.js";
 import { watchLifecycle } from "./lifecycle.js";
-import { watchHandoff } from "./handoff.js";
+import { isDone, watchHandoff } from "./handoff.js";
 import { follow, Refusal } from "./live.js";
 import { mayStart } from "./parent.js";
 import { resumeFields } from "./resume.js";
@@ -194,9 +194,6 @@ function onEvent({ type, data }) {
 /** Whether the user's part is done. The page follows on, quietly: the account may still be recorded for somebody else. */
 const isSettled = () => ACHIEVED.includes(view?.status) && !local.again;
 
-/** Whether the user's part was done when the call arrived, which ends no page: the stream brings what has come of it. */
-const isDone = ({ code }) => code === "session_closed";
-
 async function heartbeat() {
   if (!running || !startedAt || isSettled() || view?.onPhone) return;
   const { signal } = running;
@@ -216,8 +213,7 @@ async function finish() {
   draw();
   applyView(await calls.postUntilAnswered("finished", {}, signal).finally(() => (local.asking = false)));
   // The provider takes a moment to try corrected credentials: ask again only if they are still refused afterwards.
-  const stillRefused = () => !signal.aborted && view.connections.some((connection) => connection.needsAttention);
-  if (wasRefused) setTimeout(() => stillRefused() && back(), RECHECK_MS);
+  if (wasRefused) setTimeout(() => !signal.aborted && view.connections.some((one) => one.needsAttention) && back(), RECHECK_MS);
 }
 
 function back() {

@@ -1,6 +1,9 @@
 // "Continue on your phone": asks for an address and a code, and shows the address as a QR code. The phone's page asks for
 // the digits, so a person who sees only the QR code cannot go on with it.
 
+/** Whether the user's part was done when the call arrived, which ends no page: the stream brings what has come of it. */
+export const isDone = ({ code }) => code === "session_closed";
+
 /** Returns the actions. `local.handoff` is `offered` while the address works, `over` afterwards, null while not asked for; `local.offer` its id. */
 export function watchHandoff(main, local, draw, ask) {
   let timer = null;

@@ -63,9 +63,9 @@ class Transaction:
         return self._cursor.rowcount
 
     def run_both(self, first: str, second: str, **parameters: Any) -> None:
-        """Run two writes that share parameters, in one round trip where there is one; the second sees what was before.
+        """Run two writes that share parameters; PostgreSQL runs both in one statement, on one snapshot.
 
-        The second must not read what the first writes: PostgreSQL runs both on one snapshot.
+        So on PostgreSQL the second does not see what the first wrote; on SQLite it does.
         """
         if self._dialect.name == "postgresql":
             self.run(f"WITH first AS ({first}) {second}", **parameters)

@@ -33,7 +33,7 @@ class EarlierCall:
 
 
 class IdempotencyStore:
-    """Keys of calls that create no session; `SessionStore.create` stores a key in the session's own transaction."""
+    """Keys of repeated calls. A call that creates a session begins its key in `SessionStore.create`."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine

@@ -24,7 +24,7 @@ _ONLY_SEEN = (
     "AND revoked_at IS NULL AND over_at IS NULL AND left_at IS NULL ORDER BY id"
 )
 _SEEN = "UPDATE sessions SET seen_at = :now WHERE id IN (:among) RETURNING id"
-# The check is due a minute after the last heartbeat, never later. While it runs, the time goes to `again_at`, as in
+# The check is due 30 to 60 seconds after the last heartbeat. While it runs, the time goes to `again_at`, as in
 # `enqueue`: it may have read the session before this heartbeat.
 _CHECK_LATER = (
     "INSERT INTO work (kind, ref, due_at, waited_for) VALUES (:kind, :ref, :database_now + :seconds, 0) "

@@ -48,7 +48,8 @@ class JobQueue:
     async def lease(self, limit: int, lease_seconds: float, background_limit: int | None = None) -> Sequence[LeasedJob]:
         """Lease up to `limit` due jobs for `lease_seconds`: those that a page waits for first, then the longest due.
 
-        At most `background_limit` of them, but one in four if there is any, are jobs that no page waits for.
+        At most `background_limit` of them are jobs that no page waits for. Within that limit, at least every fourth is
+        one if any is due.
         """
         background = limit if background_limit is None else min(limit, background_limit)
         leased = await self._engine.write(lambda tx: self._lease_batch(tx, limit, background, lease_seconds))

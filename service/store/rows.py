@@ -163,7 +163,7 @@ def users_in(data: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
 
 
 def assignments(columns: Iterable[str]) -> str:
-    """Return `a = :a, b = :b` for an UPDATE. The names come from this module, never from a request."""
+    """Return `a = :a, b = :b` for an UPDATE. The names come from our code, never from a request."""
     return ", ".join(f"{column} = :{column}" for column in columns)
 
 

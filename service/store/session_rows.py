@@ -1,4 +1,4 @@
-"""Maps rows of sessions to domain values and back. No other module knows which column holds which field."""
+"""Maps rows of sessions to domain values and back."""
 
 import json
 from collections.abc import Mapping, Sequence

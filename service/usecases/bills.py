@@ -33,7 +33,7 @@ class DocumentPlace:
 
 
 class Bills:
-    """What the provider has of one connection, as it is now."""
+    """Usage and documents at the provider: read for the host, and new documents named in events."""
 
     def __init__(self, store: Store, provider: Provider, clock: Clock) -> None:
         self._store = store

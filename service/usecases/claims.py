@@ -16,7 +16,7 @@ from service.store import Store
 
 
 class Claims:
-    """For one tenant's connections; `by` is the id of the API key that asks."""
+    """The claims of hosts on one tenant's connections; `by` is the id of the API key."""
 
     def __init__(self, store: Store, runtime: Runtime) -> None:
         self._store = store

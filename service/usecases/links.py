@@ -181,7 +181,7 @@ class Links:
         return given
 
     async def _discard(self, created: _CreatedLink) -> None:
-        """Revoke a link that was never shown to a user."""
+        """Revoke an invitation that was never shown to a user; a magic link is only forgotten."""
         if created.completed is not None and created.link.invitation_id is not None:
             await self._withdrawals.revoke(created.link.invitation_id, created.link.provider_given_at)
             await self._store.intents.complete(created.completed.ref)

@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 _REFUSED_SECONDS = 60.0
 # The second 404 of a removed connection must come after REMOVED_SECONDS.
 _CONFIRM_SECONDS = REMOVED_SECONDS + 5.0
-_CHECKED_AT_ONCE = 5
+_CHECKED_PER_POLL = 5
 
 
 class Reconciliation:
@@ -133,7 +133,7 @@ class Reconciliation:
         answers, prove that a connection is removed.
         """
         to_confirm = False
-        for connection in unlisted[:_CHECKED_AT_ONCE]:
+        for connection in unlisted[:_CHECKED_PER_POLL]:
             try:
                 missing = await self._answers_404(connection.id)
             except (ProviderBusy, ProviderTimeout, ProviderUnreachable):

@@ -13,7 +13,7 @@ _DAY_SECONDS = 86400.0
 
 
 class Retention:
-    """`days` is how long something is kept after it is over (MAGICLINK_RETENTION_DAYS)."""
+    """Deletes what has been over for longer than `days` (MAGICLINK_RETENTION_DAYS)."""
 
     def __init__(self, store: Store, clock: Clock, days: int) -> None:
         self._store = store

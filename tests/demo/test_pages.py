@@ -176,7 +176,7 @@ async def test_the_utilitys_name_is_shown_as_text(ada: httpx.AsyncClient, servic
     ("status", "words"),
     [
         ("connected", "Your utility account is connected"),
-        ("opened", "We are waiting for the utility"),
+        ("opened", "We are waiting for your account"),
         ("exited", "You left before it was finished"),
         ("expired", "Nothing was connected"),
     ],

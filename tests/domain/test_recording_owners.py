@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from service.domain.changes import Changes
-from service.domain.model import EvidenceKind, Mode, Tenant
-from service.domain.session_status import SessionStatus
+from service.domain.model import EvidenceKind, Mode, Tenant, Verdict
+from service.domain.session_status import Progress, SessionStatus
 from service.domain.statuses import ConnectionState
 from tests.support.company_records import RecordedCompany, candidate_of, shown_to
-from tests.support.domain_values import CONNECTION, NOW, invitation, link, seen, session, with_link
+from tests.support.domain_values import CONNECTION, NOW, connection, invitation, link, seen, session, with_link
 
 ADA = with_link(session("ada"))
 ADA_AGAIN = with_link(session("ada", "ses_ada_again"))
@@ -284,3 +284,16 @@ def test_a_claim_and_its_undoing_bring_no_connection_back_that_was_removed() -> 
     assert "session.connected" not in company.event_types()
     company.take(seen())  # the provider lists it again
     assert company.connections[CONNECTION].removed_at is None
+
+
+def test_a_reconnect_that_owned_by_a_claim_stays_attached_when_the_maker_is_named_in_the_same_poll() -> None:
+    mending = session("bob", "ses_mending", mode=Mode.RECONNECT, connection_id=CONNECTION)
+    mending = with_link(mending, link(invitation_id="inv_edit"))
+    company = RecordedCompany(BOB, mending)
+    company.connections[CONNECTION] = connection(Verdict(EvidenceKind.CLAIMED, candidate_of(mending)))
+    company.attached[mending.id, CONNECTION] = Progress.ATTACHED
+    edited = replace(invitation("inv_edit", uses=1), edits=CONNECTION)
+    company.take(seen(), edited, invitation("inv_bob", CONNECTION))
+    assert company.verdict() == Verdict(EvidenceKind.INVITATION, candidate_of(BOB))
+    assert set(company.attached) == {(BOB.id, CONNECTION), (mending.id, CONNECTION)}
+    assert company.sessions[mending.id].status is SessionStatus.CONNECTED

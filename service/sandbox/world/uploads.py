@@ -132,7 +132,7 @@ class SandboxUploads:
         site = self._site(company.id, site_id)
         troubles, clock = self._context.troubles, self._context.clock
         fails = troubles.use("upload_failed", company.id) is not None
-        # By the real clock: a clock trouble changes what the API shows, and not when a job ends.
+        # Without skew: a clock trouble changes what the API shows, not when a job ends.
         due_at = clock.time() + self._context.settings.data_delay_seconds
         with self._context.database.transaction():
             job = SandboxJob(self._context.ids.uuid(), company.id, clock.now(company.id), due_at, fails=fails)

@@ -69,7 +69,7 @@ def _fields(page: Page) -> dict[str, Any]:
 
 
 def _form(page: Page, printed: Collection[str]) -> Form:
-    """What decides on the constant parts: which texts there are, and every other field that has no default value."""
+    """What decides on the constant parts: which texts there are, and each other field with a value of its own."""
     others = [
         (name, _hashable(value))
         for name, field in type(page).__dataclass_fields__.items()
