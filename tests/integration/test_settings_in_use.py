@@ -36,6 +36,8 @@ async def test_the_kind_of_link_is_the_operators_unless_the_host_names_one(
         assert (await ada.session())["link"]["kind"] == kind
         assert (await ada.session(link="magic_link"))["link"]["kind"] == "magic_link"
         assert (await ada.session(link="invitation"))["link"]["kind"] == "invitation"
+        # Only an invitation can be limited to a mailbox.
+        assert (await ada.session(userEmail="ada@example.com"))["link"]["kind"] == "invitation"
 
 
 @pytest.mark.parametrize("paths", ["auto", "company", "reference"])

@@ -109,7 +109,9 @@ class _SessionOptions(Body):
         default="background", description="`now` waits for the link and passes on what the provider says."
     )
     user_email: Annotated[str, StringConstraints(max_length=254)] | None = Field(
-        default=None, description="The only address that may use the invitation, and its owner."
+        default=None,
+        description="The only address that may use the invitation, and its owner. A magic link has no such limit: "
+        "`link: magic_link` makes one all the same.",
     )
     user_label: Text | None = Field(
         default=None, description="What the page calls the user, shown masked; never an id."
@@ -141,7 +143,13 @@ class _SessionOptions(Body):
         same = {name: getattr(self, name, None) for name in _REQUEST_FIELDS}
         given = {name: value for name, value in same.items() if value is not None} | {"help_urls": self._help()}
         given |= {"theme": self.theme.to_theme() if self.theme else Theme(), "ancestors": tuple(self.ancestors or ())}
-        return SessionRequest(**given | {"link": LinkChoice(self.link or default_link)} | own)
+        return SessionRequest(**given | {"link": self._link_choice(default_link)} | own)
+
+    def _link_choice(self, default: str) -> LinkChoice:
+        choice = LinkChoice(self.link or default)
+        # The operator's default must not take away the limit to one mailbox that the host asks for.
+        limited = self.link is None and self.user_email is not None and choice is LinkChoice.MAGIC_LINK
+        return LinkChoice.INVITATION if limited else choice
 
     def _help(self) -> dict[str, str]:
         return self.help_urls.model_dump(by_alias=True, exclude_none=True) if self.help_urls else {}
