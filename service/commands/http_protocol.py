@@ -22,6 +22,8 @@ MAX_HEADERS = 100
 _FREE_PIECES = 200
 _BYTES_PER_PIECE = 256
 _MAX_UNREAD_BYTES = 512 * 1024  # of a body that was answered before it was read
+# uvicorn keeps each request that a client sends before the answer to its last one, without a limit.
+MAX_WAITING_REQUESTS = 16
 _HEALTH = b"/healthz"
 
 
@@ -56,6 +58,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._read_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._status = 400
+        self._answering: RequestResponseCycle | None = None  # `cycle` is the newest request, which may wait for this
         self._unparsed_bytes = 0  # of a head that is not complete: httptools keeps a header until its end
         self._begin_counting()
 
@@ -135,8 +138,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self._may_be_proxy = False
         if len(self.url.partition(b"?")[0]) > MAX_PATH_BYTES:
             raise TooMuch(self._set_status(414))
+        if len(self.pipeline) >= MAX_WAITING_REQUESTS:
+            raise TooMuch(self._set_status(429))
         self.limit_concurrency = 0 if self._is_full and self.url != _HEALTH else None  # 0: uvicorn answers 503
         super().on_headers_complete()
+        if not self.pipeline:
+            self._answering = self.cycle
         if self.scope["http_version"] == "1.0":
             # Its task has not run yet.
             self.cycle.send = partial(_send_until_close, self.cycle)  # type: ignore[method-assign]
@@ -157,7 +164,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._reading, self._unparsed_bytes = Reading.NOTHING, 0
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Start the next request, or wait for it."""
+        self._answering = self.pipeline[-1][0] if self.pipeline else self.cycle
         super().on_response_complete()
         if self.transport.is_closing():
             self._start_write_timer()  # closing waits until the client has read the answer
@@ -245,7 +253,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int) -> None:
         """Answer with the status alone, and close; only close in the middle of another answer."""
-        if self._is_answered or not self.cycle.response_started:
+        if self._is_answered or self._answering is None or not self._answering.response_started:
             head = [*self.server_state.default_headers, (b"content-length", b"0"), (b"connection", b"close")]
             head.append((b"x-content-type-options", b"nosniff"))  # like every other answer, which passed the app
             head += [(b"retry-after", b"2")] if status in {429, 503} else []

@@ -10,9 +10,15 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from service.commands.clients import ClientLimits, Clients
-from service.commands.http_protocol import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PATH_BYTES, MAX_URL_BYTES
+from service.commands.http_protocol import (
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    MAX_PATH_BYTES,
+    MAX_URL_BYTES,
+    MAX_WAITING_REQUESTS,
+)
 from tests.support.memory_http import MemoryServer
-from tests.support.raw_http import RawServer, serving
+from tests.support.raw_http import GET, RawServer, serving
 
 
 class App:
@@ -135,6 +141,33 @@ async def test_a_body_that_was_answered_already_is_not_taken_without_end(server:
     client = await server.connect(b"POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n")
     assert await client.answer() == b"200 ignored"
     assert await client.send_until_refused(b"x" * 50_000, 100_000_000) < 100_000_000
+
+
+async def test_requests_without_end_are_refused_while_the_first_is_answered(server: RawServer) -> None:
+    client = await server.connect(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert await client.send_until_refused(GET * 1000, 10_000_000) < 10_000_000
+
+
+async def test_more_requests_than_may_wait_start_no_app_and_are_refused(app: App) -> None:
+    client = MemoryServer(app.starlette()).connect()
+    await client.send(b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" * (MAX_WAITING_REQUESTS + 2))
+    assert (client.answers[0], client.is_closed) == (429, True)
+    assert len(app.bodies) <= 1
+
+
+async def test_as_many_requests_as_may_wait_are_answered_in_order(app: App) -> None:
+    client = MemoryServer(app.starlette()).connect()
+    await client.send(GET * MAX_WAITING_REQUESTS + b"GET /missing HTTP/1.1\r\nHost: x\r\n\r\n")
+    for _ in range(MAX_WAITING_REQUESTS):
+        await client.wait(0)
+    assert client.answers == [200] * MAX_WAITING_REQUESTS + [404]
+
+
+async def test_a_refusal_of_waiting_requests_does_not_break_into_the_answer_before_them(app: App) -> None:
+    client = MemoryServer(app.starlette()).connect()
+    await client.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+    await client.send(GET * (MAX_WAITING_REQUESTS + 1))
+    assert (client.answers, client.is_closed) == ([200], True)
 
 
 async def test_http_1_0_gets_no_chunks(server: RawServer, app: App) -> None:
