@@ -40,8 +40,10 @@ class ClientLimits:
     keep_alive_seconds: int = 75
     head_seconds: float = 15.0
     # Each `body_bytes_per_second` that arrive add a second: a slow client gets time, and one that trickles does not.
+    # It has `body_silence_seconds` at most: a client that sends all but the last byte must not keep it in memory.
     body_seconds: float = 15.0
     body_bytes_per_second: int = 500
+    body_silence_seconds: float = 60.0
     write_seconds: float = 60.0
 
 

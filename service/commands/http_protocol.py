@@ -54,7 +54,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_full = False
         self._may_be_proxy = False
         self._reading = Reading.NOTHING
-        self._read_since = 0.0
+        self._read_until = 0.0
         self._read_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._status = 400
@@ -133,6 +133,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Start the app on the request. A process without free file handles answers /healthz only."""
         self._reading, self._unparsed_bytes = Reading.BODY, 0
         self._stop_reading_timer()
+        self._read_until = self.loop.time() + self._limits.body_seconds
         if self._may_be_proxy and any(name in FORWARDED for name, _ in self.headers):
             self._clients.lift_limit(self)
             self._may_be_proxy = False
@@ -152,6 +153,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Read a part of the body, which is thrown away once the request is answered."""
         self._pieces += 1
         self._body_bytes += len(body)
+        earned = len(body) / self._limits.body_bytes_per_second
+        self._read_until = min(self._read_until + earned, self.loop.time() + self._limits.body_silence_seconds)
         if self.cycle.response_complete:
             self._unread_bytes += len(body)
         if self._unread_bytes > _MAX_UNREAD_BYTES:
@@ -165,6 +168,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Start the next request, or wait for it."""
+        if self._answering is not None:
+            self._answering.body.clear()  # what has arrived and was not read stays in memory otherwise
         self._answering = self.pipeline[-1][0] if self.pipeline else self.cycle
         super().on_response_complete()
         if self.transport.is_closing():
@@ -198,8 +203,9 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._reading is Reading.BODY or self._is_answered:
             self._clients.set_unfinished(self)
             if self._read_timer is None:
-                self._read_since = self.loop.time()
-                self._start_reading_timer(self._seconds_left)
+                if self._reading is not Reading.BODY:
+                    self._read_until = self.loop.time() + self._limits.head_seconds
+                self._start_reading_timer()
         else:
             self._stop_reading_timer()
             self._clients.set_busy(self)
@@ -209,25 +215,18 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         return cycle is None or cycle.response_complete
 
-    @property
-    def _seconds_left(self) -> float:
-        if self._reading is Reading.BODY:
-            allowed = self._limits.body_seconds + self._body_bytes / self._limits.body_bytes_per_second
-        else:
-            allowed = self._limits.head_seconds
-        return self._read_since + allowed - self.loop.time()
-
-    def _start_reading_timer(self, seconds: float) -> None:
-        self._read_timer = self.loop.call_later(seconds, self._on_reading_timer)
+    def _start_reading_timer(self) -> None:
+        self._read_timer = self.loop.call_later(self._read_until - self.loop.time(), self._on_reading_timer)
 
     def _on_reading_timer(self) -> None:
         self._read_timer = None
         if self.transport.is_closing():
             return
         if self._reading is Reading.BODY and self.flow.read_paused:
-            self._read_since = self.loop.time()  # it is the app that is slow
-        if self._seconds_left > 0:
-            self._start_reading_timer(self._seconds_left)
+            # It is the app that is slow.
+            self._read_until = self.loop.time() + self._limits.body_silence_seconds
+        if self._read_until > self.loop.time():
+            self._start_reading_timer()
         elif self._reading is Reading.NOTHING:
             self._close()
         else:

@@ -22,6 +22,8 @@ TOLERANCE_SECONDS = 300
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _TYPE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,255}")
+_SIGNATURE = re.compile(r"v1,[A-Za-z0-9+/]{43}=")  # of one secret, in Base64
+_UNKNOWN_SIGNATURE = "The webhook's signature is not by any secret that we know"
 _CONNECTION_FIELDS = frozenset({"sitesRelations", "initialSites", "accounts", "datasource"})
 _DOCUMENT_FIELDS = frozenset({"billDate", "lineItems", "usageData"})
 
@@ -35,6 +37,15 @@ class WebhookEvent:
     company_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class GivenSignature:
+    """What a webhook's headers say of its signature; the body may still be anybody's."""
+
+    message_id: str
+    timestamp: str
+    signatures: Sequence[bytes]
+
+
 def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: float) -> str:
     """Verify the signature and return the message id, which is the same at every retry. Raises BadSignature.
 
@@ -42,19 +53,30 @@ def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now:
 
     Reference: docs.svix.com/receiving/verifying-payloads/how-manual and the Standard Webhooks specification.
     """
-    message_id, timestamp, signatures = _signed_headers(headers)
+    given = given_signature(headers, now)
+    # The signature covers id and time, so an attacker cannot replay a body with another id or time.
+    content = f"{given.message_id}.{given.timestamp}.".encode() + body
+    for secret in secrets:
+        expected = _signature(secret, content)
+        if any([hmac.compare_digest(expected, each) for each in given.signatures]):  # noqa: C419 - all, in even time
+            return given.message_id
+    raise BadSignature(_UNKNOWN_SIGNATURE)
+
+
+def given_signature(headers: Mapping[str, str], now: float) -> GivenSignature:
+    """Return the headers that a signature needs, in their form and time. Raises BadSignature.
+
+    It needs no body: one without these headers is not worth its memory.
+    """
+    message_id, timestamp, signatures = _of_one_family(headers)
     if not _MESSAGE_ID.fullmatch(message_id) or not re.fullmatch(r"[0-9]{1,12}", timestamp):
         raise BadSignature("The webhook is not signed")
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         raise BadSignature("The webhook's timestamp is more than five minutes off")
-    # The signature covers id and time, so an attacker cannot replay a body with another id or time.
-    content = f"{message_id}.{timestamp}.".encode() + body
-    given = [entry[3:].encode("utf-8", "surrogatepass") for entry in signatures.split() if entry.startswith("v1,")]
-    for secret in secrets:
-        expected = _signature(secret, content)
-        if any([hmac.compare_digest(expected, each) for each in given]):  # noqa: C419 - compares all, in even time
-            return message_id
-    raise BadSignature("The webhook's signature is not by any secret that we know")
+    given = [entry[3:].encode() for entry in signatures.split() if _SIGNATURE.fullmatch(entry)]
+    if not given:
+        raise BadSignature(_UNKNOWN_SIGNATURE)
+    return GivenSignature(message_id, timestamp, given)
 
 
 def parse_event(body: bytes) -> WebhookEvent:
@@ -67,7 +89,7 @@ def parse_event(body: bytes) -> WebhookEvent:
     return WebhookEvent(type_, identifier, _company_id(event.get("company")))
 
 
-def _signed_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
+def _of_one_family(headers: Mapping[str, str]) -> tuple[str, str, str]:
     # All three headers of one family, Svix's names or the Standard Webhooks' names: an attacker must not mix them.
     lower = {name.lower(): value for name, value in headers.items()}
     family = "svix" if "svix-id" in lower else "webhook"

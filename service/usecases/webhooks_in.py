@@ -3,14 +3,14 @@
 A webhook says which company to poll; the poll says what is true. So order, repetition and loss cannot matter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.model import Clock, CompanyRef, ConnectionId, ProviderCompanyId
 from service.domain.timing import LOST_SECONDS
 from service.errors import BadBody, NotFound, ProviderBroken, ProviderNotFound, ProviderRefused
 from service.provider import Provider
-from service.provider.webhooks import WebhookEvent, parse_event, verify
+from service.provider.webhooks import WebhookEvent, given_signature, parse_event, verify
 from service.store import Store
 
 _ACCOUNT = "default"  # the provider account that a webhook's secret stands for
@@ -26,8 +26,13 @@ class IncomingWebhooks:
         self._clock = clock
         self._secrets = secrets
 
-    async def accept(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Verify a webhook and write it, once per message id, before it is acknowledged. Raises BadWebhook."""
+    async def accept(self, headers: Mapping[str, str], read_body: Callable[[], Awaitable[bytes]]) -> None:
+        """Verify a webhook and write it, once per message id, before it is acknowledged. Raises BadWebhook.
+
+        Raises what `read_body` raises, too. Without the headers of a signature the body is not read.
+        """
+        given_signature(headers, self._clock())  # an attacker who knows nothing must not fill the memory with bodies
+        body = await read_body()
         message_id = verify(self._secrets, headers, body, self._clock())
         parse_event(body)
         await self._store.inbox.put(_ACCOUNT, message_id, body.decode())

@@ -1,6 +1,7 @@
 """The route for the provider's webhook events: verified, stored, acknowledged, and processed later by a job."""
 
 from collections.abc import Callable
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,7 +32,7 @@ class WebhookRoutes:
             raise NotFound
         # The raw bytes: the signature covers them, and JSON that is parsed and written again may differ.
         try:
-            await self._webhooks.accept(dict(request.headers), await read_raw(request))
+            await self._webhooks.accept(dict(request.headers), partial(read_raw, request))
         except MagiclinkError as exc:
             self._count(exc.code)
             raise

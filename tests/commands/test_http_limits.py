@@ -143,6 +143,14 @@ async def test_a_body_that_was_answered_already_is_not_taken_without_end(server:
     assert await client.send_until_refused(b"x" * 50_000, 100_000_000) < 100_000_000
 
 
+async def test_of_a_body_that_was_answered_before_it_was_read_nothing_is_kept(app: App) -> None:
+    client = MemoryServer(app.starlette()).connect()
+    await client.send(b"POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 262144\r\n\r\n" + b"x" * 200_000)
+    assert (client.answers, client.kept_bytes) == ([200], 0)
+    await client.send(b"x" * 60_000)
+    assert client.kept_bytes == 0
+
+
 async def test_requests_without_end_are_refused_while_the_first_is_answered(server: RawServer) -> None:
     client = await server.connect(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
     assert await client.send_until_refused(GET * 1000, 10_000_000) < 10_000_000

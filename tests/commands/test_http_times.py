@@ -13,7 +13,12 @@ from service.commands.clients import ClientLimits, Clients
 from tests.support.memory_http import MemoryServer
 
 LIMITS = ClientLimits(
-    head_seconds=10, body_seconds=20, body_bytes_per_second=500, write_seconds=60, keep_alive_seconds=75
+    head_seconds=10,
+    body_seconds=20,
+    body_bytes_per_second=500,
+    body_silence_seconds=60,
+    write_seconds=60,
+    keep_alive_seconds=75,
 )
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n"
@@ -111,6 +116,24 @@ async def test_a_body_that_trickles_is_refused(server: MemoryServer, app: App) -
     for _ in range(25):
         await client.send(b"x")
         await client.wait(1)
+    assert (client.answers, app.bodies) == ([408], [None])
+
+
+async def test_a_body_that_came_at_once_buys_a_minute_of_silence_and_no_more(server: MemoryServer, app: App) -> None:
+    client = server.connect()
+    await client.send(POST.replace(b"10000", b"262144") + b"x" * 262_000)
+    await client.wait(59)
+    assert not client.is_closed
+    await client.wait(2)
+    assert (client.answers, app.bodies) == ([408], [None])
+
+
+async def test_bytes_that_trickle_in_after_most_of_a_body_give_it_no_more_time(server: MemoryServer, app: App) -> None:
+    client = server.connect()
+    await client.send(POST.replace(b"10000", b"262144") + b"x" * 262_000)
+    for _ in range(4):
+        await client.wait(20)
+        await client.send(b"x")
     assert (client.answers, app.bodies) == ([408], [None])
 
 

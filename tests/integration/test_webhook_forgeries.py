@@ -1,6 +1,7 @@
 """POST /webhooks/nectar: what is not the provider's, or no event, is refused and changes nothing."""
 
 import json
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -58,6 +59,33 @@ async def test_a_body_that_was_changed_on_its_way_is_refused(services: RunningSe
     body = json.dumps(created(UNKNOWN)).encode()
     answer = await services.web().post(HOOK, content=body + b" ", headers=signed(services, body))
     refused(answer, 401, "bad_webhook")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"svix-id": None, "svix-timestamp": None, "svix-signature": None},
+        {"svix-id": "two words"},
+        {"svix-timestamp": None},
+        {"svix-timestamp": "1"},
+        {"svix-signature": None},
+        {"svix-signature": "v1,AAAA v2,AAAA"},
+    ],
+    ids=["unsigned", "no id", "no time", "old", "no signature", "another form of signature"],
+)
+async def test_without_the_headers_of_a_signature_no_body_is_read(
+    services: RunningServices, changes: dict[str, str | None]
+) -> None:
+    read: list[bytes] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(b"{")
+        yield b"{"
+
+    headers = {**signed(services, b"{"), **changes}
+    given = {name: value for name, value in headers.items() if value is not None}
+    refused(await services.web().post(HOOK, content=body(), headers=given), 401, "bad_webhook")
+    assert read == []
 
 
 @pytest.mark.parametrize(("late", "status"), [(300, 204), (301, 401), (-300, 204), (-301, 401)])

@@ -150,6 +150,11 @@ class MemoryClient:
         parts = bytes(self.transport.written).split(b"HTTP/1.1 ")[1:]
         return [int(part[:3]) for part in parts]
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much of the newest request's body is in memory."""
+        return len(self._protocol.cycle.body)
+
     async def send(self, data: bytes) -> None:
         """Send it in one piece, and let the app work."""
         if not self.is_closed:
