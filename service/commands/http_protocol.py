@@ -185,7 +185,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The client reads again."""
         super().resume_writing()
-        self._stop_write_timer()
+        # Also called while a closing transport's buffer drains: its last bytes may still wait for the client.
+        if not self.transport.is_closing():
+            self._stop_write_timer()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection: no request came within the keep-alive time."""

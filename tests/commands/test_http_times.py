@@ -194,6 +194,20 @@ async def test_an_answer_that_its_client_does_not_read_is_given_up(server: Memor
     assert client.transport.is_aborted
 
 
+@pytest.mark.parametrize("sent", [GET.replace(b"Host", b"Connection: close\r\nHost"), b"G\x00T / HTTP/1.1\r\n\r\n"])
+async def test_a_client_that_reads_only_a_part_of_its_last_answer_is_given_up(
+    server: MemoryServer, sent: bytes
+) -> None:
+    client = server.connect()
+    client.transport.keeps_unsent = True
+    await client.send(sent)
+    client.read_on()
+    await client.wait(59)
+    assert not client.transport.is_aborted
+    await client.wait(2)
+    assert client.transport.is_aborted
+
+
 async def test_an_ended_connection_leaves_no_timer_that_ends_it_again(server: MemoryServer) -> None:
     client = server.connect()
     await client.send(GET)

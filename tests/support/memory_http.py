@@ -66,6 +66,7 @@ class MemoryTransport(asyncio.Transport):
         self.is_aborted = False
         self._names = {"peername": (peer, 50000), "sockname": ("192.0.2.1", 443), "socket": _Socket(peer, handle)}
         self._closing = False
+        self.keeps_unsent = False  # closing ends the connection when the client has read everything, or by `abort`
         self.protocol: LimitedProtocol | None = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -81,12 +82,18 @@ class MemoryTransport(asyncio.Transport):
     def close(self) -> None:
         if not self._closing:
             self._closing = True
-            assert self.protocol is not None
-            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+            if not self.keeps_unsent:
+                self._end()
 
     def abort(self) -> None:
         self.is_aborted = True
-        self.close()
+        if self.keeps_unsent or not self._closing:
+            self._closing = True
+            self._end()
+
+    def _end(self) -> None:
+        assert self.protocol is not None
+        asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
 
     def pause_reading(self) -> None: ...
 
