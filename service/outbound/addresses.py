@@ -24,11 +24,16 @@ _NEVER = tuple(
         "192.88.99.0/24",  # relays of 6to4
         "198.18.0.0/15",
         "240.0.0.0/4",
-        "::/96",  # addresses of IPv4 in an old form
+        "2001::/23",  # protocol assignments, among them the tunnel Teredo, which leads to IPv4 addresses
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # the tunnel 6to4, which leads to IPv4 addresses
+        "3fff::/20",  # documentation
     )
 )
-# An IPv6 address that leads to an IPv4 address: by a translator (NAT64) or a tunnel (6to4, Teredo).
-_TRANSLATED = tuple(ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+# All that is assigned for the public internet. Outside of it are site-local addresses, segment routing, and IPv4
+# addresses in forms that a translator reads (NAT64, SIIT); Python counts some of them, and unassigned ones, as global.
+# Reference: IANA, IPv6 address space; RFC 4291, section 2.4.
+_PUBLIC_IPV6 = ip_network("2000::/3")
 _RESOLVERS = 32
 
 
@@ -77,7 +82,9 @@ def is_public(text: str) -> bool:
     address = _parsed(text)
     if address is None or address.is_multicast or not address.is_global:
         return False
-    return not any(address in network for network in (*_NEVER, *_TRANSLATED))
+    if isinstance(address, IPv6Address) and address not in _PUBLIC_IPV6:
+        return False
+    return not any(address in network for network in _NEVER)
 
 
 def _parsed(text: str) -> Address | None:

@@ -39,6 +39,19 @@ BLOCKED = {
     "local NAT64": "64:ff9b:1::a00:1",
     "6to4": "2002:0a00:0001::1",
     "Teredo": "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "IPv6 protocol assignments": "2001:1::1",
+    "ORCHID": "2001:20::1",
+    "IPv6 documentation, new": "3fff::1",
+    "IPv6 documentation, its last": "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff",
+    "site-local": "fec0::1",
+    "site-local, its last": "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    "segment routing": "5f00::1",
+    "discard only": "100::1",
+    "dummy": "100:0:0:1::1",
+    "unassigned IPv6, below": "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    "unassigned IPv6, above": "4000::1",
+    "IPv4-translated": "::ffff:0:10.0.0.1",
+    "IPv4-translated, a public one": "::ffff:0:93.184.215.14",
     "no address": "localhost",
 }
 
@@ -76,7 +89,10 @@ async def test_a_name_without_an_address_is_unknown() -> None:
     assert await resolve("." * 300, 443) == []
 
 
-@pytest.mark.parametrize("address", [PUBLIC, "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:93.184.215.14"])
+@pytest.mark.parametrize(
+    "address",
+    [PUBLIC, "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "2001:200::1", "3fff:1000::1", "::ffff:93.184.215.14"],
+)
 async def test_a_public_address_is_reached(address: str) -> None:
     assert await guard(address).addresses("hooks.example.com", 443) == [address]
 
