@@ -16,6 +16,7 @@ import httpcore
 
 from service.domain.deliveries import AttemptError
 from service.domain.timing import DELIVERY_SECONDS
+from service.handshakes import closing_failed_handshakes
 from service.outbound.addresses import AddressGuard, BlockedAddress, UnknownName
 from service.outbound.connections import ReceiverConnections
 
@@ -142,7 +143,8 @@ class WebhookSender:
         sent = [*headers.items(), ("content-type", "application/json"), ("user-agent", "magiclink")]
         sent += [("host", urlsplit(url).netloc), ("content-length", str(len(body))), ("accept-encoding", "identity")]
         timeouts = {"connect": self._seconds, "read": self._seconds, "write": self._seconds}
-        request = httpcore.Request("POST", url, headers=sent, content=body, extensions={"timeout": timeouts})
+        extensions = {"timeout": timeouts, "trace": closing_failed_handshakes()}
+        request = httpcore.Request("POST", url, headers=sent, content=body, extensions=extensions)
         async with self._connections[urlsplit(url).scheme].stream(request) as response:
             start = await self._start_of(response)
             return response.status, _printable(start) if self._may_keep(response) else None

@@ -24,6 +24,7 @@ from service.errors import (
     ProviderUnauthorized,
     ProviderUnreachable,
 )
+from service.handshakes import closing_failed_handshakes
 from service.provider.account import AccountState, CallLimits, ProviderAccount, ProviderMethodRefused, UnreadableItem
 from service.provider.json_text import parse_json
 from service.provider.refusals import http_date, refusal_text, retry_after_seconds
@@ -197,6 +198,7 @@ class Transport:
             json=call.body,
             headers={"X-API-Key": key, "Accept": "application/json"},
             timeout=seconds,
+            extensions={"trace": closing_failed_handshakes()},
             follow_redirects=False,  # a redirect to another host would take the API key there
         ) as response:
             async for chunk in response.aiter_bytes():

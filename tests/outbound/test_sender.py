@@ -11,6 +11,7 @@ from service.domain.deliveries import AttemptError
 from service.outbound import ReceiverAnswer, WebhookNetwork, WebhookSender
 from service.outbound.addresses import resolve
 from tests.support.receivers import NAME, PUBLIC, URL, Post, Receiver, Receivers
+from tests.support.silent_peer import silent_peer
 
 HEADERS = {"webhook-id": "evt_1", "webhook-timestamp": "1", "webhook-signature": "v1,x"}
 BODY = b'{"type":"session.created"}'
@@ -154,6 +155,17 @@ async def test_a_receiver_that_takes_the_connection_and_says_nothing_is_given_up
     answer = await post(sender)
     assert (answer.status, answer.error) == (None, AttemptError.TIMEOUT)
     assert 0.3 <= perf_counter() - began < 5
+
+
+async def test_a_receiver_that_never_completes_the_handshake_keeps_no_connection() -> None:
+    async with silent_peer() as peer:
+        _, sender = WebhookNetwork(resolve, seconds=0.3).open(("127.0.0.0/8",), monotonic)
+        url = f"https://127.0.0.1:{peer.port}/hooks"
+        answers = await asyncio.gather(*(post(sender, url) for _ in range(10)))
+        await peer.all_closed()
+        await sender.close()
+    assert {answer.error for answer in answers} == {AttemptError.TIMEOUT}
+    assert peer.accepted == 10
 
 
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 20", b"HTTP/1.1 200 OK\r\nContent-"])

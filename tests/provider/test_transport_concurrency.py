@@ -1,14 +1,16 @@
 """Calls wait for their turn, and one whose intent is too old is not made any more."""
 
 import asyncio
+from time import monotonic  # noqa: TID251 - real sockets need a real clock
 
 import httpx
 import pytest
 
 from service.errors import ProviderBusy, ProviderTimeout
-from service.provider import ProviderAccount
+from service.provider import CallLimits, ProviderAccount
 from service.provider.transport import Answer, Call, Transport
 from tests.support.fake_provider import BASE_URL, KEY, PAGES_URL, FakeProvider, answer
+from tests.support.silent_peer import silent_peer
 
 GET = Call("GET", "/ping")
 CREATE = Call("POST", "/company", body={"name": "Acme"}, creates=True)
@@ -87,3 +89,13 @@ async def test_nor_does_one_that_stood_still_while_it_waited_for_its_turn() -> N
     with pytest.raises(ProviderTimeout) as caught:
         await waiting
     assert (crowded.sent, caught.value.lost) == (["GET"], False)
+
+
+async def test_a_provider_that_never_completes_the_handshake_keeps_no_connection() -> None:
+    async with silent_peer() as peer, httpx.AsyncClient(trust_env=False) as http:
+        account = ProviderAccount(f"https://127.0.0.1:{peer.port}/v2.2", PAGES_URL, KEY, "company")
+        late = Transport(http, account, CallLimits(monotonic, attempt_seconds=0.3, call_seconds=0.3))
+        answers = await asyncio.gather(*(late.send(GET) for _ in range(10)), return_exceptions=True)
+        await peer.all_closed()
+    assert {type(answer) for answer in answers} == {ProviderTimeout}
+    assert peer.accepted == 10
