@@ -11,16 +11,19 @@ from service.domain.model import (
     CompanyRef,
     ProviderCompanyId,
     ProviderSiteId,
+    Session,
     Site,
     SiteRef,
     UserId,
     UserRef,
 )
+from service.domain.tokens import ERASED_USER
 from service.errors import Forbidden, NotFound
 from service.store.activity import note_failed_poll, take_logs, take_poll
 from service.store.changes import add_fact
 from service.store.engine import Engine, Row, Transaction
 from service.store.rows import ACCOUNT, company_of, site_of
+from service.store.users import adopt_user
 
 _SITE_LOCK = 7246003
 
@@ -83,7 +86,16 @@ def _take_poll(tx: Transaction, ref: CompanyRef) -> tuple[Company, float]:
     return company, take_poll(tx, ref) if company.provider_id is not None else 0.0
 
 
-def find_user_and_company(tx: Transaction, user_id: UserId | str, company: Company) -> tuple[UserRef, Company] | None:
+def adopt_user_and_company(tx: Transaction, draft: Session, now: float) -> tuple[UserRef, Company]:
+    """Return the stored user and company of a draft, after inserting those that are new. Raises NotFound."""
+    user_id = draft.user_id or ERASED_USER
+    known = _find_user_and_company(tx, user_id, draft.company)
+    if known is not None:
+        return known
+    return adopt_user(tx, draft.tenant, user_id, draft.user, now), adopt_company(tx, draft.company, now)
+
+
+def _find_user_and_company(tx: Transaction, user_id: UserId | str, company: Company) -> tuple[UserRef, Company] | None:
     """Return the stored user and company of a tenant in one read, or None where one of them is new.
 
     Neither is erased or merged before the commit, as with `adopt_user` and `adopt_company`.

@@ -83,11 +83,37 @@ def begin(tx: Transaction, key: KeyLease, now: float) -> EarlierCall:
     )
     if inserted:
         return EarlierCall()
+    earlier = earlier_call(tx, key)
+    if earlier is None:
+        raise IdempotencyInProgress  # the key was deleted at this moment: a repeat can lease it
+    if earlier.answer is None:
+        take_over(tx, key)
+    return earlier
+
+
+def is_known(tx: Transaction, key: KeyLease) -> bool:
+    """Return whether a call with this key has begun, answered or not."""
+    return tx.one(f"SELECT key FROM idempotency {_WHERE}", **_names(key)) is not None
+
+
+def earlier_call(tx: Transaction, key: KeyLease) -> EarlierCall | None:
+    """Lock the key and return what an equal call left that has answered or died; None where the key is new.
+
+    Raises IdempotencyKeyReused and IdempotencyInProgress as `begin` does.
+    """
     # The lock lets exactly one of several equal calls take a dead one's place.
     row = tx.one(f"SELECT * FROM idempotency {_WHERE}{tx.dialect.lock}", **_names(key))
-    if row is None:
-        raise IdempotencyInProgress  # the key was deleted at this moment: a repeat can lease it
-    return _earlier_call(tx, row, key)
+    return _earlier_call(tx, row, key) if row is not None else None
+
+
+def take_over(tx: Transaction, key: KeyLease) -> None:
+    """Lease the key of a call that died, in the transaction that has locked it (`earlier_call`)."""
+    tx.run(
+        f"UPDATE idempotency SET lease = :lease, lease_until = :database_now + :seconds {_WHERE}",
+        lease=key.token,
+        seconds=LEASE_SECONDS,
+        **_names(key),
+    )
 
 
 def name_session(tx: Transaction, key: KeyLease, session_id: SessionId, user: UserRef) -> None:
@@ -170,12 +196,6 @@ def _earlier_call(tx: Transaction, row: Row, key: KeyLease) -> EarlierCall:
     ends_at = row["lease_until"] if row["lease"] is not None else row["created_at"] + UNLEASED_KEY_SECONDS
     if tx.now() < ends_at:
         raise IdempotencyInProgress
-    tx.run(
-        f"UPDATE idempotency SET lease = :lease, lease_until = :database_now + :seconds {_WHERE}",
-        lease=key.token,
-        seconds=LEASE_SECONDS,
-        **_names(key),
-    )
     return EarlierCall(session_id=SessionId(row["session_id"]) if row["session_id"] is not None else None)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from service.domain.changes import Changes, LeasedJob
 from service.domain.model import (
-    Company,
     Connection,
     InvitationId,
     Session,
@@ -19,14 +18,13 @@ from service.domain.model import (
 )
 from service.domain.page_view import PageSnapshot
 from service.domain.requests import KeptAnswer, KeyLease
-from service.domain.tokens import ERASED_USER
 from service.errors import NotFound
+from service.store import idempotency
 from service.store.attached import connections_of, count_attached, undecided_of
 from service.store.changes import WriteContext, apply
-from service.store.companies import adopt_company, adopt_sites, find_user_and_company
+from service.store.companies import adopt_sites, adopt_user_and_company
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import last_event
-from service.store.idempotency import EarlierCall, begin, keep, keep_with, name_session, require_key
 from service.store.mended_accounts import account_to_mend
 from service.store.presence import Heartbeat, KeptAlive, keep_alive, marks_of
 from service.store.queue import require_lease
@@ -66,6 +64,16 @@ class SessionStore:
         IdempotencyInProgress; NotFound for a company or site that the tenant may not name.
         """
         return await self._engine.write(lambda tx: self._create(tx, draft, decide, key, render))
+
+    async def earlier(self, key: KeyLease) -> Session | Mapping[str, Any] | None:
+        """Return what `create` returns for an equal earlier call, and take its key over where it died; None otherwise.
+
+        Raises IdempotencyKeyReused, IdempotencyInProgress.
+        """
+        # Most keys are new. To learn that, a read suffices, which waits for no other write.
+        if not await self._engine.read(lambda tx: idempotency.is_known(tx, key), snapshot=False):
+            return None
+        return await self._engine.write(lambda tx: self._earlier(tx, key))
 
     async def get(self, session_id: SessionId, tenant: Tenant | None = None) -> Session:
         """Return one session. Raises NotFound, also for one of another than `tenant`."""
@@ -118,7 +126,7 @@ class SessionStore:
         def unit(tx: Transaction) -> Session:
             changed = self._change(tx, session_id, decide, tenant)
             require_lease(tx, job)
-            require_key(tx, key)
+            idempotency.require_key(tx, key)
             return changed
 
         return await self._engine.write(unit)
@@ -138,7 +146,7 @@ class SessionStore:
         def unit(tx: Transaction) -> tuple[Session, Sequence[Connection]]:
             self._change(tx, session_id, decide, tenant)
             changed = self._with_connections(tx, session_id, tenant)
-            keep_with(tx, keep(*changed))
+            idempotency.keep_with(tx, keep(*changed))
             return changed
 
         return await self._engine.write(unit)
@@ -202,13 +210,13 @@ class SessionStore:
     ) -> Session | Mapping[str, Any]:
         now = self._context.clock()
         # First: an equal call that is under way holds the key's row until its commit, so this one waits for its answer.
-        earlier = begin(tx, key, now) if key is not None else EarlierCall()
+        earlier = idempotency.begin(tx, key, now) if key is not None else idempotency.EarlierCall()
         if earlier.answer is not None:
             return earlier.answer
         adopted = self._open_session(tx, earlier.session_id)
         if adopted is not None:
             return adopted
-        user, company = _adopt(tx, draft, now)
+        user, company = adopt_user_and_company(tx, draft, now)
         sites = adopt_sites(tx, company, draft.sites)
         changes = decide(replace(draft, user=user, company=company, sites=sites))
         (session,) = changes.sessions
@@ -217,10 +225,18 @@ class SessionStore:
         tx.run(f"INSERT INTO sessions ({', '.join(values)}) VALUES (:{', :'.join(values)})", **values)
         apply(tx, self._context, replace(changes, sessions=()), session.tenant, company.ref)
         if key is not None:
-            name_session(tx, key, session.id, user)
+            idempotency.name_session(tx, key, session.id, user)
         if key is not None and render is not None:
-            keep(tx, key, render(session), user)
+            idempotency.keep(tx, key, render(session), user)
         return session
+
+    def _earlier(self, tx: Transaction, key: KeyLease) -> Session | Mapping[str, Any] | None:
+        earlier = idempotency.earlier_call(tx, key) or idempotency.EarlierCall()
+        adopted = self._open_session(tx, earlier.session_id)
+        # Without a session to go on with, the key stays as it is: `create` leases it when the new session is written.
+        if adopted is not None:
+            idempotency.take_over(tx, key)
+        return earlier.answer if adopted is None else adopted
 
     def _open_session(self, tx: Transaction, session_id: SessionId | None) -> Session | None:
         # No host has the URL of the session of a call that died: where it is closed, a new one takes its place.
@@ -271,15 +287,6 @@ class SessionStore:
             return session
         apply(tx, self._context, changes, session.tenant, session.company.ref, before=session)
         return next((changed for changed in changes.sessions if changed.id == session_id), session)
-
-
-def _adopt(tx: Transaction, draft: Session, now: float) -> tuple[UserRef, Company]:
-    """Return the stored user and company of a draft, after inserting those that are new. Raises NotFound."""
-    user_id = draft.user_id or ERASED_USER
-    known = find_user_and_company(tx, user_id, draft.company)
-    if known is not None:
-        return known
-    return adopt_user(tx, draft.tenant, user_id, draft.user, now), adopt_company(tx, draft.company, now)
 
 
 def _refused_users(tx: Transaction, session_id: SessionId) -> set[UserRef]:

@@ -24,7 +24,7 @@ from service.domain.model import (
     Tenant,
     UserRef,
 )
-from service.domain.requests import CreateOptions, KeptAnswer, PlaceRequest, SessionRequest, new_session
+from service.domain.requests import CreateOptions, KeptAnswer, KeyLease, PlaceRequest, SessionRequest, new_session
 from service.domain.runtime import Runtime
 from service.domain.session_summary import SessionSummary
 from service.domain.tokens import PageToken
@@ -77,6 +77,14 @@ class Sessions:
             return session_rules.create(session, options.prepare_in_seconds)
 
         return await self._store.sessions.create(session, decide, options.key, options.render)
+
+    async def earlier(self, key: KeyLease | None) -> Session | Mapping[str, Any] | None:
+        """Return what `create` returns for an equal earlier call, or None: to be asked before anything is checked.
+
+        What a request was checked against may have changed since it was answered. Raises IdempotencyKeyReused,
+        IdempotencyInProgress.
+        """
+        return await self._store.sessions.earlier(key) if key is not None else None
 
     async def get(self, tenant: Tenant, session_id: SessionId) -> tuple[SessionSummary, Sequence[Connection]]:
         """What is shown of a session, and its connections. Raises NotFound."""

@@ -140,6 +140,69 @@ async def test_a_repeated_reconnect_makes_one_session(services: RunningServices,
     refused(await services.host.post(path, json={"expiresIn": 61}, headers=keyed("k")), 422, "idempotency_key_reused")
 
 
+async def endpoint(services: RunningServices) -> str:
+    made = await services.post("/v1/webhook-endpoints", {"url": "https://hooks.example.com/in"})
+    return f"/v1/webhook-endpoints/{made['id']}"
+
+
+@pytest.mark.parametrize("prepare", ["background", "now"])
+async def test_a_repeat_answers_as_the_first_did_though_its_endpoint_is_disabled_since(
+    services: RunningServices, ada: User, prepare: str
+) -> None:
+    path, body = await endpoint(services), ada.wants(webhookUrl="https://hooks.example.com/in/ada", prepare=prepare)
+    first = await services.host.post("/v1/sessions", json=body, headers=keyed("k"))
+    await services.host.patch(path, json={"status": "disabled"})
+    again = await services.host.post("/v1/sessions", json=body, headers=keyed("k"))
+    assert (again.status_code, again.json()) == (201, first.json())
+    other = await services.host.post("/v1/sessions", json=body | {"expiresIn": 61}, headers=keyed("k"))
+    refused(other, 422, "idempotency_key_reused")
+    new = await services.host.post("/v1/sessions", json=body, headers=keyed("another"))
+    refused(new, 422, "invalid_request", "/webhookUrl")
+
+
+async def test_a_repeated_reconnect_answers_as_the_first_did_though_the_claim_is_undone_since(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    pages = [await user.frame(link="magic_link") for user in (ada, bob)]
+    await pages[0].connect()
+    await pages[0].finish()
+    await services.later(130)
+    (connection,) = await services.rows("/v1/connections")
+    path = f"/v1/connections/{connection['id']}"
+    await services.post(f"{path}/claim", {"sessionId": pages[0].id})
+    first = await services.host.post(f"{path}/reconnect", json={}, headers=keyed("k"))
+    await services.host.delete(f"{path}/claim")
+    again = await services.host.post(f"{path}/reconnect", json={}, headers=keyed("k"))
+    assert (again.status_code, again.json()) == (201, first.json())
+    refused(await services.host.post(f"{path}/reconnect", json={}, headers=keyed("another")), 422, "invalid_request")
+
+
+async def test_a_call_that_died_is_taken_over_though_its_endpoint_is_disabled_since(
+    services: RunningServices, ada: User
+) -> None:
+    reached = asyncio.Event()
+
+    async def stop(_: httpx.Request) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    path = await endpoint(services)
+    body = ada.wants(webhookUrl="https://hooks.example.com/in/ada", prepare="now", expiresIn=86400)
+    services.outgoing.before = stop
+    waiting = asyncio.create_task(services.host.post("/v1/sessions", json=body, headers=keyed("k")))
+    await reached.wait()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await services.die()
+    services.outgoing.before = None
+    await services.host.patch(path, json={"status": "disabled"})
+    refused(await services.host.post("/v1/sessions", json=body, headers=keyed("k")), 409, "idempotency_in_progress")
+    services.clock.advance(LEASE_SECONDS)
+    answer = await services.host.post("/v1/sessions", json=body, headers=keyed("k"))
+    assert answer.status_code == 201
+    assert [row["id"] for row in await services.rows("/v1/sessions")] == [answer.json()["id"]]
+
+
 async def test_a_refused_call_does_not_use_its_key_up(services: RunningServices, ada: User) -> None:
     body = ada.wants()
     refused(

@@ -46,6 +46,14 @@ async def test_creating_a_session_is_one_write(
     assert transactions() == (0, 1)
 
 
+async def test_a_key_adds_one_read_to_a_create_and_its_repeat_writes_as_often(
+    services: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
+) -> None:
+    for _ in range(2):
+        await services.host.post("/v1/sessions", json=ada.wants(), headers={"Idempotency-Key": "k"})
+        assert transactions() == (1, 1)
+
+
 async def test_the_link_of_a_known_company_takes_three_reads_and_five_writes(
     services: RunningServices, ada: User, transactions: Callable[[], tuple[int, int]]
 ) -> None:

@@ -163,6 +163,31 @@ async def test_after_a_crash_the_repeat_goes_on_with_the_session_that_the_key_ha
     assert await store.sessions.create(fresh(name="ses_3"), created, REPEAT) == ANSWER
 
 
+async def test_an_earlier_call_is_read_before_anything_is_created(store: Store, clock: Clock) -> None:
+    assert await store.sessions.earlier(REPEAT) is None
+    first = await store.sessions.create(fresh(name="ses_1"), created, REPEAT)
+    for key, refusal in ((SECOND, IdempotencyInProgress), (OTHER_BODY, IdempotencyKeyReused)):
+        with pytest.raises(refusal):
+            await store.sessions.earlier(key)
+    clock.advance(LEASE_SECONDS)
+    assert await store.sessions.earlier(SECOND) == first
+    with pytest.raises(IdempotencyInProgress):
+        await store.sessions.earlier(REPEAT)
+    await store.idempotency.keep(SECOND, ANSWER)
+    assert await store.sessions.earlier(REPEAT) == ANSWER
+
+
+async def test_the_key_of_an_earlier_call_whose_session_is_closed_stays_as_it_is(store: Store, clock: Clock) -> None:
+    first = await store.sessions.create(fresh(name="ses_1"), created, REPEAT)
+    assert isinstance(first, Session)
+    await change(store, first, status=SessionStatus.FAILED)
+    clock.advance(LEASE_SECONDS)
+    assert await store.sessions.earlier(SECOND) is None
+    second = await store.sessions.create(fresh(name="ses_2"), created, SECOND)
+    assert isinstance(second, Session)
+    assert second.id == "ses_2"
+
+
 async def test_a_session_that_was_closed_before_its_host_saw_it_is_replaced(store: Store, clock: Clock) -> None:
     first = await store.sessions.create(fresh(name="ses_1"), created, REPEAT)
     assert isinstance(first, Session)

@@ -221,6 +221,7 @@ async def number(store: Store) -> None:
 
 
 LEASE, LATER = EndpointLease("whe_1", "token"), (connection().recorded_at - 5000, "x")
+OF_CANDIDATE = {"user_id": "bob", "attributed": False}
 CALLS: dict[str, Call] = {
     "endpoints with something due": lambda store: store.deliveries.lease(8),
     "due deliveries": lambda store: store.deliveries.due(LEASE, 25, aside=False),
@@ -246,9 +247,7 @@ CALLS: dict[str, Call] = {
     "connections, a later page": lambda store: store.connections.list_page(TENANT, {}, LATER, 25),
     "connections by status": lambda store: store.connections.list_page(TENANT, {"status": "PENDING"}, None, 25),
     "connections by state": lambda store: store.connections.list_page(TENANT, {"state": "delayed"}, None, 25),
-    "connections of a candidate": lambda store: store.connections.list_page(
-        TENANT, {"user_id": "bob", "attributed": False}, None, 25
-    ),
+    "connections of a candidate": lambda store: store.connections.list_page(TENANT, OF_CANDIDATE, None, 25),
     "connections by user": lambda store: store.connections.list_page(TENANT, {"user_id": "bob"}, None, 25),
     "connections by company": lambda store: store.connections.list_page(TENANT, {"company": "rare"}, None, 25),
     "connections of a large company": lambda store: store.connections.list_page(TENANT, {"company": "acme"}, None, 25),
@@ -256,6 +255,7 @@ CALLS: dict[str, Call] = {
     "purge of webhooks": lambda store: store.inbox.purge(),
     "purge of keys": lambda store: store.idempotency.purge(),
     "key": lambda store: store.idempotency.begin(replace(KEY, token="another")),
+    "key of a create": lambda store: store.sessions.earlier(replace(KEY, token="another")),
     "key renewal": lambda store: store.idempotency.renew(["token"]),
     "numbering": number,
     "events of a tenant": lambda store: store.events.after(5000, 25, TENANT),

@@ -1,6 +1,5 @@
 """The routes for host backends: `/v1`, JSON, an API key on every call, a problem document for every refusal."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +9,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.domain.model import Connection, Session, SessionId, Tenant
-from service.domain.requests import CreateOptions, KeptAnswer, KeyLease, SessionRequest
+from service.domain.requests import KeptAnswer, KeyLease, SessionRequest
 from service.domain.session_status import SessionStatus
 from service.domain.statuses import ConnectionState
-from service.domain.timing import PREPARE_NOW_SECONDS, PREPARE_TAKEOVER_SECONDS
-from service.errors import InvalidRequest, MagiclinkError, Problem, ProviderTimeout
+from service.errors import InvalidRequest, Problem
 from service.pubsub import PubSub
 from service.settings import Settings
 from service.usecases.api_keys import ApiKeys
@@ -28,13 +26,13 @@ from service.usecases.sessions import Sessions
 from service.usecases.webhooks_out import OutgoingWebhooks
 from service.web.api.answers import ConnectionListJson, ProviderListJson, SessionListJson
 from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Reconnect
+from service.web.api.creation import SessionCreation
 from service.web.api.endpoint import Handler, api_endpoint
 from service.web.api.endpoint_routes import EndpointRoutes
 from service.web.api.idempotency import (
     Answer,
     IdempotentRoutes,
     Rendering,
-    idempotent_request,
     kept_answer,
     stored_answer,
 )
@@ -87,15 +85,14 @@ class ApiRoutes:
     def __init__(self, use_cases: ApiUseCases, settings: Settings, observe: Callable[[int], None]) -> None:
         self._observe = observe
         self._sessions = use_cases.sessions
-        self._links = use_cases.links
         self._connections = use_cases.connections
         self._claims = use_cases.claims
         self._bills = use_cases.bills
         self._keys = use_cases.keys
-        self._idempotent_calls = use_cases.idempotent
         self._pubsub = use_cases.pubsub
         self._settings = settings
         self._idempotent = IdempotentRoutes(use_cases.idempotent, use_cases.sessions)
+        self._creation = SessionCreation(use_cases.idempotent, use_cases.sessions, use_cases.links, self._idempotent)
         self._results = ResultRoutes(use_cases.results)
         self._endpoints = EndpointRoutes(use_cases.webhooks, self._idempotent)
 
@@ -129,20 +126,28 @@ class ApiRoutes:
         """POST /v1/sessions."""
         raw = await read_json(request)
         body: CreateSession = parse(CreateSession, raw)
-        wanted = body.to_request(self._settings.link, self._settings.allowed_origins)
-        return await self._create(request, tenant, wanted, raw, now=body.prepare == "now")
+
+        async def wanted() -> SessionRequest:
+            made = body.to_request(self._settings.link, self._settings.allowed_origins)
+            return await self._endpoints.with_own_address(tenant, made)
+
+        return await self._creation.run(request, tenant, raw, wanted, now=body.prepare == "now")
 
     async def reconnect(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/connections/{id}/reconnect."""
         connection_id = connection_id_of(request)
-        # The session is for the connection's owner, whom the body cannot name: a reconnect never changes the owner.
-        user_id = (await self._connections.get(tenant, connection_id)).user_id
-        if user_id is None:
-            raise InvalidRequest(detail="This connection has no user: claim it first, unless its user was erased")
         raw = await read_optional_json(request)
         body: Reconnect = parse(Reconnect, raw)
-        wanted = body.to_request(connection_id, user_id, self._settings.link, self._settings.allowed_origins)
-        return await self._create(request, tenant, wanted, raw, now=body.prepare == "now")
+
+        async def wanted() -> SessionRequest:
+            # The session is for the connection's owner, whom the body cannot name: a reconnect never changes the owner.
+            user_id = (await self._connections.get(tenant, connection_id)).user_id
+            if user_id is None:
+                raise InvalidRequest(detail="This connection has no user: claim it first, unless its user was erased")
+            made = body.to_request(connection_id, user_id, self._settings.link, self._settings.allowed_origins)
+            return await self._endpoints.with_own_address(tenant, made)
+
+        return await self._creation.run(request, tenant, raw, wanted, now=body.prepare == "now")
 
     async def list_sessions(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/sessions."""
@@ -261,37 +266,3 @@ class ApiRoutes:
             if not events and wait and await signal.wait(wait):
                 events = await self._sessions.events(tenant, seq, limit + 1)
         return JSONResponse(event_page(events, limit, str(seq)))
-
-    async def _create(
-        self, request: Request, tenant: Tenant, wanted: SessionRequest, raw: Any, *, now: bool
-    ) -> Response:
-        with self._idempotent_calls.under_way(tenant, idempotent_request(request, raw)) as key:
-            # With `prepare: now` the answer is stored when the link is there, and no worker makes the link meanwhile.
-            options = CreateOptions(key, None if now else stored_answer, PREPARE_TAKEOVER_SECONDS if now else 0.0)
-            wanted = await self._endpoints.with_own_address(tenant, wanted)
-            created = await self._sessions.create(tenant, wanted, options)
-            if not isinstance(created, Session):
-                return JSONResponse(self._idempotent.with_urls(created), 201)
-            session = await self._prepared(created, key) if now else created
-            return JSONResponse(self._idempotent.with_urls(stored_answer(session)), 201)
-
-    async def _prepared(self, session: Session, key: KeyLease | None) -> Session:
-        """Wait for the link. A session whose link is refused or late fails, and its key may be tried again.
-
-        Raises LeaseLost, and fails nothing, where an equal call took the key over: it waits for the same session.
-        """
-        try:
-            ready = await self._prepare_in_time(session, key)
-        except MagiclinkError as exc:
-            await self._links.fail(session.id, exc.code, key=key)  # the host got no URL of it
-            await self._idempotent_calls.complete(key, None)
-            raise
-        await self._idempotent_calls.complete(key, stored_answer(ready))
-        return ready
-
-    async def _prepare_in_time(self, session: Session, key: KeyLease | None) -> Session:
-        try:
-            async with asyncio.timeout(PREPARE_NOW_SECONDS):
-                return await self._links.prepare(session.id, key=key)
-        except TimeoutError as exc:
-            raise ProviderTimeout from exc
