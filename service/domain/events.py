@@ -24,7 +24,6 @@ from service.domain.model import (
     Verdict,
 )
 from service.domain.provider_steps import LogEntry, exit_stage
-from service.domain.statuses import canonical_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +248,7 @@ def _utc(at: float) -> str:
 
 
 def _status_data(connection: Connection) -> Mapping[str, str]:
-    return {"status": canonical_status(connection.reported.status), "state": connection.state.value}
+    return {"status": connection.status, "state": connection.state.value}
 
 
 def endpoint_failing(endpoint_id: str, percent: int) -> NewEvent:

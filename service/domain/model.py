@@ -12,7 +12,7 @@ from typing import Any, NewType, Protocol
 
 from service.domain.provider_steps import LogStep
 from service.domain.session_status import ACHIEVED, ENDED, Progress, SessionStatus, progress_of, status_of_session
-from service.domain.statuses import ConnectionState, state_of
+from service.domain.statuses import REMOVED_STATUS, ConnectionState, canonical_status, state_of
 from service.domain.theme import Theme
 
 SessionId = NewType("SessionId", str)
@@ -282,6 +282,11 @@ class Connection:
     provider_mended_at: float | None = None  # when the link was given with which its user mended it
     missing_at: float | None = None
     removed_at: float | None = None
+
+    @property
+    def status(self) -> str:
+        """The status that is shown: of a removed connection the provider's last one is no longer true."""
+        return canonical_status(self.reported.status) if self.removed_at is None else REMOVED_STATUS
 
     @property
     def state(self) -> ConnectionState:

@@ -29,7 +29,6 @@ from service.domain.model import (
     Verdict,
 )
 from service.domain.session_status import progress_of
-from service.domain.statuses import canonical_status
 from service.domain.timing import FIRST_REMINDER_SECONDS, UNCERTAINTY_SECONDS
 
 _FIRST_DOCUMENTS_SECONDS = 5.0
@@ -209,8 +208,8 @@ def _report_ambiguous(draft: RecordingDraft, connection: Connection, before: Ver
 
 
 def _report_status(draft: RecordingDraft, connection: Connection, known: Connection | None) -> None:
-    status = canonical_status(connection.reported.status)
-    before = canonical_status(known.reported.status) if known else None
+    status = connection.status
+    before = known.status if known else None
     # The provider has checked a mended connection again and reports the same status: emit an event for that, too.
     if before is not None and known is not None and (before != status or known.state is not connection.state):
         draft.events.append(events.connection_status_changed(connection, before))
@@ -284,7 +283,7 @@ def _mended(draft: RecordingDraft, connection: Connection, session: Session) -> 
     """Note that the user gave new details by this link: a status older than the link says nothing about them."""
     if session.link is None or session.link.invitation_id is None:
         return connection  # an edit link's evidence is a newer status
-    status = canonical_status(connection.reported.status)
+    status = connection.status
     mended = replace(connection, provider_mended_at=session.link.provider_given_at)
     if mended.state is connection.state:
         return connection

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from service.domain.statuses import UNKNOWN_STATUS, ConnectionState, canonical_status, state_of
-
-REMOVED_STATUS = "REMOVED"  # ours: the provider no longer has the connection
+from service.domain.statuses import REMOVED_STATUS, UNKNOWN_STATUS, ConnectionState, canonical_status, state_of
 
 
 class Turn(StrEnum):

@@ -18,6 +18,7 @@ class ConnectionState(StrEnum):
 _SPELLINGS = {"INCORRECT_PASSWORD": "PASSWORD_INCORRECT"}
 # Stands for a status that is missing or cannot be read. Like every unknown status it means `delayed`.
 UNKNOWN_STATUS = "UNKNOWN"
+REMOVED_STATUS = "REMOVED"  # ours: the provider no longer has the connection
 _STATES = {
     "PENDING": ConnectionState.CHECKING,
     "CONNECTED": ConnectionState.WORKING,

@@ -15,7 +15,7 @@ from service.domain.changes import (
 from service.domain.invitation_logs import UnreadLog
 from service.domain.model import CompanyRef, Connection, ConnectionId, InvitationId, Session, SessionId, Tenant
 from service.domain.requests import KeptAnswer
-from service.domain.statuses import canonical_status
+from service.domain.statuses import REMOVED_STATUS, ConnectionState, canonical_status
 from service.errors import NotFound
 from service.store.activity import read_activity, unread_logs
 from service.store.attached import attached_connections
@@ -228,7 +228,10 @@ def _get(tx: Transaction, connection_id: ConnectionId, tenant: Tenant | None) ->
 # The only text that filters add to the SQL; a filter's value is always a parameter.
 _CLAUSES = {
     "user_id": "n.user_ref = :user_ref",
-    "status": "n.status = :status",
+    # In version 0.2.0 the row of a removed connection kept the provider's last status.
+    "status": "n.status = :status AND n.removed_at IS NULL",
+    # By the state, whose index has the list's order; such rows are few.
+    "removed": f"n.state = '{ConnectionState.INACTIVE.value}' AND n.removed_at IS NOT NULL",
     "state": "n.state = :state",
     "company": "n.company_ref = :company",
 }
@@ -262,9 +265,10 @@ def _list_page(
 def _conditions(filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Return the SQL conditions of the filters, and their parameters."""
     values = {name: value for name, value in filters.items() if name != "attributed"}
-    where = [_CLAUSES[name] for name in values]
     if "status" in values:
         values["status"] = canonical_status(values["status"])
+    is_removed = values.get("status") == REMOVED_STATUS
+    where = [_CLAUSES["removed" if name == "status" and is_removed else name] for name in values]
     if "attributed" in filters:
         where.append("n.session_id IS NOT NULL" if filters["attributed"] else "n.session_id IS NULL")
     if filters.get("attributed") is False and "user_id" in filters:

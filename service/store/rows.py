@@ -24,7 +24,6 @@ from service.domain.model import (
     UserRef,
     Verdict,
 )
-from service.domain.statuses import canonical_status
 from service.store.engine import Row
 
 # There is one provider account. The column keeps ids of the provider unique per account, should there be more.
@@ -110,7 +109,7 @@ def connection_values(connection: Connection) -> dict[str, Any]:
         "id": connection.id,
         "tenant": connection.tenant,
         "company_ref": connection.company,
-        "status": canonical_status(reported.status),
+        "status": connection.status,
         "provider_status": reported.status,
         "state": connection.state.value,  # for lists: a connection that is read computes its state
         "provider_created_at": reported.provider_created_at,

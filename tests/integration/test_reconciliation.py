@@ -183,6 +183,10 @@ async def test_a_connection_that_the_provider_has_removed_keeps_its_owner_and_sa
     after = await ada.newest()
     assert (after["id"], after["userId"], after["status"]) == (connection["id"], "ada", "REMOVED")
     assert (await services.event_types()).count("connection.removed") == 1
+    (listed,) = (await services.get(f"/v1/sessions/{after['sessionId']}"))["connections"]
+    assert (listed["status"], listed["state"]) == (after["status"], after["state"]) == ("REMOVED", "inactive")
+    assert await services.rows("/v1/connections", status="REMOVED") == [after]
+    assert await services.rows("/v1/connections", status="CONNECTED") == []
 
 
 async def test_one_failed_poll_removes_nothing(services: RunningServices, ada: User) -> None:

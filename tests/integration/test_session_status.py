@@ -188,6 +188,9 @@ async def test_a_removed_connection_is_inactive(services: RunningServices, ada: 
     assert (row["status"], row["state"], row["needsAttention"]) == ("REMOVED", "inactive", False)
     assert [one["id"] for one in await services.rows("/v1/connections", state="inactive")] == [connection["id"]]
     assert await services.rows("/v1/connections", state="working") == []
+    # As version 0.2.0 left such a row: with the provider's last status.
+    assert [one["id"] for one in await services.rows("/v1/connections", status="REMOVED")] == [connection["id"]]
+    assert await services.rows("/v1/connections", status="CONNECTED") == []
     assert (await page.stored())["status"] == "connected"
 
 

@@ -55,7 +55,6 @@ ANSWERED = DeliveryResult(
     releases=True,
 )
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)"
-
 Statement = tuple[str, dict[str, Any]]
 Call = Callable[[Store], Awaitable[object]]
 
@@ -246,6 +245,7 @@ CALLS: dict[str, Call] = {
     "connections": lambda store: store.connections.list_page(TENANT, {}, None, 25),
     "connections, a later page": lambda store: store.connections.list_page(TENANT, {}, LATER, 25),
     "connections by status": lambda store: store.connections.list_page(TENANT, {"status": "PENDING"}, None, 25),
+    "removed connections": lambda store: store.connections.list_page(TENANT, {"status": "REMOVED"}, None, 25),
     "connections by state": lambda store: store.connections.list_page(TENANT, {"state": "delayed"}, None, 25),
     "connections of a candidate": lambda store: store.connections.list_page(TENANT, OF_CANDIDATE, None, 25),
     "connections by user": lambda store: store.connections.list_page(TENANT, {"user_id": "bob"}, None, 25),

@@ -6,8 +6,7 @@ from typing import Any
 import httpx
 
 from service.demo.settings import DemoSettings
-from service.domain.status_words import REMOVED_STATUS
-from service.domain.statuses import ConnectionState, needs_attention, state_of
+from service.domain.statuses import REMOVED_STATUS, ConnectionState, needs_attention, state_of
 from service.web.api.word_answers import words_json
 
 URL = "http://service.test"

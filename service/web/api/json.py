@@ -8,7 +8,7 @@ from service.domain.events import Event
 from service.domain.model import Company, Connection, Session, Site
 from service.domain.session_status import SessionStatus
 from service.domain.session_summary import PlaceIds, SessionSummary
-from service.domain.statuses import ConnectionState, canonical_status, needs_attention
+from service.domain.statuses import ConnectionState, needs_attention
 from service.domain.tokens import SessionResult
 from service.usecases.connections import ConnectionDetails
 from service.web.api.answers import (
@@ -51,10 +51,9 @@ def session_json(session: Session | SessionSummary, connections: Sequence[Connec
 
 def session_connection(connection: Connection) -> SessionConnectionJson:
     """A connection in its session's list."""
-    status = canonical_status(connection.reported.status)
     return {
         "id": connection.id,
-        "status": status,
+        "status": connection.status,
         "state": connection.state,
         "provider": connection.reported.provider_name,
         "needsAttention": needs_attention(connection.state),
@@ -67,15 +66,13 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
     connection = details.connection
     reported, verdict = connection.reported, connection.verdict
     external_ids = {site.provider_id: site.external_id for site in details.sites}
-    # The provider's last status is no longer true of a connection that it removed.
-    status = "REMOVED" if connection.removed_at is not None else canonical_status(reported.status)
     body: ConnectionJson = {
         "id": connection.id,
         "userId": details.user_id,
         "sessionId": verdict.owner.session_id if verdict.owner else None,
         "company": _company(details.company),
         "sites": [{"id": site, "externalId": external_ids.get(site)} for site in reported.sites],
-        "status": status,
+        "status": connection.status,
         "providerStatus": reported.status,
         "state": connection.state,
         "provider": {"name": reported.provider_name, "url": reported.provider_url},
@@ -84,7 +81,7 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
         "recordedAt": iso(connection.recorded_at),
         "updatedAt": iso(connection.updated_at),
         "needsAttention": needs_attention(connection.state),
-        "words": words_json(status, connection.state),
+        "words": words_json(connection.status, connection.state),
     }
     if verdict.owner is None:
         # One company can have sessions of several tenants: their users must not be shown to each other.

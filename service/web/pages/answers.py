@@ -20,7 +20,7 @@ from service.domain.page_view import PageSnapshot, Waiting, has_arrived, waiting
 from service.domain.provider_steps import furthest_step
 from service.domain.session_status import SessionStatus
 from service.domain.session_time import link_can_be_shown
-from service.domain.statuses import ConnectionState, canonical_status, needs_attention
+from service.domain.statuses import ConnectionState, needs_attention
 from service.settings.utility_hints import UtilityHints
 from service.web.api.answers import FailureJson, LinkKindWord, LinkStatusWord, LogStepWord, ModeWord, Time
 from service.web.languages import Language
@@ -189,10 +189,9 @@ def _link(session: Session, *, shown: bool) -> ViewLinkJson:
 
 
 def _connection(connection: Connection) -> ViewConnectionJson:
-    status = canonical_status(connection.reported.status)
     return {
         "id": connection.id,
-        "status": status,
+        "status": connection.status,
         "state": connection.state,
         "words": words_of(connection).status,
         "provider": connection.reported.provider_name,
