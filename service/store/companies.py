@@ -226,10 +226,11 @@ def newest_of_companies(tx: Transaction, sql: str, time: str, values: Mapping[st
         return tx.all(sql, **values)
     refs = tx.all(
         "SELECT ref FROM companies WHERE tenant = :tenant AND external_id = :id UNION "
-        "SELECT ref FROM companies WHERE account = :account AND provider_id = :id AND tenant = :tenant",
+        "SELECT ref FROM companies WHERE account = :account AND provider_id IN (:id, :lower) AND tenant = :tenant",
         tenant=values["tenant"],
         account=ACCOUNT,
         id=values["company"],
+        lower=values["company"].lower(),  # a UUID is the same in either case, as everywhere in the API
     )
     rows = [row for found in refs for row in tx.all(sql, **{**values, "company": found["ref"]})]
     return sorted(rows, key=lambda row: (row[time], row["id"]), reverse=True)[: values["limit"]]

@@ -139,6 +139,8 @@ async def test_sessions_are_filtered_by_user_status_and_company(
     assert await found(userId="ada") == {hers["id"]}
     assert await found(status="revoked") == {his["id"]}
     assert await found(companyId=company) == await found(companyId="acme") == {hers["id"], his["id"]}
+    assert await found(companyId=company.upper()) == {hers["id"], his["id"]}
+    assert await found(companyId="ACME") == set()  # your own id is compared as it is
     assert await found(companyId="evil") == {theirs["id"]}
     assert await found(userId="ada", status="revoked") == set()
     assert await found(userId="nobody") == set()
@@ -170,6 +172,7 @@ async def test_connections_are_filtered_by_user_company_status_and_attribution(
     assert await found(attributed="false") == {nobodys["id"]}
     assert await found(status="CONNECTED") == {hers["id"], nobodys["id"]}
     assert await found(companyId="acme") == await found(companyId=hers["company"]["id"]) == await found()
+    assert await found(companyId=hers["company"]["id"].upper()) == await found()
     assert await found(companyId="evil") == set()
     assert [len(rows) for rows in await pages(services, "/v1/connections", limit=2)] == [2, 1]
 
