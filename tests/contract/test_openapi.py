@@ -1,6 +1,7 @@
 """The OpenAPI document against the API: every route, every answer, every code."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -113,6 +114,27 @@ def test_every_post_of_the_api_but_the_confirmation_takes_an_idempotency_key() -
         if {"$ref": "#/components/parameters/idempotencyKey"} in operation.get("parameters", ())
     }
     assert taking == {name for name, _ in operations() if name.startswith("POST /v1/")} - {"POST /v1/verify"}
+
+
+def test_every_page_whose_calls_are_limited_says_so() -> None:
+    # The embed page and that of the redirect flow only show what there is: a GET of them is not counted.
+    free = {"GET /embed/{token}", "GET /connect/{token}", "GET /status/{token}"}
+    pages = {name for name, operation in operations() if operation["tags"] == ["Pages"]}
+    assert {
+        name for name, operation in operations() if name in pages and "429" in operation["responses"]
+    } == pages - free
+
+
+@pytest.mark.parametrize(
+    ("cursor", "is_one"), [("", True), ("1.0", True), ("12.99", True), ("MTgwMA", False), ("0.1", False), ("1.", False)]
+)
+def test_the_cursor_of_documents_is_described_as_it_is(cursor: str, *, is_one: bool) -> None:
+    (schema,) = [
+        SPEC["components"]["parameters"][ref.rpartition("/")[2]]["schema"]
+        for one in dict(operations())["GET /v1/connections/{id}/documents"]["parameters"]
+        if (ref := one.get("$ref", "")).endswith("documentsAfter")
+    ]
+    assert bool(re.fullmatch(schema["pattern"], cursor)) is is_one
 
 
 def test_enum_values_are_those_of_the_code() -> None:

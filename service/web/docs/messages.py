@@ -62,7 +62,12 @@ MESSAGES: tuple[tuple[str, str, str, str], ...] = (
         ),
         "Log `code` and `requestId`. `retryable: false`: offer a new session; `true`: wait, the page offers a retry.",
     ),
-    ("event", "{event}", "An event of the session's log, as in `GET /v1/events`.", "Nothing, or show progress."),
+    (
+        "event",
+        "{event}",
+        "An event of the session's log: `event` is its type; `seq` and `at` are its own, as in `GET /v1/events`.",
+        "Nothing, or show progress.",
+    ),
     (
         "closed",
         "{outcome}",
