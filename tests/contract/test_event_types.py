@@ -39,7 +39,9 @@ def test_the_api_describes_exactly_the_listed_types_and_data() -> None:
 
 def test_the_readme_lists_every_type_in_the_same_order() -> None:
     (paragraph,) = (one for one in (ROOT / "README.md").read_text().split("\n\n") if "Types: `session." in one)
-    assert re.findall(f"`({NAME.pattern})`", paragraph) == list(TYPES)
+    built, absent = re.split(r"Not\s+built\s+yet", paragraph)
+    assert re.findall(f"`({NAME.pattern})`", built) == list(TYPES)
+    assert not set(re.findall(f"`({NAME.pattern})`", absent)) & set(TYPES)
 
 
 def names_in_scripts() -> Iterator[tuple[str, str]]:
