@@ -93,7 +93,7 @@ def _settings_findings(settings: Settings) -> list[Finding]:
         says = "MAGICLINK_ALLOWED_ORIGINS is empty: no page can embed the flow, only the redirect flow works"
         findings.append(Finding("note", "origins", says))
     if not settings.provider_webhook_secrets:
-        says = "MAGICLINK_PROVIDER_WEBHOOK_SECRETS is empty: changes are found by polling alone, so some minutes later"
+        says = "MAGICLINK_PROVIDER_WEBHOOK_SECRETS is empty: changes are found by polling alone, so within a day"
         findings.append(Finding("note", "webhooks", says))
     return findings
 

@@ -147,7 +147,10 @@ def complete_environ(
     complete = {name: value for name, value in environ.items() if value}
     urls = f"http://localhost:{ports.service}", f"http://127.0.0.1:{ports.sandbox}", f"http://127.0.0.1:{ports.demo}"
     given = _from_flags(flags, urls, folder)
-    complete |= {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        if value is not None:
+            complete[name] = value
+            complete.pop(f"{name}_FILE", None)  # both would be an error
     for name, value in _defaults(complete, urls, folder, stored).items():
         if not complete.get(f"{name}_FILE"):  # both would be an error
             complete.setdefault(name, value)

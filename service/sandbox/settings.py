@@ -87,9 +87,11 @@ def _delay(value: str) -> float:
 
 
 def _switch(value: str) -> bool:
-    if value.lower() not in {"0", "1", "true", "false"}:
-        raise ValueError("must be 0 or 1")
-    return value.lower() in {"1", "true"}
+    # The words that the service's own switches take.
+    word = value.lower()
+    if word not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+        raise ValueError("must be on or off")
+    return word in {"1", "true", "yes", "on"}
 
 
 def _spelling(value: str) -> str:

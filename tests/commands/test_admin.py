@@ -216,3 +216,4 @@ async def test_clocks_that_differ_are_reported(tmp_path: Path) -> None:
 async def test_what_is_switched_off_is_reported(tmp_path: Path) -> None:
     findings = await found(settings(tmp_path, allowed_origins=(), provider_webhook_secrets=()), provider())
     assert (findings["origins"].level, findings["webhooks"].level) == ("note", "note")
+    assert findings["webhooks"].says.endswith("by polling alone, so within a day")  # POLL_DAILY_SECONDS

@@ -92,6 +92,14 @@ def test_a_secret_from_a_file_is_left_to_the_file(tmp_path: Path) -> None:
     assert ours.api_key == "from-a-file"
 
 
+def test_a_flag_beats_a_file_of_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://elsewhere/magiclink")
+    environ = {"MAGICLINK_DATABASE_URL_FILE": str(tmp_path / "url")}
+    ours, _ = settled(environ, data_dir=Path("d"))
+    assert ours.database_url == "sqlite:///d/magiclink.db"
+    assert settled(environ)[0].database_url == "postgresql://elsewhere/magiclink"
+
+
 def test_secrets_are_made_once_for_nobody_else_to_read(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     first = stored_secrets(folder)

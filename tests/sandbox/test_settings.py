@@ -39,7 +39,7 @@ def test_nothing_needs_to_be_set() -> None:
         ("SANDBOX_WEBHOOK_SECRET", "whsec_="),
         ("SANDBOX_WEBHOOK_SECRET", "whsec_not base64!"),
         ("SANDBOX_WEBHOOK_SECRET", "whsec_ключ"),
-        ("SANDBOX_REDIRECTS", "yes"),
+        ("SANDBOX_REDIRECTS", "2"),
         ("SANDBOX_WRONG_PASSWORD_STATUS", "PASSWORD_WRONG"),
     ],
 )
@@ -48,6 +48,11 @@ def test_a_wrong_value_stops_the_start_naming_the_variable_and_not_the_value(var
         read({variable: value})
     assert variable in str(refused.value)
     assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize(("word", "is_on"), [("on", True), ("1", True), ("True", True), ("off", False), ("0", False)])
+def test_redirects_are_switched_by_the_words_of_the_services_own_switches(word: str, *, is_on: bool) -> None:
+    assert read({"SANDBOX_REDIRECTS": word}).redirects is is_on
 
 
 def test_every_wrong_variable_is_named_at_once() -> None:
