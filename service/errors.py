@@ -5,13 +5,13 @@ MagiclinkError
 ├── Conflict 409: SessionClosed, AlreadyClaimed, IdempotencyInProgress, AlreadyOpen, TakenOver
 ├── Gone 410: Expired, Revoked
 ├── TooLarge 413 · UnsupportedMediaType 415 · InvalidRequest 422 · IdempotencyKeyReused 422 · RateLimited 429
-├── Unavailable 503 (this service's database is unavailable, full or read-only)
+├── Unavailable 503 (this service's database is unavailable, full or read-only): LeaseLost
 ├── ProviderFailure
 │   ├── ProviderRefused 422: ProviderNotFound
 │   ├── ProviderBroken 502: ProviderUnreachable, ProviderUnauthorized, ProviderBusy, GivenUp,
 │   │   ForeignLink: RepeatedLink
 │   └── ProviderTimeout 504
-├── BadState 400 (a state or result that is not signed here, or signed for another purpose, user or page)
+├── BadState 400 (a state or result not signed here, or for another purpose, user or page): ResultOfAnotherUser
 ├── BadWebhook: BadSignature 401, BadBody 400
 └── BadSettings (the process does not start)
 
@@ -72,7 +72,7 @@ class Conflict(MagiclinkError):
 
 
 class SessionClosed(Conflict):
-    """The session is expired, revoked or failed; `failure` is the code of what failed it."""
+    """The session no longer allows this, for example because it failed; `failure` is then the code of the cause."""
 
     code, title = "session_closed", "This session is closed; create a new one"
     failure: str | None = None
@@ -172,7 +172,7 @@ class RateLimited(MagiclinkError):
 
 
 class Unavailable(MagiclinkError):
-    """The service's database is away, or it has too many requests in progress; nothing was written in part."""
+    """The database is unavailable, or the service has too many requests in progress; nothing was written in part."""
 
     code, status, title = "unavailable", 503, "The service cannot take the request right now; retry shortly"
 
@@ -202,7 +202,7 @@ class ProviderRefused(ProviderFailure):
 
 
 class ProviderNotFound(ProviderRefused):
-    """The provider does not know the id, or neither generation of the path."""
+    """The provider does not know the id, or serves neither generation of the path."""
 
 
 class ProviderBroken(ProviderFailure):

@@ -140,7 +140,7 @@ def return_url_problem(url: str, allowed_origins: Collection[str]) -> str | None
         return f"must be at most {_LONGEST_URL} characters"
     parts = _split(url)
     if parts is None:
-        return "must be an absolute URL without spaces, backslashes or characters that are not percent-encoded"
+        return "must be an absolute URL; percent-encode spaces, backslashes and characters outside ASCII"
     if "#" in url:
         return "must not have a fragment"
     if "@" in parts.netloc:
@@ -178,7 +178,10 @@ def webhook_url_problem(url: str, public_url: str, *, allow_http: bool) -> str |
         return f"must be at most {_LONGEST_URL} characters"
     parts, origin = _split(url), origin_of(url)
     if parts is None or origin is None:
-        return "must be an absolute https URL without user information, spaces, backslashes or unescaped characters"
+        return (
+            "must be an absolute https URL without user information; percent-encode spaces, backslashes and "
+            "characters outside ASCII"
+        )
     # A delivery to this service itself would be a way to call it from its own network.
     wrong = {
         "must be https: the events name your users": parts.scheme != "https" and not allow_http,

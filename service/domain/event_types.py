@@ -84,7 +84,7 @@ EVENT_TYPES = (
     EventType(
         "connection.needs_attention",
         "Only the end user can mend it; `reconnect` names the call to make. Once until it works; where no page is "
-        "present, after a second reading.",
+        "present, after a second poll.",
         {"status": "string", "state": "string", "reconnect": "string"},
     ),
     EventType(
@@ -112,8 +112,8 @@ EVENT_TYPES = (
     EventType("connection.removed", "The provider no longer has it."),
     EventType(
         "endpoint.failing",
-        "A webhook endpoint has taken nothing for so much of the five days (`percent`: 50 or 90) after which it is "
-        "disabled.",
+        "Every delivery to a webhook endpoint has failed for `percent` (50 or 90) percent of the five days after which "
+        "it is disabled.",
         {"endpointId": "string", "percent": "integer"},
         on_pages=False,
     ),
@@ -133,7 +133,7 @@ EVENT_TYPES = (
     EventType("user.exported", "What is stored about a user was exported, with the API key `by`.", {"by": "string"}),
     EventType(
         "user.erased",
-        "A user was erased, with the API key `by`. This event and all earlier ones name no user then.",
+        "A user was erased, with the API key `by`. After this, neither it nor any earlier event names a user.",
         {"by": "string"},
     ),
 )

@@ -35,7 +35,7 @@ _MOST_ATTEMPTS = 4
 _MOST_LOGGED = 5
 _MOST_PAGES = 1000
 _TOO_LATE_AT = 253_370_764_800  # the year 9999: in some time zones it is the year 10000, which datetime cannot hold
-UNREADABLE = "The provider answered something that is not its contract; retry later"
+UNREADABLE = "The provider's answer does not follow its API; retry later"
 
 T = TypeVar("T")
 

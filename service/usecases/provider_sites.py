@@ -244,7 +244,8 @@ class ProviderSites:
         deadline = self._provider.call_deadline()
         turn = await self._store.intents.begin(ref, LOST_SECONDS)
         if turn is None:
-            raise ProviderBroken("An earlier call to the provider was not answered; waiting for what it did")
+            says = "An earlier call to the provider got no answer; waiting until its lists would show the result"
+            raise ProviderBroken(says)
         return _Intent(ref, turn.at, turn.repeats, deadline)
 
     async def _complete_unless_lost(self, exc: ProviderFailure, intent: _Intent) -> None:
@@ -261,7 +262,8 @@ def _raise_if_unread(unread: Sequence[UnreadNames], wanted: Company | Site, *, a
     for one in unread:
         same_name = one.name == wanted.name or (after_loss and one.name is None)
         if same_name if one.external_id is None else one.external_id == wanted.external_id:
-            raise ProviderBroken("The provider lists what may be this, and it cannot be read", lost=after_loss)
+            says = "The provider lists an entry that may be this one and cannot be read; retry later"
+            raise ProviderBroken(says, lost=after_loss)
 
 
 def _known(session: Session) -> ProviderSiteIds | None:

@@ -1,4 +1,4 @@
-"""When the owner of a connection is asked to mend it: at once where a page is present, else by a second reading."""
+"""When the owner of a connection is asked to mend it: at once where a page is present, else by a second poll."""
 
 from dataclasses import replace
 from typing import Any

@@ -18,7 +18,7 @@ class ExportedSessionJson(SessionJson):
     userEmail: Annotated[str | None, Field(description="Whom the invitation is limited to.")]
     supportUrl: Annotated[str | None, Field(description="Your address for help: https or mailto.")]
     helpUrls: Annotated[dict[str, str], Field(description="Your pages of help.")]
-    locale: Annotated[str, Field(description="The language that the host gave; `en` where it gave none.")]
+    locale: Annotated[str, Field(description="The language that you gave; `en` if you gave none.")]
     prefill: Annotated[dict[str, Any], Field(description="What the provider's form is filled with.")]
 
 
