@@ -6,7 +6,7 @@ matter.
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from service.domain import events
 from service.domain.attached_sessions import advance, advance_sessions, reopen
@@ -29,6 +29,7 @@ from service.domain.model import (
     Verdict,
 )
 from service.domain.session_status import progress_of
+from service.domain.statuses import ConnectionState
 from service.domain.timing import FIRST_REMINDER_SECONDS, UNCERTAINTY_SECONDS
 
 _FIRST_DOCUMENTS_SECONDS = 5.0
@@ -57,20 +58,13 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
 def judge_with_facts(records: CompanyRecords, connection: Connection, facts: tuple[Fact, ...], now: float) -> Changes:
     """Add facts (a claim, or its undoing) and judge the connection again, without a snapshot."""
     draft = RecordingDraft(records, now, CompanyFacts(records, now, facts))
-    _apply_verdict(draft, connection.reported, connection, _Gone(connection.missing_at, connection.removed_at))
+    _apply_verdict(draft, connection.reported, connection, (connection.missing_at, connection.removed_at))
     return draft.changes()
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
-    """Since when the provider's list lacks a connection, and when it was found to be removed."""
-
-    missing_at: float | None = None
-    removed_at: float | None = None
-
-
-# A snapshot that lists a connection shows that it is there.
-_LISTED = _Gone()
+# Since when the provider's list lacks a connection, and when it was found to be removed.
+_Gone = tuple[float | None, float | None]
+_LISTED: _Gone = (None, None)
 
 
 def _with_earlier_namings(draft: RecordingDraft, invitation: ReportedInvitation) -> ReportedInvitation:
@@ -134,11 +128,12 @@ def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: C
         advance_sessions(draft, known)
         return
     connection = _connection(draft, reported, known, verdict)
-    connection = replace(connection, missing_at=gone.missing_at, removed_at=gone.removed_at)
+    connection = replace(connection, missing_at=gone[0], removed_at=gone[1])
     connection = with_attention(draft, connection, known)
     draft.connections[reported.id] = connection
     _change_owner(draft, connection, before)
     _report_status(draft, connection, known)
+    _read_documents(draft, connection, known)
     advance_sessions(draft, connection)
 
 
@@ -151,7 +146,7 @@ def _confirm_attention(draft: RecordingDraft, known: Connection) -> None:
 
 
 def _is_unchanged(known: Connection, reported: ReportedConnection, verdict: Verdict, gone: _Gone) -> bool:
-    there = _Gone(known.missing_at, known.removed_at) == gone
+    there = (known.missing_at, known.removed_at) == gone
     return there and verdict == known.verdict and reported == replace(known.reported, company_id=reported.company_id)
 
 
@@ -196,7 +191,6 @@ def _report_owner(draft: RecordingDraft, connection: Connection, before: Verdict
     if previous is not None:
         event = events.connection_reassigned(connection, previous)
     draft.events.append(event)
-    draft.jobs.append(Job(JobKind.DOCUMENTS, connection.id, _FIRST_DOCUMENTS_SECONDS))
 
 
 def _report_ambiguous(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
@@ -217,6 +211,16 @@ def _report_status(draft: RecordingDraft, connection: Connection, known: Connect
     if connection.attention_at is not None and (newly_owned or (known and known.attention_at is None)):
         draft.events.append(events.connection_needs_attention(connection))
         draft.jobs.append(Job(JobKind.REMIND, connection.id, FIRST_REMINDER_SECONDS))
+
+
+def _read_documents(draft: RecordingDraft, connection: Connection, known: Connection | None) -> None:
+    """Enqueue the reading of its documents each time it begins to work, or works for another owner."""
+    # No webhook may ever name them. While the connection does not work the job would end at once.
+    if connection.state is not ConnectionState.WORKING or connection.verdict.owner is None:
+        return
+    worked = known is not None and known.state is ConnectionState.WORKING
+    if not worked or (known is not None and known.verdict.owner != connection.verdict.owner):
+        draft.jobs.append(Job(JobKind.DOCUMENTS, connection.id, _FIRST_DOCUMENTS_SECONDS))
 
 
 def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:

@@ -84,7 +84,9 @@ class Bills:
         if connection.state is not ConnectionState.WORKING or company.provider_id is None:
             return None
         named = await self._name_documents(connection, company.provider_id, job)
-        age = self._clock() - connection.recorded_at
+        # It was updated when it began to work, which may be days after it was recorded. A later change of it gives the
+        # reads this time again; the pause to the next one grows each time, so they stay few.
+        age = self._clock() - connection.updated_at
         over = named or age > _DOCUMENT_DAYS * _DAY_SECONDS
         return None if over else max(_SOONEST_SECONDS, age / 2)
 

@@ -87,7 +87,7 @@ def with_page(**fields: Any) -> Session:
 def test_where_a_page_is_present_the_first_reading_asks() -> None:
     company = RecordedCompany(with_page())
     jobs = read(company, "PASSWORD_INCORRECT", 0, PRESENCE_SECONDS - 1).jobs
-    assert [job.kind for job in jobs] == [JobKind.DOCUMENTS, JobKind.REMIND]
+    assert [job.kind for job in jobs] == [JobKind.REMIND]
     assert asked(company) == 1
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from service.domain.changes import Job, JobKind
 from service.domain.model import DEFAULT_TENANT
+from tests.support.connection_steps import broken, reconnecting, repair
 from tests.support.sandbox_client import JsonObject
 from tests.support.services import RunningServices, refused
 from tests.support.users import WRONG, User
@@ -212,6 +213,49 @@ async def test_a_connection_whose_password_was_wrong_is_not_asked_for_bills(
     for _ in range(12):
         await services.later(5)
     assert services.outgoing.made("GET /document") == 0
+
+
+@pytest.mark.parametrize("hours", [5, 5 * 24])
+async def test_bills_of_an_account_that_works_long_after_it_was_recorded_are_named_without_any_webhook(
+    services: RunningServices, ada: User, hours: int
+) -> None:
+    await services.sandbox.trouble("pending_for", seconds=hours * 3600)
+    assert (await ada.connected())["status"] == "PENDING"
+    for _ in range(hours + 24):
+        await services.later(3600)
+    assert (await ada.newest())["status"] == "CONNECTED"
+    for _ in range(12):
+        await services.later(5)
+    assert sum(len(event["data"]["documentIds"]) for event in await named(services)) == 120
+    assert services.outgoing.made("GET /document") <= 4
+
+
+async def test_bills_of_an_account_that_was_mended_are_named_without_any_webhook(
+    services: RunningServices, ada: User
+) -> None:
+    page = await reconnecting(services, await broken(ada))
+    await repair(page)
+    assert (await page.finish())["status"] == "connected"
+    for _ in range(12):
+        await services.later(5)
+    assert sum(len(event["data"]["documentIds"]) for event in await named(services)) == 120
+
+
+async def test_an_account_that_works_without_any_bill_costs_few_reads_although_it_changes_daily(
+    services: RunningServices, ada: User
+) -> None:
+    connection = await ada.connected()
+    none = {"documents": [], "currentPage": 1, "hasNext": False}
+    services.outgoing.reshape = lambda call, body: none if call.url.path.endswith("/document") else body
+    for _ in range(24):
+        await services.later(3600)
+    services.outgoing.calls.clear()
+    for hour in range(24 * 6):
+        if hour % 24 == 0:
+            path = f"/_control/connections/{connection['id']}"
+            await services.sandbox.plain("PUT", path, json={"status": "CONNECTED"})
+        await services.later(3600)
+    assert services.outgoing.made("GET /document") <= 6 * 6
 
 
 async def test_the_providers_key_goes_nowhere_else(services: RunningServices, ada: User) -> None:
