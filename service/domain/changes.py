@@ -242,8 +242,9 @@ class CompanyActivity:
 
     `present`: a page reported its presence, or a user finished, within the last ten minutes. `just_finished`: a user
     said "I have finished" within the last minute and a half and nothing is recorded yet. `open_sessions`: a link that
-    was shown can still be used, of a session that is open, or over for two hours at most. `undecided`: the verdict on a
-    connection is waiting. `linked`: a link was given at any time.
+    was shown can still be used, of a session that is open, or over for two hours at most; where an account of it works,
+    for another one, and its page was there within two hours. `undecided`: the verdict on a connection is waiting.
+    `linked`: a link was given at any time.
     """
 
     present: bool

@@ -12,7 +12,13 @@ from service.domain.changes import Changes, CompletedIntent, Fact, FactKind, Job
 from service.domain.model import Link, LinkKind, LinkStatus, Mode, Session
 from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED, SessionStatus
 from service.domain.session_time import ends_at
-from service.domain.timing import GRACE_SECONDS, POLL_FINISHED_SECONDS, PRESENCE_SECONDS
+from service.domain.timing import (
+    GRACE_SECONDS,
+    POLL_FINISHED_SECONDS,
+    POLL_PRESENT_SECONDS,
+    PRESENCE_SECONDS,
+    RECENT_SECONDS,
+)
 from service.domain.tokens import digest
 from service.errors import Expired, NotFound, Revoked, SessionClosed, TakenOver
 
@@ -210,17 +216,23 @@ def _finished_facts(session: Session, provider_now: float | None) -> tuple[Fact,
 
 
 def record_presence(session: Session, page_key: str | None, now: float) -> Changes:
-    """Record a heartbeat; an exited session is open again. Raises Revoked, Expired, TakenOver, NotFound."""
+    """Record a heartbeat; an exited session is open again. Raises Revoked, Expired, TakenOver, NotFound.
+
+    Where no page was present for so long that its company is polled rarely, poll it soon.
+    """
     if session.status is SessionStatus.REVOKED:
         raise Revoked
     if session.over_at is not None and not session.achieved:
         raise Expired
     require_page_key(session, page_key)
     back = session.status is SessionStatus.EXITED
+    jobs = [Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS)]
+    if session.seen_at is None or now - session.seen_at > RECENT_SECONDS:
+        jobs.append(Job(JobKind.RECONCILE, session.company.ref, POLL_PRESENT_SECONDS, waited_for=True))
     return Changes(
         sessions=(replace(session, seen_at=now, left_at=None),),
         events=(events.session_reopened_by_user(session),) if back else (),
-        jobs=(Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS),),
+        jobs=tuple(jobs),
     )
 
 

@@ -18,18 +18,30 @@ _ROUNDING = 1e-3
 
 
 _PRESENT = "SELECT 1 AS found FROM sessions WHERE company_ref = :ref AND seen_at > :lately"
-# Finishing is a sign of presence too, so the index of `seen_at` finds it. A session whose connection is recorded waits
-# for nothing any more, unless its user asked for another account.
+# Finishing is a sign of presence too, so `sessions_by_presence` finds it. A session whose connection is recorded waits
+# for nothing any more, unless its user asked for another account. A magic link brings another one without asking: there
+# its user waits until something was recorded since "I have finished".
 _JUST_FINISHED = (
     "SELECT 1 AS found FROM sessions s WHERE s.company_ref = :ref AND s.seen_at > :lately AND s.finished_at > :lately "
-    "AND (s.status <> 'connected' OR s.more_asked > 0) "
-    "AND (SELECT COUNT(*) FROM session_connections j WHERE j.session_id = s.id) <= s.more_asked"
+    "AND (((s.status <> 'connected' OR s.more_asked > 0) "
+    "AND (SELECT COUNT(*) FROM session_connections j WHERE j.session_id = s.id) <= s.more_asked) "
+    "OR (s.link_kind = 'magic_link' AND s.mode = 'connect' AND NOT EXISTS "
+    "(SELECT 1 FROM session_connections j WHERE j.session_id = s.id AND j.at >= s.finished_at)))"
 )
 # A link that was shown, of a session without a working connection that is open or ended at most two hours ago: its
 # invitation or magic link can still be used. As in the index `sessions_by_end`.
 _USABLE = (
     "SELECT 1 AS found FROM sessions WHERE company_ref = :ref AND COALESCE(revoked_at, expires_at) > :lately "
     "AND revealed_at IS NOT NULL AND status <> 'connected'"
+)
+# The same of a session with a working connection: its user asked for another account that is not recorded yet, or has a
+# magic link. Its page must have been there within two hours, so that `sessions_by_presence` finds it; a page whose
+# user's part is done, and that is left open, reports no presence.
+_USABLE_AGAIN = (
+    "SELECT 1 AS found FROM sessions s WHERE s.company_ref = :ref AND s.seen_at > :lately AND s.status = 'connected' "
+    "AND s.revealed_at IS NOT NULL AND COALESCE(s.revoked_at, s.expires_at) > :lately "
+    "AND ((s.link_kind = 'magic_link' AND s.mode = 'connect') OR (s.more_asked > 0 "
+    "AND (SELECT COUNT(*) FROM session_connections j WHERE j.session_id = s.id) <= s.more_asked))"
 )
 _UNDECIDED = "SELECT 1 AS found FROM connections WHERE company_ref = :ref AND waiting = 1"
 # A link was given at any time; a renewed session (serial > 1) may have lost its own. As in the index `sessions_linked`.
@@ -108,10 +120,11 @@ def read_activity(tx: Transaction, ref: CompanyRef, now: float) -> CompanyActivi
     def exists(sql: str, **values: float) -> bool:
         return tx.one(f"{sql} LIMIT 1", ref=ref, **values) is not None
 
+    usable_since = now - OUTLIVED_SECONDS
     return CompanyActivity(
         present=exists(_PRESENT, lately=now - RECENT_SECONDS),
         just_finished=exists(_JUST_FINISHED, lately=now - FINISHED_SECONDS),
-        open_sessions=exists(_USABLE, lately=now - OUTLIVED_SECONDS),
+        open_sessions=exists(_USABLE, lately=usable_since) or exists(_USABLE_AGAIN, lately=usable_since),
         undecided=exists(_UNDECIDED),
         linked=exists(_LINKED) or exists(_REPLACED),
     )

@@ -18,7 +18,13 @@ from service.domain.session_rules import (
     reveal_link,
 )
 from service.domain.session_status import SessionStatus
-from service.domain.timing import GRACE_SECONDS, POLL_FINISHED_SECONDS, PRESENCE_SECONDS
+from service.domain.timing import (
+    GRACE_SECONDS,
+    POLL_FINISHED_SECONDS,
+    POLL_PRESENT_SECONDS,
+    PRESENCE_SECONDS,
+    RECENT_SECONDS,
+)
 from service.domain.tokens import digest
 from service.errors import Expired, MagiclinkError, NotFound, Revoked, SessionClosed, TakenOver
 from tests.support.domain_values import (
@@ -201,6 +207,13 @@ def test_a_heartbeat_is_recorded_and_emits_no_event() -> None:
     changes = record_presence(HELD, KEY, NOW + 30)
     assert changes.sessions[0].seen_at == NOW + 30
     assert changes.events == ()
+
+
+@pytest.mark.parametrize(("away_seconds", "polls"), [(RECENT_SECONDS, 0), (RECENT_SECONDS + 1, 1)])
+def test_a_page_that_is_back_after_more_than_ten_minutes_is_polled_for_soon(away_seconds: float, polls: int) -> None:
+    changes = record_presence(replace(HELD, seen_at=NOW - away_seconds), KEY, NOW)
+    poll = Job(JobKind.RECONCILE, COMPANY.ref, POLL_PRESENT_SECONDS, waited_for=True)
+    assert changes.jobs.count(poll) == len(changes.jobs) - 1 == polls
 
 
 def test_a_heartbeat_brings_back_a_session_that_was_thought_left() -> None:
