@@ -89,7 +89,8 @@ EVENT_TYPES = (
     ),
     EventType(
         "connection.reminder",
-        "It has needed attention for `day` days (1, 3, 10 or 30), and still does; `reconnect` names the call to make.",
+        "It began to need attention `day` days ago (1, 3, 10 or 30), has not worked since, and needs it now; "
+        "`reconnect` names the call to make.",
         {"status": "string", "state": "string", "day": "integer", "reconnect": "string"},
     ),
     EventType(

@@ -174,7 +174,7 @@ def connection_needs_attention(connection: Connection) -> NewEvent:
 
 
 def connection_reminder(connection: Connection, day: int) -> NewEvent:
-    """The connection has needed attention for `day` days, and still does."""
+    """The connection began to need attention `day` days ago, has not worked since, and needs it now."""
     call = f"POST /v1/connections/{connection.id}/reconnect"
     return _owned("connection.reminder", connection, **_status_data(connection), day=day, reconnect=call)
 

@@ -6,13 +6,16 @@ from service.domain import events
 from service.domain.changes import LeasedJob
 from service.domain.model import Connection, ConnectionId
 from service.domain.reminders import ReminderStep
+from service.domain.statuses import needs_attention
 from service.errors import NotFound
 from service.store.changes import WriteContext, add_event
 from service.store.engine import Engine, Transaction
 from service.store.queue import require_lease
 from service.store.rows import ACCOUNT, connection_of
+from service.store.users import hold_user
 
-# Decides from when the connection began to need attention, and from how many steps of that episode are done.
+# Decides from when the connection began to need attention (None: no episode goes on), and from how many steps of that
+# episode are done.
 Decide = Callable[[float | None, int], ReminderStep]
 
 
@@ -24,7 +27,10 @@ class ReminderStore:
         self._context = context
 
     async def take(self, connection_id: ConnectionId, decide: Decide, job: LeasedJob | None = None) -> ReminderStep:
-        """Lock the connection, call `decide`, write the reminder that it returns. Raises NotFound, LeaseLost."""
+        """Lock the connection, call `decide`, write the reminder that it returns. Raises NotFound, LeaseLost.
+
+        Where nothing is asked of the user at the moment, the step is counted without its event.
+        """
 
         def unit(tx: Transaction) -> ReminderStep:
             step = self._take(tx, connection_id, decide)
@@ -43,11 +49,13 @@ class ReminderStore:
         if row is None:
             raise NotFound
         connection = connection_of(row)
-        since = _needs_attention_since(connection)
+        since = _episode_since(tx, connection)
         step = decide(since, self._steps_done(tx, connection_id, since))
         if since is not None:
             self._keep(tx, connection_id, since, step.steps_done)
-        if step.day is not None:
+        # An episode lasts until the connection works, also while it is checked or delayed, when no user can mend it. A
+        # step of that time is over without an event; a later one is emitted if it needs attention again by then.
+        if step.day is not None and needs_attention(connection.state):
             event = events.connection_reminder(connection, step.day)
             add_event(tx, self._context, event, connection.tenant, connection.company)
         return step
@@ -67,8 +75,10 @@ class ReminderStore:
         )
 
 
-def _needs_attention_since(connection: Connection) -> float | None:
-    # A connection without an owner, or one that the provider no longer has, gets no reminders.
-    if connection.removed_at is not None or connection.verdict.owner is None:
+def _episode_since(tx: Transaction, connection: Connection) -> float | None:
+    # No reminders: without an owner, where the provider no longer has the connection, and for an erased user, for whom
+    # no reconnect session can be created.
+    owner = connection.verdict.owner
+    if connection.removed_at is not None or owner is None or not hold_user(tx, owner.user):
         return None
     return connection.attention_at

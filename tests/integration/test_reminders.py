@@ -1,6 +1,7 @@
 """A connection that needs attention is reminded of after 1, 3, 10 and 30 days, and not once it is mended."""
 
 from service.domain.timing import LEASE_SECONDS
+from tests.support.connection_steps import reconnecting, repair
 from tests.support.endpoints import DAY, HOUR
 from tests.support.services import RunningServices
 from tests.support.users import WRONG, User
@@ -99,6 +100,37 @@ async def test_a_new_episode_is_counted_from_its_own_beginning(services: Running
     assert await told(services) == [1]
     await pass_days(services, 4)
     assert await told(services) == [1, 1, 3]
+
+
+async def test_none_comes_while_the_provider_checks_what_its_user_has_mended(
+    services: RunningServices, ada: User
+) -> None:
+    await broken(ada)
+    await services.later(HOUR)
+    page = await reconnecting(services, await ada.newest())
+    await services.sandbox.trouble("pending_for", seconds=2 * DAY)
+    await repair(page)
+    await page.finish()
+    await pass_days(services, 1.5)
+    assert ((await ada.newest())["state"], await told(services)) == ("checking", [])
+
+
+async def test_the_next_step_comes_where_it_needs_attention_again_by_then(services: RunningServices, ada: User) -> None:
+    await broken(ada)
+    await services.sandbox.trouble("status_change", status="WEBSITE_DOWN", times=1)
+    await pass_days(services, 2)
+    assert ((await ada.newest())["state"], await told(services)) == ("delayed", [])
+    await services.sandbox.trouble("status_change", status="PASSWORD_INCORRECT", times=1)
+    await pass_days(services, 2)
+    assert await told(services) == [3]
+    assert (await services.event_types()).count("connection.needs_attention") == 1
+
+
+async def test_nobody_is_reminded_of_an_erased_users_account(services: RunningServices, ada: User) -> None:
+    await broken(ada)
+    assert (await services.host.delete("/v1/users/ada")).status_code == 204
+    await pass_days(services, 4)
+    assert await told(services) == []
 
 
 async def test_a_process_that_dies_tells_no_step_twice(services: RunningServices, ada: User) -> None:

@@ -160,8 +160,9 @@ class _Check:
     def _check_silence(self) -> None:
         for row in self.told:
             since, status = max((one for one in self.truth if one[0] <= row["at"]), default=(0.0, ""))
-            if row["type"] in {_ASKED, _REMINDED} and status == _WORKING and row["at"] - since > _SILENT_SECONDS:
-                self._fault(f"{row['type']} came {row['at'] - since:.0f} s after the repair")
+            wrong = {_ASKED: status == _WORKING, _REMINDED: not _is_bad(status)}.get(row["type"], False)
+            if wrong and row["at"] - since > _SILENT_SECONDS:
+                self._fault(f"{row['type']} came {row['at'] - since:.0f} s after it was {status}")
 
     def _check_episode(self, began: float, told: list[tuple[float, Any]]) -> None:
         """`told`: when and which reminders, and at its end when the episode was seen to be over."""
@@ -173,18 +174,21 @@ class _Check:
             if at < self.until and not 0 <= at - began - day * DAY_SECONDS <= _LATE_SECONDS:
                 self._fault(f"the reminder of day {day} came after {(at - began) / DAY_SECONDS:.2f} days")
         mended = min((at for at, status in self.truth if status == _WORKING and began < at), default=ended)
-        due = [day for day in REMINDER_DAYS if began + day * DAY_SECONDS + _LATE_SECONDS < min(ended, mended)]
+        times = [(day, began + day * DAY_SECONDS) for day in REMINDER_DAYS]
+        due = [day for day, at in times if at + _LATE_SECONDS < min(ended, mended) and self._stays_bad(at)]
         if not set(due) <= set(days):
             self._fault(f"of the reminders {due} came {days}")
+
+    def _stays_bad(self, at: float) -> bool:
+        """Whether it needs attention for as long as the step that is due then may be late."""
+        ends = [at for at, _ in self.truth[1:]] + [self.until]
+        spans = zip(self.truth, ends, strict=True)
+        return all(_is_bad(status) for (since, status), end in spans if since <= at + _LATE_SECONDS and at < end)
 
     def _bad_times(self) -> list[tuple[float, float]]:
         """From when until when it was bad without a change to anything else."""
         ends = [at for at, _ in self.truth[1:]] + [self.until]
-        return [
-            (at, end)
-            for (at, status), end in zip(self.truth, ends, strict=True)
-            if needs_attention(ConnectionState(state_of(status)))
-        ]
+        return [(at, end) for (at, status), end in zip(self.truth, ends, strict=True) if _is_bad(status)]
 
     def _check_asked(self, first: float, last: float) -> None:
         """After a day at most an episode has begun, which may be the one before where no poll saw the repair."""
@@ -193,6 +197,10 @@ class _Check:
             began <= seen_by and (told[-1][0] > first) for began, told in _episodes(self.told)
         ):
             self._fault(f"the owner was not asked between {first} and {seen_by}")
+
+
+def _is_bad(status: str) -> bool:
+    return needs_attention(state_of(status))
 
 
 def _episodes(rows: list[Row]) -> list[tuple[float, list[tuple[float, Any]]]]:
