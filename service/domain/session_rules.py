@@ -195,10 +195,14 @@ def finish(session: Session, page_key: str | None, now: float, provider_now: flo
         if session.achieved:
             return None
         raise Expired
+    finished = replace(session, finished_at=now, seen_at=now, left_at=None)
+    # As by a heartbeat; one that is exited because its time is over stays so.
+    back = session.status is SessionStatus.EXITED and finished.status is not SessionStatus.EXITED
+    reopened = (events.session_reopened_by_user(session),) if back else ()
     return Changes(
-        sessions=(replace(session, finished_at=now, seen_at=now, left_at=None),),
+        sessions=(finished,),
         facts=_finished_facts(session, provider_now),
-        events=(events.session_finished(session),) if session.finished_at is None else (),
+        events=(*reopened, *((events.session_finished(session),) if session.finished_at is None else ())),
         # Its caller polls at once. A job that is due now would race with that poll, and each lost race adds a poll.
         jobs=(Job(JobKind.RECONCILE, session.company.ref, POLL_FINISHED_SECONDS, waited_for=True),),
     )

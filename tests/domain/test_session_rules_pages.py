@@ -17,7 +17,7 @@ from service.domain.session_rules import (
     require_page_key,
     reveal_link,
 )
-from service.domain.session_status import SessionStatus
+from service.domain.session_status import Progress, SessionStatus
 from service.domain.timing import (
     GRACE_SECONDS,
     POLL_FINISHED_SECONDS,
@@ -150,9 +150,19 @@ def test_saying_finished_emits_one_event_and_polls_each_time() -> None:
     assert again.sessions[0].finished_at == NOW + 10
 
 
-def test_saying_finished_brings_back_a_session_that_was_left() -> None:
-    (back,) = finished(with_status(HELD, SessionStatus.EXITED), NOW).sessions
-    assert back.status is SessionStatus.OPENED
+def test_saying_finished_brings_back_a_session_that_was_left_and_emits_that_each_time() -> None:
+    first = finished(with_status(HELD, SessionStatus.EXITED), NOW)
+    assert first.sessions[0].status is SessionStatus.OPENED
+    assert [event.type for event in first.events] == ["session.opened", "session.finished"]
+    again = finished(with_status(first.sessions[0], SessionStatus.EXITED), NOW)
+    assert again.sessions[0].status is SessionStatus.OPENED
+    assert [(event.type, event.data) for event in again.events] == [("session.opened", {"back": True})]
+
+
+def test_saying_finished_opens_no_session_whose_time_is_over() -> None:
+    over = replace(HELD, over_at=NOW, finished_at=NOW, progress=Progress.ATTACHED)
+    assert over.status is SessionStatus.EXITED
+    assert finished(over, NOW).events == ()
 
 
 def test_a_users_word_is_never_evidence() -> None:
