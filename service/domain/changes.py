@@ -154,6 +154,7 @@ class CompletedIntent:
 class Changes:
     """Everything that one transaction writes. Sessions and connections are given as they are afterwards.
 
+    `ended_jobs` are deleted before `jobs` are enqueued, also while they run: then they do not run again.
     `polled_at`: when the poll of the company began whose answer is recorded. With `completed_intent`, all of it is
     written only while that intent may still be answered (ANSWER_SECONDS): an answer that comes later changes nothing.
     """
@@ -162,6 +163,7 @@ class Changes:
     connections: tuple[Connection, ...] = ()
     facts: tuple[Fact, ...] = ()
     events: tuple[NewEvent, ...] = ()
+    ended_jobs: tuple[Job, ...] = ()
     jobs: tuple[Job, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     advances: tuple[Advance, ...] = ()

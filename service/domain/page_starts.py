@@ -81,16 +81,18 @@ def start_page(session: Session, start: PageStart, now: float, provider_now: flo
         return Changes(sessions=(replace(session, follower_hash=digest(start.page_key or "")),))
     started = _bound(session, start, now)
     jobs = [Job(JobKind.RECONCILE, session.company.ref, _FIRST_POLL_SECONDS, waited_for=True)]
+    check = Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS)
+    ended: tuple[Job, ...] = ()
     if not start.silent:
-        jobs.append(Job(JobKind.PRESENCE, session.id, PRESENCE_SECONDS))
-    opened = _opened_event(session, start)
-    if not link_can_be_shown(session, now):
-        return Changes(sessions=(started,), events=(opened,), jobs=tuple(jobs))
-    if session.link_status is LinkStatus.PENDING:
+        jobs.append(check)
+    elif session.opened_at is not None and started.page_serial != session.page_serial:
+        ended = (check,)  # it is of the page before, and would take this one for gone
+    can_be_shown = link_can_be_shown(session, now)
+    if can_be_shown and session.link_status is LinkStatus.PENDING:
         jobs.append(Job(JobKind.PREPARE, session.id, waited_for=True))
-        return Changes(sessions=(started,), events=(opened,), jobs=tuple(jobs))
-    revealed = reveal_link(started, now, provider_now)
-    return replace(revealed, events=(opened,), jobs=tuple(jobs))
+        can_be_shown = False
+    changes = reveal_link(started, now, provider_now) if can_be_shown else Changes(sessions=(started,))
+    return replace(changes, events=(_opened_event(session, start),), ended_jobs=ended, jobs=tuple(jobs))
 
 
 def _bound(session: Session, start: PageStart, now: float) -> Session:

@@ -14,7 +14,7 @@ from service.domain.timing import ANSWER_SECONDS
 from service.errors import GivenUp, RepeatedLink
 from service.store.encryption import Cipher
 from service.store.engine import Transaction
-from service.store.jobs import enqueue
+from service.store.jobs import end_jobs, enqueue
 from service.store.rows import assignments, connection_values
 from service.store.session_rows import session_values
 
@@ -60,6 +60,7 @@ def apply(
     _add_refused_results(tx, changes.refused_results, now)
     for event in changes.events:
         add_event(tx, context, event, tenant, company_ref)
+    end_jobs(tx, *changes.ended_jobs)
     enqueue(tx, *changes.jobs)
 
 

@@ -24,6 +24,12 @@ def enqueue(tx: Transaction, *jobs: Job) -> None:
     tx.jobs_due = tx.jobs_due or any(job.in_seconds <= 0 for job in jobs)
 
 
+def end_jobs(tx: Transaction, *jobs: Job) -> None:
+    """Delete these jobs. One that runs at this moment finds its lease gone, and cannot become due again."""
+    for job in jobs:
+        tx.run("DELETE FROM work WHERE kind = :kind AND ref = :ref", kind=job.kind.value, ref=job.ref)
+
+
 def _merged(jobs: Sequence[Job]) -> list[Job]:
     """Return one job for each kind and ref, since one statement cannot write a row twice."""
     merged: dict[tuple[JobKind, str], Job] = {}

@@ -91,6 +91,13 @@ def test_of_a_page_without_a_script_no_heartbeat_is_missed() -> None:
     assert JobKind.PRESENCE not in {due.kind for due in start(NEW, silent=True).jobs}
 
 
+def test_only_a_page_without_a_script_that_takes_over_ends_the_check_of_the_page_before() -> None:
+    check = Job(JobKind.PRESENCE, HELD.id, PRESENCE_SECONDS)
+    assert start(HELD, OTHER, take_over=True, silent=True).ended_jobs == (check,)
+    others = start(HELD, OTHER, take_over=True), start(HELD, silent=True), start(NEW, silent=True)
+    assert {changes.ended_jobs for changes in others} == {()}
+
+
 def test_a_second_page_must_say_that_it_takes_over() -> None:
     with pytest.raises(AlreadyOpen):
         start(HELD, OTHER)

@@ -211,6 +211,17 @@ async def test_a_page_whose_presence_was_never_known_has_not_left(services: Runn
     assert "session.exited" not in await page.event_types()
 
 
+async def test_a_page_without_a_script_that_took_over_has_not_left(services: RunningServices, ada: User) -> None:
+    frame = await ada.frame()
+    page = TopPage(services, frame.session)
+    await services.later(10)
+    await page.press_start({"takeOver": "true"})
+    await services.later(50)  # the check of the frame is due
+    await services.later(600)
+    assert (await page.stored())["status"] == "opened"
+    assert "session.exited" not in await page.event_types()
+
+
 async def test_finishing_after_leaving_counts(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
     await page.connect()

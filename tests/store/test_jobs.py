@@ -1,9 +1,11 @@
 """Jobs that are enqueued with a change: one row for each kind and ref, however many are enqueued at once."""
 
+import pytest
+
 from service.domain.changes import Job, JobKind
 from service.store import Store
 from service.store.engine import Transaction
-from service.store.jobs import enqueue
+from service.store.jobs import end_jobs, enqueue
 from tests.support.clock import Clock
 
 LEASE = 90.0
@@ -36,3 +38,16 @@ async def test_more_jobs_than_one_statement_has(store: Store) -> None:
 
     assert await store.engine.write(unit) is True
     assert [ref for _, ref, _ in await leased(store)] == refs
+
+
+@pytest.mark.parametrize("again_in_seconds", [None, 5.0])
+async def test_a_job_that_was_ended_while_it_ran_does_not_run_again(
+    store: Store, clock: Clock, again_in_seconds: float | None
+) -> None:
+    waiting, running = Job(JobKind.PRESENCE, "ses_1", 10), Job(JobKind.PRESENCE, "ses_2")
+    await store.queue.enqueue(waiting, running, Job(JobKind.EXPIRE, "ses_1", 10))
+    (job,) = await store.queue.lease(5, 9.0)
+    await store.engine.write(lambda tx: end_jobs(tx, waiting, running))
+    await store.queue.complete(job, again_in_seconds)
+    clock.advance(20)
+    assert await leased(store) == [(JobKind.EXPIRE, "ses_1", False)]
