@@ -7,8 +7,8 @@ cannot write what it had read before.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from service.background.loops import renew_forever
 from service.domain.changes import JobKind, LeasedJob
@@ -32,6 +32,14 @@ _RETRY_SECONDS = (1.0, 2.0, 4.0, 4.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 Count = Callable[[str, str], None]
 Handler = Callable[[LeasedJob], Awaitable[object]]
+
+
+@dataclass(slots=True)
+class _SharedRun:
+    """One run of a job that callers of `run_now` wait for: first for its lease, then for its end."""
+
+    task: asyncio.Task[None]
+    callers: int = 0
 
 
 class Worker:
@@ -59,7 +67,7 @@ class Worker:
         self._awake = asyncio.Event()
         self._stopped_at: float | None = None  # by the loop's clock
         self._running: set[asyncio.Task[None]] = set()
-        self._now: dict[tuple[JobKind, str], asyncio.Task[None]] = {}
+        self._now: dict[tuple[JobKind, str], _SharedRun] = {}
         self._unwritten: list[tuple[LeasedJob, float | None]] = []
         self._leased: dict[str, LeasedJob] = {}  # by lease
         self._renewing: asyncio.Task[None] | None = None
@@ -95,8 +103,7 @@ class Worker:
         free, background = _BATCH - len(self._running), max(0, self._share() - self._in_background())
         leased = await self._store.queue.lease(free, LEASE_SECONDS, background)
         for job in leased:
-            self._leased[job.lease] = job
-            self._start(self.run_job(job), f"{job.kind}:{job.ref}")
+            self._start(job)
         return bool(leased)
 
     async def renew_leases(self) -> None:
@@ -115,25 +122,40 @@ class Worker:
         """Run a job at once, whether due or not, and wait for it at most `seconds`; it goes on afterwards.
 
         All calls for the same job at the same time, in all processes, wait for one run of it: the job's lease decides
-        which process runs it.
+        which process runs it. While another holds the lease, the calls take no place of this worker's jobs.
         """
-        task = self._now.get((kind, ref))
-        if task is None:
-            task = self._now[kind, ref] = self._start(self._run_now(kind, ref), f"now:{kind}:{ref}")
-            task.add_done_callback(lambda _: self._now.pop((kind, ref), None))
-        await asyncio.wait([task], timeout=seconds)
+        run = self._now.get((kind, ref))
+        if run is None:
+            task = asyncio.create_task(self._run_now(kind, ref), name=f"now:{kind}:{ref}")
+            run = self._now[kind, ref] = _SharedRun(task)
+        run.callers += 1
+        try:
+            await asyncio.wait([run.task], timeout=seconds)
+        finally:
+            run.callers -= 1
 
     async def _run_now(self, kind: JobKind, ref: str) -> None:
         try:
-            while (job := await self._store.queue.lease_now(kind, ref, LEASE_SECONDS)) is None:
-                await self._sleep(_HELD_SECONDS)
+            job = await self._lease_now(kind, ref)
+            if job is not None:
+                await self._start(job)
         except Unavailable:
             _log.warning("the database is unavailable; %s %s did not run at once", kind, ref)
-            return
-        await self.run_job(job)
+        finally:
+            # Before this task ends: a call that comes later must not wait for a run that is over.
+            self._now.pop((kind, ref), None)
 
-    def _start(self, run: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(run, name=name)
+    async def _lease_now(self, kind: JobKind, ref: str) -> LeasedJob | None:
+        """Ask for the job's lease until it is given; None once no caller waits, or this worker leases no more."""
+        while (job := await self._store.queue.lease_now(kind, ref, LEASE_SECONDS)) is None:
+            await self._sleep(_HELD_SECONDS)
+            if not self._now[kind, ref].callers or self._stopped_at is not None:
+                return None
+        return job
+
+    def _start(self, job: LeasedJob) -> asyncio.Task[None]:
+        self._leased[job.lease] = job
+        task = asyncio.create_task(self.run_job(job), name=f"{job.kind}:{job.ref}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
@@ -144,9 +166,9 @@ class Worker:
             await self.wait_for_running()
 
     async def wait_for_running(self) -> None:
-        """Wait for the jobs that are running."""
-        while self._running:
-            await asyncio.wait(self._running)
+        """Wait for the jobs that are running, and for calls of `run_now` that have no lease yet."""
+        while under_way := self._under_way():
+            await asyncio.wait(under_way)
 
     def stop_leasing(self) -> None:
         """Lease no more jobs; those that are running go on."""
@@ -157,15 +179,19 @@ class Worker:
     async def stop(self, seconds: float) -> None:
         """Stop leasing, wait `seconds` for running jobs, counted from `stop_leasing`, and release the other leases."""
         self.stop_leasing()
-        if self._running:
+        if under_way := self._under_way():
             since_then = asyncio.get_running_loop().time() - (self._stopped_at or 0.0)
-            _, late = await asyncio.wait(self._running, timeout=max(0.0, seconds - since_then))
+            _, late = await asyncio.wait(under_way, timeout=max(0.0, seconds - since_then))
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         if self._renewing is not None:  # running jobs needed it until here
             self._renewing.cancel()
         await self._release()
+
+    def _under_way(self) -> set[asyncio.Task[None]]:
+        # A call of `run_now` that asks for its lease may be given it, and then has a job that runs.
+        return self._running | {run.task for run in self._now.values() if not run.task.done()}
 
     async def _release(self) -> None:
         jobs, self._leased = list(self._leased.values()), {}
