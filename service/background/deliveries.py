@@ -6,7 +6,7 @@ turn has its own limit of deliveries under way, so an endpoint that does not ans
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from service.background.loops import renew_forever
@@ -35,7 +35,7 @@ class DeliveryWorker:
         self._deliveries = deliveries
         self._sleep = sleep
         self._awake = asyncio.Event()
-        self._stopping = False
+        self._stopped_at: float | None = None  # by the loop's clock
         self._turns: dict[str, asyncio.Task[None]] = {}  # by the token of the lease
         self._renewing: asyncio.Task[None] | None = None
 
@@ -48,7 +48,7 @@ class DeliveryWorker:
         self._renewing = asyncio.create_task(
             renew_forever(self.renew_leases, self._sleep, "leases of endpoints"), name="delivery renewals"
         )
-        while not self._stopping:
+        while self._stopped_at is None:
             self._awake.clear()
             try:
                 await self._deliveries.review_failing()
@@ -62,7 +62,7 @@ class DeliveryWorker:
     async def lease_due(self) -> bool:
         """Start a turn at each endpoint that has something due; return whether there was one."""
         free = _TURNS - len(self._turns)
-        leased = await self._store.deliveries.lease(free) if free > 0 and not self._stopping else ()
+        leased = await self._store.deliveries.lease(free) if free > 0 and self._stopped_at is None else ()
         for lease in leased:
             self._turns[lease.token] = asyncio.create_task(self._turn(lease), name=f"deliver to {lease.endpoint_id}")
         return bool(leased)
@@ -84,25 +84,32 @@ class DeliveryWorker:
 
     def stop_leasing(self) -> None:
         """Start no more turns; those that run go on."""
-        self._stopping = True
+        if self._stopped_at is None:
+            self._stopped_at = asyncio.get_running_loop().time()
         self.wake()
 
     async def stop(self, seconds: float) -> None:
-        """Start no more turns, give those that run `seconds`, and release their leases."""
+        """Start no more turns, give those that run `seconds`, counted from `stop_leasing`, and release their leases."""
         self.stop_leasing()
         turns = dict(self._turns)
+        late = set[asyncio.Task[None]]()
         if turns:
-            _, late = await asyncio.wait(turns.values(), timeout=seconds)
+            since_then = asyncio.get_running_loop().time() - (self._stopped_at or 0.0)
+            _, late = await asyncio.wait(turns.values(), timeout=max(0.0, seconds - since_then))
             for turn in late:
                 turn.cancel()
             # An attempt that was cut off has no result: its delivery is sent again with the same id.
             await asyncio.gather(*late, return_exceptions=True)
         if self._renewing is not None:
             self._renewing.cancel()
+        await self._release([token for token, turn in turns.items() if turn in late])
+
+    async def _release(self, tokens: Collection[str]) -> None:
         try:
-            await self._store.deliveries.release(frozenset(turns))
+            if tokens:
+                await self._store.deliveries.release(tokens)
         except Unavailable:
-            _log.warning("the database is unavailable; %d endpoints wait for their leases to end", len(turns))
+            _log.warning("the database is unavailable; %d endpoints wait for their leases to end", len(tokens))
 
     async def _turn(self, lease: EndpointLease) -> None:
         try:
@@ -121,7 +128,7 @@ class DeliveryWorker:
         try:
             async with asyncio.timeout(_IDLE_SECONDS):
                 await self._awake.wait()
-            if not self._stopping:
+            if self._stopped_at is None:
                 await self._sleep(_GATHER_SECONDS)
         except TimeoutError:
             return

@@ -22,7 +22,10 @@ class Loop(Protocol):
         """Lease nothing more; what runs goes on."""
 
     async def stop(self, seconds: float) -> None:
-        """Stop leasing, wait that long for running work, then release the leases of what has not ended."""
+        """Stop leasing, wait for running work, then release the leases of what has not ended.
+
+        `seconds` count from `stop_leasing`, so a second call gives no time of its own.
+        """
 
 
 @asynccontextmanager

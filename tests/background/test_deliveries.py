@@ -1,7 +1,8 @@
 """The loop that sends webhooks: it survives a database that is away, renews its leases, and gives them back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Collection
 
 import pytest
 
@@ -37,6 +38,7 @@ class Leases:
     def __init__(self) -> None:
         self.due: list[EndpointLease] = []
         self.released: list[str] = []
+        self.releases = 0
         self.lost: set[str] = set()
         self.is_away = False
         self.deliveries = self
@@ -52,7 +54,8 @@ class Leases:
             raise Unavailable
         return frozenset(tokens) - self.lost
 
-    async def release(self, tokens: frozenset[str]) -> None:
+    async def release(self, tokens: Collection[str]) -> None:
+        self.releases += 1
         if self.is_away:
             raise Unavailable
         self.released += tokens
@@ -105,6 +108,49 @@ async def test_what_runs_when_the_process_stops_is_cut_and_its_lease_given_back(
     assert leases.released == ["token"]
     leases.due = [LEASE]
     assert not await worker.lease_due()
+
+
+async def test_the_time_to_finish_runs_from_the_moment_when_no_more_is_leased(
+    worker: DeliveryWorker, leases: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    leases.due = [LEASE]
+    await worker.lease_due()
+    worker.stop_leasing()
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + 60)  # requests are being answered
+    async with asyncio.timeout(5):
+        await worker.stop(60)
+    assert leases.released == ["token"]
+
+
+async def test_a_stop_without_turns_releases_nothing(
+    worker: DeliveryWorker, leases: Leases, caplog: pytest.LogCaptureFixture
+) -> None:
+    leases.is_away = True
+    await worker.stop(1)
+    assert (leases.releases, caplog.messages) == (0, [])
+
+
+async def test_a_stop_releases_only_the_leases_of_turns_that_were_cut(
+    worker: DeliveryWorker, leases: Leases, turns: Turns
+) -> None:
+    leases.due = [LEASE]
+    await worker.lease_due()
+    turns.gate.set()
+    await worker.stop(5)
+    assert (leases.releases, leases.released) == (1, ["token"])
+
+
+async def test_a_stop_while_the_database_is_away_says_how_many_endpoints_wait(
+    worker: DeliveryWorker, leases: Leases, caplog: pytest.LogCaptureFixture
+) -> None:
+    leases.due = [LEASE, EndpointLease("whe_2", "other")]
+    await worker.lease_due()
+    leases.is_away = True
+    with caplog.at_level(logging.WARNING):
+        await worker.stop(0)
+    assert caplog.messages == ["the database is unavailable; 2 endpoints wait for their leases to end"]
 
 
 @pytest.mark.parametrize("error", [Unavailable(), ValueError("a fault of ours")])
