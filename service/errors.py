@@ -166,9 +166,9 @@ class RateLimited(MagiclinkError):
 
     code, status, title = "rate_limited", 429, "Too many requests; slow down"
 
-    def __init__(self, retry_after_seconds: int = 1) -> None:
+    def __init__(self, retry_after_seconds: int = 1, detail: str | None = None) -> None:
         self.retry_after_seconds = retry_after_seconds
-        super().__init__()
+        super().__init__(detail)
 
 
 class Unavailable(MagiclinkError):

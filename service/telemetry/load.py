@@ -18,7 +18,10 @@ class RequestLoad:
         self._began_at = self._last_at = float("-inf")
 
     def observe(self, in_progress: int) -> None:
-        """Note how many requests of the API are in progress; called as each of them begins."""
+        """Note how many requests of the API are in progress; called as each of them begins.
+
+        Calls that wait for an event are not among them: they take no time of the process.
+        """
         if in_progress < _MANY:
             return
         now = self._monotonic()

@@ -4,7 +4,8 @@ Starlette's own app has four layers, each of which passes on every message of th
 after the other. A request to `/v1` went through two such apps: that took as long as its read of the database.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.applications import Starlette
@@ -27,7 +28,8 @@ class AudienceApp(Starlette):
     More requests than `most_at_once` are refused with 503, so that the others are answered before their callers give
     up. It is for an app whose callers have a key: a stranger could send a thousand requests slowly, and so end an app.
 
-    `observe` is called with the number of requests in progress as each of them begins.
+    `observe` is called with the number of requests in progress as each of them begins. A request that only waits is
+    left out of that number (`uncounted`).
 
     No path is redirected to one with a slash at its end or without: an API key or a token must not travel with it. An
     error that the handler of `Exception` answers is raised again, so that the server logs it.
@@ -67,6 +69,15 @@ class AudienceApp(Starlette):
             await self._answer(scope, receive, send)
         finally:
             self._in_progress -= 1
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Leave the caller's request out of those in progress while it only waits; its route limits how many do."""
+        self._in_progress -= 1
+        try:
+            yield
+        finally:
+            self._in_progress += 1
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)

@@ -121,14 +121,6 @@ async def test_a_wait_ends_when_the_service_stops(services: RunningServices) -> 
     assert (await waiting).json()["data"] == []
 
 
-async def test_another_tenants_event_wakes_no_reader_with_a_row(services: RunningServices, ada: User) -> None:
-    other = await services.stranger()
-    waiting = asyncio.create_task(other.get("/v1/events?wait=1"))
-    await has_begun(services)
-    await services.post("/v1/sessions", ada.wants())
-    assert (await waiting).json()["data"] == []
-
-
 async def test_a_hundred_events_at_once_are_seen_by_every_reader_in_one_order(
     services: RunningServices, ada: User
 ) -> None:

@@ -141,6 +141,27 @@ async def test_more_requests_than_it_may_have_in_progress_are_refused_until_one_
     assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "unavailable", "2")
 
 
+async def test_a_request_that_only_waits_is_not_in_progress_until_it_goes_on() -> None:
+    begun, end, observed = asyncio.Event(), asyncio.Event(), list[int]()
+
+    async def waits(_request: Request) -> Response:
+        with app.uncounted():
+            begun.set()
+            await end.wait()
+        return PlainTextResponse("waited")
+
+    routes = [Route("/waits", waits), Route("/", other)]
+    app = AudienceApp(routes, HANDLERS, most_at_once=1, observe=observed.append)
+    async with browser(app) as client, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(client.get("/waits"))
+        await begun.wait()
+        assert (await client.get("/")).text == "other"
+        end.set()
+        assert (await first).text == "waited"
+        assert (await client.get("/")).text == "other"
+    assert observed == [1, 1, 1]
+
+
 async def test_an_error_in_the_middleware_is_answered_with_every_header() -> None:
     class Broken:
         def __init__(self, _app: object) -> None:

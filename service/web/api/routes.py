@@ -29,6 +29,7 @@ from service.web.api.bodies import ClaimConnection, CreateSession, NoFields, Rec
 from service.web.api.creation import SessionCreation
 from service.web.api.endpoint import Handler, api_endpoint
 from service.web.api.endpoint_routes import EndpointRoutes
+from service.web.api.event_routes import EventRoutes
 from service.web.api.idempotency import (
     Answer,
     IdempotentRoutes,
@@ -47,7 +48,6 @@ from service.web.api.query import (
     flag,
     limit_of,
     next_cursor,
-    number,
     paging_of,
     position_of,
     query_of,
@@ -58,7 +58,6 @@ from service.web.api.result_routes import ResultRoutes
 from service.web.audience import AudienceApp
 from service.web.request_body import parse, read_json, read_optional_json
 
-_WAIT_MOST = 30
 # Stored with a claim until its answer has been read. If the process dies before that, an equal call reads the answer.
 _CLAIMED = {"_claimed": True}
 
@@ -89,10 +88,10 @@ class ApiRoutes:
         self._claims = use_cases.claims
         self._bills = use_cases.bills
         self._keys = use_cases.keys
-        self._pubsub = use_cases.pubsub
         self._settings = settings
         self._idempotent = IdempotentRoutes(use_cases.idempotent, use_cases.sessions)
         self._creation = SessionCreation(use_cases.idempotent, use_cases.sessions, use_cases.links, self._idempotent)
+        self._events = EventRoutes(use_cases.sessions, use_cases.pubsub)
         self._results = ResultRoutes(use_cases.results)
         self._endpoints = EndpointRoutes(use_cases.webhooks, self._idempotent)
 
@@ -112,7 +111,7 @@ class ApiRoutes:
             ("/connections/{id}/claim", "DELETE", self.unclaim),
             ("/connections/{id}/documents", "GET", self.documents),
             ("/connections/{id}/usage", "GET", self.usage),
-            ("/events", "GET", self.events),
+            ("/events", "GET", self._events.events),
             ("/verify", "POST", self._results.verify),
             *self._endpoints.table(),
         ]
@@ -255,14 +254,3 @@ class ApiRoutes:
         filters = query_of(request, {"startDate", "endDate", "dateType", "datasourceType", "identifier"})
         data = await self._bills.usage(tenant, connection_id_of(request), filters)
         return JSONResponse(ProviderListJson(data=list(data), next=None))
-
-    async def events(self, request: Request, tenant: Tenant) -> Response:
-        """GET /v1/events: in order, at least once; waits for the next event if asked to."""
-        query = query_of(request, PAGING | {"wait"})
-        wait = number("wait", query.get("wait", "0"), 0, _WAIT_MOST)
-        seq, limit = position_of(request), limit_of(request)
-        async with self._pubsub.subscribe() as signal:
-            events = await self._sessions.events(tenant, seq, limit + 1)
-            if not events and wait and await signal.wait(wait):
-                events = await self._sessions.events(tenant, seq, limit + 1)
-        return JSONResponse(event_page(events, limit, str(seq)))

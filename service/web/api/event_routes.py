@@ -1,0 +1,75 @@
+"""The route by which a host reads all events, and waits for the next one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.domain.events import Event
+from service.domain.model import Tenant
+from service.errors import RateLimited
+from service.pubsub import PubSub, Signal
+from service.usecases.sessions import Sessions
+from service.web.api.query import PAGING, event_page, limit_of, number, position_of, query_of
+from service.web.audience import AudienceApp
+
+_WAIT_MOST = 30
+_WAITING_OF_A_TENANT = 200
+_RETRY_SECONDS = 5  # for a call beyond them: one of them ends within 30 s
+# Every event of any tenant wakes every call that waits: this bounds how often each of them reads the log.
+_AGAIN_SECONDS = 0.2
+
+
+class EventRoutes:
+    """GET /v1/events.
+
+    A call that waits is no request in progress, neither for their limit nor as load, since it does nothing meanwhile.
+    A limit of its own for each tenant bounds what such calls hold and read.
+    """
+
+    def __init__(self, sessions: Sessions, pubsub: PubSub) -> None:
+        self._sessions = sessions
+        self._pubsub = pubsub
+        self._waiting = Counter[Tenant]()
+
+    async def events(self, request: Request, tenant: Tenant) -> Response:
+        """GET /v1/events: in order, at least once; waits for the tenant's next event if asked to."""
+        query = query_of(request, PAGING | {"wait"})
+        seconds = number("wait", query.get("wait", "0"), 0, _WAIT_MOST)
+        seq, limit = position_of(request), limit_of(request)
+        async with self._pubsub.subscribe() as signal:
+            events = await self._sessions.events(tenant, seq, limit + 1)
+            if not events and seconds:
+                with self._waits(request.app, tenant):
+                    events = await self._next_events(signal, seconds, tenant, seq, limit + 1)
+        return JSONResponse(event_page(events, limit, str(seq)))
+
+    @contextmanager
+    def _waits(self, app: AudienceApp, tenant: Tenant) -> Iterator[None]:
+        """Count the call as one that waits. Raises RateLimited where too many of the tenant's do."""
+        if self._waiting[tenant] >= _WAITING_OF_A_TENANT:
+            raise RateLimited(_RETRY_SECONDS, f"{_WAITING_OF_A_TENANT} calls already wait for events; end some of them")
+        self._waiting[tenant] += 1
+        try:
+            with app.uncounted():
+                yield
+        finally:
+            self._waiting[tenant] -= 1
+            if not self._waiting[tenant]:
+                del self._waiting[tenant]
+
+    async def _next_events(
+        self, signal: Signal, seconds: float, tenant: Tenant, seq: int, limit: int
+    ) -> Sequence[Event]:
+        """Return the tenant's next events; none after `seconds`, or when the process is about to stop."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        while await signal.wait(max(0.0, until - clock())):
+            events = await self._sessions.events(tenant, seq, limit)
+            if events or self._pubsub.closing.is_set():
+                return events
+            await asyncio.sleep(min(_AGAIN_SECONDS, max(0.0, until - clock())))
+        return ()
