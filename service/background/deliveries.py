@@ -6,20 +6,25 @@ turn has its own limit of deliveries under way, so an endpoint that does not ans
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from service.background.loops import renew_forever
+from service.domain.model import Tenant
 from service.errors import Unavailable
 from service.outbound import WebhookSender
 from service.store import Store
 from service.store.deliveries import EndpointLease
+from service.store.due_endpoints import TenantShare
 from service.usecases.deliveries import Deliveries
 from service.usecases.webhooks_out import OutgoingWebhooks
 
 _log = logging.getLogger(__name__)
 
 _TURNS = 256
+# Of one tenant: a turn at an endpoint that does not answer takes 15 s and more, and others must find a free one.
+_TURNS_OF_A_TENANT = _TURNS // 2
 _IDLE_SECONDS = 1.0
 # Events come in groups: wait this long after the first one, and lease once for all of them.
 _GATHER_SECONDS = 0.02
@@ -37,6 +42,7 @@ class DeliveryWorker:
         self._awake = asyncio.Event()
         self._stopped_at: float | None = None  # by the loop's clock
         self._turns: dict[str, asyncio.Task[None]] = {}  # by the token of the lease
+        self._turns_of = Counter[Tenant]()
         self._renewing: asyncio.Task[None] | None = None
 
     def wake(self, _sessions: set[str] | None = None) -> None:
@@ -61,9 +67,10 @@ class DeliveryWorker:
 
     async def lease_due(self) -> bool:
         """Start a turn at each endpoint that has something due; return whether there was one."""
-        free = _TURNS - len(self._turns)
-        leased = await self._store.deliveries.lease(free) if free > 0 and self._stopped_at is None else ()
+        free, share = _TURNS - len(self._turns), TenantShare(_TURNS_OF_A_TENANT, dict(self._turns_of))
+        leased = await self._store.deliveries.lease(free, share) if free > 0 and self._stopped_at is None else ()
         for lease in leased:
+            self._turns_of[lease.tenant] += 1
             self._turns[lease.token] = asyncio.create_task(self._turn(lease), name=f"deliver to {lease.endpoint_id}")
         return bool(leased)
 
@@ -123,6 +130,7 @@ class DeliveryWorker:
             _log.exception("deliveries to %s failed", lease.endpoint_id)
         finally:
             self._turns.pop(lease.token, None)
+            self._turns_of -= Counter([lease.tenant])  # it keeps no tenant without a turn
 
     async def _wait(self) -> None:
         try:

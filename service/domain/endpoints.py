@@ -14,9 +14,18 @@ from service.domain.timing import (
     PROBE_LONGEST_SECONDS,
     SECRET_OVERLAP_SECONDS,
 )
+from service.errors import InvalidRequest
 
+# Of one tenant, disabled ones included: each event is matched with all of them, and each may have a turn of its own.
+MOST_ENDPOINTS = 100
 # At these shares of the time after which a failing endpoint is disabled, its host is warned.
 WARNED_PERCENTS = (50, 90)
+
+
+def require_room(endpoints: int) -> None:
+    """Raise InvalidRequest where a tenant that has so many endpoints may not create another."""
+    if endpoints >= MOST_ENDPOINTS:
+        raise InvalidRequest(detail=f"There are at most {MOST_ENDPOINTS} webhook endpoints; delete one first")
 
 
 class EndpointStatus(StrEnum):

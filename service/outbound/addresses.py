@@ -97,20 +97,24 @@ def _parsed(text: str) -> Address | None:
     return mapped or address
 
 
-_threads = ThreadPoolExecutor(_RESOLVERS, "resolve")
-
-
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a name, by the system's resolver; none where it has none.
+def system_resolver(threads: int) -> Resolve:
+    """Return a function that asks the system's resolver for a name's addresses; it returns none where there are none.
 
     It has its own threads, so that a name server that does not answer does not block the process's other threads.
     """
+    pool = ThreadPoolExecutor(threads, "resolve")
 
-    def ask() -> list[str]:
+    def ask(host: str, port: int) -> list[str]:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return []
         return [str(entry[4][0]) for entry in found]
 
-    return await asyncio.get_running_loop().run_in_executor(_threads, ask)
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return await asyncio.get_running_loop().run_in_executor(pool, ask, host, port)
+
+    return resolve
+
+
+resolve = system_resolver(_RESOLVERS)

@@ -22,31 +22,13 @@ from service.domain.timing import DELIVERIES_KEPT_SECONDS, LEASE_SECONDS
 from service.errors import LeaseLost, NotFound
 from service.store.changes import WriteContext, add_event
 from service.store.delivery_rows import attempted_values, delivery_of, delivery_values
+from service.store.due_endpoints import DueEndpoint, TenantShare, due_endpoints
 from service.store.endpoints import audit, endpoint_of, health_values, save_endpoint, signing_secrets
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import events_by_id
 from service.store.idempotency import keep_with
 from service.store.rows import assignments
 
-# Endpoints with something due: one step per endpoint through the index `deliveries_due`, however much is due at each.
-# A failing endpoint waits for its probe; a test, a replay and a session's own address do not.
-_DUE_ENDPOINTS = """
-WITH RECURSIVE pending (endpoint_id) AS (
-  SELECT MIN(endpoint_id) FROM deliveries WHERE status = 'pending' AND waiting = 0
-  UNION ALL
-  SELECT (SELECT MIN(d.endpoint_id) FROM deliveries d
-          WHERE d.status = 'pending' AND d.waiting = 0 AND d.endpoint_id > p.endpoint_id)
-  FROM pending p WHERE p.endpoint_id IS NOT NULL
-)
-SELECT e.id FROM pending p JOIN endpoints e ON e.id = p.endpoint_id
-WHERE e.status = 'enabled' AND (e.lease IS NULL OR e.lease_until <= :database_now) AND (
-  (e.probe_at <= :now AND (SELECT MIN(d.next_at) FROM deliveries d WHERE d.endpoint_id = e.id AND d.aside = 0
-    AND d.status = 'pending' AND d.waiting = 0) <= :now)
-  OR (SELECT MIN(d.next_at) FROM deliveries d WHERE d.endpoint_id = e.id AND d.aside = 1
-    AND d.status = 'pending' AND d.waiting = 0) <= :now
-)
-LIMIT :limit
-"""
 _CHUNK = 1000
 _PURGED = 5000
 
@@ -57,6 +39,7 @@ class EndpointLease:
 
     endpoint_id: str
     token: str
+    tenant: Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +62,14 @@ class DeliveryStore:
         self._engine = engine
         self._context = context
 
-    async def lease(self, limit: int) -> Sequence[EndpointLease]:
-        """Lease up to `limit` endpoints that have something due and that no other process sends to."""
+    async def lease(self, limit: int, share: TenantShare | None = None) -> Sequence[EndpointLease]:
+        """Lease up to `limit` endpoints that have something due and that no other process sends to.
+
+        Of one tenant no more than its share; without one, as many as are due.
+        """
+        now, share = self._context.clock(), share or TenantShare(limit, {})
         # A read first: an idle process writes nothing.
-        due = await self._engine.read(lambda tx: self._due_endpoints(tx, limit), snapshot=False)
+        due = await self._engine.read(lambda tx: due_endpoints(tx, now, limit, share), snapshot=False)
         return await self._engine.write(lambda tx: self._lease(tx, due)) if due else ()
 
     async def renew(self, tokens: Collection[str]) -> frozenset[str]:
@@ -165,14 +152,10 @@ class DeliveryStore:
             deleted += some
         return deleted
 
-    def _due_endpoints(self, tx: Transaction, limit: int) -> list[str]:
-        rows = tx.all(_DUE_ENDPOINTS, now=self._context.clock(), limit=limit)
-        return [row["id"] for row in rows]
-
-    def _lease(self, tx: Transaction, endpoint_ids: Iterable[str]) -> list[EndpointLease]:
+    def _lease(self, tx: Transaction, due: Iterable[DueEndpoint]) -> list[EndpointLease]:
         leased = []
-        for endpoint_id in sorted(endpoint_ids):
-            lease = EndpointLease(endpoint_id, self._context.new_id("lease"))
+        for endpoint_id, tenant in sorted(due):
+            lease = EndpointLease(endpoint_id, self._context.new_id("lease"), tenant)
             # The condition decides between two processes that found the same endpoint: the second finds it leased.
             sql = (
                 "UPDATE endpoints SET lease = :token, lease_until = :database_now + :seconds WHERE id = :id "

@@ -13,6 +13,7 @@ from service.domain.endpoints import (
     EndpointSecret,
     EndpointStatus,
     EndpointView,
+    require_room,
 )
 from service.domain.model import Tenant
 from service.domain.requests import KeptAnswer
@@ -37,7 +38,10 @@ class EndpointStore:
         self._context = context
 
     async def create(self, change: EndpointChange, kept: KeptAnswer | None = None) -> None:
-        """Insert a new endpoint with its first secret. Raises LeaseLost where an equal call took the key over."""
+        """Insert a new endpoint with its first secret.
+
+        Raises InvalidRequest where the tenant has too many, LeaseLost where an equal call took the key over.
+        """
         await self._engine.write(lambda tx: self._create(tx, change, kept))
 
     async def get(self, endpoint_id: str, tenant: Tenant | None = None) -> Endpoint:
@@ -111,6 +115,7 @@ class EndpointStore:
 
     def _create(self, tx: Transaction, change: EndpointChange, kept: KeptAnswer | None) -> None:
         keep_with(tx, kept)
+        require_room(_count(tx, change.endpoint.tenant))
         values = _values(change.endpoint)
         tx.run(f"INSERT INTO endpoints ({', '.join(values)}) VALUES (:{', :'.join(values)})", **values)
         self._write_secret_and_events(tx, change)
@@ -186,6 +191,17 @@ class EndpointStore:
             id=endpoint.id,
         )
         return EndpointView(endpoint, secrets[0] if secrets else None, row["created_at"] if row is not None else None)
+
+
+def _count(tx: Transaction, tenant: Tenant) -> int:
+    """Return how many endpoints the tenant has; until the commit, other calls that create one of the tenant's wait."""
+    # The oldest one's row stands for the tenant. The count is a statement of its own, to see what the last call wrote.
+    tx.all(
+        f"SELECT id FROM endpoints WHERE tenant = :tenant ORDER BY created_at, id LIMIT 1{tx.dialect.lock}",
+        tenant=tenant,
+    )
+    row = tx.one("SELECT COUNT(*) AS number FROM endpoints WHERE tenant = :tenant", tenant=tenant)
+    return int(row["number"]) if row is not None else 0
 
 
 def read_endpoint(tx: Transaction, endpoint_id: str, tenant: Tenant | None = None, *, locked: bool = False) -> Endpoint:

@@ -80,7 +80,7 @@ class OutgoingWebhooks:
     async def create(
         self, tenant: Tenant, request: EndpointRequest, actor: str, keep: KeepEndpoint
     ) -> tuple[EndpointDetails, EndpointSecret]:
-        """Create an endpoint; its secret is returned this once. Raises InvalidRequest."""
+        """Create an endpoint; its secret is returned this once. Raises InvalidRequest, also for one too many."""
         url = request.url or ""
         await self._check_url(url)
         now = self._parts.runtime.clock()

@@ -10,7 +10,9 @@ from service.background.deliveries import DeliveryWorker
 from service.errors import Unavailable
 from service.store import Store
 from service.store.deliveries import EndpointLease
+from service.store.due_endpoints import TenantShare
 from service.usecases.deliveries import Deliveries
+from tests.support.domain_values import TENANT
 
 
 class Turns(Deliveries):
@@ -39,11 +41,13 @@ class Leases:
         self.due: list[EndpointLease] = []
         self.released: list[str] = []
         self.releases = 0
+        self.share: TenantShare | None = None
         self.lost: set[str] = set()
         self.is_away = False
         self.deliveries = self
 
-    async def lease(self, _limit: int) -> list[EndpointLease]:
+    async def lease(self, _limit: int, share: TenantShare) -> list[EndpointLease]:
+        self.share = share
         if self.is_away:
             raise Unavailable
         due, self.due = self.due, []
@@ -61,7 +65,7 @@ class Leases:
         self.released += tokens
 
 
-LEASE = EndpointLease("whe_1", "token")
+LEASE = EndpointLease("whe_1", "token", TENANT)
 
 
 @pytest.fixture
@@ -145,12 +149,25 @@ async def test_a_stop_releases_only_the_leases_of_turns_that_were_cut(
 async def test_a_stop_while_the_database_is_away_says_how_many_endpoints_wait(
     worker: DeliveryWorker, leases: Leases, caplog: pytest.LogCaptureFixture
 ) -> None:
-    leases.due = [LEASE, EndpointLease("whe_2", "other")]
+    leases.due = [LEASE, EndpointLease("whe_2", "other", TENANT)]
     await worker.lease_due()
     leases.is_away = True
     with caplog.at_level(logging.WARNING):
         await worker.stop(0)
     assert caplog.messages == ["the database is unavailable; 2 endpoints wait for their leases to end"]
+
+
+async def test_a_tenant_has_half_of_the_turns_at_most_and_each_counts_until_it_ends(
+    worker: DeliveryWorker, leases: Leases, turns: Turns
+) -> None:
+    leases.due = [LEASE, EndpointLease("whe_2", "other", TENANT)]
+    await worker.lease_due()
+    await worker.lease_due()
+    assert leases.share == TenantShare(128, {TENANT: 2})
+    turns.gate.set()
+    await soon()
+    await worker.lease_due()
+    assert leases.share == TenantShare(128, {})
 
 
 @pytest.mark.parametrize("error", [Unavailable(), ValueError("a fault of ours")])
@@ -161,7 +178,7 @@ async def test_an_error_at_one_endpoint_ends_its_turn_alone(
     await worker.lease_due()
     await soon()
     turns.error = None
-    leases.due = [EndpointLease("whe_2", "other")]
+    leases.due = [EndpointLease("whe_2", "other", TENANT)]
     assert await worker.lease_due()
     await soon()
     assert turns.began == ["whe_1", "whe_2"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from service.background import deliveries as delivery_loop
 from service.domain.timing import LEASE_SECONDS
 from service.outbound.sender import ReceiverAnswer, WebhookSender
 from service.usecases.deliveries import Deliveries, DeliveryTools
@@ -200,6 +201,27 @@ async def test_a_process_that_dies_before_it_wrote_the_answer_repeats_with_the_s
     assert first_seen(receiver) == log
     assert {post.id for post in receiver.posts} == set(log)
     assert len(receiver.posts) == len(log) + 1
+
+
+async def test_silent_endpoints_of_one_tenant_leave_turns_for_another(
+    services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_loop, "_TURNS", 4)
+    monkeypatch.setattr(delivery_loop, "_TURNS_OF_A_TENANT", 2)
+    services.receivers.names["other.example.com"] = [[OTHER]]
+    services.receivers.at[OTHER] = Receiver(is_silent=True)
+    mallory = await services.stranger("mallory")
+    for number in range(4):
+        made = (await mallory.post("/v1/webhook-endpoints", json={"url": f"{OTHER_URL}/{number}"})).json()
+        await mallory.post(f"/v1/webhook-endpoints/{made['id']}/test", json={})
+    worker = services.parts.hosts.worker
+    await worker.lease_due()
+    await endpoint(services)
+    await ada.session()
+    await services.settled()
+    await worker.lease_due()
+    await services.receivers.main.has_posts()
+    await worker.stop(0)
 
 
 class BrokenSender(WebhookSender):

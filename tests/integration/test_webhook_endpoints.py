@@ -57,6 +57,16 @@ def resolving(services: RunningServices) -> None:
         services.receivers.names.setdefault(host, [[address or host]])
 
 
+async def test_an_endpoint_beyond_a_hundred_is_refused_with_the_limit(services: RunningServices) -> None:
+    made = [await endpoint(services, description=str(number)) for number in range(100)]
+    answer = await services.host.post(PATH, json={"url": URL})
+    refused(answer, 422, "invalid_request")
+    assert answer.json()["detail"] == "There are at most 100 webhook endpoints; delete one first"
+    assert (await (await services.stranger()).post(PATH, json={"url": URL})).status_code == 201
+    assert (await services.host.delete(f"{PATH}/{made[0]['id']}")).status_code == 204
+    await endpoint(services)
+
+
 @pytest.mark.parametrize("name", INNER)
 async def test_an_address_that_must_not_be_reached_is_refused(services: RunningServices, name: str) -> None:
     resolving(services)

@@ -22,6 +22,7 @@ from service.domain.session_status import SessionStatus
 from service.errors import IdempotencyInProgress
 from service.store import Store
 from service.store.deliveries import EndpointLease
+from service.store.due_endpoints import TenantShare
 from service.store.engine import Transaction
 from service.store.postgres import PostgresEngine
 from service.store.presence import Heartbeat
@@ -219,10 +220,11 @@ async def number(store: Store) -> None:
         await store.engine.number()
 
 
-LEASE, LATER = EndpointLease("whe_1", "token"), (connection().recorded_at - 5000, "x")
-OF_CANDIDATE = {"user_id": "bob", "attributed": False}
+LEASE, LATER = EndpointLease("whe_1", "token", TENANT), (connection().recorded_at - 5000, "x")
+OF_CANDIDATE, EVE = {"user_id": "bob", "attributed": False}, (UserId("eve"), UserRef("usr_eve"))
 CALLS: dict[str, Call] = {
     "endpoints with something due": lambda store: store.deliveries.lease(8),
+    "those of other tenants": lambda store: store.deliveries.lease(8, TenantShare(1, {TENANT: 1})),
     "due deliveries": lambda store: store.deliveries.due(LEASE, 25, aside=False),
     "due deliveries beside": lambda store: store.deliveries.due(LEASE, 25, aside=True),
     "endpoint lease renewal": lambda store: store.deliveries.renew(["token"]),
@@ -261,9 +263,7 @@ CALLS: dict[str, Call] = {
     "events of a tenant": lambda store: store.events.after(5000, 25, TENANT),
     "events of a session": lambda store: store.events.after(0, 25, TENANT, SessionId("ses_old")),
     "events of a page": lambda store: store.events.on_pages_after(0, 25, SessionId("ses_old")),
-    "refused result": lambda store: store.sessions.refuse_result(
-        SessionId("ses_old"), TENANT, (UserId("eve"), UserRef("usr_eve")), lambda *_: None
-    ),
+    "refused result": lambda store: store.sessions.refuse_result(SessionId("ses_old"), TENANT, EVE, lambda *_: None),
     "position": lambda store: store.events.position("evt_5", SessionId("ses_5")),
     "page": lambda store: store.sessions.page_snapshot(SessionId("ses_old")),
     "presence of pages": lambda store: store.sessions.keep_alive([Heartbeat(SessionId("ses_old"), None)], 1.0),
