@@ -266,7 +266,7 @@ async def test_a_scheme_that_changes_while_it_loads_is_followed(host: StatusHost
         "(content) => { document.body.innerHTML = content }", TAG.format(await host.url("status-late"))
     )
     page = await held.get()
-    await host.page.evaluate("document.documentElement.style.colorScheme = 'dark'")
+    await host.page.add_style_tag(content=":root { color-scheme: dark }")  # of which no event tells
     await page.continue_()
     await expect(host.frame.locator("li")).to_have_css("background-color", "rgb(24, 32, 30)")
 

@@ -114,13 +114,19 @@ async def test_where_the_host_declares_nothing_auto_follows_the_system(
     await expect(ada.embedded.where.locator("header.bar")).to_have_css("background-color", WHITE)
 
 
-async def test_what_changes_while_the_page_loads_is_followed(new_user: NewUser, api: Api, other_host: str) -> None:
+@pytest.mark.parametrize("by", ["the system", "a stylesheet"])  # of which no event tells
+async def test_what_changes_while_the_page_loads_is_followed(
+    new_user: NewUser, api: Api, other_host: str, by: str
+) -> None:
     ada = await new_user(color_scheme="light")
     held = asyncio.Queue[Route]()
     await ada.page.route(re.compile("/embed/[^/]+$"), held.put)
     await host_page(ada, other_host, await element(api, other_host), frames=False)
     page = await held.get()
-    await ada.page.emulate_media(color_scheme="dark")
+    if by == "the system":
+        await ada.page.emulate_media(color_scheme="dark")
+    else:
+        await ada.page.add_style_tag(content=":root { color-scheme: dark }")
     await page.continue_()
     await ada.embedded.opens()
     await expect(ada.embedded.where.locator("header.bar")).to_have_css("background-color", DARK_CARD)

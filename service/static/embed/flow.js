@@ -208,7 +208,8 @@ class Flow {
     if (button && button === document.activeElement) this.#frame.focus();
     button?.remove();
     if (this.#dialog) this.#send("modal");
-    this.#send("look", { look: this.#look }); // it may have changed while the page was loading
+    this.#page(); // finds the look of now: it may have changed while the page was loading, with or without an event
+    this.#send("look", { look: this.#look });
     this.#send("start");
   }
 

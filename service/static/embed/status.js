@@ -68,12 +68,11 @@ class MagicLinkStatusElement extends HTMLElement {
   /** Tells the page where its look has changed since. */
   restyle() {
     const look = this.isConnected && lookOf(this.theme, this);
-    if (!this.#shown || look === this.#look) return;
-    this.#look = look;
-    this.#sendLook();
+    if (this.#shown && look !== this.#look) this.#sendLook();
   }
 
   #sendLook() {
+    this.#look = lookOf(this.theme, this); // it may have changed without an event
     this.#frame?.contentWindow.postMessage({ source: "magiclink-host", type: "look", look: this.#look }, ORIGIN);
   }
 

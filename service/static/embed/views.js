@@ -9,7 +9,7 @@ const WORDS = {
 };
 const CHECKS = {
   not_found: "url leads to no session: check that it is the whole embedUrl of this service.",
-  blocked: `the page may not be framed here: check the session's origin (${location.origin}), this page's frame-src and its parent; for`,
+  blocked: `the page may not be framed: check the session's origin (${location.origin}), this page's frame-src and its parent; for`,
   unavailable: "the page could not be loaded: check the service at",
   load_timeout: "the page is slow to load: check the service at",
 };

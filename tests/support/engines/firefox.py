@@ -134,7 +134,12 @@ class Firefox(DrivenBrowser):
 async def running_firefox(path: str, privacy: str = "default", *, dark: bool = False) -> AsyncIterator[Firefox]:
     """Start it with a new profile; `dark`: the system's colour scheme."""
     with TemporaryDirectory(prefix="firefox", ignore_cleanup_errors=True) as profile:
-        lines = (_QUIET | PRIVACY[privacy] | {"ui.systemUsesDarkTheme": int(dark)}).items()
+        # The second: what pages get. Otherwise it follows the theme of the browser, which is found out at its start.
+        scheme: Preferences = {
+            "ui.systemUsesDarkTheme": int(dark),
+            "layout.css.prefers-color-scheme.content-override": int(not dark),
+        }
+        lines = (_QUIET | PRIVACY[privacy] | scheme).items()
         user_js = "".join(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in lines)
         _write(Path(profile, "user.js"), user_js)
         options = ("--headless", "--marionette", "--remote-allow-system-access", "--no-remote")
