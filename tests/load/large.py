@@ -10,16 +10,16 @@ import os
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import httpx
 
-from tests.load.pressure import Shot, press
+from tests.load.measured import put_into
+from tests.load.pressure import Measured, Shot, press
 from tests.load.servers import AS_JSON, BODY, Server, open_ours
 
 _SMALL = 1_000
@@ -136,39 +136,49 @@ def _prepared(folder: Path, name: str, sessions: int, say: Say) -> Server:
     return open_ours(folder, settings)
 
 
-def run(large: int, rounds: int, seconds: float, say: Say) -> None:
-    """Fill both, measure in turns, report."""
+def run(large: int, rounds: int, seconds: float, say: Say) -> list[tuple[str, ...]]:
+    """Fill both and measure in turns; return a row for each request: its name, both speeds, the share, the p99."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         servers = {size: _prepared(Path(folder), str(size), size, say) for size in (_SMALL, large)}
         for server in servers.values():
             stack.callback(server.close)
             server.sleep()
-        measured: dict[tuple[str, int], list[Any]] = {}
+        measured: dict[tuple[str, int], list[Measured]] = {}
         for _ in range(rounds):
             for size, server in servers.items():
                 for name, shot in shots(server, size, seconds).items():
                     with server.awake():
                         measured.setdefault((name, size), []).append(press(shot))
-    say(f"{'':<40}{_SMALL:>9,}{large:>11,}{'share':>8}  p99 of the large\n")
-    for name in dict.fromkeys(name for name, _ in measured):
-        small, big = (median(one.per_second for one in measured[name, size]) for size in (_SMALL, large))
-        slow = median(one.p99_milliseconds for one in measured[name, large])
-        failed = sum(one.failed for size in (_SMALL, large) for one in measured[name, size])
-        say(
-            f"{name:<40}{small:>9,.0f}{big:>11,.0f}{big / (small or 1):>8.2f}  {slow:.0f} ms"
-            + (f" {failed} FAILED\n" if failed else "\n")
-        )
-    say(f"load average {os.getloadavg()[0]:.1f}\n")
+    return [_row(name, measured[name, _SMALL], measured[name, large]) for name, size in measured if size == large]
+
+
+def _row(name: str, small: Sequence[Measured], large: Sequence[Measured]) -> tuple[str, ...]:
+    before, now = (median(one.per_second for one in each) for each in (small, large))
+    slow = median(one.p99_milliseconds for one in large)
+    failed = sum(one.failed for one in (*small, *large))
+    share = f"{now / (before or 1):.2f}" + (f", {failed} failed" if failed else "")
+    return name, f"{before:,.0f}", f"{now:,.0f}", share, f"{slow:.0f} ms"
+
+
+def _table(rows: Sequence[tuple[str, ...]], large: int) -> str:
+    heads = ("a second, and the share of the first", f"{_SMALL:,} sessions", f"{large:,}", "share", "p99 of the large")
+    lines = [heads, ("---", *["--:"] * (len(heads) - 1)), *rows]
+    about = f"Load average {os.getloadavg()[0]:.1f}."
+    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", about])
 
 
 def main() -> None:
-    """Read the options, then measure."""
+    """Read the options, measure, and write the table."""
     options = argparse.ArgumentParser(prog="make bench-large", description=__doc__)
     options.add_argument("--sessions", type=int, default=1_000_000, help="in the large database (default 1,000,000)")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seconds", type=float, default=1.0)
+    options.add_argument("--markdown", type=Path, help="put the table into this page too")
     given = options.parse_args()
-    run(given.sessions, given.rounds, given.seconds, sys.stdout.write)
+    table = _table(run(given.sessions, given.rounds, given.seconds, sys.stdout.write), given.sessions)
+    sys.stdout.write(f"{table}\n")
+    if given.markdown:
+        put_into(given.markdown, "make bench-large", table)
 
 
 if __name__ == "__main__":
