@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.errors import BadBody, BadSignature
-from service.provider.webhooks import TOLERANCE_SECONDS, WebhookEvent, parse_event, verify
+from service.provider.webhooks import TOLERANCE_SECONDS, WebhookEvent, given_signature, parse_event, verify
 from tests.support.webhook_vectors import BODY, CONNECTION, OTHER, SECRET, SENT, SIGNATURE, event, headers
 
 COMPANY = "33333333-3333-4333-8333-333333333333"
@@ -69,6 +69,12 @@ def test_an_old_or_future_message_is_refused(off: int) -> None:
 def test_a_message_that_was_changed_is_refused(changes: dict[str, str]) -> None:
     with pytest.raises(BadSignature):
         verify([SECRET], headers(**changes), BODY, SENT)
+
+
+@pytest.mark.parametrize("signature", ["", "v1,", "rubbish", SIGNATURE[:-1], f"{SIGNATURE}more", "v2," + SIGNATURE[3:]])
+def test_headers_without_a_signature_in_its_form_are_refused_without_the_body(signature: str) -> None:
+    with pytest.raises(BadSignature, match=r"not by any secret that we know$"):
+        given_signature(headers(signature=signature), SENT)
 
 
 @pytest.mark.parametrize("body", [b"", BODY + b" ", BODY.replace(b"2", b"3", 1)])
