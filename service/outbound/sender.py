@@ -186,6 +186,9 @@ def _error_of(exc: Exception) -> AttemptError | None:
     """Return the word of the closed list; None for an error of our own code."""
     if isinstance(exc.__cause__, ssl.SSLError) or isinstance(exc, ssl.SSLError):
         return AttemptError.TLS
+    # httpcore raises one error for both: where bytes came that are not HTTP, the parser's error is the cause.
+    if isinstance(exc, httpcore.RemoteProtocolError) and exc.__cause__ is not None:
+        return AttemptError.INVALID
     return next((error for kinds, error in _ERRORS if isinstance(exc, kinds)), None)
 
 
@@ -196,5 +199,4 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], AttemptError], ...] = (
     ((httpcore.ConnectError,), AttemptError.REFUSED),
     ((httpcore.ReadError, httpcore.WriteError, httpcore.NetworkError), AttemptError.CLOSED),
     ((httpcore.RemoteProtocolError,), AttemptError.CLOSED),
-    ((httpcore.ProtocolError, httpcore.UnsupportedProtocol), AttemptError.INVALID),
 )

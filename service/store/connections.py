@@ -46,20 +46,19 @@ class ConnectionStore:
         connections: Iterable[ConnectionId],
         invitations: Iterable[InvitationId],
         decide: Callable[[CompanyRecords], Changes],
-        sessions: Iterable[SessionId] = (),
         *,
         job: LeasedJob | None = None,
     ) -> Changes:
         """Lock the company, read its records, call `decide`, write the changes it returns: one transaction.
 
         The records have these connections and those whose verdict is waiting; what these invitations named; and the
-        sessions that any of them names, beside `sessions`. `decide` may run more than once, and may raise, which writes
-        nothing. Raises NotFound for an unknown company; with `job`, LeaseLost where its lease has ended.
+        sessions that any of them names. `decide` may run more than once, and may raise, which writes nothing. Raises
+        NotFound for an unknown company; with `job`, LeaseLost where its lease has ended.
         """
-        wanted, listed, named = frozenset(connections), frozenset(invitations), frozenset(sessions)
+        wanted = frozenset(connections), frozenset(invitations), frozenset[SessionId]()
 
         def unit(tx: Transaction) -> Changes:
-            changes = self._change(tx, company, (wanted, listed, named), decide)
+            changes = self._change(tx, company, wanted, decide)
             require_lease(tx, job)
             return changes
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from service.domain.changes import Job
 from service.domain.endpoints import (
     DisabledReason,
     Endpoint,
@@ -22,7 +21,6 @@ from service.errors import NotFound
 from service.store.changes import WriteContext, add_event
 from service.store.engine import Engine, Row, Transaction
 from service.store.idempotency import keep_with
-from service.store.jobs import enqueue
 from service.store.rows import assignments
 
 _FIXED = {"id", "tenant", "created_at", "created_by"}
@@ -67,13 +65,13 @@ class EndpointStore:
             lambda tx: [endpoint_of(row) for row in tx.all(sql, tenant=tenant)], snapshot=False
         )
 
-    async def change(self, endpoint_id: str, decide: Decide, tenant: Tenant | None = None, *jobs: Job) -> Endpoint:
+    async def change(self, endpoint_id: str, decide: Decide, tenant: Tenant | None = None) -> Endpoint:
         """Lock the row, call `decide`, write what it returns: one transaction. Returns the endpoint afterwards.
 
         A process that is sending to the endpoint loses its lease, so that the next turn reads the new settings. Raises
         NotFound, also for an endpoint of another than `tenant`.
         """
-        return await self._engine.write(lambda tx: self._change(tx, endpoint_id, decide, tenant, jobs))
+        return await self._engine.write(lambda tx: self._change(tx, endpoint_id, decide, tenant))
 
     async def change_and_keep(
         self, endpoint_id: str, decide: Decide, tenant: Tenant, keep: Callable[[EndpointView], KeptAnswer | None]
@@ -84,7 +82,7 @@ class EndpointStore:
         """
 
         def unit(tx: Transaction) -> EndpointView:
-            changed = self._view(tx, self._change(tx, endpoint_id, decide, tenant, ()))
+            changed = self._view(tx, self._change(tx, endpoint_id, decide, tenant))
             keep_with(tx, keep(changed))
             return changed
 
@@ -120,9 +118,7 @@ class EndpointStore:
         tx.run(f"INSERT INTO endpoints ({', '.join(values)}) VALUES (:{', :'.join(values)})", **values)
         self._write_secret_and_events(tx, change)
 
-    def _change(
-        self, tx: Transaction, endpoint_id: str, decide: Decide, tenant: Tenant | None, jobs: Sequence[Job]
-    ) -> Endpoint:
+    def _change(self, tx: Transaction, endpoint_id: str, decide: Decide, tenant: Tenant | None) -> Endpoint:
         endpoint = read_endpoint(tx, endpoint_id, tenant, locked=True)
         change = decide(endpoint)
         if change is None:
@@ -131,7 +127,6 @@ class EndpointStore:
         # Without its lease the sender cannot record answers to deliveries that it made with the old settings.
         tx.run("UPDATE endpoints SET lease = NULL, lease_until = NULL WHERE id = :id", id=endpoint_id)
         self._write_secret_and_events(tx, change)
-        enqueue(tx, *jobs)
         return change.endpoint
 
     def _write_secret_and_events(self, tx: Transaction, change: EndpointChange) -> None:

@@ -144,7 +144,7 @@ async def test_endless_headers_are_no_answer(net: Receivers, sender: WebhookSend
             yield b"X-More: " + b"x" * 1000 + b"\r\n"
 
     answering(net, lambda _: parts())
-    assert (await post(sender)).error is AttemptError.CLOSED
+    assert (await post(sender)).error is AttemptError.INVALID
 
 
 async def test_a_receiver_that_takes_the_connection_and_says_nothing_is_given_up(
@@ -182,10 +182,10 @@ async def test_a_receiver_that_closes_in_the_body_has_answered(net: Receivers, s
     assert (answer.status, answer.start) == (200, "half")
 
 
-@pytest.mark.parametrize("raw", [b"SSH-2.0-OpenSSH_9.6\r\n", b"\x16\x03\x01\x02\x00\x01", b"HTTP/9.9 huh\r\n\r\n"])
-async def test_what_is_not_http_is_no_answer(net: Receivers, sender: WebhookSender, raw: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"\x16\x03\x01\x02\n\x01", b"HTTP/9.9 huh\r\n\r\n"])
+async def test_what_is_not_http_is_an_invalid_answer(net: Receivers, sender: WebhookSender, raw: bytes) -> None:
     answering(net, lambda _: [raw])
-    assert (await post(sender)).error is AttemptError.CLOSED
+    assert (await post(sender)).error is AttemptError.INVALID
 
 
 async def test_an_answer_for_the_terminal_has_no_control_characters(net: Receivers, sender: WebhookSender) -> None:
