@@ -45,7 +45,7 @@ NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py
 
 .PHONY: help dev quick test soak pictures check format types contracts javascript unit browser parts \
   browser-then-postgresql covered-then-uncovered coverage uncovered postgresql \
-  bench bench-sessions bench-streams bench-deliveries bench-large first-panel \
+  bench bench-parts bench-sessions bench-streams bench-deliveries bench-large first-panel \
   simulate kill away soak-load forgeries mutants fuzz engines frameworks browser-installed node-packages clean
 
 help: ## what can be made here
@@ -121,6 +121,9 @@ frameworks: .venv/.dev browser-installed tests/node/frameworks/node_modules/.ins
 
 bench: .venv/.dev ## each request on SQLite and PostgreSQL beside its floor, in turns; options in ARGS="…"
 	$(BIN)/python -m tests.load.bench $(ARGS)
+
+bench-parts: .venv/.dev ## what each part of a request costs the processor, beside its floor; options in ARGS="…"
+	$(BIN)/python -m tests.load.request_parts $(ARGS)
 
 bench-sessions: .venv/.dev ## whole sessions a second, and what one costs; options in ARGS="…"
 	$(BIN)/python -m tests.load.whole_sessions $(ARGS)
