@@ -97,6 +97,16 @@ async def test_events_have_the_described_shape_and_naive_times(sandbox: Sandbox)
         assert "." in received.body["updated"]
 
 
+async def test_an_event_of_a_connection_names_no_company_and_no_utility(sandbox: Sandbox) -> None:
+    made = await sandbox.connect_gas()
+    await sandbox.deliver_webhooks()
+    assert sandbox.events() == FIRST
+    for received in sandbox.received:
+        assert {"company", "datasource", "emails"} & received.body.keys() == set()
+        assert made["company"]["id"] not in received.raw.decode()
+        assert {"accounts", "initialSites", "username", "workflowOwnerEmail"} <= received.body.keys()
+
+
 async def test_events_have_no_password_and_no_secret_of_a_link(sandbox: Sandbox) -> None:
     made = await sandbox.connect_gas()
     await sandbox.deliver_webhooks()

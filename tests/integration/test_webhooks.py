@@ -164,6 +164,33 @@ async def test_the_sandboxs_own_events_in_trouble_record_once(
     assert (await page.stored())["status"] == "connected"
 
 
+async def test_events_without_a_company_cost_one_call_each_and_one_poll(services: RunningServices, ada: User) -> None:
+    page = await ada.frame()
+    await page.connect()
+    services.outgoing.calls.clear()
+    await services.deliver_webhooks()
+    connection = await ada.newest()
+    assert (connection["sessionId"], connection["status"]) == (page.id, "CONNECTED")
+    assert len(services.sandbox.delivered) == 3
+    assert services.outgoing.made(f"GET /connection/{connection['id']}/details") == 3
+    assert services.outgoing.made("GET /connection") == 1
+
+
+async def test_events_of_a_connection_that_is_not_shown_yet_record_it_once_it_is(
+    services: RunningServices, ada: User
+) -> None:
+    page = await ada.frame()
+    await services.sandbox.trouble("webhook_first", seconds=30)
+    await page.connect()
+    await services.drain()
+    assert await ada.connections() == []
+    assert services.outgoing.made("GET /details") == 3
+    await services.later(31)
+    (connection,) = await ada.connections()
+    assert (connection["sessionId"], connection["status"]) == (page.id, "CONNECTED")
+    assert (await page.event_types()).count("connection.recorded") == 1
+
+
 async def test_a_bad_signature_of_the_sandbox_is_refused_and_its_retry_is_taken(
     services: RunningServices, ada: User
 ) -> None:

@@ -6,8 +6,11 @@ CREATED = "connection.created.v2"
 UPDATED = "connection.updated.v2"
 VALIDATED = "connection.validated.v2"
 DOCUMENT_CREATED = "document.created.v2"
-# The secrets of a connection's links are for API callers only.
-NOT_IN_EVENTS = ("publicCompanyId", "connectionMagicLinkSecret", "externalId", "isActive")
+# The secrets of a connection's links are for API callers only. Since 2025 the events of a connection name neither its
+# company nor its utility either: a receiver asks for the connection that `id` names.
+NOT_IN_EVENTS = frozenset(
+    {"publicCompanyId", "connectionMagicLinkSecret", "externalId", "isActive", "company", "datasource"}
+)
 
 
 def connection_event(event_type: str, shown: dict[str, Any]) -> dict[str, Any]:
