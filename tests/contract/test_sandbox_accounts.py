@@ -110,6 +110,7 @@ async def test_a_change_of_tracking_is_announced_once_on_its_connection(clock: C
     _, connection, (account, *_) = await with_accounts(sandbox)
     await sandbox.deliver_webhooks(20)
     sandbox.received.clear()
+    before = (await sandbox.get(f"/connection/{connection}/details"))["updated"]
     for _ in range(2):
         await sandbox.call("PATCH", f"/account/{account['id']}", {"isTracked": False})
     await sandbox.deliver_webhooks()
@@ -118,6 +119,7 @@ async def test_a_change_of_tracking_is_announced_once_on_its_connection(clock: C
     assert received.body["protectedChanges"] == ["accounts"]
     assert [each["isTracked"] for each in received.body["accounts"]] == [False, True, True, True, True]
     assert account in received.body["old"]["accounts"]
+    assert f"{received.body['updated']}Z" > before
 
 
 async def test_tracking_survives_a_restart_and_goes_with_its_company(clock: Clock, tmp_path: Path) -> None:

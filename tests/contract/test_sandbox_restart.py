@@ -42,7 +42,7 @@ async def test_documents_announced_before_a_restart_are_not_announced_again(cloc
     await first.connect(company, sites, initialDatasourceTypes=["GAS"])
     clock.advance(6)
     await first.deliver_webhooks(3)
-    assert len(first.received) == 3 + 24
+    assert len(first.received) == 4 + 24
     second = on_disk(clock, tmp_path, **RECEIVER)
     await second.deliver_webhooks(3)
     assert second.received == []

@@ -135,13 +135,28 @@ async def test_each_document_is_announced_once_a_few_at_a_time_the_newest_first(
     await sandbox.deliver_webhooks()
     sandbox.clock.advance(6)
     await sandbox.deliver_webhooks()
-    assert sandbox.events()[3:] == [DOCUMENT] * DOCUMENTS_AT_ONCE
+    assert sandbox.events()[3:] == [UPDATED] + [DOCUMENT] * DOCUMENTS_AT_ONCE
     await sandbox.deliver_webhooks(4)
-    sent = [received.body for received in sandbox.received[3:]]
+    sent = [received.body for received in sandbox.received[4:]]
     listed = (await sandbox.get(f"/document/connection/{made['id']}"))["documents"]
     assert [body["id"] for body in sent] == [document["id"] for document in listed]
     assert sent[0]["company"] == made["company"]["id"]
     assert made["id"] not in {body.get("connectionId") for body in sent}
+
+
+async def test_accounts_that_appear_are_announced_once_and_move_updated(sandbox: Sandbox) -> None:
+    made = await sandbox.connect_gas()
+    await sandbox.deliver_webhooks()
+    sandbox.received.clear()
+    sandbox.clock.advance(6)
+    await sandbox.deliver_webhooks(30)
+    (received,) = [each for each in sandbox.received if each.event == UPDATED]
+    shown = await sandbox.get(f"/connection/{made['id']}/details")
+    assert received.body["protectedChanges"] == ["accounts"]
+    assert (received.body["old"], received.body["accounts"]) == ({"accounts": []}, shown["accounts"])
+    assert len(shown["accounts"]) == 1
+    assert f"{received.body['updated']}Z" == shown["updated"] > made["updated"]
+    assert (shown["status"], shown["statusLastUpdateTime"]) == ("CONNECTED", made["statusLastUpdateTime"])
 
 
 async def test_a_failed_delivery_is_retried_on_svixs_schedule_and_then_dropped(sandbox: Sandbox) -> None:
@@ -197,10 +212,10 @@ async def test_a_removed_connection_is_not_announced_any_more(sandbox: Sandbox) 
     await sandbox.deliver_webhooks()
     sandbox.clock.advance(6)
     await sandbox.deliver_webhooks()
-    assert len(sandbox.received) == 3 + DOCUMENTS_AT_ONCE
+    assert len(sandbox.received) == 4 + DOCUMENTS_AT_ONCE
     await sandbox.plain("DELETE", f"/_control/connections/{made['id']}")
     await sandbox.deliver_webhooks(3)
-    assert len(sandbox.received) == 3 + DOCUMENTS_AT_ONCE
+    assert len(sandbox.received) == 4 + DOCUMENTS_AT_ONCE
     assert len(sandbox.world.outbox) == 0
 
 

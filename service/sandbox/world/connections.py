@@ -133,13 +133,14 @@ class SandboxConnections:
     def announce_accounts(
         self, connection: SandboxConnection, before: list[dict[str, Any]], after: list[dict[str, Any]]
     ) -> None:
-        """Queue the webhook of a change of a connection's accounts."""
+        """Queue the webhook of a change of a connection's accounts; a change moves `updated`."""
+        changed = self._table.put(replace(connection, updated_at=self._next_update_at(connection)))
         body = {"protectedChanges": ["accounts"], "old": {"accounts": before}, "accounts": after}
-        self._announce(UPDATED, connection, body)
+        self._announce(UPDATED, changed, body)
 
-    def mark_announced(self, connection: SandboxConnection) -> None:
-        """Record that the webhooks for a connection's documents are queued."""
-        self._table.put(replace(connection, announced=True))
+    def mark_announced(self, connection: SandboxConnection) -> SandboxConnection:
+        """Record that the webhooks for a connection's accounts and documents are queued."""
+        return self._table.put(replace(connection, announced=True))
 
     def create(
         self, company_id: str, submission: Submission, channel: Channel = "api", invitation_id: str | None = None
@@ -179,8 +180,7 @@ class SandboxConnections:
     def edit(self, connection: SandboxConnection, submission: Submission) -> SandboxConnection:
         """Change a connection, and check its credentials if a password was given; raises `InvalidFields` (sites)."""
         self._companies.require_sites(connection.company_id, submission.sites)
-        # `updated` grows with every edit, also when a skew has set the clock back.
-        now = max(self._clock.now(connection.company_id), connection.updated_at + CHECK_SECONDS)
+        now = self._next_update_at(connection)
         changed = replace(connection, updated_at=now, **_account(submission))
         if not submission.password:
             return self._save(connection, changed)
@@ -201,9 +201,14 @@ class SandboxConnections:
         self._checks.start(connection.id, connection.company_id, plan)
         return replace(connection, status=PENDING, status_at=now, updated_at=now)
 
-    def _set_status(self, connection: SandboxConnection, status: str, at: float) -> SandboxConnection:
+    def _next_update_at(self, connection: SandboxConnection, at: float | None = None) -> float:
+        """Return the time of a change, by default now, as `updated` shows it."""
         # `updated` grows with every change, also when a skew has set the clock back.
-        at = max(at, connection.updated_at + CHECK_SECONDS)
+        now = self._clock.now(connection.company_id) if at is None else at
+        return max(now, connection.updated_at + CHECK_SECONDS)
+
+    def _set_status(self, connection: SandboxConnection, status: str, at: float) -> SandboxConnection:
+        at = self._next_update_at(connection, at)
         before = self.get(connection.id)
         return self._save(before, replace(connection, status=status, status_at=at, updated_at=at))
 

@@ -124,14 +124,15 @@ class SandboxData:
         return connection.as_wire(self._companies.get(connection.company_id), self.accounts_of(connection))
 
     def queue_documents(self) -> None:
-        """Queue a webhook for every document that has appeared since the last call."""
+        """Queue the webhooks of accounts and documents that have appeared since the last call."""
         for connection in self._connections:
             # A page may send the sites after the sign-in; until then there is nothing to bill.
             if connection.announced or not connection.sites or not self.has_data(connection):
                 continue
             # One transaction: after a crash between the two, the webhooks would be sent twice or never.
             with self._database.transaction():
-                self._connections.mark_announced(connection)
+                marked = self._connections.mark_announced(connection)
+                self._connections.announce_accounts(marked, [], self.accounts_of(marked))
                 for document in self.documents_of(connection):
                     message = SandboxMessage(
                         "", DOCUMENT_CREATED, connection.company_id, connection.id, self._clock.time()
