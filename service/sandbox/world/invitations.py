@@ -74,7 +74,8 @@ class SandboxInvitations:
     def create(self, company_id: str, body: Mapping[str, Any]) -> SandboxInvitation:
         """Create an invitation to add a connection; raises `InvalidFields`."""
         company = self._companies.get(company_id)
-        prefill = body.get("prefill") or {}
+        prefill = body.get("prefill")
+        prefill = {} if prefill is None else prefill
         if not isinstance(prefill, Mapping):
             raise InvalidFields({"prefill": ["Expected an object."]})
         checked = fields.read(prefill, PREFILL_CHECKS)
