@@ -90,7 +90,7 @@ async def test_a_wrong_field_of_a_connection_is_400_naming_it(sandbox: Sandbox, 
         ("externalId", 7),
         ("dataCollectionStartDate", "soon"),
         ("isDemandEnabled", "true"),
-        ("impliedMeteringFraction", "0.123"),
+        *(("impliedMeteringFraction", wrong) for wrong in ("0.123", "", "-", ".", "-.")),
         ("users", ["nobody"]),
     ],
 )
@@ -110,8 +110,10 @@ async def test_a_wrong_field_of_a_company_is_400_naming_it(sandbox: Sandbox, fie
         ("address", None),
         ("path", ["x"] * 11),
         ("path", [""]),
-        ("occupancyPercent", "101"),
-        ("occupancyPercent", 50),
+        *(
+            ("occupancyPercent", wrong)
+            for wrong in ("101", "100.0001", "-1", "0100", "1.00001", "", "-", ".", "5 ", 50)
+        ),
     ],
 )
 async def test_a_wrong_field_of_a_site_is_400_naming_it(sandbox: Sandbox, field: str, value: Any) -> None:
@@ -120,6 +122,16 @@ async def test_a_wrong_field_of_a_site_is_400_naming_it(sandbox: Sandbox, field:
     changed = await sandbox.call("PATCH", f"/site/{site}", {field: value})
     assert (made.status_code, set(made.json())) == (400, {field})
     assert (changed.status_code, set(changed.json())) == (400, {field})
+
+
+@pytest.mark.parametrize("value", [".5", "050", "5.", "000", "-0", "100", "100.0000", "0.1234", None])
+async def test_an_occupancy_of_the_providers_form_from_0_to_100_is_kept_as_it_is(
+    sandbox: Sandbox, value: str | None
+) -> None:
+    company, (site,) = await sandbox.company()
+    made = await sandbox.post(f"/company/{company}/site", {"name": "Site", "occupancyPercent": value})
+    changed = await sandbox.call("PATCH", f"/site/{site}", {"occupancyPercent": value})
+    assert (made["occupancyPercent"], changed.status_code, changed.json()["occupancyPercent"]) == (value, 200, value)
 
 
 async def test_every_wrong_field_is_named_at_once(sandbox: Sandbox) -> None:

@@ -6,6 +6,7 @@ Unknown fields are ignored, as the provider's framework does. Every check raises
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -95,6 +96,22 @@ def pattern(expression: str, message: str) -> Check:
         if not isinstance(value, str) or not re.fullmatch(expression, value, re.ASCII):
             raise ValueError(message)
         return value
+
+    return check
+
+
+def decimal(expression: str, most: int | None = None) -> Check:
+    """Return a check of a decimal string of this form; with `most` it is between 0 and that."""
+    form = pattern(expression, "A valid number is required.")
+
+    def check(value: object) -> str:
+        checked: str = form(value)
+        # The provider's forms also fit a sign or a point alone, and the empty string.
+        if not re.search(r"\d", checked):
+            raise ValueError("A valid number is required.")
+        if most is not None and not 0 <= Decimal(checked) <= most:
+            raise ValueError(f"Ensure this value is between 0 and {most}.")
+        return checked
 
     return check
 

@@ -11,7 +11,6 @@ from service.sandbox.world.context import SandboxContext
 from service.sandbox.world.records import SandboxCompany, SandboxSite
 from service.sandbox.world.rows import SandboxTable
 
-INVALID_DECIMAL = "A valid number is required."
 USER = "sandbox-admin@example.com"
 
 SITE_CHECKS: dict[str, fields.Check] = {
@@ -19,14 +18,14 @@ SITE_CHECKS: dict[str, fields.Check] = {
     "externalId": fields.nullable(fields.text(0, 255)),
     "address": fields.text(0, 255),
     "path": fields.listing(fields.text(1, 100), 10, once=False),
-    "occupancyPercent": fields.nullable(fields.pattern(r"(?:\d{1,2}(?:\.\d{0,4})?|100(?:\.0{0,4})?)", INVALID_DECIMAL)),
+    "occupancyPercent": fields.nullable(fields.decimal(r"-?\d{0,3}(?:\.\d{0,4})?", most=100)),
 }
 COMPANY_CHECKS: dict[str, fields.Check] = {
     "name": fields.text(1, 200),
     "externalId": fields.nullable(fields.text(0, 255)),
     "dataCollectionStartDate": fields.iso_day,
     "isImpliedMeteringEnabled": fields.boolean,
-    "impliedMeteringFraction": fields.pattern(r"-?\d?(?:\.\d{0,2})?", INVALID_DECIMAL),
+    "impliedMeteringFraction": fields.decimal(r"-?\d?(?:\.\d{0,2})?"),
     "isDemandEnabled": fields.boolean,
     "isBasicIdentifierMappingEnabled": fields.boolean,
     "isLowAccuracyModeEnabled": fields.boolean,
