@@ -154,7 +154,7 @@ async def test_intervals_are_hourly_newest_first_and_the_same_at_each_call(sandb
     [
         ("datasourceType=GAS", 0),
         ("datasourceType=GAS&datasourceType=ELECTRICITY", 336),
-        ("identifier=nothing", 0),
+        *((f"identifier={nothing}", 0) for nothing in ("nothing", "0", "-", "/")),
         ("endDate=2000-01-01T00:00:00Z", 0),
         ("startDate=2000-01-01T00:00:00Z", 336),
     ],

@@ -134,6 +134,13 @@ async def test_an_identifier_is_compared_without_separators_zeros_and_case(sandb
     assert (await sandbox.get(path, identifier="no such meter"))["totalDocuments"] == 0
 
 
+@pytest.mark.parametrize("identifier", ["0", "000", "-", "/", "_ 0,"])
+async def test_an_identifier_of_which_nothing_is_left_matches_nothing(sandbox: Sandbox, identifier: str) -> None:
+    company, _, _ = await billed(sandbox, "GAS")
+    for name, total in (("document", "totalDocuments"), ("usage", "totalUsageData")):
+        assert (await sandbox.get(f"/{name}/company/{company}", identifier=identifier))[total] == 0
+
+
 async def test_a_sites_lists_have_that_sites_data_only(sandbox: Sandbox) -> None:
     _, (north, south), _ = await billed(sandbox, "GAS", sites=2)
     for site in (north, south):

@@ -39,14 +39,14 @@ class RecordFilter:
     end: str | None
     date_type: str
     kinds: frozenset[str]
-    identifier: str
+    identifier: str | None
 
     def keeps(self, record: Wire, entries: Sequence[Wire], document: Wire) -> bool:
         """Tell whether a record passes, given its usage entries and its document."""
         # A document passes when one of its usage entries does.
         if self.kinds and not any(entry["datasourceType"] in self.kinds for entry in entries):
             return False
-        if self.identifier and not any(self.identifier in _identifiers(entry) for entry in entries):
+        if self.identifier is not None and not any(_is_named(entry, self.identifier) for entry in entries):
             return False
         return self._span(record, entries, document).overlaps(self.start, self.end)
 
@@ -77,7 +77,7 @@ def read_record_filter(query: QueryParams, date_type: str = "BILL_DATE") -> Reco
         values.get("endDate"),
         values.get("dateType", date_type),
         frozenset(values.get("datasourceType", ())),
-        normalise(values.get("identifier", "")),
+        _normalised(values),
     )
 
 
@@ -113,12 +113,12 @@ def read_interval_filter(query: QueryParams) -> Callable[[Wire], bool]:
     }
     values = fields.read(_repeated(query, "datasourceType"), checks)
     start, end = values.get("startDate", float("-inf")), values.get("endDate", float("inf"))
-    kinds, identifier = set(values.get("datasourceType", ())), normalise(values.get("identifier", ""))
+    kinds, identifier = set(values.get("datasourceType", ())), _normalised(values)
 
     def keeps(interval: Wire) -> bool:
         # Only electricity has smart meters here.
         is_kind = not kinds or "ELECTRICITY" in kinds
-        if not is_kind or (identifier and identifier not in _identifiers(interval)):
+        if not is_kind or (identifier is not None and not _is_named(interval, identifier)):
             return False
         return bool(fields.moment(interval["start"]) >= start and fields.moment(interval["end"]) <= end)
 
@@ -154,8 +154,14 @@ def normalise(identifier: str) -> str:
     return re.sub(r"[-\s_,/]", "", identifier).lstrip("0").upper()
 
 
-def _identifiers(entry: Wire) -> set[str]:
-    return {normalise(identifier["value"]) for identifier in entry["identifiers"]}
+def _normalised(values: Wire) -> str | None:
+    return normalise(values["identifier"]) if "identifier" in values else None
+
+
+def _is_named(entry: Wire, wanted: str) -> bool:
+    """Tell whether an entry has this identifier, given as `normalise` returns it."""
+    # Of `0` or `-` nothing is left, and that identifies nothing.
+    return wanted != "" and wanted in {normalise(each["value"]) for each in entry["identifiers"]}
 
 
 def _repeated(query: QueryParams, name: str) -> dict[str, Any]:
