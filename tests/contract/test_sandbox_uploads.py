@@ -117,7 +117,7 @@ async def test_an_inactive_company_may_not_upload(sandbox: Sandbox) -> None:
     "documents",
     [
         *([], None, "https://a.example/b.pdf", ["http://a.example/b.pdf"], [""], [7], ["https://"]),
-        *(["https://a.example/b.xlsx"], ["https://a.example/"], ["https://a.example/b.pdf"] * 101),
+        *(["https://a.example/b.xlsx"], ["https://a.example/b.xlsx?name=b.pdf"], ["https://a.example/b.pdf"] * 101),
     ],
 )
 async def test_addresses_that_cannot_be_used_are_400_naming_the_field(sandbox: Sandbox, documents: Any) -> None:
@@ -241,12 +241,14 @@ async def test_each_trouble_ends_one_upload_in_its_own_way(
 async def test_many_addresses_are_one_job_with_a_document_each(sandbox: Sandbox) -> None:
     company, (site,) = await sandbox.company()
     urls = ["https://files.example/water%20may.pdf?signature=x", "https://files.example/solar.png"]
+    # An address need not say the type of its file, nor name it.
+    urls += ["https://x.example/gas?id=7&sig=abc", "https://x.example/"]
     answer = await sandbox.call("POST", f"/job/company/{company}/bulk", {"documents": urls, "siteId": site})
     assert faults_of_answer("POST", BULK, answer) == []
     shown = await ended(sandbox, answer.json()["id"])
     documents = [await sandbox.get(f"/document/{each}") for each in shown["parsedDocumentIds"]]
-    assert [each["fileName"] for each in documents] == ["water may.pdf", "solar.png"]
-    assert [each["usageData"][0]["datasourceType"] for each in documents] == ["WATER", "SOLAR"]
+    assert [each["fileName"] for each in documents] == ["water may.pdf", "solar.png", "gas", "document"]
+    assert [each["usageData"][0]["datasourceType"] for each in documents] == ["WATER", "SOLAR", "GAS", "ELECTRICITY"]
     file = await sandbox.plain("GET", httpx.URL(documents[0]["url"]).path)
     assert (file.headers["content-type"], file.content[:5]) == ("application/pdf", b"%PDF-")
 

@@ -35,13 +35,20 @@ def faults_of_file(name: str, content: bytes) -> list[str]:
     return []
 
 
+def faults_of_url(url: str) -> list[str]:
+    """Return why the provider refuses the file at an address, which is not downloaded; empty for one it accepts."""
+    # An address may say nothing of the file's type: `/download?id=7`.
+    name = name_in(url)
+    return faults_of_file(name, b"not downloaded") if PurePosixPath(name).suffix else []
+
+
 def is_what_it_says(name: str, content: bytes) -> bool:
     """Tell whether the content begins as a file of that type does."""
     return content.startswith(_SIGNATURES.get(media_type(name) or "", b"\x00no such type"))
 
 
 def name_in(url: str) -> str:
-    """Return the name of the file that an address is of."""
+    """Return the name of the file that an address is of; empty where its path names none."""
     return PurePosixPath(unquote(urlsplit(url).path)).name
 
 

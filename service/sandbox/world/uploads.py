@@ -11,7 +11,7 @@ from service.sandbox.wire import fields
 from service.sandbox.wire.enums import COMPANY_INACTIVE, SAMPLE_TYPES
 from service.sandbox.wire.errors import CompanyInactive, InvalidFields, RecordMissing, found
 from service.sandbox.wire.events import DOCUMENT_CREATED
-from service.sandbox.wire.upload_files import faults_of_file, is_what_it_says, media_type, name_in
+from service.sandbox.wire.upload_files import faults_of_file, faults_of_url, is_what_it_says, media_type, name_in
 from service.sandbox.world.companies import SandboxCompanies
 from service.sandbox.world.context import SandboxContext
 from service.sandbox.world.outbox import SandboxMessage, SandboxOutbox
@@ -68,7 +68,8 @@ class SandboxUploads:
         if not values["documents"]:
             raise InvalidFields({"documents": ["This list may not be empty."]})
         files = [
-            SubmittedFile(name_in(url), None, hashlib.sha256(url.encode()).hexdigest()) for url in values["documents"]
+            SubmittedFile(name_in(url) or "document", None, hashlib.sha256(url.encode()).hexdigest())
+            for url in values["documents"]
         ]
         return self._submit(company_id, files, values.get("siteId"))
 
@@ -214,7 +215,7 @@ def _document_url(value: object) -> str:
     url: str = fields.web_url(value)
     if not url.startswith("https://"):
         raise ValueError("Enter a valid URL that begins with https://.")
-    faults = faults_of_file(name_in(url), b"not downloaded")
+    faults = faults_of_url(url)
     if faults:
         raise ValueError(faults[0])
     return url
