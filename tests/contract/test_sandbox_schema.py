@@ -1,6 +1,7 @@
 """Every answer of the sandbox has the shape that the provider's OpenAPI describes."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,14 @@ async def test_an_operation_that_is_not_built_is_refused(clock: Clock, method: s
     answer = await sandbox.call(method, template.format(**ids), {} if method != "GET" else None)
     assert answer.status_code == (405 if "usage" in template else 404)
     assert set(answer.json()) == {"detail"}
+
+
+def test_every_operation_that_is_not_built_is_listed_as_a_difference() -> None:
+    listed = (
+        (Path(__file__).parents[2] / "docs" / "provider.md").read_text().partition("the sandbox differs in this")[2]
+    )
+    for method, template in NOT_BUILT:
+        assert f"`{method} {re.sub(r'{[a-z_]+}', '{id}', template)}`" in listed
 
 
 @pytest.mark.parametrize(("method", "template", "version"), SHAPES)
