@@ -62,7 +62,7 @@ class Store:
         self.retention = RetentionStore(engine, context, self.sessions)
 
     async def open(self) -> None:
-        """Connect and bring the schema up to date. Raises Unavailable, NewerDatabase."""
+        """Connect and bring the schema up to date. Raises Unavailable, NewerDatabase, BadSettings."""
         await self.engine.open()
         await migrate(self.engine)
         if self.engine.is_alone:
@@ -85,11 +85,15 @@ def _touch(tx: Transaction) -> None:
 
 
 def engine_for(url: str, clock: Clock) -> Engine:
-    """Return the engine for a `sqlite:///path` or `postgresql://…` URL. Raises BadSettings for any other."""
+    """Return the engine for a `sqlite:///path` or `postgresql://…` URL. Raises BadSettings for others, or no driver."""
     if url.startswith("sqlite:///"):
         return SqliteEngine(url.removeprefix("sqlite:///"), clock)
     if url.startswith(("postgresql://", "postgres://")):
-        from service.store.postgres import PostgresEngine  # noqa: PLC0415 - the driver is an extra
-
+        try:
+            from service.store.postgres import PostgresEngine  # noqa: PLC0415 - the driver is an extra
+        except ImportError as exc:
+            raise BadSettings(
+                "MAGICLINK_DATABASE_URL is a PostgreSQL, whose driver is not installed: install magiclink[postgres]"
+            ) from exc
         return PostgresEngine(url)
     raise BadSettings("MAGICLINK_DATABASE_URL must start with sqlite:/// or postgresql://")

@@ -3,6 +3,8 @@
 A released file never changes; a change of the schema is a new file.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
 from service.errors import BadSettings
@@ -19,21 +21,52 @@ class NewerDatabase(BadSettings):
         )
 
 
-_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at DOUBLE PRECISION NOT NULL)"
+# PostgreSQL checks the right to create before it looks whether the table exists, and a role that only uses the tables
+# lacks that right.
+_TABLE_EXISTS = {
+    "postgresql": "SELECT 1 AS found WHERE to_regclass('schema_version') IS NOT NULL",
+    "sqlite": "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'",
+}
+_TABLE = "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at DOUBLE PRECISION NOT NULL)"
+# Reference: PostgreSQL, appendix A: insufficient_privilege; invalid_schema_name, which is the answer to a CREATE TABLE
+# of a role that may use no schema of its search path.
+_RIGHT_IS_MISSING = ("42501", "3F000")
 
 
 async def migrate(engine: Engine) -> list[str]:
-    """Apply the missing migrations and return their file names. Raises Unavailable, NewerDatabase."""
-    return await engine.write(_apply_missing)
+    """Apply the missing migrations and return their file names. Raises Unavailable, NewerDatabase, BadSettings."""
+    with _rights_needed():
+        return await engine.write(_apply_missing)
 
 
 async def pending(engine: Engine) -> list[str]:
-    """Return the file names of the missing migrations without applying them. Raises Unavailable, NewerDatabase."""
-    # A write: it creates the table of versions where there is none yet.
-    return [name for _, name, _ in await engine.write(_missing)]
+    """Return the file names of the missing migrations, and write nothing.
+
+    Raises Unavailable, NewerDatabase, BadSettings.
+    """
+    with _rights_needed():
+        return [name for _, name, _ in await engine.read(_missing)]
+
+
+@contextmanager
+def _rights_needed() -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:
+        # By its code: the driver of PostgreSQL, which has a class for it, may be absent.
+        if getattr(exc, "sqlstate", None) not in _RIGHT_IS_MISSING:
+            raise
+        says, _, _ = str(exc).partition("\n")
+        raise BadSettings(
+            f"The role of MAGICLINK_DATABASE_URL lacks a right ({says}); run magiclink migrate as the owner of the "
+            "schema, and grant the role what docs/operating.md lists"
+        ) from exc
 
 
 def _apply_missing(tx: Transaction) -> list[str]:
+    _lock(tx)
+    if not _has_table(tx):
+        tx.run(_TABLE)
     applied = []
     for version, name, sql in _missing(tx):
         for statement in _statements(sql, tx.dialect.name):
@@ -43,7 +76,7 @@ def _apply_missing(tx: Transaction) -> list[str]:
     return applied
 
 
-def _missing(tx: Transaction) -> list[tuple[int, str, str]]:
+def _lock(tx: Transaction) -> None:
     if tx.dialect.name == "postgresql":
         # Wait for another process's migration as long as it takes. The lock timeout applies again afterwards: an ALTER
         # TABLE that waits for a lock also blocks every later query of that table.
@@ -51,8 +84,15 @@ def _missing(tx: Transaction) -> list[tuple[int, str, str]]:
         tx.run("SET LOCAL statement_timeout = 0")
         tx.run("SELECT pg_advisory_xact_lock(7246001)")
         tx.run("SET LOCAL lock_timeout TO DEFAULT")
-    tx.run(_TABLE)
-    applied = {row["version"] for row in tx.all("SELECT version FROM schema_version")}
+
+
+def _has_table(tx: Transaction) -> bool:
+    return tx.one(_TABLE_EXISTS[tx.dialect.name]) is not None
+
+
+def _missing(tx: Transaction) -> list[tuple[int, str, str]]:
+    rows = tx.all("SELECT version FROM schema_version") if _has_table(tx) else ()
+    applied = {row["version"] for row in rows}
     known = _migrations()
     newest = known[-1][0]
     if max(applied, default=0) > newest:

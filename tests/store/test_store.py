@@ -1,5 +1,8 @@
 """The store as a whole: which engine an address means."""
 
+import re
+import sys
+
 import pytest
 
 from service.errors import BadSettings
@@ -22,3 +25,9 @@ def test_any_other_address_stops_the_start_and_is_not_repeated(url: str) -> None
     with pytest.raises(BadSettings, match="MAGICLINK_DATABASE_URL") as refused:
         engine_for(url, lambda: 0.0)
     assert not url or url not in refused.value.detail
+
+
+def test_without_the_driver_an_address_of_a_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "service.store.postgres", None)  # as Python marks what cannot be imported
+    with pytest.raises(BadSettings, match=re.escape("install magiclink[postgres]")):
+        engine_for("postgresql://somewhere/magiclink", lambda: 0.0)

@@ -95,6 +95,21 @@ class Postgres:
             raise RuntimeError(f"{program} failed: {(self._home / 'said').read_text()}")
 
 
+@contextmanager
+def limited_role(url: str, *grants: str) -> Iterator[str]:
+    """The same database for a new role without rights of its own; `{role}` in a grant, by the owner, is its name."""
+    role = f"role_of_{url.rpartition('?')[0].rpartition('/')[2]}"
+    statements = [f"CREATE ROLE {role} LOGIN", *(grant.format(role=role) for grant in grants)]
+    with psycopg.connect(url, autocommit=True) as owner:
+        for statement in statements:
+            owner.execute(statement.encode())
+        try:
+            yield url.replace("//postgres@", f"//{role}@")
+        finally:
+            owner.execute(f"DROP OWNED BY {role}".encode())
+            owner.execute(f"DROP ROLE {role}".encode())
+
+
 def delete_rows(url: str) -> None:
     """Leaves a migrated database as its migrations left it; much faster than another one.
 
