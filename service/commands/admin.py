@@ -15,7 +15,7 @@ from service.commands.provider_probes import Finding
 from service.domain.languages import ENGLISH
 from service.domain.model import DEFAULT_TENANT
 from service.domain.tokens import digest
-from service.errors import MagiclinkError, NotFound
+from service.errors import BadSettings, MagiclinkError, NotFound, Unavailable
 from service.settings import Settings
 from service.store.engine import Engine
 from service.store.keys import ApiKey, ApiKeyStore
@@ -28,15 +28,31 @@ _KEY_PREFIX = "mlk_"  # by which a scanner of repositories, and the log's redact
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Engine]:
     engine = store.engine_for(settings.database_url, time)
-    await engine.open()
+    try:
+        await engine.open()
+    except Unavailable as exc:
+        raise Unavailable(f"{exc.detail}; check MAGICLINK_DATABASE_URL") from exc
     try:
         yield engine
     finally:
         await engine.close()
 
 
+@asynccontextmanager
+async def _migrated_database(settings: Settings) -> AsyncIterator[Engine]:
+    """Open a database that is up to date: a mistyped address creates none, and nothing is migrated unasked."""
+    if store.is_absent(settings.database_url):
+        raise BadSettings(
+            "The file of MAGICLINK_DATABASE_URL does not exist; correct the path, or create it with magiclink migrate"
+        )
+    async with _database(settings) as engine:
+        if pending := await store.pending(engine):
+            raise BadSettings(f"The database is {len(pending)} migrations behind; run magiclink migrate")
+        yield engine
+
+
 async def migrate(settings: Settings) -> Sequence[str]:
-    """Apply the missing migrations and return their names. Raises Unavailable, NewerDatabase."""
+    """Apply the missing migrations and return their names. Raises Unavailable, NewerDatabase, BadSettings."""
     async with _database(settings) as engine:
         return await store.migrate(engine)
 
@@ -64,8 +80,7 @@ async def revoke_key(settings: Settings, key_id: str) -> None:
 
 @asynccontextmanager
 async def _keys(settings: Settings) -> AsyncIterator[ApiKeyStore]:
-    async with _database(settings) as engine:
-        await store.migrate(engine)
+    async with _migrated_database(settings) as engine:
         yield ApiKeyStore(engine, time)
 
 
@@ -101,14 +116,10 @@ def _settings_findings(settings: Settings) -> list[Finding]:
 async def _database_findings(settings: Settings) -> list[Finding]:
     unread = Finding("note", "webhook", "read from the database; repair that, and run doctor again", "not tested")
     try:
-        async with _database(settings) as engine:
-            pending = await store.pending(engine)
-            if pending:
-                says = f"{len(pending)} migrations behind; run magiclink migrate"
-                return [Finding("bad", "database", says), unread]
+        async with _migrated_database(settings) as engine:
             last_at = await ProviderStateStore(engine, time).last_webhook_at()
     except MagiclinkError as exc:
-        return [Finding("bad", "database", f"{exc.detail}; check MAGICLINK_DATABASE_URL"), unread]
+        return [Finding("bad", "database", exc.detail), unread]
     return [Finding("good", "database", "reachable and up to date"), _webhook_finding(settings, last_at)]
 
 

@@ -20,6 +20,7 @@ from service.store.encryption import Cipher
 from service.store.endpoints import EndpointStore
 from service.store.engine import Engine, Transaction
 from service.store.events import EventLog
+from service.store.files import is_absent
 from service.store.idempotency import IdempotencyStore
 from service.store.inbox import InboxStore
 from service.store.intents import IntentStore
@@ -34,7 +35,7 @@ from service.store.sessions import SessionStore
 from service.store.sqlite import SqliteEngine
 from service.store.user_records import UserStore
 
-__all__ = ["NewerDatabase", "Store", "engine_for", "migrate", "pending"]
+__all__ = ["NewerDatabase", "Store", "engine_for", "is_absent", "migrate", "pending"]
 
 
 class Store:

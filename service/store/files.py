@@ -7,12 +7,22 @@ from pathlib import Path
 _OWNER_ONLY = 0o600
 
 
+def is_absent(url: str) -> bool:
+    """Return whether a `sqlite:///path` URL names a file that does not exist, which opening it would create."""
+    path = url.removeprefix("sqlite:///")
+    return path != url and _is_file_name(path) and not Path(path).exists()
+
+
+def _is_file_name(path: str) -> bool:
+    return bool(path) and path != ":memory:" and not path.startswith("file:")
+
+
 def for_this_user_only(path: str) -> None:
     """Make the database file, which holds personal data, and let only this user read it. Raises OSError.
 
     SQLite gives its `-wal` and `-shm` files the permissions of the database file.
     """
-    if not path or path == ":memory:" or path.startswith("file:"):
+    if not _is_file_name(path):
         return
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT, _OWNER_ONLY))
     for name in (path, f"{path}-wal", f"{path}-shm"):

@@ -1,4 +1,5 @@
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from email.utils import formatdate
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from service.commands import admin
 from service.commands.provider_probes import ABOUT, Finding
 from service.domain.tokens import digest
-from service.errors import NotFound, Unavailable
+from service.errors import BadSettings, NotFound, Unavailable
 from service.settings import Settings
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -79,12 +80,17 @@ async def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None
         await admin.migrate(settings(tmp_path / "nowhere"))
 
 
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 def _on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.iterdir())
 
 
 async def test_a_key_is_shown_once_and_kept_as_a_digest(tmp_path: Path) -> None:
     known = settings(tmp_path)
+    await admin.migrate(known)
     key = await admin.create_key(known, "backend")
     (kept,) = await admin.all_keys(known)
     assert key.startswith("mlk_")
@@ -97,6 +103,7 @@ async def test_a_key_is_shown_once_and_kept_as_a_digest(tmp_path: Path) -> None:
 
 async def test_a_revoked_key_stays_listed_with_its_end(tmp_path: Path) -> None:
     known = settings(tmp_path)
+    await admin.migrate(known)
     await admin.create_key(known, "backend")
     (kept,) = await admin.all_keys(known)
     await admin.revoke_key(known, kept.id)
@@ -105,8 +112,32 @@ async def test_a_revoked_key_stays_listed_with_its_end(tmp_path: Path) -> None:
 
 
 async def test_revoking_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
+    await admin.migrate(settings(tmp_path))
     with pytest.raises(NotFound, match="key_x"):
         await admin.revoke_key(settings(tmp_path), "key_x")
+
+
+USES_OF_KEYS: dict[str, Callable[[Settings], Awaitable[object]]] = {
+    "create": lambda known: admin.create_key(known, "backend"),
+    "list": admin.all_keys,
+    "revoke": lambda known: admin.revoke_key(known, "key_x"),
+}
+
+
+@pytest.mark.parametrize("use", USES_OF_KEYS)
+async def test_keys_of_a_database_that_does_not_exist_create_none(tmp_path: Path, use: str) -> None:
+    with pytest.raises(BadSettings, match=r"does not exist; .* magiclink migrate"):
+        await USES_OF_KEYS[use](settings(tmp_path))
+    assert _names(tmp_path) == []
+
+
+@pytest.mark.parametrize("use", USES_OF_KEYS)
+async def test_keys_of_a_database_behind_leave_its_migrations_to_the_operator(tmp_path: Path, use: str) -> None:
+    (tmp_path / "magiclink.db").touch()
+    with pytest.raises(BadSettings, match="migrations behind; run magiclink migrate"):
+        await USES_OF_KEYS[use](settings(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "magiclink.db")) as file:
+        assert file.execute("SELECT name FROM sqlite_master").fetchall() == []
 
 
 async def test_a_sound_deployment_has_nothing_to_mend(tmp_path: Path) -> None:
@@ -162,6 +193,11 @@ async def test_a_database_behind_asks_for_migrations(tmp_path: Path) -> None:
     finding = (await found(settings(tmp_path), provider()))["database"]
     assert finding.level == "bad"
     assert "magiclink migrate" in finding.says
+    assert _names(tmp_path) == []
+    (tmp_path / "magiclink.db").touch()
+    finding = (await found(settings(tmp_path), provider()))["database"]
+    assert finding.level == "bad"
+    assert finding.says.endswith("migrations behind; run magiclink migrate")
 
 
 async def test_a_database_of_a_newer_version_is_a_finding(tmp_path: Path) -> None:
