@@ -117,10 +117,19 @@ async def _database_findings(settings: Settings) -> list[Finding]:
     unread = Finding("note", "webhook", "read from the database; repair that, and run doctor again", "not tested")
     try:
         async with _migrated_database(settings) as engine:
+            await _check_writes(engine)
             last_at = await ProviderStateStore(engine, time).last_webhook_at()
     except MagiclinkError as exc:
         return [Finding("bad", "database", exc.detail), unread]
-    return [Finding("good", "database", "reachable and up to date"), _webhook_finding(settings, last_at)]
+    return [Finding("good", "database", "reachable, up to date, and takes writes"), _webhook_finding(settings, last_at)]
+
+
+async def _check_writes(engine: Engine) -> None:
+    try:
+        await store.check_writes(engine)
+    except Unavailable as exc:
+        says = "The database takes no writes (it is full, read-only or locked), so /readyz and every write are 503"
+        raise Unavailable(says) from exc
 
 
 def _webhook_finding(settings: Settings, last_at: float | None) -> Finding:

@@ -25,7 +25,7 @@ from service.store.idempotency import IdempotencyStore
 from service.store.inbox import InboxStore
 from service.store.intents import IntentStore
 from service.store.keys import ApiKeyStore
-from service.store.migrate import NewerDatabase, migrate, pending
+from service.store.migrate import NewerDatabase, migrate, pending, rights_needed
 from service.store.provider_state import ProviderStateStore
 from service.store.queue import JobQueue
 from service.store.reminders import ReminderStore
@@ -35,7 +35,7 @@ from service.store.sessions import SessionStore
 from service.store.sqlite import SqliteEngine
 from service.store.user_records import UserStore
 
-__all__ = ["NewerDatabase", "Store", "engine_for", "is_absent", "migrate", "pending"]
+__all__ = ["NewerDatabase", "Store", "check_writes", "engine_for", "is_absent", "migrate", "pending"]
 
 
 class Store:
@@ -70,12 +70,18 @@ class Store:
             await self.queue.void_leases()
 
     async def check(self) -> None:
-        """Raise Unavailable unless the database takes a write: a full or read-only one still answers reads."""
-        await self.engine.write(_touch)
+        """Raise Unavailable or BadSettings unless the database takes a write."""
+        await check_writes(self.engine)
 
     async def close(self) -> None:
         """Finish the transactions that were accepted, then disconnect."""
         await self.engine.close()
+
+
+async def check_writes(engine: Engine) -> None:
+    """Raise Unavailable or BadSettings unless the database takes a write: a full or read-only one answers reads."""
+    with rights_needed():
+        await engine.write(_touch)
 
 
 def _touch(tx: Transaction) -> None:

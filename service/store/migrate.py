@@ -35,7 +35,7 @@ _RIGHT_IS_MISSING = ("42501", "3F000")
 
 async def migrate(engine: Engine) -> list[str]:
     """Apply the missing migrations and return their file names. Raises Unavailable, NewerDatabase, BadSettings."""
-    with _rights_needed():
+    with rights_needed():
         return await engine.write(_apply_missing)
 
 
@@ -44,12 +44,13 @@ async def pending(engine: Engine) -> list[str]:
 
     Raises Unavailable, NewerDatabase, BadSettings.
     """
-    with _rights_needed():
+    with rights_needed():
         return [name for _, name, _ in await engine.read(_missing)]
 
 
 @contextmanager
-def _rights_needed() -> Iterator[None]:
+def rights_needed() -> Iterator[None]:
+    """Raise BadSettings where the role of a PostgreSQL may not do what the block does."""
     try:
         yield
     except Exception as exc:

@@ -5,13 +5,16 @@ from email.utils import formatdate
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 
 from service.commands import admin
 from service.commands.provider_probes import ABOUT, Finding
 from service.domain.tokens import digest
 from service.errors import BadSettings, NotFound, Unavailable
 from service.settings import Settings
+from tests.support.grouped_commits import files_no_larger_than
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 FAR_FROM_NOW = formatdate(4_000_000_000, usegmt=True)
@@ -198,6 +201,31 @@ async def test_a_database_behind_asks_for_migrations(tmp_path: Path) -> None:
     finding = (await found(settings(tmp_path), provider()))["database"]
     assert finding.level == "bad"
     assert finding.says.endswith("migrations behind; run magiclink migrate")
+
+
+async def test_a_full_database_is_found_by_a_write_as_in_readyz(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    await admin.migrate(known)
+    with closing(sqlite3.connect(tmp_path / "magiclink.db")) as service:
+        service.execute("SELECT * FROM schema_version").fetchall()  # as the running service, it keeps -wal and -shm
+        with files_no_larger_than(0):
+            full = (await found(known, provider()))["database"]
+    assert (full.level, "takes no writes" in full.says) == ("bad", True)
+    assert "MAGICLINK_DATABASE_URL" not in full.says
+    assert (await found(known, provider()))["database"].says == "reachable, up to date, and takes writes"
+
+
+async def test_a_postgresql_that_only_reads_is_found_by_a_write(migrated_postgres_url: str) -> None:
+    read_only = "ALTER DATABASE {} SET default_transaction_read_only = {}"
+    name = sql.Identifier(migrated_postgres_url.rpartition("?")[0].rpartition("/")[2])
+    with psycopg.connect(migrated_postgres_url, autocommit=True) as owner:
+        owner.execute(sql.SQL(read_only).format(name, "on"))
+        try:
+            known = settings(Path(), database_url=migrated_postgres_url)
+            finding = (await found(known, provider()))["database"]
+        finally:
+            owner.execute(sql.SQL(read_only).format(name, "off"))
+    assert (finding.level, "takes no writes" in finding.says) == ("bad", True)
 
 
 async def test_a_database_of_a_newer_version_is_a_finding(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import BadSettings
-from service.store import Store, migrate, pending
+from service.store import Store, check_writes, migrate, pending
 from service.store.postgres import PostgresEngine
 from tests.support.clock import Clock
 from tests.support.postgres import limited_role
@@ -60,3 +60,12 @@ async def test_a_role_without_a_right_to_read_is_told_so(migrated_postgres_url: 
             for use in (migrate, pending):
                 with pytest.raises(BadSettings, match="permission denied for table schema_version"):
                     await use(engine)
+
+
+async def test_a_role_that_may_write_nothing_is_not_well(migrated_postgres_url: str, clock: Clock) -> None:
+    reads = "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+    with limited_role(migrated_postgres_url, GRANTS[0], reads) as url:
+        async with opened(url, clock) as engine:
+            assert await pending(engine) == []
+            with pytest.raises(BadSettings, match="permission denied for table schema_version"):
+                await check_writes(engine)
