@@ -48,7 +48,7 @@ class ApiClient:
             raise CommandError(f"{url!r} is not an address of a service; write it as http://localhost:8000 (--url).")
         key = key or (_LOCAL_KEY if parts.hostname in _LOCAL_HOSTS else None)
         if not key:
-            raise CommandError("An API key is needed: give --key or set MAGICLINK_API_KEY.")
+            raise CommandError("An API key is needed: give --key, or set MAGICLINK_API_KEY or MAGICLINK_API_KEY_FILE.")
         # httpx would raise an error that repeats the key.
         if not key.isascii() or not key.isprintable():
             raise CommandError("The API key has characters that cannot travel in a header; copy it again.")
@@ -131,7 +131,7 @@ class ApiClient:
 
 def _refusal(status: int, problem: Json) -> str:
     if status == 401:
-        return "The service does not know this API key; give --key or set MAGICLINK_API_KEY."
+        return "The service does not know this API key; give --key, or set MAGICLINK_API_KEY or MAGICLINK_API_KEY_FILE."
     errors = problem.get("errors") or []
     details = "; ".join(f"{each.get('pointer')}: {each.get('detail')}" for each in errors)
     message = details or problem.get("detail") or problem.get("title") or f"status {status}"

@@ -1,14 +1,17 @@
 """What several commands share: the connection to a service, options, and tables."""
 
 import json
+import os
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
 import click
 import httpx
+from click.core import ParameterSource
 
 from service.commands import api_client
+from service.settings import secret
 
 
 def over_http(command: Callable[..., None]) -> Callable[..., None]:
@@ -30,12 +33,15 @@ def over_http(command: Callable[..., None]) -> Callable[..., None]:
         "key",
         envvar="MAGICLINK_API_KEY",
         show_envvar=True,
-        help="API key; dev-key where the service is local.",
+        help="API key; also from the file that MAGICLINK_API_KEY_FILE names. dev-key where the service is local.",
     )
     @click.pass_obj
     def connected(transport: httpx.BaseTransport | None, /, url: str, key: str | None, **options: Any) -> None:
-        if click.get_current_context().invoked_subcommand is not None:
+        context = click.get_current_context()
+        if context.invoked_subcommand is not None:
             return  # `events replay`: the subcommand has options of its own
+        if context.get_parameter_source("key") is not ParameterSource.COMMANDLINE:
+            key = secret(os.environ, "API_KEY")
         with api_client.ApiClient(url, key, transport) as service:
             command(service, **options)
 

@@ -79,6 +79,14 @@ def read(environ: Mapping[str, str], *, local: bool = False) -> Settings:
     return Settings(**values)
 
 
+def secret(environ: Mapping[str, str], name: str) -> str | None:
+    """Return one secret of the environment or of its `…_FILE`, without the other settings. Raises BadSettings."""
+    try:
+        return _text(environ, name) or None
+    except InvalidValue as exc:
+        raise BadSettings("; ".join(f"{exc.variable} {each}" for each in exc.messages)) from exc
+
+
 # Otherwise a misspelled variable would silently leave its setting at the default.
 def _unknown(environ: Mapping[str, str]) -> list[str]:
     known = {each.name.upper() for each in fields(Settings)} | {f"{name}_FILE" for name in SECRETS}

@@ -1,6 +1,7 @@
 import json
 import time
 import webbrowser
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -38,7 +39,7 @@ class Requests(list[httpx.Request]):
 
 
 def magiclink(*arguments: str, requests: Requests | None = None, env: dict[str, str | None] | None = None) -> Result:
-    cleared = {"MAGICLINK_PUBLIC_URL": None, "MAGICLINK_API_KEY": None, **(env or {})}
+    cleared = {"MAGICLINK_PUBLIC_URL": None, "MAGICLINK_API_KEY": None, "MAGICLINK_API_KEY_FILE": None, **(env or {})}
     return CliRunner(env=cleared).invoke(
         main.main, arguments, obj=httpx.MockTransport(Requests({}) if requests is None else requests)
     )
@@ -153,6 +154,23 @@ def test_options_beat_the_environment() -> None:
     magiclink("sessions", "--base-url", "http://localhost:1", "--api-key", "k2", requests=requests, env=env)
     assert str(requests[0].url).startswith("http://localhost:1/")
     assert requests[0].headers["authorization"] == "Bearer k2"
+
+
+def test_the_key_may_come_from_a_file_as_for_the_service(tmp_path: Path) -> None:
+    (tmp_path / "api_key").write_text("k3\n")
+    requests = Requests({"data": [], "next": None})
+    env: dict[str, str | None] = {"MAGICLINK_API_KEY_FILE": str(tmp_path / "api_key")}
+    magiclink("sessions", requests=requests, env=env)
+    assert requests[0].headers["authorization"] == "Bearer k3"
+    magiclink("sessions", "--key", "k2", requests=requests, env=env)
+    assert requests[1].headers["authorization"] == "Bearer k2"
+    both = magiclink("sessions", requests=requests, env=env | {"MAGICLINK_API_KEY": "k1"})
+    assert (both.exit_code, "both set" in both.stderr, len(requests)) == (1, True, 2)
+    absent = magiclink("sessions", requests=requests, env={"MAGICLINK_API_KEY_FILE": str(tmp_path / "absent")})
+    assert (absent.exit_code, absent.stderr) == (
+        1,
+        "Error: MAGICLINK_API_KEY_FILE names a file that cannot be read as text in UTF-8\n",
+    )
 
 
 def test_sessions_are_a_table() -> None:
