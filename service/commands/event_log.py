@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from service.commands.api_client import ApiClient, CommandError, Json, events
+from service.commands.api_client import ApiClient, Json, events
 
-_MOST = 10**9 - 1
+MOST = 10**9 - 1  # the last position for which the API can be asked
 # An event gets its position a moment after its time, by another process's clock perhaps.
 _MARGIN = timedelta(minutes=2)
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 Wanted = Callable[[Json], bool]
@@ -34,14 +35,19 @@ def wanted(types: tuple[str, ...], session: str | None, user: str | None, since:
 
 
 def time_of(text: str, now: datetime) -> datetime:
-    """Return a time given as RFC 3339, or as how long ago it was: 90s, 15m, 2h, 7d. Raises CommandError."""
-    if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    """Return a time given as RFC 3339, or as how long ago it was: 90s, 15m, 2h, 7d; in UTC. Raises ValueError."""
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise CommandError(f"{text!r} is not a time; write it as 2h, 7d or 2027-01-15T08:00:00Z.") from exc
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+        if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
+            at = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        else:
+            at = datetime.fromisoformat(text)
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as exc:
+        raise ValueError(f"{text!r} is not a time; write it as 2h, 7d or 2027-01-15T08:00:00Z.") from exc
+    # Far from the ends of what Python can express, so that a margin can be added.
+    if not _EARLIEST <= at <= _LATEST:
+        raise ValueError(f"{text!r} is not a time of this log; write one between 1970 and 9998.")
+    return at
 
 
 def end(service: ApiClient) -> int:
@@ -68,10 +74,11 @@ def tail(service: ApiClient, number: int, passes: Wanted, start: int) -> tuple[l
 
 
 def following(
-    service: ApiClient, after: str | None, passes: Wanted, pause: Callable[[], None] | None
+    service: ApiClient, after: int | None, passes: Wanted, pause: Callable[[], None] | None
 ) -> Iterator[Json]:
-    """Yield the events after a cursor that pass; with `pause` without end."""
-    return (event for event in events(service, after, pause) if passes(event))
+    """Yield the events after a position that pass; with `pause` without end."""
+    cursor = None if after is None else str(after)
+    return (event for event in events(service, cursor, pause) if passes(event))
 
 
 def _first(service: ApiClient, reached: Callable[[Json | None], bool]) -> int:
@@ -84,8 +91,8 @@ def _first(service: ApiClient, reached: Callable[[Json | None], bool]) -> int:
     low, high = 0, 1
     if holds(0):
         return 0
-    while high < _MOST and not holds(high):
-        low, high = high, min(2 * high, _MOST)
+    while high < MOST and not holds(high):
+        low, high = high, min(2 * high, MOST)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)

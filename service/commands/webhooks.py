@@ -23,14 +23,24 @@ def _now() -> datetime:
     return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - a command reads the machine's clock
 
 
+def _time(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else event_log.time_of(text, _now())
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+_POSITION = click.IntRange(0, event_log.MOST)
+
+
 @click.group(invoke_without_command=True)
 @click.option("--type", "types", multiple=True, help="Only this type, or connection.*; repeatable.")
 @click.option("--session", help="Only this session's.")
 @click.option("--user", help="Only this user's.")
-@click.option("--since", help="Only since then: 90s, 15m, 2h, 7d ago, or a time.")
+@click.option("--since", callback=_time, help="Only since then: 90s, 15m, 2h, 7d ago, or a time.")
 @click.option("--tail", type=click.IntRange(0, 10_000), help="Only the last so many.")
 @click.option("--follow", is_flag=True, help="Continue until Ctrl-C.")
-@click.option("--after", help="Start after this event's cursor.")
+@click.option("--after", type=_POSITION, help="Start after this event's cursor.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @over_http
 def events(service: api_client.ApiClient, *, as_json: bool, follow: bool, **options: Any) -> None:
@@ -44,32 +54,29 @@ def _wanted(
     service: api_client.ApiClient,
     pause: Callable[[], None] | None,
     *,
-    after: str | None,
+    after: int | None,
     tail: int | None,
-    since: str | None,
+    since: datetime | None,
     **filters: Any,
 ) -> Iterator[api_client.Json]:
-    earliest = event_log.time_of(since, _now()) if since else None
-    passes = event_log.wanted(filters["types"], filters["session"], filters["user"], earliest)
-    if after is None and earliest is not None:
-        after = str(event_log.position_before(service, earliest))
+    passes = event_log.wanted(filters["types"], filters["session"], filters["user"], since)
+    if after is None and since is not None:
+        after = event_log.position_before(service, since)
     if tail is not None:
-        rows, last = event_log.tail(service, tail, passes, int(after or 0))
+        rows, after = event_log.tail(service, tail, passes, after or 0)
         yield from rows
         if pause is None:
             return
-        after = str(last)
     yield from event_log.following(service, after, passes, pause)
 
 
 @events.command()
 @click.argument("endpoint", metavar="ENDPOINT")
-@click.option("--since", required=True, help="90s, 15m, 2h, 7d ago, or a time.")
+@click.option("--since", callback=_time, required=True, help="90s, 15m, 2h, 7d ago, or a time.")
 @over_http
-def replay(service: api_client.ApiClient, *, endpoint: str, since: str) -> None:
+def replay(service: api_client.ApiClient, *, endpoint: str, since: datetime) -> None:
     """Deliver all events since a time to an endpoint again."""
-    at = event_log.time_of(since, _now()).isoformat()
-    made = service.post(f"/v1/webhook-endpoints/{endpoint}/replay", {"since": at})
+    made = service.post(f"/v1/webhook-endpoints/{endpoint}/replay", {"since": since.isoformat()})
     click.echo(f"{made['id']}: the events since {made['since']} are delivered to {made['endpointId']} again.")
 
 
@@ -87,14 +94,14 @@ def endpoints(service: api_client.ApiClient, *, limit: int, as_json: bool) -> No
 @click.option("--forward-to", "target", required=True, help="Where to post them, as in http://localhost:3000/hooks.")
 @click.option("--type", "types", multiple=True, help="Only this type, or connection.*; repeatable.")
 @click.option("--session", help="Only this session's.")
-@click.option("--after", help="Start after this event's cursor; from now on by default.")
+@click.option("--after", type=_POSITION, help="Start after this event's cursor; from now on by default.")
 @over_http
-def listen(service: api_client.ApiClient, *, target: str, after: str | None, **filters: Any) -> None:
+def listen(service: api_client.ApiClient, *, target: str, after: int | None, **filters: Any) -> None:
     """Post events as they happen to a machine that cannot be reached from outside, signed like a delivery."""
     key, private_key = new_secret(secrets.token_bytes)
     # It signs for this command alone: the secret of an endpoint does not leave the service.
     secret = EndpointSecret("", key, private_key, 0.0)
-    start = after or str(event_log.end(service))
+    start = event_log.end(service) if after is None else after
     click.echo(f"Verify with {key} until this command ends. Ctrl-C ends it.", err=True)
     passes = event_log.wanted(filters["types"], filters["session"], None, None)
     # No redirects and no proxy, as deliveries have none.

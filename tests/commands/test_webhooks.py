@@ -13,7 +13,7 @@ import standardwebhooks
 from click.testing import CliRunner, Result
 
 from service.commands import event_log
-from service.commands.api_client import ApiClient, CommandError
+from service.commands.api_client import ApiClient
 from service.commands.main import main
 
 NOON = datetime(2027, 1, 15, 12, tzinfo=UTC)
@@ -85,10 +85,26 @@ def numbers(result: Result) -> list[int]:
     return [json.loads(line)["data"]["n"] for line in result.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("since", ["yesterday", "2h30", "-1h", "99999999d"])
-def test_a_time_that_cannot_be_read_is_refused(log: Log, since: str) -> None:
-    result = run(log, "events", "--since", since)
-    assert (result.exit_code, "is not a time" in result.stderr) == (1, True)
+TIMES_THAT_ARE_NONE = [
+    *("", "yesterday", "2h30", "-1h", "99999999d", "999999d", "0001-01-01", "9999-12-31"),
+    *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z"),
+]
+
+
+@pytest.mark.parametrize("since", TIMES_THAT_ARE_NONE)
+@pytest.mark.parametrize("command", [["events"], ["events", "replay", "whe_1"]])
+def test_a_time_that_cannot_be_read_is_refused(log: Log, command: list[str], since: str) -> None:
+    result = run(log, *command, "--since", since)
+    assert (result.exit_code, "is not a time" in result.stderr, log.requests) == (2, True, [])
+
+
+@pytest.mark.parametrize("after", ["abc", "-1", "1.5", "1000000000"])
+@pytest.mark.parametrize(
+    "command", [["events"], ["events", "--tail", "2"], ["listen", "--forward-to", "http://a.test"]]
+)
+def test_a_cursor_that_is_no_position_is_refused(log: Log, command: list[str], after: str) -> None:
+    result = run(log, *command, "--after", after)
+    assert (result.exit_code, "Invalid value for '--after'" in result.stderr, log.requests) == (2, True, [])
 
 
 def test_times_are_given_or_counted_back() -> None:
@@ -96,7 +112,9 @@ def test_times_are_given_or_counted_back() -> None:
     assert event_log.time_of("7d", NOON) == NOON - timedelta(days=7)
     assert event_log.time_of("2027-01-15T12:00:00Z", NOON) == NOON
     assert event_log.time_of("2027-01-15T12:00:00", NOON) == NOON
-    with pytest.raises(CommandError):
+    assert event_log.time_of("2027-01-15T13:00:00+01:00", NOON).isoformat() == NOON.isoformat()
+    assert event_log.time_of("1970-01-01", NOON).year == 1970
+    with pytest.raises(ValueError, match="soon"):
         event_log.time_of("soon", NOON)
 
 
