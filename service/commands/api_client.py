@@ -21,9 +21,9 @@ Column = tuple[str, Callable[[Json], object]]
 _LOCAL_KEY = "dev-key"
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _EVENTS_WAIT_SECONDS = 25
-_TIMEOUT_SECONDS = 40.0  # longer than a call for events waits
+_TIMEOUT = httpx.Timeout(40.0, connect=5.0)  # for an answer: longer than a call for events waits
 _PAGE_SIZE = 100
-_MOST_MISSES = 60  # about a minute, with a pause of a second after each
+_RESTART_SECONDS = 60.0
 # How `magiclink link --wait` ends for each status; 1 and 2 are errors of the command itself.
 EXIT_CODES = {"connected": 0, "submitted": 10, "exited": 11, "failed": 12, "expired": 13, "revoked": 14}
 
@@ -57,9 +57,7 @@ class ApiClient:
         self._proxy = None if is_local else proxy_variable(parts.scheme, parts.hostname, os.environ)
         headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
         # A proxy cannot reach what runs on this machine.
-        self._http = httpx.Client(
-            transport=transport, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=not is_local
-        )
+        self._http = httpx.Client(transport=transport, timeout=_TIMEOUT, headers=headers, trust_env=not is_local)
 
     def __enter__(self) -> Self:
         return self
@@ -161,43 +159,53 @@ def session_body(*, user: str, company: str, sites: Sequence[str], link: str, **
     }
 
 
-def watch(service: ApiClient, session: Json, pause: Callable[[], None]) -> Iterator[Json]:
+class Patience:
+    """Repeats a read for a minute while the service does not answer, so that its restart does not end a command."""
+
+    def __init__(self, pause: Callable[[], None], monotonic: Callable[[], float], say: Callable[[str], None]) -> None:
+        self.pause = pause
+        self._monotonic = monotonic
+        self._say = say
+
+    def read(self, read: Callable[[], T]) -> T:
+        """Return what `read` returns. Raises ServiceUnreachable."""
+        until = self._monotonic() + _RESTART_SECONDS
+        is_first = True
+        while True:
+            try:
+                return read()
+            except ServiceUnreachable as exc:
+                # By the clock: an address that drops packets takes as long for one answer as another for sixty.
+                if self._monotonic() >= until:
+                    raise
+                if is_first:
+                    self._say(f"{exc} Trying again for {_RESTART_SECONDS:.0f} seconds.")
+            is_first = False
+            self.pause()
+
+
+def watch(service: ApiClient, session: Json, patience: Patience) -> Iterator[Json]:
     """Yield the session after each change, until its status is one of `EXIT_CODES`."""
-    read = _retrying(lambda: service.get(f"/v1/sessions/{session['id']}"), pause)
     seen = session
     while seen["status"] not in EXIT_CODES:
-        pause()
-        now = read()
+        patience.pause()
+        now = patience.read(lambda: service.get(f"/v1/sessions/{session['id']}"))
         if changes_between(seen, now):
             yield now
         seen = now
 
 
-def events(service: ApiClient, after: str | None, pause: Callable[[], None] | None = None) -> Iterator[Json]:
-    """Yield the events after a cursor, oldest first; with `pause` without end, else up to the newest."""
+def events(service: ApiClient, after: str | None, patience: Patience | None = None) -> Iterator[Json]:
+    """Yield the events after a cursor, oldest first; with `patience` without end, else up to the newest."""
 
     def page() -> tuple[list[Json], str | None]:
-        return service.events(after, wait_seconds=_EVENTS_WAIT_SECONDS if pause else 0)
+        return service.events(after, wait_seconds=_EVENTS_WAIT_SECONDS if patience else 0)
 
-    read = _retrying(page, pause) if pause else page
     while True:
-        rows, after = read()
+        rows, after = patience.read(page) if patience else page()
         yield from rows
-        if not pause and len(rows) < _PAGE_SIZE:
+        if not patience and len(rows) < _PAGE_SIZE:
             return
-
-
-def _retrying(read: Callable[[], T], pause: Callable[[], None]) -> Callable[[], T]:
-    # For about a minute, so that a restart of the service does not end the command.
-    def retrying() -> T:
-        for _ in range(_MOST_MISSES):
-            try:
-                return read()
-            except ServiceUnreachable:
-                pause()
-        return read()
-
-    return retrying
 
 
 def changes_between(before: Json, now: Json) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from service.commands.api_client import ApiClient, Json, events
+from service.commands.api_client import ApiClient, Json, Patience, events
 
 MOST = 10**9 - 1  # the last position for which the API can be asked
 # An event gets its position a moment after its time, by another process's clock perhaps.
@@ -73,12 +73,10 @@ def tail(service: ApiClient, number: int, passes: Wanted, start: int) -> tuple[l
         span *= 4
 
 
-def following(
-    service: ApiClient, after: int | None, passes: Wanted, pause: Callable[[], None] | None
-) -> Iterator[Json]:
-    """Yield the events after a position that pass; with `pause` without end."""
+def following(service: ApiClient, after: int | None, passes: Wanted, patience: Patience | None) -> Iterator[Json]:
+    """Yield the events after a position that pass; with `patience` without end."""
     cursor = None if after is None else str(after)
-    return (event for event in events(service, cursor, pause) if passes(event))
+    return (event for event in events(service, cursor, patience) if passes(event))
 
 
 def _first(service: ApiClient, reached: Callable[[Json | None], bool]) -> int:

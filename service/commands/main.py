@@ -6,10 +6,8 @@ import json
 import logging
 import os
 import sys
-import time
 import webbrowser
 from dataclasses import asdict
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +19,7 @@ from service import __version__
 from service.commands import api_client
 from service.commands.interpreter import no_collections
 from service.commands.known_secrets import secrets_in
-from service.commands.options import as_json, limit, over_http, show
+from service.commands.options import as_json, limit, over_http, patience, show
 from service.commands.webhooks import endpoints, events, listen
 from service.errors import MagiclinkError
 from service.settings import Settings, read
@@ -150,7 +148,7 @@ def link(service: api_client.ApiClient, *, open_it: bool, wait: bool, as_json: b
 
 def _follow(service: api_client.ApiClient, session: api_client.Json, *, as_json: bool) -> None:
     current = session
-    for changed in api_client.watch(service, session, partial(time.sleep, 1)):
+    for changed in api_client.watch(service, session, patience()):
         for line in [json.dumps(changed)] if as_json else api_client.changes_between(current, changed):
             click.echo(line)
         current = changed

@@ -2,8 +2,9 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 import click
@@ -46,6 +47,12 @@ def over_http(command: Callable[..., None]) -> Callable[..., None]:
             command(service, **options)
 
     return update_wrapper(connected, command)
+
+
+def patience() -> api_client.Patience:
+    """For a command that follows something: looks again each second, and says what it waits for."""
+    clock = time.monotonic  # noqa: TID251 - a command reads the machine's clock
+    return api_client.Patience(partial(time.sleep, 1), clock, partial(click.echo, err=True))
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")

@@ -3,16 +3,15 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import click
 import httpx
 
 from service.commands import api_client, event_log
-from service.commands.options import as_json, limit, over_http, show
+from service.commands.options import as_json, limit, over_http, patience, show
 from service.domain.endpoints import EndpointSecret
 from service.outbound import new_secret, signed_headers
 
@@ -45,14 +44,13 @@ _POSITION = click.IntRange(0, event_log.MOST)
 @over_http
 def events(service: api_client.ApiClient, *, as_json: bool, follow: bool, **options: Any) -> None:
     """Print the events, oldest first."""
-    pause = partial(time.sleep, 1) if follow else None
-    for row in _wanted(service, pause, **options):
+    for row in _wanted(service, patience() if follow else None, **options):
         click.echo(json.dumps(row) if as_json else api_client.table(api_client.EVENTS, [row], heading=False))
 
 
 def _wanted(
     service: api_client.ApiClient,
-    pause: Callable[[], None] | None,
+    patient: api_client.Patience | None,
     *,
     after: int | None,
     tail: int | None,
@@ -65,9 +63,9 @@ def _wanted(
     if tail is not None:
         rows, after = event_log.tail(service, tail, passes, after or 0)
         yield from rows
-        if pause is None:
+        if patient is None:
             return
-    yield from event_log.following(service, after, passes, pause)
+    yield from event_log.following(service, after, passes, patient)
 
 
 @events.command()
@@ -106,7 +104,7 @@ def listen(service: api_client.ApiClient, *, target: str, after: int | None, **f
     passes = event_log.wanted(filters["types"], filters["session"], None, None)
     # No redirects and no proxy, as deliveries have none.
     with httpx.Client(timeout=_FORWARD_SECONDS, trust_env=False, follow_redirects=False) as receiver:
-        for row in event_log.following(service, start, passes, partial(time.sleep, 1)):
+        for row in event_log.following(service, start, passes, patience()):
             answer = _forward(receiver, target, row, secret)
             click.echo(f"{answer:<24}  {api_client.table(api_client.EVENTS, [row], heading=False)}")
 

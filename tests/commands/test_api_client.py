@@ -1,10 +1,12 @@
+from functools import partial
+
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.commands import api_client
-from service.commands.api_client import ApiClient, CommandError, ServiceUnreachable
+from service.commands.api_client import ApiClient, CommandError, Patience, ServiceUnreachable
 
 URL = "http://localhost:8000"
 
@@ -37,8 +39,16 @@ def session(status: str = "created", link: str = "pending", *connections: tuple[
     }
 
 
-def no_pause() -> None:
-    """Time is not what is tested."""
+class Waiting:
+    """Time that passes by pauses, of a second each, and by calls; and what was said."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.said: list[str] = []
+        self.patience = Patience(partial(self.wait, 1), lambda: self.now, self.said.append)
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://localhost", "http://"])
@@ -147,31 +157,50 @@ def test_a_session_is_followed_through_its_changes_to_its_end() -> None:
     answers = Answers(
         session(), session("opened", "ready"), session("opened", "ready"), session("connected", "ready", ("c", "OK"))
     )
-    seen = list(api_client.watch(service(answers), session(), no_pause))
+    seen = list(api_client.watch(service(answers), session(), Waiting().patience))
     assert [each["status"] for each in seen] == ["opened", "connected"]
     assert len(answers.requests) == 4
 
 
 def test_a_session_that_has_ended_is_not_asked_about() -> None:
     answers = Answers({})
-    assert list(api_client.watch(service(answers), session("revoked"), no_pause)) == []
+    assert list(api_client.watch(service(answers), session("revoked"), Waiting().patience)) == []
     assert answers.requests == []
 
 
 def test_a_service_that_restarts_is_waited_for() -> None:
     answers = Answers(httpx.ConnectError("down"), httpx.Response(503, json={"code": "unavailable"}), session("expired"))
-    assert [each["status"] for each in api_client.watch(service(answers), session(), no_pause)] == ["expired"]
+    assert [each["status"] for each in api_client.watch(service(answers), session(), Waiting().patience)] == ["expired"]
 
 
-def test_a_service_that_stays_away_is_given_up_on() -> None:
+@pytest.mark.parametrize("seconds", [0, 5, 40])
+def test_a_service_that_stays_away_is_given_up_on_after_a_minute(seconds: float) -> None:
+    waiting = Waiting()
+
+    def unanswered(_request: httpx.Request) -> httpx.Response:
+        waiting.wait(seconds)
+        raise httpx.ConnectTimeout("dropped")
+
+    silent = ApiClient(URL, None, httpx.MockTransport(unanswered))
     with pytest.raises(ServiceUnreachable):
-        list(api_client.watch(service(Answers(httpx.ConnectError("down"))), session(), no_pause))
+        list(api_client.events(silent, None, waiting.patience))
+    assert 60 <= waiting.now < 60 + 1 + seconds
+    assert [line.endswith("Trying again for 60 seconds.") for line in waiting.said] == [True]
+
+
+def test_each_restart_of_a_service_has_its_own_minute() -> None:
+    waiting = Waiting()
+    down: list[httpx.Response | Exception | dict[str, object]] = [httpx.ConnectError("down")] * 40
+    answers = Answers(*down, {"data": [event(1)]}, *down, {"data": [event(2)]})
+    following = api_client.events(service(answers), None, waiting.patience)
+    assert [next(following)["id"], next(following)["id"]] == ["evt_1", "evt_2"]
+    assert len(waiting.said) == 2
 
 
 def test_a_session_that_is_refused_is_not_waited_for() -> None:
     answers = Answers(httpx.Response(404, json={"code": "not_found"}))
     with pytest.raises(CommandError, match="not_found"):
-        list(api_client.watch(service(answers), session(), no_pause))
+        list(api_client.watch(service(answers), session(), Waiting().patience))
     assert len(answers.requests) == 1
 
 
@@ -207,7 +236,7 @@ def test_following_events_waits_at_the_service_and_keeps_its_place() -> None:
     answers = Answers(
         {"data": [event(1)], "next": None}, {"data": [], "next": None}, httpx.ReadTimeout("slow"), {"data": [event(2)]}
     )
-    following = api_client.events(service(answers), None, no_pause)
+    following = api_client.events(service(answers), None, Waiting().patience)
     assert [next(following)["id"], next(following)["id"]] == ["evt_1", "evt_2"]
     assert [request.url.params.get("after") for request in answers.requests] == [None, "1", "1", "1"]
     assert answers.requests[0].url.params["wait"] == "25"
