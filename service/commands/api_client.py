@@ -36,6 +36,16 @@ class ServiceUnreachable(CommandError):
     """The service did not answer, or answered 5xx: it may be restarting."""
 
 
+def is_http_address(url: str) -> bool:
+    """Return whether a call can be sent to this address: http or https, with a host."""
+    try:
+        httpx.URL(url)
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except (httpx.InvalidURL, ValueError):
+        return False
+
+
 class ApiClient:
     """A client of the service's API. Raises only CommandError.
 
@@ -43,9 +53,9 @@ class ApiClient:
     """
 
     def __init__(self, url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not is_http_address(url):
             raise CommandError(f"{url!r} is not an address of a service; write it as http://localhost:8000 (--url).")
+        parts = urlsplit(url)
         key = key or (_LOCAL_KEY if parts.hostname in _LOCAL_HOSTS else None)
         if not key:
             raise CommandError("An API key is needed: give --key, or set MAGICLINK_API_KEY or MAGICLINK_API_KEY_FILE.")
@@ -54,7 +64,7 @@ class ApiClient:
             raise CommandError("The API key has characters that cannot travel in a header; copy it again.")
         self._url = url.rstrip("/")
         is_local = parts.hostname in _LOCAL_HOSTS
-        self._proxy = None if is_local else proxy_variable(parts.scheme, parts.hostname, os.environ)
+        self._proxy = None if is_local else proxy_variable(parts.scheme, parts.hostname or "", os.environ)
         headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
         # A proxy cannot reach what runs on this machine.
         self._http = httpx.Client(transport=transport, timeout=_TIMEOUT, headers=headers, trust_env=not is_local)

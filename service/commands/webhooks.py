@@ -29,6 +29,13 @@ def _time(_context: click.Context, _option: click.Parameter, text: str | None) -
         raise click.BadParameter(str(exc)) from exc
 
 
+def _target(_context: click.Context, _option: click.Parameter, url: str) -> str:
+    # Otherwise `listen` waits for an event before each post fails.
+    if not api_client.is_http_address(url):
+        raise click.BadParameter(f"{url!r} is not an address to post to; write it as http://localhost:3000/hooks.")
+    return url
+
+
 _POSITION = click.IntRange(0, event_log.MOST)
 
 
@@ -89,7 +96,13 @@ def endpoints(service: api_client.ApiClient, *, limit: int, as_json: bool) -> No
 
 
 @click.command()
-@click.option("--forward-to", "target", required=True, help="Where to post them, as in http://localhost:3000/hooks.")
+@click.option(
+    "--forward-to",
+    "target",
+    callback=_target,
+    required=True,
+    help="Where to post them, as in http://localhost:3000/hooks.",
+)
 @click.option("--type", "types", multiple=True, help="Only this type, or connection.*; repeatable.")
 @click.option("--session", help="Only this session's.")
 @click.option("--after", type=_POSITION, help="Start after this event's cursor; from now on by default.")

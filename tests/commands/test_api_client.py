@@ -51,7 +51,7 @@ class Waiting:
         self.now += seconds
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://localhost", "http://"])
+@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://localhost", "http://", "http://[a", "http://a:b"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(CommandError, match="--url"):
         ApiClient(url, "key")

@@ -217,3 +217,11 @@ def test_listening_begins_now_and_says_what_does_not_answer(log: Log) -> None:
     assert (late.exit_code, late.stdout) == (130, "")
     refused = CliRunner().invoke(main, ["listen", "--forward-to", "http://127.0.0.1:9/", "--after", "1393"], obj=log)
     assert refused.stdout.startswith("ConnectError")
+
+
+@pytest.mark.parametrize(
+    "target", ["", "bogus", "localhost:3000", "http://", "ftp://a.test", "http://[a", "http://a:b"]
+)
+def test_listening_does_not_begin_without_an_address_to_post_to(log: Log, target: str) -> None:
+    result = run(log, "listen", "--forward-to", target)
+    assert (result.exit_code, "is not an address to post to" in result.stderr, log.requests) == (2, True, [])
