@@ -40,9 +40,12 @@ async def examine_provider(settings: Settings, http: httpx.AsyncClient, patience
         await provider.ping()
         companies = (await provider.companies()).companies
     except ProviderFailure as exc:
-        bad = Finding("bad", "provider", _advice(exc, _proxy_of(settings.provider_url)))
+        bad = Finding("bad", "provider", _advice(exc, settings))
+        probe = ProviderProbe(http, settings, account.keys, patience_seconds)
+        keys = await probe.key_findings() if isinstance(exc, ProviderUnauthorized) else []
         says = "the provider's lists could not be read; repair that, and run doctor again"
-        return [bad, *(Finding("note", about, says, "not tested") for about in ("pages", *ABOUT))]
+        untested = [about for about in ("pages", *ABOUT) if about not in {finding.about for finding in keys}]
+        return [bad, *keys, *(Finding("note", about, says, "not tested") for about in untested)]
     known = f"accepts the key, which sees {len(companies)} companies"
     snapshots, failures = await _snapshots(provider, companies)
     return [
@@ -114,10 +117,16 @@ def _proxy_of(url: str) -> str | None:
     return proxy_variable(parts.scheme, parts.hostname or "", os.environ)
 
 
-def _advice(failure: ProviderFailure, proxy: str | None) -> str:
+def _advice(failure: ProviderFailure, settings: Settings) -> str:
     if isinstance(failure, ProviderUnauthorized):
-        return "does not accept MAGICLINK_PROVIDER_API_KEY; make one in its Settings > Organization > API Keys"
+        given = {
+            "MAGICLINK_PROVIDER_API_KEYS": settings.provider_api_keys,
+            "MAGICLINK_PROVIDER_API_KEY": settings.provider_api_key,
+        }
+        names = " and ".join(name for name, value in given.items() if value)
+        return f"accepts no key of {names}; make one in its Settings > Organization > API Keys"
     if isinstance(failure, ProviderUnreachable):
+        proxy = _proxy_of(settings.provider_url)
         unused = f"; {proxy} is set, but the service uses no proxy and needs a direct connection" if proxy else ""
         return f"cannot be reached; check MAGICLINK_PROVIDER_URL and this machine's network{unused}"
     return f"{failure.detail}; is MAGICLINK_PROVIDER_URL right?"

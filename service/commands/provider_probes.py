@@ -53,7 +53,7 @@ class ProviderProbe:
     ) -> list[Finding]:
         """Return a finding for each of `ABOUT`; `company_id` is any company that the key may see."""
         return [
-            *await self._keys(),
+            *await self.key_findings(),
             await self._paths(company_id),
             await self._method(),
             await self._invitations(company_id),
@@ -85,7 +85,8 @@ class ProviderProbe:
                 break
         return status
 
-    async def _keys(self) -> list[Finding]:
+    async def key_findings(self) -> list[Finding]:
+        """Return a finding for each key: whether the provider accepts it."""
         findings = []
         for number, key in enumerate(self.keys, 1):
             status = await self._status("GET", "/ping", key)

@@ -66,7 +66,7 @@ async def _ignore(_generation: PathGeneration) -> None:
 class CallLimits:
     """Time limits of one attempt, of one call with its retries, and of one list; and how many calls run at once.
 
-    `observe` is called after every call, with "ok" or the failure's class name, and its seconds with retries.
+    `observe` is called after every call, with its name in `outcomes`, and its seconds with retries.
     `unreadable` is called for every item of a list that could not be read whole, each time the list is read. `served`
     is called, and raises nothing, once another generation of paths than before has answered 2xx.
     """

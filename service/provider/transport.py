@@ -27,6 +27,7 @@ from service.errors import (
 from service.handshakes import closing_failed_handshakes
 from service.provider.account import AccountState, CallLimits, ProviderAccount, ProviderMethodRefused, UnreadableItem
 from service.provider.json_text import parse_json
+from service.provider.outcomes import OK, outcome_of
 from service.provider.refusals import http_date, refusal_text, retry_after_seconds
 from service.settings import PathGeneration
 
@@ -96,9 +97,9 @@ class Transport:
         try:
             answer = await self._send(call, deadline)
         except ProviderFailure as exc:
-            self._limits.observe(type(exc).__name__, self._limits.monotonic() - began_at)
+            self._limits.observe(outcome_of(exc), self._limits.monotonic() - began_at)
             raise
-        self._limits.observe("ok", self._limits.monotonic() - began_at)
+        self._limits.observe(OK, self._limits.monotonic() - began_at)
         return answer
 
     async def _send(self, call: Call, deadline: float) -> Answer:

@@ -1,5 +1,6 @@
 """What `doctor` says of the provider: each line says how it is known, and no call creates anything that stays."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,9 +69,18 @@ async def one(known: Settings, transport: Carried, about: str) -> Finding:
 async def test_where_the_provider_does_not_answer_every_line_says_that_it_was_not_tested(
     tmp_path: Any, sandbox: Sandbox
 ) -> None:
-    found = await findings(settings(tmp_path, provider_api_key="wrong"), Carried(sandbox))
+    found = await findings(settings(tmp_path), Carried(sandbox, {"GET /v2.2/": httpx.Response(404, json={})}))
     assert found["provider"][0].level == "bad"
     assert {one.tested for about in ABOUT for one in found[about]} == {"not tested"}
+
+
+async def test_where_the_provider_refuses_every_key_the_other_lines_say_that_they_were_not_tested(
+    tmp_path: Any, sandbox: Sandbox
+) -> None:
+    found = await findings(settings(tmp_path, provider_api_key="wrong"), Carried(sandbox))
+    assert found["provider"][0].level == "bad"
+    untested = {about for about in ABOUT for one in found[about] if one.tested == "not tested"}
+    assert untested == set(ABOUT) - {"key"}
 
 
 async def test_it_creates_nothing_at_the_provider(tmp_path: Any, sandbox: Sandbox) -> None:
@@ -211,3 +221,23 @@ async def test_white_label_is_not_tested_and_says_whom_to_ask(tmp_path: Any, san
     finding = await one(settings(tmp_path), Carried(sandbox), "white label")
     assert finding.tested == "not tested"
     assert "set by the provider by hand: ask" in finding.says
+
+
+@pytest.mark.parametrize(
+    ("single", "several", "named"),
+    [
+        ("a" * 20, (), ["_API_KEY"]),
+        ("", ("a" * 20, "b" * 20), ["_API_KEYS"]),
+        ("c" * 20, ("a" * 20, "b" * 20), ["_API_KEYS", "_API_KEY"]),
+    ],
+)
+async def test_keys_that_are_all_refused_are_each_said_with_the_variables_that_hold_them(
+    tmp_path: Any, sandbox: Sandbox, single: str, several: tuple[str, ...], named: list[str]
+) -> None:
+    known = settings(tmp_path, provider_api_key=single, provider_api_keys=several)
+    found = await findings(known, Carried(sandbox))
+    assert re.findall(r"MAGICLINK_PROVIDER(\w+)", found["provider"][0].says) == named
+    keys = found["key"]
+    count = len(several) + bool(single)
+    assert [key.says.partition(";")[0] for key in keys] == [f"key {n + 1} of {count} is refused" for n in range(count)]
+    assert {key.tested for key in keys} == {"tested"}

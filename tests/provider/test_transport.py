@@ -57,7 +57,7 @@ async def test_every_call_is_measured_with_its_outcome_and_time() -> None:
     await observed.send(GET)
     with pytest.raises(ProviderNotFound):
         await observed.send(GET)
-    assert reported == [("ok", pytest.approx(sum(fake.slept))), ("ProviderNotFound", 0.0)]
+    assert reported == [("ok", pytest.approx(sum(fake.slept))), ("not_found", 0.0)]
 
 
 async def test_an_answer_without_a_body_is_none() -> None:
