@@ -4,7 +4,7 @@ An event is written in the transaction that changes the state it reports. It ref
 too: readers get the `userId` that the user's row has then, so an erased user is in no event.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -145,11 +145,14 @@ def connection_recorded(connection: Connection) -> NewEvent:
     return replace(event, also_of=_other_sessions(connection))
 
 
-def connection_reassigned(connection: Connection, previous: Candidate) -> NewEvent:
-    """The connection got another owner than `previous`. A session of another tenant is never named."""
+def connection_reassigned(connection: Connection, previous: Candidate, losing: Collection[Candidate] = ()) -> NewEvent:
+    """The connection got another owner than `previous`; it is on the timelines of the sessions that lose it, too.
+
+    A session of another tenant is never named.
+    """
     data = {**_evidence_data(connection), "from": _side(connection, previous)}
     event = _owned("connection.reassigned", connection, **data, to=_side(connection, connection.verdict.owner))
-    return replace(event, also_of=_other_sessions(connection, previous))
+    return replace(event, also_of=_other_sessions(connection, previous, *losing))
 
 
 def connection_status_changed(connection: Connection, previous: str) -> NewEvent:
@@ -212,7 +215,7 @@ def user_erased(user: UserRef, by: str) -> NewEvent:
 
 
 def _other_sessions(connection: Connection, *previous: Candidate) -> tuple[SessionId, ...]:
-    """The previous owner's session, and the owner's other sessions that could have made the connection."""
+    """The sessions of those who had it, and the owner's other sessions that could have made the connection."""
     verdict = connection.verdict
     same_user = (one for one in verdict.candidates if verdict.owner and one.user == verdict.owner.user)
     others = {one.session_id for one in (*previous, *same_user) if one.tenant == connection.tenant}

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 
 from service.domain import events
-from service.domain.attached_sessions import advance, advance_sessions, reopen
+from service.domain.attached_sessions import advance, advance_sessions
 from service.domain.attention import is_unconfirmed, with_attention
 from service.domain.attribution import is_wait_over, judge_again, rules_out_invitations
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
@@ -28,6 +28,7 @@ from service.domain.model import (
     SessionId,
     Verdict,
 )
+from service.domain.owner_changes import change_owner
 from service.domain.session_status import progress_of
 from service.domain.statuses import ConnectionState
 from service.domain.timing import FIRST_REMINDER_SECONDS, UNCERTAINTY_SECONDS
@@ -131,7 +132,7 @@ def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: C
     connection = replace(connection, missing_at=gone[0], removed_at=gone[1])
     connection = with_attention(draft, connection, known)
     draft.connections[reported.id] = connection
-    _change_owner(draft, connection, before)
+    change_owner(draft, connection, before)
     _report_status(draft, connection, known)
     _read_documents(draft, connection, known)
     advance_sessions(draft, connection)
@@ -168,37 +169,6 @@ def _connection(
         resumed_by_host=known.resumed_by_host if known and same_owner else owner is not None and owner.resumed_by_host,
         provider_mended_at=known.provider_mended_at if known else None,
     )
-
-
-def _change_owner(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
-    verdict, previous = connection.verdict, before.owner if before else None
-    if verdict.owner == previous and verdict.owner is not None:
-        return
-    if previous is not None:
-        draft.detach(previous.session_id, connection.id)
-    _report_owner(draft, connection, before)
-    if previous is not None:
-        reopen(draft, previous.session_id, "reassigned" if verdict.owner else "unattributed")
-
-
-def _report_owner(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
-    verdict, previous = connection.verdict, before.owner if before else None
-    if verdict.owner is None or verdict.kind is None:
-        _report_ambiguous(draft, connection, before)
-        return
-    draft.attach(verdict.owner.session_id, connection.id, verdict.kind)
-    event = events.connection_recorded(connection)
-    if previous is not None:
-        event = events.connection_reassigned(connection, previous)
-    draft.events.append(event)
-
-
-def _report_ambiguous(draft: RecordingDraft, connection: Connection, before: Verdict | None) -> None:
-    verdict = connection.verdict
-    announced = before is not None and not before.waiting and before.owner is None
-    if verdict.waiting or (announced and before is not None and before.candidates == verdict.candidates):
-        return
-    draft.events.append(events.connection_ambiguous(connection, verdict))
 
 
 def _report_status(draft: RecordingDraft, connection: Connection, known: Connection | None) -> None:

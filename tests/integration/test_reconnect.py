@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.connection_steps import broken, reconnecting, repair
+from tests.support.connection_steps import ambiguous, broken, claim, reconnecting, repair
 from tests.support.provider_user import ProviderUser
+from tests.support.sandbox_client import JsonObject
 from tests.support.services import RunningServices, refused
-from tests.support.users import WRONG, TopPage, User, asked_in
+from tests.support.users import WRONG, FramePage, TopPage, User, asked_in
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -189,3 +190,44 @@ async def test_an_edit_link_makes_nobody_a_candidate_for_new_connections(
     for _ in range(15):
         await services.later(10)
     assert (await bob.newest())["evidence"]["kind"] == "sole_candidate"
+
+
+async def mended_by_ada(services: RunningServices, connection: JsonObject) -> FramePage:
+    """Ada's reconnect session that has mended the connection."""
+    mending = await reconnecting(services, connection)
+    await repair(mending)
+    services.clock.advance(5)
+    assert (await mending.finish())["status"] == "connected"
+    return mending
+
+
+async def lost_by(mending: FramePage) -> list[str]:
+    """Check that neither API, page nor export of Ada's session shows the connection; return the session's events."""
+    stored, view = await mending.stored(), await mending.view()
+    assert (stored["status"], stored["connections"]) == ("opened", [])
+    assert (view["status"], view["connections"], view["account"]) == ("opened", [], None)
+    export: Any = await mending.services.get("/v1/users/ada/export")
+    assert [one["connections"] for one in export["sessions"] if one["id"] == mending.id] == [[]]
+    return await mending.event_types()
+
+
+async def test_a_reconnect_loses_the_connection_that_is_claimed_for_another_user(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    connection = await broken(ada, "magic_link")
+    mending = await mended_by_ada(services, connection)
+    his = await bob.session()
+    assert (await claim(services, connection, his["id"])).status_code == 200
+    assert {"connection.reassigned", "session.reopened"} <= set(await lost_by(mending))
+    await services.later(60)
+    assert (await mending.stored())["connections"] == []
+
+
+async def test_a_reconnect_loses_the_connection_whose_claim_is_undone(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    connection, hers, _ = await ambiguous(services, ada, bob, WRONG)
+    assert (await claim(services, connection, hers.id)).status_code == 200
+    mending = await mended_by_ada(services, connection)
+    assert (await services.host.delete(f"/v1/connections/{connection['id']}/claim")).is_success
+    assert (await lost_by(mending))[-1] == "session.reopened"

@@ -17,6 +17,7 @@ MODULES = {
     "domain/attribution": ("domain/test_attribution*", "domain/test_evidence*", "domain/test_recording*"),
     "domain/evidence": ("domain/test_evidence*", "domain/test_recording*"),
     "domain/recording": ("domain/test_recording*", "domain/test_attached*", "domain/test_dead_links*"),
+    "domain/owner_changes": ("domain/test_owner_changes*", "domain/test_recording*"),
     "domain/attached_sessions": ("domain/test_attached*", "domain/test_recording*"),
     "domain/session_status": ("domain/test_session_status*",),
     "domain/dead_links": ("domain/test_dead_links*",),

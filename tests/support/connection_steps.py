@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.support.provider_user import ProviderUser
-from tests.support.sandbox_client import JsonObject
+from tests.support.sandbox_client import GUIDE, JsonObject
 from tests.support.services import RunningServices
 from tests.support.users import WRONG, FramePage, TopPage, User
 
@@ -16,10 +16,12 @@ async def connect_at(services: RunningServices, url: str) -> None:
     await user.connect()
 
 
-async def ambiguous(services: RunningServices, ada: User, bob: User) -> tuple[JsonObject, FramePage, FramePage]:
+async def ambiguous(
+    services: RunningServices, ada: User, bob: User, password: str = GUIDE["password"]
+) -> tuple[JsonObject, FramePage, FramePage]:
     """A connection that could be Ada's or Bob's, and the two pages."""
     hers, his = await ada.frame(link="magic_link"), await bob.frame(link="magic_link")
-    await hers.connect()
+    await hers.connect(password)
     await hers.finish()
     await services.later(150)
     (row,) = await services.rows("/v1/connections", attributed="false")
