@@ -108,8 +108,10 @@ def renew(session: Session, now: float, key_id: str) -> Changes:
     expiry = Job(JobKind.EXPIRE, session.id, fresh.expires_at - now)
     by_invitation = session.link is not None and session.link.invitation_id is not None
     if session.achieved:
-        # Its invitation was used, or ends with the old time: no page may show it again.
-        kept = replace(fresh, link=None) if by_invitation else fresh
+        # Its invitation was used, or ends with the old time: no page may show it again. A further account for which it
+        # was not used may be asked for again.
+        unused = 1 if session.more_asked and session.link_used_at is None else 0
+        kept = replace(fresh, link=None, more_asked=session.more_asked - unused) if by_invitation else fresh
         return Changes(sessions=(settle(kept, now),), jobs=(expiry,))
     if by_invitation:
         # Its invitation ends soon after the old time, so the session needs another, which has a log of its own.

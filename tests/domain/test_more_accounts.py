@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from service.domain.changes import Job, JobKind
-from service.domain.model import LinkKind, LinkStatus, Mode, Session
+from service.domain.model import Link, LinkKind, LinkStatus, Mode, Session
 from service.domain.more_accounts import AnotherAccount, another_of, ask_for_another, give_up_another
+from service.domain.session_rules import renew
 from service.domain.session_status import Progress
 from service.domain.timing import GRACE_SECONDS
 from service.domain.tokens import digest
 from service.errors import NotFound, Revoked, TakenOver
 from tests.support.company_records import RecordedCompany
-from tests.support.domain_values import NOW, invitation, link, seen, session, with_link
+from tests.support.domain_values import MAGIC, NOW, invitation, link, seen, session, with_link
 
 KEY = "page-key"
 
@@ -113,3 +114,31 @@ def test_an_expired_second_invitation_is_replaced_like_a_first_one() -> None:
     company = RecordedCompany(second)
     company.take(replace(invitation("inv_2", uses=0), status="EXPIRED"))
     assert company.sessions[second.id].link_status is LinkStatus.PENDING
+
+
+@pytest.mark.parametrize(
+    ("used_at", "link_then", "awaited"),
+    [(None, link(invitation_id="inv_2"), 0), (NOW, link(invitation_id="inv_2"), 1), (None, MAGIC, 1)],
+)
+def test_a_renewal_takes_an_unused_further_invitation_away_and_its_page_may_ask_again(
+    used_at: float | None, link_then: Link, awaited: int
+) -> None:
+    second = replace(
+        asked(connected()) or connected(), link=link_then, link_status=LinkStatus.READY, link_used_at=used_at
+    )
+    fresh = renew(second, NOW + 600, "k9").sessions[0]
+    assert fresh.more_asked == awaited
+    again = renew(fresh, NOW + 700, "k9").sessions[0]
+    assert again.more_asked == awaited
+    expected = AnotherAccount.ASKED if awaited else AnotherAccount.POSSIBLE
+    assert another_of(again, 1, NOW + 700) is expected
+
+
+def test_a_renewal_leaves_a_further_link_that_is_being_made() -> None:
+    second = asked(connected()) or connected()
+    fresh = renew(second, NOW + 600, "k9").sessions[0]
+    assert (fresh.more_asked, fresh.link_status) == (1, LinkStatus.PENDING)
+
+
+def test_a_renewal_of_a_session_that_asked_for_nothing_counts_nothing() -> None:
+    assert renew(connected(link_used_at=None), NOW + 600, "k9").sessions[0].more_asked == 0

@@ -141,3 +141,23 @@ async def test_in_the_redirect_flow_it_is_the_same(services: RunningServices, ad
     await page.post("another")
     await services.drain()
     assert (await page.view())["another"] == "asked"
+
+
+async def test_after_a_renewal_the_page_asks_again_for_what_was_not_connected(
+    services: RunningServices, ada: User
+) -> None:
+    page = await first_account(ada, maxConnections=2)
+    await another(page)
+    await services.drain()
+    before = (await page.view())["link"]["url"]
+    fresh = FramePage(services, await services.post(f"/v1/sessions/{page.id}/renew"))
+    await services.drain()
+    view = await fresh.start(take_over=True)
+    assert (view["status"], view["another"], view["link"]["url"]) == ("connected", "possible", None)
+    await another(fresh)
+    await services.drain()
+    view = await fresh.view()
+    assert view["another"] == "asked"
+    assert view["link"]["url"] not in {None, before}
+    await fresh.connect()
+    assert len((await fresh.finish())["connections"]) == 2
