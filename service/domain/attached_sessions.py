@@ -6,8 +6,9 @@ from dataclasses import replace
 from service.domain import events
 from service.domain.changes import Job, JobKind
 from service.domain.draft import RecordingDraft
-from service.domain.model import Connection, Session, SessionId
-from service.domain.session_rules import settle
+from service.domain.model import Connection, ConnectionId, LinkStatus, Mode, Session, SessionId
+from service.domain.more_accounts import count_asked_again
+from service.domain.session_rules import settle, with_link_pending
 from service.domain.session_status import Progress, SessionStatus, progress_of
 from service.domain.statuses import ConnectionState
 from service.domain.timing import PRESENCE_SECONDS
@@ -36,6 +37,14 @@ def advance(draft: RecordingDraft, session_id: SessionId, connection: Connection
         draft.events.append(events.session_exited(after, "page", "time"))
 
 
+def detach(draft: RecordingDraft, session_id: SessionId, connection_id: ConnectionId) -> None:
+    """Take the connection from the session; `reopen` judges the session again."""
+    draft.detach(session_id, connection_id)
+    session = draft.session(session_id)
+    if session is not None and session.more_asked:
+        draft.sessions[session_id] = count_asked_again(session, draft.number_attached(session_id))
+
+
 def reopen(draft: RecordingDraft, session_id: SessionId, reason: str) -> None:
     """Judge a session again after a connection was detached from it: its status is the one without that connection."""
     before = draft.session(session_id)
@@ -44,9 +53,18 @@ def reopen(draft: RecordingDraft, session_id: SessionId, reason: str) -> None:
     after = _judged(draft, before)
     if after.status is before.status:
         return
+    _prepare_again(draft, after)
     draft.events.append(events.session_reopened(after, reason))
     if after.page_hash is not None:  # its page may have disappeared meanwhile
         draft.jobs.append(Job(JobKind.PRESENCE, session_id, PRESENCE_SECONDS))
+
+
+def _prepare_again(draft: RecordingDraft, session: Session) -> None:
+    """Have a link made for a session that was renewed, or lost its link, while its user's part was done."""
+    needed = session.mode is Mode.CONNECT and not session.achieved and not session.closed
+    if needed and session.link is None and session.link_status is not LinkStatus.PENDING:
+        draft.sessions[session.id] = with_link_pending(session)
+        draft.jobs.append(Job(JobKind.PREPARE, session.id, waited_for=True))
 
 
 def _judged(draft: RecordingDraft, session: Session) -> Session:

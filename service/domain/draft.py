@@ -53,6 +53,10 @@ class RecordingDraft:
         self._reached[session_id].pop(connection_id, None)
         self._advanced.pop((session_id, connection_id), None)
 
+    def number_attached(self, session_id: SessionId) -> int:
+        """How many connections are attached to the session now."""
+        return len(self._reached[session_id])
+
     def progress(self, session_id: SessionId) -> Progress:
         """How far the connections that are attached now have brought the session."""
         return max(self._reached[session_id].values(), default=Progress.NONE)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from service.domain.changes import Changes, Job, JobKind
 from service.domain.model import LinkKind, LinkStatus, Mode, Session
-from service.domain.session_rules import require_page_key
+from service.domain.session_rules import require_page_key, with_link_pending
 from service.domain.session_time import link_can_be_shown
 from service.errors import Revoked
 
@@ -50,17 +50,7 @@ def ask_for_another(session: Session, page_key: str | None, recorded: int, now: 
     require_page_key(session, page_key)
     if another_of(session, recorded, now) is not AnotherAccount.POSSIBLE:
         return None
-    fresh = replace(
-        session,
-        more_asked=session.more_asked + 1,
-        link=None,
-        link_status=LinkStatus.PENDING,
-        revealed_at=None,
-        finished_at=None,
-        link_used_at=None,
-        provider_steps=(),
-        seen_at=now,
-    )
+    fresh = replace(with_link_pending(session), more_asked=session.more_asked + 1, seen_at=now)
     # Session and job are written together: if this process dies, another one runs the job.
     return Changes(sessions=(fresh,), jobs=(Job(JobKind.PREPARE, session.id, waited_for=True),))
 
@@ -71,3 +61,12 @@ def give_up_another(session: Session) -> Changes | None:
         return None
     without = replace(session, link_status=LinkStatus.FAILED, more_asked=session.more_asked - 1)
     return Changes(sessions=(without,))
+
+
+def count_asked_again(session: Session, recorded: int) -> Session:
+    """Return the session after a connection was taken from it and `recorded` are left.
+
+    It still waits for a further account only if it has, or gets, a link for one that was not used yet.
+    """
+    unused = session.link_used_at is None and (session.link is not None or session.link_status is LinkStatus.PENDING)
+    return replace(session, more_asked=max(0, min(session.more_asked, recorded if unused else recorded - 1)))

@@ -1,7 +1,7 @@
 """What another owner of a connection changes: which sessions lose it, which gets it, and what the log says. Pure."""
 
 from service.domain import events
-from service.domain.attached_sessions import reopen
+from service.domain.attached_sessions import detach, reopen
 from service.domain.draft import RecordingDraft
 from service.domain.model import Candidate, Connection, Session, Verdict
 
@@ -13,7 +13,7 @@ def change_owner(draft: RecordingDraft, connection: Connection, before: Verdict 
         return
     losing = _losing(draft, connection, previous)
     for one in losing:
-        draft.detach(one.session_id, connection.id)
+        detach(draft, one.session_id, connection.id)
     _report_owner(draft, connection, before, losing)
     for one in losing:
         reopen(draft, one.session_id, "reassigned" if verdict.owner else "unattributed")

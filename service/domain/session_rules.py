@@ -113,11 +113,16 @@ def renew(session: Session, now: float, key_id: str) -> Changes:
         unused = 1 if session.more_asked and session.link_used_at is None else 0
         kept = replace(fresh, link=None, more_asked=session.more_asked - unused) if by_invitation else fresh
         return Changes(sessions=(settle(kept, now),), jobs=(expiry,))
-    if by_invitation:
-        # Its invitation ends soon after the old time, so the session needs another, which has a log of its own.
-        fresh = replace(fresh, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
-        fresh = replace(fresh, link_used_at=None, provider_steps=())
+    if by_invitation or session.link is None:
+        # Its invitation ends soon after the old time, so the session needs another.
+        fresh = with_link_pending(fresh)
     return Changes(sessions=(settle(fresh, now),), jobs=(Job(JobKind.PREPARE, session.id), expiry))
+
+
+def with_link_pending(session: Session) -> Session:
+    """Return the session without its link, and without what is known of that link: the next one has its own log."""
+    fresh = replace(session, link=None, link_status=LinkStatus.PENDING, revealed_at=None, finished_at=None)
+    return replace(fresh, link_used_at=None, provider_steps=())
 
 
 def holds_page_key(session: Session, page_key: str) -> bool:

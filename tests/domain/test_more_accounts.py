@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.changes import Job, JobKind
 from service.domain.model import Link, LinkKind, LinkStatus, Mode, Session
-from service.domain.more_accounts import AnotherAccount, another_of, ask_for_another, give_up_another
+from service.domain.more_accounts import AnotherAccount, another_of, ask_for_another, count_asked_again, give_up_another
 from service.domain.session_rules import renew
 from service.domain.session_status import Progress
 from service.domain.timing import GRACE_SECONDS
@@ -142,3 +142,22 @@ def test_a_renewal_leaves_a_further_link_that_is_being_made() -> None:
 
 def test_a_renewal_of_a_session_that_asked_for_nothing_counts_nothing() -> None:
     assert renew(connected(link_used_at=None), NOW + 600, "k9").sessions[0].more_asked == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "left", "fields", "awaited"),
+    [
+        (1, 1, {}, 0),  # the further account is recorded: nothing more is asked for
+        (1, 1, {"link_used_at": None}, 1),  # its invitation is still unused
+        (2, 1, {"link_used_at": None}, 1),
+        (2, 1, {"link_used_at": None, "link": None, "link_status": LinkStatus.PENDING}, 1),
+        (2, 1, {"link_used_at": None, "link": None}, 0),
+        (1, 0, {"link_used_at": None}, 0),  # this invitation is for the first account now
+        (1, 0, {}, 0),
+        (0, 1, {"link_used_at": None}, 0),
+    ],
+)
+def test_what_is_asked_for_when_a_connection_was_taken_away(
+    asked: int, left: int, fields: dict[str, Any], awaited: int
+) -> None:
+    assert count_asked_again(connected(**{"more_asked": asked} | fields), left).more_asked == awaited

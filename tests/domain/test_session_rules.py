@@ -176,6 +176,11 @@ def test_an_invitation_ends_with_its_url_so_that_another_is_made() -> None:
     assert (fresh.revealed_at, fresh.finished_at, fresh.link_used_at, fresh.provider_steps) == (None, None, None, ())
 
 
+@pytest.mark.parametrize("link_status", list(LinkStatus))
+def test_a_session_without_a_link_is_given_one(link_status: LinkStatus) -> None:
+    assert renewed(replace(OPEN, link=None, link_status=link_status)).link_status is LinkStatus.PENDING
+
+
 def test_a_magic_link_does_not_end_so_it_stays() -> None:
     fresh = renewed(replace(MAGICAL, revealed_at=NOW))
     assert (fresh.link, fresh.revealed_at) == (MAGIC, NOW)

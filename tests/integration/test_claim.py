@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.connection_steps import ambiguous, claim
 from tests.support.services import RunningServices, refused
-from tests.support.users import User
+from tests.support.users import FramePage, User
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -155,3 +155,33 @@ async def test_a_claim_is_in_the_log(services: RunningServices, ada: User, bob: 
     ]
     recorded = [event for event in reported if event["type"] == "connection.recorded"]
     assert [(event["data"]["evidence"], event["userId"]) for event in recorded] == [("claimed", "ada")]
+
+
+async def test_a_session_renewed_while_it_was_connected_has_a_link_again_when_its_claim_is_undone(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    connection, _, _ = await ambiguous(services, ada, bob)
+    page = await ada.frame(link="invitation")
+    assert (await claim(services, connection, page.id)).status_code == 200
+    fresh = FramePage(services, await services.post(f"/v1/sessions/{page.id}/renew"))
+    await fresh.start(take_over=True)
+    assert (await services.host.delete(f"/v1/connections/{connection['id']}/claim")).is_success
+    await services.drain()
+    assert (await fresh.view())["status"] == "opened"
+    await fresh.connect()
+    assert (await fresh.finish())["status"] == "connected"
+
+
+async def test_a_session_waits_for_no_further_account_when_the_claim_of_its_first_is_undone(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    connection, _, _ = await ambiguous(services, ada, bob)
+    page = await ada.frame(link="invitation", maxConnections=2)
+    assert (await claim(services, connection, page.id)).status_code == 200
+    await page.post("another")
+    await services.drain()
+    await page.connect()
+    assert len((await page.finish())["connections"]) == 2
+    assert (await services.host.delete(f"/v1/connections/{connection['id']}/claim")).is_success
+    view = await page.view()
+    assert (view["status"], len(view["connections"]), view["another"]) == ("connected", 1, "possible")
