@@ -9,6 +9,7 @@ from service.domain import events
 from service.domain.changes import Fact, FactKind, Job, JobKind
 from service.domain.draft import RecordingDraft
 from service.domain.model import LinkStatus, ReportedInvitation, Session, SessionId
+from service.domain.more_accounts import without_another
 from service.domain.session_rules import settle
 from service.domain.session_status import LINK_EXPIRED, LINK_REVOKED
 
@@ -58,5 +59,9 @@ def _replace(draft: RecordingDraft, session: Session, invitation: ReportedInvita
 
 
 def _fail(draft: RecordingDraft, session: Session, code: str) -> None:
+    """Fail the session. What is connected stays: then only the link for a further account is given up."""
+    if session.achieved:
+        draft.sessions[session.id] = without_another(session)
+        return
     draft.sessions[session.id] = settle(replace(session, failure=code), draft.now)
     draft.events.append(events.session_failed(session, code))

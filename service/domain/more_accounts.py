@@ -59,8 +59,12 @@ def give_up_another(session: Session) -> Changes | None:
     """The link for a further account was refused: what is connected stays, and the page may ask again."""
     if not session.more_asked:
         return None
-    without = replace(session, link_status=LinkStatus.FAILED, more_asked=session.more_asked - 1)
-    return Changes(sessions=(without,))
+    return Changes(sessions=(without_another(session),))
+
+
+def without_another(session: Session) -> Session:
+    """Return the session without the link for a further account, for which its page may ask again."""
+    return replace(session, link=None, link_status=LinkStatus.FAILED, more_asked=session.more_asked - 1)
 
 
 def count_asked_again(session: Session, recorded: int) -> Session:

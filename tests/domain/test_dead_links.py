@@ -104,6 +104,28 @@ def test_the_link_of_a_further_account_is_not_replaced_once_its_use_was_reported
     assert after(owner, expired()).sessions[ADA.id] == owner
 
 
+@pytest.mark.parametrize("status", [SessionStatus.SUBMITTED, SessionStatus.CONNECTED])
+def test_the_link_of_a_further_account_that_was_revoked_is_given_up_and_fails_nothing(status: SessionStatus) -> None:
+    owner = replace(with_status(ADA, status), more_asked=2)
+    company = after(owner, revoked())
+    left = company.sessions[owner.id]
+    assert (left.status, left.failure, left.settled_at) == (status, None, owner.settled_at)
+    assert (left.link, left.link_status, left.more_asked) == (None, LinkStatus.FAILED, 1)
+    assert company.event_types() == []
+    assert company.take(revoked()).sessions == ()
+
+
+def test_the_fourth_link_of_a_further_account_that_expires_is_given_up_too() -> None:
+    company = RecordedCompany(replace(with_status(ADA, SessionStatus.CONNECTED), more_asked=1))
+    for number in range(4):
+        company.take(expired(f"inv_{number}" if number else "inv_ada"))
+        if number < 3:
+            give_again(company, f"inv_{number + 1}")
+    left = company.sessions[ADA.id]
+    assert (left.status, left.link_status, left.more_asked) == (SessionStatus.CONNECTED, LinkStatus.FAILED, 0)
+    assert company.event_types() == ["session.link_expired"] * 3
+
+
 # expired
 
 

@@ -47,3 +47,24 @@ async def test_a_connected_session_stays_connected(services: RunningServices, ad
     await revoke_at_the_provider(services, connection["sessionId"])
     await services.later(60)
     assert (await services.get(f"/v1/sessions/{connection['sessionId']}"))["status"] == "connected"
+
+
+async def test_a_revoked_link_of_a_further_account_fails_nothing_and_its_page_may_ask_again(
+    services: RunningServices, ada: User
+) -> None:
+    page = await ada.frame(link="invitation", maxConnections=2)
+    await page.connect()
+    await page.finish()
+    await page.post("another")
+    await services.drain()
+    await page.view()
+    await revoke_at_the_provider(services, page.id)
+    await services.later(60)
+    view = await page.view()
+    assert (view["status"], view["another"], view["failure"]) == ("connected", "possible", None)
+    assert (view["link"]["status"], view["link"]["url"]) == ("failed", None)
+    assert "session.failed" not in await page.event_types()
+    await page.post("another")
+    await services.drain()
+    await page.connect()
+    assert len((await page.finish())["connections"]) == 2
