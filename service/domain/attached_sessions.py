@@ -24,7 +24,8 @@ def advance(draft: RecordingDraft, session_id: SessionId, connection: Connection
     """Note how far the connection has brought one session, and report the status that this gives it."""
     draft.advance(session_id, connection.id, progress)
     before = draft.session(session_id)
-    if before is None or before.progress == draft.progress(session_id):
+    # What brought it further may be deleted by now. Only a connection that is taken away takes anything back.
+    if before is None or before.progress >= draft.progress(session_id):
         return
     after = _judged(draft, before)
     if after.status is before.status:

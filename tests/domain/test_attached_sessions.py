@@ -107,6 +107,14 @@ def test_what_is_recorded_late_moves_a_failed_session() -> None:
     assert after("CONNECTED", owner=replace(ADA, failure="link_revoked")).sessions[ADA.id].status == "connected"
 
 
+@pytest.mark.parametrize("status", ["PASSWORD_INCORRECT", "PENDING"])
+def test_what_is_recorded_of_the_others_takes_nothing_back_once_what_connected_it_is_deleted(status: str) -> None:
+    owner = with_status(ADA, SessionStatus.CONNECTED, over_at=NOW)
+    company = after("PASSWORD_INCORRECT", status, owner=owner)
+    assert company.sessions[ADA.id].status is SessionStatus.CONNECTED
+    assert not [one for one in company.event_types() if one.startswith("session.")]
+
+
 def test_the_time_of_the_first_achievement_is_kept() -> None:
     company = after("PENDING")
     assert company.sessions[ADA.id].settled_at == NOW
