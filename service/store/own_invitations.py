@@ -28,11 +28,15 @@ def may_be_cleared(
 
 
 def unlisted(tx: Transaction, ref: CompanyRef, listed: frozenset[InvitationId]) -> tuple[OwnInvitation, ...]:
-    """Return the company's own invitations that the provider's list lacks and that have named nothing yet."""
+    """Return the company's own invitations that the provider's list lacks and that have named nothing yet.
+
+    Those of reconnect sessions are left out: they make no connection, so they never name one.
+    """
     # Version 0.1.0 stored no times: its invitations (`given_at IS NULL`) cannot be compared, so they are left out.
     rows = tx.all(
         "SELECT i.id, i.given_at, i.ends_at FROM invitations i JOIN sessions s ON s.id = i.session_id "
-        "WHERE s.company_ref = :ref AND i.given_at IS NOT NULL AND i.id NOT IN (SELECT f.invitation_id FROM facts f "
+        "WHERE s.company_ref = :ref AND s.mode = 'connect' AND i.given_at IS NOT NULL "
+        "AND i.id NOT IN (SELECT f.invitation_id FROM facts f "
         "WHERE f.company_ref = :ref AND f.kind = 'named' AND f.invitation_id IS NOT NULL)",
         ref=ref,
     )

@@ -1,12 +1,15 @@
 """An invitation whose answer was lost is revoked and never adopted, whatever became of its session meanwhile."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
+from service.domain.model import SessionId
 from service.domain.timing import ANSWER_SECONDS, LOST_SECONDS
 from service.errors import GivenUp
+from tests.support.connection_steps import broken, reconnecting
 from tests.support.services import RunningServices
 from tests.support.users import User
 
@@ -161,3 +164,23 @@ async def test_an_invitation_whose_answer_comes_too_late_is_revoked_and_created_
     assert active(services) == 0
     await services.parts.links.prepare(made["id"])
     assert active(services) == 1
+
+
+async def test_a_reconnect_invitation_that_the_list_leaves_out_holds_up_no_magic_link(
+    services: RunningServices, ada: User
+) -> None:
+    mending = await reconnecting(services, await broken(ada, "magic_link"))
+    edits = (await services.parts.store.sessions.get(SessionId(mending.id))).link
+    assert edits is not None
+
+    def leave_out(_request: httpx.Request, body: Any) -> Any:
+        if isinstance(body, dict) and "invitations" in body:
+            body["invitations"] = [one for one in body["invitations"] if one["id"] != edits.invitation_id]
+        return body
+
+    services.outgoing.reshape = leave_out
+    page = await ada.frame(link="magic_link")
+    await page.connect()
+    await page.finish()
+    await services.later(60)
+    assert [one["userId"] for one in await services.rows("/v1/connections")] == ["ada", "ada"]

@@ -159,6 +159,12 @@ async def test_the_records_name_our_invitations_that_were_not_in_the_snapshot(ac
     assert (await records(acme, "another", invitations=("inv_1",))).unlisted == ()
 
 
+async def test_an_invitation_of_a_reconnect_is_not_among_them(acme: Store) -> None:
+    mending = replace(fresh("carol"), mode=Mode.RECONNECT, connection_id=CONNECTION)
+    await create(acme, mending, link(invitation_id="inv_3"))
+    assert (await records(acme, CONNECTION, invitations=("inv_1",))).unlisted == ()
+
+
 @pytest.mark.parametrize("kind", [FactKind.NAMED, FactKind.CLEARED, FactKind.PRIOR])
 async def test_our_invitations_are_left_out_where_no_verdict_depends_on_them(acme: Store, kind: FactKind) -> None:
     await create(acme, fresh("carol"), link(invitation_id="inv_3"))
