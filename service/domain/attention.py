@@ -7,6 +7,7 @@ episode lasts until the connection works.
 
 from dataclasses import replace
 
+from service.domain.attribution import is_of_same_user
 from service.domain.changes import Job, JobKind
 from service.domain.draft import RecordingDraft
 from service.domain.model import Connection, SessionId
@@ -40,7 +41,8 @@ def is_unconfirmed(connection: Connection) -> bool:
 def _begun_at(connection: Connection, known: Connection | None) -> float | None:
     if connection.verdict.owner is None or connection.state is ConnectionState.WORKING:
         return None
-    return known.attention_at if known and known.verdict.owner == connection.verdict.owner else None
+    # Among sessions of one user it is the same episode: that user was asked already.
+    return known.attention_at if known and is_of_same_user(known.verdict.owner, connection.verdict.owner) else None
 
 
 def _has_page(draft: RecordingDraft, connection: Connection, owned_by: SessionId) -> bool:

@@ -50,8 +50,13 @@ def judge_again(before: Verdict | None, facts: ConnectionFacts) -> Verdict:
         return now
     if facts.namings or now.kind is EvidenceKind.CLAIMED:
         return now
-    moved = now.owner is not None and now.owner != before.owner and _user_of(now.owner) == _user_of(before.owner)
+    moved = now.owner != before.owner and is_of_same_user(now.owner, before.owner)
     return now if moved else before
+
+
+def is_of_same_user(one: Candidate | None, other: Candidate | None) -> bool:
+    """Whether both are there and belong to one user of one tenant."""
+    return one is not None and other is not None and _user_of(one) == _user_of(other)
 
 
 def rules_out_invitations(

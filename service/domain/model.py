@@ -229,8 +229,9 @@ class ReportedInvitation:
 
     @property
     def is_explained(self) -> bool:
-        """Whether it names as many connections as it was used for: it made no other."""
-        return not self.doubtful and len(self.created) >= self.use_count
+        """Whether it names as many connections as it was used for: it made no other. A fulfilled one was used."""
+        uses = max(self.use_count, int(self.status == "FULFILLED"))
+        return not self.doubtful and len(self.created) >= uses
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from service.domain import events
 from service.domain.attached_sessions import advance, advance_sessions
 from service.domain.attention import is_unconfirmed, with_attention
-from service.domain.attribution import is_wait_over, judge_again, rules_out_invitations
+from service.domain.attribution import is_of_same_user, is_wait_over, judge_again, rules_out_invitations
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
 from service.domain.dead_links import end_dead_link
 from service.domain.draft import RecordingDraft
@@ -177,8 +177,9 @@ def _report_status(draft: RecordingDraft, connection: Connection, known: Connect
     # The provider has checked a mended connection again and reports the same status: emit an event for that, too.
     if before is not None and known is not None and (before != status or known.state is not connection.state):
         draft.events.append(events.connection_status_changed(connection, before))
-    newly_owned = known is None or known.verdict.owner != connection.verdict.owner
-    if connection.attention_at is not None and (newly_owned or (known and known.attention_at is None)):
+    same_user = known is not None and is_of_same_user(known.verdict.owner, connection.verdict.owner)
+    asked = known is not None and known.attention_at is not None and same_user
+    if connection.attention_at is not None and not asked:
         draft.events.append(events.connection_needs_attention(connection))
         draft.jobs.append(Job(JobKind.REMIND, connection.id, FIRST_REMINDER_SECONDS))
 

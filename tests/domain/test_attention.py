@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.attention import is_unconfirmed
 from service.domain.changes import Changes, Job, JobKind
-from service.domain.model import Mode, ReportedConnection, Session
+from service.domain.model import Mode, ReportedConnection, Session, Tenant
 from service.domain.session_status import Progress
 from service.domain.timing import ATTENTION_SECONDS, PRESENCE_SECONDS
 from tests.support.company_records import RecordedCompany, shown_to
@@ -153,6 +153,18 @@ def test_another_owner_has_an_episode_of_their_own() -> None:
     company.now = NOW + 90
     company.claim(bob, "clm_2")
     assert (company.connections[CONNECTION].attention_at, asked(company)) == (NOW + 90, 4)
+
+
+@pytest.mark.parametrize(("tenant", "times"), [("default", 1), ("other", 2)])
+def test_an_episode_goes_on_when_the_connection_moves_to_another_session_of_its_user(tenant: str, times: int) -> None:
+    first = with_link(session("ada", "ses_1", seen_at=NOW), MAGIC)
+    second = replace(with_link(session("ada", "ses_2", seen_at=NOW), MAGIC), tenant=Tenant(tenant))
+    company = shown_to(first, second)
+    company.take(seen(status="PASSWORD_INCORRECT"))
+    company.now = NOW + 30
+    company.claim(second)
+    assert company.connections[CONNECTION].attention_at == (NOW if times == 1 else NOW + 30)
+    assert asked(company) == times
 
 
 def test_what_belongs_to_no_user_has_no_episode_and_no_second_reading() -> None:

@@ -47,6 +47,13 @@ def test_an_invitation_used_oftener_than_it_names_connections_still_may_claim_it
     assert not rules_out_invitations(seen(), reading(pending, after=86400))
 
 
+def test_a_fulfilled_invitation_was_used_though_its_uses_are_not_counted_yet() -> None:
+    pending = replace(invitation("inv_bob", uses=0), status="FULFILLED")
+    assert not rules_out_invitations(seen(), reading(seen(), pending, after=3600))
+    explained = replace(invitation("inv_bob", "another", uses=0), status="FULFILLED")
+    assert rules_out_invitations(seen(), reading(seen(), explained, after=3600))
+
+
 def test_an_invitation_whose_every_use_is_named_clears_it() -> None:
     assert rules_out_invitations(seen(), reading(invitation("inv_1", "another"), after=120))
 
