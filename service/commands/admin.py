@@ -60,6 +60,9 @@ async def migrate(settings: Settings) -> Sequence[str]:
 async def create_key(settings: Settings, name: str) -> str:
     """Create an API key and return it. Only its digest is stored, so it cannot be read again."""
     key = _KEY_PREFIX + secrets.token_urlsafe(32)
+    async with _database(settings) as engine:
+        if await store.is_new(engine):  # the first key may come before the first start
+            await store.migrate(engine)
     async with _keys(settings) as keys:
         await keys.add(f"key_{secrets.token_hex(12)}", DEFAULT_TENANT, name, digest(key))
     return key

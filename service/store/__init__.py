@@ -25,7 +25,7 @@ from service.store.idempotency import IdempotencyStore
 from service.store.inbox import InboxStore
 from service.store.intents import IntentStore
 from service.store.keys import ApiKeyStore
-from service.store.migrate import NewerDatabase, migrate, pending, rights_needed
+from service.store.migrate import NewerDatabase, is_new, migrate, pending, rights_needed
 from service.store.provider_state import ProviderStateStore
 from service.store.queue import JobQueue
 from service.store.reminders import ReminderStore
@@ -35,7 +35,7 @@ from service.store.sessions import SessionStore
 from service.store.sqlite import SqliteEngine
 from service.store.user_records import UserStore
 
-__all__ = ["NewerDatabase", "Store", "check_writes", "engine_for", "is_absent", "migrate", "pending"]
+__all__ = ["NewerDatabase", "Store", "check_writes", "engine_for", "is_absent", "is_new", "migrate", "pending"]
 
 
 class Store:

@@ -48,6 +48,12 @@ async def pending(engine: Engine) -> list[str]:
         return [name for _, name, _ in await engine.read(_missing)]
 
 
+async def is_new(engine: Engine) -> bool:
+    """Return whether the database was never migrated. Raises Unavailable, BadSettings."""
+    with rights_needed():
+        return not await engine.read(_has_table)
+
+
 @contextmanager
 def rights_needed() -> Iterator[None]:
     """Raise BadSettings where the role of a PostgreSQL may not do what the block does."""

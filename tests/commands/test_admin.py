@@ -121,7 +121,6 @@ async def test_revoking_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 USES_OF_KEYS: dict[str, Callable[[Settings], Awaitable[object]]] = {
-    "create": lambda known: admin.create_key(known, "backend"),
     "list": admin.all_keys,
     "revoke": lambda known: admin.revoke_key(known, "key_x"),
 }
@@ -134,8 +133,28 @@ async def test_keys_of_a_database_that_does_not_exist_create_none(tmp_path: Path
     assert _names(tmp_path) == []
 
 
+async def test_the_first_key_may_be_created_before_anything_else(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    await admin.create_key(known, "backend")
+    assert [key.name for key in await admin.all_keys(known)] == ["backend"]
+    assert await admin.migrate(known) == []
+
+
+async def test_a_key_for_a_database_behind_leaves_its_migrations_to_the_operator(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    newest = (await admin.migrate(known))[-1]
+    with closing(sqlite3.connect(tmp_path / "magiclink.db")) as file:
+        file.execute("DELETE FROM schema_version WHERE version = ?", (int(newest.split("_")[0]),))
+        file.commit()
+    for use in (admin.create_key(known, "backend"), admin.all_keys(known)):
+        with pytest.raises(BadSettings, match="1 migrations behind; run magiclink migrate"):
+            await use
+    with closing(sqlite3.connect(tmp_path / "magiclink.db")) as file:
+        assert file.execute("SELECT count(*) FROM api_keys").fetchone() == (0,)
+
+
 @pytest.mark.parametrize("use", USES_OF_KEYS)
-async def test_keys_of_a_database_behind_leave_its_migrations_to_the_operator(tmp_path: Path, use: str) -> None:
+async def test_keys_of_an_empty_database_leave_its_migrations_to_the_operator(tmp_path: Path, use: str) -> None:
     (tmp_path / "magiclink.db").touch()
     with pytest.raises(BadSettings, match="migrations behind; run magiclink migrate"):
         await USES_OF_KEYS[use](settings(tmp_path))
