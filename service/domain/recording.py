@@ -5,11 +5,10 @@ are appended, and every verdict is judged again from all of them. So the order a
 matter.
 """
 
-from collections import Counter
 from dataclasses import replace
 
 from service.domain import events
-from service.domain.attached_sessions import advance, advance_sessions
+from service.domain.attached_sessions import advance_sessions
 from service.domain.attention import is_unconfirmed, with_attention
 from service.domain.attribution import is_of_same_user, is_wait_over, judge_again, rules_out_invitations
 from service.domain.changes import Changes, CompanyRecords, Fact, FactKind, Job, JobKind
@@ -19,17 +18,14 @@ from service.domain.evidence import CompanyFacts, ended, new_endings, new_naming
 from service.domain.model import (
     Connection,
     ConnectionId,
-    EvidenceKind,
-    Mode,
     ProviderSnapshot,
     ReportedConnection,
     ReportedInvitation,
-    Session,
     SessionId,
     Verdict,
 )
 from service.domain.owner_changes import change_owner
-from service.domain.session_status import progress_of
+from service.domain.reconnects import reconnect_by_edit_link, reconnect_by_invitations
 from service.domain.statuses import ConnectionState
 from service.domain.timing import FIRST_REMINDER_SECONDS, UNCERTAINTY_SECONDS
 
@@ -48,9 +44,9 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
             _record_one(draft, reported, snapshot)
     for invitation in snapshot.invitations:
         _note_use(draft, invitation)
-    _reconnect_by_invitations(draft, snapshot)
+    reconnect_by_invitations(draft, snapshot)
     for session in records.sessions.values():
-        _reconnect_by_edit_link(draft, session)
+        reconnect_by_edit_link(draft, session)
     for invitation in snapshot.invitations:
         end_dead_link(draft, invitation)
     return draft.changes()
@@ -202,67 +198,3 @@ def _note_use(draft: RecordingDraft, invitation: ReportedInvitation) -> None:
     # The uses of the invitations before say nothing about the present one.
     if session.link is not None and session.link.invitation_id == invitation.id:
         draft.sessions[session.id] = replace(session, link_used_at=draft.now)
-
-
-def _reconnect_by_invitations(draft: RecordingDraft, snapshot: ProviderSnapshot) -> None:
-    # All together: a renewed session has a further invitation, whose first use is the session's second.
-    uses: Counter[SessionId] = Counter()
-    for invitation in snapshot.invitations:
-        if invitation.id in draft.records.by_invitation:
-            uses[draft.records.by_invitation[invitation.id]] += invitation.use_count
-    for session_id, number in uses.items():
-        _count_uses(draft, session_id, number)
-
-
-def _count_uses(draft: RecordingDraft, session_id: SessionId, uses: int) -> None:
-    session = draft.session(session_id)
-    if session is None or session.mode is not Mode.RECONNECT or uses <= session.invitation_uses:
-        return
-    if session.connection_id is None or draft.connection(session.connection_id) is None:
-        return  # this snapshot lacks the connection: the use is counted when a snapshot has it
-    draft.sessions[session.id] = replace(session, invitation_uses=uses)
-    _reconnect(draft, session)
-
-
-def _reconnect_by_edit_link(draft: RecordingDraft, session: Session) -> None:
-    """Record a reconnect by edit link once the user has finished and the provider reports a later change."""
-    if session.mode is not Mode.RECONNECT or session.finished_at is None or session.connection_id is None:
-        return
-    if session.link is None or session.link.invitation_id is not None:
-        return
-    started = [
-        row.fact.provider_at or 0.0
-        for row in draft.records.facts
-        if row.fact.kind is FactKind.REVEALED and row.fact.session_id == session.id
-    ]
-    connection = draft.connection(session.connection_id)
-    if not started or connection is None:
-        return
-    # The provider's clocks may disagree: a quick user's change may bear a time before the page was started.
-    if connection.reported.provider_updated_at >= min(started) - UNCERTAINTY_SECONDS:
-        _reconnect(draft, session)
-
-
-def _reconnect(draft: RecordingDraft, session: Session) -> None:
-    connection = draft.connection(session.connection_id) if session.connection_id else None
-    owner = connection.verdict.owner if connection else None
-    if connection is None or owner is None or owner.user != session.user:
-        return
-    if session.id not in draft.attached[connection.id]:
-        draft.attach(session.id, connection.id, EvidenceKind.RECONNECT)
-    connection = _mended(draft, connection, session)
-    advance(draft, session.id, connection, progress_of(connection.state))
-
-
-def _mended(draft: RecordingDraft, connection: Connection, session: Session) -> Connection:
-    """Note that the user gave new details by this link: a status older than the link says nothing about them."""
-    if session.link is None or session.link.invitation_id is None:
-        return connection  # an edit link's evidence is a newer status
-    status = connection.status
-    mended = replace(connection, provider_mended_at=session.link.provider_given_at)
-    if mended.state is connection.state:
-        return connection
-    mended = replace(mended, asks_at=None, updated_at=draft.now)
-    draft.connections[connection.id] = mended
-    draft.events.append(events.connection_status_changed(mended, status))
-    return mended
