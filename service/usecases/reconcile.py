@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from service.domain import events
-from service.domain.changes import Changes, CompanyActivity, CompanyRecords, LeasedJob
+from service.domain.changes import CompanyActivity, LeasedJob
 from service.domain.invitation_logs import UnreadLog, logs_to_read, note_log
 from service.domain.model import Clock, Company, CompanyRef, Connection, ConnectionId, ProviderSnapshot
 from service.domain.provider_steps import LogStep
 from service.domain.recording import record
+from service.domain.removals import in_turn, is_missing_too_early, note_found, note_missing
 from service.domain.timing import (
     LOST_SECONDS,
     POLL_DAILY_SECONDS,
@@ -71,10 +71,19 @@ class Reconciliation:
             if not isinstance(exc, ProviderRefused):
                 raise
             _log.warning("the provider refuses to list company %s: %s", ref, exc.detail)
-            _, activity, _ = await self._store.connections.after_poll(ref, ())
-            return max(_REFUSED_SECONDS, poll_interval(activity) or POLL_DAILY_SECONDS)
+            return await self._after_refusal(company, exc, job)
         await self._record(company, snapshot, began_at, job)
         return await self._follow_up(ref, snapshot, job)
+
+    async def _after_refusal(self, company: Company, refusal: ProviderRefused, job: LeasedJob | None) -> float:
+        """Ask for the connections of a company that the provider no longer has; return when to poll again."""
+        unlisted, activity, _ = await self._store.connections.after_poll(company.ref, ())
+        interval = max(_REFUSED_SECONDS, poll_interval(activity) or POLL_DAILY_SECONDS)
+        # A company that was created moments ago answers 404 too. Its connections are asked for only later.
+        is_gone = isinstance(refusal, ProviderNotFound) and not self._is_new(company)
+        if is_gone and await self._check_unlisted(unlisted, job):
+            interval = min(interval, _CONFIRM_SECONDS)
+        return interval
 
     async def _follow_up(self, ref: CompanyRef, snapshot: ProviderSnapshot, job: LeasedJob | None) -> float | None:
         """Ask for connections and logs that the lists do not contain; return in how many seconds to poll again."""
@@ -127,35 +136,41 @@ class Reconciliation:
         return waits
 
     async def _check_unlisted(self, unlisted: Sequence[Connection], job: LeasedJob | None) -> bool:
-        """Ask for connections that the list lacks; return whether one answered 404 and must be asked for once more.
+        """Ask for connections that the list lacks; return whether one answered 404 and the next poll must come soon.
 
-        Absence from a list proves nothing. Only two answers of 404, REMOVED_SECONDS apart, of a provider whose /ping
-        answers, prove that a connection is removed.
+        It must where an answer of 404 is to be confirmed, and where others are left that may be removed too.
         """
-        to_confirm = False
-        for connection in unlisted[:_CHECKED_PER_POLL]:
+        asks_again, are_left = False, len(unlisted) > _CHECKED_PER_POLL
+        for connection in in_turn(unlisted, self._clock())[:_CHECKED_PER_POLL]:
             try:
                 missing = await self._answers_404(connection.id)
             except (ProviderBusy, ProviderTimeout, ProviderUnreachable):
                 break  # the provider is in trouble: the next poll asks again
             except ProviderFailure:
-                continue  # an unreadable answer or a refusal is no 404
-            to_confirm = (missing and await self._note_missing(connection, job)) or to_confirm
-        return to_confirm
+                continue  # an unreadable answer, or a refused /ping, proves nothing
+            if missing:
+                asks_again = await self._note_missing(connection, job) or are_left or asks_again
+            elif connection.missing_at is not None:
+                decide = partial(note_found, connection_id=connection.id)
+                await self._store.connections.change(connection.company, [connection.id], [], decide, job=job)
+        return asks_again
 
     async def _answers_404(self, connection_id: ConnectionId) -> bool:
         try:
             await self._provider.connection(connection_id)
         except ProviderNotFound:
-            await self._provider.ping()
+            await self._provider.ping()  # a provider that is out of order may answer 404 to everything
             return True
+        except (ProviderRefused, ProviderUnauthorized):
+            return False  # a refusal is an answer, and no 404
         return False
 
     async def _note_missing(self, connection: Connection, job: LeasedJob | None) -> bool:
+        """Note the 404; return whether it has to be confirmed."""
         now = self._clock()
-        if connection.missing_at is not None and now - connection.missing_at < REMOVED_SECONDS:
+        if is_missing_too_early(connection, now):
             return True
-        decide = partial(_missing, connection_id=connection.id, now=now)
+        decide = partial(note_missing, connection_id=connection.id, now=now)
         await self._store.connections.change(connection.company, [connection.id], [], decide, job=job)
         return connection.missing_at is None
 
@@ -175,18 +190,3 @@ def poll_interval(activity: CompanyActivity) -> float | None:
     if activity.open_sessions:
         return POLL_OPEN_SECONDS
     return POLL_DAILY_SECONDS if activity.linked else None
-
-
-def _missing(records: CompanyRecords, connection_id: ConnectionId, now: float) -> Changes:
-    """Note the first 404; after the second, mark the connection as removed. Its owner and its facts stay."""
-    known = records.connections[connection_id]
-    if known.removed_at is not None or (known.missing_at is not None and now - known.missing_at < REMOVED_SECONDS):
-        return Changes()  # another process noted it meanwhile
-    if known.missing_at is None:
-        return Changes(connections=(replace(known, missing_at=now),))
-    verdict = replace(known.verdict, waiting=False)
-    removed = replace(known, removed_at=now, updated_at=now, verdict=verdict)
-    written = [events.connection_removed(removed)]
-    if known.verdict.waiting:  # no later snapshot will report anything about it
-        written.insert(0, events.connection_ambiguous(known, known.verdict))
-    return Changes(connections=(removed,), events=tuple(written))

@@ -33,6 +33,7 @@ ON_BOTH = {
     "revoke",
     "session_life",
     "session_status",
+    "unlisted",
     "user_export",
     "users",
     "verify",
