@@ -27,8 +27,9 @@ def _count_uses(draft: RecordingDraft, session_id: SessionId, uses: int) -> None
     session = draft.session(session_id)
     if session is None or session.mode is not Mode.RECONNECT or uses <= session.invitation_uses:
         return
-    if session.connection_id is None or draft.connection(session.connection_id) is None:
-        return  # this snapshot lacks the connection: the use is counted when a snapshot has it
+    if _owned(draft, session) is None:
+        # This snapshot lacks the connection, or it is not this user's now: a claim was undone, and may be made again.
+        return  # the use is counted when a snapshot has it and it is this user's
     draft.sessions[session.id] = replace(session, invitation_uses=uses)
     _reconnect(draft, session)
 
@@ -52,10 +53,16 @@ def reconnect_by_edit_link(draft: RecordingDraft, session: Session) -> None:
         _reconnect(draft, session)
 
 
-def _reconnect(draft: RecordingDraft, session: Session) -> None:
+def _owned(draft: RecordingDraft, session: Session) -> Connection | None:
+    """The connection that the session is for, if it is its user's now."""
     connection = draft.connection(session.connection_id) if session.connection_id else None
     owner = connection.verdict.owner if connection else None
-    if connection is None or owner is None or owner.user != session.user:
+    return connection if owner is not None and owner.user == session.user else None
+
+
+def _reconnect(draft: RecordingDraft, session: Session) -> None:
+    connection = _owned(draft, session)
+    if connection is None:
         return
     if session.id not in draft.attached[connection.id]:
         draft.attach(session.id, connection.id, EvidenceKind.RECONNECT)
@@ -68,7 +75,9 @@ def _mended(draft: RecordingDraft, connection: Connection, session: Session) -> 
     if session.link is None or session.link.invitation_id is None:
         return connection  # an edit link's evidence is a newer status
     status = connection.status
-    mended = replace(connection, provider_mended_at=session.link.provider_given_at)
+    # The use of an older link may be reported after that of a newer one.
+    mended_at = max(connection.provider_mended_at or 0.0, session.link.provider_given_at)
+    mended = replace(connection, provider_mended_at=mended_at)
     if mended.state is connection.state:
         return connection
     mended = replace(mended, asks_at=None, updated_at=draft.now)
