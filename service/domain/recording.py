@@ -42,6 +42,7 @@ def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> C
     for reported in snapshot.connections:
         if reported.id in ours:
             _record_one(draft, reported, snapshot)
+    _judge_unlisted(draft, snapshot)
     for invitation in snapshot.invitations:
         _note_use(draft, invitation)
     reconnect_by_invitations(draft, snapshot)
@@ -107,6 +108,20 @@ def _record_one(draft: RecordingDraft, reported: ReportedConnection, snapshot: P
     _apply_verdict(draft, reported, known, _LISTED)
 
 
+def _judge_unlisted(draft: RecordingDraft, snapshot: ProviderSnapshot) -> None:
+    """Judge recorded connections that the list lacks: an invitation may name one, and the wait for evidence ends."""
+    listed = {one.id for one in snapshot.connections}
+    for known in draft.records.connections.values():
+        if known.id in listed:
+            continue
+        if known.verdict.waiting and is_wait_over(known.reported, snapshot):
+            draft.facts.add(Fact(FactKind.UNCLEAR, known.id))
+        gone = known.missing_at, known.removed_at
+        # Its status was not read now, so an unchanged one confirms nothing.
+        if _judged(draft, known.reported, known.verdict, gone) != known.verdict:
+            _apply_verdict(draft, known.reported, known, gone)
+
+
 def _rule_out_invitations(draft: RecordingDraft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
     kinds = draft.facts.kinds(reported.id)
     if kinds & {FactKind.NAMED, FactKind.CLEARED}:
@@ -119,7 +134,7 @@ def _rule_out_invitations(draft: RecordingDraft, reported: ReportedConnection, s
 
 def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: Connection | None, gone: _Gone) -> None:
     before = known.verdict if known is not None else None
-    verdict = judge_again(before, draft.facts.about(reported))
+    verdict = _judged(draft, reported, before, gone)
     if known is not None and _is_unchanged(known, reported, verdict, gone):
         _confirm_attention(draft, known)
         advance_sessions(draft, known)
@@ -130,8 +145,15 @@ def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: C
     draft.connections[reported.id] = connection
     change_owner(draft, connection, before)
     _report_status(draft, connection, known)
+    _resume_reminders(draft, connection, known)
     _read_documents(draft, connection, known)
     advance_sessions(draft, connection)
+
+
+def _judged(draft: RecordingDraft, reported: ReportedConnection, before: Verdict | None, gone: _Gone) -> Verdict:
+    verdict = judge_again(before, draft.facts.about(reported))
+    # What is removed waits for nothing: no later snapshot will report anything about it.
+    return replace(verdict, waiting=verdict.waiting and gone[1] is None)
 
 
 def _confirm_attention(draft: RecordingDraft, known: Connection) -> None:
@@ -178,6 +200,13 @@ def _report_status(draft: RecordingDraft, connection: Connection, known: Connect
     if connection.attention_at is not None and not asked:
         draft.events.append(events.connection_needs_attention(connection))
         draft.jobs.append(Job(JobKind.REMIND, connection.id, FIRST_REMINDER_SECONDS))
+
+
+def _resume_reminders(draft: RecordingDraft, connection: Connection, known: Connection | None) -> None:
+    """Enqueue the reminders of an episode that goes on after a removal: their job has ended meanwhile."""
+    is_back = known is not None and known.removed_at is not None and connection.removed_at is None
+    if is_back and known is not None and known.attention_at is not None and connection.attention_at is not None:
+        draft.jobs.append(Job(JobKind.REMIND, connection.id))
 
 
 def _read_documents(draft: RecordingDraft, connection: Connection, known: Connection | None) -> None:

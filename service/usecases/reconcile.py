@@ -83,7 +83,15 @@ class Reconciliation:
         is_gone = isinstance(refusal, ProviderNotFound) and not self._is_new(company)
         if is_gone and await self._check_unlisted(unlisted, job):
             interval = min(interval, _CONFIRM_SECONDS)
+        if activity.undecided:
+            await self._end_waits(company, job)
         return interval
+
+    async def _end_waits(self, company: Company, job: LeasedJob | None) -> None:
+        """Judge what waits for a list that the provider refuses: nothing is known of it, except how long it waits."""
+        unread = ProviderSnapshot(self._provider.provider_now() or 0.0, (), (), unread_invitations=True)
+        now = self._clock()
+        await self._store.connections.change(company.ref, [], [], lambda records: record(records, unread, now), job=job)
 
     async def _follow_up(self, ref: CompanyRef, snapshot: ProviderSnapshot, job: LeasedJob | None) -> float | None:
         """Ask for connections and logs that the lists do not contain; return in how many seconds to poll again."""

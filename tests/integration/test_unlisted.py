@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.changes import Job, JobKind
 from service.domain.model import ConnectionId
-from tests.support.connection_steps import connect_at
+from tests.support.connection_steps import broken, claim, connect_at
 from tests.support.sandbox_client import JsonObject
 from tests.support.services import RunningServices
 from tests.support.users import User
@@ -146,3 +146,90 @@ async def test_many_that_the_list_lacks_are_asked_for_in_turn(
     asked = {one["id"] for one in made if services.outgoing.made(f"GET /connection/{one['id']}/details")}
     assert asked == hidden.ids
     assert sum(call.endswith("/details") for call in services.outgoing.calls) <= 5 * 20
+
+
+# what waits for its verdict
+
+
+async def waiting(services: RunningServices, ada: User, bob: User) -> tuple[JsonObject, str]:
+    """A connection that Ada's magic link made or Bob's invitation, and Ada's session."""
+    hers = await ada.frame(link="magic_link")
+    await bob.frame(link="invitation")
+    await hers.connect()
+    await hers.finish()
+    (row,) = await services.rows("/v1/connections", attributed="false")
+    assert row["confirming"]
+    return row, hers.id
+
+
+async def calls_in_an_hour(services: RunningServices) -> int:
+    services.outgoing.calls.clear()
+    for _ in range(HOUR // 30):
+        await services.later(30)
+    return len(services.outgoing.calls)
+
+
+async def is_decided(services: RunningServices, connection: JsonObject) -> bool:
+    after = await services.get(f"/v1/connections/{connection['id']}")
+    return not after["confirming"] and "connection.ambiguous" in await services.event_types()
+
+
+async def test_one_that_the_list_does_not_show_is_ambiguous_after_a_day_and_polled_daily_from_then_on(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    connection, _ = await waiting(services, ada, bob)
+    Hidden(services, connection)
+    for _ in range(28):
+        await services.later(HOUR)
+    assert await is_decided(services, connection)
+    assert await calls_in_an_hour(services) == 0
+
+
+async def test_so_it_is_where_the_provider_refuses_the_list(services: RunningServices, ada: User, bob: User) -> None:
+    connection, _ = await waiting(services, ada, bob)
+
+    def refuse(request: httpx.Request) -> httpx.Response | None:
+        is_list = "/company/" in request.url.path
+        return httpx.Response(400, json={"detail": "no"}) if is_list and request.method == "GET" else None
+
+    services.outgoing.instead = refuse
+    for _ in range(28):
+        await services.later(HOUR)
+    assert await is_decided(services, connection)
+    assert await calls_in_an_hour(services) == 0
+
+
+async def test_one_that_was_removed_waits_for_nothing_once_its_claim_is_undone(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    connection, session_id = await waiting(services, ada, bob)
+    assert (await claim(services, connection, session_id)).status_code == 200
+    await services.sandbox.plain("DELETE", f"/_control/connections/{connection['id']}")
+    await poll(services, connection, 3)
+    assert (await services.host.delete(f"/v1/connections/{connection['id']}/claim")).is_success
+    after = await services.get(f"/v1/connections/{connection['id']}")
+    assert (after["status"], after["userId"]) == ("REMOVED", None)
+    assert await is_decided(services, connection)
+
+
+# a return
+
+
+async def test_reminders_go_on_where_it_is_back_as_broken_as_it_was(services: RunningServices, ada: User) -> None:
+    connection = await broken(ada)
+    await services.later(HOUR)
+    hidden = Hidden(services, connection)
+    hidden.status = 404
+    await poll(services, connection, 2)
+    assert (await ada.newest())["status"] == "REMOVED"
+    for _ in range(8):
+        await services.later(DAY / 4)
+    assert "connection.reminder" not in await services.event_types()
+    hidden.ids.clear()
+    for _ in range(8):
+        await services.later(DAY / 4)
+    after = await ada.newest()
+    assert (after["status"], after["needsAttention"]) == ("PASSWORD_INCORRECT", True)
+    events = await services.rows("/v1/events", limit=100)
+    assert [one["data"]["day"] for one in events if one["type"] == "connection.reminder"] == [1, 3]
+    assert (await services.event_types()).count("connection.needs_attention") == 1
