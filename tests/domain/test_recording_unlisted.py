@@ -52,7 +52,7 @@ def test_so_it_is_where_the_lists_cannot_be_read() -> None:
     assert company.event_types() == ["connection.ambiguous"]
 
 
-def test_a_use_that_is_explained_after_all_still_decides() -> None:
+def test_a_use_that_is_explained_later_still_decides() -> None:
     company = waiting()
     company.take(USED, after=LONG_AFTER)
     company.take(invitation("inv_bob", CONNECTION), after=LONG_AFTER + 60)
