@@ -11,7 +11,7 @@ from hashlib import sha256
 from service.domain import events
 from service.domain.changes import Changes, CompanyRecords
 from service.domain.model import Connection, ConnectionId
-from service.domain.timing import LOST_SECONDS, REMOVED_SECONDS
+from service.domain.timing import REMOVED_SECONDS
 
 
 def in_turn(unlisted: Iterable[Connection], now: float) -> list[Connection]:
@@ -28,9 +28,7 @@ def in_turn(unlisted: Iterable[Connection], now: float) -> list[Connection]:
 
 
 def is_missing_too_early(connection: Connection, now: float) -> bool:
-    """Whether a 404 proves nothing yet: it was recorded moments ago, or the first 404 is not old enough."""
-    if 0 <= now - connection.recorded_at < LOST_SECONDS:
-        return True
+    """Whether a 404 comes too soon after the first one to be the second."""
     return connection.missing_at is not None and now - connection.missing_at < REMOVED_SECONDS
 
 

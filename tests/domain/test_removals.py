@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from service.domain.changes import Changes, CompanyRecords
 from service.domain.model import Connection, ConnectionId, Verdict
-from service.domain.removals import in_turn, is_missing_too_early, note_found, note_missing
-from service.domain.timing import LOST_SECONDS, REMOVED_SECONDS
+from service.domain.removals import in_turn, note_found, note_missing
+from service.domain.timing import REMOVED_SECONDS
 from tests.support.domain_values import CONNECTION, NOW, connection, records, seen
 
-OLD = connection(recorded_at=NOW - LOST_SECONDS)
+OLD = connection()
 
 
 def known(one: Connection) -> CompanyRecords:
@@ -44,16 +44,6 @@ def test_one_that_waits_for_its_verdict_is_announced_without_an_owner_before_it_
     changes = note_missing(known(waiting), CONNECTION, NOW + REMOVED_SECONDS)
     assert [event.type for event in changes.events] == ["connection.ambiguous", "connection.removed"]
     assert not changes.connections[0].verdict.waiting
-
-
-def test_one_recorded_moments_ago_is_not_shown_yet() -> None:
-    assert is_missing_too_early(connection(recorded_at=NOW), NOW)
-    assert is_missing_too_early(connection(recorded_at=NOW - LOST_SECONDS + 1), NOW)
-    assert not is_missing_too_early(connection(recorded_at=NOW - LOST_SECONDS), NOW)
-
-
-def test_a_clock_that_was_set_back_since_it_was_recorded_does_not_keep_it() -> None:
-    assert not is_missing_too_early(connection(recorded_at=NOW + 9999), NOW)
 
 
 def test_another_answer_makes_the_404_forgotten() -> None:
