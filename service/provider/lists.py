@@ -5,9 +5,10 @@ item: a field that cannot be read is None, an item without a readable id is left
 not be read is logged and reported (`CallLimits.unreadable`).
 """
 
+import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -34,6 +35,10 @@ _log = logging.getLogger(__name__)
 _MOST_ATTEMPTS = 4
 _MOST_LOGGED = 5
 _MOST_PAGES = 1000
+LARGEST_LIST_BYTES = 64 * 1024 * 1024  # of all pages in all attempts: some lists are kept as they came
+_MOST_ON_PAGE = 500  # Reference: docs/provider.md, 3: no `limit` can ask for more
+_MOST_IN_ARRAY = 100_000  # of a list without pages: as many as the largest answer can hold, each with a few fields
+_TURN_ITEMS = 200
 _TOO_LATE_AT = 253_370_764_800  # the year 9999: in some time zones it is the year 10000, which datetime cannot hold
 UNREADABLE = "The provider's answer does not follow its API; retry later"
 
@@ -141,6 +146,7 @@ class _ListAttempt(Generic[T]):
     items: dict[str, T] = field(default_factory=dict)
     unreadable: list[UnreadableItem] = field(default_factory=list)
     pages: int = 0
+    size: int = 0
     left_out: int = 0
     steady: bool = False
     provider_at: float | None = None
@@ -157,14 +163,16 @@ async def read_list(transport: Transport, listing: ListCall[T], *, agreed: bool 
     union: dict[str, T] = {}
     provider_at: float | None = None
     before: frozenset[str] | None = None
+    rest = LARGEST_LIST_BYTES
     for number in range(_MOST_ATTEMPTS):
-        attempt = await _read_pages(transport, listing, deadline)
+        attempt = await _read_pages(transport, listing, deadline, rest)
+        rest -= attempt.size
         union |= attempt.items
         # The first Date: what existed by then is in the list, whatever later pages add.
         provider_at = attempt.provider_at if number == 0 else provider_at
         ids = frozenset(attempt.items)
         if attempt.steady and (attempt.pages == 1 or ids == before or not agreed):
-            _report(transport, listing.kind, attempt.unreadable)
+            await _report(transport, listing.kind, attempt.unreadable)
             return ReadList(tuple(union.values()), provider_at, attempt.left_out)
         before = ids if attempt.steady else None
     raise ProviderBroken("The provider's list changes faster than it can be read; retry later")
@@ -187,25 +195,28 @@ async def read_page(transport: Transport, listing: ListCall[T], number: int) -> 
     if (paged and answer.body.get("currentPage") not in (None, number)) or (number > 1 and not paged):
         return ListPage((), has_next=False)
     attempt: _ListAttempt[T] = _ListAttempt()
-    for body in _array(answer.body, listing.name):
+    async for body in _in_turns(_array(answer.body, listing.name)):
         _read_one(listing, body, attempt)
-    _report(transport, listing.kind, attempt.unreadable)
+    await _report(transport, listing.kind, attempt.unreadable)
     has_next = paged and bool(answer.body.get("hasNext")) and number < _MOST_PAGES
     return ListPage(tuple(attempt.items.values()), has_next)
 
 
-async def _read_pages(transport: Transport, listing: ListCall[T], deadline: float) -> _ListAttempt[T]:
+async def _read_pages(transport: Transport, listing: ListCall[T], deadline: float, most_bytes: int) -> _ListAttempt[T]:
     attempt: _ListAttempt[T] = _ListAttempt()
     for page in range(1, _MOST_PAGES + 1):
         # The first page has no number in its query: some lists are bare arrays without pages.
         query = {**listing.call.query, "page": page} if page > 1 else listing.call.query
         answer = await transport.send(replace(listing.call, query=query), deadline)
         attempt.pages = page
+        attempt.size += answer.size
+        if attempt.size > most_bytes:
+            raise ProviderBroken("The provider's list is larger than this service can read")
         attempt.provider_at = answer.provider_at if page == 1 else attempt.provider_at
         # Reference: cookbooks/pagination: a page past the end is answered with the last one.
         if isinstance(answer.body, dict) and answer.body.get("currentPage") not in (None, page):
             return attempt
-        for body in _array(answer.body, listing.name):
+        async for body in _in_turns(_array(answer.body, listing.name)):
             _read_one(listing, body, attempt)
         if not isinstance(answer.body, dict) or not answer.body.get("hasNext"):
             attempt.steady = True
@@ -223,16 +234,32 @@ def _read_one(listing: ListCall[T], body: Any, attempt: _ListAttempt[T]) -> None
         attempt.unreadable.append(UnreadableItem(listing.kind, item and item[0], tuple(sorted(odd))))
 
 
-def _report(transport: Transport, kind: str, unreadable: Sequence[UnreadableItem]) -> None:
+async def _in_turns(items: Sequence[T]) -> AsyncIterator[T]:
+    """Yield the items, and let other tasks run after every 200th: a bare array may have thousands."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % _TURN_ITEMS == 0:
+            await asyncio.sleep(0)
+
+
+async def _report(transport: Transport, kind: str, unreadable: Sequence[UnreadableItem]) -> None:
     if not unreadable:
         return
     named = "; ".join(str(item) for item in unreadable[:_MOST_LOGGED])
     _log.error("%d items of the provider's list cannot be read whole (%s): %s", len(unreadable), kind, named)
-    for item in unreadable:
+    async for item in _in_turns(unreadable):
         transport.report_unreadable(item)
 
 
 def _array(body: Any, name: str) -> list[Any]:
+    found = _only_array(body, name)
+    is_page = isinstance(body, dict) and not body.keys().isdisjoint({"currentPage", "hasNext"})
+    if len(found) > (_MOST_ON_PAGE if is_page else _MOST_IN_ARRAY):
+        raise ProviderBroken(UNREADABLE)
+    return found
+
+
+def _only_array(body: Any, name: str) -> list[Any]:
     # A bare array, the array of the documented name, or the only array: the documentation names some in two ways.
     if isinstance(body, list):
         return body

@@ -50,10 +50,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The parsed JSON of an answer, None for an empty body; `provider_at` is its Date header, None without one."""
+    """The parsed JSON of an answer, None for an empty body, of `size` bytes; `provider_at` is its Date or None."""
 
     body: Any
     provider_at: float | None
+    size: int = 0
 
 
 class Transport:
@@ -197,11 +198,14 @@ class Transport:
             self._account.base_url + path,
             params=dict(call.query) or None,
             json=call.body,
-            headers={"X-API-Key": key, "Accept": "application/json"},
+            headers={"X-API-Key": key, "Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=seconds,
             extensions={"trace": closing_failed_handshakes()},
             follow_redirects=False,  # a redirect to another host would take the API key there
         ) as response:
+            # httpx would decompress a piece in full before it can be counted: 2 KB can become gigabytes.
+            if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+                raise httpx.DecodingError("compressed", request=response.request)
             async for chunk in response.aiter_bytes():
                 content += chunk
                 if len(content) > LARGEST_ANSWER_BYTES:
@@ -211,7 +215,7 @@ class Transport:
     def _read_response(self, call: Call, status: int, headers: httpx.Headers, content: bytes) -> Answer:
         provider_at = self._read_date(headers.get("date", ""))
         if 200 <= status < 300:
-            return Answer(_json(call, content), provider_at)
+            return Answer(_json(call, content), provider_at, len(content))
         if status in {401, 403}:
             raise ProviderUnauthorized("The provider does not accept our API key for this; the operator must check it")
         if status == 405:

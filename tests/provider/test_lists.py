@@ -1,5 +1,6 @@
 """Objects read leniently, and lists that shift while they are read."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from service.errors import ProviderBroken, ProviderTimeout
 from service.provider import ProviderAccount
-from service.provider.lists import At, Id, ListCall, Maybe, Shape, read_item, read_list, read_object
+from service.provider.lists import LARGEST_LIST_BYTES, At, Id, ListCall, Maybe, Shape, read_item, read_list, read_object
 from service.provider.transport import Call, Transport
 from tests.support.fake_provider import BASE_URL, DATE_AT, KEY, PAGES_URL, FakeProvider, answer
 
@@ -161,6 +162,73 @@ def always(more: Callable[[int], httpx.Response]) -> FakeProvider:
 async def test_a_list_without_an_end_is_given_up() -> None:
     with pytest.raises(ProviderBroken):
         await ids(always(lambda number: page(number, "ab", more=True)))
+
+
+async def test_a_list_is_given_up_once_its_pages_together_are_too_large() -> None:
+    padding = "x" * (19 * 1024 * 1024)
+    fake = always(lambda number: page(number, "ab", more=True, padding=padding))
+    with pytest.raises(ProviderBroken, match="larger"):
+        await ids(fake)
+    assert len(fake.requests) == LARGEST_LIST_BYTES // len(padding) + 1
+
+
+async def test_the_pages_of_all_attempts_count_together() -> None:
+    padding = "x" * (19 * 1024 * 1024)
+    fake = always(lambda _: page(1, "ab", more=True, padding=padding))  # each second page is the first again
+    with pytest.raises(ProviderBroken, match="larger"):
+        await ids(fake)
+    assert len(fake.requests) == LARGEST_LIST_BYTES // len(padding) + 1
+
+
+def many(count: int) -> list[dict[str, str]]:
+    return [{"id": f"t{number}"} for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"things": many(500), "hasNext": False}, many(2000), {"things": many(2000)}],
+    ids=["page", "array", "named"],
+)
+async def test_a_page_may_have_500_items_and_a_list_without_pages_more(body: dict[str, Any] | list[Any]) -> None:
+    count = len(body["things"] if isinstance(body, dict) else body)
+    assert (await ids(FakeProvider([answer(body)]))).count("t") == count
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"things": many(501), "hasNext": False},
+        {"things": many(501), "currentPage": 1},
+        many(100_001),
+        {"things": many(100_001)},
+    ],
+    ids=["page", "numbered page", "array", "named"],
+)
+async def test_more_items_than_a_list_can_have_are_the_providers_failure(body: object) -> None:
+    with pytest.raises(ProviderBroken):
+        await ids(FakeProvider([answer(body)]))
+
+
+async def test_other_tasks_run_while_a_long_array_is_read_and_its_items_are_reported() -> None:
+    loop, turns = asyncio.get_running_loop(), 0
+    read_in: list[int] = []
+    reported_in: list[int] = []
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        loop.call_soon(turn)
+
+    def odd_item(_body: Any, odd: set[str]) -> None:
+        odd.add("id")
+        read_in.append(turns)
+
+    turn()
+    fake = FakeProvider([answer([{}] * 2000)])
+    limits = fake.limits(unreadable=lambda _: reported_in.append(turns))
+    transport = Transport(fake.http(), ProviderAccount(BASE_URL, PAGES_URL, KEY), limits)
+    await read_list(transport, ListCall(Call("GET", "/thing"), "things", "thing", odd_item))
+    assert [len(set(seen)) for seen in (read_in, reported_in)] == [10, 10]
 
 
 async def test_a_list_ends_with_its_own_deadline() -> None:

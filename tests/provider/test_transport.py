@@ -1,6 +1,7 @@
 """One call: limits, repeats, the two path generations, and what each failure means."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 
 import httpx
@@ -198,6 +199,27 @@ async def test_an_endless_answer_is_cut_off() -> None:
     with pytest.raises(ProviderBroken):
         await endless.send(CREATE)
     assert LARGEST_ANSWER_BYTES == 20 * 1024 * 1024
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "GZIP", "br", "unknown"])
+async def test_a_compressed_answer_is_refused_before_it_is_read(encoding: str) -> None:
+    read = 0
+
+    class Compressed(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            nonlocal read
+            read += 1
+            yield gzip.compress(b"{}")
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        assert request.headers["accept-encoding"] == "identity"
+        return httpx.Response(200, headers={"content-encoding": encoding}, stream=Compressed())
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(reply))
+    sender = Transport(http, ProviderAccount(BASE_URL, PAGES_URL, KEY), FakeProvider().limits())
+    with pytest.raises(ProviderBroken) as caught:
+        await sender.send(CREATE)
+    assert (caught.value.lost, read) == (True, 0)
 
 
 async def test_an_answer_in_another_encoding_is_no_answer() -> None:
