@@ -126,6 +126,9 @@ class Provider:
     async def company(self, company_id: ProviderCompanyId) -> ReportedCompany:
         """Return one company, with its sites."""
         answer = await self._transport.send(Call("GET", f"/company/{segment(company_id)}"))
+        # Without its list, sites that exist would count as missing and be created a second time.
+        if not isinstance(answer.body, dict) or not isinstance(answer.body.get("sites"), list):
+            raise ProviderBroken(UNREADABLE)
         return _company(answer.body)
 
     async def create_company(self, name: str, external_id: str, deadline: float = float("inf")) -> ReportedCompany:

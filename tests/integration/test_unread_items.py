@@ -84,8 +84,9 @@ async def test_a_company_of_another_name_that_cannot_be_read_stops_nobody(servic
     assert (await services.get(f"/v1/sessions/{session['id']}"))["link"]["status"] == "ready"
 
 
+@pytest.mark.parametrize("sites", [[{"externalId": {}}], None, {}, "absent"], ids=["id", "null", "object", "absent"])
 async def test_a_site_that_is_listed_and_cannot_be_read_is_not_created_again(
-    services: RunningServices, ada: User
+    services: RunningServices, ada: User, sites: Any
 ) -> None:
     company = await services.sandbox.post("/company", {"name": "Acme Ltd", "externalId": "acme"})
     path = f"/company/{company['id']}/site"
@@ -93,7 +94,9 @@ async def test_a_site_that_is_listed_and_cannot_be_read_is_not_created_again(
 
     def odd_site(request: httpx.Request, body: Any) -> Any:
         if request.url.path.endswith(f"/company/{company['id']}"):
-            body["sites"][0]["externalId"] = {}
+            body["sites"] = [body["sites"][0] | sites[0]] if isinstance(sites, list) else sites
+            if sites == "absent":
+                del body["sites"]
         return body
 
     services.outgoing.reshape = odd_site

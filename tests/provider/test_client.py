@@ -67,6 +67,20 @@ async def test_companies_come_with_their_sites() -> None:
     assert await provider.company(COMPANY) == FOUND
 
 
+@pytest.mark.parametrize(
+    "fields", [{}, {"sites": None}, {"sites": {}}, {"sites": {"items": []}}, {"sites": "none"}, {"sites": 5}]
+)
+async def test_a_company_without_its_list_of_sites_is_the_providers_failure_and_no_company_without_sites(
+    fields: dict[str, Any],
+) -> None:
+    body = {"id": "c1", "name": "Acme"} | fields
+    with pytest.raises(ProviderBroken) as caught:
+        await saying(GET_company_c1=body).provider().company(COMPANY)
+    assert not caught.value.lost
+    assert (await saying(GET_company=[body]).provider().companies()).companies[0].sites == ()
+    assert (await saying(POST_company=answer(body, 201)).provider().create_company("Acme", "acme")).id == COMPANY
+
+
 async def test_a_company_is_created_with_our_name_for_it() -> None:
     fake = saying(POST_company=answer(ACME, 201))
     assert await fake.provider().create_company("Acme", "acme") == FOUND
