@@ -30,7 +30,10 @@ _DOCUMENT_FIELDS = frozenset({"billDate", "lineItems", "usageData"})
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """A webhook event. `id` is the connection's or document's, as `type` begins; None only for unknown types."""
+    """A webhook event. `id` is the connection's or document's, as `type` begins; None where it has none of that form.
+
+    An event of a connection always has its id; one of a document has an id or a company.
+    """
 
     type: str
     id: str | None
@@ -83,10 +86,12 @@ def parse_event(body: bytes) -> WebhookEvent:
     """Parse the body of a verified webhook; an unknown type is an event too. Raises BadBody."""
     event = _event(body)
     type_ = _type(event)
-    identifier = _id(event.get("id"))
-    if identifier is None and type_.startswith(("connection.", "document.")):
+    identifier, company = _id(event.get("id")), _company_id(event.get("company"))
+    # Reference: docs/provider.md, 11: the payload of a document is only inferred, and its company is all that is used.
+    is_usable = identifier or (company and type_.startswith("document."))
+    if not is_usable and type_.startswith(("connection.", "document.")):
         raise BadBody("The webhook's body has no id")
-    return WebhookEvent(type_, identifier, _company_id(event.get("company")))
+    return WebhookEvent(type_, identifier, company)
 
 
 def _of_one_family(headers: Mapping[str, str]) -> tuple[str, str, str]:

@@ -230,12 +230,13 @@ async def test_a_provider_that_is_away_when_the_webhook_comes_is_asked_until_it_
     assert (await ada.newest())["sessionId"] == page.id
 
 
+@pytest.mark.parametrize("named", [{"id": UNKNOWN}, {}, {"id": 7}])
 async def test_a_documents_event_may_come_before_its_connection_was_recorded(
-    services: RunningServices, ada: User
+    services: RunningServices, ada: User, named: dict[str, Any]
 ) -> None:
     page = await ada.frame()
     company = (await page.stored())["company"]["id"]
-    event = {"eventType": "document.created.v2", "id": UNKNOWN, "company": company}
+    event = {"eventType": "document.created.v2", "company": company} | named
     assert (await send(services, event)).status_code == 204
     await services.drain()
     await page.connect()

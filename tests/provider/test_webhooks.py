@@ -158,6 +158,14 @@ def test_a_document_names_its_company_by_id_alone() -> None:
     assert parse_event(event(eventType="document.deleted.v2")).company_id is None
 
 
+@pytest.mark.parametrize("identifier", [None, 7, "../c", {}])
+@pytest.mark.parametrize("type_", ["document.created.v2", None])
+@pytest.mark.parametrize("company", [COMPANY, {"id": COMPANY}])
+def test_a_document_with_a_company_needs_no_id(identifier: object, type_: str | None, company: object) -> None:
+    parsed = parse_event(event(eventType=type_, id=identifier, company=company, billDate="2025-12-31"))
+    assert (parsed.type, parsed.id, parsed.company_id) == (type_ or "document.unnamed", None, COMPANY)
+
+
 def test_an_event_in_an_envelope_is_read_too() -> None:
     body = json.dumps({"type": "connection.created.v2", "timestamp": "x", "data": {"id": CONNECTION}}).encode()
     assert (parse_event(body).type, parse_event(body).id) == ("connection.created.v2", CONNECTION)
@@ -189,7 +197,9 @@ def test_an_unreadable_time_or_company_leaves_the_event(updated: object) -> None
         event(id=None),
         event(id="../c"),
         event(id=5),
+        event(id=None, company=COMPANY),
         b'{"eventType": "document.updated.v2"}',
+        event(eventType="document.updated.v2", id=None, company="../c"),
         b'{"a": ' + b"1" * 5000 + b"}",
     ],
 )
