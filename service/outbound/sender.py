@@ -7,7 +7,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +35,15 @@ class ReceiverAnswer:
     status: int | None = None
     error: AttemptError | None = None
     start: str | None = None
+
+
+@dataclass(slots=True)
+class _Received:
+    """What has arrived of an answer. It counts although the attempt then runs out of time."""
+
+    status: int | None = None
+    may_keep: bool = False
+    start: bytearray = field(default_factory=bytearray)
 
 
 class _Blocked(httpcore.ConnectError):
@@ -114,18 +123,21 @@ class WebhookSender:
         def answer(**fields: Any) -> ReceiverAnswer:
             return ReceiverAnswer(int(1000 * (self._monotonic() - began)), **fields)
 
+        received = _Received()
+        error: AttemptError | None = AttemptError.TIMEOUT
         try:
             async with asyncio.timeout(self._seconds):
                 await self._check(url)
-                status, start = await self._exchange(url, headers, body)
+                await self._exchange(url, headers, body, received)
         except TimeoutError:
-            return answer(error=AttemptError.TIMEOUT)
+            pass
         except Exception as exc:
             error = _error_of(exc)
             if error is None:
                 raise
+        if received.status is None:
             return answer(error=error)
-        return answer(status=status, start=start)
+        return answer(status=received.status, start=_printable(received.start) if received.may_keep else None)
 
     async def _check(self, url: str) -> None:
         """Raise BlockedAddress for a name that must not be reached now; a connection that is open is checked too."""
@@ -139,26 +151,24 @@ class WebhookSender:
         address = response.extensions["network_stream"].get_extra_info("server_addr")
         return address is not None and not self._guard.is_listed(address[0])
 
-    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str | None]:
+    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes, received: _Received) -> None:
         sent = [*headers.items(), ("content-type", "application/json"), ("user-agent", "magiclink")]
         sent += [("host", urlsplit(url).netloc), ("content-length", str(len(body))), ("accept-encoding", "identity")]
         timeouts = {"connect": self._seconds, "read": self._seconds, "write": self._seconds}
         extensions = {"timeout": timeouts, "trace": closing_failed_handshakes()}
         request = httpcore.Request("POST", url, headers=sent, content=body, extensions=extensions)
         async with self._connections[urlsplit(url).scheme].stream(request) as response:
-            start = await self._start_of(response)
-            return response.status, _printable(start) if self._may_keep(response) else None
+            received.status, received.may_keep = response.status, self._may_keep(response)
+            await self._read_start(response, received.start)
 
-    async def _start_of(self, response: httpcore.Response) -> bytes:
-        """Return at most 1 KB. Of a longer or an endless body the rest is never read: its connection is closed."""
-        start = bytearray()
+    async def _read_start(self, response: httpcore.Response, start: bytearray) -> None:
+        """Read at most 1 KB. Of a longer or an endless body the rest is never read: its connection is closed."""
         with suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
             async with asyncio.timeout(_BODY_SECONDS):
                 async for part in _parts(response):
                     start += part[: _KEPT_BYTES - len(start)]
                     if len(start) >= _KEPT_BYTES:
                         break
-        return bytes(start)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -176,7 +186,7 @@ def _parts(response: httpcore.Response) -> AsyncIterator[bytes]:
     return response.aiter_stream()
 
 
-def _printable(raw: bytes) -> str:
+def _printable(raw: bytearray) -> str:
     # It is shown to people in terminals and pages: no control characters.
     text = raw.decode("utf-8", "replace")
     return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)

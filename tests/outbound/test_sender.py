@@ -182,6 +182,19 @@ async def test_a_receiver_that_closes_in_the_body_has_answered(net: Receivers, s
     assert (answer.status, answer.start) == (200, "half")
 
 
+@pytest.mark.parametrize(("status", "start"), [(200, "half"), (200, ""), (503, "no")])
+async def test_a_receiver_whose_body_stays_open_past_the_deadline_has_answered(
+    net: Receivers, sender: WebhookSender, status: int, start: str
+) -> None:
+    def parts() -> Iterator[bytes]:
+        net.main.is_silent = True  # from its next bytes on
+        yield f"HTTP/1.1 {status} Answer\r\nContent-Length: 100\r\n\r\n{start}".encode()
+
+    answering(net, lambda _: parts())
+    answer = await post(sender)
+    assert (answer.status, answer.error, answer.start) == (status, None, start)
+
+
 @pytest.mark.parametrize("raw", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"\x16\x03\x01\x02\n\x01", b"HTTP/9.9 huh\r\n\r\n"])
 async def test_what_is_not_http_is_an_invalid_answer(net: Receivers, sender: WebhookSender, raw: bytes) -> None:
     answering(net, lambda _: [raw])
