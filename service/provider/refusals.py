@@ -8,6 +8,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+_DEEPEST = 20  # lists and objects inside of one another; a parser takes hundreds, which our own recursion could not
+
 
 def http_date(text: str) -> float | None:
     """Return seconds since the epoch, None for text that is no date. Reference: RFC 9110, 5.6.7 and 6.6.1."""
@@ -49,12 +51,15 @@ def refusal_text(content: bytes, api_keys: Sequence[str]) -> str:
     return f"The provider refused the request: {words}" if words else "The provider refused the request"
 
 
-def _reasons(value: object, name: str = "") -> list[str]:
+def _reasons(value: object, name: str = "", depth: int = 0) -> list[str]:
     # The shape of a refusal is not documented, so texts are read from any nesting of lists and objects.
     if isinstance(value, str):
         return [f"{name}: {value}" if name and name != "detail" else value]
+    if depth > _DEEPEST:
+        return []
     if isinstance(value, list):
-        return [reason for each in value[:5] for reason in _reasons(each, name)]
+        return [reason for each in value[:5] for reason in _reasons(each, name, depth + 1)]
     if isinstance(value, dict):
-        return [reason for key, each in list(value.items())[:10] for reason in _reasons(each, str(key)[:60])]
+        named = [(str(key)[:60], each) for key, each in list(value.items())[:10]]
+        return [reason for key, each in named for reason in _reasons(each, key, depth + 1)]
     return []

@@ -56,3 +56,15 @@ def test_the_providers_reasons_are_passed_on_without_secrets(body: object, reaso
 @pytest.mark.parametrize("content", [b"<html>", b"", b"{}", b"5", b"[" * 100_000])
 def test_a_refusal_without_reasons_is_reported_as_such(content: bytes) -> None:
     assert refusal_text(content, [KEY]) == "The provider refused the request"
+
+
+@pytest.mark.parametrize("depth", [21, 200, 300, 500, 700, 900, 990, 2000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": ', "}")])
+def test_reasons_that_are_nested_too_deeply_are_left_out(depth: int, opening: str, closing: str) -> None:
+    nested = opening * depth + '"deep"' + closing * depth
+    assert refusal_text(f'{{"deep": {nested}, "detail": "Near."}}'.encode(), [KEY]) in {
+        "The provider refused the request: Near.",
+        "The provider refused the request",
+    }
+    reached = opening * 20 + '"deep"' + closing * 20
+    assert refusal_text(f'{{"url": {reached}}}'.encode(), [KEY]).endswith("deep")
