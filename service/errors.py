@@ -121,7 +121,7 @@ class Revoked(Gone):
 
 
 class TooLarge(MagiclinkError):
-    """The body is over 256 KiB; for a page's own calls, over 4 KiB or 50 form fields."""
+    """The body is over 256 KiB; over 4 KiB or 50 form fields from a page, over 4 MiB from the provider."""
 
     code, status, title = "too_large", 413, "The body is too large"
 
@@ -172,7 +172,7 @@ class RateLimited(MagiclinkError):
 
 
 class Unavailable(MagiclinkError):
-    """The database is unavailable, or the service has too many requests in progress; nothing was written in part."""
+    """The database is unavailable, or too many requests are in progress; nothing was written in part."""
 
     code, status, title = "unavailable", 503, "The service cannot take the request right now; retry shortly"
 

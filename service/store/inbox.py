@@ -1,7 +1,6 @@
 """The inbox: the provider's webhooks as received, one row per message id, written before they are acknowledged.
 
-A body is encrypted, and deleted when its job has succeeded, since it may name a user. The row with the message id stays
-for 30 days.
+The event's text is encrypted, and deleted when its job has succeeded. The row with the message id stays for 30 days.
 """
 
 from collections.abc import Sequence

@@ -32,10 +32,13 @@ class IncomingWebhooks:
         Raises what `read_body` raises, too. Without the headers of a signature the body is not read.
         """
         given_signature(headers, self._clock())  # an attacker who knows nothing must not fill the memory with bodies
-        body = await read_body()
+        message_id, event = self._verified(headers, await read_body())
+        await self._store.inbox.put(_ACCOUNT, message_id, event.text())
+
+    def _verified(self, headers: Mapping[str, str], body: bytes) -> tuple[str, WebhookEvent]:
+        # In a function of its own, so that the body is gone while the event waits to be written.
         message_id = verify(self._secrets, headers, body, self._clock())
-        parse_event(body)
-        await self._store.inbox.put(_ACCOUNT, message_id, body.decode())
+        return message_id, parse_event(body)
 
     async def process(self, webhook_id: str, job: LeasedJob | None = None) -> None:
         """Enqueue what one stored webhook asks for. Raises ProviderFailure and LeaseLost; then it is tried again."""

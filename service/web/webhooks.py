@@ -11,7 +11,12 @@ from service.errors import MagiclinkError, NotFound
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.web.api.problems import HANDLERS
 from service.web.audience import AudienceApp
-from service.web.request_body import read_raw
+from service.web.request_body import BodyRoom, read_raw
+
+# An event carries a whole object: a connection with hundreds of accounts, and how they were before, has 400 KB.
+MAX_WEBHOOK_BYTES = 4 * 1024 * 1024
+# A body is read before its signature can be verified, so an attacker's bodies must not fill the memory either.
+MOST_BYTES_AT_ONCE = 64 * 1024 * 1024
 
 
 class WebhookRoutes:
@@ -21,18 +26,23 @@ class WebhookRoutes:
         self._count = count
         self._webhooks = webhooks
         self._enabled = enabled
+        self._room = BodyRoom(MOST_BYTES_AT_ONCE)
 
     def app(self) -> AudienceApp:
         """Return the app with its one route."""
         return AudienceApp([Route("/nectar", self.receive, methods=["POST"])], HANDLERS)
 
     async def receive(self, request: Request) -> Response:
-        """POST /webhooks/nectar: 204 once it is stored; 401, 400 or 413 where it is refused; 404 where disabled."""
+        """POST /webhooks/nectar: 204 once it is stored; 401, 400 or 413 where it is refused; 404 where disabled.
+
+        503 while more bodies are being read than there is room for.
+        """
         if not self._enabled:
             raise NotFound
         # The raw bytes: the signature covers them, and JSON that is parsed and written again may differ.
+        read_body = partial(read_raw, request, MAX_WEBHOOK_BYTES, self._room)
         try:
-            await self._webhooks.accept(dict(request.headers), partial(read_raw, request))
+            await self._webhooks.accept(dict(request.headers), read_body)
         except MagiclinkError as exc:
             self._count(exc.code)
             raise

@@ -1,7 +1,9 @@
 """POST /webhooks/nectar: what is not the provider's, or no event, is refused and changes nothing."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +12,8 @@ from tests.support.clock import Clock
 from tests.support.services import RunningServices, refused
 from tests.support.users import User
 from tests.support.webhooks import HOOK, UNKNOWN, created, made_by, send, signed
+
+LARGEST = 4 * 1024 * 1024
 
 
 async def test_without_a_secret_the_route_is_not_there(clock: Clock, database_url: str) -> None:
@@ -118,9 +122,51 @@ async def test_a_signed_body_that_is_no_event_is_a_400(services: RunningServices
     assert await services.event_types() == []
 
 
-async def test_a_body_over_256_kib_is_refused(services: RunningServices) -> None:
-    body = json.dumps(created(UNKNOWN, padding="x" * 256 * 1024)).encode()
-    refused(await send(services, body), 413, "too_large")
+def padded(event: dict[str, Any], size: int) -> bytes:
+    body = json.dumps(event | {"padding": ""}).encode()
+    return body.replace(b'"padding": "', b'"padding": "' + b"x" * (size - len(body)))
+
+
+async def test_an_event_of_4_mib_is_taken_and_only_its_ids_are_kept(services: RunningServices, ada: User) -> None:
+    connection_id = await made_by(ada)
+    assert (await send(services, padded(created(connection_id), LARGEST))).status_code == 204
+    (row,) = await services.parts.store.engine.read(lambda tx: tx.all("SELECT * FROM inbox"))
+    assert len(row["sealed_body"]) < 1000
+    await services.drain()
+    assert (await ada.newest())["id"] == connection_id
+
+
+async def test_a_body_over_4_mib_is_refused(services: RunningServices) -> None:
+    refused(await send(services, padded(created(UNKNOWN), LARGEST + 1)), 413, "too_large")
+
+
+async def test_all_bodies_that_are_being_read_have_64_mib_together_and_the_next_is_a_503(
+    services: RunningServices,
+) -> None:
+    body = padded(created(UNKNOWN), LARGEST)
+    have_arrived, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def in_two_parts() -> AsyncIterator[bytes]:
+        yield body[:-1]
+        have_arrived.release()
+        await go_on.wait()
+        yield body[-1:]
+
+    async with asyncio.TaskGroup() as group:
+        held = [
+            group.create_task(
+                services.web().post(HOOK, content=in_two_parts(), headers=signed(services, body, f"msg_{number}"))
+            )
+            for number in range(16)
+        ]
+        for _ in held:
+            await have_arrived.acquire()
+        answer = await send(services, created(UNKNOWN, padding="x" * 100))
+        refused(answer, 503, "unavailable")
+        assert answer.headers["retry-after"] == "2"
+        go_on.set()
+    assert {one.result().status_code for one in held} == {204}
+    assert (await send(services, body)).status_code == 204
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

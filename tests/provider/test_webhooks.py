@@ -148,7 +148,8 @@ GENERATIONS: list[dict[str, Any]] = [
 def test_all_generations_of_connection_payloads_are_read(
     payload: dict[str, Any], type_: str, company_id: str | None
 ) -> None:
-    assert parse_event(json.dumps(payload).encode()) == WebhookEvent(type_, CONNECTION, company_id)
+    parsed = parse_event(json.dumps(payload).encode())
+    assert parsed == parse_event(parsed.text().encode()) == WebhookEvent(type_, CONNECTION, company_id)
 
 
 def test_a_document_names_its_company_by_id_alone() -> None:
@@ -224,3 +225,4 @@ def test_any_bytes_are_an_event_or_a_bad_body(body: bytes) -> None:
         return
     assert parsed.type.isascii()
     assert parsed.id is None or parsed.id.isascii()
+    assert parse_event(parsed.text().encode()) == parsed
