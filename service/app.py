@@ -245,6 +245,7 @@ def _http_client(environment: Environment) -> httpx.AsyncClient:
 def _limits(settings: Settings, environment: Environment, metrics: Metrics, store: Store) -> CallLimits:
     return replace(
         environment.limits or CallLimits(environment.monotonic, list_seconds=LIST_SECONDS),
+        concurrency=settings.provider_calls,
         observe=metrics.provider_call,
         unreadable=lambda item: metrics.provider_item_unreadable(item.kind),
         served=partial(remember_paths, store, settings.provider_url),

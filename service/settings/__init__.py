@@ -41,6 +41,7 @@ class Settings:
     provider_pages_url: str = "https://dash.nectarclimate.com"
     provider_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     provider_paths: PathSetting = "auto"
+    provider_calls: int = 10
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     metrics_key: str | None = field(default=None, repr=False)
@@ -132,6 +133,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "PROVIDER_API_KEYS": setting_values.provider_keys,
     "PROVIDER_WEBHOOK_SECRETS": setting_values.webhook_secrets,
     "PROVIDER_PATHS": setting_values.one_of(*get_args(PathSetting)),
+    "PROVIDER_CALLS": setting_values.whole_number(1, 10),
     "ALLOWED_ORIGINS": setting_values.allowed_origins,
     "TRUSTED_PROXIES": setting_values.networks,
     "METRICS_KEY": setting_values.key,

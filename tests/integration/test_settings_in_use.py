@@ -1,5 +1,6 @@
 """What the operator chose, as it shows from outside."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -124,3 +125,28 @@ async def test_another_tenants_company_cannot_be_named_by_the_providers_id(opene
         body = ada.wants(company={"id": connection["company"]["id"]}, sites=[{"id": connection["sites"][0]["id"]}])
         refused(await other.post("/v1/sessions", json=body), 404, "not_found")
         assert (await other.get("/v1/sessions")).json()["data"] == []
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+async def test_a_process_makes_as_many_calls_at_a_time_as_its_operator_allows(opened: Opened, calls: int) -> None:
+    async with opened(provider_calls=calls) as services:
+        connection = await User(services, "ada").connected()
+        under_way, go_on = asyncio.Semaphore(0), asyncio.Event()
+        arrived: list[str] = []
+
+        async def hold(request: httpx.Request) -> None:
+            arrived.append(request.url.path)
+            under_way.release()
+            await go_on.wait()
+
+        services.outgoing.after = hold
+        async with asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(services.get(f"/v1/connections/{connection['id']}/usage"))
+            for _ in range(calls):
+                await under_way.acquire()
+            for _ in range(5):
+                await services.get("/v1/sessions")
+            held = len(arrived)
+            go_on.set()
+        assert (held, len(arrived)) == (calls, 4)

@@ -61,6 +61,7 @@ def test_every_setting_can_be_given() -> None:
         PROVIDER_PAGES_URL="http://127.0.0.1:9000",
         PROVIDER_WEBHOOK_SECRETS=f"{HOOK},{HOOK}",
         PROVIDER_PATHS="reference",
+        PROVIDER_CALLS="3",
         ALLOWED_ORIGINS="https://App.example.com:443, http://127.0.0.1:8080,com.example.app:,https://app.example.com",
         TRUSTED_PROXIES="10.0.0.0/8, 127.0.0.1",
         METRICS_KEY="m",
@@ -76,7 +77,7 @@ def test_every_setting_can_be_given() -> None:
     assert settings.database_url == "postgresql://u:p@db/magiclink"
     assert settings.provider_url == "http://sandbox:9000/v2.2"
     assert settings.provider_webhook_secrets == (HOOK, HOOK)
-    assert settings.provider_paths == "reference"
+    assert (settings.provider_paths, settings.provider_calls) == ("reference", 3)
     assert settings.allowed_origins == ("https://app.example.com", "http://127.0.0.1:8080", "com.example.app:")
     assert settings.trusted_proxies == ("10.0.0.0/8", "127.0.0.1/32")
     assert (settings.metrics_key, settings.api_key, settings.link) == ("m", "a-key-of-16-char", "magic_link")
@@ -163,6 +164,8 @@ def test_a_variable_set_to_nothing_is_not_set() -> None:
         ("CONNECTIONS_PER_ADDRESS", "0", "from 1 to 100000"),
         ("CONNECTIONS_PER_ADDRESS", "-1", "from 1 to 100000"),
         ("CONNECTIONS_PER_ADDRESS", "١٢", "from 1 to 100000"),
+        ("PROVIDER_CALLS", "0", "from 1 to 10"),
+        ("PROVIDER_CALLS", "11", "from 1 to 10"),
         ("RETENTION_DAYS", "6", "from 7 to 36500"),
         ("RETENTION_DAYS", "99999", "from 7 to 36500"),
         ("RETENTION_DAYS", "a year", "a whole number"),
