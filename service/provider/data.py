@@ -28,10 +28,10 @@ class ProviderData:
         paths = f"/company/{company}/document", f"/document/company/{company}"
         return await read_page(self._transport, _documents(paths), number)
 
-    async def usage(self, connection_id: ConnectionId, params: Mapping[str, str]) -> list[JsonObject]:
+    async def usage(self, connection_id: ConnectionId, params: Mapping[str, str | list[str]]) -> list[JsonObject]:
         """Return the connection's usage, all pages, as the provider reports it.
 
-        `params` are the provider's own filters.
+        `params` are the provider's own filters; one with a list is sent once for each of its values.
         """
         call = Call("GET", f"/usage/connection/{segment(connection_id)}", query=params)
         listing = ListCall(call, "usageData", "usage", _raw_item)

@@ -43,7 +43,7 @@ class Call:
     method: str
     path: str
     reference_path: str | None = None
-    query: Mapping[str, str | int] = field(default_factory=dict)
+    query: Mapping[str, str | int | list[str]] = field(default_factory=dict)
     body: JsonObject | None = None
     creates: bool = False
 

@@ -40,7 +40,9 @@ class Bills:
         self._provider = provider
         self._clock = clock
 
-    async def usage(self, tenant: Tenant, connection_id: ConnectionId, filters: Mapping[str, str]) -> Sequence[Any]:
+    async def usage(
+        self, tenant: Tenant, connection_id: ConnectionId, filters: Mapping[str, str | list[str]]
+    ) -> Sequence[Any]:
         """All pages of the usage; `filters` are the provider's own. Raises NotFound, ProviderFailure."""
         connection = await self._store.connections.get(connection_id, tenant)
         with self._not_yet(connection):

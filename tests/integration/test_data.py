@@ -29,6 +29,7 @@ async def test_an_unknown_connection_has_no_data(services: RunningServices, path
         ("usage", "page=2", "/page"),
         ("usage", "startDate=2027-01-01&startDate=2027-01-02", "/startDate"),
         ("usage", "datasourceType=%00", "/datasourceType"),
+        ("usage", "datasourceType=GAS&datasourceType=", "/datasourceType"),
         ("usage", "identifier=" + "x" * 1025, "/identifier"),
         ("documents", "startDate=2027-01-01", "/startDate"),
         ("documents", "limit=101", "/limit"),
@@ -91,6 +92,13 @@ async def test_usage_can_be_narrowed_as_at_the_provider(
     some, everything = await services.get(path, **filters), await services.get(path)
     assert 0 < len(some["data"]) < len(everything["data"])
     assert all(map(holds, some["data"]))
+
+
+async def test_usage_of_several_types_is_one_call(services: RunningServices, ada: User) -> None:
+    connection = await ada.connected()
+    services.clock.advance(30)
+    usage = await services.rows(f"/v1/connections/{connection['id']}/usage", datasourceType=["GAS", "WATER"])
+    assert {one["datasourceType"] for one in usage} == {"GAS", "WATER"}
 
 
 async def every_bill(services: RunningServices, connection_id: str, limit: int) -> list[JsonObject]:

@@ -21,12 +21,15 @@ _STANDARD = str.maketrans("-_", "+/")
 PAGING = frozenset({"limit", "after"})
 
 
-def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
-    """The parameters. Raises InvalidRequest: an unknown name, one given twice, an unreadable value."""
+def query_of(request: Request, known: Collection[str], repeatable: Collection[str] = ()) -> dict[str, str]:
+    """The parameters. Raises InvalidRequest: an unknown name, one given twice, an unreadable value.
+
+    Of a repeatable one it is the last value; `values_of` returns all.
+    """
     given = query_fields(request)
     problems = [Problem(f"/{name}", "is not a known parameter") for name, _ in given if name not in known]
     # Programs differ in which of two equal names they take, so a proxy may have checked the other one.
-    names = [name for name, _ in given]
+    names = [name for name, _ in given if name not in repeatable]
     problems += [Problem(f"/{name}", "is given twice") for name in sorted(set(names)) if names.count(name) > 1]
     problems += [
         Problem(f"/{name}", "is not readable") for name, value in given if "\x00" in value or len(value) > 1024
@@ -36,6 +39,11 @@ def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
     if problems:
         raise InvalidRequest(problems)
     return {name: value for name, value in given if value}
+
+
+def values_of(request: Request, name: str) -> list[str]:
+    """All values of a repeatable parameter, in their order."""
+    return [value for given, value in query_fields(request) if given == name]
 
 
 def renamed(query: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:

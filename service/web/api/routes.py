@@ -53,6 +53,7 @@ from service.web.api.query import (
     query_of,
     renamed,
     session_id_of,
+    values_of,
 )
 from service.web.api.result_routes import ResultRoutes
 from service.web.audience import AudienceApp
@@ -251,6 +252,9 @@ class ApiRoutes:
 
     async def usage(self, request: Request, tenant: Tenant) -> Response:
         """GET /v1/connections/{id}/usage."""
-        filters = query_of(request, {"startDate", "endDate", "dateType", "datasourceType", "identifier"})
+        known = {"startDate", "endDate", "dateType", "datasourceType", "identifier"}
+        filters: dict[str, str | list[str]] = dict(query_of(request, known, repeatable={"datasourceType"}))
+        if "datasourceType" in filters:
+            filters["datasourceType"] = values_of(request, "datasourceType")
         data = await self._bills.usage(tenant, connection_id_of(request), filters)
         return JSONResponse(ProviderListJson(data=list(data), next=None))
