@@ -154,7 +154,7 @@ kill: .venv/.dev ## workers killed at random moments under load, on both databas
 soak-load: .venv/.dev ## an hour of mixed load with troubles, then more than one process answers; options in ARGS="…"
 	$(BIN)/python -m tests.load.soak $(ARGS)
 
-away: .venv/.dev ## the database away, full or read-only for half a minute under load; options in ARGS="…"
+away: .venv/.dev ## the database away, frozen, full or read-only for half a minute under load; options in ARGS="…"
 	$(BIN)/python -m tests.load.away --database sqlite $(ARGS)
 	$(BIN)/python -m tests.load.away --database postgresql $(ARGS)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from service.background.loops import renew_forever
 from service.domain.changes import JobKind, LeasedJob
-from service.domain.timing import LEASE_SECONDS
+from service.domain.timing import LEASE_SECONDS, RELEASE_SECONDS
 from service.errors import MagiclinkError, NotFound, ProviderFailure, ProviderRefused, Unavailable
 from service.store import Store
 from service.telemetry.load import RequestLoad
@@ -197,8 +197,9 @@ class Worker:
         jobs, self._leased = list(self._leased.values()), {}
         try:
             if jobs:
-                await self._store.queue.release(jobs)
-        except Unavailable:
+                async with asyncio.timeout(RELEASE_SECONDS):
+                    await self._store.queue.release(jobs)
+        except (Unavailable, TimeoutError):
             _log.warning("the database is unavailable; %d jobs wait for their leases to end", len(jobs))
 
     async def run_job(self, job: LeasedJob) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from service.background.loops import renew_forever
 from service.domain.model import Tenant
+from service.domain.timing import RELEASE_SECONDS
 from service.errors import Unavailable
 from service.outbound import WebhookSender
 from service.store import Store
@@ -114,8 +115,9 @@ class DeliveryWorker:
     async def _release(self, tokens: Collection[str]) -> None:
         try:
             if tokens:
-                await self._store.deliveries.release(tokens)
-        except Unavailable:
+                async with asyncio.timeout(RELEASE_SECONDS):
+                    await self._store.deliveries.release(tokens)
+        except (Unavailable, TimeoutError):
             _log.warning("the database is unavailable; %d endpoints wait for their leases to end", len(tokens))
 
     async def _turn(self, lease: EndpointLease) -> None:

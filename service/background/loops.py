@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from service.domain.timing import LEASE_RENEWAL_SECONDS, SHUTDOWN_SECONDS
+from service.domain.timing import LEASE_RENEWAL_SECONDS, RELEASE_SECONDS, SHUTDOWN_SECONDS
 from service.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -39,9 +39,19 @@ async def running(loops: Sequence[Loop], *, start: bool) -> AsyncIterator[None]:
             one.stop_leasing()
         await asyncio.gather(*(one.stop(SHUTDOWN_SECONDS) for one in loops))
         if tasks:
-            await asyncio.gather(*tasks)
+            await _end(tasks)
             # Once more: a lease that was under way at the first stop may have brought work since.
             await asyncio.gather(*(one.stop(SHUTDOWN_SECONDS) for one in loops))
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait until the loops have ended, and end those that wait for a database which does not answer."""
+    done, late = await asyncio.wait(tasks, timeout=RELEASE_SECONDS)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    for task in done:
+        task.result()  # raises what ended it
 
 
 async def renew_forever(

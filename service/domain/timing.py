@@ -41,6 +41,9 @@ LEASE_SECONDS = 8.0
 LEASE_RENEWAL_SECONDS = 2.5
 # A process that is asked to end gives its requests and its jobs this long. Then it gives the leases of the others back.
 SHUTDOWN_SECONDS = 5
+# Then a database that does not answer is waited for no longer than this for each of three steps, and its leases end by
+# themselves.
+RELEASE_SECONDS = 0.5
 # PostgreSQL ends a transaction whose process stands still for this long, since others wait on its locks. It is shorter
 # than a lease.
 IDLE_TRANSACTION_SECONDS = 5.0

@@ -11,22 +11,21 @@ import logging
 import selectors
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import psycopg
 from psycopg import IsolationLevel
-from psycopg.rows import dict_row
 
 from service.domain.model import Clock
 from service.domain.timing import IDLE_TRANSACTION_SECONDS
 from service.errors import Unavailable
 from service.store.dialects import PostgresDialect
 from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit, percent_style
+from service.store.postgres_connections import PostgresConnections, WaitLimits, WatchedConnection
 
 _log = logging.getLogger(__name__)
 
@@ -41,16 +40,6 @@ _LOST_RACE = (
 _SEQUENCE_SECONDS = 1.0
 _CHANNEL = "magiclink_events"
 _SEQUENCER_LOCK = 7246002
-_AWAY_SECONDS = 0.5
-# A network that drops every packet looks like a slow server: a server that is silent for seven seconds is unavailable.
-_CONNECT = {
-    "connect_timeout": 3,
-    "tcp_user_timeout": 7000,
-    "keepalives_idle": 3,
-    "keepalives_interval": 2,
-    "keepalives_count": 2,
-}
-_TIMEOUTS = "-c lock_timeout=10000 -c statement_timeout=30000"
 
 # `drawn` is the order of insertion, so a session's events keep their order. Only the holder of the advisory lock runs
 # this, and numbers continue from the highest: no two events get one position, and none appears behind a reader.
@@ -84,23 +73,26 @@ class PostgresEngine:
     """An engine on one database that any number of processes share.
 
     `clock` replaces the server's clock, for tests. A process that stands still inside a transaction for `idle_seconds`
-    is cut off by the server: others wait for its locks.
+    is cut off by the server: others wait for its locks. `limits` say how long this process waits for the server.
     """
 
-    def __init__(self, url: str, clock: Clock | None = None, idle_seconds: float = IDLE_TRANSACTION_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock | None = None,
+        idle_seconds: float = IDLE_TRANSACTION_SECONDS,
+        limits: WaitLimits | None = None,
+    ) -> None:
         self._dialect = PostgresDialect(clock)
-        self._url = url
-        idle = f"-c idle_in_transaction_session_timeout={idle_seconds * 1000:.0f}"
-        self._options: dict[str, Any] = _CONNECT | {"options": f"{_TIMEOUTS} {idle}"}
+        self._limits = limits or WaitLimits()
+        self._connections = PostgresConnections(url, idle_seconds, self._limits)
         self._pool: ThreadPoolExecutor | None = None
         self._thread_local = threading.local()
-        self._connections: set[psycopg.Connection[Any]] = set()
         self._event_listeners: list[Callable[[set[str]], None]] = []
         self._job_listeners: list[Callable[[], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsequenced = threading.Event()
         self._closing = threading.Event()
-        self._away_until = 0.0
         self._notified_seq: int | None = None
         self._wakeup: tuple[socket.socket, ...] = ()  # closing the second socket wakes the listening thread
         self._threads: list[threading.Thread] = []
@@ -121,32 +113,44 @@ class PostgresEngine:
     async def open(self) -> None:
         """Connect once, then start the sequencer and the listener. Raises Unavailable."""
         self._loop = asyncio.get_running_loop()
+        self._connections.begin()
         self._pool = ThreadPoolExecutor(_THREADS, "store")
         try:
             await self._loop.run_in_executor(self._pool, self._connection)
         except psycopg.Error as exc:
             raise Unavailable("The database does not answer") from exc
         self._wakeup = socket.socketpair()
-        for name, target in (("store-sequence", self._sequence_forever), ("store-listen", self._listen_forever)):
+        targets: dict[str, Callable[[], None]] = {
+            "store-sequence": self._sequence_forever,
+            "store-listen": self._listen_forever,
+            "store-watch": partial(self._connections.watch, self._closing),
+        }
+        for name, target in targets.items():
             thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
     async def close(self) -> None:
-        """Finish the units that run, stop both threads, and close every connection."""
+        """Finish the accepted units if that is done in time, stop the threads, and close every connection."""
         self._closing.set()
         self._unsequenced.set()
         for end in self._wakeup[1:]:
             end.close()
         pool, self._pool = self._pool, None
-        if pool is not None:
-            await asyncio.to_thread(pool.shutdown)
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+        ending: list[Callable[[], None]] = [pool.shutdown] if pool is not None else []
+        ending += [thread.join for thread in self._threads]
+        if ending and not await self._end_within(ending):
+            self._connections.cut_all()
+            await self._end_within(ending)
         for end in self._wakeup:
             end.close()
-        for connection in list(self._connections):
-            connection.close()
+        self._connections.close_all()
+
+    async def _end_within(self, ending: Sequence[Callable[[], None]]) -> bool:
+        """Whether all of these have ended in time. What has not goes on in a thread."""
+        waiting = [asyncio.create_task(asyncio.to_thread(end)) for end in ending]
+        _, late = await asyncio.wait(waiting, timeout=self._limits.close_seconds)
+        return not late
 
     async def write(self, unit: Unit[T]) -> T:
         """Run the unit in a thread of the pool, up to four times where it loses a race. Raises Unavailable."""
@@ -194,34 +198,20 @@ class PostgresEngine:
         if isinstance(exc, psycopg.errors.FeatureNotSupported):
             self._discard_connection()
 
-    def _connection(self) -> psycopg.Connection[Any]:
-        connection: psycopg.Connection[Any] | None = getattr(self._thread_local, "connection", None)
+    def _connection(self) -> WatchedConnection:
+        connection: WatchedConnection | None = getattr(self._thread_local, "connection", None)
         if connection is None or connection.closed:
-            connection = self._connect()
-            self._thread_local.connection = connection
-        return connection
-
-    def _connect(self) -> psycopg.Connection[Any]:
-        # While the server is away, fail at once: a hundred queued units would otherwise time out eight at a time.
-        if perf_counter() < self._away_until:
-            raise psycopg.OperationalError("the server did not answer a moment ago")
-        try:
-            connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row, **self._options)
-        except psycopg.OperationalError:
-            self._away_until = perf_counter() + _AWAY_SECONDS
-            raise
-        self._connections.add(connection)
+            connection = self._thread_local.connection = self._connections.connect()
         return connection
 
     def _discard_connection(self) -> bool:
         """Close this thread's connection, whose state is unknown after a failure; return whether it had ended."""
-        connection: psycopg.Connection[Any] | None = getattr(self._thread_local, "connection", None)
+        connection: WatchedConnection | None = getattr(self._thread_local, "connection", None)
         self._thread_local.connection = None
         if connection is None:
             return False
         was_ended = bool(connection.closed)
-        self._connections.discard(connection)
-        connection.close()
+        self._connections.close(connection)
         return was_ended
 
     async def number(self) -> None:
@@ -241,7 +231,7 @@ class PostgresEngine:
     def _listen_forever(self) -> None:
         while not self._closing.is_set():
             try:
-                with psycopg.connect(self._url, autocommit=True, **self._options) as connection:
+                with self._connections.one() as connection:
                     connection.execute(f"LISTEN {_CHANNEL}")
                     self._listen(connection)
             except psycopg.errors.UndefinedTable:  # not migrated yet
@@ -257,8 +247,9 @@ class PostgresEngine:
         while not self._closing.is_set():
             rows = connection.execute(percent_style(TIMELINES_AFTER), {"seq": self._notified_seq}).fetchall()
             if rows:
-                self._notified_seq = rows[-1][0]
-                self._notify_listeners({row[1] or "" for row in rows} | {row[2] for row in rows if row[2]})
+                self._notified_seq = rows[-1]["seq"]
+                also_of = {row["also_of"] for row in rows if row["also_of"]}
+                self._notify_listeners({row["session_id"] or "" for row in rows} | also_of)
             self._wait_for_notify(connection)
 
     def _wait_for_notify(self, connection: psycopg.Connection[Any]) -> None:
@@ -286,5 +277,5 @@ def _sequence(tx: Transaction) -> None:
 
 
 def _last_seq(connection: psycopg.Connection[Any]) -> int:
-    row = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()
-    return int(row[0]) if row else 0
+    row = connection.execute("SELECT COALESCE(MAX(seq), 0) AS seq FROM events").fetchone()
+    return int(row["seq"]) if row else 0

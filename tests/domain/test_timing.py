@@ -29,6 +29,8 @@ def test_the_database_ends_a_transaction_that_stands_still_before_its_lease_ends
 
 def test_a_process_that_ends_gives_its_leases_back_before_they_end() -> None:
     assert timing.SHUTDOWN_SECONDS < timing.LEASE_SECONDS
+    # docs/operating.md promises the end within 10 s. At last PostgreSQL's threads may be connecting, for three seconds.
+    assert timing.SHUTDOWN_SECONDS + 3 * timing.RELEASE_SECONDS + 3 < 10
 
 
 def test_a_secret_can_be_returned_for_as_long_as_the_call_that_made_it_can_be_repeated() -> None:

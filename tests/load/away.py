@@ -1,8 +1,8 @@
-"""`make away`: the database goes away, fills up, takes no writes or is held by another, under load, and comes back.
+"""`make away`: the database goes away, stands still, fills up, takes no writes or is held by another, and comes back.
 
-Meanwhile every request gets a clear refusal within seconds; afterwards, without a restart, everything goes on, and
-nothing is lost or doubled. The processes are as in `kill`. A file that somebody makes read-only is not among the
-troubles: a process that has it open may go on writing.
+All of it under load. Meanwhile every request gets a clear refusal within seconds; afterwards, without a restart,
+everything goes on, and nothing is lost or doubled. The processes are as in `kill`. A file that somebody makes read-only
+is not among the troubles: a process that has it open may go on writing.
 """
 
 import argparse
@@ -81,7 +81,8 @@ async def _run(plan: Plan, services: LoadServices, troubles: dict[str, Trouble])
 def _postgresql() -> Iterator[tuple[str, dict[str, Trouble]]]:
     with running_postgres() as server, server.database() as url:
         name = url.rpartition("?")[0].rpartition("/")[2]
-        yield url, {"stopped": partial(_stopped, server), "read-only": partial(_read_only, server, name)}
+        frozen, read_only = partial(_frozen, server), partial(_read_only, server, name)
+        yield url, {"stopped": partial(_stopped, server), "frozen": frozen, "read-only": read_only}
 
 
 @contextmanager
@@ -89,6 +90,11 @@ def _stopped(server: Postgres, _services: LoadServices) -> Iterator[None]:
     server.stop()
     yield
     server.resume()
+
+
+def _frozen(server: Postgres, _services: LoadServices) -> AbstractContextManager[None]:
+    """As a machine or a disk that stands still: the kernel acknowledges, and nothing is answered."""
+    return server.frozen()
 
 
 @contextmanager

