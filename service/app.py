@@ -50,7 +50,7 @@ from service.usecases.sessions import Sessions
 from service.usecases.user_status import UserStatuses
 from service.usecases.users import Users
 from service.usecases.webhooks_in import IncomingWebhooks
-from service.usecases.webhooks_out import EndpointParts, OutgoingWebhooks
+from service.usecases.webhooks_out import SECRETS_REF, EndpointParts, OutgoingWebhooks
 from service.usecases.withdrawals import Withdrawals
 from service.web.api.problems import HANDLERS
 from service.web.api.routes import ApiRoutes, ApiUseCases
@@ -127,7 +127,8 @@ def create_app(settings: Settings, environment: Environment | None = None) -> St
         services.store.engine.on_events(services.pubsub.publish)
         services.store.engine.on_events(services.hosts.worker.wake)
         services.store.engine.on_jobs(services.worker.wake)
-        await services.store.queue.enqueue(Job(JobKind.PURGE, "inbox", _PURGE_SECONDS))
+        purge = Job(JobKind.PURGE, "inbox", _PURGE_SECONDS)
+        await services.store.queue.enqueue(purge, Job(JobKind.ENCRYPT, SECRETS_REF))
         try:
             async with running((services.worker, services.hosts.worker), start=environment.background):
                 try:
@@ -221,7 +222,9 @@ def _handlers(services: Services, clock: Clock, retention_days: int) -> dict[Job
         JobKind.PRESENCE: lambda job: services.pages.check_presence(SessionId(job.ref)),
         JobKind.PURGE: lambda _job: retention.purge(),
         JobKind.ERASE: lambda job: services.users.complete_erasure(UserRef(job.ref)),
-        JobKind.ENCRYPT: lambda _job: services.users.encrypt_emails(),
+        JobKind.ENCRYPT: lambda job: (
+            services.hosts.endpoints.encrypt_secrets() if job.ref == SECRETS_REF else services.users.encrypt_emails()
+        ),
         JobKind.REPLAY: lambda job: services.hosts.endpoints.advance_replay(job.ref, job),
         JobKind.RECONCILE: lambda job: services.reconciliation.reconcile(CompanyRef(job.ref), job),
         JobKind.DOCUMENTS: lambda job: bills.name_documents(ConnectionId(job.ref), job),

@@ -75,7 +75,7 @@ class JobKind(StrEnum):
     REMIND = "remind"  # a connection that needs attention: remind its host
     PURGE = "purge"  # delete what is no longer kept
     ERASE = "erase"  # an erased user: revoke their sessions, and erase what is stored about them
-    ENCRYPT = "encrypt"  # encrypt what earlier versions stored as it is
+    ENCRYPT = "encrypt"  # what earlier versions stored as it is, or secrets of endpoints with the newest key
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class AttemptError(StrEnum):
     CLOSED = "closed_early"
     INVALID = "invalid_answer"  # what came is not HTTP
     MOVED = "not_beneath_endpoint"  # the session's own address is no longer beneath its endpoint's
+    UNREADABLE = "secret_unreadable"  # the endpoint's secret was encrypted with a secret key that was removed
     NO_EVENT = "event_deleted"
 
 

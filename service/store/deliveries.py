@@ -23,7 +23,8 @@ from service.errors import LeaseLost, NotFound
 from service.store.changes import WriteContext, add_event
 from service.store.delivery_rows import attempted_values, delivery_of, delivery_values
 from service.store.due_endpoints import DueEndpoint, TenantShare, due_endpoints
-from service.store.endpoints import audit, endpoint_of, health_values, save_endpoint, signing_secrets
+from service.store.endpoint_secrets import signing_secrets
+from service.store.endpoints import audit, endpoint_of, health_values, save_endpoint
 from service.store.engine import Engine, Row, Transaction
 from service.store.events import events_by_id
 from service.store.idempotency import keep_with

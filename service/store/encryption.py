@@ -32,6 +32,10 @@ class Cipher:
         encrypted = self._ciphers[self._newest].encrypt(nonce, text.encode(), row_id.encode())
         return f"{self._newest}.{base64.urlsafe_b64encode(nonce + encrypted).decode()}"
 
+    def is_newest(self, encrypted: str) -> bool:
+        """Whether a value is encrypted with the newest key."""
+        return encrypted.partition(".")[0] == self._newest
+
     def decrypt(self, encrypted: str, row_id: str) -> str:
         """Decrypt a value of this row; return "" if it is damaged, of another row, or of a key that was removed."""
         name, _, value = encrypted.partition(".")

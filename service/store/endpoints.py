@@ -1,6 +1,5 @@
 """Webhook endpoints of hosts, with their secrets (encrypted) and the record of who changed what."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from service.domain.requests import KeptAnswer
 from service.domain.timing import SECRETS_KEPT_SECONDS
 from service.errors import NotFound
 from service.store.changes import WriteContext, add_event
+from service.store.endpoint_secrets import encrypt_again, sealed_secret, secret_of, signing_secrets
 from service.store.engine import Engine, Row, Transaction
 from service.store.idempotency import keep_with
 from service.store.rows import assignments
@@ -111,6 +111,10 @@ class EndpointStore:
             )
         )
 
+    async def encrypt_secrets(self, after: str) -> str | None:
+        """Encrypt up to 500 secrets after this id with the newest key; return the id of the last, None at the end."""
+        return await self._engine.write(lambda tx: encrypt_again(tx, self._context, after))
+
     def _create(self, tx: Transaction, change: EndpointChange, kept: KeptAnswer | None) -> None:
         keep_with(tx, kept)
         require_room(_count(tx, change.endpoint.tenant))
@@ -145,12 +149,11 @@ class EndpointStore:
             end=change.old_secrets_end_at,
             endpoint=change.endpoint.id,
         )
-        sealed = json.dumps([secret.key, secret.private_key])
         tx.run(
             "INSERT INTO endpoint_secrets (id, endpoint_id, sealed, created_at) VALUES (:id, :endpoint, :sealed, :now)",
             id=secret.id,
             endpoint=change.endpoint.id,
-            sealed=self._context.cipher.encrypt(sealed, secret.id),
+            sealed=sealed_secret(secret, self._context),
             now=secret.created_at,
         )
 
@@ -165,7 +168,7 @@ class EndpointStore:
         row = tx.one("SELECT * FROM endpoint_secrets WHERE id = :id", id=secret_id)
         if row is None:
             raise NotFound
-        return _secret_of(row, self._context)
+        return secret_of(row, self._context)
 
     def _list_page(
         self, tx: Transaction, tenant: Tenant, after: tuple[float, str] | None, limit: int
@@ -213,18 +216,6 @@ def save_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
     tx.run(f"UPDATE endpoints SET {assignments(values)} WHERE id = :id", id=endpoint.id, **values)
 
 
-def signing_secrets(tx: Transaction, context: WriteContext, endpoint_id: str) -> list[EndpointSecret]:
-    """Return the secrets that sign now, newest first: one, and for a day after a rotation the one before."""
-    rows = tx.all(
-        "SELECT * FROM endpoint_secrets WHERE endpoint_id = :id AND (ends_at IS NULL OR ends_at > :now) "
-        "ORDER BY ends_at IS NULL DESC, created_at DESC, id",
-        id=endpoint_id,
-        now=context.clock(),
-    )
-    # A secret that was encrypted with a key that is no longer in the settings is lost: the host must rotate it.
-    return [secret for row in rows if (secret := _secret_of(row, context)).key]
-
-
 def audit(tx: Transaction, context: WriteContext, endpoint: Endpoint, actor: str, what: str) -> None:
     """Record who changed the endpoint, and what."""
     tx.run(
@@ -237,11 +228,6 @@ def audit(tx: Transaction, context: WriteContext, endpoint: Endpoint, actor: str
         actor=actor,
         change=what,
     )
-
-
-def _secret_of(row: Row, context: WriteContext) -> EndpointSecret:
-    key, private_key = json.loads(context.cipher.decrypt(row["sealed"], row["id"]) or '["", ""]')
-    return EndpointSecret(row["id"], key, private_key, row["created_at"], row["ends_at"])
 
 
 _HEALTH = ("failing_since", "failures", "probe_at", "review_at", "last_success_at", "last_failure_at")

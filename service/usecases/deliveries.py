@@ -157,10 +157,6 @@ class _Turn:
         self._adopt(due)
         if due.held:
             await self._store.deliveries.hold(self._lease, due.held)
-        if not due.secrets:
-            _log.error("the secrets of a webhook endpoint cannot be read; rotate them: %s", self._lease.endpoint_id)
-            self._over = True
-            return
         queue.add(due.deliveries, held=bool(due.held))
 
     def _adopt(self, due: DueDeliveries) -> None:
@@ -195,6 +191,9 @@ class _Turn:
             return Attempt(at, None, 0, AttemptError.NO_EVENT)
         if endpoint is None or (delivery.url is not None and not is_beneath(delivery.url, endpoint.url)):
             return Attempt(at, None, 0, AttemptError.MOVED)
+        if not self._secrets:
+            _log.error("the secrets of a webhook endpoint cannot be read; rotate them: %s", endpoint.id)
+            return Attempt(at, None, 0, AttemptError.UNREADABLE)
         body = json.dumps(rules.delivery_body(event), separators=(",", ":")).encode()
         # The event of a replay may be old. It is signed with the present secret only, not with a replaced one.
         secrets = self._secrets[:1] if delivery.kind is DeliveryKind.REPLAY else self._secrets

@@ -29,6 +29,10 @@ from service.urls import is_beneath, origin_of, webhook_url_problem
 _log = logging.getLogger(__name__)
 _RESOLVE_SECONDS = 3.0
 
+SECRETS_REF = "endpoint secrets"  # of the job that encrypts them
+# Again after a day: at the start of this process one with older settings may have run the job, or created an endpoint.
+_ENCRYPT_SECONDS = 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointRequest:
@@ -113,6 +117,13 @@ class OutgoingWebhooks:
     async def secret(self, secret_id: str) -> EndpointSecret:
         """The secret that an earlier equal call was answered with. Raises NotFound after two days."""
         return await self._store.endpoints.secret(secret_id)
+
+    async def encrypt_secrets(self) -> float:
+        """Encrypt all secrets with the newest secret key, so that an older one can be removed; due again in a day."""
+        last: str | None = ""
+        while last is not None:
+            last = await self._store.endpoints.encrypt_secrets(last)
+        return _ENCRYPT_SECONDS
 
     async def change(
         self, tenant: Tenant, endpoint_id: str, request: EndpointRequest, actor: str

@@ -1,12 +1,19 @@
 """A secret key is rotated, as the operators' page says, while people are in the middle of everything."""
 
+import base64
+import hmac
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from tests.support.clock import Clock
+from tests.support.endpoints import deliveries, endpoint, marks, seen, wait
+from tests.support.receivers import Post
 from tests.support.services import RunningServices
 from tests.support.users import FramePage, User, asked_in
 from tests.support.webhooks import created, made_by, send
@@ -28,6 +35,13 @@ async def restart(services: RunningServices, *keys: str) -> None:
     await services.close()
     services.settings = replace(services.settings, secret_keys=keys)
     await services.open()
+
+
+def signed_by(post: Post, secret: str) -> bool:
+    """Whether the only signature is of this secret."""
+    signed = f"{post.id}.{post.headers['webhook-timestamp']}.".encode() + post.body
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    return marks(post, "v1") == [base64.b64encode(hmac.new(key, signed, sha256).digest()).decode()]
 
 
 async def confirmed(services: RunningServices, state: str) -> int:
@@ -66,6 +80,45 @@ async def test_no_session_in_flight_is_lost(old: RunningServices, how_far: int) 
     assert (await later.finish())["status"] == "connected"
     assert {row["sessionId"] for row in await ada.connections()} == {opened.id, later.id}
     assert [row["id"] for row in await carol.connections()] == [unheard]
+
+
+async def test_an_endpoint_whose_secret_no_key_can_read_fails_until_its_secret_is_rotated(
+    old: RunningServices, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = await endpoint(old, types=["session.created"])
+    await restart(old, NEW)  # against the advice: the secret was never encrypted with the new key
+    await old.drain()
+    await User(old, "ada").session()
+    with caplog.at_level(logging.ERROR, "service.usecases.deliveries"):
+        await old.deliver()
+        await old.deliver()
+    (row,) = await deliveries(old, made)
+    assert (row["status"], row["attempts"][0]["error"]) == ("pending", "secret_unreadable")
+    assert caplog.messages == [f"the secrets of a webhook endpoint cannot be read; rotate them: {made['id']}"]
+    found = await seen(old, made)
+    assert found["health"]["failingSince"] is not None
+    assert 'magiclink_deliveries_total{outcome="retried"} 1.0' in old.parts.metrics.render(0)
+    await old.post(f"/v1/webhook-endpoints/{made['id']}/rotate-secret")
+    await wait(old, 10)
+    assert len(old.receivers.main.taken) == 1
+    (row,) = await deliveries(old, made)
+    assert row["status"] == "delivered"
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+async def test_when_the_old_key_is_gone_as_the_operators_page_says_endpoints_keep_their_secrets(
+    old: RunningServices, rounds: int
+) -> None:
+    made = await endpoint(old, types=["session.created"])
+    keys = [OLD, NEW, OLD][: rounds + 1]
+    for before, after in pairwise(keys):
+        for some in ((before, after), (after, before), (after,)):
+            await restart(old, *some)
+            await old.drain()
+    await User(old, "ada").session()
+    await old.deliver()
+    (post,) = old.receivers.main.posts
+    assert signed_by(post, made["secret"])
 
 
 async def test_when_the_old_key_is_gone_what_the_new_one_signed_goes_on(old: RunningServices) -> None:

@@ -20,7 +20,7 @@ from service.store import engine_for, migrate
 # PostgreSQL refuses to run as root; then this account runs it, from a copy that it may read.
 _USER = "nobody" if os.geteuid() == 0 else None
 # Ends the server and removes its folder when the tests end, even killed ones: then too their end of the pipe closes.
-_KEEPER = 'cat; kill -QUIT "$(head -n 1 data/postmaster.pid)"; rm -rf "$PWD"'
+_KEEPER = 'cat; pid="$(head -n 1 data/postmaster.pid)"; kill -QUIT "$pid"; kill -CONT "$pid"; rm -rf "$PWD"'
 _SETTINGS = "-c listen_addresses='' -c max_connections=200 -c shared_buffers=32MB"
 
 
