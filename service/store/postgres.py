@@ -7,7 +7,6 @@ share one lock, so they would wait for each other.
 """
 
 import asyncio
-import logging
 import selectors
 import socket
 import threading
@@ -25,9 +24,8 @@ from service.domain.timing import IDLE_TRANSACTION_SECONDS
 from service.errors import Unavailable
 from service.store.dialects import PostgresDialect
 from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit, percent_style
+from service.store.outages import Outages
 from service.store.postgres_connections import PostgresConnections, WaitLimits, WatchedConnection
-
-_log = logging.getLogger(__name__)
 
 _THREADS = 8
 _ATTEMPTS = 4  # of a transaction that lost a deadlock or a race for one row
@@ -85,6 +83,7 @@ class PostgresEngine:
     ) -> None:
         self._dialect = PostgresDialect(clock)
         self._limits = limits or WaitLimits()
+        self._outages = Outages(url)
         self._connections = PostgresConnections(url, idle_seconds, self._limits)
         self._pool: ThreadPoolExecutor | None = None
         self._thread_local = threading.local()
@@ -118,7 +117,7 @@ class PostgresEngine:
         try:
             await self._loop.run_in_executor(self._pool, self._connection)
         except psycopg.Error as exc:
-            raise Unavailable("The database does not answer") from exc
+            raise self._outages.unavailable(exc) from exc
         self._wakeup = socket.socketpair()
         targets: dict[str, Callable[[], None]] = {
             "store-sequence": self._sequence_forever,
@@ -181,7 +180,10 @@ class PostgresEngine:
                 with begin(connection):
                     written = begin is _begin_write
                     tx = Transaction(connection.cursor(), self._dialect)
-                    return unit(tx), tx
+                    result = unit(tx)
+                if written:
+                    self._outages.works()
+                return result, tx  # noqa: TRY300 - an error of the commit is one of these
             except _LOST_RACE as exc:
                 self._discard_prepared(exc)
                 if attempts == _ATTEMPTS:
@@ -191,7 +193,7 @@ class PostgresEngine:
                 # new one, unless it began to write. Then a commit may have happened.
                 was_ended = self._discard_connection()
                 if written or attempts > 1 or not was_ended:
-                    raise Unavailable from exc
+                    raise self._outages.unavailable(exc) from exc
 
     def _discard_prepared(self, exc: psycopg.Error) -> None:
         # "Cached plan must not change result type": a new connection has no prepared statements.
@@ -236,8 +238,8 @@ class PostgresEngine:
                     self._listen(connection)
             except psycopg.errors.UndefinedTable:  # not migrated yet
                 self._closing.wait(_SEQUENCE_SECONDS)
-            except psycopg.Error:
-                _log.warning("the database does not answer; live events wait")
+            except psycopg.Error as exc:
+                self._outages.unavailable(exc)
                 self._closing.wait(_SEQUENCE_SECONDS)
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:

@@ -20,6 +20,7 @@ from service.errors import Unavailable
 from service.store.dialects import SqliteDialect
 from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit
 from service.store.files import for_this_user_only
+from service.store.outages import Outages
 from service.store.process_lock import ProcessLock
 from service.store.sqlite_reads import SqliteReaders
 from service.store.sqlite_rows import DictCursor
@@ -54,7 +55,8 @@ class SqliteEngine:
         self._path = path
         self._queue: queue.SimpleQueue[_PendingWrite[Any] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
-        self._readers = SqliteReaders(self._connect, self._dialect)
+        self._outages = Outages()
+        self._readers = SqliteReaders(self._connect, self._dialect, self._outages)
         self._connections: list[sqlite3.Connection] = []
         self._event_listeners: list[Callable[[set[str]], None]] = []
         self._job_listeners: list[Callable[[], None]] = []
@@ -81,7 +83,7 @@ class SqliteEngine:
             # Open until `close`: a memory database is deleted when its last connection closes.
             connection = self._readers.open()
         except (OSError, sqlite3.Error) as exc:
-            raise Unavailable("The database file cannot be opened") from exc
+            raise self._outages.unavailable(exc) from exc
         self._lock.take()
         self._writer = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
         self._writer.start()
@@ -168,7 +170,7 @@ class SqliteEngine:
                 if _is_busy(exc):
                     # Fail the queued writes too: each would wait as long for the same lock.
                     group += self._take_all_queued()
-                _fail(group, exc)
+                _fail(group, exc, self._outages.unavailable(exc).detail)
                 connection = _roll_back(connection)
             self._resolve(group)
 
@@ -200,6 +202,8 @@ class SqliteEngine:
             for write in group:
                 self._run_in_savepoint(connection, write)
         connection.execute("COMMIT")
+        if not any(isinstance(write.error, Unavailable) for write in group):
+            self._outages.works()
 
     def _run_all(self, connection: sqlite3.Connection, group: list[_PendingWrite[Any]]) -> bool:
         """Run the units without savepoints, which would be a fifth of the statements; False where one raised."""
@@ -218,7 +222,7 @@ class SqliteEngine:
             self._run(connection, write)
         except Exception as exc:  # noqa: BLE001 - it is raised where the unit's result is awaited
             _require_transaction(connection, exc)
-            write.error = Unavailable() if isinstance(exc, sqlite3.OperationalError) else exc
+            write.error = self._outages.unavailable(exc) if isinstance(exc, sqlite3.OperationalError) else exc
             connection.execute("ROLLBACK TO unit")
         connection.execute("RELEASE unit")
 
@@ -260,9 +264,9 @@ def _is_busy(exc: sqlite3.Error) -> bool:
     return getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
-def _fail(group: list[_PendingWrite[Any]], cause: sqlite3.Error) -> None:
+def _fail(group: list[_PendingWrite[Any]], cause: sqlite3.Error, detail: str) -> None:
     for write in group:
-        write.error = Unavailable()
+        write.error = Unavailable(detail)
         write.error.__cause__ = cause
 
 

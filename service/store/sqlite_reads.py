@@ -16,6 +16,7 @@ from functools import partial
 from service.errors import Unavailable
 from service.store.dialects import SqliteDialect
 from service.store.engine import T, Transaction, Unit
+from service.store.outages import Outages
 from service.store.sqlite_rows import DictCursor
 
 _THREADS = 2
@@ -27,8 +28,11 @@ _BETWEEN_CHECKS = 500
 class SqliteReaders:
     """Runs reads, each on one snapshot of the database where it asks for that."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], dialect: SqliteDialect) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], dialect: SqliteDialect, outages: Outages | None = None
+    ) -> None:
         self._connect = connect
+        self._outages = outages or Outages()
         self._dialect = dialect
         self._loop_connection: sqlite3.Connection | None = None
         self._checks_left = 0
@@ -83,12 +87,12 @@ class SqliteReaders:
         try:
             return self._read_on(self._connection_of_thread(), unit, snapshot=snapshot)
         except sqlite3.OperationalError as exc:
-            raise Unavailable from exc
+            raise self._outages.unavailable(exc) from exc
         except sqlite3.DatabaseError as exc:
             # A damaged file raises DatabaseError itself; its subclasses are errors in our SQL.
             if type(exc) is not sqlite3.DatabaseError:
                 raise
-            raise Unavailable from exc
+            raise self._outages.unavailable(exc) from exc
 
     def _read_on(self, connection: sqlite3.Connection, unit: Unit[T], *, snapshot: bool) -> T:
         if snapshot:

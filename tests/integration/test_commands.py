@@ -123,7 +123,8 @@ def test_a_database_that_cannot_be_opened_stops_the_start_in_one_line(environ: d
     environ["MAGICLINK_DATABASE_URL"] = f"sqlite:///{tmp_path / 'nowhere' / 'magiclink.db'}"
     result = CliRunner(env=environ).invoke(main.main, ["serve", *ANYWHERE])
     assert result.exit_code == 1
-    assert result.stderr == "Error: The database file cannot be opened\n"
+    assert result.stderr.startswith("Error: The database cannot be used: [Errno 2] No such file or directory")
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_database_of_a_newer_version_stops_every_command_in_one_line(environ: dict[str, str]) -> None:
