@@ -149,8 +149,6 @@ async def test_a_key_for_a_database_behind_leaves_its_migrations_to_the_operator
     for use in (admin.create_key(known, "backend"), admin.all_keys(known)):
         with pytest.raises(BadSettings, match="1 migrations behind; run magiclink migrate"):
             await use
-    with closing(sqlite3.connect(tmp_path / "magiclink.db")) as file:
-        assert file.execute("SELECT count(*) FROM api_keys").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("use", USES_OF_KEYS)
