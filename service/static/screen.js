@@ -81,7 +81,8 @@ function conditionsOf(screen, view, local) {
     handed: screen === "submitted" && !stopped(view),
     attentive: ACHIEVED.includes(screen) && stopped(view),
     ...adviceConditions(screen, view),
-    [(local.asking && "asking") || view?.waiting || "asking"]: !wrong,
+    // The panel `confirming` has no other heading. After a correction the provider may still report the refusal.
+    [((local.asking || (wrong && local.waiting)) && "asking") || view?.waiting || "asking"]: !wrong || screen === "confirming",
     seen: view?.seen,
     unconfirmed: view?.confirming && !wrong && !local.reopened, // nothing is waited for after `session.reopened`
     moved: local.reopened && !wrong,

@@ -32,6 +32,17 @@ async def test_a_wrong_password_is_said_and_once_corrected_the_same_connection_w
     assert await ada.message_types() == ["ready", "open", "attention", "connected"]
 
 
+async def test_i_have_finished_after_a_refusal_says_that_the_provider_is_asked(new_user: NewUser, api: Api) -> None:
+    ada = await (await new_user()).sign_in()
+    flow = await ada.open(await api.create("ada", "refused-finished"))
+    await flow.provider.choose_provider()
+    await flow.provider.sign_in("not the password")
+    await expect(flow.words("The sign-in did not work.")).to_be_visible()
+    async with ada.page.expect_response("**/finished"):
+        await flow.press("I have finished")
+    await flow.shows("Asking the provider…", seconds=5)
+
+
 async def test_a_code_is_asked_for_where_the_utility_wants_one(new_user: NewUser, api: Api) -> None:
     ada = await (await new_user()).sign_in()
     session = await api.create("ada", "second-proof")

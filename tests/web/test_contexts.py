@@ -68,6 +68,11 @@ def test_each_state_of_a_session_shows_one_panel(view: FlowView, screen: str) ->
     assert screen in view.conditions
 
 
+def test_a_page_whose_link_is_over_has_a_heading_though_an_account_was_refused() -> None:
+    view = FlowView(status="opened", link=OVER, finished=True, waiting=Waiting.ARRIVED, connections=(REFUSED,))
+    assert {"confirming", "arrived"} <= view.conditions
+
+
 def test_conditions_say_what_else_is_shown() -> None:
     view = FlowView(status="opened", link=READY, connections=(REFUSED,), done_url="/callback?state=s")
 

@@ -115,7 +115,9 @@ class FlowView:
             "done": self.done_url is not None,
             "unsigned": self.done_url is None,
         }
-        known = {self.waiting.value} if self.waiting and not self.attention else set()
+        # The panel `confirming` has no other heading.
+        is_told = self.screen == "confirming" or not self.attention
+        known = {self.waiting.value} if self.waiting and is_told else set()
         told = {f"told-{one.words.status}" for one in self.connections}
         mend = {f"mend-{self._mended.words.status}"} if self._mended else set()
         return frozenset({self.screen, *known, *told, *mend, *(name for name, holds in flags.items() if holds)})
