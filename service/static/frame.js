@@ -9,7 +9,7 @@ import { isDone, watchHandoff } from "./handoff.js";
 import { follow, Refusal } from "./live.js";
 import { mayStart } from "./parent.js";
 import { resumeFields } from "./resume.js";
-import { ACHIEVED, Screen, screenOf, stageOf, withCheckedLink } from "./screen.js";
+import { ACHIEVED, attention, Screen, screenOf, stageOf, withCheckedLink } from "./screen.js";
 import { applyLook } from "./theme.js";
 import { every } from "./ticks.js";
 
@@ -114,25 +114,24 @@ const draw = () => screen.draw(view, local);
 
 function applyView(next) {
   if (!next || (view && next.seq < view.seq)) return;
-  const [first, wasSettled] = [!view, isSettled()];
+  const [before, wasSettled] = [view, isSettled()];
   if (ACHIEVED.includes(view?.status) && ![...ACHIEVED, "revoked"].includes(next.status)) onReopened();
-  const before = view;
-  const shown = view?.link.url;
   view = withCheckedLink(next, providerOrigin);
   // A new link, which can come before any view without one: nothing is finished there.
   if (isRecorded(before)) Object.assign(local, { again: false, waiting: false });
-  const replaced = view.link.status === "pending" || (shown && view.link.url && view.link.url !== shown);
+  const replaced = view.link.status === "pending" || (before?.link.url && view.link.url && view.link.url !== before.link.url);
   if (replaced) Object.assign(local, { waiting: false, back: false });
-  if (local.waiting && !local.wasRefused && view.connections.some((connection) => connection.needsAttention)) local.waiting = false;
-  postResults(first);
+  if (local.waiting && !local.wasRefused && attention(view)) local.waiting = false;
+  postResults(!before);
   draw();
   host.postEnd(view, screenOf(view, local));
   if (["expired", "revoked", "failed"].includes(view.status)) stop();
   if (wasSettled) heartbeat(); // if the user's turn has come again, the page's presence counts again, and at once
 }
 
-/** Whether the further account that was asked for is recorded now, and nothing is left to correct on its page. */
-const isRecorded = (before) => before?.another === "asked" && view.another !== "asked" && !view.connections.some((one) => one.needsAttention);
+/** Whether the further account is recorded now, and nothing is left to correct on its page. The service says `another` of invitations only. */
+const isRecorded = (before) =>
+  (before?.another === "asked" ? view.another !== "asked" : local.again && view.connections.length > local.recorded) && !attention(view);
 
 // The connection is recorded for somebody else now, or its owner is undecided. The status tells it, since a poll brings no event.
 function onReopened() {
@@ -207,13 +206,13 @@ async function heartbeat() {
 async function finish() {
   if (!running || local.waiting) return;
   const { signal } = running;
-  const wasRefused = Boolean(view?.connections.some((connection) => connection.needsAttention));
+  const wasRefused = attention(view);
   Object.assign(local, { waiting: true, asking: true, back: false, wasRefused });
   host.postFinished(view);
   draw();
   applyView(await calls.postUntilAnswered("finished", {}, signal).finally(() => (local.asking = false)));
   // The provider takes a moment to try corrected credentials: ask again only if they are still refused afterwards.
-  if (wasRefused) setTimeout(() => !signal.aborted && view.connections.some((one) => one.needsAttention) && back(), RECHECK_MS);
+  if (wasRefused) setTimeout(() => !signal.aborted && attention(view) && back(), RECHECK_MS);
 }
 
 function back() {
@@ -232,6 +231,7 @@ function leave(reason) {
 
 // A magic link is used once more. An invitation is for one account: the service makes the next one, and says so.
 async function again() {
+  local.recorded = view.connections.length;
   if (view.another && running) {
     const next = await calls.postUntilAnswered("another", {}, running.signal);
     if (next?.another !== "asked") return applyView(next);

@@ -10,7 +10,8 @@ const SLOW_AFTER_MS = { preparing: 10_000, confirming: 20_000 };
 const wide = window.matchMedia("(min-width: 700px)"); // the provider's pages want desktop size
 
 const visible = (element) => Boolean(element?.getClientRects().length);
-const attention = (view) => Boolean(view?.connections.some((connection) => connection.needsAttention));
+/** Whether an account needs its user. */
+export const attention = (view) => Boolean(view?.connections.some((connection) => connection.needsAttention));
 // Its time is over, and the session waits: for an account that the provider does not list yet, or for the end of this page.
 const isLinkOver = ({ link, finished, waiting }) => link.status === "ready" && !link.url && (finished || waiting === "used");
 const refused = (view) => view.connections.length > 0 && view.connections.every((connection) => connection.needsAttention);
@@ -70,6 +71,7 @@ function conditionsOf(screen, view, local) {
   const wrong = view?.connections.filter((connection) => connection.needsAttention).length ?? 0;
   const reusable = view?.link.kind === "magic_link" && view.mode === "connect" && view.link.url;
   const again = reusable || view?.another;
+  const unsaid = local.again ? "nothing" : "asking"; // by a session that is connected, whose magic link is used once more
   const guessed = view?.spentHandoff && view.spentHandoff === local.offer;
   const flags = {
     ended: ENDED.includes(screen),
@@ -82,7 +84,7 @@ function conditionsOf(screen, view, local) {
     attentive: ACHIEVED.includes(screen) && stopped(view),
     ...adviceConditions(screen, view),
     // The panel `confirming` has no other heading. After a correction the provider may still report the refusal.
-    [((local.asking || (wrong && local.waiting)) && "asking") || view?.waiting || "asking"]: !wrong || screen === "confirming",
+    [((local.asking || (wrong && local.waiting)) && "asking") || view?.waiting || unsaid]: !wrong || screen === "confirming",
     seen: view?.seen,
     unconfirmed: view?.confirming && !wrong && !local.reopened, // nothing is waited for after `session.reopened`
     moved: local.reopened && !wrong,

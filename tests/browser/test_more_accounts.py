@@ -59,3 +59,23 @@ async def test_without_room_for_another_there_is_no_such_button(new_user: NewUse
     await flow.provider.connect()
     await flow.shows("Your account is connected.")
     await expect(flow.where.get_by_role("button", name=BUTTON)).to_be_hidden()
+
+
+async def test_a_magic_link_used_once_more_says_what_has_arrived_also_while_it_is_checked(
+    new_user: NewUser, api: Api
+) -> None:
+    ada = await (await new_user()).sign_in()
+    session = await api.create("ada", "several-again", link="magic_link")
+    flow = await ada.open(session)
+    await flow.provider.connect()
+    await flow.shows("Your account is connected.")
+    await flow.press(BUTTON)
+    await flow.provider.step("provider").wait_for()
+    await flow.press("I have finished")
+    await flow.shows("Nothing has arrived yet.")
+    await flow.press("Back to the secure page")
+    await api.trouble("PUT", "pending_for", (await api.session(session["id"]))["company"]["id"], seconds=86_400)
+    await flow.provider.connect("Warehouse")
+    await flow.shows("Your account is connected.")
+    await expect(flow.where.locator("[data-connections] li")).to_have_count(2)
+    follow_the_rules(await ada.messages())
