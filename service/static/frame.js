@@ -30,9 +30,8 @@ const screen = new Screen(main, () => postOpen("frame"));
 const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: null, reopened: false, modal: false, greeted: !embedded };
 let view = null;
 let running = null; // the AbortController of the stream and of the heartbeats
-let frozen = false;
 let startedAt = 0;
-let resumed = false;
+let [frozen, resumed] = [false, false];
 const allowed = mayStart(main.dataset);
 let prepared = (embedded && window.name === "magiclink-prepared") || allowed === null; // the host page has not opened it yet
 const host = new Host(sessionId, hostOrigin, embedded);
@@ -53,8 +52,9 @@ function postResults(first) {
 }
 
 function goToCallback() {
+  const stays = !isSettled() || view.another || attention(view); // something is left to choose or to read
   const done = new URL(view.doneUrl, window.location.href);
-  if (isSettled() && done.origin === window.location.origin) window.location.replace(done);
+  if (!stays && done.origin === window.location.origin) window.location.replace(done);
 }
 
 window.addEventListener("message", ({ source, origin, data }) => {

@@ -94,6 +94,39 @@ async def test_without_an_address_to_return_to_it_ends_on_our_own_page(new_user:
     await ada.redirected.shows("Your account is connected.")
 
 
+async def test_it_stays_while_another_account_is_offered_and_returns_after_the_last(
+    new_user: NewUser, api: Api
+) -> None:
+    ada = await new_user()
+    session = await api.create("ada", "two-by-redirect", link="invitation", maxConnections=2)
+    await ada.page.clock.install()
+    await ada.page.goto(session["redirectUrl"])
+    await ada.press("Continue")
+    await ada.redirected.provider.connect()
+    await ada.redirected.shows("Your account is connected.")
+    await ada.page.clock.fast_forward(60_000)
+    await ada.press("Connect another account")
+    await ada.redirected.provider.connect("Warehouse")
+    await ada.page.wait_for_url(re.compile("/callback"))
+
+
+async def test_it_stays_while_an_account_needs_its_user(new_user: NewUser, api: Api) -> None:
+    ada = await new_user()
+    session = await api.create("ada", "refused-by-redirect")
+    await ada.page.clock.install()
+    tried = await ada.stays()
+    await ada.page.route(re.compile("/live/"), _polls_with_a_refused_account)
+    await ada.page.goto(session["redirectUrl"])
+    async with ada.page.expect_response(re.compile("/live/")):
+        await ada.press("Continue")
+    await ada.redirected.provider.connect()
+    await ada.redirected.shows("Your account is connected.")
+    await ada.page.clock.fast_forward(60_000)
+    await ada.page.evaluate("fetch('/healthz').then(() => null)")  # after the request for the way back, if there is one
+    await expect(ada.redirected.words("To mend it, choose the account")).to_be_visible()
+    assert not tried.is_set()
+
+
 async def test_opening_the_address_starts_nothing(new_user: NewUser, api: Api) -> None:
     ada = await new_user()
     session = await api.create("ada", "only-looking")
@@ -163,6 +196,18 @@ async def test_what_the_service_has_drawn_stays_until_the_first_view_comes(
 
 async def _never(_: Route) -> None:
     """The request waits until its page is gone."""
+
+
+async def _polls_with_a_refused_account(route: Route) -> None:
+    """As where a second account was refused after the first one worked."""
+    if route.request.headers["accept"] != "application/json":
+        return  # the stream is held back
+    answer = await route.fetch()
+    view = await answer.json()
+    refused = {"id": "con_refused", "state": "action_needed", "needsAttention": True}
+    refused |= {"status": "PASSWORD_INCORRECT", "words": "PASSWORD_INCORRECT"}
+    view["connections"] += [one | refused for one in view["connections"]]
+    await route.fulfill(response=answer, json=view)
 
 
 async def _fails(route: Route) -> None:
