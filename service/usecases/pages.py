@@ -243,8 +243,9 @@ class Pages:
         if state.page_serial not in {0, session.page_serial}:
             raise TakenOver
         now = self._clock()
+        # A page that shows the end comes back too, for as long as it gets states. A revoked session signs none.
         ends_at = max(session.expires_at + GRACE_SECONDS, session_time.ends_at(session, now))
-        if now > ends_at and not session.achieved:
+        if now > ends_at and not (session.achieved or session_time.can_sign(session, now)):
             raise BadState("This return link is too old")
         return session
 

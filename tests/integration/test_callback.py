@@ -77,11 +77,32 @@ async def test_a_state_of_a_page_that_was_replaced_is_refused(services: RunningS
     assert "session.finished" not in await first.event_types()
 
 
-async def test_a_state_that_comes_after_the_grace_is_refused(services: RunningServices, ada: User) -> None:
+async def test_a_state_that_comes_after_the_grace_finishes_nothing(services: RunningServices, ada: User) -> None:
     page = await ada.browser(expiresIn=60)
     state = await state_of(page)
     services.clock.advance(60 + 15 * 60 + 1)
-    refused_page(await page.get(f"/callback?state={state}"), 400, "bad_state")
+    refused_page(await page.get(f"/callback?state={state}"), 410, "expired")
+    assert "session.finished" not in await page.event_types()
+
+
+@pytest.mark.parametrize("present", [True, False])
+async def test_an_expired_page_leads_to_the_host_with_a_signed_result_for_a_day(
+    services: RunningServices, ada: User, *, present: bool
+) -> None:
+    page = await ada.browser(expiresIn=60)
+    for _ in range(33):
+        await services.later(30)
+        await page.post("heartbeat") if present else None
+    view = await page.view()
+    assert view["status"] == "expired"
+    reported = asked_in(await page.get(view["doneUrl"]))
+    assert (reported["sessionId"], reported["status"]) == (page.id, "expired")
+    verified = await services.post("/v1/verify", {"state": reported["state"], "userId": "ada"})
+    assert verified["status"] == "expired"
+    assert "session.finished" not in await page.event_types()
+    await services.later(24 * 3600)
+    assert (await page.view())["doneUrl"] is None
+    refused_page(await page.get(view["doneUrl"]), 400, "bad_state")
 
 
 async def test_a_state_that_comes_within_the_grace_is_taken(services: RunningServices, ada: User) -> None:

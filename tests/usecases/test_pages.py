@@ -10,7 +10,7 @@ import pytest
 from service.domain.model import Session, SessionId, UserId
 from service.domain.page_starts import PageStart
 from service.domain.session_status import SessionStatus
-from service.domain.timing import GRACE_SECONDS
+from service.domain.timing import GRACE_SECONDS, RESULT_DAY_SECONDS
 from service.domain.tokens import CallbackState, PageToken
 from service.errors import BadState, Expired, NotFound, Revoked, TakenOver
 from service.signing import Signer
@@ -95,9 +95,12 @@ async def test_a_state_of_a_page_that_was_taken_over_is_refused(pages: PagesOnFi
         await pages.use_cases.by_state(pages.use_cases.callback_state(first))
 
 
-async def test_a_state_is_refused_when_it_is_too_old_unless_its_session_goes_on(pages: PagesOnFile) -> None:
+async def test_a_state_is_accepted_while_its_session_gives_any_and_afterwards_where_it_goes_on(
+    pages: PagesOnFile,
+) -> None:
+    """A page that shows the end still has its way back, so its states must lead there for as long as it gets them."""
     await pages.started()
-    pages.clock.advance(3600 + GRACE_SECONDS)
+    pages.clock.advance(3600 + RESULT_DAY_SECONDS - 1)
     assert (await pages.use_cases.by_state(state())).id == KEPT.id
     pages.clock.advance(1)
     with pytest.raises(BadState, match="too old"):
@@ -106,6 +109,16 @@ async def test_a_state_is_refused_when_it_is_too_old_unless_its_session_goes_on(
     assert (await pages.use_cases.by_state(state())).id == KEPT.id
     await pages.change(link_used_at=None, status=SessionStatus.CONNECTED)
     assert (await pages.use_cases.by_state(state())).id == KEPT.id
+
+
+async def test_a_state_of_a_revoked_session_is_refused_after_its_time_and_the_grace(pages: PagesOnFile) -> None:
+    await pages.started()
+    await pages.change(status=SessionStatus.REVOKED)
+    pages.clock.advance(3600 + GRACE_SECONDS)
+    assert (await pages.use_cases.by_state(state())).id == KEPT.id
+    pages.clock.advance(1)
+    with pytest.raises(BadState, match="too old"):
+        await pages.use_cases.by_state(state())
 
 
 async def test_mallorys_own_state_with_adas_connection_writes_no_fact(
