@@ -6,8 +6,10 @@ export function watchMore(main) {
   const [slot, button] = [main.querySelector("[data-slot]"), main.querySelector("[data-more]")];
   const look = () => {
     const hidden = slot.scrollHeight - slot.clientHeight;
-    button.hidden = hidden - slot.scrollTop <= END_PX;
     slot.tabIndex = hidden > END_PX ? 0 : -1; // so that it scrolls by keyboard too
+    const isOver = hidden - slot.scrollTop <= END_PX;
+    if (isOver && document.activeElement === button) slot.focus({ preventScroll: true }); // a hidden button holds no focus
+    button.hidden = isOver;
   };
   slot.addEventListener("scroll", look, { passive: true });
   slot.addEventListener("load", () => (slot.scrollTop = 0), true); // the provider's next step begins at its top

@@ -135,8 +135,10 @@ export class Screen {
     if (name !== before) this.enter(name);
     if (view) this.fill(view);
     if (view && name === "provider") this.place(view, name);
+    const held = document.activeElement;
     this.reveal(conditionsOf(name, view, local));
-    if (before !== null && name !== before) this.focus(name);
+    const isLost = held !== document.body && this.main.contains(held) && !visible(held); // hidden, as a pressed button may be
+    if (before !== null && (name !== before || isLost)) this.focus(name);
     if (view && name !== "provider") this.place(view, name); // after the focus has moved: the frame may have had it
   }
 

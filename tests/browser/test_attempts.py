@@ -124,6 +124,7 @@ async def test_an_expired_link_says_so_and_offers_to_ask_for_another(
     await flow.shows("This link has expired.")
     await flow.press("Ask for a new link")
     await expect(flow.words("Asked.")).to_be_visible()
+    await expect(flow.heading("This link has expired.")).to_be_focused()  # the button that had it is hidden
     assert [one["asked"] for one in await ada.messages()] == [False, True]
     redirected = await new_user()
     answer = await redirected.page.goto(session["redirectUrl"])

@@ -58,6 +58,7 @@ async def test_the_first_button_of_the_provider_is_in_view_or_the_page_says_that
     assert height < 900
     await more.click()
     await expect(more).to_be_hidden()
+    await expect(flow.where.locator("[data-slot]")).to_be_focused()  # the button is hidden; the keys scroll
     assert await _is_above(button, flow.where.locator("footer"))
 
 

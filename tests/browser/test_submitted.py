@@ -120,6 +120,7 @@ async def test_i_have_finished_says_that_nothing_has_arrived_and_leads_back(
     await _show(ada, screenshots, "provider-quiet")
     await flow.press("I have finished")
     await flow.shows("Nothing has arrived yet.")
+    await expect(flow.heading("Nothing has arrived yet.")).to_be_focused()  # as the heading before, which is hidden
     await expect(flow.words("Did the page say it was done?")).to_be_visible()
     await _show(ada, screenshots, "nothing")
     assert await ada.message_types() == ["ready", "open", "finished"]
