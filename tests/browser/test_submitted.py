@@ -106,6 +106,7 @@ async def test_a_delay_is_told_as_a_delay(ada: BrowserUser, api: Api, screenshot
     await flow.shows(HANDED_OVER)
     await expect(flow.words("Your utility's website is down.")).to_be_visible()
     await expect(flow.words("Being checked")).to_be_hidden()
+    await expect(flow.where.get_by_role("list", name="Accounts", exact=True)).to_be_visible()
     await _show(ada, screenshots, "delayed")
 
 

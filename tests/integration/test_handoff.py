@@ -114,6 +114,8 @@ async def test_an_address_is_good_once(services: RunningServices, ada: User) -> 
     offer = await offered(page)
     assert (await Phone(services, offer["url"]).type(offer["code"])).status_code == 303
     await is_over(Phone(services, offer["url"]), offer["code"])
+    # The page that made the offer waits now, and offers no other code before its user goes on there.
+    assert "choose “Continue here instead” there first" in (await Phone(services, offer["url"]).open()).text
 
 
 async def test_a_new_offer_ends_the_one_before(services: RunningServices, ada: User) -> None:
