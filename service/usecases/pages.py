@@ -146,9 +146,13 @@ class Pages:
         """Verify the token of an offer's address. Raises NotFound."""
         return self._signer.read_handoff(text)
 
-    async def handoff(self, token: HandoffToken) -> tuple[Session, HandoffState]:
-        """The session of an offer, and whether the offer can be used. Raises NotFound, Expired, Revoked."""
+    async def handoff(self, token: HandoffToken, found: Callable[[Session], None]) -> tuple[Session, HandoffState]:
+        """The session of an offer, and whether the offer can be used. Raises NotFound, Expired, Revoked.
+
+        `found` is called with the session before it is refused.
+        """
         session = await self._store.sessions.get(token.session_id)
+        found(session)
         return session, handoffs.state_of_offer(session, token, self._clock())
 
     async def accept_handoff(self, token: HandoffToken, code: str, form_value: str) -> tuple[HandoffState, str]:
@@ -227,10 +231,11 @@ class Pages:
         """The signed state with which the page that is bound now comes back."""
         return self._signer.sign_state(CallbackState(session.id, session.user_id or ERASED_USER, session.page_serial))
 
-    async def by_state(self, text: str) -> Session:
+    async def by_state(self, text: str, found: Callable[[Session], None] = lambda _: None) -> Session:
         """The session of a state. Raises BadState for a changed or old one, and for that of another user.
 
-        Raises TakenOver for the state of a page from which another one took the session over.
+        Raises TakenOver for the state of a page from which another one took the session over. `found` is called with
+        the session before these two refusals of a state that was signed for its user.
         """
         state = self._signer.read_state(text)
         try:
@@ -239,6 +244,7 @@ class Pages:
             raise BadState from exc
         if session.user_id is None or not state.is_for(session.user_id):
             raise BadState
+        found(session)
         # Serial 0 travels through the provider and is for whichever page is bound when it comes back.
         if state.page_serial not in {0, session.page_serial}:
             raise TakenOver

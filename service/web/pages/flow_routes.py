@@ -22,6 +22,7 @@ from service.web.headers import wants_json
 from service.web.pages.answers import ViewJson
 from service.web.pages.bodies import ExitPage, StartPage
 from service.web.pages.cookies import page_cookie, page_key_of
+from service.web.pages.noted_session import note_session
 from service.web.pages.rate_limit import PageRateLimit
 from service.web.pages.responses import PageResponses, json_answer, require_open, token_of
 from service.web.pages.sse import STREAMS_MOST, EventStream, StreamSource, StreamStart
@@ -143,6 +144,7 @@ class FlowRoutes:
         self.responses.refuse_cross_site(request)
         read = self.pages.by_connect_token if _redirects(request) else self.pages.by_embed_token
         opened = await read(token_of(request))
+        note_session(request, opened.session)
         self.limit.take(opened.session.id)  # before the key is checked: guesses count too
         return opened.session, page_key_of(request, opened.session.id, secure=self.responses.secure)
 

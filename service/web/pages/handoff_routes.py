@@ -5,6 +5,7 @@ scanner that loads the address, or a person who photographs it, sees only the co
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from service.web.pages.answers import HandoffJson, QrJson
 from service.web.pages.contexts import HandoffPage
 from service.web.pages.cookies import read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
+from service.web.pages.noted_session import note_session
 from service.web.pages.page_fields import named_fields
 from service.web.pages.qr import qr_outline
 from service.web.pages.responses import PageResponses, json_answer, token_of
@@ -72,7 +74,7 @@ class HandoffRoutes:
         """GET /handoff/{token}: names the company and the masked user, and asks for the code. It starts nothing."""
         token = self.pages.read_handoff(token_of(request))
         self.flow.limit.take_offer(offer_id(token.nonce))
-        session, state = await self.pages.handoff(token)
+        session, state = await self.pages.handoff(token, partial(note_session, request))
         return self._page(request, session, state)
 
     async def accept(self, request: Request) -> Response:
@@ -80,6 +82,7 @@ class HandoffRoutes:
         self.responses.refuse_cross_site(request)
         token = self.pages.read_handoff(token_of(request))
         self.flow.limit.take_offer(offer_id(token.nonce))  # before the code is checked: guesses count too
+        await self.pages.handoff(token, partial(note_session, request))
         form = await read_form(request)
         code = "".join(form.get("code", "").split())
         state, key = await self.pages.accept_handoff(token, code, form.get("page", ""))

@@ -137,9 +137,11 @@ class PageResponses:
         )
         return self.render(page, FramePolicy(targets=target_of(session.return_url)), status)
 
-    def error(self, request: Request, error: MagiclinkError) -> Response:
-        """The error page, which says what the user can do."""
-        page = ErrorPage(lang=page_language(request).code, code=error.code, request_id=request_id())
+    def error(self, request: Request, error: MagiclinkError, session: Session | None = None) -> Response:
+        """The error page, which says what the user can do; `session` is the one that the caller has proved to know."""
+        page = ErrorPage(lang=page_language(request, session).code, code=error.code, request_id=request_id())
+        if session is not None:
+            page = replace(page, brand=brand_of(session.theme), support_url=session.support_url)
         return self.render(page, FramePolicy(), error.status)
 
     def framed_error(self, request: Request, error: MagiclinkError) -> Response:

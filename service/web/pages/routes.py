@@ -5,6 +5,8 @@ flow a first-party cookie carries it. A GET never starts or reveals anything: ma
 """
 
 import re
+from contextlib import suppress
+from functools import partial
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,7 +17,17 @@ from starlette.types import Scope
 from service.domain.model import Mode, Session
 from service.domain.page_starts import PageStart, ResumeKeeper
 from service.domain.timing import CALLBACK_POLL_SECONDS
-from service.errors import AlreadyOpen, BadState, InvalidRequest, MagiclinkError, MethodNotAllowed, NotFound
+from service.errors import (
+    AlreadyOpen,
+    BadState,
+    Expired,
+    InvalidRequest,
+    MagiclinkError,
+    MethodNotAllowed,
+    NotFound,
+    Revoked,
+    SessionClosed,
+)
 from service.usecases.pages import Pages
 from service.web.api.problems import problem
 from service.web.audience import AudienceApp
@@ -26,12 +38,14 @@ from service.web.pages.contexts import ElsewherePage, HandoverPage
 from service.web.pages.cookies import page_cookie, read_form, set_page_cookie
 from service.web.pages.flow_routes import FlowRoutes
 from service.web.pages.handoff_routes import HandoffRoutes
+from service.web.pages.noted_session import note_session, noted_session
 from service.web.pages.responses import PageResponses, require_open, token_of
 from service.web.pages.status_routes import StatusRoutes
 from service.web.parameters import query_fields
 from service.web.request_body import MAX_PAGE_BODY_BYTES, parse, read_json
 from service.web.request_language import page_language
 
+_CLOSED = (Expired, Revoked, SessionClosed)
 _FRAMED_PAGE = re.compile(r"/(embed|status)/[^/]+")
 
 
@@ -81,6 +95,7 @@ class PageRoutes:
         """GET /connect/{token}: one button, or the flow in the browser that pressed it."""
         opened = await self._pages.by_connect_token(token_of(request))
         session = opened.session
+        note_session(request, session)
         if opened.closed is not None:
             return self._responses.closed(request, await self._pages.outcome(session.id), opened.closed)
         # Without the session's cookie a browser gets only the button: the link is shown where the button was pressed.
@@ -108,6 +123,7 @@ class PageRoutes:
         self._responses.refuse_cross_site(request)
         opened = await self._pages.by_connect_token(token_of(request))
         json, session = wants_json(request), opened.session
+        note_session(request, session)
         self._flow.limit.take_start(session.id)
         if opened.closed is not None and not json:
             return self._responses.closed(request, await self._pages.outcome(session.id), opened.closed)
@@ -138,7 +154,7 @@ class PageRoutes:
     async def callback(self, request: Request) -> Response:
         """GET /callback: the user comes back. What a browser brings is a reason to poll, and never evidence."""
         state = _state_of(request)
-        session = await self._pages.by_state(state)
+        session = await self._pages.by_state(state, partial(note_session, request))
         self._flow.limit.take(session.id)  # every callback polls the provider
         if is_framed(request):
             await self._pages.enqueue_poll(session)
@@ -157,7 +173,8 @@ class PageRoutes:
     async def confirmed(self, request: Request) -> Response:
         """POST /callback: the user confirmed, in a browser without the page's cookie."""
         self._responses.refuse_cross_site(request)
-        session = await self._pages.by_state((await read_form(request)).get("state", ""))
+        state = (await read_form(request)).get("state", "")
+        session = await self._pages.by_state(state, partial(note_session, request))
         self._flow.limit.take(session.id)
         # Confirming once more is harmless: what has ended is only reported again.
         if session.closed or session.achieved:
@@ -193,7 +210,12 @@ class PageRoutes:
             return problem(error)
         if request.method == "GET" and is_framed(request) and _FRAMED_PAGE.fullmatch(request.url.path):
             return self._responses.framed_error(request, error)
-        return self._responses.error(request, error)
+        session = noted_session(request)
+        # On another device the host may not know its user, so a handoff's page has no way to the host.
+        if session is not None and isinstance(error, _CLOSED) and not request.url.path.startswith("/handoff/"):
+            with suppress(MagiclinkError):  # the database may be away
+                return self._responses.closed(request, await self._pages.outcome(session.id), error)
+        return self._responses.error(request, error, session)
 
     async def _on_http_error(self, request: Request, exc: Exception) -> Response:
         known = isinstance(exc, HTTPException) and exc.status_code == 405
