@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from service.domain.model import Connection, EventId, Session
+from service.domain.model import Connection, EventId, Mode, Session
 from service.domain.more_accounts import awaits_another
 from service.domain.timing import SETTLE_SECONDS
 
@@ -45,6 +45,11 @@ class PageSnapshot:
     mends: AccountToMend | None = None
     follows: bool = False  # for a page that passed the session on: it gets no link
     mark: int | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the account of a reconnect session is not its user's now. Its link would change another user's."""
+        return self.session.mode is Mode.RECONNECT and self.mends is None
 
 
 def waiting_for(snapshot: PageSnapshot) -> Waiting:

@@ -204,6 +204,9 @@ class Links:
         connection_id = session.connection_id
         if connection_id is None:
             raise ProviderRefused("There is no connection to reconnect")
+        owner = (await self._store.connections.get(connection_id)).verdict.owner
+        if owner is None or owner.user != session.user:  # it changed since the session was created
+            raise ProviderRefused("The connection to reconnect is not this user's any more")
         invitation = await self._invitation(
             session, lambda terms: self._provider.links.invite_to_reconnect(connection_id, terms)
         )

@@ -231,3 +231,27 @@ async def test_a_reconnect_loses_the_connection_whose_claim_is_undone(
     mending = await mended_by_ada(services, connection)
     assert (await services.host.delete(f"/v1/connections/{connection['id']}/claim")).is_success
     assert (await lost_by(mending))[-1] == "session.reopened"
+
+
+async def test_a_page_of_a_reconnect_has_no_link_once_the_account_is_another_users(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    connection = await broken(ada, "magic_link")
+    page = await reconnecting(services, connection, link="magic_link")
+    assert (await page.view())["link"]["url"]
+    assert (await claim(services, connection, (await bob.session())["id"])).status_code == 200
+    assert (await page.view())["link"] == {"status": "failed", "kind": "magic_link", "url": None, "framable": True}
+
+
+async def test_no_link_is_made_for_an_account_that_became_another_users(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    connection = await broken(ada, "magic_link")
+    his = await bob.session()
+    made = await services.post(
+        f"/v1/connections/{connection['id']}/reconnect", {"origin": "https://app.example.com", "link": "invitation"}
+    )
+    assert (await claim(services, connection, his["id"])).status_code == 200
+    await services.drain()
+    stored = await services.get(f"/v1/sessions/{made['id']}")
+    assert (stored["status"], stored["failure"]["code"]) == ("failed", "provider_refused")

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from service.domain.event_json import iso
 from service.domain.handoffs import spent_offer
-from service.domain.model import Connection, ConnectionId, Session, SessionId
+from service.domain.model import Connection, ConnectionId, LinkStatus, Session, SessionId
 from service.domain.more_accounts import AnotherAccount, another_of
 from service.domain.page_view import PageSnapshot, Waiting, has_arrived, waiting_for
 from service.domain.provider_steps import furthest_step
@@ -157,7 +157,7 @@ def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints,
         # For its page, a session whose time is over is expired, whatever else is known of it.
         "status": SessionStatus.EXPIRED if session.closed and session.over_at is not None else session.status,
         "mode": session.mode,
-        "link": _link(session, shown=shown and not snapshot.follows),
+        "link": _link(session, shown=shown and not snapshot.follows, is_lost=snapshot.is_lost),
         "connections": [_connection(one) for one in snapshot.connections],
         "account": account_json(snapshot, language),
         "hints": hints_json(snapshot, hints, language),
@@ -177,11 +177,11 @@ def view_json(snapshot: PageSnapshot, done_url: str | None, hints: UtilityHints,
     }
 
 
-def _link(session: Session, *, shown: bool) -> ViewLinkJson:
+def _link(session: Session, *, shown: bool, is_lost: bool) -> ViewLinkJson:
     # The link is shown only after the reveal is stored: attribution assumes that no user had the link earlier.
-    reveal = shown and session.link is not None and session.revealed_at is not None
+    reveal = shown and session.link is not None and session.revealed_at is not None and not is_lost
     return {
-        "status": session.link_status,
+        "status": LinkStatus.FAILED if is_lost else session.link_status,
         "kind": session.link_kind,
         "url": session.link.url if session.link and reveal else None,
         "framable": True,
