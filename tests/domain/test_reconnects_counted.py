@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from service.domain.model import EvidenceKind, Mode, ReportedInvitation
+from service.domain.model import EvidenceKind, LinkKind, Mode, ReportedInvitation
 from service.domain.session_status import SessionStatus
 from service.domain.statuses import ConnectionState
 from tests.support.company_records import RecordedCompany
@@ -29,6 +29,41 @@ def test_a_later_use_of_an_older_link_does_not_make_a_mended_account_broken_agai
     assert company.connections[CONNECTION].state is ConnectionState.CHECKING
     assert company.event_types().count("connection.updated") == count
     assert company.sessions[older.id].status is SessionStatus.SUBMITTED
+
+
+def test_a_mended_account_asks_for_nothing_and_says_when_it_changed() -> None:
+    mending = session("ada", "ses_mending", mode=Mode.RECONNECT, connection_id=CONNECTION)
+    company = RecordedCompany(
+        with_link(session("ada"), link()), with_link(mending, link(invitation_id="inv_edit", given=100))
+    )
+    company.take(BROKEN, MADE, edit("inv_edit", 0), after=60)
+    assert company.connections[CONNECTION].asks_at is not None
+    at = company.now
+    company.take(BROKEN, MADE, edit("inv_edit", 1), after=120)
+    mended = company.connections[CONNECTION]
+    assert (mended.asks_at, mended.updated_at) == (None, at)
+
+
+def test_an_edit_link_is_no_evidence_that_an_older_status_is_mended() -> None:
+    mending = session("ada", "ses_mending", mode=Mode.RECONNECT, connection_id=CONNECTION, finished_at=NOW)
+    mending = with_link(mending, link(LinkKind.MAGIC_LINK, given=100))
+    company = RecordedCompany(with_link(session("ada"), link()), mending)
+    company.reveal(mending, 40)
+    company.take(BROKEN, MADE, after=60)
+    company.take(BROKEN, MADE, after=120)
+    assert company.connections[CONNECTION].provider_mended_at is None
+    assert company.connections[CONNECTION].state is ConnectionState.ACTION_NEEDED
+
+
+def test_a_use_is_counted_while_the_next_link_of_a_renewed_session_is_made() -> None:
+    mending = session("ada", "ses_mending", mode=Mode.RECONNECT, connection_id=CONNECTION)
+    mending = with_link(mending, link(invitation_id="inv_edit", given=100))
+    company = RecordedCompany(with_link(session("ada"), link()), mending)
+    company.take(BROKEN, MADE, edit("inv_edit", 0), after=60)
+    company.sessions[mending.id] = replace(company.sessions[mending.id], link=None)
+    company.take(BROKEN, MADE, edit("inv_edit", 1), after=120)
+    assert company.sessions[mending.id].invitation_uses == 1
+    assert company.connections[CONNECTION].state is ConnectionState.ACTION_NEEDED
 
 
 def ambiguous() -> tuple[RecordedCompany, ReportedInvitation]:

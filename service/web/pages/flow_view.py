@@ -116,8 +116,8 @@ class FlowView:
             "unsigned": self.done_url is None,
         }
         # The panel `confirming` has no other heading.
-        is_told = self.screen == "confirming" or not self.attention
-        known = {self.waiting.value} if self.waiting and is_told else set()
+        is_shown = self.screen == "confirming" or not self.attention
+        known = {self.waiting.value} if self.waiting and is_shown else set()
         told = {f"told-{one.words.status}" for one in self.connections}
         mend = {f"mend-{self._mended.words.status}"} if self._mended else set()
         return frozenset({self.screen, *known, *told, *mend, *(name for name, holds in flags.items() if holds)})
