@@ -28,6 +28,7 @@ from service.store.postgres import PostgresEngine
 from service.store.presence import Heartbeat
 from tests.support.clock import Clock
 from tests.support.domain_values import COMPANY, CONNECTION, TENANT, connection, link
+from tests.support.postgres import vacuum
 from tests.support.store_cases import UNNAMED, change, create, fresh, numbered
 
 ROWS = 10_000
@@ -74,12 +75,11 @@ async def copy(store: Store, table: str, where: str, **new: str) -> None:
 
 
 async def run(store: Store, *statements: str) -> None:
-    for sql in statements:
-        await store.engine.write(lambda tx, sql=sql: tx.run(sql))  # type: ignore[misc]
+    await store.engine.write(lambda tx: [tx.run(sql) for sql in statements])
 
 
 @pytest.fixture
-async def large(store: Store, clock: Clock) -> Store:
+async def large(store: Store, clock: Clock, request: pytest.FixtureRequest) -> Store:
     """A tenant whose one company has 10,000 sessions that are over, and as many connections, events and jobs."""
     now = clock.now()
     old = await create(store, fresh(name="ses_old"), link(invitation_id="inv_old"))
@@ -116,7 +116,7 @@ async def large(store: Store, clock: Clock) -> Store:
     await large_deliveries(store)
     await copy(store, "idempotency", "key = 'k'", key="'k' || i", lease="NULL", lease_until="NULL", answer="'{}'")
     if isinstance(store.engine, PostgresEngine):
-        await run(store, "ANALYZE")
+        vacuum(request.getfixturevalue("migrated_postgres_url"))
     return store
 
 
