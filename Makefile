@@ -64,7 +64,7 @@ test: .venv/.dev ## for each release: installs what it needs, the browser includ
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target parts
 
-soak: simulate kill forgeries mutants away soak-load fuzz engines frameworks ## for hours: the long runs, one after the other
+soak: simulate kill forgeries mutants away soak-load fuzz pictures engines frameworks ## for hours: the long runs, one after the other
 
 check: format types contracts javascript ## the fast checks: format, lint, types, directions, scripts
 

@@ -1,4 +1,8 @@
-"""Every page at two widths, light and dark: what axe finds, if it is wider than the window, and a picture if wanted."""
+"""Every page at two widths, light and dark: what axe finds, if it is wider than the window, and a picture if wanted.
+
+Without pictures each width and each scheme is shown once, wide in the light and narrow in the dark: a check takes a
+third of a second, and widths change no colours. `make pictures` checks all four.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,8 +23,8 @@ PAINTED = """() => new Promise((done) => {
 })"""
 IN_SCHEME = "(scheme) => getComputedStyle(document.documentElement).colorScheme.includes(scheme)"
 TOO_WIDE = "() => document.scrollingElement.scrollWidth > innerWidth"
-# The scheme changes colours and nothing else, so that in the dark only what depends on them is checked again.
-RULES: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
+# The scheme changes colours and nothing else, so that in another one only what depends on them is checked again.
+OF_COLOURS: dict[str, Any] = {"runOnly": ["color-contrast", "link-in-text-block"]}
 AXE = "(options) => axe.run(document, {resultTypes: ['violations'], iframes: false, ...options})"
 
 
@@ -33,15 +37,15 @@ class Screenshots:
             folder.mkdir(parents=True, exist_ok=True)
 
     async def show(self, page: Page, name: str, frames: Sequence[Frame] = (), widths: Sequence[int] = WIDTHS) -> None:
-        """One page as it stands, at each width, light and dark; `frames`: those of its frames to check in its place."""
+        """One page as it stands, at each width, light or dark; `frames`: those of its frames to check in its place."""
         shown, before = frames or [page.main_frame], page.viewport_size
         found: list[str] = []
         for frame in shown:  # a press returns when the next page begins, which may have nothing yet
             await frame.wait_for_load_state("domcontentloaded")
-        for width in widths:
+        for width, schemes in self._looks(widths):
             await page.set_viewport_size({"width": width, "height": 900 if width > 600 else 700})
             await resized(page)
-            for scheme in SCHEMES:
+            for scheme in schemes:
                 await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 await _in_scheme(shown, scheme)
                 await painted(page)
@@ -49,13 +53,20 @@ class Screenshots:
                 if self._folder is not None:
                     path = self._folder / f"{picture}.png"
                     await page.screenshot(path=path, full_page=not frames, animations="disabled")
+                rules = {} if scheme == schemes[0] else OF_COLOURS
                 for frame in shown:
-                    found += [f"{picture}: {fault}" for fault in await _faults(frame, scheme)]
+                    found += [f"{picture}: {fault}" for fault in await _faults(frame, rules)]
         if before:
             await page.set_viewport_size(before)
             await resized(page)
             await painted(page)
         assert found == [], "\n".join(found)
+
+    def _looks(self, widths: Sequence[int]) -> list[tuple[int, Sequence[str]]]:
+        """The widths, and the schemes of each: all, or where there are as many widths one of each."""
+        if self._folder is not None or len(widths) != len(SCHEMES):
+            return [(width, SCHEMES) for width in widths]
+        return [(width, [scheme]) for width, scheme in zip(widths, SCHEMES, strict=True)]
 
 
 async def resized(page: Page) -> None:
@@ -91,10 +102,10 @@ async def painted(page: Page) -> None:
             await frame.evaluate(PAINTED)
 
 
-async def _faults(frame: Frame, scheme: str) -> list[str]:
+async def _faults(frame: Frame, rules: dict[str, Any]) -> list[str]:
     if not await frame.evaluate("() => 'axe' in window"):
         await frame.evaluate(AXE_SCRIPT)
-    results = await frame.evaluate(AXE, RULES[scheme])
+    results = await frame.evaluate(AXE, rules)
     faults = [
         f"{violation['id']}: {node['html'][:200]}" for violation in results["violations"] for node in violation["nodes"]
     ]
