@@ -25,6 +25,7 @@ from service.domain.runtime import IdSource, Runtime
 from service.domain.timing import LIST_SECONDS
 from service.outbound import WebhookNetwork
 from service.provider import CallLimits, Provider, account_of
+from service.provider.http import ProviderTransport
 from service.pubsub import PubSub
 from service.settings import Settings
 from service.signing import Signer
@@ -237,10 +238,9 @@ def _handlers(services: Services, clock: Clock, retention_days: int) -> dict[Job
 def _http_client(environment: Environment) -> httpx.AsyncClient:
     """One client for the whole process. It follows no redirect: the provider's API key must not travel with one."""
     return httpx.AsyncClient(
-        transport=environment.transport,
+        transport=environment.transport or ProviderTransport(environment.monotonic),
         follow_redirects=False,
         headers={"User-Agent": "magiclink"},
-        limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
         trust_env=False,
     )
 

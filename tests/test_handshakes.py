@@ -3,7 +3,7 @@
 import anyio
 import anyio.lowlevel
 
-from service.handshakes import closing_failed_handshakes
+from service.http_connections import closing_failed_handshakes
 
 
 class Stream:

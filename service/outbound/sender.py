@@ -16,9 +16,8 @@ import httpcore
 
 from service.domain.deliveries import AttemptError
 from service.domain.timing import DELIVERY_SECONDS
-from service.handshakes import closing_failed_handshakes
+from service.http_connections import KeptConnections
 from service.outbound.addresses import AddressGuard, BlockedAddress, UnknownName
-from service.outbound.connections import ReceiverConnections
 
 _KEPT_BYTES = 1024
 # Once the status is known, wait at most this long for the start of the body.
@@ -110,9 +109,9 @@ class WebhookSender:
         self._seconds = seconds
         inner = backend or httpcore.AnyIOBackend()
 
-        def connections(*, encrypted: bool) -> ReceiverConnections:
+        def connections(*, encrypted: bool) -> KeptConnections:
             pinned = PinnedBackend(guard, inner, encrypted=encrypted)
-            return ReceiverConnections(pinned, tls or _tls(), _IDLE_SECONDS, monotonic)
+            return KeptConnections(pinned, tls or _tls(), _IDLE_SECONDS, monotonic)
 
         self._connections = {"https": connections(encrypted=True), "http": connections(encrypted=False)}
 
@@ -155,8 +154,7 @@ class WebhookSender:
         sent = [*headers.items(), ("content-type", "application/json"), ("user-agent", "magiclink")]
         sent += [("host", urlsplit(url).netloc), ("content-length", str(len(body))), ("accept-encoding", "identity")]
         timeouts = {"connect": self._seconds, "read": self._seconds, "write": self._seconds}
-        extensions = {"timeout": timeouts, "trace": closing_failed_handshakes()}
-        request = httpcore.Request("POST", url, headers=sent, content=body, extensions=extensions)
+        request = httpcore.Request("POST", url, headers=sent, content=body, extensions={"timeout": timeouts})
         async with self._connections[urlsplit(url).scheme].stream(request) as response:
             received.status, received.may_keep = response.status, self._may_keep(response)
             await self._read_start(response, received.start)

@@ -24,7 +24,6 @@ from service.errors import (
     ProviderUnauthorized,
     ProviderUnreachable,
 )
-from service.handshakes import closing_failed_handshakes
 from service.provider.account import AccountState, CallLimits, ProviderAccount, ProviderMethodRefused, UnreadableItem
 from service.provider.json_text import parse_json
 from service.provider.outcomes import OK, outcome_of
@@ -200,7 +199,6 @@ class Transport:
             json=call.body,
             headers={"X-API-Key": key, "Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=seconds,
-            extensions={"trace": closing_failed_handshakes()},
             follow_redirects=False,  # a redirect to another host would take the API key there
         ) as response:
             # httpx would decompress a piece in full before it can be counted: 2 KB can become gigabytes.

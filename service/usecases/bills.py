@@ -87,10 +87,10 @@ class Bills:
             return None
         named = await self._name_documents(connection, company.provider_id, job)
         # It was updated when it began to work, which may be days after it was recorded. A later change of it gives the
-        # reads this time again; the pause to the next one grows each time, so they stay few.
+        # reads this time again. They stay few: 5, 10, 20 and 40 seconds after the update, and so on.
         age = self._clock() - connection.updated_at
         over = named or age > _DOCUMENT_DAYS * _DAY_SECONDS
-        return None if over else max(_SOONEST_SECONDS, age / 2)
+        return None if over else max(_SOONEST_SECONDS, age)
 
     async def name_uploads(self, ref: CompanyRef, job: LeasedJob | None = None) -> None:
         """Name the new documents of a company that were uploaded, which no connection lists.

@@ -8,6 +8,7 @@ import pytest
 
 from service.errors import ProviderBusy, ProviderTimeout
 from service.provider import CallLimits, ProviderAccount
+from service.provider.http import ProviderTransport
 from service.provider.transport import Answer, Call, Transport
 from tests.support.fake_provider import BASE_URL, KEY, PAGES_URL, FakeProvider, answer
 from tests.support.silent_peer import silent_peer
@@ -92,7 +93,7 @@ async def test_nor_does_one_that_stood_still_while_it_waited_for_its_turn() -> N
 
 
 async def test_a_provider_that_never_completes_the_handshake_keeps_no_connection() -> None:
-    async with silent_peer() as peer, httpx.AsyncClient(trust_env=False) as http:
+    async with silent_peer() as peer, httpx.AsyncClient(transport=ProviderTransport(monotonic)) as http:
         account = ProviderAccount(f"https://127.0.0.1:{peer.port}/v2.2", PAGES_URL, KEY, "company")
         late = Transport(http, account, CallLimits(monotonic, attempt_seconds=0.3, call_seconds=0.3))
         answers = await asyncio.gather(*(late.send(GET) for _ in range(10)), return_exceptions=True)

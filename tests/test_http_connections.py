@@ -1,11 +1,11 @@
-"""Connections to receivers: used again while they are open, closed when idle for long, and never searched through."""
+"""Connections that are kept: used again while they are open, closed when idle for long, and never searched through."""
 
 from typing import Any
 
 import httpcore
 import pytest
 
-from service.outbound.connections import ReceiverConnections
+from service.http_connections import KeptConnections
 from tests.support.clock import Clock
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -53,8 +53,8 @@ def network() -> Network:
 
 
 @pytest.fixture
-def connections(network: Network, clock: Clock) -> ReceiverConnections:
-    return ReceiverConnections(network, httpcore.default_ssl_context(), IDLE_SECONDS, clock.now)
+def connections(network: Network, clock: Clock) -> KeptConnections:
+    return KeptConnections(network, httpcore.default_ssl_context(), IDLE_SECONDS, clock.now)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def clock() -> Clock:
     return Clock()
 
 
-async def post(connections: ReceiverConnections, host: str = "a.example.com") -> None:
+async def post(connections: KeptConnections, host: str = "a.example.com") -> None:
     request = httpcore.Request(
         "POST", f"http://{host}/", headers=[("host", host), ("content-length", "2")], content=b"{}"
     )
@@ -72,7 +72,7 @@ async def post(connections: ReceiverConnections, host: str = "a.example.com") ->
 
 
 async def test_a_connection_that_the_receiver_closed_is_not_used_again(
-    network: Network, connections: ReceiverConnections
+    network: Network, connections: KeptConnections
 ) -> None:
     await post(connections)
     network.closed_by_receiver.add("a.example.com")
@@ -81,7 +81,7 @@ async def test_a_connection_that_the_receiver_closed_is_not_used_again(
 
 
 async def test_one_whose_answer_was_not_read_to_its_end_is_closed(
-    network: Network, connections: ReceiverConnections
+    network: Network, connections: KeptConnections
 ) -> None:
     request = httpcore.Request("POST", "http://a.example.com/", headers=[("host", "a"), ("content-length", "0")])
     with pytest.raises(ZeroDivisionError):
@@ -92,7 +92,7 @@ async def test_one_whose_answer_was_not_read_to_its_end_is_closed(
     assert len(network.opened) == 2
 
 
-async def test_one_that_could_not_be_opened_is_not_kept(network: Network, connections: ReceiverConnections) -> None:
+async def test_one_that_could_not_be_opened_is_not_kept(network: Network, connections: KeptConnections) -> None:
     network.refusing.add("a.example.com")
     with pytest.raises(httpcore.ConnectError):
         await post(connections)
@@ -103,16 +103,14 @@ async def test_one_that_could_not_be_opened_is_not_kept(network: Network, connec
 
 
 async def test_a_connection_is_used_again_for_its_own_receiver_only(
-    network: Network, connections: ReceiverConnections
+    network: Network, connections: KeptConnections
 ) -> None:
     for host in ("a.example.com", "b.example.com", "a.example.com", "b.example.com"):
         await post(connections, host)
     assert network.opened == ["a.example.com", "b.example.com"]
 
 
-async def test_a_delivery_looks_at_no_connection_but_its_own(
-    network: Network, connections: ReceiverConnections
-) -> None:
+async def test_a_delivery_looks_at_no_connection_but_its_own(network: Network, connections: KeptConnections) -> None:
     for number in range(100):
         await post(connections, f"{number}.example.com")
     network.looked.clear()
@@ -122,7 +120,7 @@ async def test_a_delivery_looks_at_no_connection_but_its_own(
 
 
 async def test_what_is_idle_for_long_is_closed_with_the_next_delivery_to_anybody(
-    network: Network, connections: ReceiverConnections, clock: Clock
+    network: Network, connections: KeptConnections, clock: Clock
 ) -> None:
     await post(connections, "a.example.com")
     clock.advance(IDLE_SECONDS - 1)
@@ -134,7 +132,7 @@ async def test_what_is_idle_for_long_is_closed_with_the_next_delivery_to_anybody
 
 
 async def test_of_many_the_oldest_is_closed_and_all_are_at_the_end(
-    network: Network, connections: ReceiverConnections
+    network: Network, connections: KeptConnections
 ) -> None:
     for number in range(257):
         await post(connections, f"{number}.example.com")
