@@ -271,10 +271,10 @@ def _routes(settings: Settings, environment: Environment, services: Services) ->
             services.pubsub,
         ),
         settings,
-        services.worker.load.observe,
+        services.worker.load,
     )
     of_users = UserUseCases(services.users, services.connections, services.statuses)
-    users = UserRoutes(of_users, services.keys, services.worker.run_now, settings.allowed_origins)
+    users = UserRoutes(of_users, services.keys, services.worker.run_now, settings.allowed_origins, services.worker.load)
     webhooks = WebhookRoutes(
         services.webhooks, services.metrics.webhook_received, enabled=bool(settings.provider_webhook_secrets)
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import httpx
@@ -112,19 +113,96 @@ async def test_background_work_is_held_back_for_thirty_of_forty_seconds_however_
     assert held == 3 * period
 
 
-async def test_an_app_tells_how_many_requests_are_in_progress_as_each_begins() -> None:
-    observed, go_on = list[int](), asyncio.Event()
+async def test_the_requests_of_an_app_are_its_load_while_they_are_in_progress(clock: Clock) -> None:
+    load, begun, go_on = RequestLoad(clock.now, most=3), list[Request](), asyncio.Event()
 
-    async def waits(_request: Request) -> Response:
+    async def waits(request: Request) -> Response:
+        begun.append(request)
         await go_on.wait()
         return PlainTextResponse("")
 
-    app = AudienceApp([Route("/", waits)], HANDLERS, observe=observed.append)
+    app = AudienceApp([Route("/", waits)], HANDLERS, load=load)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://link.example.com") as client:
         waiting = [asyncio.create_task(client.get("/")) for _ in range(3)]
-        while len(observed) < 3:  # noqa: ASYNC110 - a moment
+        while len(begun) < 3:
+            assert not load.is_too_high()
             await asyncio.sleep(0)
+        assert load.is_too_high()
+        assert (await client.get("/")).status_code == 503
         go_on.set()
         await asyncio.gather(*waiting)
-        await client.get("/")
-    assert observed == [1, 2, 3, 1]
+        assert (await client.get("/")).status_code == 200
+
+
+class Requests:
+    """Requests that are in progress, and seconds in which some are answered and as many others begin."""
+
+    def __init__(self, load: RequestLoad, clock: Clock) -> None:
+        self.load = load
+        self._clock = clock
+        self._begun: list[AbstractContextManager[None]] = []
+
+    def begin(self, number: int) -> None:
+        for _ in range(number):
+            self._begun.append(self.load.request())
+            self._begun[-1].__enter__()
+
+    def end(self, number: int) -> None:
+        for _ in range(number):
+            self._begun.pop().__exit__(None, None, None)
+
+    def seconds(self, number: int, answered: int) -> None:
+        for _ in range(number):
+            for _ in range(answered):
+                self.begin(1)
+                self._clock.advance(1 / answered)
+                self.end(1)
+
+    def taken(self) -> int:
+        """Begin as many as are taken; return how many are in progress then."""
+        while not self.load.is_too_high():
+            self.begin(1)
+        return len(self._begun)
+
+
+@pytest.fixture
+def requests(load: RequestLoad, clock: Clock) -> Requests:
+    return Requests(load, clock)
+
+
+def test_a_process_of_which_nothing_is_known_takes_a_thousand(requests: Requests) -> None:
+    assert requests.taken() == 1000
+
+
+@pytest.mark.parametrize(("answered", "taken"), [(100, 300), (250, 750), (1000, 1000), (20, 200)])
+def test_a_busy_process_takes_what_it_answers_in_three_seconds(requests: Requests, answered: int, taken: int) -> None:
+    requests.begin(8)
+    requests.seconds(3, answered)
+    assert requests.taken() == pytest.approx(taken, abs=answered / 10)
+
+
+def test_an_idle_second_says_nothing_of_what_a_process_can_do(requests: Requests) -> None:
+    requests.begin(7)
+    requests.seconds(5, 20)
+    assert requests.taken() == 1000
+
+
+def test_requests_that_wait_for_the_provider_do_not_make_a_process_busy(requests: Requests) -> None:
+    with ExitStack() as waiting:
+        for _ in range(300):
+            requests.begin(1)
+            waiting.enter_context(requests.load.waiting())
+        requests.seconds(5, 20)
+        assert requests.taken() == 1000
+
+
+def test_a_process_that_has_become_slow_takes_fewer_and_more_once_it_is_fast_again(requests: Requests) -> None:
+    requests.begin(8)
+    requests.seconds(3, 300)
+    assert requests.taken() == pytest.approx(900, abs=30)
+    requests.seconds(3, 80)
+    assert requests.load.is_too_high()
+    requests.end(700)
+    assert requests.taken() == pytest.approx(240, abs=8)
+    requests.seconds(3, 300)
+    assert requests.taken() == pytest.approx(900, abs=30)

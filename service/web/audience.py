@@ -4,9 +4,8 @@ Starlette's own app has four layers, each of which passes on every message of th
 after the other. A request to `/v1` went through two such apps: that took as long as its read of the database.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,6 +15,7 @@ from starlette.routing import Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import Unavailable
+from service.telemetry.load import RequestLoad
 
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 # One of them is for `Exception` itself, which is what an error of any other class is answered by.
@@ -25,11 +25,8 @@ Handlers = Mapping[type[Exception], ErrorHandler]
 class AudienceApp(Starlette):
     """An app whose routes are tried in their order, but only those that the path's first segment can lead to.
 
-    More requests than `most_at_once` are refused with 503, so that the others are answered before their callers give
-    up. It is for an app whose callers have a key: a stranger could send a thousand requests slowly, and so end an app.
-
-    `observe` is called with the number of requests in progress as each of them begins. A request that only waits is
-    left out of that number (`uncounted`).
+    More requests than `load` allows are refused with 503, so that the others are answered before their callers give up.
+    It is for an app whose callers have a key: a stranger could send a thousand requests slowly, and so end an app.
 
     No path is redirected to one with a slash at its end or without: an API key or a token must not travel with it. An
     error that the handler of `Exception` answers is raised again, so that the server logs it.
@@ -40,15 +37,12 @@ class AudienceApp(Starlette):
         routes: Sequence[Route | Mount],
         handlers: Handlers,
         *,
-        most_at_once: int | None = None,
-        observe: Callable[[int], None] = lambda _: None,
+        load: RequestLoad | None = None,
         **options: Any,
     ) -> None:
         super().__init__(routes=routes, **options)
         self._handlers = handlers
-        self._most_at_once = most_at_once
-        self._observe = observe
-        self._in_progress = 0
+        self.load = load
         segments = {_first_segment(route) for route in routes} | {None}
         self._routes_by_segment = {
             name: [route for route in routes if _first_segment(route) in {name, None}] for name in segments
@@ -63,26 +57,19 @@ class AudienceApp(Starlette):
         if scope["type"] != "http":
             await self.router(scope, receive, send)
             return
-        self._in_progress += 1
-        self._observe(self._in_progress)
-        try:
+        if self.load is None:
             await self._answer(scope, receive, send)
-        finally:
-            self._in_progress -= 1
+            return
+        if self.load.is_too_high():
+            await self._answer(scope, receive, send, is_refused=True)
+            return
+        with self.load.request():
+            await self._answer(scope, receive, send)
 
-    @contextmanager
-    def uncounted(self) -> Iterator[None]:
-        """Leave the caller's request out of those in progress while it only waits; its route limits how many do."""
-        self._in_progress -= 1
-        try:
-            yield
-        finally:
-            self._in_progress += 1
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, *, is_refused: bool = False) -> None:
         request = Request(scope, receive, send)
         try:
-            route = self._route_of(scope)
+            route = _refuse() if is_refused else self._route_of(scope)
             app = route.app if isinstance(route, Mount) else await route.endpoint(request)
         except Exception as exc:
             kind = next(each for each in type(exc).__mro__ if each in self._handlers)
@@ -95,12 +82,7 @@ class AudienceApp(Starlette):
         await app(scope, receive, send)
 
     def _route_of(self, scope: Scope) -> Route | Mount:
-        """Return the route, and put what it reads from the path into the scope.
-
-        Raises Unavailable where too many requests are in progress, and HTTPException for 404 and 405.
-        """
-        if self._most_at_once is not None and self._in_progress > self._most_at_once:
-            raise Unavailable(f"The service has {self._most_at_once} requests in progress; retry shortly")
+        """Return the route, and put what it reads from the path into the scope. Raises HTTPException: 404 and 405."""
         _, _, path = scope["path"].removeprefix(scope.get("root_path", "")).partition("/")
         first: str | None = path.partition("/")[0]
         partial: tuple[Route | Mount, Scope] | None = None
@@ -118,6 +100,10 @@ class AudienceApp(Starlette):
             raise HTTPException(405, headers={"Allow": ", ".join(route.methods or ())})
         scope.update(read)
         return route
+
+
+def _refuse() -> NoReturn:
+    raise Unavailable("The service has too many requests in progress; retry shortly")
 
 
 def _first_segment(route: Route | Mount) -> str | None:

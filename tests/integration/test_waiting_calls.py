@@ -79,7 +79,7 @@ async def test_a_call_that_need_not_wait_is_answered_beyond_the_limit(services: 
 async def test_calls_that_wait_take_no_place_of_the_requests_in_progress(
     services: RunningServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_of(services), "_most_at_once", 3)
+    monkeypatch.setattr(services.parts.worker.load, "_most", 3)
     async with waiting(services, await services.stranger(), 5):
         assert (await services.host.get("/v1/sessions")).status_code == 200
 

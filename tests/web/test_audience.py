@@ -11,6 +11,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from service.errors import NotFound
+from service.telemetry.load import RequestLoad
 from service.web.api.problems import HANDLERS
 from service.web.audience import AudienceApp
 from service.web.headers import headers_of_every_answer
@@ -130,7 +131,7 @@ async def test_more_requests_than_it_may_have_in_progress_are_refused_until_one_
         await end.wait()
         return PlainTextResponse("waited")
 
-    app = AudienceApp([Route("/waits", waits), Route("/", other)], HANDLERS, most_at_once=1)
+    app = AudienceApp([Route("/waits", waits), Route("/", other)], HANDLERS, load=RequestLoad(lambda: 1.0, most=1))
     async with browser(app) as client, asyncio.TaskGroup() as tasks:
         first = tasks.create_task(client.get("/waits"))
         await begun.wait()
@@ -142,16 +143,16 @@ async def test_more_requests_than_it_may_have_in_progress_are_refused_until_one_
 
 
 async def test_a_request_that_only_waits_is_not_in_progress_until_it_goes_on() -> None:
-    begun, end, observed = asyncio.Event(), asyncio.Event(), list[int]()
+    begun, end, load = asyncio.Event(), asyncio.Event(), RequestLoad(lambda: 1.0, most=1)
 
     async def waits(_request: Request) -> Response:
-        with app.uncounted():
+        with load.uncounted():
             begun.set()
             await end.wait()
         return PlainTextResponse("waited")
 
     routes = [Route("/waits", waits), Route("/", other)]
-    app = AudienceApp(routes, HANDLERS, most_at_once=1, observe=observed.append)
+    app = AudienceApp(routes, HANDLERS, load=load)
     async with browser(app) as client, asyncio.TaskGroup() as tasks:
         first = tasks.create_task(client.get("/waits"))
         await begun.wait()
@@ -159,7 +160,6 @@ async def test_a_request_that_only_waits_is_not_in_progress_until_it_goes_on() -
         end.set()
         assert (await first).text == "waited"
         assert (await client.get("/")).text == "other"
-    assert observed == [1, 1, 1]
 
 
 async def test_an_error_in_the_middleware_is_answered_with_every_header() -> None:

@@ -11,6 +11,7 @@ from service.domain.model import Session, Tenant
 from service.domain.requests import CreateOptions, KeyLease, SessionRequest
 from service.domain.timing import PREPARE_NOW_SECONDS, PREPARE_TAKEOVER_SECONDS
 from service.errors import MagiclinkError, ProviderTimeout
+from service.telemetry.load import RequestLoad
 from service.usecases.idempotency import IdempotentCalls
 from service.usecases.links import Links
 from service.usecases.sessions import Sessions
@@ -18,9 +19,17 @@ from service.web.api.idempotency import IdempotentRoutes, idempotent_request, st
 
 
 class SessionCreation:
-    """Creates sessions for the routes that answer with a new one."""
+    """Creates sessions for the routes that answer with a new one; `load` has the calls that wait for a link."""
 
-    def __init__(self, calls: IdempotentCalls, sessions: Sessions, links: Links, idempotent: IdempotentRoutes) -> None:
+    def __init__(
+        self,
+        calls: IdempotentCalls,
+        sessions: Sessions,
+        links: Links,
+        idempotent: IdempotentRoutes,
+        load: RequestLoad,
+    ) -> None:
+        self._load = load
         self._calls = calls
         self._sessions = sessions
         self._links = links
@@ -58,7 +67,8 @@ class SessionCreation:
         Raises LeaseLost, and fails nothing, where an equal call took the key over: it waits for the same session.
         """
         try:
-            ready = await self._prepare_in_time(session, key)
+            with self._load.waiting():
+                ready = await self._prepare_in_time(session, key)
         except MagiclinkError as exc:
             await self._links.fail(session.id, exc.code, key=key)  # the host got no URL of it
             await self._calls.complete(key, None)

@@ -12,9 +12,9 @@ from service.domain.events import Event
 from service.domain.model import Tenant
 from service.errors import RateLimited
 from service.pubsub import PubSub, Signal
+from service.telemetry.load import RequestLoad
 from service.usecases.sessions import Sessions
 from service.web.api.query import PAGING, event_page, limit_of, number, position_of, query_of
-from service.web.audience import AudienceApp
 
 _WAIT_MOST = 30
 _WAITING_OF_A_TENANT = 200
@@ -30,7 +30,8 @@ class EventRoutes:
     A limit of its own for each tenant bounds what such calls hold and read.
     """
 
-    def __init__(self, sessions: Sessions, pubsub: PubSub) -> None:
+    def __init__(self, sessions: Sessions, pubsub: PubSub, load: RequestLoad) -> None:
+        self._load = load
         self._sessions = sessions
         self._pubsub = pubsub
         self._waiting = Counter[Tenant]()
@@ -43,18 +44,18 @@ class EventRoutes:
         async with self._pubsub.subscribe() as signal:
             events = await self._sessions.events(tenant, seq, limit + 1)
             if not events and seconds:
-                with self._waits(request.app, tenant):
+                with self._waits(tenant):
                     events = await self._next_events(signal, seconds, tenant, seq, limit + 1)
         return JSONResponse(event_page(events, limit, str(seq)))
 
     @contextmanager
-    def _waits(self, app: AudienceApp, tenant: Tenant) -> Iterator[None]:
+    def _waits(self, tenant: Tenant) -> Iterator[None]:
         """Count the call as one that waits. Raises RateLimited where too many of the tenant's do."""
         if self._waiting[tenant] >= _WAITING_OF_A_TENANT:
             raise RateLimited(_RETRY_SECONDS, f"{_WAITING_OF_A_TENANT} calls already wait for events; end some of them")
         self._waiting[tenant] += 1
         try:
-            with app.uncounted():
+            with self._load.uncounted():
                 yield
         finally:
             self._waiting[tenant] -= 1

@@ -82,7 +82,4 @@ async def on_http_error(_request: Request, exc: Exception) -> Response:
     return response
 
 
-# A process answers about a thousand requests a second. Those that wait for a link count too, those
-# that wait for an event do not: they have a limit of their own for each tenant.
-MOST_AT_ONCE = 1000
 HANDLERS: Handlers = {MagiclinkError: on_error, HTTPException: on_http_error, Exception: on_error}

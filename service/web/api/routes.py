@@ -1,6 +1,6 @@
 """The routes for host backends: `/v1`, JSON, an API key on every call, a problem document for every refusal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from service.domain.statuses import ConnectionState
 from service.errors import InvalidRequest, Problem
 from service.pubsub import PubSub
 from service.settings import Settings
+from service.telemetry.load import RequestLoad
 from service.usecases.api_keys import ApiKeys
 from service.usecases.bills import Bills
 from service.usecases.claims import Claims
@@ -38,7 +39,7 @@ from service.web.api.idempotency import (
     stored_answer,
 )
 from service.web.api.json import connection_json, session_json
-from service.web.api.problems import HANDLERS, MOST_AT_ONCE
+from service.web.api.problems import HANDLERS
 from service.web.api.query import (
     PAGING,
     connection_id_of,
@@ -80,10 +81,10 @@ class ApiUseCases:
 
 
 class ApiRoutes:
-    """The handlers; each is one call of the API. `observe` is called with how many are in progress."""
+    """The handlers; each is one call of the API. `load` limits how many there are at once."""
 
-    def __init__(self, use_cases: ApiUseCases, settings: Settings, observe: Callable[[int], None]) -> None:
-        self._observe = observe
+    def __init__(self, use_cases: ApiUseCases, settings: Settings, load: RequestLoad) -> None:
+        self._load = load
         self._sessions = use_cases.sessions
         self._connections = use_cases.connections
         self._claims = use_cases.claims
@@ -91,8 +92,10 @@ class ApiRoutes:
         self._keys = use_cases.keys
         self._settings = settings
         self._idempotent = IdempotentRoutes(use_cases.idempotent, use_cases.sessions)
-        self._creation = SessionCreation(use_cases.idempotent, use_cases.sessions, use_cases.links, self._idempotent)
-        self._events = EventRoutes(use_cases.sessions, use_cases.pubsub)
+        self._creation = SessionCreation(
+            use_cases.idempotent, use_cases.sessions, use_cases.links, self._idempotent, load
+        )
+        self._events = EventRoutes(use_cases.sessions, use_cases.pubsub, load)
         self._results = ResultRoutes(use_cases.results)
         self._endpoints = EndpointRoutes(use_cases.webhooks, self._idempotent)
 
@@ -120,7 +123,7 @@ class ApiRoutes:
         for path, method, handler in routes:
             table.setdefault(path, {})[method] = handler
         found = [Route(path, api_endpoint(self._keys, by), methods=list(by)) for path, by in table.items()]
-        return AudienceApp(found, HANDLERS, most_at_once=MOST_AT_ONCE, observe=self._observe)
+        return AudienceApp(found, HANDLERS, load=self._load)
 
     async def create_session(self, request: Request, tenant: Tenant) -> Response:
         """POST /v1/sessions."""
@@ -247,7 +250,8 @@ class ApiRoutes:
         """GET /v1/connections/{id}/documents."""
         query_of(request, PAGING)
         place, limit = document_place_of(request), limit_of(request)
-        data, following = await self._bills.documents(tenant, connection_id_of(request), place, limit)
+        with self._load.waiting():
+            data, following = await self._bills.documents(tenant, connection_id_of(request), place, limit)
         return JSONResponse(ProviderListJson(data=list(data), next=document_cursor(following)))
 
     async def usage(self, request: Request, tenant: Tenant) -> Response:
@@ -256,5 +260,6 @@ class ApiRoutes:
         filters: dict[str, str | list[str]] = dict(query_of(request, known, repeatable={"datasourceType"}))
         if "datasourceType" in filters:
             filters["datasourceType"] = values_of(request, "datasourceType")
-        data = await self._bills.usage(tenant, connection_id_of(request), filters)
+        with self._load.waiting():
+            data = await self._bills.usage(tenant, connection_id_of(request), filters)
         return JSONResponse(ProviderListJson(data=list(data), next=None))

@@ -13,13 +13,14 @@ from starlette.types import Scope
 from service.domain.changes import JobKind
 from service.domain.model import Tenant, UserId, UserRef
 from service.errors import InvalidRequest, NotFound, Problem
+from service.telemetry.load import RequestLoad
 from service.urls import framing_problem
 from service.usecases.api_keys import ApiKeys
 from service.usecases.connections import Connections
 from service.usecases.user_status import UserStatuses
 from service.usecases.users import Users
 from service.web.api.endpoint import api_endpoint
-from service.web.api.problems import HANDLERS, MOST_AT_ONCE
+from service.web.api.problems import HANDLERS
 from service.web.api.query import query_of
 from service.web.api.user_json import export_json, status_json
 from service.web.audience import AudienceApp
@@ -49,9 +50,17 @@ class UserUseCases:
 
 
 class UserRoutes:
-    """`run_now` runs a job at once and waits for it for so many seconds."""
+    """`run_now` runs a job at once and waits for it for so many seconds; `load` limits how many calls there are."""
 
-    def __init__(self, use_cases: UserUseCases, keys: ApiKeys, run_now: RunNow, allowed_origins: Sequence[str]) -> None:
+    def __init__(
+        self,
+        use_cases: UserUseCases,
+        keys: ApiKeys,
+        run_now: RunNow,
+        allowed_origins: Sequence[str],
+        load: RequestLoad,
+    ) -> None:
+        self._load = load
         self._users = use_cases.users
         self._connections = use_cases.connections
         self._statuses = use_cases.statuses
@@ -68,7 +77,7 @@ class UserRoutes:
                 _EncodedRoute("/{id}/status", api_endpoint(self._keys, {"GET": self.status}), methods=["GET"]),
             ],
             HANDLERS,
-            most_at_once=MOST_AT_ONCE,
+            load=self._load,
         )
 
     async def erase(self, request: Request, tenant: Tenant) -> Response:
