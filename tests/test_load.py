@@ -176,13 +176,13 @@ def test_a_process_of_which_nothing_is_known_takes_a_thousand(requests: Requests
 
 @pytest.mark.parametrize(("answered", "taken"), [(100, 300), (250, 750), (1000, 1000), (20, 200)])
 def test_a_busy_process_takes_what_it_answers_in_three_seconds(requests: Requests, answered: int, taken: int) -> None:
-    requests.begin(8)
+    requests.begin(4)
     requests.seconds(3, answered)
     assert requests.taken() == pytest.approx(taken, abs=answered / 10)
 
 
 def test_an_idle_second_says_nothing_of_what_a_process_can_do(requests: Requests) -> None:
-    requests.begin(7)
+    requests.begin(3)
     requests.seconds(5, 20)
     assert requests.taken() == 1000
 
@@ -197,7 +197,7 @@ def test_requests_that_wait_for_the_provider_do_not_make_a_process_busy(requests
 
 
 def test_a_process_that_has_become_slow_takes_fewer_and_more_once_it_is_fast_again(requests: Requests) -> None:
-    requests.begin(8)
+    requests.begin(4)
     requests.seconds(3, 300)
     assert requests.taken() == pytest.approx(900, abs=30)
     requests.seconds(3, 80)

@@ -13,7 +13,7 @@ _PERIOD_SECONDS, _HELD_BACK_SECONDS = 40.0, 30.0
 _TURN_SECONDS = 3.0
 _LEAST_AT_ONCE, MOST_AT_ONCE = 200, 1000
 # A second shows what the process can do if it never had fewer requests to work on.
-_BUSY = 8
+_BUSY = 4
 _MEASURED_SECONDS = 1.0
 
 
