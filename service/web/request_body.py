@@ -17,6 +17,34 @@ MAX_BODY_BYTES = 256 * 1024
 MAX_PAGE_BODY_BYTES = 4 * 1024
 _MAX_FIELDS = 100  # of one object; no object of the API has half as many
 
+# The patterns of fields. A refusal says in words what is wanted: a caller should not have to read a pattern.
+# A line break in a header or a log could forge a line of ours.
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+PRINTABLE_OR_EMPTY = r"^[^\x00-\x1f\x7f]*$"
+UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+SESSION_ID = r"^ses_[0-9A-Za-z]{8,64}$"
+COUNTRY = r"^[A-Z]{2}$"
+DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+_NO_CONTROLS = "must not have line breaks or other control characters"
+PATTERN_WORDS: Mapping[str, str] = {
+    PRINTABLE: _NO_CONTROLS,
+    PRINTABLE_OR_EMPTY: _NO_CONTROLS,
+    UUID: "must be a UUID, as the provider gives them",
+    SESSION_ID: "must be the id of a session: ses_ and what follows it",
+    COUNTRY: "must be two capital letters, such as US",
+    DAY: "must be a day written as 2027-01-15",
+    LANGUAGE: "must be a language tag such as fr or fr-CA",
+}
+# By pydantic's name of the error.
+_SENTENCES: Mapping[str, str] = {
+    "extra_forbidden": "is not a known field",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+    "list_type": "must be a JSON array",
+}
+_KEY = "[key]"
+
 
 class Body(BaseModel):
     """The base of bodies: camelCase, strict types, no unknown fields. Errors repeat no value: it may be a secret."""
@@ -108,11 +136,32 @@ def parse(shape: type[Any], body: Any) -> Any:
 
 
 def _problem(error: Mapping[str, Any]) -> Problem:
-    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return Problem(pointer, "is not a known field")
+    place = error["loc"]
+    # Pydantic puts this behind the name of an entry whose name is wrong; there is no such place in the body. The name
+    # of an entry may be the same text, but has only the field's name before it.
+    names_entry = len(place) > 2 and place[-1] == _KEY
+    parts = place[:-1] if names_entry else place
+    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+    return Problem(pointer, f"its name: {_sentence(error)}" if names_entry else _sentence(error))
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    """What is wrong, without the words of Python and of the library: its class names, dictionaries and patterns."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in _SENTENCES:
+        return _SENTENCES[kind]
+    if kind == "string_pattern_mismatch":
+        return PATTERN_WORDS.get(context["pattern"], f"must match {context['pattern']}")
+    if kind == "too_short":
+        return f"must have at least {_items(context['min_length'])}"
+    if kind == "too_long":
+        return f"must have at most {_items(context['max_length'])}"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return Problem(pointer, message[:1].lower() + message[1:])
+    return message[:1].lower() + message[1:]
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
 
 
 def _no_constant(name: str) -> Any:

@@ -13,9 +13,8 @@ from service.domain.theme import Theme
 from service.errors import InvalidRequest, Problem
 from service.urls import framing_problem, origin_of, return_url_problem
 from service.web.api.theme_bodies import ThemeBody
-from service.web.request_body import Body
+from service.web.request_body import COUNTRY, DAY, LANGUAGE, PRINTABLE, SESSION_ID, UUID, Body
 
-_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 # A loose check, since only the mailbox's server knows its addresses. It excludes two addresses, and line breaks, which
 # could add a header to a mail.
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+")
@@ -23,8 +22,8 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _NO_HELP = "must be an https or mailto address"
 
-Uuid = Annotated[str, StringConstraints(pattern=_UUID, to_lower=True)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Uuid = Annotated[str, StringConstraints(pattern=UUID, to_lower=True)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PRINTABLE)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
@@ -58,13 +57,13 @@ class _SiteBody(_PlaceBody):
 
 class _PrefillBody(Body):
     url: Url | None = Field(default=None, description="The utility's address.")
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(
+    country: Annotated[str, StringConstraints(pattern=COUNTRY)] | None = Field(
         default=None, description="Two letters, ISO 3166."
     )
     utility_types: list[Text] | None = Field(
         default=None, max_length=20, description="The provider's own words, such as `ELECTRICITY`."
     )
-    data_collection_start_date: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = Field(
+    data_collection_start_date: Annotated[str, StringConstraints(pattern=DAY)] | None = Field(
         default=None, description="From which day on bills are wanted: YYYY-MM-DD."
     )
 
@@ -97,7 +96,7 @@ class _SessionOptions(Body):
         "on a page of ours.",
     )
     expires_in: int = Field(default=3600, ge=60, le=2_592_000, description="Seconds.")
-    locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = Field(
+    locale: Annotated[str, StringConstraints(pattern=LANGUAGE)] | None = Field(
         default=None,
         description="The language of the end user's pages, as in BCP 47: `en`, `es` or `fr`, with or without a region. "
         "Without it, or with another one, the browser's settings choose.",
@@ -244,7 +243,7 @@ class Reconnect(_SessionOptions):
 class ClaimConnection(Body):
     """The body of POST /v1/connections/{id}/claim."""
 
-    session_id: Annotated[str, StringConstraints(pattern=r"^ses_[0-9A-Za-z]{8,64}$")] = Field(
+    session_id: Annotated[str, StringConstraints(pattern=SESSION_ID)] = Field(
         description="The session whose user it belongs to."
     )
 

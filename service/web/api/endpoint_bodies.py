@@ -9,10 +9,10 @@ from service.domain.event_types import event_names
 from service.errors import InvalidRequest, Problem
 from service.usecases.webhooks_out import EndpointRequest
 from service.web.api.bodies import Url, Uuid
-from service.web.request_body import Body
+from service.web.request_body import PRINTABLE_OR_EMPTY, Body
 
 _MOST_TYPES = 100
-Description = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Description = Annotated[str, StringConstraints(max_length=255, pattern=PRINTABLE_OR_EMPTY)]
 TypeName = Annotated[str, StringConstraints(max_length=64)]
 _TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from service.domain.theme import MOST_RADIUS, Theme, accent_problem, hex_of
 from service.errors import Problem
 from service.urls import allowed_url_problem
-from service.web.request_body import Body
+from service.web.request_body import PRINTABLE, Body
 
 _MOST_NAME = 60
 
@@ -29,9 +29,9 @@ class ThemeBody(Body):
         default=None,
         description="Your logo, https, of an origin in `MAGICLINK_ALLOWED_ORIGINS`; fetched without a referrer.",
     )
-    name: (
-        Annotated[str, StringConstraints(min_length=1, max_length=_MOST_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")] | None
-    ) = Field(default=None, description="Your product's name, beside the logo.")
+    name: Annotated[str, StringConstraints(min_length=1, max_length=_MOST_NAME, pattern=PRINTABLE)] | None = Field(
+        default=None, description="Your product's name, beside the logo."
+    )
 
     def to_theme(self) -> Theme:
         """Return the theme; call `problems` first."""
