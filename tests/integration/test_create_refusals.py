@@ -52,6 +52,8 @@ def changed(ada: User, path: str, value: Any) -> dict[str, Any]:
         ("prefill", ["x", [], {"unknown": 1}]),
         ("prefill.url", ["", "nectarclimate.com", "ftp://x.example", "javascript:alert(1)", "https://a@b.example", 7]),
         ("prefill.country", ["us", "USA", "", "U1", 7]),
+        ("prefill.dataCollectionStartDate", ["2025-13-01", "2025-02-30", "0000-01-01", "01.01.2025", "", 20250101]),
+        ("prefill.dataCollectionStartDate", ["٢٠٢٥-01-01", "2025-01-01T00:00:00Z", "2025-01-01\n", "2025-W01-1"]),
         ("expiresIn", [59, 2_592_001, 0, -1, 60.0, 60.5, "3600", True, 10**40, 1e300, []]),
         ("locale", ["", "e", "english", "en_", "en-", "en GB", 7, "en-GB\n"]),
         ("metadata", ["x", [], {"": "x"}, {"k" * 41: "x"}, {"k": "x" * 501}, {"k": 7}, {"k": None}, {"k": {}}]),

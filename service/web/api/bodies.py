@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from service.domain.model import ConnectionId, LinkChoice, UserId
 from service.domain.requests import PlaceRequest, SessionRequest
@@ -27,6 +28,18 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PR
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
+
+
+def _in_the_calendar(day: str) -> str:
+    # The provider refuses such a day too, but for most sessions only after the answer: they would be created, and fail.
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        raise ValueError("is not a day of the calendar") from None
+    return day
+
+
+Day = Annotated[str, StringConstraints(pattern=DAY), AfterValidator(_in_the_calendar)]
 
 
 class _PlaceBody(Body):
@@ -63,7 +76,7 @@ class _PrefillBody(Body):
     utility_types: list[Text] | None = Field(
         default=None, max_length=20, description="The provider's own words, such as `ELECTRICITY`."
     )
-    data_collection_start_date: Annotated[str, StringConstraints(pattern=DAY)] | None = Field(
+    data_collection_start_date: Day | None = Field(
         default=None, description="From which day on bills are wanted: YYYY-MM-DD."
     )
 
