@@ -154,6 +154,17 @@ async def test_a_change_leaves_what_it_does_not_name(services: RunningServices) 
     assert (changed["types"], changed["companyId"]) == ([], None)
 
 
+async def test_null_puts_a_field_back_as_it_is_at_the_creation(services: RunningServices) -> None:
+    company = "5f2b6c1e-8a3d-4f1e-9b57-0c2d4e6f8a10"
+    made = await endpoint(services, types=["session.created"], companyId=company, description="mine")
+    nothing = {"types": None, "companyId": None, "description": None, "url": None, "status": None}
+    answer = await services.host.patch(f"{PATH}/{made['id']}", json=nothing)
+    changed = answer.json()
+    assert (changed["types"], changed["companyId"], changed["description"]) == ([], None, "")
+    # An endpoint always has these two, so null leaves them.
+    assert (changed["url"], changed["status"]) == (URL, "enabled")
+
+
 async def test_a_disabled_endpoint_gets_no_events(services: RunningServices, ada: User, made: JsonObject) -> None:
     changed = (await services.host.patch(f"{PATH}/{made['id']}", json={"status": "disabled"})).json()
     assert (changed["status"], changed["disabledReason"]) == ("disabled", "host")

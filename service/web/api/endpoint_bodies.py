@@ -45,18 +45,31 @@ class CreateEndpoint(_EndpointFields):
 class ChangeEndpoint(_EndpointFields):
     """The body of PATCH /v1/webhook-endpoints/{id}; a field that is absent stays as it is."""
 
-    url: Url | None = Field(default=None, description="Another origin gets a new secret at once.")
+    description: Description | None = Field(default=None, description="For your people. null: none.")
+    types: list[TypeName] | None = Field(
+        default=None,
+        max_length=_MOST_TYPES,
+        description="The types of events that are delivered; an empty list or null: all.",
+    )
+    url: Url | None = Field(default=None, description="Another origin gets a new secret at once. null: as it is.")
     company_id: Uuid | None = Field(default=None, description="null: the events of all companies.")
     status: Literal["enabled", "disabled"] | None = Field(
-        default=None, description="`enabled` also after the service disabled it; what was pending goes on."
+        default=None,
+        description="`enabled` also after the service disabled it; what was pending goes on. null: as it is.",
     )
 
     def to_request(self) -> EndpointRequest:
         """Return the validated request. Raises InvalidRequest."""
-        no_company = "company_id" in self.model_fields_set and self.company_id is None
-        company = "" if no_company else self.company_id
+        # At the creation null is the default of these three, so null must not leave here what was chosen then.
+        emptied = {name for name in ("description", "types", "company_id") if self._is_null(name)}
+        description = "" if "description" in emptied else self.description
+        types = () if "types" in emptied else self._types()
+        company = "" if "company_id" in emptied else self.company_id
         enabled = None if self.status is None else self.status == "enabled"
-        return EndpointRequest(self.url, self.description, self._types(), company, enabled)
+        return EndpointRequest(self.url, description, types, company, enabled)
+
+    def _is_null(self, name: str) -> bool:
+        return name in self.model_fields_set and getattr(self, name) is None
 
 
 class ReplaySince(Body):
