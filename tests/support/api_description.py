@@ -31,6 +31,8 @@ class Description:
         shown = f"{request.method} {request.url.path} answered {answer.status_code} {kind}: {answer.text[:300]}"
         assert str(answer.status_code) in operation["responses"], shown
         self._content(operation, answer, kind, shown)
+        described = operation["responses"][str(answer.status_code)].get("headers", {})
+        assert not {name for name in described if name not in answer.headers}, f"{shown} {dict(answer.headers)}"
         self.answered.add(f"{operation['operationId']} {answer.status_code}")
 
     def _content(self, operation: Json, answer: httpx.Response, kind: str, shown: str) -> None:

@@ -32,6 +32,19 @@ _NEXT_CALLS: Mapping[str, tuple[str, Sequence[str]]] = {
 }
 # None of their fields is required, so no body at all is the same as `{}`.
 _OPTIONAL_BODIES = {"NoFields", "Reconnect"}
+_HEADERS: Json = {
+    "requestId": {"description": "Of this answer.", "schema": {"type": "string"}},
+    "retryAfter": {"description": "In how many seconds to try again.", "schema": {"type": "integer", "minimum": 1}},
+    "allow": {"description": "The methods that the path has.", "schema": {"type": "string"}},
+    "authenticate": {"description": "How a caller shows who it is.", "schema": {"type": "string"}},
+}
+# A client needs these to go on after a refusal.
+_HEADERS_OF_STATUS: Mapping[str, tuple[str, str]] = {
+    "401": ("WWW-Authenticate", "authenticate"),
+    "405": ("Allow", "allow"),
+    "429": ("Retry-After", "retryAfter"),
+    "503": ("Retry-After", "retryAfter"),
+}
 _DESCRIPTION = (
     "Connects the utility accounts of your users through the provider, and records which of your users connected "
     "which account: once, for the right user, on evidence."
@@ -56,7 +69,7 @@ def document(public_url: str) -> Json:
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}},
             "parameters": operations["parameters"],
-            "headers": {"requestId": {"description": "Of this answer.", "schema": {"type": "string"}}},
+            "headers": _HEADERS,
             "schemas": component_schemas(),
             "examples": {
                 code: {"summary": kinds[0].title, "value": _example(kinds[0])}
@@ -91,7 +104,7 @@ def _body(name: str) -> Json:
 
 
 def _answer(name: str | None) -> Json:
-    headers = {"X-Request-Id": {"$ref": "#/components/headers/requestId"}}
+    headers = _headers("")
     if name is None:
         return {"description": "Done.", "headers": headers}
     if name in _MEDIA_TYPES:
@@ -113,7 +126,15 @@ def _refusals(codes: Sequence[str], *, html: bool) -> dict[str, Json]:
     for code in codes:
         for kind in known[code]:
             by_status.setdefault(str(kind.status), {}).setdefault(code, kind)
-    return {status: _refusal(kinds, html=html) for status, kinds in sorted(by_status.items())}
+    return {
+        status: _refusal(kinds, html=html) | {"headers": _headers(status)}
+        for status, kinds in sorted(by_status.items())
+    }
+
+
+def _headers(status: str) -> Json:
+    named = [("X-Request-Id", "requestId"), *([_HEADERS_OF_STATUS[status]] if status in _HEADERS_OF_STATUS else ())]
+    return {name: {"$ref": f"#/components/headers/{header}"} for name, header in named}
 
 
 def _refusal(kinds: Mapping[str, type[MagiclinkError]], *, html: bool) -> Json:
