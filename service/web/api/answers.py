@@ -116,7 +116,8 @@ class FailureJson(TypedDict):
         Field(
             description="A code of the list of errors; `link_refused`: the provider's link cannot be read or is not on "
             "its configured pages; `link_revoked`: it was revoked at the provider; `link_expired`: it ended there "
-            "unused, and so did three others. After the last two `renew` gives another."
+            "unused, and so did three others. After the last two `renew` gives another. `provider_refused`: "
+            "the same creation with `prepare: now` answers in `detail` what the provider refused."
         ),
     ]
 
