@@ -113,6 +113,19 @@ async def test_a_session_names_an_address_of_its_own_beneath_an_endpoint(service
     assert sorted(kinds) == ["event", "event", "own", "own"]
 
 
+async def test_an_own_address_beneath_several_endpoints_belongs_to_the_longest_then_the_oldest(
+    services: RunningServices, ada: User
+) -> None:
+    made = []
+    for path in ("", "/orders", "/orders", ""):
+        made.append(await endpoint(services, f"{URL}{path}"))
+        services.clock.advance(1)
+    await ada.session(webhookUrl=f"{URL}/orders/7")
+    await services.deliver()
+    kinds = [{row["kind"] for row in await deliveries(services, one)} for one in made]
+    assert kinds == [{"event"}, {"event", "own"}, {"event"}, {"event"}]
+
+
 async def test_a_sessions_own_address_that_fails_says_nothing_of_its_endpoint(
     services: RunningServices, ada: User
 ) -> None:

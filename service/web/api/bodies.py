@@ -145,7 +145,7 @@ class _SessionOptions(Body):
     webhook_url: Url | None = Field(
         default=None,
         description="Where this session's events are delivered too: beneath the path of an enabled endpoint, "
-        "and signed with its secret.",
+        "and signed with its secret; of several such endpoints with that of the longest `url`, then of the oldest.",
     )
 
     def _request(self, default_link: str, allowed_origins: Sequence[str], **own: Any) -> SessionRequest:
