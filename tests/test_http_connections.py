@@ -1,5 +1,7 @@
 """Connections that are kept: used again while they are open, closed when idle for long, and never searched through."""
 
+import ssl
+from pathlib import Path
 from typing import Any
 
 import httpcore
@@ -7,6 +9,7 @@ import pytest
 
 from service.http_connections import KeptConnections
 from tests.support.clock import Clock
+from tests.support.tls_objects import TlsObjects
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 IDLE_SECONDS = 4.0
@@ -16,7 +19,7 @@ class Stream(httpcore.AsyncMockStream):
     """Answers each request alike; `network` counts what is asked of its sockets."""
 
     def __init__(self, network: "Network", host: str) -> None:
-        super().__init__([ANSWER] * 10)
+        super().__init__([network.answer] * 10)
         self._network = network
         self._host = host
 
@@ -24,6 +27,8 @@ class Stream(httpcore.AsyncMockStream):
         if info == "is_readable":
             self._network.looked.append(self._host)
             return self._host in self._network.closed_by_receiver
+        if info == "ssl_object":
+            return self._network.tls
         return super().get_extra_info(info)
 
     async def aclose(self) -> None:
@@ -34,6 +39,8 @@ class Stream(httpcore.AsyncMockStream):
 class Network(httpcore.AsyncMockBackend):
     def __init__(self) -> None:
         super().__init__([])
+        self.answer = ANSWER
+        self.tls: ssl.SSLObject | None = None
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.looked: list[str] = []
@@ -139,3 +146,41 @@ async def test_of_many_the_oldest_is_closed_and_all_are_at_the_end(
     assert network.closed == ["0.example.com"]
     await connections.close()
     assert sorted(network.closed) == sorted(network.opened)
+
+
+@pytest.mark.parametrize("more", [b"OK", b"\r\n", b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"])
+async def test_what_comes_after_an_answer_is_not_read_as_the_answer_to_the_next_request(
+    network: Network, connections: KeptConnections, more: bytes
+) -> None:
+    network.answer = ANSWER + more
+    for _ in range(3):
+        await post(connections)
+    assert (len(network.opened), len(network.closed)) == (3, 3)
+
+
+async def test_what_tls_has_received_after_an_answer_is_not_read_as_the_next_one(
+    network: Network, connections: KeptConnections, tmp_path: Path
+) -> None:
+    ends = TlsObjects(tmp_path)
+    network.tls = ends.client
+    await post(connections)
+    await post(connections)
+    assert (len(network.opened), len(network.closed)) == (1, 0)
+    ends.server.write(b"HTTP/1.1 410 Gone\r\n")
+    await post(connections)
+    assert (len(network.opened), len(network.closed)) == (1, 1)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_a_connection_whose_tls_has_ended_is_closed(
+    network: Network, connections: KeptConnections, tmp_path: Path, *, broken: bool
+) -> None:
+    ends = TlsObjects(tmp_path)
+    network.tls = ends.client
+    if broken:
+        ends.to_client.write(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+    else:
+        with pytest.raises(ssl.SSLWantReadError):
+            ends.server.unwrap()
+    await post(connections)
+    assert len(network.closed) == 1
