@@ -67,6 +67,9 @@ def _exceptions_of_httpx() -> Iterator[None]:
         yield
     except _EXCEPTIONS as exc:
         raise getattr(httpx, type(exc).__name__)(str(exc)) from exc
+    except ssl.SSLError as exc:
+        # httpcore names it in the handshake only: later the peer, or a device on the way, has sent a broken record.
+        raise httpx.ReadError(str(exc)) from exc
 
 
 _EXCEPTIONS = (

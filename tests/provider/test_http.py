@@ -113,3 +113,14 @@ async def test_what_fails_before_an_answer_and_within_one_is_an_exception_of_htt
             await http.get(URL)
         assert type(caught.value) is expected
     assert network.closed == network.opened == 1
+
+
+@pytest.mark.parametrize("received", [0, 1])
+async def test_a_broken_tls_record_is_an_exception_of_httpx(
+    network: Network, client: Callable[[], httpx.AsyncClient], received: int
+) -> None:
+    network.parts, network.error = ANSWER[:received], ssl.SSLError(1, "bad record mac")
+    async with client() as http:
+        with pytest.raises(httpx.ReadError, match="bad record mac"):
+            await http.get(URL)
+    assert network.closed == network.opened == 1
