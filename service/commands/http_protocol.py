@@ -117,8 +117,11 @@ class LimitedProtocol(HttpToolsProtocol):
             raise TooMuch(self._set_status(414))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Read a header."""
-        super().on_header(name, value)
+        """Read a header, or a field after a chunked body, which counts only towards the limits."""
+        # Reference: RFC 9110, section 6.5.1: a field of a trailer must not be read as a header. A proxy may pass on a
+        # trailer that it did not check, and uvicorn would add its X-Forwarded-For or Authorization to the headers.
+        if self._reading is Reading.HEAD:
+            super().on_header(name, value)
         self._header_count += 1
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > MAX_HEAD_BYTES or self._header_count > MAX_HEADERS:
@@ -192,6 +195,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection: no request came within the keep-alive time."""
         self._close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Write no line: the request is answered as any other, and has its own line."""
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
         """Answer what cannot be parsed, or is over a limit."""

@@ -27,6 +27,7 @@ class App:
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
         self.bodies: list[int] = []
+        self.headers: list[str] = []
 
     def starlette(self) -> Starlette:
         routes = [
@@ -45,6 +46,7 @@ class App:
     async def read(self, request: Request) -> Response:
         try:
             self.bodies.append(len(await request.body()))
+            self.headers += request.headers.keys()
         except ClientDisconnect:
             self.bodies.append(-1)
         return PlainTextResponse("read")
@@ -190,7 +192,29 @@ async def test_http_1_0_gets_no_chunks(server: RawServer, app: App) -> None:
     assert sized.endswith(b"\r\n\r\nhello")
 
 
-async def test_a_wish_for_another_protocol_is_answered_as_http(server: RawServer) -> None:
+async def test_a_wish_for_another_protocol_is_answered_as_http_and_is_no_warning(
+    server: RawServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     upgrade = b"Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n"
     start = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close, upgrade\r\n"
     assert status_of(await server.ask(start + upgrade + b"\r\n")) == 200
+    assert caplog.messages == []
+
+
+CHUNKED = b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n"
+
+
+async def test_a_field_after_a_chunked_body_is_no_header(app: App) -> None:
+    client = MemoryServer(app.starlette()).connect()
+    await client.send(CHUNKED + b"Authorization: Bearer x\r\nX-Forwarded-For: 203.0.113.1\r\n\r\n")
+    assert (client.answers, app.bodies) == ([200], [2])
+    assert app.headers == ["host", "transfer-encoding"]
+    await client.send(GET)
+    assert client.answers == [200, 200]
+
+
+async def test_fields_after_a_chunked_body_count_towards_the_limits(app: App) -> None:
+    client = MemoryServer(app.starlette()).connect()
+    await client.send(CHUNKED + b"X: 1\r\n" * MAX_HEADERS + b"\r\n")
+    assert client.answers == [431]
