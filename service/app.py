@@ -275,9 +275,8 @@ def _routes(settings: Settings, environment: Environment, services: Services) ->
     )
     of_users = UserUseCases(services.users, services.connections, services.statuses)
     users = UserRoutes(of_users, services.keys, services.worker.run_now, settings.allowed_origins, services.worker.load)
-    webhooks = WebhookRoutes(
-        services.webhooks, services.metrics.webhook_received, enabled=bool(settings.provider_webhook_secrets)
-    )
+    enabled, count = bool(settings.provider_webhook_secrets), services.metrics.webhook_received
+    webhooks = WebhookRoutes(services.webhooks, count, environment.monotonic, enabled=enabled)
     health = HealthRoutes(services.store.check, services.pubsub.count, services.metrics, settings.metrics_key)
     return [
         Mount("/v1/users", users.app(), name="users"),

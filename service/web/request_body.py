@@ -1,15 +1,14 @@
 """Reads and validates request bodies, within limits."""
 
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from starlette.requests import ClientDisconnect, Request
 
-from service.errors import InvalidJson, InvalidRequest, Problem, TooLarge, Unavailable, UnsupportedMediaType
+from service.errors import InvalidJson, InvalidRequest, Problem, TooLarge, UnsupportedMediaType
 
 # A session with a hundred sites and every field at its limit has less than half of this, in ASCII.
 MAX_BODY_BYTES = 256 * 1024
@@ -84,44 +83,29 @@ def _parsed(raw: bytes) -> Any:
         raise InvalidJson from exc
 
 
-class BodyRoom:
-    """How many bytes of bodies may be read at the same time, all together."""
+async def read_raw(
+    request: Request, max_bytes: int = MAX_BODY_BYTES, take: Callable[[int], None] = lambda _: None
+) -> bytes:
+    """Return the body's bytes. Raises TooLarge, UnsupportedMediaType (a compressed body), and what `take` raises.
 
-    def __init__(self, most_bytes: int) -> None:
-        self._rest = most_bytes
-
-    def take(self, count: int) -> None:
-        """Count the bytes in, as they arrive. Raises Unavailable."""
-        if count > self._rest:
-            raise Unavailable("Too many large bodies are being read; retry shortly")
-        self._rest -= count
-
-    def give_back(self, count: int) -> None:
-        """Count the bytes out."""
-        self._rest += count
-
-
-async def read_raw(request: Request, max_bytes: int = MAX_BODY_BYTES, room: BodyRoom | None = None) -> bytes:
-    """Return the body's bytes. Raises TooLarge, UnsupportedMediaType (a compressed body), Unavailable (no room)."""
+    `take` is called with the number of bytes that have arrived.
+    """
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("Send the body without Content-Encoding")
     too_large = TooLarge(f"The body is larger than {max_bytes // 1024} KiB")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and (len(length) > 15 or int(length) > max_bytes):
         raise too_large
-    room = room or BodyRoom(sys.maxsize)
     body = bytearray()  # counted as it arrives: Content-Length may be absent or wrong
     try:
         async for chunk in request.stream():
-            room.take(len(chunk))
+            take(len(chunk))
             body += chunk
             if len(body) > max_bytes:
                 raise too_large
         return bytes(body)
     except ClientDisconnect as exc:
         raise InvalidJson("The body ended early") from exc
-    finally:
-        room.give_back(len(body))
 
 
 def parse(shape: type[Any], body: Any) -> Any:

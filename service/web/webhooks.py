@@ -1,7 +1,6 @@
 """The route for the provider's webhook events: verified, stored, acknowledged, and processed later by a job."""
 
 from collections.abc import Callable
-from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +10,8 @@ from service.errors import MagiclinkError, NotFound
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.web.api.problems import HANDLERS
 from service.web.audience import AudienceApp
-from service.web.request_body import BodyRoom, read_raw
+from service.web.body_room import BodyRoom
+from service.web.request_body import read_raw
 
 # An event carries a whole object: a connection with hundreds of accounts, and how they were before, has 400 KB.
 MAX_WEBHOOK_BYTES = 4 * 1024 * 1024
@@ -20,13 +20,23 @@ MOST_BYTES_AT_ONCE = 64 * 1024 * 1024
 
 
 class WebhookRoutes:
-    """`enabled` is whether a secret is set: without one nothing could be verified, so the route answers 404."""
+    """`enabled` is whether a secret is set: without one nothing could be verified, so the route answers 404.
 
-    def __init__(self, webhooks: IncomingWebhooks, count: Callable[[str], None], *, enabled: bool) -> None:
+    `monotonic` is a clock of seconds that only rises.
+    """
+
+    def __init__(
+        self,
+        webhooks: IncomingWebhooks,
+        count: Callable[[str], None],
+        monotonic: Callable[[], float],
+        *,
+        enabled: bool,
+    ) -> None:
         self._count = count
         self._webhooks = webhooks
         self._enabled = enabled
-        self._room = BodyRoom(MOST_BYTES_AT_ONCE)
+        self._room = BodyRoom(MOST_BYTES_AT_ONCE, monotonic)
 
     def app(self) -> AudienceApp:
         """Return the app with its one route."""
@@ -35,12 +45,16 @@ class WebhookRoutes:
     async def receive(self, request: Request) -> Response:
         """POST /webhooks/nectar: 204 once it is stored; 401, 400 or 413 where it is refused; 404 where disabled.
 
-        503 while more bodies are being read than there is room for.
+        503 while more bodies are being read than there is room for, or where a slow one gave way to another.
         """
         if not self._enabled:
             raise NotFound
+
         # The raw bytes: the signature covers them, and JSON that is parsed and written again may differ.
-        read_body = partial(read_raw, request, MAX_WEBHOOK_BYTES, self._room)
+        async def read_body() -> bytes:
+            async with self._room.reading() as take:
+                return await read_raw(request, MAX_WEBHOOK_BYTES, take)
+
         try:
             await self._webhooks.accept(dict(request.headers), read_body)
         except MagiclinkError as exc:

@@ -169,6 +169,28 @@ async def test_all_bodies_that_are_being_read_have_64_mib_together_and_the_next_
     assert (await send(services, body)).status_code == 204
 
 
+async def test_bodies_that_a_stranger_sends_slowly_keep_no_event_out(services: RunningServices, clock: Clock) -> None:
+    have_arrived, never = asyncio.Semaphore(0), asyncio.Event()
+
+    async def all_but_the_last_byte() -> AsyncIterator[bytes]:
+        yield b"x" * (LARGEST - 1)
+        have_arrived.release()
+        await never.wait()
+
+    forged = signed(services, b"x")
+    async with asyncio.TaskGroup() as group:
+        held = [
+            group.create_task(services.web().post(HOOK, content=all_but_the_last_byte(), headers=forged))
+            for _ in range(16)
+        ]
+        for _ in held:
+            await have_arrived.acquire()
+        clock.advance(6)
+        assert (await send(services, padded(created(UNKNOWN), 1000))).status_code == 204
+        refused(await held[0], 503, "unavailable")
+        never.set()
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_only_a_post_brings_events(services: RunningServices, method: str) -> None:
     refused(await services.web().request(method, HOOK), 405, "method_not_allowed")
