@@ -1,5 +1,6 @@
 """Routes for operators: health, readiness and metrics; and the static files."""
 
+import asyncio
 import hmac
 import mimetypes
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,7 @@ class HealthRoutes:
         metrics_key: str | None,
     ) -> None:
         self._check = check
+        self._checking: asyncio.Task[MagiclinkError | None] | None = None
         self._streams = streams
         self._metrics = metrics
         self._metrics_key = metrics_key
@@ -58,11 +60,22 @@ class HealthRoutes:
 
     async def readyz(self, _request: Request) -> Response:
         """GET /readyz: the database takes writes too."""
+        # One check for all that ask at the same time: it needs no key, and each of a stranger's requests would write.
+        if self._checking is None:
+            self._checking = asyncio.create_task(self._checked(), name="readyz")
+        wrong = await asyncio.shield(self._checking)
+        if wrong is not None:  # a load balancer stops sending requests here until it answers 200 again
+            return JSONResponse({"status": "unavailable", "code": wrong.code}, 503, {"Retry-After": "2"})
+        return JSONResponse({"status": "ready"})
+
+    async def _checked(self) -> MagiclinkError | None:
         try:
             await self._check()
-        except MagiclinkError as exc:  # a load balancer stops sending requests here until it answers 200 again
-            return JSONResponse({"status": "unavailable", "code": exc.code}, 503, {"Retry-After": "2"})
-        return JSONResponse({"status": "ready"})
+        except MagiclinkError as exc:
+            return exc
+        finally:
+            self._checking = None
+        return None
 
     async def metrics(self, request: Request) -> Response:
         """GET /metrics: for Prometheus, with the metrics key; 404 where the settings have none."""
