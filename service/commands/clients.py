@@ -147,12 +147,13 @@ class Clients:
         host, most = client.host, self.limits.per_address
         if host is None or most is None or not self._is_counted(host):
             return
-        mine = self._open.setdefault(_group(host), {})
+        address = _group(host)
+        mine = self._open.get(address, {})
         if len(mine) >= most and not self._close_one(one for one in mine if one in self._idle):
             text = "An address has as many connections as MAGICLINK_CONNECTIONS_PER_ADDRESS allows: more are refused."
             self._report("address", text, now, client=host)
             raise Refused(429)
-        mine[client] = None
+        self._open.setdefault(address, {})[client] = None  # the one that was closed may have been its only one
 
     def _close_one(self, candidates: "Iterator[Client] | dict[Client, None]") -> bool:
         found = next(iter(candidates), None)

@@ -116,6 +116,15 @@ async def test_addresses_of_ipv6_are_counted_by_their_network(peers: list[str], 
     assert clients[CAP].answers == ([429] if are_one else [])
 
 
+async def test_where_an_address_may_have_one_connection_the_one_after_an_unused_one_counts() -> None:
+    server = MemoryServer(app(), Clients(ClientLimits(per_address=1)))
+    (unused,) = held(server, 1)
+    await unused.send(GET)
+    await busy(server, 1)
+    (refused,) = held(server, 1)
+    assert (unused.is_closed, refused.answers) == (True, [429])
+
+
 async def test_a_trusted_proxy_has_as_many_connections_as_it_wants() -> None:
     server = capped("10.0.0.0/8", "2001:db8::/32")
     assert all(client.answers == [] for client in held(server, 20, PROXY) + held(server, 20, "2001:db8::1"))
