@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from service.commands.api_client import ApiClient, Json, Patience, events
 
-MOST = 10**9 - 1  # the last position for which the API can be asked
+MOST = 10**15 - 1  # the last position for which the API can be asked
 # An event gets its position a moment after its time, by another process's clock perhaps.
 _MARGIN = timedelta(minutes=2)
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
@@ -25,13 +25,18 @@ def wanted(types: tuple[str, ...], session: str | None, user: str | None, since:
     def passes(event: Json) -> bool:
         name = str(event.get("type"))
         return (
-            (not types or any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in types))
+            (not types or any(is_of_type(name, one) for one in types))
             and session in {None, event.get("sessionId")}
             and user in {None, event.get("userId")}
             and str(event.get("at")) >= earliest
         )
 
     return passes
+
+
+def is_of_type(name: str, wanted_type: str) -> bool:
+    """Whether an event's type is the wanted one; that may end in `*`, as in `connection.*`."""
+    return name == wanted_type or (wanted_type.endswith("*") and name.startswith(wanted_type[:-1]))
 
 
 def time_of(text: str, now: datetime) -> datetime:

@@ -13,6 +13,7 @@ import httpx
 from service.commands import api_client, event_log
 from service.commands.options import as_json, limit, over_http, patience, show
 from service.domain.endpoints import EndpointSecret
+from service.domain.event_types import event_names
 from service.outbound import new_secret, signed_headers
 
 _FORWARD_SECONDS = 15.0
@@ -29,6 +30,14 @@ def _time(_context: click.Context, _option: click.Parameter, text: str | None) -
         raise click.BadParameter(str(exc)) from exc
 
 
+def _types(_context: click.Context, _option: click.Parameter, types: tuple[str, ...]) -> tuple[str, ...]:
+    # Otherwise the command prints nothing, as if there were no such events.
+    for one in types:
+        if not any(event_log.is_of_type(name, one) for name in event_names()):
+            raise click.BadParameter(f"{one!r} is no type of event; the README lists them.")
+    return types
+
+
 def _target(_context: click.Context, _option: click.Parameter, url: str) -> str:
     # Otherwise `listen` waits for an event before each post fails.
     if not api_client.is_http_address(url):
@@ -40,7 +49,7 @@ _POSITION = click.IntRange(0, event_log.MOST)
 
 
 @click.group(invoke_without_command=True)
-@click.option("--type", "types", multiple=True, help="Only this type, or connection.*; repeatable.")
+@click.option("--type", "types", multiple=True, callback=_types, help="Only this type, or connection.*; repeatable.")
 @click.option("--session", help="Only this session's.")
 @click.option("--user", help="Only this user's.")
 @click.option("--since", callback=_time, help="Only since then: 90s, 15m, 2h, 7d ago, or a time.")
@@ -103,7 +112,7 @@ def endpoints(service: api_client.ApiClient, *, limit: int, as_json: bool) -> No
     required=True,
     help="Where to post them, as in http://localhost:3000/hooks.",
 )
-@click.option("--type", "types", multiple=True, help="Only this type, or connection.*; repeatable.")
+@click.option("--type", "types", multiple=True, callback=_types, help="Only this type, or connection.*; repeatable.")
 @click.option("--session", help="Only this session's.")
 @click.option("--after", type=_POSITION, help="Start after this event's cursor; from now on by default.")
 @over_http

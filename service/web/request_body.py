@@ -20,6 +20,7 @@ _MAX_FIELDS = 100  # of one object; no object of the API has half as many
 # A line break in a header or a log could forge a line of ours.
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 PRINTABLE_OR_EMPTY = r"^[^\x00-\x1f\x7f]*$"
+NAME = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 SESSION_ID = r"^ses_[0-9A-Za-z]{8,64}$"
 COUNTRY = r"^[A-Z]{2}$"
@@ -29,6 +30,7 @@ _NO_CONTROLS = "must not have line breaks or other control characters"
 PATTERN_WORDS: Mapping[str, str] = {
     PRINTABLE: _NO_CONTROLS,
     PRINTABLE_OR_EMPTY: _NO_CONTROLS,
+    NAME: f"must not be blank, and {_NO_CONTROLS}",
     UUID: "must be a UUID, as the provider gives them",
     SESSION_ID: "must be the id of a session: ses_ and what follows it",
     COUNTRY: "must be two capital letters, such as US",

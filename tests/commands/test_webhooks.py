@@ -98,13 +98,20 @@ def test_a_time_that_cannot_be_read_is_refused(log: Log, command: list[str], sin
     assert (result.exit_code, "is not a time" in result.stderr, log.requests) == (2, True, [])
 
 
-@pytest.mark.parametrize("after", ["abc", "-1", "1.5", "1000000000"])
+@pytest.mark.parametrize("after", ["abc", "-1", "1.5", "1000000000000000"])
 @pytest.mark.parametrize(
     "command", [["events"], ["events", "--tail", "2"], ["listen", "--forward-to", "http://a.test"]]
 )
 def test_a_cursor_that_is_no_position_is_refused(log: Log, command: list[str], after: str) -> None:
     result = run(log, *command, "--after", after)
     assert (result.exit_code, "Invalid value for '--after'" in result.stderr, log.requests) == (2, True, [])
+
+
+@pytest.mark.parametrize("kind", ["session.foo", "sessions.*", "connection", "", "*.created"])
+@pytest.mark.parametrize("command", [["events"], ["listen", "--forward-to", "http://a.test"]])
+def test_a_type_that_no_event_has_is_refused(log: Log, command: list[str], kind: str) -> None:
+    result = run(log, *command, "--type", "session.created", "--type", kind)
+    assert (result.exit_code, f"{kind!r} is no type of event" in result.stderr, log.requests) == (2, True, [])
 
 
 def test_times_are_given_or_counted_back() -> None:

@@ -28,6 +28,11 @@ async def follow(services: RunningServices, limit: int = 2) -> list[JsonObject]:
         after = body["next"]
 
 
+async def test_positions_have_room_for_more_than_a_billion_events(services: RunningServices) -> None:
+    position = str(10**15 - 1)
+    assert await services.get("/v1/events", after=position) == {"data": [], "next": position}
+
+
 async def has_begun(services: RunningServices) -> None:
     """What was asked before is waiting by now: later calls have been answered meanwhile."""
     for _ in range(5):

@@ -14,7 +14,7 @@ from service.domain.theme import Theme
 from service.errors import InvalidRequest, Problem
 from service.urls import framing_problem, origin_of, return_url_problem
 from service.web.api.theme_bodies import ThemeBody
-from service.web.request_body import COUNTRY, DAY, LANGUAGE, PRINTABLE, SESSION_ID, UUID, Body
+from service.web.request_body import COUNTRY, DAY, LANGUAGE, NAME, PRINTABLE, SESSION_ID, UUID, Body
 
 # A loose check, since only the mailbox's server knows its addresses. It excludes two addresses, and line breaks, which
 # could add a header to a mail.
@@ -25,6 +25,8 @@ _NO_HELP = "must be an https or mailto address"
 
 Uuid = Annotated[str, StringConstraints(pattern=UUID, to_lower=True)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PRINTABLE)]
+# The provider may refuse a blank name, for most sessions only after they were created: they would fail.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NAME)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
@@ -47,7 +49,7 @@ class _PlaceBody(Body):
     external_id: Text | None = Field(
         default=None, description="Your own id. The provider's object with this id is used, or created once."
     )
-    name: Text | None = Field(default=None, description="Required with `externalId`.")
+    name: Name | None = Field(default=None, description="Required with `externalId`.")
 
     @model_validator(mode="after")
     def _named_in_one_way(self) -> "_PlaceBody":
@@ -59,7 +61,7 @@ class _PlaceBody(Body):
 
 
 class _CompanyBody(_PlaceBody):
-    name: Annotated[Text, StringConstraints(max_length=200)] | None = Field(
+    name: Annotated[Name, StringConstraints(max_length=200)] | None = Field(
         default=None, description="Required with `externalId`."
     )
 
@@ -77,7 +79,9 @@ class _PrefillBody(Body):
         default=None, max_length=20, description="The provider's own words, such as `ELECTRICITY`."
     )
     data_collection_start_date: Day | None = Field(
-        default=None, description="From which day on bills are wanted: YYYY-MM-DD."
+        default=None,
+        description="From which day on bills are wanted: YYYY-MM-DD.",
+        json_schema_extra={"format": "date"},
     )
 
 

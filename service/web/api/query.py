@@ -54,7 +54,7 @@ def renamed(query: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str
 def number(name: str, text: str, least: int, most: int) -> int:
     """A whole number within limits. Raises InvalidRequest."""
     # Without ASCII, `\d` also matches the digits of other scripts.
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+    if not re.fullmatch(r"\d{1,15}", text, re.ASCII) or not least <= int(text) <= most:
         raise InvalidRequest([Problem(f"/{name}", f"must be a whole number from {least} to {most}")])
     return int(text)
 
@@ -80,7 +80,7 @@ def paging_of(request: Request) -> tuple[tuple[float, str] | None, int]:
 def position_of(request: Request) -> int:
     """The position in the log after which events are wanted; 0, its start, without `after`."""
     after = dict(query_fields(request)).get("after")
-    return number("after", after, 0, 10**9 - 1) if after else 0
+    return number("after", after, 0, 10**15 - 1) if after else 0
 
 
 def document_place_of(request: Request) -> DocumentPlace:
