@@ -3,18 +3,18 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from service.domain.model import ConnectionId, LinkChoice, UserId
 from service.domain.requests import PlaceRequest, SessionRequest
 from service.domain.theme import Theme
 from service.errors import InvalidRequest, Problem
 from service.urls import framing_problem, origin_of, return_url_problem
+from service.web.api.field_types import Day, MetadataKey, MetadataValue, Name, Text, Url, Uuid
 from service.web.api.theme_bodies import ThemeBody
-from service.web.request_body import COUNTRY, DAY, LANGUAGE, NAME, PRINTABLE, SESSION_ID, UUID, Body
+from service.web.request_body import COUNTRY, LANGUAGE, SESSION_ID, Body
 
 # A loose check, since only the mailbox's server knows its addresses. It excludes two addresses, and line breaks, which
 # could add a header to a mail.
@@ -22,26 +22,6 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+"
 # A line break in a header or a log could forge a line of ours.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _NO_HELP = "must be an https or mailto address"
-
-Uuid = Annotated[str, StringConstraints(pattern=UUID, to_lower=True)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PRINTABLE)]
-# The provider may refuse a blank name, for most sessions only after they were created: they would fail.
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NAME)]
-Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
-MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40)]
-MetadataValue = Annotated[str, StringConstraints(max_length=500)]
-
-
-def _in_the_calendar(day: str) -> str:
-    # The provider refuses such a day too, but for most sessions only after the answer: they would be created, and fail.
-    try:
-        date.fromisoformat(day)
-    except ValueError:
-        raise ValueError("is not a day of the calendar") from None
-    return day
-
-
-Day = Annotated[str, StringConstraints(pattern=DAY), AfterValidator(_in_the_calendar)]
 
 
 class _PlaceBody(Body):
@@ -79,9 +59,7 @@ class _PrefillBody(Body):
         default=None, max_length=20, description="The provider's own words, such as `ELECTRICITY`."
     )
     data_collection_start_date: Day | None = Field(
-        default=None,
-        description="From which day on bills are wanted: YYYY-MM-DD.",
-        json_schema_extra={"format": "date"},
+        default=None, description="From which day on bills are wanted: YYYY-MM-DD."
     )
 
 

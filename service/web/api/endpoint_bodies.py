@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, Valid
 from service.domain.event_types import event_names
 from service.errors import InvalidRequest, Problem
 from service.usecases.webhooks_out import EndpointRequest
-from service.web.api.bodies import Url, Uuid
+from service.web.api.field_types import Url, Uuid
 from service.web.request_body import PRINTABLE_OR_EMPTY, Body
 
 _MOST_TYPES = 100
