@@ -22,6 +22,7 @@ from service.store.keys import ApiKey, ApiKeyStore
 from service.store.provider_state import ProviderStateStore
 from service.web.embed_script import EMBED_SCRIPTS, STATUS_SCRIPTS
 
+_NAMED = 5
 _KEY_PREFIX = "mlk_"  # by which a scanner of repositories, and the log's redaction, recognise a leaked key
 
 
@@ -122,9 +123,13 @@ async def _database_findings(settings: Settings) -> list[Finding]:
         async with _migrated_database(settings) as engine:
             await _check_writes(engine)
             last_at = await ProviderStateStore(engine, time).last_webhook_at()
+            # `doctor` makes no ids.
+            found = store.Store(engine, clock=time, new_id=str, keys=settings.secret_keys)
+            endpoints = _endpoint_findings(*await found.endpoints.unreadable())
     except MagiclinkError as exc:
         return [Finding("bad", "database", exc.detail), unread]
-    return [Finding("good", "database", "reachable, up to date, and takes writes"), _webhook_finding(settings, last_at)]
+    database = Finding("good", "database", "reachable, up to date, and takes writes")
+    return [database, _webhook_finding(settings, last_at), *endpoints]
 
 
 async def _check_writes(engine: Engine) -> None:
@@ -133,6 +138,19 @@ async def _check_writes(engine: Engine) -> None:
     except Unavailable as exc:
         says = "The database takes no writes (it is full, read-only or locked), so /readyz and every write are 503"
         raise Unavailable(says) from exc
+
+
+def _endpoint_findings(unreadable: Sequence[str], number: int) -> list[Finding]:
+    if not number:
+        return []
+    if not unreadable:
+        return [Finding("good", "endpoints", f"the secrets of all {number} webhook endpoints can be read")]
+    some = ", ".join(unreadable[:_NAMED]) + (", …" if len(unreadable) > _NAMED else "")
+    says = (
+        f"MAGICLINK_SECRET_KEYS cannot read the secrets of {len(unreadable)} of {number} webhook endpoints, so nothing "
+        f"is delivered to them: add the key that was taken away, or rotate their secrets: {some}"
+    )
+    return [Finding("bad", "endpoints", says)]
 
 
 def _webhook_finding(settings: Settings, last_at: float | None) -> Finding:

@@ -32,6 +32,12 @@ def signing_secrets(tx: Transaction, context: WriteContext, endpoint_id: str) ->
     return [secret for row in rows if (secret := secret_of(row, context)).key]
 
 
+def unreadable_endpoints(tx: Transaction, context: WriteContext) -> tuple[list[str], int]:
+    """Return the endpoints whose present secret no key can decrypt, ordered by id, and how many endpoints there are."""
+    rows = tx.all("SELECT id, endpoint_id, sealed FROM endpoint_secrets WHERE ends_at IS NULL ORDER BY endpoint_id")
+    return [row["endpoint_id"] for row in rows if not context.cipher.decrypt(row["sealed"], row["id"])], len(rows)
+
+
 def encrypt_again(tx: Transaction, context: WriteContext, after: str) -> str | None:
     """Encrypt up to 500 secrets after this id with the newest key; return the id of the last, None at the end."""
     rows = tx.all(

@@ -18,7 +18,13 @@ from service.domain.requests import KeptAnswer
 from service.domain.timing import SECRETS_KEPT_SECONDS
 from service.errors import NotFound
 from service.store.changes import WriteContext, add_event
-from service.store.endpoint_secrets import encrypt_again, sealed_secret, secret_of, signing_secrets
+from service.store.endpoint_secrets import (
+    encrypt_again,
+    sealed_secret,
+    secret_of,
+    signing_secrets,
+    unreadable_endpoints,
+)
 from service.store.engine import Engine, Row, Transaction
 from service.store.idempotency import keep_with
 from service.store.rows import assignments
@@ -114,6 +120,10 @@ class EndpointStore:
     async def encrypt_secrets(self, after: str) -> str | None:
         """Encrypt up to 500 secrets after this id with the newest key; return the id of the last, None at the end."""
         return await self._engine.write(lambda tx: encrypt_again(tx, self._context, after))
+
+    async def unreadable(self) -> tuple[list[str], int]:
+        """Return the endpoints whose secret no key reads, so that nothing can be signed; and how many there are."""
+        return await self._engine.read(lambda tx: unreadable_endpoints(tx, self._context))
 
     def _create(self, tx: Transaction, change: EndpointChange, kept: KeptAnswer | None) -> None:
         keep_with(tx, kept)
