@@ -3,6 +3,7 @@
 import pytest
 from starlette.routing import Mount
 
+from service.web.audience import AudienceApp
 from tests.support.clock import Clock
 from tests.support.services import RunningServices
 from tests.support.users import User
@@ -24,11 +25,12 @@ async def test_many_requests_of_the_api_in_progress_hold_background_jobs_back(
     app = services.transport.app
     assert app is not None
     apps = {route.name: route.app for route in app.routes if isinstance(route, Mount)}
+    monkeypatch.setattr(load, "_in_progress", 499)
     # A stranger could keep requests of pages in progress by sending slowly.
-    monkeypatch.setattr(apps["pages"], "_in_progress", 499)
+    assert isinstance(apps["pages"], AudienceApp)
+    assert apps["pages"].load is None
     await services.web().get("/embed/unknown")
     assert not load.holds_back_background_work()
-    monkeypatch.setattr(apps["api"], "_in_progress", 499)
     await services.host.get("/v1/sessions")
     assert load.holds_back_background_work()
 
