@@ -123,7 +123,7 @@ async def _database_findings(settings: Settings) -> list[Finding]:
         async with _migrated_database(settings) as engine:
             await _check_writes(engine)
             last_at = await ProviderStateStore(engine, time).last_webhook_at()
-            # `doctor` makes no ids.
+            # `new_id` is not called: this only reads.
             found = store.Store(engine, clock=time, new_id=str, keys=settings.secret_keys)
             endpoints = _endpoint_findings(*await found.endpoints.unreadable())
     except MagiclinkError as exc:

@@ -1,7 +1,12 @@
-"""A sandbox, and somebody in front of its pages."""
+"""A sandbox, and somebody in front of its pages; and the service, each of whose answers is as described."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from service.web.docs.openapi import document
+from tests.support.api_description import CheckedServices, Description
 from tests.support.clock import Clock
 from tests.support.provider_bench import Bench
 from tests.support.provider_user import ProviderUser
@@ -21,3 +26,12 @@ def user(sandbox: Sandbox) -> ProviderUser:
 @pytest.fixture
 def bench(clock: Clock) -> Bench:
     return Bench(Sandbox(clock), clock)
+
+
+@pytest.fixture
+async def described(clock: Clock, tmp_path: Path) -> AsyncIterator[CheckedServices]:
+    description = Description(document("https://link.example.com"))
+    running = CheckedServices(description, clock, f"sqlite:///{tmp_path / 'magiclink.db'}")
+    await running.open()
+    yield running
+    await running.close()

@@ -1,26 +1,12 @@
 """The headers of refusals: the description names them, and the answers have them."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from service.web.docs.openapi import document
-from tests.support.api_description import CheckedServices, Description
-from tests.support.clock import Clock
+from tests.support.api_description import CheckedServices
 from tests.support.services import refused
 from tests.support.users import User
 
 SPEC = document("https://link.example.com")
 NEEDED = {"401": "WWW-Authenticate", "405": "Allow", "429": "Retry-After", "503": "Retry-After"}
-
-
-@pytest.fixture
-async def services(clock: Clock, tmp_path: Path) -> AsyncIterator[CheckedServices]:
-    running = CheckedServices(Description(SPEC), clock, f"sqlite:///{tmp_path / 'magiclink.db'}")
-    await running.open()
-    yield running
-    await running.close()
 
 
 def test_every_refusal_is_described_with_the_header_that_a_client_needs() -> None:
@@ -32,14 +18,14 @@ def test_every_refusal_is_described_with_the_header_that_a_client_needs() -> Non
                     assert set(answer["headers"]) == needed, f"{method} {path} {status}"
 
 
-async def test_refusals_have_the_headers_of_their_description(services: CheckedServices) -> None:
+async def test_refusals_have_the_headers_of_their_description(described: CheckedServices) -> None:
     # CheckedServices checks each of these answers against the description.
-    refused(await services.web().get("/v1/sessions"), 401, "unauthorized")
-    refused(await services.host.put("/v1/sessions"), 405, "method_not_allowed")
-    refused(await services.web().post("/webhooks/nectar", content=b"{}"), 401, "bad_webhook")
+    refused(await described.web().get("/v1/sessions"), 401, "unauthorized")
+    refused(await described.host.put("/v1/sessions"), 405, "method_not_allowed")
+    refused(await described.web().post("/webhooks/nectar", content=b"{}"), 401, "bad_webhook")
 
 
-async def test_a_page_that_is_started_too_often_is_refused_as_described(services: CheckedServices) -> None:
-    page = await User(services, "ada").frame()
+async def test_a_page_that_is_started_too_often_is_refused_as_described(described: CheckedServices) -> None:
+    page = await User(described, "ada").frame()
     answers = [await page.post("start", **{"X-Page-Key": "no"}) for _ in range(61)]
     refused(answers[-1], 429, "rate_limited")

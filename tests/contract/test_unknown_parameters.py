@@ -1,27 +1,13 @@
 """Every call of `/v1` refuses a parameter that it does not know, and its description says so."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from service.web.docs.openapi import document
-from tests.support.api_description import CheckedServices, Description
-from tests.support.clock import Clock
+from tests.support.api_description import CheckedServices
 from tests.support.services import refused
 
 SPEC = document("https://link.example.com")
 CALLS = [
     (method.upper(), path) for path, methods in SPEC["paths"].items() for method in methods if path.startswith("/v1/")
 ]
-
-
-@pytest.fixture
-async def services(clock: Clock, tmp_path: Path) -> AsyncIterator[CheckedServices]:
-    running = CheckedServices(Description(SPEC), clock, f"sqlite:///{tmp_path / 'magiclink.db'}")
-    await running.open()
-    yield running
-    await running.close()
 
 
 def called(method: str, path: str) -> str:
@@ -31,8 +17,8 @@ def called(method: str, path: str) -> str:
     return path.replace("{id}", next((one["example"] for one in parameters if one["in"] == "path"), ""))
 
 
-async def test_an_unknown_parameter_is_refused_as_every_call_describes_it(services: CheckedServices) -> None:
+async def test_an_unknown_parameter_is_refused_as_every_call_describes_it(described: CheckedServices) -> None:
     for method, path in CALLS:
         body: dict[str, str] | None = {} if method in {"POST", "PATCH"} else None
-        answer = await services.host.request(method, f"{called(method, path)}?unknown=1", json=body)
+        answer = await described.host.request(method, f"{called(method, path)}?unknown=1", json=body)
         refused(answer, 422, "invalid_request", "/unknown")
