@@ -86,6 +86,10 @@ class DrivenBrowser(ABC):
     async def console(self) -> list[str]:
         """Return the errors and warnings of all pages since the last call."""
 
+    async def crashes(self) -> int:
+        """How many processes of pages have crashed since the start, where the driver knows."""
+        return 0
+
     @abstractmethod
     async def quit(self) -> None:
         """End the browser."""

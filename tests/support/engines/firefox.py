@@ -35,6 +35,11 @@ _CONSOLE = """
     Services.console.reset();
     return found.map(String).filter((text) => /"https?:/.test(text));
 """
+_COUNT_CRASHES = """
+    window.crashes = 0;
+    const ended = (one) => { window.crashes += one.QueryInterface(Ci.nsIPropertyBag2).hasKey("abnormal"); };
+    Services.obs.addObserver(ended, "ipc:content-shutdown");
+"""
 
 
 class Firefox(DrivenBrowser):
@@ -116,6 +121,9 @@ class Firefox(DrivenBrowser):
     async def console(self) -> list[str]:
         return [str(text) for text in await self.in_chrome(_CONSOLE)]
 
+    async def crashes(self) -> int:
+        return int(await self.in_chrome("return window.crashes"))
+
     async def in_chrome(self, script: str, *args: Any) -> Any:
         """Run a script with the browser's own rights."""
         await self.command("Marionette:SetContext", value="chrome")
@@ -152,6 +160,7 @@ async def running_firefox(path: str, privacy: str = "default", *, dark: bool = F
             # Capabilities stand flat here.
             timeouts = {"pageLoad": _LOAD_SECONDS * 1000}
             await browser.command("NewSession", acceptInsecureCerts=True, timeouts=timeouts)
+            await browser.in_chrome(_COUNT_CRASHES)
             yield browser
             await browser.quit()
         finally:
