@@ -46,7 +46,7 @@ NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py
 .PHONY: help dev quick test soak pictures check format types contracts javascript unit browser parts \
   browser-then-postgresql covered-then-uncovered coverage uncovered postgresql \
   bench bench-parts bench-sessions bench-streams bench-deliveries bench-large first-panel \
-  simulate kill away soak-load forgeries mutants fuzz engines frameworks browser-installed node-packages clean
+  repeats simulate kill away soak-load forgeries mutants fuzz engines frameworks browser-installed node-packages clean
 
 help: ## what can be made here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -64,7 +64,7 @@ test: .venv/.dev ## for each release: installs what it needs, the browser includ
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target parts
 
-soak: simulate kill forgeries mutants away soak-load fuzz pictures engines frameworks ## for hours: the long runs, one after the other
+soak: repeats simulate kill forgeries mutants away soak-load fuzz pictures engines frameworks ## for hours: the long runs, one after the other
 
 check: format types contracts javascript ## the fast checks: format, lint, types, directions, scripts
 
@@ -88,7 +88,7 @@ browser: .venv/.dev browser-installed node-packages ## the browser's tests alone
 	$(BROWSER) $(ARGS)
 
 pictures: .venv/.dev browser-installed ## every page at two widths, light and dark, in artefacts/screens
-	MAGICLINK_PICTURES=1 $(BROWSER) $$(grep -l screenshots tests/browser/test_*.py) $(ARGS)
+	MAGICLINK_PICTURES=1 $(BROWSER) -m "browser or soak" $$(grep -l screenshots tests/browser/test_*.py) $(ARGS)
 
 # Two at a time, of about the same length, for browsers wait often; each prints when it is done, and a failure of either
 # is one of `make test`.
@@ -140,6 +140,9 @@ first-panel: .venv/.dev browser-installed ## how long a user waits for our first
 
 bench-large: .venv/.dev ## the same requests with a thousand sessions and with a million; options in ARGS="…"
 	$(BIN)/python -m tests.load.large $(ARGS)
+
+repeats: .venv/.dev ## the tests that repeat what another shows, marked `soak`, but the browser's, which `make pictures` runs
+	$(PYTEST) -m "soak and not browser" $(ARGS)
 
 simulate: .venv/.dev ## seeded histories of users, troubles and crashes; options in ARGS="…"
 	$(BIN)/python -m tests.simulation $(ARGS)

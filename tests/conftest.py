@@ -30,6 +30,15 @@ _LONGEST_SECONDS = 140
 pytest_configure = report_stacks
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked `soak` repeats what another test shows, and runs where that name is asked for: in `make soak`."""
+    if "soak" in str(config.getoption("markexpr")):
+        return
+    left = [item for item in items if item.get_closest_marker("soak")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     test = pyfuncitem.obj

@@ -165,7 +165,7 @@ async def test_a_phone_goes_on_in_the_language_of_its_session(
     await screenshots.show(ada.page, "fr-top-window", widths=[320])
 
 
-@pytest.mark.parametrize("code", ["es", "fr"])
+@pytest.mark.parametrize("code", ["fr", pytest.param("es", marks=pytest.mark.soak)])
 async def test_the_ends_that_no_walk_reaches_fit_on_every_screen(
     new_user: NewUser, screenshots: Screenshots, code: str
 ) -> None:

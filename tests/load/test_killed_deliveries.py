@@ -1,4 +1,4 @@
-"""`kill -9` at every step of deliveries, on both databases: none is lost, and a repetition has the same id.
+"""`kill -9` at every step of deliveries: none is lost, and a repetition has the same id. `make soak` runs SQLite too.
 
 Each step costs one process that is forked and killed; what it left is delivered by this process. `make kill` kills at
 random moments under load.
@@ -31,7 +31,7 @@ TYPES = ("session.created", "session.connected")
 _TIMES_SECONDS = (0.0, 1000.0, 4000.0)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.soak), "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         return str(request.getfixturevalue("migrated_postgres_url"))
