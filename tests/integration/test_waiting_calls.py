@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from starlette.routing import Mount
+from starlette.types import Message
 
 from service.telemetry import load
 from service.web.audience import AudienceApp
-from tests.support.services import RunningServices, refused
+from tests.support.services import API_KEY, RunningServices, refused
 from tests.support.users import User
 
 WAITING_OF_A_TENANT = 200
@@ -66,6 +67,26 @@ async def test_a_call_beyond_a_tenants_limit_is_refused_and_those_of_another_ten
     await have_begun(services)
     assert not own.done()  # there is room again
     own.cancel()
+
+
+async def test_a_caller_that_left_holds_no_place(services: RunningServices) -> None:
+    headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {API_KEY}".encode())]
+    query = {"query_string": b"wait=30", "headers": headers, "http_version": "1.1", "client": ("127.0.0.1", 1)}
+    scope = {"type": "http", "method": "GET", "path": "/v1/events", "raw_path": b"/v1/events", "root_path": "", **query}
+    messages: asyncio.Queue[Message] = asyncio.Queue()
+    messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    assert services.transport.app is not None
+    call = asyncio.create_task(services.transport.app(scope, messages.get, send))
+    await have_begun(services)
+    assert not call.done()
+    messages.put_nowait({"type": "http.disconnect"})
+    async with asyncio.timeout(5):
+        await call
 
 
 async def test_a_call_that_need_not_wait_is_answered_beyond_the_limit(services: RunningServices, ada: User) -> None:

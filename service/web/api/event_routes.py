@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,12 +16,14 @@ from service.pubsub import PubSub, Signal
 from service.telemetry.load import RequestLoad
 from service.usecases.sessions import Sessions
 from service.web.api.query import PAGING, event_page, limit_of, number, position_of, query_of
+from service.web.disconnects import disconnected
 
 _WAIT_MOST = 30
 _WAITING_OF_A_TENANT = 200
 _RETRY_SECONDS = 5  # for a call beyond them: one of them ends within 30 s
 # Every event of any tenant wakes every call that waits: this bounds how often each of them reads the log.
 _AGAIN_SECONDS = 0.2
+_Read = Callable[[], Awaitable[Sequence[Event]]]
 
 
 class EventRoutes:
@@ -44,8 +47,9 @@ class EventRoutes:
         async with self._pubsub.subscribe() as signal:
             events = await self._sessions.events(tenant, seq, limit + 1)
             if not events and seconds:
-                with self._waits(tenant):
-                    events = await self._next_events(signal, seconds, tenant, seq, limit + 1)
+                with self._waits(tenant), _woken_by_leaving(request, signal) as leaving:
+                    read = partial(self._sessions.events, tenant, seq, limit + 1)
+                    events = await self._next_events(signal, seconds, read, leaving)
         return JSONResponse(event_page(events, limit, str(seq)))
 
     @contextmanager
@@ -63,14 +67,27 @@ class EventRoutes:
                 del self._waiting[tenant]
 
     async def _next_events(
-        self, signal: Signal, seconds: float, tenant: Tenant, seq: int, limit: int
+        self, signal: Signal, seconds: float, read: _Read, leaving: "asyncio.Task[None]"
     ) -> Sequence[Event]:
-        """Return the tenant's next events; none after `seconds`, or when the process is about to stop."""
+        """Return the next events; none after `seconds`, once the caller has left, or when the process is to stop."""
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
         while await signal.wait(max(0.0, until - clock())):
-            events = await self._sessions.events(tenant, seq, limit)
+            if leaving.done():
+                break
+            events = await read()
             if events or self._pubsub.closing.is_set():
                 return events
             await asyncio.sleep(min(_AGAIN_SECONDS, max(0.0, until - clock())))
         return ()
+
+
+@contextmanager
+def _woken_by_leaving(request: Request, signal: Signal) -> Iterator["asyncio.Task[None]"]:
+    """Set the signal when the caller disconnects: who asks again and again would hold a place for each call."""
+    leaving = asyncio.create_task(disconnected(request.receive))
+    leaving.add_done_callback(lambda _: signal.set())
+    try:
+        yield leaving
+    finally:
+        leaving.cancel()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from zlib import crc32
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from service.domain.event_json import iso
 from service.domain.events import Event
@@ -25,6 +25,7 @@ from service.domain.timing import STREAM_COMMENT_SECONDS
 from service.errors import MagiclinkError
 from service.pubsub import PubSub, Signal
 from service.telemetry.logs import request_id, request_scope
+from service.web.disconnects import disconnected
 from service.web.middleware import CONTINUES
 from service.web.pages.answers import StreamErrorJson, StreamMessageJson, ViewJson
 
@@ -85,26 +86,26 @@ class EventStream:
 
     async def _run(self, identifier: str, receive: Receive, send: Send) -> None:
         """Stream until the browser disconnects, another page takes over, or the process stops."""
-        disconnected = asyncio.create_task(_disconnected(receive))
+        leaving = asyncio.create_task(disconnected(receive))
         try:
             with request_scope(identifier):
-                await self._follow(send, disconnected)
+                await self._follow(send, leaving)
         finally:
-            disconnected.cancel()
+            leaving.cancel()
         with suppress(OSError):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _follow(self, send: Send, disconnected: "asyncio.Task[None]") -> None:
+    async def _follow(self, send: Send, leaving: "asyncio.Task[None]") -> None:
         # Subscribe before the first read: a signal for an event written in between must not be missed.
         async with self._pubsub.subscribe(self._session_id) as signal:
             if self._pubsub.count_for(self._session_id) > STREAMS_MOST:
                 return  # many were asked for at once: each found room before the others subscribed
             # A page that has gone must not count as present until the next keep-alive.
-            disconnected.add_done_callback(lambda _: signal.set())
+            leaving.add_done_callback(lambda _: signal.set())
             shown = await self._send_first(send)
             if shown is not None:
                 shown = await self._send_events(send, shown)
-            while shown is not None and not disconnected.done() and not self._pubsub.closing.is_set():
+            while shown is not None and not leaving.done() and not self._pubsub.closing.is_set():
                 if await self._wait(send, signal) or await self._is_changed(shown):
                     shown = await self._send_news(send, shown)
 
@@ -225,10 +226,3 @@ async def _write(send: Send, kind: str, event_id: str | None, data: StreamMessag
 
 async def _send(send: Send, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-async def _disconnected(receive: Receive) -> None:
-    while True:
-        message: Message = await receive()
-        if message["type"] == "http.disconnect":
-            return
