@@ -18,6 +18,9 @@ const refused = (view) => view.connections.length > 0 && view.connections.every(
 const hasStopped = ({ needsAttention, state }) => needsAttention || state === "inactive"; // no bills follow until somebody acts
 const stopped = (view) => view.connections.length > 0 && view.connections.every(hasStopped);
 
+// Another account is being connected. Where its link was refused, the page stays with what is connected.
+const isAdding = (view, local) => local.again && view.link.status !== "failed";
+
 /** Only the provider's origin is framed or offered: a link changed by an attacker could imitate its sign-in form. */
 export function withCheckedLink(view, providerOrigin) {
   if (!view.link.url || originOf(view.link.url) === providerOrigin) return view;
@@ -41,9 +44,9 @@ function originOf(url) {
 // The first whose condition holds is shown. A further screen is a row here and a panel in templates/pages/flow.html.
 const SCREENS = {
   revoked: (view) => view.status === "revoked",
-  connected: (view, local) => view.status === "connected" && !local.again,
+  connected: (view, local) => view.status === "connected" && !isAdding(view, local),
   // Unless the provider refused everything while the secure page can still be used to correct it.
-  submitted: (view, local) => view.status === "submitted" && !local.again && !(refused(view) && view.link.url),
+  submitted: (view, local) => view.status === "submitted" && !isAdding(view, local) && !(refused(view) && view.link.url),
   // Before `expired` and `failed`, which say that what was finished is kept.
   reopened: (view, local) => local.reopened && !local.again && !ACHIEVED.includes(view.status),
   expired: (view) => view.status === "expired",

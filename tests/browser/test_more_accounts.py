@@ -1,5 +1,6 @@
 """Several accounts in one go with invitations: the page's button, the next link, and where it ends."""
 
+import pytest
 from playwright.async_api import expect
 
 from tests.support.browser_services import Api, BrowserServices
@@ -51,6 +52,21 @@ async def test_a_reload_in_between_goes_on_with_the_link_that_was_made(new_user:
     assert await flow.where.locator(".slot iframe").get_attribute("src") == first
     await flow.provider.connect("Warehouse")
     await expect(flow.where.locator("[data-connections] li")).to_have_count(2)
+
+
+@pytest.mark.parametrize("status", ["connected", "submitted"])
+async def test_a_further_link_that_was_refused_leaves_the_page_with_what_is_connected(
+    new_user: NewUser, services: BrowserServices, status: str
+) -> None:
+    ada = await new_user()
+    await ada.page.goto(f"{services.service}/docs")
+    link = {"kind": "invitation", "status": "failed", "url": None}
+    account = {"needsAttention": True, "state": "attention"}
+    view = {"status": status, "mode": "connect", "link": link, "connections": [account], "another": "possible"}
+    shown = await ada.page.evaluate(
+        "async ([view, local]) => (await import('/static/screen.js')).screenOf(view, local)", [view, {"again": True}]
+    )
+    assert shown == status
 
 
 async def test_without_room_for_another_there_is_no_such_button(new_user: NewUser, api: Api) -> None:
