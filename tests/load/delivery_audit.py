@@ -7,13 +7,18 @@ from tests.load.local_receiver import LocalPost
 from tests.simulation.checks import Row, StoredRows
 
 
-def delivery_faults(posts: Sequence[LocalPost], rows: StoredRows) -> list[str]:
-    """What the receiver missed, got under another id, or got too early; empty where every promise was kept."""
+def delivery_faults(posts: Sequence[LocalPost], rows: StoredRows, later: Iterable[Row]) -> list[str]:
+    """What the receiver missed, got under another id, or got too early; empty where every promise was kept.
+
+    Pages are found to have left while the audit reads. `rows` were read before the posts, so that each of their events
+    must have come; `later`, the log's events, after them, so that each post must be of one of these.
+    """
     log = {row["id"]: row for row in rows.events}
+    written = {row["id"]: row for row in later}
     taken = {post.event_id for post in posts if post.is_taken}
     faults = [f"UNDELIVERED: {one} ({row['type']})" for one, row in log.items() if one not in taken]
     for post in posts:
-        row = log.get(post.event_id, {})
+        row = written.get(post.event_id, {})
         if [post.event[name] for name in ("id", "seq", "type")] != [row.get(name) for name in ("id", "seq", "type")]:
             faults.append(f"DELIVERED what the log has not: {post}")
     waiting = Counter(row["status"] for row in rows.tables["deliveries"])["pending"]

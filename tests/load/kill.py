@@ -60,7 +60,8 @@ async def _run(plan: Plan, services: LoadServices, receiver: LocalReceiver) -> F
     await pressing
     provided, rows = await services.settled()
     findings = audit(provided, rows, load_users.planned_sessions)
-    findings.faults += delivery_faults(receiver.posts, rows)
+    posts = list(receiver.posts)
+    findings.faults += delivery_faults(posts, rows, (await services.stored()).events)
     findings.delivered, findings.repeated = _sums(receiver)
     return findings
 

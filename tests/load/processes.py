@@ -148,6 +148,15 @@ class LoadServices:
         finally:
             await engine.close()
 
+    async def stored(self) -> StoredRows:
+        """Read all rows as they are now."""
+        engine = engine_for(self.url, time)
+        await engine.open()
+        try:
+            return await read_rows(engine)
+        finally:
+            await engine.close()
+
 
 @contextmanager
 def running_services(

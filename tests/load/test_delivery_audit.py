@@ -35,7 +35,7 @@ def posts(*said: tuple[int, int | None]) -> list[LocalPost]:
     ],
 )
 def test_what_hosts_are_promised_is_no_fault(said: list[tuple[int, int | None]]) -> None:
-    assert delivery_faults(posts(*said), rows()) == []
+    assert delivery_faults(posts(*said), rows(), LOG) == []
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,15 @@ def test_what_hosts_are_promised_is_no_fault(said: list[tuple[int, int | None]])
     ],
 )
 def test_what_breaks_a_promise_is_told(said: list[tuple[int, int | None]], fault: str) -> None:
-    (found,) = delivery_faults(posts(*said), rows())
+    (found,) = delivery_faults(posts(*said), rows(), LOG)
     assert found.startswith(fault)
 
 
+def test_what_was_written_and_delivered_while_the_audit_read_is_no_fault() -> None:
+    later = [*LOG, LOG[0] | {"id": "evt_4", "seq": 4}]
+    assert delivery_faults(posts((1, 204), (2, 204), (3, 204), (4, 204)), rows(), later) == []
+
+
 def test_what_is_still_pending_is_told() -> None:
-    (found,) = delivery_faults(posts((1, 204), (2, 204), (3, 204)), rows({"status": "pending"}))
+    (found,) = delivery_faults(posts((1, 204), (2, 204), (3, 204)), rows({"status": "pending"}), LOG)
     assert found == "1 deliveries are pending"
