@@ -44,7 +44,7 @@ NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py
   tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
 
 .PHONY: help dev quick test soak pictures check format types contracts javascript unit browser parts \
-  browser-then-postgresql covered-then-uncovered coverage uncovered postgresql \
+  browser-then-uncovered covered-then-postgresql coverage uncovered postgresql \
   bench bench-parts bench-sessions bench-streams bench-deliveries bench-large first-panel \
   repeats simulate kill away soak-load forgeries mutants fuzz engines frameworks browser-installed node-packages clean
 
@@ -92,13 +92,13 @@ pictures: .venv/.dev browser-installed ## every page at two widths, light and da
 
 # Two at a time, of about the same length, for browsers wait often; each prints when it is done, and a failure of either
 # is one of `make test`.
-parts: browser-then-postgresql covered-then-uncovered
+parts: browser-then-uncovered covered-then-postgresql
 
-browser-then-postgresql: browser
-	@$(MAKE) --no-print-directory postgresql
-
-covered-then-uncovered: coverage
+browser-then-uncovered: browser
 	@$(MAKE) --no-print-directory uncovered
+
+covered-then-postgresql: coverage
+	@$(MAKE) --no-print-directory postgresql
 
 coverage: .venv/.dev browser-installed node-packages
 	$(BIN)/coverage erase
