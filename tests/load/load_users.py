@@ -25,7 +25,7 @@ SLOW = "slow"
 OUTCOMES = ("", SLOW, "website_down", "mfa_token_expired", "", "no_accounts_found", "", "")
 _SLOW_CHECK_SECONDS = 120.0  # of the sandbox's time
 _PATIENCE_SECONDS = 3.0
-_ALL_KINDS_SECONDS = 100.0
+_ALL_KINDS_SECONDS = 60.0
 _CHECK_SECONDS = 0.05
 
 

@@ -1,7 +1,7 @@
 """Every page at two widths, light and dark: what axe finds, if it is wider than the window, and a picture if wanted.
 
-Without pictures a page is checked narrow only, where little fits, and in one scheme, which its name chooses: a check
-takes a third of a second. `make pictures` checks all four.
+Without pictures each width and each scheme is shown once, wide in the light and narrow in the dark: a check takes a
+third of a second, and widths change no colours. `make pictures` checks all four.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # brings no types
 from playwright.async_api import Error, Frame, Page
@@ -43,7 +42,7 @@ class Screenshots:
         found: list[str] = []
         for frame in shown:  # a press returns when the next page begins, which may have nothing yet
             await frame.wait_for_load_state("domcontentloaded")
-        for width, schemes in self._looks(name, widths):
+        for width, schemes in self._looks(widths):
             await page.set_viewport_size({"width": width, "height": 900 if width > 600 else 700})
             await resized(page)
             for scheme in schemes:
@@ -63,11 +62,11 @@ class Screenshots:
             await painted(page)
         assert found == [], "\n".join(found)
 
-    def _looks(self, name: str, widths: Sequence[int]) -> list[tuple[int, Sequence[str]]]:
-        """The widths, and the schemes of each: all, or the narrowest in one."""
-        if self._folder is not None:
+    def _looks(self, widths: Sequence[int]) -> list[tuple[int, Sequence[str]]]:
+        """The widths, and the schemes of each: all, or where there are as many widths one of each."""
+        if self._folder is not None or len(widths) != len(SCHEMES):
             return [(width, SCHEMES) for width in widths]
-        return [(min(widths), [SCHEMES[crc32(name.encode()) % len(SCHEMES)]])]
+        return [(width, [scheme]) for width, scheme in zip(widths, SCHEMES, strict=True)]
 
 
 async def resized(page: Page) -> None:
