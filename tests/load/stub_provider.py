@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from time import time  # noqa: TID251 - a real process reads it
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from svix.webhooks import Webhook
@@ -23,7 +24,16 @@ from svix.webhooks import Webhook
 PREFIX = "/v2.2"
 _LENGTH = re.compile(rb"(?i)\ncontent-length: *(\d+)")
 _CREATED, _NOT_FOUND = 201, 404
+_ON_PAGE, _MOST_ON_PAGE = 100, 500
 Answer = tuple[int, Any]
+
+
+@dataclass(frozen=True)
+class _List:
+    """A list of which the answer is one page."""
+
+    name: str
+    items: list[dict[str, Any]]
 
 
 class _Requests(asyncio.Protocol):
@@ -44,7 +54,7 @@ class _Requests(asyncio.Protocol):
             return
         self._raw = rest[length:]
         method, path, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
-        status, body = self._answer(method, path.partition("?")[0], rest[:length])
+        status, body = self._answer(method, path, rest[:length])
         text = b"" if body is None else json.dumps(body).encode()
         lines = f"HTTP/1.1 {status} OK\r\nDate: {formatdate(usegmt=True)}\r\nContent-Type: application/json\r\n"
         self._transport.write(lines.encode() + f"Content-Length: {len(text)}\r\n\r\n".encode() + text)
@@ -92,11 +102,12 @@ class StubProvider:
         return await _listen(self.answer)
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
-        asked = path.removeprefix(PREFIX)
+        asked, _, query = path.removeprefix(PREFIX).partition("?")
         for wanted, pattern, handle in self._routes:
             if wanted == method and (found := pattern.fullmatch(asked)):
                 self.calls[f"{method} {re.sub('[(].*?[)]', '…', pattern.pattern)}"] += 1
-                return handle(*found.groups(), **({"given": json.loads(body)} if method == "POST" else {}))
+                status, answer = handle(*found.groups(), **({"given": json.loads(body)} if method == "POST" else {}))
+                return status, _page(answer, query) if isinstance(answer, _List) else answer
         self.calls[f"{method} {re.sub('[0-9a-f-]{36}', '…', asked)}, which it does not have"] += 1
         return _NOT_FOUND, {"detail": "Not found."}
 
@@ -112,7 +123,7 @@ class StubProvider:
         return new["id"], json.dumps({"eventType": "connection.created.v2", **new})
 
     def _list_companies(self) -> Answer:
-        return 200, _page("companies", [one.body() for one in self._companies.values()])
+        return 200, [one.body() for one in self._companies.values()]  # a bare array: docs/provider.md, 3
 
     def _create_company(self, given: dict[str, Any]) -> Answer:
         made = StubCompany(str(uuid4()), given["name"], given["externalId"])
@@ -128,17 +139,17 @@ class StubProvider:
         return 200, self._companies[company].body()
 
     def _list_connections(self, company: str) -> Answer:
-        return 200, _page("connections", list(self._companies[company].connections.values()))
+        return 200, _List("connections", list(self._companies[company].connections.values()))
 
     def _list_documents(self, _company: str, _connection: str) -> Answer:
-        return 200, _page("documents", [])
+        return 200, _List("documents", [])
 
     def _connection(self, connection: str) -> Answer:
         return 200, self._connections[connection]
 
     def _list_invitations(self, company: str) -> Answer:
         found = self._companies[company].invitations.values()
-        return 200, _page("invitations", [{k: v for k, v in one.items() if k != "events"} for one in found])
+        return 200, _List("invitations", [{k: v for k, v in one.items() if k != "events"} for one in found])
 
     def _invitation(self, invitation: str) -> Answer:
         found = [one.invitations[invitation] for one in self._companies.values() if invitation in one.invitations]
@@ -192,8 +203,13 @@ async def _listen(answer: Callable[[str, str, bytes], Answer]) -> int:
     return int(server.sockets[0].getsockname()[1])
 
 
-def _page(name: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-    return {name: items, "currentPage": 1, "hasNext": False}
+def _page(answer: _List, query: str) -> dict[str, Any]:
+    """The page that the query asks for. Reference: docs/provider.md, 3: one past the end is answered with the last."""
+    asked = dict(parse_qsl(query))
+    limit = min(int(asked.get("limit", _ON_PAGE)), _MOST_ON_PAGE)
+    last = max(1, -(-len(answer.items) // limit))
+    page = min(int(asked.get("page", 1)), last)
+    return {answer.name: answer.items[(page - 1) * limit : page * limit], "currentPage": page, "hasNext": page < last}
 
 
 def _now() -> str:

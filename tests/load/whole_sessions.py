@@ -75,8 +75,9 @@ class WholeSessions:
         caller = Caller(self.service.port)
         made = [await caller.post("/v1/sessions", self._body(one), AS_JSON) for one in range(self.companies)]
         for one in made:
-            while (await caller.get(f"/v1/sessions/{one['id']}", AS_JSON))["link"]["status"] != "ready":  # noqa: ASYNC110
-                await asyncio.sleep(_WAIT_SECONDS)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                while (await caller.get(f"/v1/sessions/{one['id']}", AS_JSON))["link"]["status"] != "ready":  # noqa: ASYNC110
+                    await asyncio.sleep(_WAIT_SECONDS)
 
     async def _live(self) -> None:
         caller = Caller(self.service.port)
