@@ -20,6 +20,7 @@ from service.domain.tokens import CallbackState, PageToken, SessionResult
 from service.signing import Signer
 from service.telemetry.access import Answered, log_request
 from service.telemetry.logs import JsonLines, PlainLines, configure, redact, request_id, request_scope
+from tests.support.patience import PATIENCE_SECONDS
 
 KEY = "k" * 32
 SIGNER = Signer([KEY])
@@ -229,7 +230,7 @@ async def test_access_lines_are_written_together_soon_and_before_any_other_line(
     names = [json.loads(each).get("requestId") for each in stream.getvalue().splitlines()]
     assert names == ["req_0", "req_1", "req_2", None]
     log_request(Answered("GET", "/healthz", 200, 0.1, "198.51.100.9", "req_3"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while "req_3" not in stream.getvalue():  # noqa: ASYNC110 - a timer of the handler changes it
             await asyncio.sleep(0)
 

@@ -14,6 +14,7 @@ from service.errors import NotFound, ProviderBusy, ProviderRefused, ProviderTime
 from service.store import Store
 from service.worker import Handler, Worker, retry_seconds
 from tests.support.clock import Clock
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.worker_desk import Desk, due, opened_store
 
 
@@ -252,7 +253,7 @@ async def test_what_could_not_be_written_down_is_so_once_the_database_is_back(
     await asked.wait()
     await logged.wait()
     await store.engine.open()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await store.queue.next_in_seconds() == LEASE_SECONDS:
             worker.wake()
             await asyncio.sleep(0)

@@ -10,6 +10,7 @@ from service.domain.changes import Job, JobKind, LeasedJob
 from service.store import Store
 from service.worker import Worker
 from tests.support.clock import Clock
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.worker_desk import due, opened_store
 
 PLACES, BACKGROUND = 16, 8
@@ -72,7 +73,7 @@ async def test_calls_that_wait_for_polls_of_another_process_take_no_place(store:
     while polls.asked < PLACES:  # noqa: ASYNC110 - a moment
         await asyncio.sleep(0)
     await store.queue.enqueue(due("ses_1"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await polls.other.lease_batch()
         await polls.is_prepared.wait()
     assert not any(one.done() for one in waiting)
@@ -86,7 +87,7 @@ async def test_calls_that_wait_for_background_polls_of_their_own_process_take_no
     assert await polls.one.lease_batch()
     waiting = [asyncio.create_task(polls.one.run_now(POLL, ref, POLL_SECONDS)) for ref in refs]
     await store.queue.enqueue(Job(JobKind.PREPARE, "ses_1", waited_for=True))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await polls.one.lease_batch()
         await polls.is_prepared.wait()
     assert not any(one.done() for one in waiting)
@@ -97,7 +98,7 @@ async def test_nothing_asks_for_a_held_lease_once_no_caller_waits(store: Store, 
     await polls.other.run_now(POLL, ref, 0.05)
     assert polls.asked == 1
     polls.ask_again.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await polls.other.wait_for_running()
     assert (polls.asked, polls.begun) == (1, [ref])
 
@@ -110,7 +111,7 @@ async def test_a_call_goes_on_asking_where_an_earlier_caller_of_the_same_job_gav
     await polls.other.run_now(POLL, ref, 0.05)
     polls.has_asked.clear()
     polls.ask_again.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await polls.has_asked.wait()
         polls.gate.set()
         await polls.one.wait_for_running()
@@ -125,7 +126,7 @@ async def test_a_worker_that_leases_no_more_asks_for_no_held_lease(store: Store,
     await polls.has_asked.wait()
     polls.other.stop_leasing()
     polls.ask_again.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await waiting
     assert (polls.asked, polls.begun) == (1, [ref])
 

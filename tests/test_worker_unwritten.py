@@ -14,6 +14,7 @@ from service.store.engine import Engine
 from service.store.queue import JobQueue
 from service.worker import Worker
 from tests.support.clock import Clock
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.worker_desk import due, opened_store
 
 
@@ -62,7 +63,7 @@ async def test_a_job_that_ends_while_another_end_is_written_later_is_written_too
     await worker.wait_for_running()
     queue.away.clear()
     queue.gate.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(queue.written) < 2:
             worker.wake()
             await asyncio.sleep(0)

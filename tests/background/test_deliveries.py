@@ -13,6 +13,7 @@ from service.store.deliveries import EndpointLease
 from service.store.due_endpoints import TenantShare
 from service.usecases.deliveries import Deliveries
 from tests.support.domain_values import TENANT
+from tests.support.patience import PATIENCE_SECONDS
 
 
 class Turns(Deliveries):
@@ -123,7 +124,7 @@ async def test_the_time_to_finish_runs_from_the_moment_when_no_more_is_leased(
     worker.stop_leasing()
     now = loop.time
     monkeypatch.setattr(loop, "time", lambda: now() + 60)  # requests are being answered
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await worker.stop(60)
     assert leases.released == ["token"]
 
@@ -190,7 +191,7 @@ async def test_the_loop_goes_on_when_the_database_is_back(worker: DeliveryWorker
     await soon()
     leases.is_away, leases.due = False, [LEASE]
     worker.wake()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not turns.began:  # noqa: ASYNC110 - the loop's own pause is real time
             await asyncio.sleep(0.01)
     turns.gate.set()

@@ -17,6 +17,7 @@ from service.provider import CallLimits, Provider, ProviderAccount
 from service.store.engine import Transaction
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.services import RunningServices, refused
 from tests.support.streams import EventStream
 from tests.support.users import NAVIGATION, SCRIPT, User, refused_page
@@ -184,6 +185,6 @@ async def test_the_worker_goes_on_after_any_error_of_the_database(
 
     monkeypatch.setattr(services.parts.store.queue, "next_in_seconds", next_in_seconds)
     await ada.session()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await worker.run()
     assert said == []

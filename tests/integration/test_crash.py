@@ -10,6 +10,7 @@ import pytest
 
 from service.domain.model import SessionId
 from service.domain.timing import LEASE_SECONDS, POLL_FINISHED_SECONDS
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.sandbox_client import JsonObject
 from tests.support.services import Hook, RunningServices, refused
 from tests.support.users import FramePage, User
@@ -37,7 +38,7 @@ async def dying(services: RunningServices, when: str, method: str, part: str) ->
     hook, reached = stops_at(method, part)
     setattr(services.outgoing, when, hook)
     work = asyncio.create_task(services.parts.worker.run_until_idle())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await reached.wait()
     await services.die()
     work.cancel()
@@ -153,7 +154,7 @@ async def test_a_call_that_waited_for_its_link_when_the_process_died_can_be_repe
     hook, reached = stops_at("POST", part)
     setattr(services.outgoing, when, hook)
     waiting = asyncio.create_task(ask())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await reached.wait()
     waiting.cancel()
     await asyncio.wait([waiting])
@@ -183,7 +184,7 @@ async def test_a_repeat_after_the_crash_waits_for_the_link_of_the_first_calls_se
     hook, reached = stops_at("POST", "/invitation/company/")
     services.outgoing.after = hook
     waiting = asyncio.create_task(services.host.post("/v1/sessions", json=body, headers=headers))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await reached.wait()
     waiting.cancel()
     await asyncio.wait([waiting])

@@ -12,6 +12,7 @@ from starlette.types import Message
 
 from service.telemetry import load
 from service.web.audience import AudienceApp
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.services import API_KEY, RunningServices, refused
 from tests.support.users import User
 
@@ -85,7 +86,7 @@ async def test_a_caller_that_left_holds_no_place(services: RunningServices) -> N
     await have_begun(services)
     assert not call.done()
     messages.put_nowait({"type": "http.disconnect"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await call
 
 
@@ -131,7 +132,7 @@ async def test_the_tenants_own_event_ends_the_wait_after_those_of_another(servic
         await have_begun(services)
         await services.post("/v1/sessions", ada.wants())
     made = (await other.post("/v1/sessions", json=ada.wants())).json()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         (event,) = (await own).json()["data"]
     assert (event["type"], event["sessionId"]) == ("session.created", made["id"])
 
@@ -144,5 +145,5 @@ async def test_a_wait_that_has_seen_events_of_another_tenant_ends_when_the_servi
     await services.post("/v1/sessions", ada.wants())
     await have_begun(services)
     services.parts.pubsub.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert (await own).json()["data"] == []

@@ -16,6 +16,7 @@ from service.outbound import lookups, network
 from service.outbound.lookups import SharedLookups
 from service.outbound.network import WebhookNetwork
 from tests.support.clock import Clock
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.receivers import PUBLIC, URL, Receivers
 
 NAME, FAILED_SECONDS = "hooks.example.com", 30
@@ -100,7 +101,7 @@ async def test_a_name_whose_server_does_not_answer_fails_at_once_and_has_one_loo
     monkeypatch.setattr(lookups, "_LOOKUP_SECONDS", 0.01)
     assert not await names.resolve(NAME, 443)
     monkeypatch.setattr(lookups, "_LOOKUP_SECONDS", 60.0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert not await names.resolve(NAME, 443)
     clock.advance(FAILED_SECONDS)
     later = asyncio.create_task(names.resolve(NAME, 443))
@@ -116,7 +117,7 @@ async def test_a_late_answer_ends_the_failure(
     monkeypatch.setattr(lookups, "_LOOKUP_SECONDS", 0.01)
     assert not await names.resolve(NAME, 443)
     server.gate.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await names.resolve(NAME, 443):  # noqa: ASYNC110 - a moment
             await asyncio.sleep(0)
 

@@ -7,6 +7,7 @@ from service.domain.events import NewEvent
 from service.domain.model import SessionId, Tenant
 from service.store import Store
 from tests.support.domain_values import TENANT
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.store_cases import UNNAMED, create, fresh, numbered
 
 ADA, BOB = SessionId("ses_ada"), SessionId("ses_bob")
@@ -100,7 +101,7 @@ async def test_a_listener_is_given_the_sessions_with_new_events(store: Store) ->
     notified: set[str] = set()
     store.engine.on_events(notified.update)
     await reported(store)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not notified:  # PostgreSQL's listener begins a moment after the store, so the event is repeated
             await tell(store, "again")
             await asyncio.sleep(0.05)

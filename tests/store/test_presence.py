@@ -19,7 +19,8 @@ from service.store.postgres import PostgresEngine
 from service.store.presence import Heartbeat, KeptAlive
 from tests.support.clock import Clock
 from tests.support.domain_values import connection, link
-from tests.support.store_cases import KEYS, PATIENCE_SECONDS, change, create, fresh, numbered
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.store_cases import KEYS, change, create, fresh, numbered
 
 BEAT_SECONDS = PubSub().keep_alive_seconds
 

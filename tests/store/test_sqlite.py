@@ -14,7 +14,6 @@ from service.store.engine import Transaction
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
 from tests.support.grouped_commits import (
-    PATIENCE_SECONDS,
     ended_beneath,
     files_no_larger_than,
     ids,
@@ -22,6 +21,7 @@ from tests.support.grouped_commits import (
     insert,
     opened,
 )
+from tests.support.patience import PATIENCE_SECONDS
 
 PAGES = 4096 * 40
 

@@ -12,9 +12,9 @@ from service.errors import NotFound
 from service.store.engine import Transaction
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
+from tests.support.patience import PATIENCE_SECONDS
 
 Unit = Callable[[Transaction], Any]
-PATIENCE_SECONDS = 5.0
 
 
 @asynccontextmanager

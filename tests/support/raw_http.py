@@ -8,9 +8,9 @@ from starlette.applications import Starlette
 
 from service.commands.clients import Clients
 from service.commands.server import AppServer, listen
+from tests.support.patience import PATIENCE_SECONDS
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-PATIENCE_SECONDS = 20.0
 
 
 class RawClient:

@@ -12,6 +12,8 @@ from typing import Any, Self
 import h11
 import httpcore
 
+from tests.support.patience import PATIENCE_SECONDS
+
 PUBLIC = "93.184.215.14"
 NAME = "hooks.example.com"
 URL = f"https://{NAME}/magiclink"
@@ -53,7 +55,7 @@ class Receiver:
 
     async def has_posts(self, number: int = 1) -> None:
         """Return once so many requests have arrived."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.posts) < number:  # noqa: ASYNC110 - one place for all tests
                 await asyncio.sleep(0.01)
 

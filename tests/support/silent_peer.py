@@ -5,7 +5,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 
-PATIENCE_SECONDS = 5.0
+from tests.support.patience import PATIENCE_SECONDS
 
 
 class SilentPeer:

@@ -11,9 +11,9 @@ from service.domain.session_status import SessionStatus
 from service.store import Store
 from service.store.engine import Transaction
 from tests.support.domain_values import SITE, TENANT, session, with_status
+from tests.support.patience import PATIENCE_SECONDS
 
 UNNAMED = Company(CompanyRef("cmp_new"), TENANT, "acme", "Acme Ltd", None, None)
-PATIENCE_SECONDS = 5.0
 KEYS = ("k" * 32,)
 
 

@@ -8,10 +8,10 @@ from typing import Any, Self, cast
 
 from starlette.types import Message
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.services import RunningServices
 from tests.support.users import FramePage, TopPage
 
-PATIENCE_SECONDS = 5.0
 ENDED = b""
 
 

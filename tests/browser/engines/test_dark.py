@@ -10,12 +10,7 @@ from tests.support.engines.walks import new_walk
 IS_SHOWN = "return document.readyState === 'complete' && document.getElementById('flow') !== null"
 GROUND = "return getComputedStyle(document.body).backgroundColor === '%s'"
 LIGHT, DARK = GROUND % "rgb(244, 246, 245)", GROUND % "rgb(15, 21, 20)"
-LOOK = """return JSON.stringify([
-    matchMedia("(prefers-color-scheme: dark)").matches,
-    getComputedStyle(document.body).colorScheme,
-    document.querySelector("magic-link")?.shadowRoot.querySelector("iframe")?.src.split("?").at(-1),
-    [...document.querySelectorAll("link[rel=stylesheet]")].map((one) => [one.href, one.sheet?.cssRules.length]),
-])"""
+SYSTEM_IS_DARK = "return matchMedia('(prefers-color-scheme: dark)').matches"
 
 
 @pytest.fixture(scope="session", params=[False, True], ids=["light system", "dark system"])
@@ -32,10 +27,8 @@ async def test_our_page_has_the_scheme_of_the_hosts_page_otherwise_the_systems(
         for scheme, expected in (("light", False), ("dark", True), ("light dark", dark), ("normal", dark)):
             ada = await open_page(scheme=scheme)
             await browser.until(ada.ours, IS_SHOWN)
+            if await browser.js(TOP, SYSTEM_IS_DARK) != dark:
+                # On a busy machine Firefox 153 has given a host's page the other scheme, for as long as it was open.
+                await browser.repeat_scheme(dark=dark)
             # Firefox sends the scheme around a frame to the frame's process, where it may come after the page.
-            try:
-                await browser.until(ada.ours, DARK if expected else LIGHT)
-            except AssertionError as failure:
-                host, ours = [await browser.js(frames, LOOK) for frames in (TOP, ada.ours)]
-                failure.add_note(f"color-scheme: {scheme}\nthe host's page {host}\nour page {ours}")
-                raise
+            await browser.until(ada.ours, DARK if expected else LIGHT)

@@ -90,6 +90,9 @@ class DrivenBrowser(ABC):
         """How many processes of pages have crashed since the start, where the driver knows."""
         return 0
 
+    async def repeat_scheme(self, *, dark: bool) -> None:  # noqa: B027 - as above
+        """Send all pages the system's colour scheme once more, where the driver can."""
+
     @abstractmethod
     async def quit(self) -> None:
         """End the browser."""

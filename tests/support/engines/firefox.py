@@ -35,6 +35,8 @@ _CONSOLE = """
     Services.console.reset();
     return found.map(String).filter((text) => /"https?:/.test(text));
 """
+# What pages get as the system's scheme: 0 is dark. Otherwise it follows the browser's theme, found out at its start.
+_SCHEME = "layout.css.prefers-color-scheme.content-override"
 _COUNT_CRASHES = """
     window.crashes = 0;
     const ended = (one) => { window.crashes += one.QueryInterface(Ci.nsIPropertyBag2).hasKey("abnormal"); };
@@ -124,6 +126,10 @@ class Firefox(DrivenBrowser):
     async def crashes(self) -> int:
         return int(await self.in_chrome("return window.crashes"))
 
+    async def repeat_scheme(self, *, dark: bool) -> None:
+        for value in (dark, not dark):  # the other one first, since pages hear of changes only
+            await self.in_chrome("Services.prefs.setIntPref(...arguments)", _SCHEME, int(value))
+
     async def in_chrome(self, script: str, *args: Any) -> Any:
         """Run a script with the browser's own rights."""
         await self.command("Marionette:SetContext", value="chrome")
@@ -142,11 +148,7 @@ class Firefox(DrivenBrowser):
 async def running_firefox(path: str, privacy: str = "default", *, dark: bool = False) -> AsyncIterator[Firefox]:
     """Start it with a new profile; `dark`: the system's colour scheme."""
     with TemporaryDirectory(prefix="firefox", ignore_cleanup_errors=True) as profile:
-        # The second: what pages get. Otherwise it follows the theme of the browser, which is found out at its start.
-        scheme: Preferences = {
-            "ui.systemUsesDarkTheme": int(dark),
-            "layout.css.prefers-color-scheme.content-override": int(not dark),
-        }
+        scheme: Preferences = {"ui.systemUsesDarkTheme": int(dark), _SCHEME: int(not dark)}
         lines = (_QUIET | PRIVACY[privacy] | scheme).items()
         user_js = "".join(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in lines)
         _write(Path(profile, "user.js"), user_js)
