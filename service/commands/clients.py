@@ -16,6 +16,7 @@ _log = logging.getLogger("service.clients")
 _MOST_HANDLES = 65_536
 # Beside a tenth of all handles, for the provider, the database and the files that it opens for a moment.
 _LEAST_SPARE = 32
+_MOST_AT_ONCE = 128  # a turn of the event loop in which so many come takes some ten milliseconds longer
 _REPORT_SECONDS = 10.0
 _REMEMBERED_PROXIES = 1000
 # Reference: RFC 1918, 3927, 4193, 4291 and 6598. `is_private` of Python also has networks of documentation.
@@ -71,6 +72,9 @@ class Clients:
     def __init__(self, limits: ClientLimits, handles: int | None = None) -> None:
         self.limits = limits
         self._handles = handles or handle_limit()
+        self._spare = max(_LEAST_SPARE, self._handles // 10)
+        # How many may be accepted before they are admitted: a part of the spare handles, which all else needs too.
+        self.most_at_once = min(_MOST_AT_ONCE, self._spare // 4)
         self._capacity: int | None = None  # known with the first connection
         self._all: set[Client] = set()
         self._trusted = [ip_network(one) for one in limits.trusted_proxies]
@@ -85,17 +89,16 @@ class Clients:
         """Count a new connection; False at the edge of capacity, where only `/healthz` is answered. Raises Refused."""
         self._count(client, now)
         self._all.add(client)
-        spare = max(_LEAST_SPARE, self._handles // 10)
         if self._capacity is None:
             # The kernel gives the lowest free handle, so the first number says how many the process itself has in use.
-            self._capacity = max(1, self._handles - client.handle - spare)
+            self._capacity = max(1, self._handles - client.handle - self._spare)
         over = len(self._all) - self._capacity
         if over <= 0 and client.handle < self._handles - _LEAST_SPARE // 2:
             return True
         self._report("capacity", "File handles run out: idle connections are closed, and requests answered 503.", now)
         if self._close_one(self._idle) or self._close_one(self._unfinished):
             return True
-        if over > spare // 2:
+        if over > self._spare // 2:
             raise Refused(503)
         return False
 

@@ -13,6 +13,7 @@ from typing import Self
 import uvicorn
 from starlette.applications import Starlette
 
+from service.commands.acceptor import Acceptor
 from service.commands.clients import ClientLimits, Clients
 from service.commands.http_protocol import LimitedProtocol
 from service.commands.interpreter import collect_regularly, no_collections, short_pauses
@@ -66,6 +67,7 @@ class AppServer(uvicorn.Server):
         self.app = app
         self.listener = listener
         self.ready = asyncio.Event()
+        self._at_once = clients.most_at_once
         # `serve_app` runs the lifespan, so that an error in it is raised and not only logged.
         super().__init__(
             uvicorn.Config(
@@ -89,8 +91,18 @@ class AppServer(uvicorn.Server):
             await self.serve(self.listener.sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])  # would take one connection in a turn
+        self.servers = [
+            Acceptor(each, self._create_protocol, self._at_once)  # type: ignore[misc]
+            for each in sockets or ()
+        ]
         self.ready.set()
+
+    def _create_protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # An event stream does not end without this: uvicorn would wait its whole grace period for it.

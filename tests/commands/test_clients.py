@@ -246,3 +246,8 @@ async def test_handles_that_something_else_holds_count_too(
     late = small.connect(handle=HANDLES - 1)
     await late.send(GET)
     assert (late.answers, unused.is_closed, len(said(caplog))) == ([200], True, 1)
+
+
+@pytest.mark.parametrize(("handles", "most"), [(100, 8), (1024, 25), (4096, 102), (65_536, 128)])
+def test_connections_that_are_taken_together_leave_most_of_the_spare_handles(handles: int, most: int) -> None:
+    assert Clients(ClientLimits(), handles).most_at_once == most

@@ -1,0 +1,77 @@
+"""Takes new connections, many in each turn of the event loop.
+
+uvloop takes one in a turn. All requests in progress have their next step in the same turn, so on a busy process each
+new client would wait for the steps of all others, once for every client that came before it: of 32 that came at once
+and asked for lists, the last had its first answer after ten times as long as its second.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+_PAUSE_SECONDS = 1.0  # where the process is out of handles or memory; clients wait in the queue of the system
+
+
+class Acceptor:
+    """Takes the connections of one listening socket, whose owner closes it; `close` ends that.
+
+    At most `at_once` are taken and not open yet.
+
+    It has what uvicorn uses of an `asyncio.Server`.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        create_protocol: Callable[[], asyncio.Protocol],
+        at_once: int,
+        pause_seconds: float = _PAUSE_SECONDS,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listening = listening
+        self._create_protocol = create_protocol
+        self._at_once = at_once
+        self._pause_seconds = pause_seconds
+        self._opening: set[asyncio.Task[None]] = set()
+        self._pause: asyncio.TimerHandle | None = None
+        listening.setblocking(False)
+        self._begin()
+
+    def close(self) -> None:
+        """Take no more connections."""
+        if self._pause is not None:
+            self._pause.cancel()
+        self._loop.remove_reader(self._listening)
+
+    async def wait_closed(self) -> None:
+        """Return once each connection that was taken is open, or has failed."""
+        if self._opening:
+            await asyncio.wait(self._opening)
+
+    def _begin(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._listening, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(self._at_once - len(self._opening)):
+            try:
+                connection, _ = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return  # none is left, or its client has gone
+            except OSError as exc:
+                _log.error("no connection can be taken for now: %s", exc.strerror)
+                self._loop.remove_reader(self._listening)
+                self._pause = self._loop.call_later(self._pause_seconds, self._begin)
+                return
+            opening = self._loop.create_task(self._open(connection), name="connection")
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        try:
+            connection.setblocking(False)
+            await self._loop.connect_accepted_socket(self._create_protocol, connection)
+        except OSError:  # its client has gone
+            connection.close()
