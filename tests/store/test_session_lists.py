@@ -1,15 +1,21 @@
 """Lists of sessions: newest first, filtered, and never another tenant's."""
 
+import threading
+from dataclasses import replace
+
 import pytest
 
-from service.domain.changes import CompanyBaseline
+from service.domain.changes import Changes, CompanyBaseline
 from service.domain.model import ProviderCompanyId, Tenant
 from service.store import Store
+from service.store.engine import Transaction
+from service.store.session_summaries import read_page
 from tests.support.clock import Clock
-from tests.support.domain_values import TENANT
+from tests.support.domain_values import TENANT, connection
 from tests.support.store_cases import UNNAMED, connections_of, create, fresh
 
 ELSEWHERE = Tenant("elsewhere")
+LARGEST_PAGE = 100
 
 
 async def many(store: Store, clock: Clock, number: int = 5) -> list[str]:
@@ -58,3 +64,20 @@ async def test_sessions_without_connections_have_empty_lists(store: Store) -> No
     made = await create(store, fresh())
     assert await connections_of(store, made.id) == []
     assert [list(found) for _, found in await store.sessions.list_page(TENANT, {}, None, 10)] == [[]]
+
+
+@pytest.mark.parametrize("new_engine", ["sqlite"], indirect=True)
+async def test_the_largest_list_page_is_read_in_the_event_loop(store: Store, clock: Clock) -> None:
+    recorded, threads = replace(connection(), company=UNNAMED.ref), list[str]()
+    await many(store, clock, LARGEST_PAGE + 1)
+    await store.connections.change(UNNAMED.ref, [], [], lambda _: Changes(connections=(recorded,)))
+    attached = f"SELECT id, '{recorded.id}', 'invitation', 1, 3 FROM sessions"  # noqa: S608 - the test's own words
+    sql = f"INSERT INTO session_connections (session_id, connection_id, kind, at, progress) {attached}"
+    await store.engine.write(lambda tx: tx.run(sql))
+
+    def unit(tx: Transaction) -> int:
+        threads.append(threading.current_thread().name)
+        return sum(len(each) for _, each in read_page(tx, TENANT, {}, None, LARGEST_PAGE + 1))
+
+    assert await store.engine.read(unit) == LARGEST_PAGE + 1
+    assert threads == [threading.current_thread().name]
