@@ -108,6 +108,10 @@ class AppServer(uvicorn.Server):
         # An event stream does not end without this: uvicorn would wait its whole grace period for it.
         if drain := getattr(self.app.state, "drain", None):
             drain()
+        # uvicorn asks the connections that are open to end: one that opened later would be waited for in vain.
+        for server in self.servers:
+            server.close()
+            await server.wait_closed()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

@@ -75,6 +75,24 @@ async def test_clients_that_come_together_are_all_taken_in_a_few_turns_of_the_lo
     assert [await greeted(client) for client in waiting] == [b"hello"] * CLIENTS
 
 
+async def test_what_was_taken_is_open_once_the_acceptor_has_closed(opened: ExitStack) -> None:
+    made, server = list[bool](), listening(opened)
+    clients(opened, server, CLIENTS)
+
+    class Noted(Greeting):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(True)
+            super().connection_made(transport)
+
+    acceptor, taken = Acceptor(server, Noted, CLIENTS), 0
+    while not (taken := len(acceptor._opening)):  # noqa: SLF001, ASYNC110 - the moment that matters
+        await asyncio.sleep(0)
+    acceptor.close()
+    assert not made
+    await acceptor.wait_closed()
+    assert len(made) == taken == CLIENTS
+
+
 async def test_no_more_are_taken_at_once_than_the_process_has_handles_for(opened: ExitStack) -> None:
     server = listening(opened)
     waiting = clients(opened, server, CLIENTS)
