@@ -17,22 +17,20 @@ _PAUSE_SECONDS = 1.0  # where the process is out of handles or memory; clients w
 class Acceptor:
     """Takes the connections of one listening socket, whose owner closes it; `close` ends that.
 
-    At most `at_once` are taken and not open yet.
-
-    It has what uvicorn uses of an `asyncio.Server`.
+    At most as many as `room` returns are taken and not open yet. It has what uvicorn uses of an `asyncio.Server`.
     """
 
     def __init__(
         self,
         listening: socket.socket,
         create_protocol: Callable[[], asyncio.Protocol],
-        at_once: int,
+        room: Callable[[], int],
         pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listening = listening
         self._create_protocol = create_protocol
-        self._at_once = at_once
+        self._room = room
         self._pause_seconds = pause_seconds
         self._opening: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
@@ -55,7 +53,7 @@ class Acceptor:
         self._loop.add_reader(self._listening, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(self._at_once - len(self._opening)):
+        for _ in range(self._room() - len(self._opening)):
             try:
                 connection, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

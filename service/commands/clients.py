@@ -73,8 +73,6 @@ class Clients:
         self.limits = limits
         self._handles = handles or handle_limit()
         self._spare = max(_LEAST_SPARE, self._handles // 10)
-        # How many may be accepted before they are admitted: a part of the spare handles, which all else needs too.
-        self.most_at_once = min(_MOST_AT_ONCE, self._spare // 4)
         self._capacity: int | None = None  # known with the first connection
         self._all: set[Client] = set()
         self._trusted = [ip_network(one) for one in limits.trusted_proxies]
@@ -84,6 +82,14 @@ class Clients:
         self._idle: dict[Client, None] = {}
         self._unfinished: dict[Client, None] = {}
         self._reported: dict[str, float] = {}
+
+    def room(self) -> int:
+        """How many connections one of two listening sockets may take now, before they are admitted.
+
+        At the edge of capacity they take a part of the spare handles, which all else needs too.
+        """
+        free = 0 if self._capacity is None else self._capacity - len(self._all)
+        return min(_MOST_AT_ONCE, max(self._spare // 4, free // 2))
 
     def admit(self, client: Client, now: float) -> bool:
         """Count a new connection; False at the edge of capacity, where only `/healthz` is answered. Raises Refused."""

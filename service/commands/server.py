@@ -67,7 +67,7 @@ class AppServer(uvicorn.Server):
         self.app = app
         self.listener = listener
         self.ready = asyncio.Event()
-        self._at_once = clients.most_at_once
+        self._room = clients.room
         # `serve_app` runs the lifespan, so that an error in it is raised and not only logged.
         super().__init__(
             uvicorn.Config(
@@ -93,7 +93,7 @@ class AppServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])  # would take one connection in a turn
         self.servers = [
-            Acceptor(each, self._create_protocol, self._at_once)  # type: ignore[misc]
+            Acceptor(each, self._create_protocol, self._room)  # type: ignore[misc]
             for each in sockets or ()
         ]
         self.ready.set()
