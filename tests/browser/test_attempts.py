@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.support.browser_services import Api, BrowserServices
 from tests.support.browser_user import NewUser, ProviderPages
@@ -184,7 +184,6 @@ async def test_a_network_failure_is_shown_and_recovers_by_itself(new_user: NewUs
     await expect(banner).to_be_visible()
     await expect(flow.provider.step("provider")).to_be_visible()
     await ada.page.unroute_all()
-    await flow.press("Try now")
     await expect(banner).to_be_hidden()
     assert (await ada.messages())[-1]["code"] == "unavailable"
 
@@ -192,12 +191,14 @@ async def test_a_network_failure_is_shown_and_recovers_by_itself(new_user: NewUs
 async def test_a_service_that_cannot_answer_just_now_is_asked_again(new_user: NewUser, api: Api) -> None:
     ada = await (await new_user()).sign_in()
     session = await api.create("ada", "busy-service")
-    problem = {"status": 503, "content_type": "application/problem+json", "body": '{"code": "unavailable"}'}
-    await ada.page.route(re.compile("/start$"), lambda route: route.fulfill(**problem))
+
+    async def fail(route: Route) -> None:
+        await route.fulfill(status=503, content_type="application/problem+json", body='{"code": "unavailable"}')
+
+    await ada.fails_until_pressed(re.compile("/start$"), fail)
     flow = await ada.open(session)
     await expect(flow.words("The connection is interrupted.")).to_be_visible()
     await flow.shows("Preparing a secure page…")
-    await ada.page.unroute_all()
     await flow.press("Try now")
     await flow.provider.step("provider").wait_for()
 

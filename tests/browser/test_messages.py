@@ -241,12 +241,11 @@ async def test_a_link_of_another_origin_is_refused_by_the_page_itself(ada: Brows
 
 
 async def test_a_network_that_is_lost_is_an_error_that_a_retry_can_help(ada: BrowserUser, api: Api) -> None:
-    await ada.page.route(START, lambda route: route.abort())
+    await ada.fails_until_pressed(START)
     flow = await ada.open(await api.create("ada", "message-lost"))
     await expect(flow.words("The connection is interrupted.")).to_be_visible()
     error = (await told(ada, "error"))[-1]
     assert (error["code"], error["retryable"], error["requestId"]) == ("unavailable", True, None)
-    await ada.page.unroute_all()
     await flow.press("Try now")
     await flow.opens()
     await told(ada, "error", "ready", "open")

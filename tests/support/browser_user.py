@@ -13,6 +13,7 @@ from playwright.async_api import FrameLocator, Locator, Page, Route, expect
 from tests.support.browser_services import GUIDE, BrowserServices, Json
 
 Surroundings = Page | FrameLocator
+Answer = Callable[[Route], Awaitable[None]]
 _LAST_OF_FRAME = count(1)
 # Fills a form in: texts by name, of the boxes with a name those whose label has one of the words, and no other.
 SUBMIT = """(form, given) => {
@@ -178,6 +179,19 @@ class BrowserUser:
 
         await self.page.route(re.compile("/callback"), end)
         return tried
+
+    async def fails_until_pressed(self, requests: re.Pattern[str], fail: Answer = Route.abort) -> None:
+        """These requests fail until a button of the page that makes them is pressed.
+
+        If they succeeded from a given moment, an attempt of the page's own could take the button away first.
+        """
+        await self.page.add_init_script("addEventListener('click', () => { window.wasPressed = true }, true)")
+
+        async def answer(route: Route) -> None:
+            pressed = await route.request.frame.evaluate("window.wasPressed === true")
+            await (route.continue_() if pressed else fail(route))
+
+        await self.page.route(requests, answer)
 
     async def message_types(self) -> list[str]:
         """The same by type, without the live events, whose number is a matter of timing."""
