@@ -64,8 +64,9 @@ def create_app(
 
 
 def _routes(world: SandboxWorld, journal: RequestJournal, sleep: Sleep) -> list[BaseRoute]:
+    api = SandboxApiGate(create_api(world), world, sleep)
     return [
-        *(Mount(f"/{version}", SandboxApiGate(create_api(world, version), world, sleep)) for version in VERSIONS),
+        *(Mount(f"/{version}", api) for version in VERSIONS),
         Mount("/_control", create_control(world, journal)),
         *file_routes(world),
         *hosted_routes(world),

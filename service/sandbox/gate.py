@@ -97,7 +97,7 @@ class SandboxGate:
 
 
 class SandboxApiGate:
-    """Middleware of one version of the API: first the key, then the troubles that any call may meet."""
+    """Middleware of the API: first the key, then the troubles that any call may meet."""
 
     def __init__(self, app: ASGIApp, world: SandboxWorld, sleep: Sleep) -> None:
         self._app = app

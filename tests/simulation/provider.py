@@ -9,6 +9,7 @@ from email.utils import formatdate
 from typing import Any, Protocol
 
 import httpx
+from starlette.routing import Mount
 
 from service.sandbox.api.operations import create_api
 from service.sandbox.gate import DroppedConnection, SandboxApiGate
@@ -83,7 +84,7 @@ class ProviderSide:
 
     def _start(self, settings: SandboxSettings) -> None:
         self.world = SandboxWorld(settings, lambda: self.clocks.at)
-        self._api = SandboxApiGate(create_api(self.world, "v2.2"), self.world, self._sleep)
+        self._api = Mount(_API, SandboxApiGate(create_api(self.world), self.world, self._sleep))
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         """The response; raises as httpx does."""
@@ -114,7 +115,7 @@ class ProviderSide:
         if "/document" in target and not self.behaviour.bills:
             return _NO_BILLS
         try:
-            return await ask(self._api, request.method, target, request.headers, await request.aread())
+            return await ask(self._api, request.method, _API + target, request.headers, await request.aread())
         finally:
             self._note_births(self.world.company_of(target.partition("?")[0]))
 

@@ -19,9 +19,8 @@ Wire = dict[str, Any]
 class SandboxDataApi:
     """Lists for a company, a site or a connection, newest first, and single records."""
 
-    def __init__(self, world: SandboxWorld, version: str) -> None:
+    def __init__(self, world: SandboxWorld) -> None:
         self._world = world
-        self._version = version
 
     def routes(self) -> list[Route]:
         """Return the routes; a list has a path for each kind of owner, and company-scoped ones."""
@@ -61,7 +60,7 @@ class SandboxDataApi:
     async def document_usage(self, request: Request) -> Response:
         # All entries have the document's bill date, so only their own periods can tell them apart.
         filters = read_record_filter(request.query_params, "USAGE_PERIOD")
-        document = self._world.data.find_document(request.path_params["document_id"], self._version)
+        document = self._world.data.find_document(request.path_params["document_id"], version_of(request))
         entries = [entry for entry in document["usageData"] if filters.keeps(entry, [entry], document)]
         return JSONResponse(page_of(request.query_params, "usageData", entries))
 
@@ -74,11 +73,11 @@ class SandboxDataApi:
         )
 
     async def document(self, request: Request) -> Response:
-        return JSONResponse(self._world.data.find_document(request.path_params["document_id"], self._version))
+        return JSONResponse(self._world.data.find_document(request.path_params["document_id"], version_of(request)))
 
     async def usage_entry(self, request: Request) -> Response:
         wanted = request.path_params["usage_data_id"].lower()
-        data, version = self._world.data, self._version
+        data, version = self._world.data, version_of(request)
         entries = (entry for one in self._shown() for entry in data.usage_of(one, version))
         uploaded = (entry for company in self._world.companies for entry in data.uploaded_usage(company.id, version))
         return JSONResponse(_first(chain(entries, uploaded), wanted))
@@ -93,7 +92,7 @@ class SandboxDataApi:
 
     def _documents(self, request: Request) -> Iterator[Wire]:
         connections, site_id = self._owned(request)
-        data, version = self._world.data, self._version
+        data, version = self._world.data, version_of(request)
         collected = (document for each in connections for document in data.documents_of(each, version))
         uploaded = (document for each in self._uploader(request) for document in data.uploaded_documents(each, version))
         # A document has one meter, so it belongs to one site.
@@ -103,7 +102,7 @@ class SandboxDataApi:
 
     def _usage(self, request: Request) -> Iterator[Wire]:
         connections, site_id = self._owned(request)
-        data, version = self._world.data, self._version
+        data, version = self._world.data, version_of(request)
         collected = (entry for each in connections for entry in data.usage_of(each, version))
         uploaded = (entry for each in self._uploader(request) for entry in data.uploaded_usage(each, version))
         return (entry for entry in chain(collected, uploaded) if site_id in {None, entry["site"]["id"]})
@@ -130,6 +129,11 @@ class SandboxDataApi:
     def _shown(self) -> Iterator[SandboxConnection]:
         for company in self._world.companies:
             yield from self._world.connections.shown_of(company.id)
+
+
+def version_of(request: Request) -> str:
+    """Return the version of the API that is asked, which is the name at which it is mounted."""
+    return str(request.scope["root_path"]).rpartition("/")[2]
 
 
 def file_routes(world: SandboxWorld) -> list[Route]:

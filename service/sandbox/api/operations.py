@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.sandbox.api.accounts import SandboxAccountsApi
-from service.sandbox.api.documents import SandboxDataApi
+from service.sandbox.api.documents import SandboxDataApi, version_of
 from service.sandbox.api.jobs import SandboxJobsApi
 from service.sandbox.api.paging import page_of, read_connection_filter
 from service.sandbox.wire.answers import add_errors, read_json
@@ -22,11 +22,11 @@ from service.sandbox.world.world import SandboxWorld
 VERSIONS = ("v2.2", "v2.1", "v2")
 
 
-def create_api(world: SandboxWorld, version: str) -> Starlette:
-    """Create one version of the API, to be mounted at its name."""
+def create_api(world: SandboxWorld) -> Starlette:
+    """Create the API, to be mounted at the name of each version."""
     apis = (
-        SandboxApi(world, version),
-        SandboxDataApi(world, version),
+        SandboxApi(world),
+        SandboxDataApi(world),
         SandboxJobsApi(world),
         SandboxAccountsApi(world),
     )
@@ -39,9 +39,8 @@ def create_api(world: SandboxWorld, version: str) -> Starlette:
 class SandboxApi:
     """The operations on what the world stores, one method each."""
 
-    def __init__(self, world: SandboxWorld, version: str) -> None:
+    def __init__(self, world: SandboxWorld) -> None:
         self._world = world
-        self._version = version
 
     def routes(self) -> list[Route]:
         """Return the routes, the company-scoped path first."""
@@ -103,8 +102,8 @@ class SandboxApi:
             Route("/invitation/{invitation_id}/revoke", self.revoke, methods=["POST"]),
         ]
 
-    async def ping(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", "version": self._version.removeprefix("v")})
+    async def ping(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok", "version": version_of(request).removeprefix("v")})
 
     async def list_companies(self, _: Request) -> Response:
         return JSONResponse([self._world.companies.as_wire(company) for company in self._world.companies])
