@@ -39,9 +39,12 @@ UNCOVERED_TESTS := \
   tests/integration/test_progress.py::test_many_present_pages_share_the_companys_budget_and_all_are_read_in_turn \
   tests/test_urls.py::test_whatever_follows_the_host_leaves_the_origin_alone
 
-# These start whole servers, which takes longest of all integration tests; `make test` runs them.
-NOT_QUICK := tests/integration/test_dev.py tests/integration/test_log_secrets.py tests/integration/test_commands.py \
-  tests/integration/test_host_frameworks.py tests/integration/test_node_receivers.py
+# These take longest: they start whole servers, hold databases up, or repeat a scenario for every order and answer.
+# `make test` runs them.
+NOT_QUICK := $(patsubst %,tests/store/test_%.py,connections_order plans postgres_away postgres_connections) \
+  $(patsubst %,tests/integration/test_%.py,commands dev host_frameworks log_secrets node_receivers \
+  costs crash data outcome_only provider_troubles reminders slow_checks unlisted untidy_provider \
+  user_ids wrong_password)
 
 .PHONY: help dev quick test soak pictures check format types contracts javascript unit browser parts \
   browser-then-uncovered covered-then-postgresql coverage uncovered postgresql \
@@ -56,8 +59,8 @@ dev: .venv/.runtime ## sandbox, service and demo host app, side by side; options
 
 quick: .venv/.dev ## for each commit: the fast checks; domain, integration on SQLite, store on both databases
 	@$(MAKE) --no-print-directory check
-	$(PYTEST) -m "not postgresql" $(NOT_QUICK:%=--ignore=%) tests/domain tests/integration tests/store \
-	  tests/test_code_rules.py $(ARGS)
+	$(PYTEST) -m "not postgresql" $(NOT_QUICK:%=--ignore=%) $(UNCOVERED_TESTS:%=--deselect=%) \
+	  tests/domain tests/integration tests/store tests/test_code_rules.py $(ARGS)
 
 test: .venv/.dev ## for each release: installs what it needs, the browser included; then every check and every test
 	@$(MAKE) --no-print-directory browser-installed node-packages
