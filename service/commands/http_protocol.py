@@ -60,6 +60,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._status = 400
         self._answering: RequestResponseCycle | None = None  # `cycle` is the newest request, which may wait for this
         self._unparsed_bytes = 0  # of a head that is not complete: httptools keeps a header until its end
+        self._trailer_bytes = 0  # since the last bytes of a body: httptools keeps a field after it likewise
         self._begin_counting()
 
     def _begin_counting(self) -> None:
@@ -93,10 +94,12 @@ class LimitedProtocol(HttpToolsProtocol):
         """Parse what has arrived. Refuse it where there is too much of it, or where it comes in too small pieces."""
         self._pieces += 1
         self._unparsed_bytes += len(data)
+        self._trailer_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._reading is Reading.HEAD and self._unparsed_bytes > MAX_HEAD_BYTES:
+        kept = {Reading.HEAD: self._unparsed_bytes, Reading.BODY: self._trailer_bytes}
+        if kept.get(self._reading, 0) > MAX_HEAD_BYTES:
             self._refuse(431)
         elif self._pieces > _FREE_PIECES + (self._unparsed_bytes + self._body_bytes) // _BYTES_PER_PIECE:
             self._refuse(400)
@@ -134,7 +137,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the app on the request. A process without free file handles answers /healthz only."""
-        self._reading, self._unparsed_bytes = Reading.BODY, 0
+        self._reading, self._unparsed_bytes, self._trailer_bytes = Reading.BODY, 0, 0
         self._stop_reading_timer()
         self._read_until = self.loop.time() + self._limits.body_seconds
         if self._may_be_proxy and any(name in FORWARDED for name, _ in self.headers):
@@ -156,6 +159,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Read a part of the body, which is thrown away once the request is answered."""
         self._pieces += 1
         self._body_bytes += len(body)
+        self._trailer_bytes = 0
         earned = len(body) / self._limits.body_bytes_per_second
         self._read_until = min(self._read_until + earned, self.loop.time() + self._limits.body_silence_seconds)
         if self.cycle.response_complete:

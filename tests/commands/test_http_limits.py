@@ -218,3 +218,14 @@ async def test_fields_after_a_chunked_body_count_towards_the_limits(app: App) ->
     client = MemoryServer(app.starlette()).connect()
     await client.send(CHUNKED + b"X: 1\r\n" * MAX_HEADERS + b"\r\n")
     assert client.answers == [431]
+
+
+@pytest.mark.parametrize("start", [b"X: ", b"X"], ids=["value", "name"])
+async def test_a_field_without_end_after_a_chunked_body_is_refused_before_it_fills_the_memory(
+    app: App, start: bytes
+) -> None:
+    client = MemoryServer(app.starlette()).connect()
+    await client.send(CHUNKED + start)
+    for _ in range(MAX_HEAD_BYTES // 4000 + 1):
+        await client.send(b"x" * 4000)
+    assert (client.answers, client.is_closed) == ([431], True)
