@@ -88,7 +88,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def close_idle(self) -> None:
         """Close the connection: its handle is needed for another one."""
-        self._close()
+        # At once: a client that does not read its last answer would keep the handle, which is no longer counted.
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived. Refuse it where there is too much of it, or where it comes in too small pieces."""

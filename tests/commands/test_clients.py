@@ -100,6 +100,15 @@ async def test_an_unused_connection_of_the_same_address_is_closed_before_a_new_o
     assert (more.answers, unused.is_closed, elsewhere.is_closed) == ([200], True, False)
 
 
+async def test_an_unused_connection_that_makes_way_is_gone_though_its_client_has_not_read_its_answer() -> None:
+    server = capped()
+    unread = held(server, CAP)[0]
+    unread.transport.keeps_unsent = True
+    await unread.send(GET)
+    held(server, 1)
+    assert unread.transport.is_aborted
+
+
 @pytest.mark.parametrize(
     ("peers", "are_one"),
     [
