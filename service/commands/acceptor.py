@@ -38,10 +38,12 @@ class Acceptor:
         self._begin()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Take those that wait in the queue of the system, which would be reset with the socket, and then no more."""
+        self._loop.remove_reader(self._listening)
+        if self._pause is None:
+            self._accept()
         if self._pause is not None:
             self._pause.cancel()
-        self._loop.remove_reader(self._listening)
 
     async def wait_closed(self) -> None:
         """Return once each connection that was taken is open, or has failed."""

@@ -23,6 +23,7 @@ from service.errors import BadSettings
 Environ = Mapping[str, str]
 Print = Callable[[str], object]
 _BACKLOG = 2048
+_LAST_REQUESTS_SECONDS = 0.1  # in which the requests of the last connections arrive and are read
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -112,6 +113,10 @@ class AppServer(uvicorn.Server):
         for server in self.servers:
             server.close()
             await server.wait_closed()
+        self.servers = []
+        self.listener.close()
+        # It closes those from which nothing was read yet: their requests would be lost.
+        await asyncio.sleep(_LAST_REQUESTS_SECONDS)
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

@@ -3,7 +3,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from service.commands import server
 from service.commands.server import AppServer, CannotStart, listen
+from tests.support.raw_http import GET
 
 
 class Diary:
@@ -114,6 +115,24 @@ def test_an_open_stream_does_not_delay_the_end() -> None:
 
         run(lambda: [AppServer(diary.app("a"), transport)], visit)
     assert diary.lines == ["a opens", "a ends its stream", "a closes"]
+
+
+def test_requests_that_were_sent_before_the_end_are_answered() -> None:
+    asking: list[socket.socket] = []
+    with ExitStack() as opened, listen("127.0.0.1", 0, "--port") as transport:
+
+        class Asked(AppServer):
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                for _ in range(3):  # they wait in the queue of the system
+                    asking.append(opened.enter_context(socket.create_connection(("127.0.0.1", transport.port))))
+                    asking[-1].sendall(GET)
+                await super().shutdown(sockets)
+
+        async def visit() -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        run(lambda: [Asked(Diary().app("a"), transport)], visit)
+        assert [client.recv(12) for client in asking] == [b"HTTP/1.1 200"] * 3
 
 
 def test_servers_stop_in_the_opposite_order_and_a_server_that_is_still_called_runs() -> None:
