@@ -124,7 +124,7 @@ class Clients:
         self._idle[client] = None
 
     def set_unfinished(self, client: Client) -> None:
-        """Say that the connection waits for its first request, or for the rest of one."""
+        """Say that the connection waits for its first request, for the rest of one, or for its client to read."""
         self._idle.pop(client, None)
         self._unfinished.setdefault(client)  # it keeps its place: bytes that trickle in do not make it younger
 

@@ -189,6 +189,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """The client does not read its answer: close the connection if that lasts."""
         super().pause_writing()
         self._start_write_timer()
+        self._clients.set_unfinished(self)
 
     def resume_writing(self) -> None:
         """The client reads again."""
@@ -196,6 +197,7 @@ class LimitedProtocol(HttpToolsProtocol):
         # Also called while a closing transport's buffer drains: its last bytes may still wait for the client.
         if not self.transport.is_closing():
             self._stop_write_timer()
+            self._enter_phase()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection: no request came within the keep-alive time."""
@@ -221,7 +223,10 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._start_reading_timer()
         else:
             self._stop_reading_timer()
-            self._clients.set_busy(self)
+            if self.flow.write_paused:  # it waits for its client all the same
+                self._clients.set_unfinished(self)
+            else:
+                self._clients.set_busy(self)
 
     @property
     def _is_answered(self) -> bool:

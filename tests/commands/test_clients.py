@@ -201,6 +201,18 @@ async def test_at_the_edge_half_sent_requests_make_way_for_whole_ones(small: Mem
     assert slow[0].is_closed
 
 
+async def test_at_the_edge_a_client_that_does_not_read_its_answer_makes_way(small: MemoryServer) -> None:
+    clients = await busy(small, CAPACITY)
+    clients[3].stop_reading()
+    clients[5].stop_reading()
+    await clients[3].send(GET[:-2])
+    clients[5].read_on()
+    (first,) = held(small, 1)
+    await first.send(GET)
+    assert first.answers == [200]
+    assert [client for client in clients if client.is_closed] == [clients[3]]
+
+
 async def test_where_every_connection_is_busy_a_request_is_answered_503_and_only_health_is_told(
     small: MemoryServer, caplog: pytest.LogCaptureFixture
 ) -> None:
