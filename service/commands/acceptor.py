@@ -6,18 +6,34 @@ and asked for lists, the last had its first answer after ten times as long as it
 """
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 1.0  # where the process is out of handles or memory; clients wait in the queue of the system
+_CLOSING_SECONDS = 0.05  # in which a connection that makes way gives its handle back
+# Linux reports what went wrong with a waiting connection as an error of taking it. Reference: accept(2), "Errors".
+_OF_ONE_CONNECTION = {
+    errno.ECONNABORTED,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.ENONET,
+    errno.ENOPROTOOPT,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+    errno.EPROTO,
+}
 
 
 class Acceptor:
     """Takes the connections of one listening socket, whose owner closes it; `close` ends that.
 
-    At most as many as `room` returns are taken and not open yet. It has what uvicorn uses of an `asyncio.Server`.
+    At most as many as `room` returns are taken and not open yet. `make_room` closes a connection that waits, where the
+    process is out of handles, and tells whether there was one. It has what uvicorn uses of an `asyncio.Server`.
     """
 
     def __init__(
@@ -25,12 +41,14 @@ class Acceptor:
         listening: socket.socket,
         create_protocol: Callable[[], asyncio.Protocol],
         room: Callable[[], int],
+        make_room: Callable[[], bool],
         pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listening = listening
         self._create_protocol = create_protocol
         self._room = room
+        self._make_room = make_room
         self._pause_seconds = pause_seconds
         self._opening: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
@@ -58,16 +76,24 @@ class Acceptor:
         for _ in range(self._room() - len(self._opening)):
             try:
                 connection, _ = self._listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return  # none is left, or its client has gone
+            except (BlockingIOError, InterruptedError):
+                return  # none is left
             except OSError as exc:
-                _log.error("no connection can be taken for now: %s", exc.strerror)
-                self._loop.remove_reader(self._listening)
-                self._pause = self._loop.call_later(self._pause_seconds, self._begin)
+                if exc.errno in _OF_ONE_CONNECTION:
+                    continue
+                self._wait_for_handles(exc)
                 return
             opening = self._loop.create_task(self._open(connection), name="connection")
             self._opening.add(opening)
             opening.add_done_callback(self._opening.discard)
+
+    def _wait_for_handles(self, exc: OSError) -> None:
+        seconds = _CLOSING_SECONDS
+        if not self._make_room():
+            _log.error("no connection can be taken for now: %s", exc.strerror)
+            seconds = self._pause_seconds
+        self._loop.remove_reader(self._listening)
+        self._pause = self._loop.call_later(seconds, self._begin)
 
     async def _open(self, connection: socket.socket) -> None:
         try:

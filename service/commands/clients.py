@@ -101,12 +101,16 @@ class Clients:
         over = len(self._all) - self._capacity
         if over <= 0 and client.handle < self._handles - _LEAST_SPARE // 2:
             return True
-        self._report("capacity", "File handles run out: idle connections are closed, and requests answered 503.", now)
-        if self._close_one(self._idle) or self._close_one(self._unfinished):
+        if self.make_room(now):
             return True
         if over > self._spare // 2:
             raise Refused(503)
         return False
+
+    def make_room(self, now: float) -> bool:
+        """Close the connection that has been unused for longest, otherwise one that waits for its client, if any."""
+        self._report("capacity", "File handles run out: idle connections are closed, and requests answered 503.", now)
+        return self._close_one(self._idle) or self._close_one(self._unfinished)
 
     def remove(self, client: Client) -> None:
         """Forget a connection that has ended."""

@@ -138,7 +138,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the app on the request. A process without free file handles answers /healthz only."""
-        self._reading, self._unparsed_bytes, self._trailer_bytes = Reading.BODY, 0, 0
+        self._unparsed_bytes = self._trailer_bytes = 0
         self._stop_reading_timer()
         self._read_until = self.loop.time() + self._limits.body_seconds
         if self._may_be_proxy and any(name in FORWARDED for name, _ in self.headers):
@@ -148,6 +148,7 @@ class LimitedProtocol(HttpToolsProtocol):
             raise TooMuch(self._set_status(414))
         if len(self.pipeline) >= MAX_WAITING_REQUESTS:
             raise TooMuch(self._set_status(429))
+        self._reading = Reading.BODY  # only now: until here `cycle` is the request before
         self.limit_concurrency = 0 if self._is_full and self.url != _HEALTH else None  # 0: uvicorn answers 503
         super().on_headers_complete()
         if not self.pipeline:
@@ -269,7 +270,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._start_write_timer()
 
     def _refuse(self, status: int) -> None:
-        """Answer with the status alone, and close; only close in the middle of another answer."""
+        """Answer with the status alone, and close; only close in the middle of another answer, or after its own."""
+        if self._reading is Reading.BODY and self._is_answered:
+            self._close()  # a proxy would take a second answer for that of the next request
+            return
         if self._is_answered or self._answering is None or not self._answering.response_started:
             head = [*self.server_state.default_headers, (b"content-length", b"0"), (b"connection", b"close")]
             head.append((b"x-content-type-options", b"nosniff"))  # like every other answer, which passed the app

@@ -68,7 +68,7 @@ class AppServer(uvicorn.Server):
         self.app = app
         self.listener = listener
         self.ready = asyncio.Event()
-        self._room = clients.room
+        self._clients = clients
         # `serve_app` runs the lifespan, so that an error in it is raised and not only logged.
         super().__init__(
             uvicorn.Config(
@@ -94,7 +94,7 @@ class AppServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])  # would take one connection in a turn
         self.servers = [
-            Acceptor(each, self._create_protocol, self._room)  # type: ignore[misc]
+            Acceptor(each, self._create_protocol, self._clients.room, self._make_room)  # type: ignore[misc]
             for each in sockets or ()
         ]
         self.ready.set()
@@ -104,6 +104,9 @@ class AppServer(uvicorn.Server):
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
+
+    def _make_room(self) -> bool:
+        return self._clients.make_room(asyncio.get_running_loop().time())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # An event stream does not end without this: uvicorn would wait its whole grace period for it.
@@ -239,7 +242,11 @@ async def _wait_for_first(running: Sequence[asyncio.Task[None]], *events: asynci
 
 
 def _stop(servers: Sequence[AppServer], stop: asyncio.Event) -> None:
-    # The first signal lets requests finish; a second one stops at once.
+    # The first signal lets requests finish; a second one stops at once. A third ends the process, whatever it waits
+    # for: its start may wait for another process's migration, in a thread that cannot be stopped.
+    if stop.is_set():
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
     for server in servers:
         server.force_exit = stop.is_set()
     stop.set()

@@ -19,12 +19,19 @@ class OutOfHandles(socket.socket):
     """A listening socket of a process that has no handle left for so many connections."""
 
     refusals = 1
+    error = OSError(errno.EMFILE, "Too many open files")
 
     def accept(self) -> "tuple[socket.socket, object]":
         if self.refusals:
             self.refusals -= 1
-            raise OSError(errno.EMFILE, "Too many open files")
+            raise self.error
         return super().accept()
+
+
+class Unreachable(OutOfHandles):
+    """A listening socket whose first connection was lost before it was taken."""
+
+    error = OSError(errno.EHOSTUNREACH, "No route to host")
 
 
 class Greeting(asyncio.Protocol):
@@ -38,6 +45,10 @@ class Greeting(asyncio.Protocol):
 def opened() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
+
+
+def nothing_to_close() -> bool:
+    return False
 
 
 def listening(opened: ExitStack, kind: type[socket.socket] = socket.socket) -> socket.socket:
@@ -66,7 +77,7 @@ async def test_clients_that_come_together_are_all_taken_in_a_few_turns_of_the_lo
         made.append(Greeting())
         return made[-1]
 
-    acceptor = Acceptor(server, protocol, lambda: CLIENTS)
+    acceptor = Acceptor(server, protocol, lambda: CLIENTS, nothing_to_close)
     for _ in range(FEW_TURNS):
         await asyncio.sleep(0)
     acceptor.close()
@@ -84,7 +95,7 @@ async def test_what_was_taken_is_open_once_the_acceptor_has_closed(opened: ExitS
             made.append(True)
             super().connection_made(transport)
 
-    acceptor, taken = Acceptor(server, Noted, lambda: CLIENTS), 0
+    acceptor, taken = Acceptor(server, Noted, lambda: CLIENTS, nothing_to_close), 0
     while not (taken := len(acceptor._opening)):  # noqa: SLF001, ASYNC110 - the moment that matters
         await asyncio.sleep(0)
     acceptor.close()
@@ -108,7 +119,7 @@ async def test_no_more_are_taken_at_once_than_the_process_has_handles_for(opened
             nonlocal taken
             taken -= 1
 
-    acceptor = Acceptor(server, Counted, lambda: 3)
+    acceptor = Acceptor(server, Counted, lambda: 3, nothing_to_close)
     assert [await greeted(client) for client in waiting] == [b"hello"] * CLIENTS
     acceptor.close()
     await acceptor.wait_closed()
@@ -121,16 +132,44 @@ async def test_a_process_out_of_handles_says_so_and_takes_the_connection_later(
     server = listening(opened, OutOfHandles)
     (client,) = clients(opened, server, 1)
     with caplog.at_level(logging.ERROR):
-        acceptor = Acceptor(server, Greeting, lambda: 1, pause_seconds=0.0)
+        acceptor = Acceptor(server, Greeting, lambda: 1, nothing_to_close, pause_seconds=0.0)
         assert await greeted(client) == b"hello"
     acceptor.close()
     assert [record.message for record in caplog.records] == ["no connection can be taken for now: Too many open files"]
 
 
+async def test_a_process_out_of_handles_closes_a_connection_that_waits_and_takes_the_next_soon(
+    opened: ExitStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = listening(opened, OutOfHandles)
+    (client,) = clients(opened, server, 1)
+    closed = list[bool]()
+
+    def close_one() -> bool:
+        closed.append(True)
+        return True
+
+    acceptor = Acceptor(server, Greeting, lambda: 1, close_one, pause_seconds=10 * PATIENCE_SECONDS)
+    assert await greeted(client) == b"hello"
+    acceptor.close()
+    assert (closed, caplog.messages) == ([True], [])
+
+
+async def test_a_connection_that_was_lost_before_it_was_taken_delays_no_other(
+    opened: ExitStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = listening(opened, Unreachable)
+    (client,) = clients(opened, server, 1)
+    acceptor = Acceptor(server, Greeting, lambda: CLIENTS, nothing_to_close, pause_seconds=10 * PATIENCE_SECONDS)
+    assert await greeted(client) == b"hello"
+    acceptor.close()
+    assert caplog.messages == []
+
+
 async def test_nothing_is_taken_after_the_close_whether_it_waits_for_handles_or_not(opened: ExitStack) -> None:
     for kind in (socket.socket, OutOfHandles):
         server = listening(opened, kind)
-        acceptor = Acceptor(server, Greeting, lambda: 1, pause_seconds=0.0)
+        acceptor = Acceptor(server, Greeting, lambda: 1, nothing_to_close, pause_seconds=0.0)
         if kind is OutOfHandles:
             clients(opened, server, 1)
             while server.refusals:  # type: ignore[attr-defined]  # noqa: ASYNC110 - the next turn of the loop
@@ -155,7 +194,7 @@ async def test_a_connection_that_cannot_be_opened_is_closed_and_the_next_is_take
 
     server = listening(opened)
     first, second = clients(opened, server, 2)
-    acceptor = Acceptor(server, protocol, lambda: CLIENTS)
+    acceptor = Acceptor(server, protocol, lambda: CLIENTS, nothing_to_close)
     assert await greeted(first) == b""
     assert await greeted(second) == b"hello"
     acceptor.close()

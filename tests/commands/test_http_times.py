@@ -110,6 +110,23 @@ async def test_a_half_sent_body_is_refused_and_its_app_hears_that_the_client_is_
     assert (client.answers, client.is_closed, app.bodies) == ([408], True, [None])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"Content-Length: 100\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\nno number\r\n"],
+    ids=["half", "unreadable"],
+)
+async def test_a_request_that_was_answered_before_its_end_gets_no_second_answer(
+    server: MemoryServer, body: bytes
+) -> None:
+    client = server.connect()
+    head, _, rest = body.partition(b"\r\n\r\n")
+    await client.send(GET[:-2] + head + b"\r\n\r\n")
+    assert client.answers == [200]
+    await client.send(rest)
+    await client.wait(21)
+    assert (client.answers, client.is_closed) == ([200], True)
+
+
 async def test_a_body_that_trickles_is_refused(server: MemoryServer, app: App) -> None:
     client = server.connect()
     await client.send(POST)

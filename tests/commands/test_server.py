@@ -2,8 +2,10 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 
 import httpx
 import pytest
@@ -14,7 +16,10 @@ from starlette.routing import Route
 
 from service.commands import server
 from service.commands.server import AppServer, CannotStart, listen
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.raw_http import GET
+
+_SOON_SECONDS = 0.2
 
 
 class Diary:
@@ -133,6 +138,42 @@ def test_requests_that_were_sent_before_the_end_are_answered() -> None:
 
         run(lambda: [Asked(Diary().app("a"), transport)], visit)
         assert [client.recv(12) for client in asking] == [b"HTTP/1.1 200"] * 3
+
+
+WAITING = """
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from service.commands import server
+
+
+@asynccontextmanager
+async def lifespan(app):
+    print("waits", flush=True)
+    await asyncio.to_thread(threading.Event().wait)
+    yield
+
+
+with server.listen("127.0.0.1", 0, "--port") as listener:
+    server.run(lambda: [server.AppServer(Starlette(lifespan=lifespan), listener)], print)
+"""
+
+
+def test_a_third_signal_ends_a_process_whose_start_waits_in_a_thread() -> None:
+    with subprocess.Popen([sys.executable, "-c", WAITING], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waits\n"
+        for _ in range(int(PATIENCE_SECONDS / _SOON_SECONDS)):
+            process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_SOON_SECONDS)
+                break
+        else:
+            process.kill()
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_servers_stop_in_the_opposite_order_and_a_server_that_is_still_called_runs() -> None:
