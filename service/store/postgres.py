@@ -112,6 +112,8 @@ class PostgresEngine:
     async def open(self) -> None:
         """Connect once, then start the sequencer and the listener. Raises Unavailable."""
         self._loop = asyncio.get_running_loop()
+        self._closing.clear()
+        self._threads.clear()
         self._connections.begin()
         self._pool = ThreadPoolExecutor(_THREADS, "store")
         try:
@@ -203,6 +205,7 @@ class PostgresEngine:
     def _connection(self) -> WatchedConnection:
         connection: WatchedConnection | None = getattr(self._thread_local, "connection", None)
         if connection is None or connection.closed:
+            self._discard_connection()
             connection = self._thread_local.connection = self._connections.connect()
         return connection
 
@@ -238,7 +241,7 @@ class PostgresEngine:
                     self._listen(connection)
             except psycopg.errors.UndefinedTable:  # not migrated yet
                 self._closing.wait(_SEQUENCE_SECONDS)
-            except psycopg.Error as exc:
+            except (psycopg.Error, OSError) as exc:  # OSError: no file handle is left to wait with
                 self._outages.unavailable(exc)
                 self._closing.wait(_SEQUENCE_SECONDS)
 

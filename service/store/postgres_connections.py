@@ -71,7 +71,8 @@ class WatchedConnection(psycopg.Connection[Any]):
         # Under the lock the thread that waits cannot close the connection, whose number another socket could then have.
         with self._waiting:
             if self.waits_since(moment):
-                with suppress(OSError), socket.socket(fileno=dup(self.fileno())) as shared:
+                # psycopg.Error: the connection has just ended by itself.
+                with suppress(OSError, psycopg.Error), socket.socket(fileno=dup(self.fileno())) as shared:
                     shared.shutdown(socket.SHUT_RDWR)
 
 
@@ -109,6 +110,8 @@ class PostgresConnections:
         except psycopg.OperationalError:
             self._away_until = perf_counter() + _AWAY_SECONDS
             raise
+        except OSError as exc:  # no file handle is left to wait with: the driver passes this on as it is
+            raise psycopg.OperationalError(str(exc)) from exc
         with self._changing:
             if not self._over.is_set():
                 self._open.add(connection)
@@ -174,7 +177,7 @@ class PostgresConnections:
                     return bool(selector.select(self._limits.connect_seconds))
         except psycopg.errors.ConnectionTimeout:
             return False
-        except psycopg.Error:
+        except (psycopg.Error, OSError):  # OSError: without a file handle nothing can be said of the server
             return True
 
     def _all(self) -> list[WatchedConnection]:
