@@ -238,6 +238,8 @@ class Worker:
         except Unavailable:
             _log.warning("the database is unavailable; the end of %s %s is written later", job.kind, job.ref)
             self._unwritten.append((job, again))
+        except Exception:  # noqa: BLE001 - if it were raised here, the lease would be renewed for ever; it is logged
+            _log.exception("the end of %s %s cannot be written; it runs again when its lease ends", job.kind, job.ref)
 
     async def _write_unwritten(self) -> None:
         """Write what the database did not take before; without effect on a job that another worker leased meanwhile."""

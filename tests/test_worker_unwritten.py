@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from service.domain.changes import JobKind, LeasedJob
+from service.domain.timing import LEASE_SECONDS
 from service.errors import ProviderTimeout, Unavailable
 from service.store import Store
 from service.store.engine import Engine
@@ -42,6 +44,27 @@ class _QueueThatIsAway(JobQueue):
         await self.gate.wait()
         await super().retry(job, again_in_seconds)
         self.written.append(job.ref)
+
+
+async def test_a_job_whose_end_is_refused_runs_again_when_its_lease_ends(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    async def handle(job: LeasedJob) -> None:
+        ran.append(job.ref)
+
+    worker = Worker(store, {JobKind.PREPARE: handle})
+    await store.queue.enqueue(due("ses_1"))
+    with monkeypatch.context() as refusing:  # as where the role of the database has lost a right
+        for end in ("complete", "retry"):
+            refusing.setattr(JobQueue, end, Mock(side_effect=PermissionError))
+        assert await worker.lease_batch()
+        await worker.wait_for_running()
+    await worker.renew_leases()  # a lease of what runs no more must not be renewed
+    clock.advance(LEASE_SECONDS + 1)
+    await worker.run_until_idle()
+    assert ran == ["ses_1", "ses_1"]
 
 
 async def test_a_job_that_ends_while_another_end_is_written_later_is_written_too(store: Store) -> None:
