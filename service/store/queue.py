@@ -17,9 +17,13 @@ NEXT_JOB = (
     "ORDER BY CASE WHEN lease IS NULL THEN due_at ELSE lease_until END LIMIT 1"
 )
 # A job whose lease has ended is due again: its worker is dead, or too late. In the order of the index `work_by_turn`.
+# Jobs of a kind that only a newer version knows are left to its processes; `kind || ''` keeps both databases from
+# reading another index.
+_KINDS = ", ".join(f"'{kind}'" for kind in JobKind)
 DUE_JOBS = (
     "SELECT kind, ref, attempts, waited_for FROM work WHERE waited_for = :waited_for AND due_at <= :database_now "
-    "AND (lease IS NULL OR lease_until <= :database_now) ORDER BY due_at LIMIT :limit"
+    f"AND (lease IS NULL OR lease_until <= :database_now) AND kind || '' IN ({_KINDS}) "
+    "ORDER BY due_at LIMIT :limit"
 )
 # Of this many leased jobs, one is a job that no page waits for, if there is any: pages cannot starve the others.
 _SHARE = 4

@@ -28,6 +28,13 @@ async def test_what_is_due_is_leased_once(store: Store) -> None:
     assert await claim(store) == []
 
 
+async def test_a_kind_that_only_a_newer_version_knows_holds_up_no_other_job(store: Store) -> None:
+    newer = "INSERT INTO work (kind, ref, due_at, waited_for) VALUES ('newer', '1', 0, 0), ('newer', '2', 0, 0)"
+    await store.engine.write(lambda tx: tx.run(newer))
+    await store.queue.enqueue(Job(RECONCILE, "cmp_9"))
+    assert [work.ref for work in await claim(store, 2)] == ["cmp_9"]
+
+
 async def test_what_is_due_later_waits_for_its_time(store: Store, clock: Clock) -> None:
     await store.queue.enqueue(Job(RECONCILE, "cmp_1", 10))
     assert await claim(store) == []
