@@ -16,6 +16,11 @@ from service.store.queue import require_lease
 
 # Message ids are kept for longer than the provider retries a webhook, so a late repetition is still recognised.
 _KEPT_SECONDS = 30 * 86400.0
+_PURGE = (
+    "DELETE FROM inbox WHERE id IN "
+    "(SELECT id FROM inbox WHERE received_at < :before AND done_at IS NOT NULL LIMIT :limit)"
+)
+_PURGED = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +60,17 @@ class InboxStore:
         await self._engine.write(unit)
 
     async def purge(self) -> int:
-        """Delete processed webhooks that were received more than 30 days ago; return how many."""
-        limit = self._context.clock() - _KEPT_SECONDS
+        """Delete processed webhooks that were received more than 30 days ago, some at a time; return how many."""
+        before, deleted = self._context.clock() - _KEPT_SECONDS, 0
 
         def unit(tx: Transaction) -> int:
-            note_purged_webhooks(tx, limit)
-            return tx.run("DELETE FROM inbox WHERE received_at < :limit AND done_at IS NOT NULL", limit=limit)
+            note_purged_webhooks(tx, before)
+            return tx.run(_PURGE, before=before, limit=_PURGED)
 
-        return await self._engine.write(unit)
+        # In pieces: one long transaction would hold up every other writer on SQLite, for longer than a lease.
+        while some := await self._engine.write(unit):
+            deleted += some
+        return deleted
 
     def _put(self, tx: Transaction, account: str, message_id: str, body: str) -> bool:
         webhook_id = self._context.new_id("msg")

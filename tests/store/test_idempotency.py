@@ -11,6 +11,7 @@ from service.domain.session_status import SessionStatus
 from service.domain.timing import LEASE_SECONDS
 from service.errors import IdempotencyInProgress, IdempotencyKeyReused, LeaseLost
 from service.store import Store
+from service.store.engine import Unit
 from tests.support.clock import Clock
 from tests.support.domain_values import NOW, TENANT
 from tests.support.store_cases import change, count, created, fresh
@@ -126,6 +127,26 @@ async def test_keys_a_day_old_are_purged_and_younger_ones_stay(store: Store, clo
     clock.advance(2)
     assert await store.idempotency.purge() == 1
     assert await count(store, "idempotency") == 1
+
+
+async def test_a_day_of_many_keys_is_purged_in_pieces(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.store.idempotency._PURGED", 2)
+    for number in range(5):
+        await store.idempotency.begin(replace(REPEAT, request=replace(REQUEST, key=f"key-{number}")))
+    clock.advance(86_401)
+    writes: list[object] = []
+    write = store.engine.write
+
+    async def counted(unit: Unit[int]) -> int:
+        writes.append(unit)
+        return await write(unit)
+
+    monkeypatch.setattr(store.engine, "write", counted)
+    assert await store.idempotency.purge() == 5
+    assert len(writes) == 4  # the last finds nothing
+    assert await count(store, "idempotency") == 0
 
 
 # with a session

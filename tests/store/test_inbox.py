@@ -5,6 +5,7 @@ import pytest
 from service.domain.changes import JobKind
 from service.errors import NotFound
 from service.store import Store
+from service.store.engine import Unit
 from tests.support.clock import Clock
 from tests.support.store_cases import count
 
@@ -63,3 +64,22 @@ async def test_after_thirty_days_what_was_worked_off_is_purged_and_what_was_not_
     clock.advance(1)
     assert await store.inbox.purge() == 1
     assert await count(store, "inbox", "message_id = :id", id="msg_2") == 1
+
+
+async def test_many_webhooks_are_purged_in_pieces(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.store.inbox._PURGED", 2)
+    for number in range(5):
+        await store.inbox.put("default", f"msg_{number}", BODY)
+        await store.inbox.complete(await only_webhook(store))
+    clock.advance(30 * DAY + 1)
+    writes: list[object] = []
+    write = store.engine.write
+
+    async def counted(unit: Unit[int]) -> int:
+        writes.append(unit)
+        return await write(unit)
+
+    monkeypatch.setattr(store.engine, "write", counted)
+    assert await store.inbox.purge() == 5
+    assert len(writes) == 4  # the last finds nothing
+    assert await count(store, "inbox") == 0
