@@ -6,7 +6,7 @@ A worker that died holds its jobs until their leases end; then any worker leases
 from collections.abc import Callable, Iterable, Sequence
 
 from service.domain.changes import Job, JobKind, LeasedJob
-from service.domain.timing import POLL_PRESENT_SECONDS
+from service.domain.timing import LEASE_SECONDS, POLL_PRESENT_SECONDS
 from service.errors import LeaseLost
 from service.store.engine import Engine, Row, Transaction
 from service.store.jobs import enqueue
@@ -86,13 +86,11 @@ class JobQueue:
         await self._engine.write(lambda tx: _release(tx, jobs))
 
     async def void_leases(self) -> None:
-        """End every lease: the caller knows that no other process is alive which could hold one."""
-        await self._engine.write(
-            lambda tx: tx.run(
-                "UPDATE work SET lease = NULL, lease_until = NULL, due_at = CASE WHEN due_at < :database_now "
-                "THEN due_at ELSE :database_now END WHERE lease IS NOT NULL"
-            )
-        )
+        """End every lease of a job or endpoint, and let none of a key hold for longer than a new one.
+
+        The caller knows that no other process is alive which could hold one.
+        """
+        await self._engine.write(_void_leases)
 
     async def next_in_seconds(self) -> float | None:
         """Return how long until a job is due or a lease ends; None where the queue is empty."""
@@ -182,6 +180,21 @@ def _finish(tx: Transaction, job: LeasedJob, again_in_seconds: float | None, *, 
     )
     if row is not None and row["is_due"]:
         tx.jobs_due = True
+
+
+def _void_leases(tx: Transaction) -> None:
+    # Not left to their times: after a clock that was set back these may be hours away.
+    tx.run(
+        "UPDATE work SET lease = NULL, lease_until = NULL, due_at = CASE WHEN due_at < :database_now "
+        "THEN due_at ELSE :database_now END WHERE lease IS NOT NULL"
+    )
+    tx.run("UPDATE endpoints SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL")
+    # A call may still have an exchange with the provider under way: its key is free after the time of a lease.
+    tx.run(
+        "UPDATE idempotency SET lease_until = :database_now + :seconds "
+        "WHERE lease IS NOT NULL AND lease_until > :database_now + :seconds",
+        seconds=LEASE_SECONDS,
+    )
 
 
 def _next_in_seconds(tx: Transaction) -> float | None:

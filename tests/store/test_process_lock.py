@@ -1,14 +1,21 @@
 """Whether a process is alone on its SQLite file, and what it may do if it is: end the leases of the dead."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from service.domain.changes import Job, JobKind
+from service.domain.endpoints import Endpoint, EndpointChange, EndpointSecret
+from service.domain.requests import IdempotentRequest, KeyLease
+from service.domain.timing import LEASE_SECONDS
+from service.errors import IdempotencyInProgress
 from service.store import Store
 from service.store.process_lock import ProcessLock
 from service.store.sqlite import SqliteEngine
 from tests.support.clock import Clock
+from tests.support.domain_values import TENANT
+from tests.support.store_cases import count
 
 LEASE = 90.0
 
@@ -65,6 +72,37 @@ async def test_a_restart_after_a_crash_runs_what_the_dead_process_had_leased(pat
     heir = opened(path, clock)
     await heir.open()
     assert [job.ref for job in await heir.queue.lease(1, LEASE)] == ["cmp_1"]
+    await heir.close()
+
+
+async def test_a_restart_after_a_crash_and_a_clock_set_back_waits_for_a_key_no_longer(path: str, clock: Clock) -> None:
+    key = KeyLease(TENANT, IdempotentRequest("/v1/sessions", "key-1", "digest-1"), "token-1")
+    clock.advance(10_000)
+    dead = opened(path, clock)
+    await dead.open()
+    await dead.idempotency.begin(key)
+    await dead.close()  # its leases stay, as after a kill
+    clock.advance(-10_000)
+    heir = opened(path, clock)
+    await heir.open()
+    with pytest.raises(IdempotencyInProgress):
+        await heir.idempotency.begin(replace(key, token="token-2"))
+    clock.advance(LEASE_SECONDS)
+    assert await heir.idempotency.begin(replace(key, token="token-2")) is None
+    await heir.close()
+
+
+async def test_a_restart_after_a_crash_ends_the_leases_of_endpoints(path: str, clock: Clock) -> None:
+    dead = opened(path, clock)
+    await dead.open()
+    endpoint = Endpoint("whe_1", TENANT, "https://x.example.com", "", (), None, 1.0, "k", 1.0, "k")
+    secret = EndpointSecret("whs_1", "whsec_secret", "whsk_private", 1.0)
+    await dead.endpoints.create(EndpointChange(endpoint, "created", "k", secret))
+    await dead.engine.write(lambda tx: tx.run("UPDATE endpoints SET lease = 'dead', lease_until = 1e12"))
+    await dead.close()
+    heir = opened(path, clock)
+    await heir.open()
+    assert await count(heir, "endpoints", "lease IS NULL") == 1
     await heir.close()
 
 
