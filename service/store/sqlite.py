@@ -19,7 +19,7 @@ from service.domain.model import Clock
 from service.errors import Unavailable
 from service.store.dialects import SqliteDialect
 from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit
-from service.store.files import for_this_user_only
+from service.store.files import for_this_user_only, identity
 from service.store.outages import Outages
 from service.store.process_lock import ProcessLock
 from service.store.sqlite_reads import SqliteReaders
@@ -62,6 +62,7 @@ class SqliteEngine:
         self._job_listeners: list[Callable[[], None]] = []
         self._poller: asyncio.Task[None] | None = None
         self._lock = ProcessLock(path)
+        self._file: tuple[int, int] | None = None
 
     @property
     def is_alone(self) -> bool:
@@ -84,6 +85,7 @@ class SqliteEngine:
             connection = self._readers.open()
         except (OSError, sqlite3.Error) as exc:
             raise self._outages.unavailable(exc) from exc
+        self._file = identity(self._path)
         self._lock.take()
         self._writer = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
         self._writer.start()
@@ -194,6 +196,9 @@ class SqliteEngine:
         return taken
 
     def _commit(self, connection: sqlite3.Connection, group: list[_PendingWrite[Any]]) -> None:
+        # SQLite would go on in a file that no name leads to: all that is written would be gone at the next start.
+        if identity(self._path) != self._file:
+            raise sqlite3.OperationalError("its file was deleted or replaced while this process runs")
         # IMMEDIATE takes the write lock now: a deferred lock could fail after some units have already run.
         connection.execute("BEGIN IMMEDIATE")
         if not self._run_all(connection, group):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.errors import Unavailable
 from tests.support.clock import Clock
 from tests.support.grouped_commits import insert, opened
 
@@ -31,3 +32,18 @@ def _change_modes(folder: Path, mode: int | None) -> None:
 
 def _modes(folder: Path) -> dict[str, int]:
     return {one.name: stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()}
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_nothing_is_written_to_a_file_that_was_deleted_or_replaced(
+    tmp_path: Path, clock: Clock, *, is_replaced: bool
+) -> None:
+    path, aside = tmp_path / "t.db", tmp_path / "aside.db"
+    async with opened(path, clock) as engine:
+        path.rename(aside)
+        if is_replaced:
+            path.touch()
+        with pytest.raises(Unavailable):
+            await engine.write(insert(1))
+        aside.replace(path)
+        assert await engine.write(insert(2)) == 1
