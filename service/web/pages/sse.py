@@ -82,6 +82,10 @@ class EventStream:
             (b"x-accel-buffering", b"no"),  # nginx would hold the events back
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["method"] == "HEAD":
+            # The client has the whole answer. A proxy gives this connection to another client next, who must not wait.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         scope[CONTINUES] = partial(self._run, request_id() or "")
 
     async def _run(self, identifier: str, receive: Receive, send: Send) -> None:
