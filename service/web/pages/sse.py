@@ -109,9 +109,15 @@ class EventStream:
             shown = await self._send_first(send)
             if shown is not None:
                 shown = await self._send_events(send, shown)
-            while shown is not None and not leaving.done() and not self._pubsub.closing.is_set():
-                if await self._wait(send, signal) or await self._is_changed(shown):
+            while shown is not None and not self._is_over(leaving):
+                is_woken = await self._wait(send, signal)
+                if not self._is_over(leaving) and (is_woken or await self._is_changed(shown)):
                     shown = await self._send_news(send, shown)
+
+    def _is_over(self, leaving: "asyncio.Task[None]") -> bool:
+        # Then nothing more is read: a stop would wait for a database that does not answer. The page's next stream goes
+        # on where this one ends.
+        return leaving.done() or self._pubsub.closing.is_set()
 
     async def _send_first(self, send: Send) -> "_Shown | None":
         found = await self._view(send)
