@@ -55,7 +55,8 @@ class _Buckets:
         now = self._monotonic()
         left, since = self._buckets.pop(name, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._per_second)
-        self._buckets[name] = (max(0.0, left - 1), now)
+        # A refused call takes nothing: otherwise those who call again a little too soon would be refused for ever.
+        self._buckets[name] = (left if left < 1 else left - 1, now)
         if len(self._buckets) > _REMEMBERED:
             self._buckets.popitem(last=False)
         if left < 1:
