@@ -16,6 +16,7 @@ from service.store import Store
 from service.telemetry.load import RequestLoad
 from service.web.api.problems import HANDLERS
 from service.web.audience import AudienceApp
+from service.web.request_body import read_raw
 from service.worker import Worker
 from tests.support.clock import Clock
 from tests.support.worker_desk import due, opened_store
@@ -194,6 +195,33 @@ def test_requests_that_wait_for_the_provider_do_not_make_a_process_busy(requests
             waiting.enter_context(requests.load.waiting())
         requests.seconds(5, 20)
         assert requests.taken() == 1000
+
+
+async def test_bodies_that_arrive_slowly_do_not_make_a_process_busy(requests: Requests) -> None:
+    begun, all_sent = asyncio.Semaphore(0), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        begun.release()
+        yield b"{"
+        await all_sent.wait()
+        yield b"}"
+
+    async def reads(request: Request) -> Response:
+        return PlainTextResponse(await read_raw(request))
+
+    app = AudienceApp([Route("/", reads, methods=["POST"])], HANDLERS, load=requests.load)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://link.example.com") as client:
+        slow = [asyncio.create_task(client.post("/", content=body())) for _ in range(300)]
+        for _ in slow:
+            await begun.acquire()
+        requests.seconds(5, 20)
+        assert requests.taken() == 1000 - len(slow)
+        requests.end(1000 - len(slow))
+        all_sent.set()
+        assert {(await one).text for one in slow} == {"{}"}
+    requests.begin(4)
+    requests.seconds(3, 100)
+    assert requests.taken() == pytest.approx(300, abs=10)
 
 
 def test_a_process_that_has_become_slow_takes_fewer_and_more_once_it_is_fast_again(requests: Requests) -> None:

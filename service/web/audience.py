@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.errors import Unavailable
 from service.telemetry.load import RequestLoad
 
+# In the scope: the app's RequestLoad, where it has one.
+LOAD = "magiclink.load"
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 # One of them is for `Exception` itself, which is what an error of any other class is answered by.
 Handlers = Mapping[type[Exception], ErrorHandler]
@@ -63,6 +65,7 @@ class AudienceApp(Starlette):
         if self.load.is_too_high():
             await self._answer(scope, receive, send, is_refused=True)
             return
+        scope[LOAD] = self.load
         with self.load.request():
             await self._answer(scope, receive, send)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -9,6 +10,8 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import InvalidJson, InvalidRequest, Problem, TooLarge, UnsupportedMediaType
+from service.telemetry.load import RequestLoad
+from service.web.audience import LOAD
 
 # A session with a hundred sites and every field at its limit has less than half of this, in ASCII.
 MAX_BODY_BYTES = 256 * 1024
@@ -99,13 +102,16 @@ async def read_raw(
     length = request.headers.get("content-length", "")
     if length.isdecimal() and (len(length) > 15 or int(length) > max_bytes):
         raise too_large
+    load: RequestLoad | None = request.scope.get(LOAD)
     body = bytearray()  # counted as it arrives: Content-Length may be absent or wrong
     try:
-        async for chunk in request.stream():
-            take(len(chunk))
-            body += chunk
-            if len(body) > max_bytes:
-                raise too_large
+        # The process does nothing meanwhile: callers who send slowly must not make it look busy.
+        with load.waiting() if load is not None else nullcontext():
+            async for chunk in request.stream():
+                take(len(chunk))
+                body += chunk
+                if len(body) > max_bytes:
+                    raise too_large
         return bytes(body)
     except ClientDisconnect as exc:
         raise InvalidJson("The body ended early") from exc
