@@ -1,8 +1,10 @@
 """An open stream shows that its page is there, and reads no more than that needs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import httpx
 import pytest
 
 from service.domain.changes import Changes
@@ -11,10 +13,11 @@ from service.domain.timing import GRACE_SECONDS, PRESENCE_SECONDS, SETTLE_SECOND
 from service.store.presence import Heartbeat, KeptAlive
 from service.usecases import pages
 from service.web.pages import sse
-from tests.support.connection_steps import claim
-from tests.support.services import RunningServices
+from tests.support.connection_steps import broken, claim
+from tests.support.patience import PATIENCE_SECONDS
+from tests.support.services import HOST_URL, RunningServices
 from tests.support.streams import EventStream
-from tests.support.users import User
+from tests.support.users import FramePage, User
 
 
 async def test_a_silent_stream_is_kept_alive_and_shows_that_its_page_is_there(
@@ -113,6 +116,28 @@ async def test_a_silent_stream_hears_of_what_is_no_event(services: RunningServic
         services.clock.advance(SETTLE_SECONDS)
         await services.parts.store.connections.change(company, [], [], lambda _: Changes(polled_at=1e10))
         assert (await stream.until("view"))[-1].data["view"]["waiting"] == "nothing"
+
+
+async def test_a_page_to_mend_an_account_hears_of_what_becomes_of_it_elsewhere(
+    services: RunningServices, ada: User
+) -> None:
+    services.parts.pubsub.keep_alive_seconds = 0.02
+    made = await services.post(f"/v1/connections/{(await broken(ada))['id']}/reconnect", {"origin": HOST_URL})
+    await services.drain()
+    page = FramePage(services, made)
+    await page.start()
+    async with EventStream(services, page) as stream:
+        assert stream.first.data["view"]["account"]["words"] == "PASSWORD_INCORRECT"
+        services.outgoing.reshape = _locked
+        await services.later(20)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert (await stream.until("view"))[-1].data["view"]["account"] == (await page.view())["account"]
+
+
+def _locked(request: httpx.Request, body: Any) -> Any:
+    for each in body["connections"] if request.url.path.endswith("/connection") else ():
+        each["status"] = "NEW_PASSWORD_NEEDED"
+    return body
 
 
 async def test_a_link_whose_time_is_over_disappears_from_a_page_on_which_nothing_else_happens(

@@ -204,18 +204,19 @@ class EventStream:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What a stream keeps of the view that its page has: the parts whose change is no event, and whether it is over.
+    """What a stream keeps of the view that its page has: a digest of all that it shows, and whether it is over.
 
     `mark` is that of the snapshot from which the view was made.
     """
 
-    drawn: tuple[object, ...]
+    drawn: int
     is_achieved: bool
     mark: int | None
 
     @classmethod
     def of(cls, view: ViewJson, mark: int | None) -> "_Shown":
-        drawn = *view["link"].values(), view["waiting"], view["unreachableSince"], view["seen"], view["spentHandoff"]
+        # All parts: a change of the account that a reconnect is for is no event of its session, for example.
+        drawn = hash(json.dumps({**view, "seq": 0, "at": ""}))
         return cls(drawn, view["status"] in ACHIEVED, mark)
 
 
