@@ -67,12 +67,25 @@ async def test_a_stream_with_many_events_shows_its_page_to_be_there_too(
     monkeypatch.setattr(sse, "STREAM_COMMENT_SECONDS", 0.01)
     services.parts.pubsub.keep_alive_seconds = 0.05
     page = await ada.frame()
-    async with EventStream(services, page) as stream:
+    async with EventStream(services, page) as stream, asyncio.timeout(PATIENCE_SECONDS):
         beats = _presences(monkeypatch, services)
-        for _ in range(20):
+        while not beats:
             assert (await stream.next_or_comment()).type is None
             services.parts.pubsub.publish({page.id})
-        assert beats
+
+
+async def test_a_stream_that_is_woken_for_nothing_all_the_time_is_not_silent(
+    services: RunningServices, ada: User
+) -> None:
+    services.parts.pubsub.keep_alive_seconds = 1e6
+    page = await ada.frame()
+    async with EventStream(services, page) as stream, asyncio.timeout(PATIENCE_SECONDS):
+        for _ in range(5):
+            frame = asyncio.create_task(stream.next_or_comment())
+            while not frame.done():
+                services.parts.pubsub.publish({page.id})
+                await asyncio.sleep(STREAM_COMMENT_SECONDS / 20)
+            assert frame.result().type is None
 
 
 async def test_comments_between_keep_alives_show_the_stream_alive_and_read_nothing(

@@ -31,6 +31,7 @@ from service.web.pages.answers import StreamErrorJson, StreamMessageJson, ViewJs
 
 STREAMS_MOST = 8  # of one session: its page has one, and perhaps some whose connection broke without notice
 _READ_ANYWAY = 4  # of so many keep-alives one reads the view
+_COMMENT = b": \n\n"
 
 ReadView = Callable[[], Awaitable[tuple[ViewJson, int | None]]]
 EventsAfter = Callable[[int], Awaitable[list[Event]]]
@@ -133,11 +134,13 @@ class EventStream:
         Events between them do not count anew: a busy page records its presence too. A comment reads nothing. The page's
         script polls as long as no bytes arrive: proxies hold streams back, and some ignore X-Accel-Buffering.
         """
+        clock = asyncio.get_running_loop().time
         while self._quiet_seconds < self._pubsub.keep_alive_seconds:
-            left = self._pubsub.keep_alive_seconds - self._quiet_seconds
+            left, began_at = self._pubsub.keep_alive_seconds - self._quiet_seconds, clock()
             if await signal.wait(min(left, STREAM_COMMENT_SECONDS)):
+                self._quiet_seconds += clock() - began_at
                 return True
-            await _send(send, b": \n\n")
+            await _send(send, _COMMENT)
             self._quiet_seconds += STREAM_COMMENT_SECONDS
         self._quiet_seconds = 0.0
         return False
@@ -183,6 +186,8 @@ class EventStream:
         view, now = found
         if now.drawn != shown.drawn:
             await _write(send, "view", None, self._data("view", view["seq"], view["at"], view))
+        else:
+            await _send(send, _COMMENT)  # who has an address of an old offer may wake it more often than comments come
         # An event that was written since its events were read: the mark must not hide it.
         return now if view["seq"] <= self._last else replace(now, mark=None)
 
