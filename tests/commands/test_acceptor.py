@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from service.commands.acceptor import Acceptor
+from service.domain.timing import PRESENCE_SECONDS
 from tests.support.patience import PATIENCE_SECONDS
 
 CLIENTS, FEW_TURNS = 100, 10
@@ -84,6 +85,24 @@ async def test_clients_that_come_together_are_all_taken_in_a_few_turns_of_the_lo
     await acceptor.wait_closed()
     assert len(made) == CLIENTS
     assert [await greeted(client) for client in waiting] == [b"hello"] * CLIENTS
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="an option of Linux")
+async def test_a_client_that_vanishes_is_given_up_soon(opened: ExitStack) -> None:
+    seconds, server = list[float](), listening(opened)
+
+    class Noted(Greeting):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            option = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            seconds.append(option / 1000)
+            super().connection_made(transport)
+
+    (client,) = clients(opened, server, 1)
+    acceptor = Acceptor(server, Noted, lambda: 1, nothing_to_close)
+    assert await greeted(client) == b"hello"
+    acceptor.close()
+    assert len(seconds) == 1
+    assert 0 < seconds[0] < PRESENCE_SECONDS
 
 
 async def test_what_was_taken_is_open_once_the_acceptor_has_closed(opened: ExitStack) -> None:
