@@ -62,11 +62,11 @@ class IdempotencyStore:
         """Renew the leases with these tokens; one that has ended stays so."""
         await self._engine.write(lambda tx: _renew(tx, tokens))
 
-    async def purge(self) -> int:
-        """Delete keys that are a day old, some at a time; return how many."""
+    async def purge(self, at_once: int = _PURGED) -> int:
+        """Delete keys that are a day old, `at_once` in a transaction; return how many."""
         before, deleted = self._clock() - KEY_KEPT_SECONDS, 0
         # In pieces: one long transaction would hold up every other writer on SQLite, for longer than a lease.
-        while some := await self._engine.write(lambda tx: tx.run(_PURGE, before=before, limit=_PURGED)):
+        while some := await self._engine.write(lambda tx: tx.run(_PURGE, before=before, limit=at_once)):
             deleted += some
         return deleted
 

@@ -59,13 +59,13 @@ class InboxStore:
 
         await self._engine.write(unit)
 
-    async def purge(self) -> int:
-        """Delete processed webhooks that were received more than 30 days ago, some at a time; return how many."""
+    async def purge(self, at_once: int = _PURGED) -> int:
+        """Delete processed webhooks of more than 30 days ago, `at_once` in a transaction; return how many."""
         before, deleted = self._context.clock() - _KEPT_SECONDS, 0
 
         def unit(tx: Transaction) -> int:
             note_purged_webhooks(tx, before)
-            return tx.run(_PURGE, before=before, limit=_PURGED)
+            return tx.run(_PURGE, before=before, limit=at_once)
 
         # In pieces: one long transaction would hold up every other writer on SQLite, for longer than a lease.
         while some := await self._engine.write(unit):

@@ -72,6 +72,7 @@ class PostgresEngine:
 
     `clock` replaces the server's clock, for tests. A process that stands still inside a transaction for `idle_seconds`
     is cut off by the server: others wait for its locks. `limits` say how long this process waits for the server.
+    Each of the `threads` that run units has a connection.
     """
 
     def __init__(
@@ -80,8 +81,10 @@ class PostgresEngine:
         clock: Clock | None = None,
         idle_seconds: float = IDLE_TRANSACTION_SECONDS,
         limits: WaitLimits | None = None,
+        threads: int = _THREADS,
     ) -> None:
         self._dialect = PostgresDialect(clock)
+        self._thread_count = threads
         self._limits = limits or WaitLimits()
         self._outages = Outages(url)
         self._connections = PostgresConnections(url, idle_seconds, self._limits)
@@ -115,7 +118,7 @@ class PostgresEngine:
         self._closing.clear()
         self._threads.clear()
         self._connections.begin()
-        self._pool = ThreadPoolExecutor(_THREADS, "store")
+        self._pool = ThreadPoolExecutor(self._thread_count, "store")
         try:
             await self._loop.run_in_executor(self._pool, self._connection)
         except psycopg.Error as exc:

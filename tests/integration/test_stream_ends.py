@@ -1,4 +1,4 @@
-"""When a stream ends: it keeps neither its connection, nor the process, nor the database for nobody."""
+"""A stream that ends keeps neither its connection, nor the process, nor the database busy."""
 
 import asyncio
 from typing import Any
