@@ -25,13 +25,12 @@ from service.store.delivery_rows import attempted_values, delivery_of, delivery_
 from service.store.due_endpoints import DueEndpoint, TenantShare, due_endpoints
 from service.store.endpoint_secrets import signing_secrets
 from service.store.endpoints import audit, endpoint_of, health_values, save_endpoint
-from service.store.engine import Engine, Row, Transaction
+from service.store.engine import PURGED_AT_ONCE, Engine, Row, Transaction, purge
 from service.store.events import events_by_id
 from service.store.idempotency import keep_with
 from service.store.rows import assignments
 
 _CHUNK = 1000
-_PURGED = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +143,11 @@ class DeliveryStore:
         )
         return await self._engine.write(lambda tx: tx.run(sql, id=endpoint_id, limit=_CHUNK) == _CHUNK)
 
-    async def purge(self) -> int:
-        """Delete deliveries that are older than 30 days, some at a time; return how many."""
-        limit, deleted = self._context.clock() - DELIVERIES_KEPT_SECONDS, 0
+    async def purge(self, at_once: int = PURGED_AT_ONCE) -> int:
+        """Delete deliveries that are older than 30 days, `at_once` in a transaction; return how many."""
+        before = self._context.clock() - DELIVERIES_KEPT_SECONDS
         sql = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE created_at < :at LIMIT :limit)"
-        # In pieces: one long transaction would hold up every other writer on SQLite.
-        while some := await self._engine.write(lambda tx: tx.run(sql, at=limit, limit=_PURGED)):
-            deleted += some
-        return deleted
+        return await purge(self._engine, lambda tx: tx.run(sql, at=before, limit=at_once))
 
     def _lease(self, tx: Transaction, due: Iterable[DueEndpoint]) -> list[EndpointLease]:
         leased = []

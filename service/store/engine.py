@@ -177,6 +177,20 @@ class Engine(Protocol):
         """Finish the units that were accepted, then disconnect."""
 
 
+PURGED_AT_ONCE = 5000  # rows in one transaction
+
+
+async def purge(engine: Engine, unit: Unit[int]) -> int:
+    """Run the unit, which deletes some rows and returns how many, until none is left; return how many in all.
+
+    In one long transaction it would hold up every other writer on SQLite, for longer than a lease.
+    """
+    deleted = 0
+    while some := await engine.write(unit):
+        deleted += some
+    return deleted
+
+
 # A colon after a colon or a word is no parameter: `x::text`, `12:30`.
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 

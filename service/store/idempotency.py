@@ -15,7 +15,7 @@ from service.domain.model import Clock, SessionId, UserRef
 from service.domain.requests import KeptAnswer, KeyLease
 from service.domain.timing import KEY_KEPT_SECONDS, LEASE_SECONDS, UNLEASED_KEY_SECONDS
 from service.errors import IdempotencyInProgress, IdempotencyKeyReused, LeaseLost
-from service.store.engine import Engine, Row, Transaction
+from service.store.engine import PURGED_AT_ONCE, Engine, Row, Transaction, purge
 from service.store.rows import ACCOUNT
 from service.store.users import hold_user
 
@@ -24,7 +24,6 @@ _PURGE = (
     "DELETE FROM idempotency WHERE (tenant, route, key) IN "
     "(SELECT tenant, route, key FROM idempotency WHERE created_at < :before LIMIT :limit)"
 )
-_PURGED = 5000
 
 Answer = Mapping[str, Any]
 
@@ -62,13 +61,10 @@ class IdempotencyStore:
         """Renew the leases with these tokens; one that has ended stays so."""
         await self._engine.write(lambda tx: _renew(tx, tokens))
 
-    async def purge(self, at_once: int = _PURGED) -> int:
+    async def purge(self, at_once: int = PURGED_AT_ONCE) -> int:
         """Delete keys that are a day old, `at_once` in a transaction; return how many."""
-        before, deleted = self._clock() - KEY_KEPT_SECONDS, 0
-        # In pieces: one long transaction would hold up every other writer on SQLite, for longer than a lease.
-        while some := await self._engine.write(lambda tx: tx.run(_PURGE, before=before, limit=at_once)):
-            deleted += some
-        return deleted
+        before = self._clock() - KEY_KEPT_SECONDS
+        return await purge(self._engine, lambda tx: tx.run(_PURGE, before=before, limit=at_once))
 
 
 def begin(tx: Transaction, key: KeyLease, now: float) -> EarlierCall:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.errors import NotFound
 from service.store.changes import WriteContext
-from service.store.engine import Engine, Transaction
+from service.store.engine import PURGED_AT_ONCE, Engine, Transaction, purge
 from service.store.jobs import enqueue
 from service.store.provider_state import note_purged_webhooks
 from service.store.queue import require_lease
@@ -20,7 +20,6 @@ _PURGE = (
     "DELETE FROM inbox WHERE id IN "
     "(SELECT id FROM inbox WHERE received_at < :before AND done_at IS NOT NULL LIMIT :limit)"
 )
-_PURGED = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +58,15 @@ class InboxStore:
 
         await self._engine.write(unit)
 
-    async def purge(self, at_once: int = _PURGED) -> int:
+    async def purge(self, at_once: int = PURGED_AT_ONCE) -> int:
         """Delete processed webhooks of more than 30 days ago, `at_once` in a transaction; return how many."""
-        before, deleted = self._context.clock() - _KEPT_SECONDS, 0
+        before = self._context.clock() - _KEPT_SECONDS
 
         def unit(tx: Transaction) -> int:
             note_purged_webhooks(tx, before)
             return tx.run(_PURGE, before=before, limit=at_once)
 
-        # In pieces: one long transaction would hold up every other writer on SQLite, for longer than a lease.
-        while some := await self._engine.write(unit):
-            deleted += some
-        return deleted
+        return await purge(self._engine, unit)
 
     def _put(self, tx: Transaction, account: str, message_id: str, body: str) -> bool:
         webhook_id = self._context.new_id("msg")

@@ -71,7 +71,7 @@ class WatchedConnection(psycopg.Connection[Any]):
         # Under the lock the thread that waits cannot close the connection, whose number another socket could then have.
         with self._waiting:
             if self.waits_since(moment):
-                # psycopg.Error: the connection has just ended by itself.
+                # Both errors mean that the connection has ended already: there is no wait left to cut.
                 with suppress(OSError, psycopg.Error), socket.socket(fileno=dup(self.fileno())) as shared:
                     shared.shutdown(socket.SHUT_RDWR)
 

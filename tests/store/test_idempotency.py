@@ -11,10 +11,9 @@ from service.domain.session_status import SessionStatus
 from service.domain.timing import LEASE_SECONDS
 from service.errors import IdempotencyInProgress, IdempotencyKeyReused, LeaseLost
 from service.store import Store
-from service.store.engine import Unit
 from tests.support.clock import Clock
 from tests.support.domain_values import NOW, TENANT
-from tests.support.store_cases import change, count, created, fresh
+from tests.support.store_cases import change, count, count_writes, created, fresh
 
 REQUEST = IdempotentRequest("/v1/sessions", "key-1", "digest-1")
 REPEAT = KeyLease(TENANT, REQUEST, "token-1")
@@ -135,14 +134,7 @@ async def test_a_day_of_many_keys_is_purged_in_pieces(
     for number in range(5):
         await store.idempotency.begin(replace(REPEAT, request=replace(REQUEST, key=f"key-{number}")))
     clock.advance(86_401)
-    writes: list[object] = []
-    write = store.engine.write
-
-    async def counted(unit: Unit[int]) -> int:
-        writes.append(unit)
-        return await write(unit)
-
-    monkeypatch.setattr(store.engine, "write", counted)
+    writes = count_writes(store, monkeypatch)
     assert await store.idempotency.purge(at_once=2) == 5
     assert len(writes) == 4  # the last finds nothing
     assert await count(store, "idempotency") == 0

@@ -5,9 +5,8 @@ import pytest
 from service.domain.changes import JobKind
 from service.errors import NotFound
 from service.store import Store
-from service.store.engine import Unit
 from tests.support.clock import Clock
-from tests.support.store_cases import count
+from tests.support.store_cases import count, count_writes
 
 BODY = '{"id": "connection-1", "note": "geheim é"}'
 DAY = 86_400.0
@@ -71,14 +70,7 @@ async def test_many_webhooks_are_purged_in_pieces(store: Store, clock: Clock, mo
         await store.inbox.put("default", f"msg_{number}", BODY)
         await store.inbox.complete(await only_webhook(store))
     clock.advance(30 * DAY + 1)
-    writes: list[object] = []
-    write = store.engine.write
-
-    async def counted(unit: Unit[int]) -> int:
-        writes.append(unit)
-        return await write(unit)
-
-    monkeypatch.setattr(store.engine, "write", counted)
+    writes = count_writes(store, monkeypatch)
     assert await store.inbox.purge(at_once=2) == 5
     assert len(writes) == 4  # the last finds nothing
     assert await count(store, "inbox") == 0

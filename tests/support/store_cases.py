@@ -4,12 +4,14 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from service.domain import session_rules
 from service.domain.changes import Changes, CompletedIntent
 from service.domain.model import Company, CompanyRef, Connection, Link, LinkStatus, Session, SessionId
 from service.domain.session_status import SessionStatus
 from service.store import Store
-from service.store.engine import Transaction
+from service.store.engine import Transaction, Unit
 from tests.support.domain_values import SITE, TENANT, session, with_status
 from tests.support.patience import PATIENCE_SECONDS
 
@@ -75,3 +77,16 @@ async def numbered(store: Store) -> None:
         while await count(store, "events", "seq IS NULL"):
             await asyncio.wait([asyncio.ensure_future(signal.wait())], timeout=0.05)
             signal.clear()
+
+
+def count_writes(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[Unit[Any]]:
+    """Return the units that the store's engine runs from now on, one for each transaction."""
+    units: list[Unit[Any]] = []
+    write = store.engine.write
+
+    async def counted(unit: Unit[Any]) -> Any:
+        units.append(unit)
+        return await write(unit)
+
+    monkeypatch.setattr(store.engine, "write", counted)
+    return units
