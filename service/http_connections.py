@@ -4,7 +4,9 @@ httpcore's own pool checks each of its connections for each request: with one op
 24 ms of a processor per delivery, and with ten calls at once half of the time of a call to the provider.
 """
 
+import asyncio
 import ssl
+import threading
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -39,14 +41,46 @@ def closing_failed_handshakes() -> Trace:
     return trace
 
 
+class TrustedCertificates:
+    """The certificates by which peers are verified: the system's, and those of the package certifi.
+
+    They are loaded when the first TLS connection is opened, and once for all: that takes a tenth of a second of a
+    processor and a few MB, which a start would wait for and a provider without TLS, as the sandbox, never needs.
+    """
+
+    def __init__(self, load: Callable[[], ssl.SSLContext] = httpcore.default_ssl_context) -> None:
+        self._load = load
+        self._loading = threading.Lock()
+        self._context: ssl.SSLContext | None = None
+
+    async def context(self) -> ssl.SSLContext:
+        """Return the settings of a TLS connection. The event loop is not held up while they are loaded."""
+        if self._context is None:
+            return await asyncio.to_thread(self._loaded)
+        return self._context
+
+    def _loaded(self) -> ssl.SSLContext:
+        with self._loading:
+            if self._context is None:
+                self._context = self._load()
+            return self._context
+
+
+TRUSTED = TrustedCertificates()
+
+
 class KeptConnections:
     """`idle_seconds` is how long an unused connection stays open. Of more than 256 the oldest is closed."""
 
     def __init__(
-        self, backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext, idle_seconds: float, now: Callable[[], float]
+        self,
+        backend: httpcore.AsyncNetworkBackend,
+        idle_seconds: float,
+        now: Callable[[], float],
+        certificates: TrustedCertificates = TRUSTED,
     ) -> None:
         self._backend = backend
-        self._tls = tls
+        self._certificates = certificates
         self._idle_seconds = idle_seconds
         self._now = now
         # Both in the order in which they became idle: the oldest of all is the first of its origin too.
@@ -59,7 +93,7 @@ class KeptConnections:
         The caller must close the response.
         """
         origin = str(request.url.origin)
-        connection = await self._take(origin) or self._open(request)
+        connection = await self._take(origin) or await self._open(request)
         try:
             response = await connection.handle_async_request(request)
         except BaseException:
@@ -92,11 +126,12 @@ class KeptConnections:
         while self._idle_since:
             await self._close_oldest()
 
-    def _open(self, request: httpcore.Request) -> httpcore.AsyncHTTPConnection:
+    async def _open(self, request: httpcore.Request) -> httpcore.AsyncHTTPConnection:
+        encrypted = request.url.scheme == b"https"
         request.extensions = {**request.extensions, "trace": closing_failed_handshakes()}
         return httpcore.AsyncHTTPConnection(
             origin=request.url.origin,
-            ssl_context=self._tls,
+            ssl_context=await self._certificates.context() if encrypted else None,
             keepalive_expiry=self._idle_seconds,
             network_backend=self._backend,
         )

@@ -1,13 +1,15 @@
 """Connections that are kept: used again while they are open, closed when idle for long, and never searched through."""
 
+import asyncio
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpcore
 import pytest
 
-from service.http_connections import KeptConnections
+from service.http_connections import TRUSTED, KeptConnections, TrustedCertificates
 from tests.support.clock import Clock
 from tests.support.tls_objects import TlsObjects
 
@@ -61,7 +63,7 @@ def network() -> Network:
 
 @pytest.fixture
 def connections(network: Network, clock: Clock) -> KeptConnections:
-    return KeptConnections(network, httpcore.default_ssl_context(), IDLE_SECONDS, clock.now)
+    return KeptConnections(network, IDLE_SECONDS, clock.now)
 
 
 @pytest.fixture
@@ -184,3 +186,72 @@ async def test_a_connection_whose_tls_has_ended_is_closed(
             ends.server.unwrap()
     await post(connections)
     assert len(network.closed) == 1
+
+
+class Encrypted(httpcore.AsyncMockBackend):
+    """Connections whose handshakes succeed, and the settings with which they were made."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.settings: list[ssl.SSLContext] = []
+
+    async def connect_tcp(self, *_args: Any, **_named: Any) -> httpcore.AsyncNetworkStream:
+        return _EncryptedStream(self.settings)
+
+
+class _EncryptedStream(httpcore.AsyncMockStream):
+    def __init__(self, settings: list[ssl.SSLContext]) -> None:
+        super().__init__([ANSWER])
+        self._settings = settings
+
+    async def start_tls(self, ssl_context: ssl.SSLContext, *_args: Any, **_named: Any) -> httpcore.AsyncNetworkStream:
+        self._settings.append(ssl_context)
+        return self
+
+
+def loading(loaded: list[ssl.SSLContext]) -> Callable[[], ssl.SSLContext]:
+    def load() -> ssl.SSLContext:
+        loaded.append(ssl.create_default_context())
+        return loaded[-1]
+
+    return load
+
+
+async def get(connections: KeptConnections, url: str) -> None:
+    async with connections.stream(httpcore.Request("GET", url, headers=[("host", "a.example.com")])) as response:
+        await response.aread()
+
+
+async def test_certificates_are_loaded_once_for_all_connections_and_verify_each_of_them(clock: Clock) -> None:
+    loaded: list[ssl.SSLContext] = []
+    certificates, network = TrustedCertificates(loading(loaded)), Encrypted()
+    both = [KeptConnections(network, IDLE_SECONDS, clock.now, certificates) for _ in range(2)]
+    await asyncio.gather(*(get(one, "https://a.example.com/") for one in both * 2))
+    assert network.settings == loaded * 4
+    assert len(loaded) == 1
+
+
+async def test_a_connection_without_tls_loads_no_certificates(clock: Clock) -> None:
+    loaded: list[ssl.SSLContext] = []
+    await get(KeptConnections(Encrypted(), IDLE_SECONDS, clock.now, TrustedCertificates(loading(loaded))), "http://a/")
+    assert loaded == []
+
+
+async def test_certificates_that_could_not_be_loaded_are_loaded_by_the_next_connection() -> None:
+    def load() -> ssl.SSLContext:
+        if not tries:
+            tries.append(1)
+            raise OSError("too many open files")
+        return ssl.create_default_context()
+
+    tries: list[int] = []
+    certificates = TrustedCertificates(load)
+    with pytest.raises(OSError, match="too many open files"):
+        await certificates.context()
+    assert (await certificates.context()).verify_mode is ssl.CERT_REQUIRED
+
+
+async def test_the_certificates_that_peers_need_are_the_systems_and_those_of_certifi() -> None:
+    settings = await TRUSTED.context()
+    assert (settings.verify_mode, settings.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert settings.cert_store_stats()["x509_ca"] > 50

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ import httpcore
 
 from service.domain.deliveries import AttemptError
 from service.domain.timing import DELIVERY_SECONDS
-from service.http_connections import KeptConnections
+from service.http_connections import TRUSTED, KeptConnections, TrustedCertificates
 from service.outbound.addresses import AddressGuard, BlockedAddress, UnknownName
 
 _KEPT_BYTES = 1024
@@ -102,7 +101,7 @@ class WebhookSender:
         *,
         seconds: float = DELIVERY_SECONDS,
         backend: httpcore.AsyncNetworkBackend | None = None,
-        tls: ssl.SSLContext | None = None,
+        certificates: TrustedCertificates = TRUSTED,
     ) -> None:
         self._guard = guard
         self._monotonic = monotonic
@@ -111,7 +110,7 @@ class WebhookSender:
 
         def connections(*, encrypted: bool) -> KeptConnections:
             pinned = PinnedBackend(guard, inner, encrypted=encrypted)
-            return KeptConnections(pinned, tls or _tls(), _IDLE_SECONDS, monotonic)
+            return KeptConnections(pinned, _IDLE_SECONDS, monotonic, certificates)
 
         self._connections = {"https": connections(encrypted=True), "http": connections(encrypted=False)}
 
@@ -172,12 +171,6 @@ class WebhookSender:
         """Close all connections."""
         for connections in self._connections.values():
             await connections.close()
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    # Loading the certificates takes longer than a delivery: httpcore would do it for each connection.
-    return httpcore.default_ssl_context()
 
 
 def _parts(response: httpcore.Response) -> AsyncIterator[bytes]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import httpcore
 import httpx
 
-from service.http_connections import KeptConnections
+from service.http_connections import TRUSTED, KeptConnections, TrustedCertificates
 
 _IDLE_SECONDS = 5.0  # httpx's own default
 
@@ -18,11 +18,11 @@ class ProviderTransport(httpx.AsyncBaseTransport):
     def __init__(
         self,
         monotonic: Callable[[], float],
-        tls: ssl.SSLContext | None = None,
         backend: httpcore.AsyncNetworkBackend | None = None,
+        certificates: TrustedCertificates = TRUSTED,
     ) -> None:
-        tls = tls or httpx.create_ssl_context(trust_env=False)
-        self._connections = KeptConnections(backend or httpcore.AnyIOBackend(), tls, _IDLE_SECONDS, monotonic)
+        inner = backend or httpcore.AnyIOBackend()
+        self._connections = KeptConnections(inner, _IDLE_SECONDS, monotonic, certificates)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request. Raises the exceptions of httpx."""

@@ -67,8 +67,7 @@ def network() -> Network:
 
 @pytest.fixture
 def client(network: Network) -> Callable[[], httpx.AsyncClient]:
-    tls = ssl.create_default_context()
-    return lambda: httpx.AsyncClient(transport=ProviderTransport(lambda: 1.0, tls, network))
+    return lambda: httpx.AsyncClient(transport=ProviderTransport(lambda: 1.0, network))
 
 
 async def test_calls_one_after_the_other_use_one_connection(
