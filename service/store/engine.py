@@ -170,6 +170,12 @@ class Engine(Protocol):
     def is_alone(self) -> bool:
         """Whether this process certainly was the only one on the database when it opened it."""
 
+    async def empty_log(self) -> bool:
+        """Remove what was deleted from the database's own log too; False where it has to be tried again.
+
+        Raises Unavailable.
+        """
+
     async def open(self) -> None:
         """Connect. Raises Unavailable."""
 

@@ -104,6 +104,10 @@ class PostgresEngine:
         """Never known: other machines may use the same database."""
         return False
 
+    async def empty_log(self) -> bool:
+        """Nothing to do: only the server removes its log."""
+        return True
+
     def on_events(self, listener: Callable[[set[str]], None]) -> None:
         """Call `listener` for events of all processes, once they have positions."""
         self._event_listeners.append(listener)

@@ -22,6 +22,7 @@ from service.store.engine import TIMELINES_AFTER, T, Transaction, Unit
 from service.store.files import for_this_user_only, identity
 from service.store.outages import Outages
 from service.store.process_lock import ProcessLock
+from service.store.sqlite_log import empty_log
 from service.store.sqlite_reads import SqliteReaders
 from service.store.sqlite_rows import DictCursor
 
@@ -117,6 +118,13 @@ class SqliteEngine:
     async def read(self, unit: Unit[T], *, snapshot: bool = True) -> T:
         """Run the unit, more than once where it is long. Raises Unavailable."""
         return await self._readers.read(unit, snapshot=snapshot)
+
+    async def empty_log(self) -> bool:
+        """Empty the `-wal` file. Raises Unavailable."""
+        try:
+            return await asyncio.to_thread(empty_log, self._path)
+        except sqlite3.Error as exc:
+            raise self._outages.unavailable(exc) from exc
 
     async def _poll_events(self, connection: sqlite3.Connection) -> None:
         """Notify the listeners of events that other processes write to the same file."""

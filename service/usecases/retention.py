@@ -38,6 +38,7 @@ class Retention:
             deleted = await _repeated(step, before)
             if deleted:
                 _log.info("deleted %d %s, of more than %d days ago", deleted, name, self._days)
+        await self._store.engine.empty_log()
         return _DAY_SECONDS
 
 

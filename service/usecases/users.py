@@ -13,6 +13,8 @@ from service.store import Store
 
 # Sessions that are erased at once: their commits are grouped.
 _AT_ONCE = 20
+# When to try again to empty the database's log, where a read or a write was in the way.
+_LOG_SECONDS = 60.0
 
 
 class Users:
@@ -42,16 +44,18 @@ class Users:
         await run_job(user)
         return await self._store.users.is_erased(user)
 
-    async def complete_erasure(self, user: UserRef) -> None:
+    async def complete_erasure(self, user: UserRef) -> float | None:
         """Revoke the sessions of an erased user and erase what they hold, then the stored answers; it may be repeated.
 
-        Each session is one transaction, which also enqueues the job that revokes its invitations at the provider.
+        Each session is one transaction, which also enqueues the job that revokes its invitations at the provider. At
+        the end the database's log is emptied; returns in how many seconds to repeat all of it, where that has failed.
         """
         decide = partial(_erase, now=self._clock(), provider_now=self._provider.provider_now())
         sessions = await self._store.users.sessions(user)
         for start in range(0, len(sessions), _AT_ONCE):
             await asyncio.gather(*(self._erase_session(one, decide) for one in sessions[start : start + _AT_ONCE]))
         await self._store.users.complete_erasure(user)
+        return None if await self._store.engine.empty_log() else _LOG_SECONDS
 
     async def encrypt_emails(self) -> None:
         """Encrypt the e-mail addresses that version 0.2.0 and earlier stored as they are."""

@@ -1,7 +1,6 @@
 """DELETE /v1/users/{id}: what is stored about a user is erased everywhere, and the verdicts stay, without the user."""
 
 import json
-import sqlite3
 
 import httpx
 import pytest
@@ -236,21 +235,6 @@ async def test_a_link_that_arrives_after_the_erasure_is_revoked_and_not_stored(s
     listed = await services.parts.provider.links.invitations(session.company.provider_id)
     assert [one.status for one in listed if one.id == invitation] == ["REVOKED"]
     assert await rows_with(services, *WORDS) == []
-
-
-async def test_an_erased_user_is_not_in_the_file_of_sqlite_any_more(services: RunningServices) -> None:
-    url = services.settings.database_url
-    await lived(services)
-    await erased(services, ZOE)
-    await services.close()
-    if url.startswith("sqlite:///"):
-        path = url.removeprefix("sqlite:///")
-        with sqlite3.connect(path) as file:
-            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with open(path, "rb") as stored:  # noqa: PTH123, ASYNC230
-            content = stored.read()
-        assert not any(word.encode() in content for word in WORDS)
-    await services.open()
 
 
 async def test_users_of_several_tenants_with_one_id_are_erased_apart(services: RunningServices, ada: User) -> None:

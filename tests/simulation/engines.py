@@ -40,6 +40,10 @@ class Inline:
     def on_jobs(self, listener: Callable[[], None]) -> None:
         self._work.append(listener)
 
+    async def empty_log(self) -> bool:
+        """A database in memory has none."""
+        return True
+
     async def open(self) -> None:
         """It is open already: the database outlives its processes."""
 
@@ -83,6 +87,9 @@ class Shared:
     def on_jobs(self, listener: Callable[[], None]) -> None:
         """A history says when work is done."""
 
+    async def empty_log(self) -> bool:
+        return await self._engine.empty_log()
+
     async def open(self) -> None:
         """It is open already."""
 
@@ -119,6 +126,9 @@ class CrashingEngine:
 
     def on_jobs(self, listener: Callable[[], None]) -> None:
         self._engine.on_jobs(listener)
+
+    async def empty_log(self) -> bool:
+        return await self._engine.empty_log()
 
     async def open(self) -> None:
         await self._engine.open()
