@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import mimetypes
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from service.web.embed_script import EMBED_SCRIPTS, STATUS_SCRIPTS
 from service.web.theme_sheet import sheet_of_file
 
 _STATIC = Path(__file__).parent.parent / "static"
+# The machine's own table may have others, and with `nosniff` a browser runs no script of another type.
+_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 class HealthRoutes:
@@ -101,4 +102,4 @@ class HealthRoutes:
 
 
 def _answer_of(path: Path) -> CachedAnswer:
-    return CachedAnswer(path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream")
+    return CachedAnswer(path.read_bytes(), _MEDIA_TYPES[path.suffix])

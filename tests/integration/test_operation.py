@@ -65,10 +65,19 @@ async def test_the_host_pages_script_may_be_loaded_by_other_sites(services: Runn
     assert "magic-link" in answer.text
 
 
-@pytest.mark.parametrize("name", ["frame.js", "page.css", "mark.svg"])
-async def test_what_the_pages_load_is_there(services: RunningServices, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("frame.js", "text/javascript; charset=utf-8"),
+        ("page.css", "text/css; charset=utf-8"),
+        ("mark.svg", "image/svg+xml"),
+    ],
+)
+async def test_what_the_pages_load_is_there_whatever_types_the_machine_knows(
+    services: RunningServices, name: str, media_type: str
+) -> None:
     answer = await services.web().get(f"/static/{name}")
-    assert answer.status_code == 200
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
