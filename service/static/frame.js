@@ -8,6 +8,7 @@ import { watchLifecycle } from "./lifecycle.js";
 import { isDone, watchHandoff } from "./handoff.js";
 import { follow, Refusal } from "./live.js";
 import { mayStart } from "./parent.js";
+import { watchRenewal } from "./renewal.js";
 import { resumeFields } from "./resume.js";
 import { ACHIEVED, attention, Screen, screenOf, stageOf, withCheckedLink } from "./screen.js";
 import { applyLook } from "./theme.js";
@@ -16,7 +17,6 @@ import { every } from "./ticks.js";
 const HEARTBEAT_MS = 20_000;
 const RECHECK_MS = 15_000;
 const REDIRECT_AFTER_MS = 3_000;
-const UNANSWERED_MS = 20_000; // a host page that gives a new link does so sooner
 const GREETING_MS = 1_500; // embed.js answers "loaded" sooner, unless its page is busy
 const LATE_START_MS = 20_000; // longer than a start may take: see resumeOnce
 const FINAL_SCREENS = {
@@ -30,7 +30,7 @@ const screen = new Screen(main, () => postOpen("frame"));
 const local = { screen: null, again: false, waiting: false, back: false, offline: false, asked: null, reopened: false, modal: false, greeted: !embedded };
 let view = null;
 let running = null; // the AbortController of the stream and of the heartbeats
-let startedAt = 0;
+let [startedAt, viewedAt] = [0, 0];
 let [frozen, resumed] = [false, false];
 const allowed = mayStart(main.dataset);
 let prepared = (embedded && window.name === "magiclink-prepared") || allowed === null; // the host page has not opened it yet
@@ -112,11 +112,13 @@ function stop(last = null) {
 
 const draw = () => screen.draw(view, local);
 
-function applyView(next) {
-  if (!next || (view && next.seq < view.seq)) return;
+/** `asked`: when the answer of a poll was asked for. A view that came since may be newer: not every change is an event, so `seq` may be the same. */
+function applyView(next, asked = Infinity) {
+  if (!next || (view && (next.seq < view.seq || (next.seq === view.seq && asked < viewedAt)))) return;
   const [before, wasSettled] = [view, isSettled()];
   if (ACHIEVED.includes(view?.status) && ![...ACHIEVED, "revoked"].includes(next.status)) onReopened();
   view = withCheckedLink(next, providerOrigin);
+  viewedAt = performance.now();
   // A new link, which can come before any view without one: nothing is finished there.
   if (isRecorded(before)) Object.assign(local, { again: false, waiting: false });
   const replaced = view.link.status === "pending" || (before?.link.url && view.link.url && view.link.url !== before.link.url);
@@ -184,9 +186,9 @@ async function run(signal) {
   }
 }
 
-function onEvent({ type, data }) {
+function onEvent({ type, data, asked }) {
   if (type === "taken_over") return void showProblem(new Refusal(409, { code: "taken_over" }));
-  applyView(data.view);
+  applyView(data.view, asked);
   if (type !== "view" && data.view) host.post(view, "event", { event: type, seq: data.seq, at: data.at });
 }
 
@@ -244,16 +246,6 @@ async function again() {
   heartbeat();
 }
 
-function renew() {
-  local.asked = "waiting";
-  host.post(view, "expired", { asked: true });
-  draw();
-  setTimeout(() => {
-    if (local.asked) local.asked = "unanswered";
-    draw();
-  }, UNANSWERED_MS);
-}
-
 // --- the user's actions ---
 
 const actions = {
@@ -264,7 +256,8 @@ const actions = {
   takeover: () => start(true),
   continue: () => (embedded ? start() : window.location.reload()), // at top level a button starts the page
   retry: () => window.dispatchEvent(new Event("online")),
-  ...{ back, again, renew },
+  ...{ back, again },
+  ...watchRenewal(local, draw, () => host.post(view, "expired", { asked: true })),
   ...watchHandoff(main, local, draw, () => running && calls.postUntilAnswered("handoff", {}, running.signal, isDone)),
 };
 

@@ -55,7 +55,8 @@ function rest(wait, signal, early = null) {
 }
 
 /**
- * Calls `onEvent({id, type, data})` for each server-sent event; the answer of a poll is an event of type `view`.
+ * Calls `onEvent({id, type, data})` for each server-sent event; the answer of a poll is an event of type `view`, with the
+ * time at which it was `asked` for.
  * Calls `onLost` when the network is lost and `onFound` when it is back. Throws a final refusal. Ends with `signal`.
  * `isQuiet` returns whether the user waits for nothing: polls are rare then.
  */
@@ -182,12 +183,13 @@ async function polls(feed) {
 
 async function poll(feed) {
   const attempt = linked(feed.signal);
+  const asked = performance.now();
   attempt.after(POLL_LIMIT_MS);
   try {
     const headers = { ...feed.headers, Accept: "application/json" };
     const response = await fetch(feed.url, { headers, cache: "no-store", signal: attempt.signal });
     if (!response.ok) throw await Refusal.from(response);
-    feed.emit({ id: null, type: "view", data: { view: await response.json() } });
+    feed.emit({ id: null, type: "view", data: { view: await response.json() }, asked });
   } finally {
     attempt.abort();
   }
