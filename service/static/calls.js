@@ -38,6 +38,7 @@ export class Calls {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
         const answer = await this.post(verb, body);
+        if (signal.aborted) return null; // it was for a flow that has ended: another may be shown by now
         this.#onAnswer();
         return answer;
       } catch (problem) {

@@ -1,13 +1,14 @@
-"""Answers that arrive late: of a poll that was overtaken."""
+"""Answers that arrive late: of a poll that was overtaken, and of calls that the page no longer waits for."""
 
 import asyncio
 import re
 
 from playwright.async_api import Route, expect
 
-from tests.support.browser_services import Api
-from tests.support.browser_user import NewUser
+from tests.support.browser_services import Api, Json
+from tests.support.browser_user import BrowserUser, NewUser
 
+OFFER = re.compile("/handoff$")
 LIVE = re.compile("/live/")
 QUIET_POLL_MS = 16_000
 
@@ -52,3 +53,47 @@ async def test_a_poll_that_was_overtaken_does_not_take_back_that_another_account
     async with ada.page.expect_response(LIVE):
         polls.release()
     await flow.provider.step("provider").wait_for()
+
+
+class HeldOffer:
+    """The answer to the first request for another device's code is held back; later ones pass."""
+
+    def __init__(self) -> None:
+        self.first: Json = {}
+        self.requests = 0
+        self.asked = asyncio.Event()
+        self._released = asyncio.Event()
+
+    async def handle(self, route: Route) -> None:
+        self.requests += 1
+        is_first = self.requests == 1
+        self.asked.set()
+        answer = await route.fetch()
+        if is_first:
+            self.first = await answer.json()
+            await self._released.wait()
+        await route.fulfill(response=answer)
+
+    async def release(self, ada: BrowserUser) -> None:
+        """The page has done what it does with the answer."""
+        async with ada.page.expect_response(OFFER) as answered:
+            self._released.set()
+        await (await answered.value).finished()
+        (frame,) = [one for one in ada.page.frames if "/embed/" in one.url]
+        await frame.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+
+async def test_an_answer_for_a_flow_that_its_user_has_left_changes_nothing_in_the_next(
+    new_user: NewUser, api: Api
+) -> None:
+    ada, offer = await (await new_user()).sign_in(), HeldOffer()
+    await ada.page.route(OFFER, offer.handle)
+    flow = await ada.open(await api.create("ada", "left-early"), inline=True)
+    await flow.opens()
+    await flow.press("Continue on your phone")
+    await asyncio.wait_for(offer.asked.wait(), 20)
+    await flow.press("Leave")
+    await flow.press("Continue")
+    await flow.provider.step("provider").wait_for()
+    await offer.release(ada)
+    await expect(flow.heading("Continue on your phone")).to_be_hidden()
