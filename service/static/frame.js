@@ -143,7 +143,7 @@ function onReopened() {
 
 function start(takeOver = false) {
   prepared = false;
-  Object.assign(local, { screen: null, again: false, waiting: false, back: false, asked: null, handoff: null });
+  Object.assign(local, { screen: null, again: false, waiting: false, back: false, asked: null, handoff: null, offering: false });
   host.begin();
   view = null; // of the flow before: its page may be another's now
   resumed = false;

@@ -14,7 +14,10 @@ export function watchHandoff(main, local, draw, ask) {
   };
   return {
     async handoff() {
+      if (local.offering) return; // of two offers the older one has ended, and its answer may come last
+      local.offering = true;
       const offered = await ask();
+      local.offering = false;
       if (!offered) return;
       const { id, code, qr, secondsLeft } = offered;
       const drawing = main.querySelector("[data-qr]");

@@ -97,3 +97,20 @@ async def test_an_answer_for_a_flow_that_its_user_has_left_changes_nothing_in_th
     await flow.provider.step("provider").wait_for()
     await offer.release(ada)
     await expect(flow.heading("Continue on your phone")).to_be_hidden()
+
+
+async def test_the_code_that_is_shown_after_two_presses_works(new_user: NewUser, api: Api) -> None:
+    ada, phone, offer = await (await new_user()).sign_in(), await new_user(width=390), HeldOffer()
+    await ada.page.route(OFFER, offer.handle)
+    flow = await ada.open(await api.create("ada", "pressed-twice"))
+    await flow.opens()
+    await flow.where.get_by_role("button", name="Continue on your phone").dblclick()
+    await asyncio.wait_for(offer.asked.wait(), 20)
+    await offer.release(ada)
+    assert offer.requests == 1
+    shown = await flow.where.locator("[data-digits]").inner_text()
+    assert shown.replace(" ", "") == offer.first["code"]
+    await phone.page.goto(offer.first["url"])
+    await phone.page.get_by_label("six digits").fill(shown)
+    await phone.press("Continue")
+    await phone.redirected.shows("Your secure page is ready.")
