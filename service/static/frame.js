@@ -104,6 +104,7 @@ function clearProblem() {
 
 function stop(last = null) {
   running?.abort();
+  if (local.asking) local.waiting = false; // the service may not have heard it: the user can say it again
   running = null;
   local.screen = last ?? local.screen;
 }

@@ -114,3 +114,20 @@ async def test_the_code_that_is_shown_after_two_presses_works(new_user: NewUser,
     await phone.page.get_by_label("six digits").fill(shown)
     await phone.press("Continue")
     await phone.redirected.shows("Your secure page is ready.")
+
+
+async def test_what_the_service_did_not_hear_because_the_page_was_frozen_can_be_said_again(
+    new_user: NewUser, api: Api
+) -> None:
+    ada, held = await (await new_user()).sign_in(), asyncio.Queue[Route]()
+    await ada.page.route(re.compile("/finished$"), held.put, times=1)
+    flow = await ada.open(await api.create("ada", "frozen"))
+    await flow.opens()
+    await flow.press("I have finished")
+    await flow.shows("Asking the provider…")
+    (frame,) = [one for one in ada.page.frames if "/embed/" in one.url]
+    await frame.evaluate("document.dispatchEvent(new Event('freeze')) && null")
+    await (await asyncio.wait_for(held.get(), 20)).abort()
+    await frame.evaluate("document.dispatchEvent(new Event('resume')) && null")
+    await flow.press("I have finished")
+    await flow.shows("Nothing has arrived yet.")
