@@ -20,7 +20,8 @@ export class Refusal extends Error {
     this.status = status;
     this.code = code;
     this.requestId = problem.requestId || null;
-    this.final = status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
+    // Without a code it is not ours: a proxy refuses everything for a while, during a deployment for instance.
+    this.final = Boolean(problem.code) && status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
   }
 
   static async from(response) {
