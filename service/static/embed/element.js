@@ -33,7 +33,7 @@ class MagicLinkElement extends HTMLElement {
     if (!Object.hasOwn(this, name)) return;
     const value = this[name];
     delete this[name];
-    if (value !== null && value !== undefined) this[name] = value;
+    if ((value ?? null) !== null) this[name] = value;
   }
 
   #restart() {

@@ -12,7 +12,7 @@ const HANDLERS = {
   attention: "onAttention", ambiguous: "onAmbiguous", exit: "onExit", expired: "onExpired", error: "onError",
   event: "onEvent", closed: "onClosed",
 };
-const flows = new Set(); // those that have not been removed
+const flows = new Set(); // those that are neither removed nor being closed
 
 function messageOf(type, sessionId, more) {
   return { type, sessionId, seq: 0, at: new Date().toISOString(), ...more };
@@ -49,11 +49,12 @@ class Flow {
   }
 
   get url() { return this.#address.href; }
-  get isThere() { return Boolean((this.#frame ?? this.#notice)?.isConnected); }
+  get isThere() { return (this.#frame ?? this.#notice)?.isConnected; }
 
   /** Begins anew in the same place with another address. */
   go(address) {
     if (!this.#place) throw wrong("this flow is closed. Open another one.");
+    flows.add(this);
     this.#address = address;
     this.#emitted = this.#closing = this.waits = false;
     this.#ended = null;
@@ -107,6 +108,7 @@ class Flow {
   #dismiss() {
     if (this.#closing) return;
     this.#closing = true;
+    flows.delete(this); // what is opened now is another flow: the page of this one is about to leave
     if (!this.#frame || !this.#heard) return this.#endWithout("loading");
     this.#send("close");
     this.#after(CLOSE_MS, () => this.#endWithout("unknown"));
