@@ -140,6 +140,6 @@ class EmbedScripts:
 
 
 EMBED_SCRIPTS = EmbedScripts(
-    ("source.js", "address.js", "views.js", "flow.js", "element.js"), "window.MagicLink", "embed"
+    ("source.js", "address.js", "views.js", "flow.js", "element.js"), "window.MagicLink?.open", "embed"
 )
 STATUS_SCRIPTS = EmbedScripts(("source.js", "status.js"), 'customElements.get("magic-link-status")', "embed-status")

@@ -1,4 +1,6 @@
-"""`MagicLink.open` while an earlier flow of the same address is being closed."""
+"""`MagicLink.open` beside what is there already: a flow that is being closed, and an element with the script's name."""
+
+from urllib.parse import quote
 
 from playwright.async_api import expect
 
@@ -26,3 +28,14 @@ async def test_open_right_after_close_begins_another_flow_and_the_first_one_says
     assert (await ada.message_types())[-1] == "exit"
     await flow.provider.connect()
     await flow.shows("Your account is connected.")
+
+
+async def test_an_element_of_the_host_with_the_scripts_name_does_not_stand_in_its_way(
+    new_user: NewUser, api: Api, other_host: str
+) -> None:
+    ada = await new_user()
+    session = await api.create("ada", "named", origin=other_host)
+    content = f"<body><div id=MagicLink></div><script src='{ada.services.service}/embed.js'></script>"
+    await ada.page.goto(f"{other_host}/content?{quote(content)}")
+    await ada.page.evaluate("(url) => { MagicLink.open({ url, container: '#MagicLink' }) }", session["embedUrl"])
+    await ada.embedded.opens()
