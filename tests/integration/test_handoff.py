@@ -99,6 +99,19 @@ async def test_after_five_wrong_codes_the_right_one_is_refused_too(services: Run
     assert (await Phone(services, again["url"]).type(again["code"])).status_code == 303
 
 
+async def test_who_goes_on_guessing_wakes_the_page_no_more(services: RunningServices, ada: User) -> None:
+    page = await ada.frame()
+    offer = await offered(page)
+    phone = Phone(services, offer["url"])
+    async with services.parts.pubsub.subscribe(page.id) as signal:
+        for step in range(1, 6):
+            assert not signal.is_set()
+            await phone.type(other_than(offer["code"], step))
+        assert await signal.wait(0)
+        assert (await phone.type(other_than(offer["code"]))).status_code == 410
+        assert not signal.is_set()
+
+
 async def test_an_address_is_good_for_five_minutes(services: RunningServices, ada: User) -> None:
     page = await ada.frame()
     offer = await offered(page)

@@ -82,12 +82,12 @@ class HandoffRoutes:
         self.responses.refuse_cross_site(request)
         token = self.pages.read_handoff(token_of(request))
         self.flow.limit.take_offer(offer_id(token.nonce))  # before the code is checked: guesses count too
-        await self.pages.handoff(token, partial(note_session, request))
+        _, before = await self.pages.handoff(token, partial(note_session, request))
         form = await read_form(request)
         code = "".join(form.get("code", "").split())
         state, key = await self.pages.accept_handoff(token, code, form.get("page", ""))
         session = (await self.pages.outcome(token.session_id)).session
-        if state is HandoffState.OVER:
+        if state is HandoffState.OVER and before is not HandoffState.OVER:
             # Wake the stream of the offering page: otherwise it notices only after `PubSub.keep_alive_seconds`.
             self.flow.pubsub.publish({session.id})
         if state is not HandoffState.ACCEPTED:
