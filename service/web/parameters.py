@@ -53,6 +53,15 @@ def cookie(request: Request, name: str) -> str | None:
     return found
 
 
+def cookie_names(request: Request) -> list[str]:
+    """Return the names of all cookies, in the order in which browsers send them: the oldest first.
+
+    Reference: RFC 6265, 5.4, for cookies with the same path.
+    """
+    pairs = ";".join(request.headers.getlist("cookie")).split(";")
+    return [pair.partition("=")[0].strip() for pair in pairs]
+
+
 def _fields(raw: bytes) -> Sequence[tuple[str, str]]:
     # Bytes that are not UTF-8 are replaced: no field of ours has any.
     return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)

@@ -206,6 +206,18 @@ async def test_two_flows_in_one_browser_have_two_cookies(services: RunningServic
     assert (await second.view())["sessionId"] == second.id
 
 
+async def test_a_browser_keeps_the_keys_of_its_newest_flows_and_no_more_than_it_can_send(
+    services: RunningServices, ada: User
+) -> None:
+    pages = [TopPage(services, await ada.session()) for _ in range(25)]
+    for page in pages:
+        page.http = pages[0].http
+        await page.press_start()
+        assert (await page.view())["link"]["url"]
+    assert len(pages[0].http.cookies) == 20
+    assert [(await page.http.get(page.live, headers=SCRIPT)).status_code for page in pages] == [404] * 5 + [200] * 20
+
+
 async def test_a_page_whose_link_is_not_there_yet_refreshes_by_itself(services: RunningServices, ada: User) -> None:
     services.outgoing.is_down = True
     page = await ada.browser()

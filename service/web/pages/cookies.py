@@ -1,5 +1,6 @@
 """The redirect flow's state in the browser: the page's cookie, its form posts, and the URL back to the host."""
 
+import re
 from collections.abc import Sequence
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -9,12 +10,16 @@ from starlette.responses import Response
 from service.domain.attached_sessions import main_connection
 from service.domain.model import Connection, Session, SessionId
 from service.errors import UnsupportedMediaType
-from service.web.parameters import cookie, form_fields
+from service.web.parameters import cookie, cookie_names, form_fields
 from service.web.request_body import MAX_PAGE_BODY_BYTES, read_raw
 
 KEY_HEADER = "x-page-key"
 # The longest time that a session may have.
 _COOKIE_SECONDS = 30 * 86400
+# Of so many flows a browser keeps the key. Somebody who connects the accounts of many buildings walks through hundreds
+# in a month; proxies refuse a request with all of their cookies, and this service reads none of them.
+_MOST_COOKIES = 20
+_ENDED_AT_ONCE = 10  # proxies limit the headers of an answer, too
 
 
 def page_key_of(request: Request, session_id: SessionId, *, secure: bool) -> str | None:
@@ -32,17 +37,18 @@ def page_cookie(request: Request, session_id: SessionId, *, secure: bool) -> str
     return cookie(request, _cookie_name(session_id, secure=secure))
 
 
-def set_page_cookie(response: Response, session: Session, key: str, *, secure: bool) -> None:
-    """Set the page's cookie: `Lax`, so that the browser sends it when the provider redirects to the callback."""
-    response.set_cookie(
-        _cookie_name(session.id, secure=secure),
-        key,
-        max_age=_COOKIE_SECONDS,
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
+def set_page_cookie(request: Request, response: Response, session: Session, key: str, *, secure: bool) -> None:
+    """Set the page's cookie: `Lax`, so that the browser sends it when the provider redirects to the callback.
+
+    The cookies of the oldest flows in this browser end.
+    """
+    name, prefix = _cookie_name(session.id, secure=secure), _prefix(secure=secure)
+    ours = re.compile(rf"{prefix}[A-Za-z0-9]+")
+    others = [one for one in cookie_names(request) if ours.fullmatch(one) and one != name]
+    too_many = max(0, len(others) + 1 - _MOST_COOKIES)
+    for one in others[: min(too_many, _ENDED_AT_ONCE)]:
+        response.delete_cookie(one, path="/", secure=secure, httponly=True, samesite="lax")
+    response.set_cookie(name, key, max_age=_COOKIE_SECONDS, path="/", secure=secure, httponly=True, samesite="lax")
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -75,5 +81,8 @@ def return_address(session: Session, connections: Sequence[Connection], result: 
 
 
 def _cookie_name(session_id: SessionId, *, secure: bool) -> str:
-    name = f"magiclink-{session_id.removeprefix('ses_')[:16]}"
-    return f"__Host-{name}" if secure else name
+    return _prefix(secure=secure) + session_id.removeprefix("ses_")[:16]
+
+
+def _prefix(*, secure: bool) -> str:
+    return "__Host-magiclink-" if secure else "magiclink-"

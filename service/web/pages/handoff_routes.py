@@ -93,7 +93,7 @@ class HandoffRoutes:
         if state is not HandoffState.ACCEPTED:
             return self._page(request, session, state)
         response = RedirectResponse(f"/connect/{self.pages.connect_token(session)}", 303)
-        set_page_cookie(response, session, key, secure=self.responses.secure)
+        set_page_cookie(request, response, session, key, secure=self.responses.secure)
         return response
 
     def _page(self, request: Request, session: Session, state: HandoffState) -> Response:

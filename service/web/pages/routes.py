@@ -145,7 +145,7 @@ class PageRoutes:
         response: Response = RedirectResponse(request.url.path.removesuffix("/start"), 303)
         if json:
             response = self._responses.started(request, started, redirects=True)
-        return self._with_cookie(response, session, started.page_key)
+        return self._with_cookie(request, response, session, started.page_key)
 
     async def callback_route(self, request: Request) -> Response:
         """One route for both methods, so that a 405 names both in `Allow`."""
@@ -180,7 +180,8 @@ class PageRoutes:
         if session.closed or session.achieved:
             return self._responses.to_host(request, await self._pages.outcome(session.id))
         started = await self._pages.start(session, self._by_cookie(request, session, take_over=True, silent=True))
-        return self._with_cookie(await self._returned(request, session, started.page_key), session, started.page_key)
+        response = await self._returned(request, session, started.page_key)
+        return self._with_cookie(request, response, session, started.page_key)
 
     async def _bound_again(self, request: Request, session: Session, key: str) -> str:
         """The key of a browser that left our page and comes back from the provider's: it is bound once more."""
@@ -200,8 +201,8 @@ class PageRoutes:
         stays = self._pages.is_passed_on(session, key)
         return self._responses.to_host(request, await self._pages.outcome(session.id), stays=stays)
 
-    def _with_cookie(self, response: Response, session: Session, key: str) -> Response:
-        set_page_cookie(response, session, key, secure=self._responses.secure)
+    def _with_cookie(self, request: Request, response: Response, session: Session, key: str) -> Response:
+        set_page_cookie(request, response, session, key, secure=self._responses.secure)
         return response
 
     async def _on_error(self, request: Request, exc: Exception) -> Response:
