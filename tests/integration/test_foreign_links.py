@@ -9,6 +9,7 @@ import pytest
 from service.domain.model import SessionId
 from tests.support.clock import Clock
 from tests.support.services import RunningServices, refused
+from tests.support.shown_text import shown_text
 from tests.support.users import FramePage, User
 
 
@@ -119,3 +120,19 @@ async def test_a_magic_link_that_cannot_be_read_is_asked_for_once(
     await services.later(300)
     assert (await page.stored())["failure"] == {"code": "link_refused"}
     assert services.outgoing.made("POST /link") == 1
+
+
+async def test_a_page_without_scripts_says_that_a_link_which_is_no_longer_on_the_providers_pages_is_refused(
+    clock: Clock, database_url: str, services: RunningServices, ada: User
+) -> None:
+    page = await ada.browser()
+    await services.close()
+    changed = RunningServices(clock, database_url, provider_pages_url="https://dash.example.com")
+    await changed.open()
+    async with changed.web() as http:
+        http.cookies = page.http.cookies
+        shown = shown_text((await http.get(page.path, headers={"Accept": "text/html"})).text)
+    await changed.close()
+    assert "The secure page is not available." in shown
+    assert "link_refused" in shown
+    assert "Your secure page is ready." not in shown

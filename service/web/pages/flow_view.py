@@ -10,7 +10,9 @@ from service.domain.page_view import Waiting
 from service.domain.status_words import StatusWords
 from service.domain.statuses import ConnectionState, has_stopped, needs_attention
 from service.settings.utility_hints import UtilityHint
+from service.urls import origin_of
 from service.web.pages.advice import AccountView
+from service.web.pages.answers import ViewLinkJson
 
 ENDED = frozenset({"expired", "revoked", "failed"})
 
@@ -22,6 +24,15 @@ class LinkView:
     status: LinkStatus
     url: str | None = None
     framable: bool = True
+    is_refused: bool = False
+
+
+def checked_link(link: ViewLinkJson, provider_origin: str) -> LinkView:
+    """Return the link, failed where it leads elsewhere: changed by an attacker it could imitate the sign-in form."""
+    url = link["url"]
+    if url is not None and origin_of(url) != provider_origin:
+        return LinkView(status=LinkStatus.FAILED, is_refused=True)
+    return LinkView(status=link["status"], url=url, framable=link["framable"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

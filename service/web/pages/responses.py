@@ -35,7 +35,7 @@ from service.web.pages.contexts import (
     ReconnectPage,
 )
 from service.web.pages.cookies import return_address
-from service.web.pages.flow_view import FlowView, LinkView
+from service.web.pages.flow_view import FlowView, checked_link
 from service.web.pages.page_fields import connection_views, helped_fields, named_fields, outcome_of
 from service.web.pages.rendering import PageRenderer
 from service.web.parameters import query_fields
@@ -245,12 +245,10 @@ class PageResponses:
 
     def _flow_view(self, request: Request, snapshot: PageSnapshot) -> FlowView:
         view = self.view(request, snapshot, redirects=True)
-        link = view["link"]
-        # Any other origin is not the provider's: a link changed by an attacker could imitate its sign-in form.
-        url = link["url"] if link["url"] and origin_of(link["url"]) == self._provider_origin else None
+        link = checked_link(view["link"], self._provider_origin)
         return FlowView(
             status=view["status"],
-            link=LinkView(status=link["status"], url=url, framable=link["framable"]),
+            link=link,
             connections=connection_views(snapshot),
             account=account_of(snapshot, page_language(request, snapshot.session)),
             hints=hints_for(snapshot, self._hints),
@@ -260,7 +258,7 @@ class PageResponses:
             unreachable_since=view["unreachableSince"],
             seen=view["seen"],
             on_phone=view["onPhone"],
-            failure_code=snapshot.session.failure,
+            failure_code="link_refused" if link.is_refused else snapshot.session.failure,
             done_url=view["doneUrl"],
         )
 
