@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.services import RunningServices
-from tests.support.users import NAVIGATION, SCRIPT, TopPage, User, asked_in
+from tests.support.users import NAVIGATION, SCRIPT, WRONG, TopPage, User, asked_in
 
 
 @pytest.mark.parametrize("end", ["connected", "revoked"])
@@ -33,3 +33,19 @@ async def test_a_start_by_a_script_answers_with_the_view_and_takes_over_only_whe
     assert answer.status_code == 200
     assert "__Host-" in answer.headers["set-cookie"]
     assert (await other.view())["status"] == "opened"
+
+
+async def test_a_finished_link_does_not_say_that_nothing_is_left_to_do_where_another_account_needs_its_user(
+    services: RunningServices, ada: User
+) -> None:
+    page = await ada.browser(link="magic_link")
+    await page.connect()
+    await page.finish()
+    stranger = TopPage(services, page.session)
+    assert "There is nothing more to do." in (await stranger.get()).text
+    await page.connect(WRONG)
+    await services.later(60)
+    assert len((await page.stored())["connections"]) == 2
+    finished = (await stranger.get()).text
+    assert "Your account is connected." in finished
+    assert "There is nothing more to do." not in finished

@@ -156,7 +156,8 @@ class DonePage(HelpedPage):
     """The end of the redirect flow where the host gave no `returnUrl`, or a finished link that is opened once more.
 
     `can_open`: the session's link still leads to the secure page. `again_url` is its address, where it may be shown.
-    With an `action` its button opens the flow, as that of a `ConnectPage` does.
+    With an `action` its button opens the flow, as that of a `ConnectPage` does. `has_stopped`: no bills follow for an
+    account that is not shown, until somebody acts.
     """
 
     template: ClassVar[str] = "pages/done.html"
@@ -179,6 +180,7 @@ class DonePage(HelpedPage):
     connections: tuple[ConnectionView, ...] = ()
     hints: tuple[UtilityHint, ...] = ()
     unreachable_since: str | None = None
+    has_stopped: bool = False
     can_open: bool = False
     again_url: str | None = None
     action: str = ""

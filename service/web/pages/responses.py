@@ -13,6 +13,7 @@ from service.domain.event_json import iso
 from service.domain.model import Mode, Session
 from service.domain.page_view import AccountToMend, PageSnapshot
 from service.domain.session_time import can_sign
+from service.domain.statuses import has_stopped
 from service.errors import Expired, MagiclinkError, NotFound
 from service.settings import Settings
 from service.settings.utility_hints import UtilityHints
@@ -117,9 +118,9 @@ class PageResponses:
     def finished(self, request: Request, snapshot: PageSnapshot, form_value: str) -> Response:
         """A finished link that is opened once more: its outcome, and a button that opens the flow in this browser."""
         action = f"{_address_of(request)}/start"
-        page = replace(
-            self._done(request, snapshot, None), connections=(), hints=(), action=action, form_value=form_value
-        )
+        stopped = any(has_stopped(one.state) for one in snapshot.connections)
+        done = self._done(request, snapshot, None)
+        page = replace(done, connections=(), hints=(), has_stopped=stopped, action=action, form_value=form_value)
         return self.render(page, FramePolicy())
 
     def confirm(
