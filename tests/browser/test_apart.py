@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Playwright
+from playwright.async_api import Playwright, Route
 
 from tests.support.browser_services import Api, BrowserServices
 from tests.support.browser_user import BrowserUser, FlowPage, NewUser
@@ -64,6 +64,22 @@ async def test_an_embed_address_opened_by_itself_reveals_nothing(new_user: NewUs
     await known.redirected.shows("Please open this in your app")
     await unknown.page.goto(session["embedUrl"].replace("/embed/", "/embed/x"))
     assert await known.page.content() == await unknown.page.content()
+    assert (await api.session(session["id"]))["status"] == "created"
+
+
+async def test_opened_by_itself_it_starts_nothing_either_where_the_browser_does_not_tell_the_service(
+    new_user: NewUser, api: Api
+) -> None:
+    """Some browsers before 2023 send no `Sec-Fetch-Dest`, and some proxies take it away."""
+
+    async def untold(route: Route) -> None:
+        await route.fulfill(response=await route.fetch(headers={"Accept": "text/html"}))
+
+    session = await api.create("ada", "curious")
+    ada = await new_user()
+    await ada.page.route("**/embed/*", untold)
+    await ada.page.goto(session["embedUrl"])
+    await ada.redirected.shows("This link does not work.")
     assert (await api.session(session["id"]))["status"] == "created"
 
 
