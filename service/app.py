@@ -294,6 +294,7 @@ def _page_routes(
     responses = PageResponses(templates, settings, services.pages.callback_state, services.pages.sign_result)
     status = StatusRoutes(services.statuses, responses, settings.allowed_origins)
     poll_now = partial(services.worker.run_now, JobKind.RECONCILE)
-    limit, open_streams = PageRateLimit(environment.monotonic), OpenStreams(services.store, environment.clock)
+    limit = PageRateLimit(environment.monotonic)
+    open_streams = OpenStreams(services.store, environment.clock, closing=services.pubsub.closing)
     flow = FlowRoutes(services.pages, poll_now, services.pubsub, responses, limit, open_streams)
     return PageRoutes(services.pages, responses, flow, status)

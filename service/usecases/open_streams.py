@@ -41,12 +41,21 @@ _Waiting = tuple[Heartbeat, "asyncio.Future[_Kept]"]
 class OpenStreams:
     """Records the presence of pages with open streams in groups; any number of streams may call it at once."""
 
-    def __init__(self, store: Store, clock: Clock, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        closing: asyncio.Event | None = None,
+    ) -> None:
+        """`closing` is set when the process stops: then no stream waits for the database any more."""
         self._store = store
         self._clock = clock
         self._sleep = sleep
+        self._closing = closing or asyncio.Event()
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
+        self._group: asyncio.Task[None] | None = None  # at a stop it may still wait for the database
 
     async def keep_alive(self, session_id: SessionId, page_key: str | None, *, is_present: bool) -> int | None:
         """Record that the page is present, if it is the bound one; return the session's mark, None where it is unknown.
@@ -65,13 +74,19 @@ class OpenStreams:
         return kept.mark
 
     async def _run_groups(self) -> None:
+        closing = asyncio.create_task(self._closing.wait())
         try:
             while self._waiting:
                 if len(self._waiting) < _MOST:
                     await self._sleep(_GATHER_SECONDS)
                 group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-                await self._run_group(group)
+                self._group = asyncio.create_task(self._run_group(group))
+                await asyncio.wait([self._group, closing], return_when=asyncio.FIRST_COMPLETED)
+                if closing.done():
+                    _release((*group, *self._waiting))
+                    self._waiting = []
         finally:
+            closing.cancel()
             self._task = None
 
     async def _run_group(self, group: Sequence[_Waiting]) -> None:
@@ -94,3 +109,9 @@ class OpenStreams:
             await self._store.sessions.change(
                 session_id, lambda current: session_rules.record_presence(current, page_key, now)
             )
+
+
+def _release(waiting: Sequence[_Waiting]) -> None:
+    for _, future in waiting:
+        if not future.done():
+            future.set_result(_Kept())

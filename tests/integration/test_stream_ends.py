@@ -31,6 +31,25 @@ async def test_a_process_that_stops_waits_for_no_read_of_its_streams(
         assert (await stream.next()).type == "ended"
 
 
+async def test_a_process_that_stops_waits_for_no_presence_of_its_streams(
+    services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.parts.pubsub.keep_alive_seconds = 0.02
+    page, asked = await ada.frame(), asyncio.Event()
+
+    async def waits(*_: object) -> Any:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with EventStream(services, page) as stream:
+        monkeypatch.setattr(services.parts.store.sessions, "keep_alive", waits)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asked.wait()
+        _stand_still(services, monkeypatch)
+        services.parts.pubsub.close()
+        assert (await stream.next()).type == "ended"
+
+
 async def test_nothing_is_read_for_a_page_that_has_gone(
     services: RunningServices, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,7 +113,8 @@ class EventStream:
             while shown is not None and not self._is_over(leaving):
                 is_woken = await self._wait(send, signal)
                 if not self._is_over(leaving) and (is_woken or await self._is_changed(shown)):
-                    shown = await self._send_news(send, shown)
+                    # Recording its presence may have taken long, and a stop ends it.
+                    shown = shown if self._is_over(leaving) else await self._send_news(send, shown)
 
     def _is_over(self, leaving: "asyncio.Task[None]") -> bool:
         # Then nothing more is read: a stop would wait for a database that does not answer. The page's next stream goes
