@@ -8,6 +8,7 @@ import jinja2
 import pytest
 
 from service.web.page_templates import page_templates
+from service.web.pages.brand import Brand
 from service.web.pages.contexts import PAGES, ConnectPage, EmbedPage, Page
 from service.web.pages.rendering import PageRenderer
 
@@ -40,6 +41,12 @@ def test_a_kept_page_is_what_its_template_renders(page: Any) -> None:
         changed = replace(page, **{name: text})
         for _ in range(2):  # the second time from the kept parts
             assert renderer.render(changed) == whole(changed)
+
+
+@pytest.mark.parametrize("page", KEPT, ids=lambda page: type(page).__name__)
+def test_a_hosts_name_that_looks_like_a_mark_is_shown_as_it_is(page: Any) -> None:
+    named = replace(page, brand=Brand(name="\ue000another\ue001"))
+    assert PageRenderer(TEMPLATES).render(named) == whole(named)
 
 
 @pytest.mark.parametrize("page", KEPT, ids=lambda page: type(page).__name__)

@@ -8,7 +8,7 @@ text; each request then puts its own texts, escaped, in place of the marks.
 import re
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Any
 
 from jinja2 import Environment
 from markupsafe import escape
@@ -17,7 +17,6 @@ from service.web.pages.contexts import Page
 
 # Characters for private use, which no template contains. Texts of sessions are never searched for them.
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_MARK: Final = re.compile(f"{_OPEN}([a-z_]+){_CLOSE}")
 # A page has a few forms: one for each language, for each set of texts that it has, and so on.
 _FORMS = 256
 
@@ -56,7 +55,9 @@ class PageRenderer:
 
     def _render_parts(self, page: Page, printed: Collection[str]) -> Parts:
         marks = {name: f"{_OPEN}{name}{_CLOSE}" for name in printed}
-        first, *others = _MARK.split(self._render(page, _fields(page) | marks))
+        # Only the names of this page's texts: the host's own name may hold something that looks like a mark.
+        mark = re.compile(f"{_OPEN}({'|'.join(printed)}){_CLOSE}")
+        first, *others = mark.split(self._render(page, _fields(page) | marks))
         found = zip(others[::2], others[1::2], strict=True)
         return first.encode(), tuple((name, after.encode()) for name, after in found)
 
