@@ -6,9 +6,11 @@ that answers differently a moment later (rebinding) changes nothing.
 
 import asyncio
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from queue import SimpleQueue
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -35,6 +37,7 @@ _NEVER = tuple(
 # Reference: IANA, IPv6 address space; RFC 4291, section 2.4.
 _PUBLIC_IPV6 = ip_network("2000::/3")
 _RESOLVERS = 32
+_Lookup = tuple[str, int, "Future[list[str]]"]
 
 
 class BlockedAddress(Exception):
@@ -102,19 +105,52 @@ def system_resolver(threads: int) -> Resolve:
 
     It has its own threads, so that a name server that does not answer does not block the process's other threads.
     """
-    pool = ThreadPoolExecutor(threads, "resolve")
-
-    def ask(host: str, port: int) -> list[str]:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            return []
-        return [str(entry[4][0]) for entry in found]
+    resolvers = _Resolvers(threads)
 
     async def resolve(host: str, port: int) -> Sequence[str]:
-        return await asyncio.get_running_loop().run_in_executor(pool, ask, host, port)
+        return await asyncio.wrap_future(resolvers.look_up(host, port))
 
     return resolve
 
 
+class _Resolvers:
+    """Up to `most` threads that look names up; each starts when no other is free.
+
+    They are daemons: Python waits for the threads of a ThreadPoolExecutor before a process ends, and a lookup cannot be
+    cut off. A name server that does not answer would keep a process that is to stop for half a minute and longer.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._started = 0
+        self._waiting = threading.Semaphore(0)  # threads that wait for a name
+        self._queue: SimpleQueue[_Lookup] = SimpleQueue()
+
+    def look_up(self, host: str, port: int) -> "Future[list[str]]":
+        """Return the future addresses of a name; it waits where all threads are at other names."""
+        found = Future[list[str]]()
+        self._queue.put((host, port, found))
+        if not self._waiting.acquire(blocking=False) and self._started < self._most:
+            self._started += 1
+            threading.Thread(target=self._run, name="resolve", daemon=True).start()
+        return found
+
+    def _run(self) -> None:
+        while True:
+            host, port, found = self._queue.get()
+            # False: who wanted it was cancelled before its turn came.
+            if found.set_running_or_notify_cancel():
+                found.set_result(_addresses_of(host, port))
+            self._waiting.release()
+
+
+def _addresses_of(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [str(entry[4][0]) for entry in found]
+
+
 resolve = system_resolver(_RESOLVERS)
+"""Lookups of names that hosts give: a name server that does not answer must not hold up the lookups of other names."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from time import monotonic  # noqa: TID251 - real threads need a real clock
@@ -13,6 +15,7 @@ from service.background import deliveries
 from service.domain.deliveries import AttemptError
 from service.domain.timing import DELIVERY_SECONDS
 from service.outbound import lookups, network
+from service.outbound.addresses import system_resolver
 from service.outbound.lookups import SharedLookups
 from service.outbound.network import WebhookNetwork
 from tests.support.clock import Clock
@@ -180,6 +183,48 @@ async def test_addresses_that_hosts_give_in_many_calls_hold_up_no_delivery() -> 
         one.cancel()
     await asyncio.gather(*checks, return_exceptions=True)
     assert answer.status == 204
+
+
+_SILENT_PROCESS = """
+import asyncio, socket, threading, time
+from service.outbound.network import WebhookNetwork
+socket.getaddrinfo = lambda *_args, **_options: threading.Event().wait(600)
+
+async def main():
+    _, sender = WebhookNetwork(seconds=0.1).open((), time.monotonic)
+    print((await sender.post("https://a.silent.example/x", {}, b"{}")).error)
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_ends_although_a_name_server_does_not_answer() -> None:
+    process = [sys.executable, "-c", _SILENT_PROCESS]
+    ended = subprocess.run(process, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert ended.stdout == "timed_out\n"
+
+
+async def test_a_thread_is_used_again_and_no_more_than_allowed_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, gate, asked = set[int](), threading.Event(), list[str]()
+
+    def getaddrinfo(host: str, port: int, **_options: Any) -> list[Any]:
+        started.add(threading.get_ident())
+        asked.append(host)
+        gate.wait(PATIENCE_SECONDS)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PUBLIC, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    resolve = system_resolver(2)
+    asking = [asyncio.ensure_future(resolve(f"{number}.example.com", 443)) for number in range(6)]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(asked) < 2:  # noqa: ASYNC110 - real threads
+            await asyncio.sleep(0.01)
+    asking[5].cancel()
+    await asyncio.gather(asking[5], return_exceptions=True)
+    gate.set()
+    assert await asyncio.gather(*asking[:5]) == [[PUBLIC]] * 5
+    assert await resolve("last.example.com", 443) == [PUBLIC]
+    assert (len(started), "5.example.com" in asked) == (2, False)
 
 
 def test_each_turn_may_look_up_a_name_and_the_lookup_ends_before_the_attempt() -> None:
