@@ -153,7 +153,7 @@ class WebhookSender:
         sent = [*headers.items(), ("content-type", "application/json"), ("user-agent", "magiclink")]
         sent += [("host", urlsplit(url).netloc), ("content-length", str(len(body))), ("accept-encoding", "identity")]
         timeouts = {"connect": self._seconds, "read": self._seconds, "write": self._seconds}
-        request = httpcore.Request("POST", url, headers=sent, content=body, extensions={"timeout": timeouts})
+        request = httpcore.Request("POST", _parsed(url), headers=sent, content=body, extensions={"timeout": timeouts})
         async with self._connections[urlsplit(url).scheme].stream(request) as response:
             received.status, received.may_keep = response.status, self._may_keep(response)
             await self._read_start(response, received.start)
@@ -171,6 +171,17 @@ class WebhookSender:
         """Close all connections."""
         for connections in self._connections.values():
             await connections.close()
+
+
+def _parsed(url: str) -> httpcore.URL:
+    """Return the address with its path and query as the host wrote them.
+
+    httpcore itself leaves out what follows a semicolon in the last segment of a path.
+    """
+    parts = urlsplit(url)
+    rest = url.partition("://")[2][len(parts.netloc) :]
+    target = rest if rest.startswith("/") else f"/{rest}"
+    return httpcore.URL(scheme=parts.scheme, host=parts.hostname or "", port=parts.port, target=target)
 
 
 def _parts(response: httpcore.Response) -> AsyncIterator[bytes]:

@@ -46,6 +46,27 @@ async def test_the_receiver_gets_the_headers_and_the_body(net: Receivers, sender
     assert found.body == BODY
 
 
+@pytest.mark.parametrize(
+    ("written", "target"),
+    [
+        ("/hooks;tenant=acme", "/hooks;tenant=acme"),
+        ("/hooks;v=1/x;y?a=1;b=2", "/hooks;v=1/x;y?a=1;b=2"),
+        ("/hooks?", "/hooks?"),
+        ("/a//b/%2F?c=%20&c=://d", "/a//b/%2F?c=%20&c=://d"),
+        ("?key=1", "/?key=1"),
+        ("", "/"),
+    ],
+)
+async def test_path_and_query_arrive_as_the_host_wrote_them(
+    net: Receivers, sender: WebhookSender, written: str, target: str
+) -> None:
+    for authority in (NAME, NAME.upper(), f"{NAME}:8443"):
+        await post(sender, f"https://{authority}{written}")
+    assert [one.path for one in net.main.posts] == [target] * 3
+    assert [one.host for one in net.main.posts] == [NAME, NAME.upper(), f"{NAME}:8443"]
+    assert net.connects == [(PUBLIC, 443), (PUBLIC, 443), (PUBLIC, 8443)]
+
+
 async def test_the_connection_goes_to_the_address_that_was_checked(net: Receivers, sender: WebhookSender) -> None:
     await post(sender)
     assert net.connects == [(PUBLIC, 443)]
