@@ -118,7 +118,7 @@ class _Turn:
 
     async def run(self) -> None:
         try:
-            while not self._over:
+            while True:
                 await self._fill()
                 if not self._running:
                     return
@@ -136,7 +136,7 @@ class _Turn:
 
     async def _fill(self) -> None:
         for aside, queue in self._queues.items():
-            if not queue.ready and queue.may_have_more() and self._room(queue, aside=aside) > 0:
+            if not self._over and not queue.ready and queue.may_have_more() and self._room(queue, aside=aside) > 0:
                 await self._read(queue, aside=aside)
             self._start_ready(queue, aside=aside)
 
@@ -177,7 +177,7 @@ class _Turn:
         if result.delivery.blocks:
             self._waiting |= queue.drop_lane(delivery)
         queue.under_way -= 1
-        if result.meaning is Meaning.GONE and not delivery.is_aside:
+        if result.meaning is Meaning.GONE and not delivery.is_aside and not self._over:
             await self._end(result)
         else:
             self._start_ready(queue, aside=delivery.is_aside)  # while this answer is written
@@ -220,7 +220,7 @@ class _Turn:
             await self._store.deliveries.record(self._lease, results, self._health, waiting)
 
     async def _end(self, result: DeliveryResult) -> None:
-        """The endpoint answered 410: nothing more is sent to it."""
+        """The endpoint answered 410: nothing more is sent to it. What is under way is still written."""
         self._over = True
         if self._endpoint is None:
             return

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.support.endpoints import DAY, endpoint, failing, seen, wait
+from tests.support.endpoints import DAY, deliveries, endpoint, failing, seen, wait
 from tests.support.receivers import Receiver
 from tests.support.services import RunningServices
 from tests.support.users import User
@@ -64,6 +64,28 @@ async def test_an_endpoint_that_answers_410_gets_nothing_more(
     assert told["data"] == {"endpointId": gone["id"], "reason": "gone"}
     assert "endpoint.disabled" in await services.event_types()
     assert (await seen(services, other))["status"] == "enabled"
+
+
+async def test_an_endpoint_that_answers_410_several_times_at_once_is_disabled_once(
+    services: RunningServices, ada: User, second: Receiver
+) -> None:
+    gone = await endpoint(services, types=["session.created"])
+    await endpoint(services, OTHER_URL, types=["endpoint.disabled"])
+    taken, *others = [await ada.session() for _ in range(6)]
+    receiver = services.receivers.main
+    receiver.gate = asyncio.Event()
+    failing(services, 410, lambda post: post.event["sessionId"] != taken["id"])
+    sending = asyncio.create_task(services.deliver())
+    await receiver.has_posts(6)
+    receiver.gate.set()
+    await sending
+    assert (await services.event_types()).count("endpoint.disabled") == 1
+    assert second.types == ["endpoint.disabled"]
+    assert [row["status"] for row in await deliveries(services, gone, status="delivered")] == ["delivered"]
+    failed = await deliveries(services, gone, status="failed")
+    assert [[one["status"] for one in row["attempts"]] for row in failed] == [[410]] * len(others)
+    assert await deliveries(services, gone, status="pending") == []
+    assert (await seen(services, gone))["status"] == "disabled"
 
 
 async def test_five_days_of_nothing_but_failures_disable_an_endpoint_and_it_is_told_before(
