@@ -153,9 +153,10 @@ class EndpointStore:
     def _replace_secret(self, tx: Transaction, change: EndpointChange) -> None:
         assert change.secret is not None  # noqa: S101 - for mypy
         secret = change.secret
-        # A secret that was replaced before keeps its earlier end.
+        # A secret that was replaced before keeps its earlier end; none signs for longer than the one that ends now.
         tx.run(
-            "UPDATE endpoint_secrets SET ends_at = :end WHERE endpoint_id = :endpoint AND ends_at IS NULL",
+            "UPDATE endpoint_secrets SET ends_at = :end WHERE endpoint_id = :endpoint "
+            "AND (ends_at IS NULL OR ends_at > :end)",
             end=change.old_secrets_end_at,
             endpoint=change.endpoint.id,
         )

@@ -109,6 +109,19 @@ async def test_another_origin_gets_a_new_secret_at_once(services: RunningService
         verified_by_key(moved.posts[0], made["publicKey"])
 
 
+async def test_a_secret_that_was_replaced_shortly_before_signs_nothing_for_another_origin(
+    services: RunningServices, ada: User, made: JsonObject
+) -> None:
+    services.receivers.names["new.example.com"] = [["93.184.215.20"]]
+    services.receivers.at["93.184.215.20"] = moved = Receiver()
+    await services.post(f"{PATH}/{made['id']}/rotate-secret")
+    answer = await services.host.patch(f"{PATH}/{made['id']}", json={"url": "https://new.example.com/hooks"})
+    await ada.session()
+    await services.deliver()
+    assert (len(marks(moved.posts[0], "v1")), len(marks(moved.posts[0], "v1a"))) == (1, 1)
+    assert verified(moved.posts[0], answer.json()["secret"]) == moved.posts[0].json
+
+
 async def test_another_path_of_the_same_origin_keeps_the_secret(services: RunningServices, made: JsonObject) -> None:
     answer = await services.host.patch(f"{PATH}/{made['id']}", json={"url": URL + "/v2", "description": "new"})
     changed = answer.json()
