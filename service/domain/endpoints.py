@@ -153,8 +153,11 @@ def next_review_at(failing_since: float, now: float) -> float:
 
 
 def reached_percent(health: EndpointHealth, now: float) -> int:
-    """The last step that the failing endpoint has reached: 0, 50, 90, or 100 where it is to be disabled."""
-    if health.failing_since is None:
+    """The step that the failing endpoint has reached since its last review: 50, 90, or 100 where it is to be disabled.
+
+    0 where no review is due, as when another process has just made it.
+    """
+    if health.failing_since is None or health.review_at is None or now < health.review_at:
         return 0
     share = 100 * (now - health.failing_since) / ENDPOINT_DISABLED_SECONDS
     return max((percent for percent in (*WARNED_PERCENTS, 100) if percent <= share), default=0)

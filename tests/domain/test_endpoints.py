@@ -44,6 +44,17 @@ def test_a_failing_endpoint_is_reviewed_at_50_and_90_percent_and_at_the_end() ->
     assert seen[:3] == [(ENDPOINT_DISABLED_SECONDS * share / 100, share) for share in (50, 90, 100)]
 
 
+def test_what_one_process_has_reviewed_is_not_due_for_another_that_found_it_too() -> None:
+    endpoint = endpoints.with_health(ENDPOINT, failed(1))
+    for percent in (50, 90):
+        at = NOW + ENDPOINT_DISABLED_SECONDS * percent / 100
+        assert endpoints.reached_percent(endpoint.health, at) == percent
+        endpoint = endpoints.reviewed(endpoint, at)
+        assert endpoints.reached_percent(endpoint.health, at + 1) == 0
+    off = endpoints.disabled(endpoint, DisabledReason.FAILING)
+    assert endpoints.reached_percent(off.health, NOW + ENDPOINT_DISABLED_SECONDS) == 0
+
+
 @given(st.floats(0, 2 * ENDPOINT_DISABLED_SECONDS))
 def test_no_endpoint_is_disabled_before_five_days(seconds: float) -> None:
     percent = endpoints.reached_percent(failed(1), NOW + seconds)
