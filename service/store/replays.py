@@ -18,7 +18,8 @@ _CHUNK = 1000
 _MARGIN_SECONDS = 120.0
 
 # The rules of `_DELIVERIES` in `service.store.changes`, which is for new events. An endpoint gets no events about
-# itself: those have its id in their data.
+# itself: those have its id in their data. Bills that were uploaded belong to no session and no connection; their event
+# has the company's id in its data.
 _REPLAY = """
 INSERT INTO deliveries (id, tenant, endpoint_id, event_id, kind, url, lane, aside, status, next_at, drawn, created_at)
 SELECT 'whd_' || SUBSTR(:replay, 5) || SUBSTR(e.id, 5), e.tenant, :endpoint, e.id, 'replay', NULL,
@@ -27,7 +28,9 @@ FROM events e LEFT JOIN sessions s ON s.id = e.session_id
 LEFT JOIN connections n ON n.account = :account AND n.id = e.connection_id
 LEFT JOIN companies c ON c.ref = COALESCE(s.company_ref, n.company_ref)
 WHERE e.tenant = :tenant AND e.seq > :after AND e.seq <= :until AND e.at >= :since
-AND (:types = '' OR :types LIKE '%,' || e.type || ',%') AND (:company = '' OR c.provider_id = :company)
+AND (:types = '' OR :types LIKE '%,' || e.type || ',%')
+AND (:company = '' OR c.provider_id = :company OR (e.type = 'document.available' AND e.connection_id IS NULL
+  AND REPLACE(e.data, '"companyId": "' || :company || '"', '') <> e.data))
 AND (e.type NOT LIKE 'endpoint.%' OR REPLACE(e.data, :endpoint, '') = e.data)
 """
 
