@@ -19,6 +19,9 @@ from service.http_connections import TRUSTED, KeptConnections, TrustedCertificat
 from service.outbound.addresses import AddressGuard, BlockedAddress, UnknownName
 
 _KEPT_BYTES = 1024
+# The part of an attempt's time for one of several addresses: 3 s, in which a lost packet is sent again. The last one
+# has all the time that is left.
+_ADDRESS_SHARE = 0.2
 # Once the status is known, wait at most this long for the start of the body.
 _BODY_SECONDS = 1.0
 # Receivers close idle connections after five seconds or later. If one closes while it is used, the attempt is lost.
@@ -71,7 +74,11 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Resolve, check, and connect to the first address that answers."""
+        """Resolve, check, and connect to the first address that answers.
+
+        One that drops packets must leave time for the others. On a machine without a way to the IPv6 internet, for
+        example, every name with addresses of both families may begin with one that never answers.
+        """
         try:
             addresses = await self._guard.addresses(host, port, encrypted=self._encrypted)
         except BlockedAddress as exc:
@@ -79,9 +86,10 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         except UnknownName as exc:
             raise _NoName from exc
         error: Exception = httpcore.ConnectError()
-        for address in addresses:
+        for number, address in enumerate(addresses, 1):
+            wait = timeout if timeout is None or number == len(addresses) else timeout * _ADDRESS_SHARE
             try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await self._inner.connect_tcp(address, port, wait, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
                 error = exc
         raise error

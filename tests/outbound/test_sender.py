@@ -240,6 +240,23 @@ async def test_the_next_address_is_tried_where_the_first_does_not_answer(net: Re
     assert [host for host, _ in net.connects] == ["93.184.215.99", PUBLIC]
 
 
+async def test_the_next_address_is_tried_where_the_first_drops_every_packet(
+    net: Receivers, sender: WebhookSender
+) -> None:
+    net.names[NAME] = [["2606:2800:21f:cb07:6820:80da:af6b:8b2c", "93.184.215.99", PUBLIC]]
+    net.dropping = {"2606:2800:21f:cb07:6820:80da:af6b:8b2c"}
+    assert (await post(sender)).status == 204
+    assert [host for host, _ in net.connects] == net.names[NAME][0]
+
+
+async def test_an_only_address_that_drops_every_packet_has_all_the_time(net: Receivers, sender: WebhookSender) -> None:
+    net.dropping = {PUBLIC}
+    began = perf_counter()
+    assert (await post(sender)).error is AttemptError.TIMEOUT
+    assert perf_counter() - began >= 0.3
+    assert net.connects == [(PUBLIC, 443)]
+
+
 async def test_an_error_of_our_own_is_no_answer_of_the_receiver(net: Receivers, sender: WebhookSender) -> None:
     answering(net, lambda _: 1 // 0)
     with pytest.raises(ZeroDivisionError):

@@ -6,6 +6,7 @@ It stands where sockets would be, so names are resolved, addresses checked and H
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -71,6 +72,7 @@ class Receivers(httpcore.AsyncNetworkBackend):
         self.names: dict[str, list[list[str]]] = {NAME: [[PUBLIC]]}
         self.at: dict[str, Receiver] = {PUBLIC: Receiver()}
         self.connects: list[tuple[str, int]] = []
+        self.dropping: set[str] = set()  # addresses that drop every packet
 
     @property
     def main(self) -> Receiver:
@@ -84,11 +86,15 @@ class Receivers(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109, ARG002 - httpcore's signature
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.AsyncNetworkStream:
         self.connects.append((host, port))
+        if host in self.dropping:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), timeout)
+            raise httpcore.ConnectTimeout
         if host not in self.at:
             raise httpcore.ConnectError("refused")
         return ReceiverStream(self.at[host], (host, port))
