@@ -10,7 +10,10 @@ from service.domain.model import EventId, Tenant, UserRef
 from service.store.engine import Row, Transaction
 from service.store.users import hold_user
 
-_USERS = "SELECT e.id, s.user_ref FROM events e JOIN sessions s ON s.id = e.session_id WHERE e.id IN (:among)"
+_USERS = (
+    "SELECT e.id, COALESCE(s.user_ref, e.user_ref) AS user_ref, s.id AS session_id FROM events e "
+    "LEFT JOIN sessions s ON s.id = e.session_id WHERE e.id IN (:among)"
+)
 
 
 def delivery_values(delivery: Delivery) -> dict[str, Any]:
@@ -28,12 +31,15 @@ def attempted_values(tx: Transaction, deliveries: Sequence[Delivery]) -> list[di
     """Return the columns that an attempt changes; without answers where the event is about an erased user.
 
     The attempt, or the earlier ones that the sender has in memory, may be from before the erasure. Other users are not
-    erased before the commit, so that their erasure finds what is written here.
+    erased before the commit, so that their erasure finds what is written here. It finds it by the user's sessions, so
+    what belongs to no session, such as `user.exported`, is written without answers too.
     """
     answered = {one.event_id for one in deliveries if any(attempt.response_start for attempt in one.attempts)}
-    users = {row["id"]: UserRef(row["user_ref"]) for row in tx.among(_USERS, answered)}
-    erased = {user for user in sorted(set(users.values())) if not hold_user(tx, user)}
-    return [changed_values(_without_answers(one) if users.get(one.event_id) in erased else one) for one in deliveries]
+    rows = [row for row in tx.among(_USERS, answered) if row["user_ref"] is not None]
+    refs = sorted({UserRef(row["user_ref"]) for row in rows if row["session_id"] is not None})
+    kept = {user for user in refs if hold_user(tx, user)}
+    silent = {row["id"] for row in rows if row["session_id"] is None or row["user_ref"] not in kept}
+    return [changed_values(_without_answers(one) if one.event_id in silent else one) for one in deliveries]
 
 
 def _without_answers(delivery: Delivery) -> Delivery:

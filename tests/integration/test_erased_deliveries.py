@@ -15,7 +15,7 @@ NAME = "ada.lovelace"
 @pytest.fixture(autouse=True)
 def names_the_user(services: RunningServices) -> None:
     body = f"thanks, {NAME}".encode()
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
     services.receivers.main.answer = lambda _post: [head + body]
 
 
@@ -67,4 +67,14 @@ async def test_what_an_endpoint_got_that_was_deleted_since(services: RunningServ
     assert (await services.host.delete(f"/v1/webhook-endpoints/{made['id']}")).status_code == 204
     assert await named(services) != []
     await erase_ada(services)
+    assert await named(services) == []
+
+
+async def test_an_event_about_the_user_that_belongs_to_no_session(services: RunningServices, ada: User) -> None:
+    await endpoint(services, types=["user.exported", "user.erased"])
+    await ada.session()
+    await services.get("/v1/users/ada/export")
+    await services.deliver()
+    await erase_ada(services)
+    assert [post.json["type"] for post in services.receivers.main.posts] == ["user.exported", "user.erased"]
     assert await named(services) == []

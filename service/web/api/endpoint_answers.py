@@ -68,7 +68,11 @@ class AttemptJson(TypedDict):
         AttemptError | None, _words_or_null(AttemptError), Field(description="Why there was no answer; a closed list.")
     ]
     responseStart: Annotated[
-        str | None, Field(description="The first 1 KB of the answer; null for an address in the operator's networks.")
+        str | None,
+        Field(
+            description="The first 1 KB of the answer; null for an address in the operator's networks, for an event of "
+            "a user who was erased, and for `user.exported` and `user.erased`."
+        ),
     ]
 
 
