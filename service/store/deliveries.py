@@ -146,8 +146,7 @@ class DeliveryStore:
     async def purge(self, at_once: int = PURGED_AT_ONCE) -> int:
         """Delete deliveries that are older than 30 days, `at_once` in a transaction; return how many."""
         before = self._context.clock() - DELIVERIES_KEPT_SECONDS
-        sql = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE created_at < :at LIMIT :limit)"
-        return await purge(self._engine, lambda tx: tx.run(sql, at=before, limit=at_once))
+        return await purge(self._engine, lambda tx: _purge(tx, before, at_once))
 
     def _lease(self, tx: Transaction, due: Iterable[DueEndpoint]) -> list[EndpointLease]:
         leased = []
@@ -226,14 +225,28 @@ def _record(
     _set_waiting(tx, waiting)
     for one in results:
         if one.releases:
-            # The whole lane is released; if the next delivery fails too, the others are held again.
-            tx.run(
-                "UPDATE deliveries SET waiting = 0 WHERE endpoint_id = :endpoint AND lane = :lane AND waiting = 1",
-                endpoint=lease.endpoint_id,
-                lane=one.delivery.lane,
-            )
+            _release_lane(tx, lease.endpoint_id, one.delivery.lane)
     values = health_values(health)
     tx.run(f"UPDATE endpoints SET {assignments(values)} WHERE id = :id", id=lease.endpoint_id, **values)
+
+
+def _release_lane(tx: Transaction, endpoint_id: str, lane: str) -> None:
+    # The whole lane is released; if the next delivery fails too, the others are held again.
+    sql = "UPDATE deliveries SET waiting = 0 WHERE endpoint_id = :endpoint AND lane = :lane AND waiting = 1"
+    tx.run(sql, endpoint=endpoint_id, lane=lane)
+
+
+def _purge(tx: Transaction, before: float, at_once: int) -> int:
+    rows = tx.all(
+        "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE created_at < :at LIMIT :limit) "
+        "RETURNING endpoint_id, lane, blocks",
+        at=before,
+        limit=at_once,
+    )
+    # Of an endpoint that was disabled for weeks: nothing else would release what waits for such a delivery.
+    for endpoint_id, lane in sorted({(row["endpoint_id"], row["lane"]) for row in rows if row["blocks"]}):
+        _release_lane(tx, endpoint_id, lane)
+    return len(rows)
 
 
 def _renew(tx: Transaction, tokens: Collection[str]) -> frozenset[str]:

@@ -157,6 +157,29 @@ async def test_deliveries_are_purged_by_their_age(store: Store, clock: Clock) ->
     assert left.lane == "ses_new"
 
 
+async def test_what_waited_for_a_delivery_that_was_purged_is_due(store: Store, clock: Clock) -> None:
+    await added(store)
+    made = await create(store, fresh())
+    await numbered(store)
+    lease = await leased(store)
+    (failed,) = await answered(store, lease, 500)
+    clock.advance(5 * 86400.0)
+    opened = events.session_opened(made, cross_device=False)
+    await store.sessions.change(made.id, lambda _: Changes(events=(opened,)))
+    await numbered(store)
+    lease = await leased(store)
+    read = await store.deliveries.due(lease, 25, aside=False)
+    await store.deliveries.hold(lease, read.held)
+    await store.deliveries.release([lease.token])
+    # The endpoint is disabled meanwhile, for so long that its failed delivery is purged, and enabled again.
+    clock.advance(DELIVERIES_KEPT_SECONDS - 5 * 86400.0 + 1)
+    assert await store.deliveries.purge() == 1
+    with pytest.raises(NotFound):
+        await store.deliveries.get(failed.delivery.id, TENANT)
+    due = await store.deliveries.due(await leased(store), 25, aside=False)
+    assert {one.id for one in due.deliveries} == read.held != set()
+
+
 async def test_what_a_deleted_endpoint_had_to_get_is_deleted(store: Store) -> None:
     endpoint = await added(store)
     await create(store, fresh())
