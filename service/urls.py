@@ -22,7 +22,8 @@ _SHARED_ORIGIN = re.compile(r"(?i)(?!https?:)[a-z][a-z0-9+.-]*://.*|null|https?:
 _UNESCAPED = re.compile(r"[\s/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
 # Reference: url.spec.whatwg.org, "ends in a number checker": such a host is an IPv4 address, also in octal or hex.
 _LOOKS_NUMERIC = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?")
-_ASCENDS = re.compile(r"(^|/|%2f|%5c)(\.|%2e){1,2}(/|%2f|%5c|$)", re.IGNORECASE)
+# Servlet containers take a segment's parameters away before they resolve it: /hooks/..;/admin is /admin there.
+_ASCENDS = re.compile(r"(^|/|%2f|%5c)(\.|%2e){1,2}((;|%3b)[^/]*)?(/|%2f|%5c|$)", re.IGNORECASE)
 _AMBIGUOUS = re.compile(r"[^\x21-\x7e]|\\")
 
 
@@ -185,6 +186,7 @@ def webhook_url_problem(url: str, public_url: str, *, allow_http: bool) -> str |
     # A delivery to this service itself would be a way to call it from its own network.
     wrong = {
         "must be https: the events name your users": parts.scheme != "https" and not allow_http,
+        "must not have port 0": parts.port == 0,  # a connection is made to the scheme's own port instead
         "must not be this service": origin == public_url,
         "must not have a fragment": "#" in url,
         "must not have dot segments in its path": _ASCENDS.search(parts.path) is not None,

@@ -227,7 +227,7 @@ def test_a_database_address_that_every_parser_reads_alike_is_taken(url: str) -> 
     assert database_url_problem(url) is None
 
 
-@pytest.mark.parametrize("path", ["", "/", "/one", "/one?x=1", "/a..b", "/..a"])
+@pytest.mark.parametrize("path", ["", "/", "/one", "/one?x=1", "/a..b", "/..a", "/one;..", "/a..;b/c", "/;x=.;y"])
 def test_an_address_with_the_path_of_another_is_beneath_it(path: str) -> None:
     assert is_beneath(f"https://app.example.com/hooks{path}", "https://app.example.com/hooks")
 
@@ -241,6 +241,10 @@ def test_an_address_with_the_path_of_another_is_beneath_it(path: str) -> None:
         "hooks/..%2Fadmin",
         "hooks/x%2f..%2f..%2fadmin",
         "hooks/..%5cadmin",
+        "hooks/..;/admin",
+        "hooks/x/..;a=b/..;c",
+        "hooks/%2e%2e%3Bx/admin",
+        "hooks/.;x/y",
         "hooksadmin",
         "",
     ],
