@@ -18,6 +18,9 @@ from service.errors import InvalidRequest
 
 # Of one tenant, disabled ones included: each event is matched with all of them, and each may have a turn of its own.
 MOST_ENDPOINTS = 100
+# Of one endpoint, that sign at the same time. Each delivery is signed twice with each of them, in the process that also
+# answers everybody else, and a receiver may refuse a longer header.
+MOST_SECRETS = 10
 # At these shares of the time after which a failing endpoint is disabled, its host is warned.
 WARNED_PERCENTS = (50, 90)
 
@@ -26,6 +29,15 @@ def require_room(endpoints: int) -> None:
     """Raise InvalidRequest where a tenant that has so many endpoints may not create another."""
     if endpoints >= MOST_ENDPOINTS:
         raise InvalidRequest(detail=f"There are at most {MOST_ENDPOINTS} webhook endpoints; delete one first")
+
+
+def require_room_for_secret(signing: int) -> None:
+    """Raise InvalidRequest where so many secrets of an endpoint sign already that it may not get another."""
+    if signing >= MOST_SECRETS:
+        raise InvalidRequest(
+            detail=f"The secret was rotated {MOST_SECRETS - 1} times within a day, and each old one signs for a day; "
+            "rotate it again later, or create another endpoint"
+        )
 
 
 class EndpointStatus(StrEnum):

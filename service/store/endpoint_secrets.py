@@ -32,6 +32,17 @@ def signing_secrets(tx: Transaction, context: WriteContext, endpoint_id: str) ->
     return [secret for row in rows if (secret := secret_of(row, context)).key]
 
 
+def count_signing(tx: Transaction, context: WriteContext, endpoint_id: str) -> int:
+    """Return how many secrets of the endpoint sign now."""
+    row = tx.one(
+        "SELECT COUNT(*) AS number FROM endpoint_secrets WHERE endpoint_id = :id "
+        "AND (ends_at IS NULL OR ends_at > :now)",
+        id=endpoint_id,
+        now=context.clock(),
+    )
+    return int(row["number"]) if row is not None else 0
+
+
 def unreadable_endpoints(tx: Transaction, context: WriteContext) -> tuple[list[str], int]:
     """Return the endpoints whose present secret no key can decrypt, ordered by id, and how many endpoints there are."""
     rows = tx.all("SELECT id, endpoint_id, sealed FROM endpoint_secrets WHERE ends_at IS NULL ORDER BY endpoint_id")

@@ -12,6 +12,7 @@ from service.domain.endpoints import (
     EndpointStatus,
     EndpointView,
     require_room,
+    require_room_for_secret,
 )
 from service.domain.model import Tenant
 from service.domain.requests import KeptAnswer
@@ -19,6 +20,7 @@ from service.domain.timing import SECRETS_KEPT_SECONDS
 from service.errors import NotFound
 from service.store.changes import WriteContext, add_event
 from service.store.endpoint_secrets import (
+    count_signing,
     encrypt_again,
     sealed_secret,
     secret_of,
@@ -84,7 +86,7 @@ class EndpointStore:
     ) -> EndpointView:
         """Like `change`, and in the same transaction store the answer that `keep` makes of the endpoint afterwards.
 
-        Raises NotFound, LeaseLost.
+        Raises NotFound, LeaseLost, and InvalidRequest where too many secrets sign already.
         """
 
         def unit(tx: Transaction) -> EndpointView:
@@ -160,6 +162,7 @@ class EndpointStore:
             end=change.old_secrets_end_at,
             endpoint=change.endpoint.id,
         )
+        require_room_for_secret(count_signing(tx, self._context, change.endpoint.id))
         tx.run(
             "INSERT INTO endpoint_secrets (id, endpoint_id, sealed, created_at) VALUES (:id, :endpoint, :sealed, :now)",
             id=secret.id,

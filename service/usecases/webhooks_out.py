@@ -160,7 +160,7 @@ class OutgoingWebhooks:
     async def rotate(
         self, tenant: Tenant, endpoint_id: str, actor: str, keep: KeepEndpoint
     ) -> tuple[EndpointDetails, EndpointSecret]:
-        """Give the endpoint a new secret; the old one signs beside it for a day. Raises NotFound."""
+        """Give the endpoint a new secret; the old one signs beside it for a day. Raises NotFound, InvalidRequest."""
         secret = self._new_secret()
 
         def decide(endpoint: Endpoint) -> EndpointChange:

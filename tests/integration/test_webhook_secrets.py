@@ -9,7 +9,7 @@ from tests.support.clock import Clock
 from tests.support.endpoints import DAY, endpoint, marks, seen, verified, verified_by_key
 from tests.support.receivers import URL, Receiver
 from tests.support.sandbox_client import JsonObject
-from tests.support.services import RunningServices
+from tests.support.services import RunningServices, refused
 from tests.support.users import User
 
 PATH = "/v1/webhook-endpoints"
@@ -78,6 +78,36 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(
     await ada.session()
     await services.deliver()
     assert len(marks(services.receivers.main.posts[-1], "v1")) == 1
+
+
+async def test_a_secret_is_rotated_nine_times_a_day_at_most(
+    services: RunningServices, ada: User, made: JsonObject
+) -> None:
+    for _ in range(9):
+        await services.post(f"{PATH}/{made['id']}/rotate-secret")
+        services.clock.advance(1)
+    answer = await services.host.post(f"{PATH}/{made['id']}/rotate-secret")
+    refused(answer, 422, "invalid_request")
+    assert "rotated 9 times within a day" in answer.json()["detail"]
+    await ada.session()
+    await services.deliver()
+    post = services.receivers.main.posts[0]
+    assert (len(marks(post, "v1")), len(marks(post, "v1a"))) == (10, 10)
+    assert verified(post, made["secret"]) == post.json
+    services.clock.advance(DAY - 8.5)  # the first that was replaced signs no more
+    await services.post(f"{PATH}/{made['id']}/rotate-secret")
+    refused(await services.host.post(f"{PATH}/{made['id']}/rotate-secret"), 422, "invalid_request")
+
+
+async def test_a_change_of_the_origin_is_possible_however_often_the_secret_was_rotated(
+    services: RunningServices, made: JsonObject
+) -> None:
+    for _ in range(9):
+        await services.post(f"{PATH}/{made['id']}/rotate-secret")
+    for number in range(12):
+        url = f"https://hooks-{number}.example.com/hooks"
+        answer = await services.host.patch(f"{PATH}/{made['id']}", json={"url": url})
+        assert (answer.status_code, "secret" in answer.json()) == (200, True)
 
 
 async def test_a_replay_is_signed_with_todays_secret_alone(
