@@ -17,6 +17,7 @@ from service.domain.deliveries import AttemptError
 from service.domain.timing import DELIVERY_SECONDS
 from service.http_connections import TRUSTED, KeptConnections, TrustedCertificates
 from service.outbound.addresses import AddressGuard, BlockedAddress, UnknownName
+from service.outbound.streams import AnswerTooLong, BoundedStream
 
 _KEPT_BYTES = 1024
 # The part of an attempt's time for one of several addresses: 3 s, in which a lost packet is sent again. The last one
@@ -89,7 +90,8 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         for number, address in enumerate(addresses, 1):
             wait = timeout if timeout is None or number == len(addresses) else timeout * _ADDRESS_SHARE
             try:
-                return await self._inner.connect_tcp(address, port, wait, local_address, socket_options)
+                stream = await self._inner.connect_tcp(address, port, wait, local_address, socket_options)
+                return BoundedStream(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
                 error = exc
         raise error
@@ -218,5 +220,6 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], AttemptError], ...] = (
     ((httpcore.TimeoutException,), AttemptError.TIMEOUT),
     ((httpcore.ConnectError,), AttemptError.REFUSED),
     ((httpcore.ReadError, httpcore.WriteError, httpcore.NetworkError), AttemptError.CLOSED),
+    ((AnswerTooLong,), AttemptError.INVALID),
     ((httpcore.RemoteProtocolError,), AttemptError.CLOSED),
 )
