@@ -10,9 +10,12 @@ from service.domain.model import EventId, Tenant, UserRef
 from service.store.engine import Row, Transaction
 from service.store.users import hold_user
 
+# Also the users of all sessions on whose timelines the event is: an ambiguous connection has candidates and no owner.
 _USERS = (
     "SELECT e.id, COALESCE(s.user_ref, e.user_ref) AS user_ref, s.id AS session_id FROM events e "
-    "LEFT JOIN sessions s ON s.id = e.session_id WHERE e.id IN (:among)"
+    "LEFT JOIN sessions s ON s.id = e.session_id WHERE e.id IN (:among) "
+    "UNION ALL SELECT x.event_id AS id, s.user_ref, s.id AS session_id FROM event_sessions x "
+    "JOIN sessions s ON s.id = x.session_id WHERE x.event_id IN (:among)"
 )
 
 

@@ -1,8 +1,11 @@
 """After an erasure no delivery has the user's name: in an address of their session, or in what a receiver answered."""
 
+import asyncio
+
 import pytest
 
 from service.store.engine import Transaction
+from tests.support.connection_steps import ambiguous
 from tests.support.endpoints import deliveries, endpoint
 from tests.support.receivers import URL
 from tests.support.sandbox_client import JsonObject
@@ -77,4 +80,20 @@ async def test_an_event_about_the_user_that_belongs_to_no_session(services: Runn
     await services.deliver()
     await erase_ada(services)
     assert [post.json["type"] for post in services.receivers.main.posts] == ["user.exported", "user.erased"]
+    assert await named(services) == []
+
+
+async def test_an_answer_about_a_candidate_that_came_before_the_erasure_and_is_stored_after_it(
+    services: RunningServices, ada: User, bob: User
+) -> None:
+    await endpoint(services, types=["connection.ambiguous"])
+    receiver = services.receivers.main
+    receiver.gate = asyncio.Event()
+    await ambiguous(services, ada, bob)
+    sending = asyncio.create_task(services.deliver())
+    await receiver.has_posts(1)
+    assert (await services.host.delete("/v1/users/ada")).status_code == 204
+    await services.drain()
+    receiver.gate.set()
+    await sending
     assert await named(services) == []
