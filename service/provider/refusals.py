@@ -8,6 +8,9 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+# An address may hold a token; a control character could steer a terminal or forge a line of a log; half a character (a
+# lone surrogate) is in no answer, since UTF-8 has none.
+_UNSHOWN = re.compile(r"https?://\S+|[^\s\x20-\x7e\xa0-\ud7ff\ue000-\uffff]|[\u202a-\u202e\u2066-\u2069]")
 _DEEPEST = 20  # lists and objects inside of one another; a parser takes hundreds, which our own recursion could not
 
 
@@ -44,10 +47,7 @@ def refusal_text(content: bytes, api_keys: Sequence[str]) -> str:
     words = "; ".join(_reasons(body))
     for key in api_keys:
         words = words.replace(key, "…")
-    # A control character could steer a terminal or forge a line of a log.
-    words = " ".join(
-        re.sub(r"https?://\S+|[^\s\x20-\x7e\xa0-\uffff]|[\u202a-\u202e\u2066-\u2069]", "…", words).split()
-    )[:300]
+    words = " ".join(_UNSHOWN.sub("…", words).split())[:300]
     return f"The provider refused the request: {words}" if words else "The provider refused the request"
 
 

@@ -47,6 +47,7 @@ def test_a_retry_after_date_is_compared_with_the_providers_own(
         (["One.", 2, None], "One."),
         ({"detail": f"key {KEY} at https://internal.example/x?y\n\x00!"}, "key … at … …!"),
         ({"detail": "x" * 1000}, "x" * 300),
+        ({"detail": "No \ud800 site."}, "No … site."),
     ],
 )
 def test_the_providers_reasons_are_passed_on_without_secrets(body: object, reasons: str) -> None:
