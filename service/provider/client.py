@@ -18,7 +18,7 @@ from service.domain.model import (
 )
 from service.domain.reports import ReportedCompany, ReportedSite, UnreadNames
 from service.domain.statuses import UNKNOWN_STATUS
-from service.errors import ProviderBroken, ProviderNotFound, ProviderUnauthorized
+from service.errors import ProviderBroken, ProviderNotFound, ProviderRefused, ProviderUnauthorized
 from service.provider.account import CallLimits, ProviderAccount
 from service.provider.data import ProviderData
 from service.provider.links import ProviderLinks
@@ -186,8 +186,9 @@ class Provider:
         except ProviderNotFound:
             # The company was found just now. So this provider has no invitations at all, unless it has listed some.
             invitations = ReadList((), None, int(is_new or self.links.has_listed))
-        except ProviderUnauthorized:
-            # A key may be good for connections and not for invitations: there may be some that it must not see.
+        except (ProviderRefused, ProviderUnauthorized):
+            # A key may be good for connections and not for invitations, and a provider may refuse that list alone:
+            # there may be some that we do not see.
             invitations = ReadList((), None, 1)
         return ProviderSnapshot(
             connections.provider_at or 0.0, connections.items, invitations.items, invitations.left_out > 0

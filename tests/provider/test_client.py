@@ -230,6 +230,14 @@ async def test_a_key_that_may_not_see_invitations_still_reads_connections_and_do
     assert ([one.id for one in snapshot.connections], snapshot.unread_invitations) == (["n1"], True)
 
 
+@pytest.mark.parametrize("status", [400, 409, 410, 422])
+async def test_a_refused_list_of_invitations_hides_no_connection(status: int) -> None:
+    refusal = answer({"detail": "Not enabled."}, status)
+    provider = saying(GET_company_c1_connection=[SEEN], GET_invitation_company_c1=refusal).provider()
+    snapshot = await provider.snapshot(COMPANY)
+    assert ([one.id for one in snapshot.connections], snapshot.unread_invitations) == (["n1"], True)
+
+
 async def test_a_missing_list_of_invitations_is_doubt_for_a_new_company_or_where_some_were_ever_listed() -> None:
     fake = saying(GET_company_c1_connection=[SEEN])
     provider = fake.provider()
