@@ -57,7 +57,13 @@ class Withdrawals:
         """Return False where a matching invitation may belong to a call that is being answered at this moment."""
         if session.company.provider_id is None:
             return True
-        listed = await self._provider.links.invitations(session.company.provider_id)
+        try:
+            listed = await self._provider.links.invitations(session.company.provider_id)
+        except ProviderRefused as exc:
+            # A list of a new company may come late, so it is asked for as long as an intent stays open, and no longer:
+            # a provider without invitations refuses it for ever.
+            _log.warning("a lost invitation is not found: %s", exc.detail, extra={"session": session.id})
+            return True
         intents = await self._store.intents.open_intents(session.id)
         under_way = any(one.age_seconds < ANSWER_SECONDS for one in intents)
         known = await self._store.sessions.known_invitations({one.id for one in listed})

@@ -184,3 +184,37 @@ async def test_a_reconnect_invitation_that_the_list_leaves_out_holds_up_no_magic
     await page.finish()
     await services.later(60)
     assert [one["userId"] for one in await services.rows("/v1/connections")] == ["ada", "ada"]
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_though_the_provider_refuses_the_list_for_a_minute(
+    losing: RunningServices, ada: User, status: int
+) -> None:
+    until = losing.clock.now() + 60
+
+    def refuse(request: httpx.Request) -> httpx.Response | None:
+        is_list = request.method == "GET" and "/invitation/company/" in request.url.path
+        return httpx.Response(status, json={"detail": "no"}) if is_list and losing.clock.now() < until else None
+
+    losing.outgoing.instead = refuse
+    session = await ada.session()
+    await losing.later(2)
+    for _ in range(4):
+        await losing.later(ANSWER_SECONDS)
+    assert active(losing) == 1
+    assert (await losing.get(f"/v1/sessions/{session['id']}"))["link"]["status"] == "ready"
+
+
+async def test_a_provider_that_refuses_the_list_for_good_is_asked_no_longer_than_it_could_show_it(
+    losing: RunningServices, ada: User
+) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response | None:
+        is_list = request.method == "GET" and "/invitation/company/" in request.url.path
+        return httpx.Response(404, json={"detail": "no"}) if is_list else None
+
+    losing.outgoing.instead = refuse
+    await ada.session()
+    await losing.later(2)
+    for _ in range(5):
+        await losing.later(ANSWER_SECONDS)
+    assert await losing.parts.store.engine.read(lambda tx: tx.all("SELECT * FROM intents")) == []
