@@ -31,7 +31,8 @@ def reminder_step(attention_at: float | None, steps_done: int, now: float, polle
     days = (now - attention_at) / DAY_SECONDS
     over = sum(day <= days for day in REMINDER_DAYS)
     day = REMINDER_DAYS[over - 1] if over > steps_done else None
-    if day is not None and (polled_at is None or now - polled_at > CONFIRMED_SECONDS):
+    # A poll of a later time than now was made before this clock was set back: it may be hours old.
+    if day is not None and (polled_at is None or not 0 <= now - polled_at <= CONFIRMED_SECONDS):
         return ReminderStep(None, steps_done, _retry_seconds(now - attention_at - day * DAY_SECONDS))
     steps_done = max(steps_done, over)
     following = REMINDER_DAYS[steps_done] if steps_done < len(REMINDER_DAYS) else None

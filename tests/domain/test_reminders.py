@@ -39,6 +39,11 @@ def test_a_step_waits_while_no_recent_poll_confirms_that_it_is_needed(late: floa
     assert reminder_step(BEGAN, 0, BEGAN + DAY_SECONDS + late, None) == ReminderStep(None, 0, again)
 
 
+def test_a_poll_that_our_clock_dates_later_than_now_confirms_nothing() -> None:
+    """Our clock was set back after that poll, so it may be hours old."""
+    assert at(DAY_SECONDS, polled_before=-1) == ReminderStep(None, 0, 60.0)
+
+
 @given(st.lists(st.floats(0, 40 * DAY_SECONDS), max_size=30))
 def test_whenever_the_job_runs_no_step_is_told_twice_and_none_early(times: list[float]) -> None:
     told, days = 0, []
