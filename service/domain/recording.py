@@ -27,7 +27,7 @@ from service.domain.model import (
 from service.domain.owner_changes import change_owner
 from service.domain.reconnects import reconnect_by_edit_link, reconnect_by_invitations
 from service.domain.statuses import ConnectionState
-from service.domain.timing import FIRST_REMINDER_SECONDS, UNCERTAINTY_SECONDS
+from service.domain.timing import FIRST_REMINDER_SECONDS, UNCERTAINTY_SECONDS, UNDECIDED_SECONDS
 
 _FIRST_DOCUMENTS_SECONDS = 5.0
 
@@ -114,7 +114,7 @@ def _judge_unlisted(draft: RecordingDraft, snapshot: ProviderSnapshot) -> None:
     for known in draft.records.connections.values():
         if known.id in listed:
             continue
-        if known.verdict.waiting and is_wait_over(known.reported, snapshot):
+        if known.verdict.waiting and _has_waited_enough(draft, known.reported, snapshot):
             draft.facts.add(Fact(FactKind.UNCLEAR, known.id))
         gone = known.missing_at, known.removed_at
         # Its status was not read now, so an unchanged one confirms nothing.
@@ -128,8 +128,18 @@ def _rule_out_invitations(draft: RecordingDraft, reported: ReportedConnection, s
         return
     if rules_out_invitations(reported, snapshot, draft.records.unlisted, ended(draft.records)):
         draft.facts.add(Fact(FactKind.CLEARED, reported.id))
-    elif FactKind.UNCLEAR not in kinds and is_wait_over(reported, snapshot):
+    elif FactKind.UNCLEAR not in kinds and _has_waited_enough(draft, reported, snapshot):
         draft.facts.add(Fact(FactKind.UNCLEAR, reported.id))
+
+
+def _has_waited_enough(draft: RecordingDraft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> bool:
+    """Whether the wait for evidence is over, by the provider's times or by the time since it was recorded here.
+
+    The provider may send no times, or a creation time far in its own future: it would never be over by those.
+    """
+    known = draft.records.connections.get(reported.id)
+    waited = draft.now - known.recorded_at if known is not None else 0.0
+    return waited >= UNDECIDED_SECONDS or is_wait_over(reported, snapshot)
 
 
 def _apply_verdict(draft: RecordingDraft, reported: ReportedConnection, known: Connection | None, gone: _Gone) -> None:

@@ -1,9 +1,13 @@
 """What the provider forgets, and what its clock says wrongly, keeps nothing undecided and loses nothing."""
 
+from dataclasses import replace
+
+import pytest
+
 from service.domain.model import ConnectionId, EvidenceKind
 from service.domain.timing import UNDECIDED_SECONDS
 from tests.support.company_records import RecordedCompany
-from tests.support.domain_values import CONNECTION, invitation, link, seen, session, with_link
+from tests.support.domain_values import CONNECTION, CREATED_AT, invitation, link, reading, seen, session, with_link
 
 ADA = with_link(session("ada"), link())
 BOB = session("bob")
@@ -55,3 +59,20 @@ def test_what_was_left_open_is_presumed_once_the_use_turns_out_to_be_another_con
     company.take(seen(), invitation("inv_1", uses=1), after=LONG_AFTER)
     company.take(seen(), seen(OTHER), invitation("inv_1", OTHER), after=LONG_AFTER + 1)
     assert company.verdict().kind is EvidenceKind.SOLE_CANDIDATE
+
+
+@pytest.mark.parametrize("provider_at", [0.0, CREATED_AT + LONG_AFTER], ids=["without a date", "long before it"])
+def test_one_that_the_providers_clock_never_lets_decide_is_ambiguous_a_day_after_it_was_recorded(
+    provider_at: float,
+) -> None:
+    company = RecordedCompany(ADA, BOB)
+    company.reveal(BOB, -60)
+    snapshot = replace(reading(seen(after=10**9), invitation("inv_1", uses=1)), provider_at=provider_at)
+    company.read(snapshot)
+    company.now += UNDECIDED_SECONDS - 2
+    company.read(snapshot)
+    assert company.verdict().waiting
+    company.now += 2
+    company.read(snapshot)
+    assert (company.verdict().owner, company.verdict().waiting) == (None, False)
+    assert company.event_types() == ["connection.ambiguous"]
