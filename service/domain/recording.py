@@ -30,6 +30,8 @@ from service.domain.statuses import ConnectionState
 from service.domain.timing import FIRST_REMINDER_SECONDS, UNCERTAINTY_SECONDS, UNDECIDED_SECONDS
 
 _FIRST_DOCUMENTS_SECONDS = 5.0
+# No clock of the provider is further ahead of the one that dates its answers.
+_AHEAD_SECONDS = 600.0
 
 
 def record(records: CompanyRecords, snapshot: ProviderSnapshot, now: float) -> Changes:
@@ -100,12 +102,23 @@ def _created_since(reported: ReportedConnection, since_at: float | None) -> bool
 
 def _record_one(draft: RecordingDraft, reported: ReportedConnection, snapshot: ProviderSnapshot) -> None:
     known = draft.records.connections.get(reported.id)
-    # The newest `updated` wins. Within the uncertainty of the provider's clocks this snapshot does, which is complete
-    # and later than the one before, since the polls of a company follow each other.
-    if known and reported.provider_updated_at < known.reported.provider_updated_at - UNCERTAINTY_SECONDS:
+    if known and _is_outdated(reported, known, snapshot):
         reported = known.reported
     _rule_out_invitations(draft, reported, snapshot)
     _apply_verdict(draft, reported, known, _LISTED)
+
+
+def _is_outdated(reported: ReportedConnection, known: Connection, snapshot: ProviderSnapshot) -> bool:
+    """Whether what is stored of the connection is newer than what is reported now: the newest `updated` wins.
+
+    Within the uncertainty of the provider's clocks this snapshot does, which is complete and later than the one before,
+    since the polls of a company follow each other. It also wins over a time far in the provider's own future: one wrong
+    `updated` would keep its status for as long.
+    """
+    stored_at = known.reported.provider_updated_at
+    if 0 < snapshot.provider_at < stored_at - _AHEAD_SECONDS:
+        return False
+    return reported.provider_updated_at < stored_at - UNCERTAINTY_SECONDS
 
 
 def _judge_unlisted(draft: RecordingDraft, snapshot: ProviderSnapshot) -> None:

@@ -76,3 +76,20 @@ def test_one_that_the_providers_clock_never_lets_decide_is_ambiguous_a_day_after
     company.read(snapshot)
     assert (company.verdict().owner, company.verdict().waiting) == (None, False)
     assert company.event_types() == ["connection.ambiguous"]
+
+
+def test_a_status_from_the_future_does_not_stay_when_the_provider_reports_another() -> None:
+    company = RecordedCompany(ADA)
+    ours = invitation("inv_1", CONNECTION)
+    company.take(seen(provider_updated_at=CREATED_AT + 10**9), ours)
+    company.take(seen(status="PASSWORD_INCORRECT", provider_updated_at=CREATED_AT + 60), ours, after=61)
+    assert company.connections[CONNECTION].reported.status == "PASSWORD_INCORRECT"
+
+
+def test_without_a_date_a_status_from_the_future_cannot_be_told_from_a_newer_one() -> None:
+    company = RecordedCompany(ADA)
+    ours = invitation("inv_1", CONNECTION)
+    later = replace(reading(seen(provider_updated_at=CREATED_AT + 10**9), ours), provider_at=0.0)
+    company.read(later)
+    company.read(replace(reading(seen(status="PENDING"), ours), provider_at=0.0))
+    assert company.connections[CONNECTION].reported.status == "CONNECTED"
