@@ -83,6 +83,8 @@ def _to_record(records: CompanyRecords, snapshot: ProviderSnapshot) -> set[Conne
     provider's clock may have been set back since. Where that list was not read whole, or not at all (version 0.1.0),
     the creation time must do for what was not on it.
     """
+    # It may list one that is recorded of another company, which that item names: a mistake must not move it there.
+    elsewhere = {known.id for known in records.connections.values() if known.company != records.company.ref}
     prior = {row.fact.connection_id for row in records.facts if row.fact.kind is FactKind.PRIOR}
     listed = any(row.fact.kind is FactKind.LISTED for row in records.facts)
     named = {made for one in snapshot.invitations if one.id in records.by_invitation for made in one.created}
@@ -90,6 +92,7 @@ def _to_record(records: CompanyRecords, snapshot: ProviderSnapshot) -> set[Conne
     return {
         one.id
         for one in snapshot.connections
+        if one.id not in elsewhere or one.company_id in {None, records.company.provider_id}
         if one.id in named
         or one.id in records.connections
         or (one.id not in prior and (listed or _created_since(one, since_at)))

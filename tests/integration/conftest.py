@@ -26,6 +26,7 @@ ON_BOTH = {
     "idempotency",
     "key_rotation",
     "leases",
+    "listed_elsewhere",
     "lost_invitations",
     "reconnect",
     "repeated_calls",
