@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import httpx
@@ -23,6 +24,7 @@ from service.provider.account import CallLimits, ProviderAccount
 from service.provider.data import ProviderData
 from service.provider.links import ProviderLinks
 from service.provider.lists import (
+    UNREAD,
     UNREADABLE,
     At,
     ExternalId,
@@ -239,7 +241,9 @@ def _listed(body: Any, odd: set[str]) -> tuple[str, ReportedCompany | UnreadName
     if company is None:
         odd.add("id")
     if company is None or found.is_unread:
-        return f"? {body!r}", UnreadNames(found.name, found.external_id)
+        # A key of its own, so that it hides no company that can be read. The item itself is in no log: it names people.
+        key = company.id if company else sha256(repr(body).encode("utf-8", "replace")).hexdigest()
+        return f"{UNREAD}{key}", UnreadNames(found.name, found.external_id)
     return company.id, company
 
 

@@ -40,6 +40,7 @@ _MOST_ON_PAGE = 500  # Reference: docs/provider.md, 3: no `limit` can ask for mo
 _MOST_IN_ARRAY = 100_000  # of a list without pages: as many as the largest answer can hold, each with a few fields
 _TURN_ITEMS = 200
 _TOO_LATE_AT = 253_370_764_800  # the year 9999: in some time zones it is the year 10000, which datetime cannot hold
+UNREAD = "? "  # begins the key of an item that is kept although it could not be read whole
 UNREADABLE = "The provider's answer does not follow its API; retry later"
 
 T = TypeVar("T")
@@ -231,7 +232,8 @@ def _read_one(listing: ListCall[T], body: Any, attempt: _ListAttempt[T]) -> None
         attempt.items[item[0]] = item[1]
     attempt.left_out += item is None
     if item is None or odd:
-        attempt.unreadable.append(UnreadableItem(listing.kind, item and item[0], tuple(sorted(odd))))
+        known = item[0].removeprefix(UNREAD) if item is not None and "id" not in odd else None
+        attempt.unreadable.append(UnreadableItem(listing.kind, known, tuple(sorted(odd))))
 
 
 async def _in_turns(items: Sequence[T]) -> AsyncIterator[T]:

@@ -14,7 +14,7 @@ from service.domain.model import (
 )
 from service.domain.reports import ReportedCompany, ReportedSite, UnreadNames
 from service.errors import ProviderBroken, ProviderUnauthorized
-from service.provider import ProviderAccount
+from service.provider import ProviderAccount, UnreadableItem
 from service.settings import PathGeneration
 from tests.support.fake_provider import BASE_URL, DATE_AT, KEY, PAGES_URL, FakeProvider, Handler, answer
 
@@ -190,6 +190,19 @@ async def test_a_company_that_cannot_be_read_hides_no_other_and_keeps_what_names
 ) -> None:
     found = await saying(GET_company=[item, ACME]).provider().companies()
     assert (found.companies, found.unread) == ((FOUND,), (unread,))
+
+
+@pytest.mark.parametrize(
+    ("item", "known"), [({"id": None}, None), ({"id": 5, "users": ["ada@example.com"]}, None), ({"id": "c9"}, "c9")]
+)
+async def test_of_a_company_that_cannot_be_read_its_id_is_reported_and_nothing_else(
+    item: dict[str, Any], known: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    reported: list[UnreadableItem] = []
+    fake = saying(GET_company=[{"name": "Mill", "externalId": [], "sites": ["Secret Street"]} | item, ACME])
+    await fake.provider(unreadable=reported.append).companies()
+    assert [one.id for one in reported] == [known]
+    assert not any(word in caplog.text for word in ("ada@", "Mill", "Secret Street"))
 
 
 async def test_a_site_that_cannot_be_read_hides_no_other() -> None:
