@@ -181,10 +181,14 @@ async def read_list(transport: Transport, listing: ListCall[T], *, agreed: bool 
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[T]):
-    """One page of a list as it was when it was read; the next page may repeat an item, or miss one."""
+    """One page of a list as it was when it was read; the next page may repeat an item, or miss one.
+
+    `left_out` is how many of its items had to be left out.
+    """
 
     items: tuple[T, ...]
     has_next: bool
+    left_out: int = 0
 
 
 async def read_page(transport: Transport, listing: ListCall[T], number: int) -> ListPage[T]:
@@ -200,7 +204,7 @@ async def read_page(transport: Transport, listing: ListCall[T], number: int) -> 
         _read_one(listing, body, attempt)
     await _report(transport, listing.kind, attempt.unreadable)
     has_next = paged and bool(answer.body.get("hasNext")) and number < _MOST_PAGES
-    return ListPage(tuple(attempt.items.values()), has_next)
+    return ListPage(tuple(attempt.items.values()), has_next, attempt.left_out)
 
 
 async def _read_pages(transport: Transport, listing: ListCall[T], deadline: float, most_bytes: int) -> _ListAttempt[T]:

@@ -1,7 +1,7 @@
 """Documents (bills) and usage, read from the provider; and the events that name new documents."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from service.domain.statuses import ConnectionState
 from service.domain.timing import LOST_SECONDS
 from service.errors import NotFound, ProviderBroken, ProviderNotFound
 from service.provider import Provider
+from service.provider.lists import ListPage
 from service.store import Store
 
 # Sample documents come within half a minute and real ones within days; later ones are announced by webhooks.
@@ -98,29 +99,26 @@ class Bills:
         Raises ProviderFailure, LeaseLost.
         """
         company = await self._store.companies.get(ref)
-        number, more = 1, company.provider_id is not None
-        while more and company.provider_id is not None:
-            page = await self._provider.data.company_document_page(company.provider_id, number)
+        if company.provider_id is None:
+            return
+        async for items in _pages(partial(self._provider.data.company_document_page, company.provider_id)):
             # Reference: docs/provider.md, 11: an uploaded document names its job. A document without one may belong to
             # a connection that was never recorded; no host is notified of such documents.
-            ids = _ids_of([one for one in page.items if one.get("jobId")])
+            ids = _ids_of([one for one in items if one.get("jobId")])
             if ids:
                 event = partial(events.upload_available, company)
                 await self._store.documents.name_uploaded(company, ids, event, job)
-            number, more = number + 1, page.has_next
 
     async def _name_documents(
         self, connection: Connection, company_id: ProviderCompanyId, job: LeasedJob | None
     ) -> bool:
         event = partial(events.document_available, connection)
-        number, more, named = 1, True, False
-        while more:
-            with self._not_yet(connection):
-                page = await self._provider.data.document_page(connection.id, company_id, number)
-            ids = _ids_of(page.items)
-            if ids:
-                named = await self._store.documents.name_new(connection, ids, event, job) or named
-            number, more = number + 1, page.has_next
+        named = False
+        with self._not_yet(connection):
+            async for items in _pages(partial(self._provider.data.document_page, connection.id, company_id)):
+                ids = _ids_of(items)
+                if ids:
+                    named = await self._store.documents.name_new(connection, ids, event, job) or named
         return named
 
     @contextmanager
@@ -132,6 +130,22 @@ class Bills:
             if self._clock() - connection.recorded_at < LOST_SECONDS:
                 raise ProviderBroken("The provider does not know this connection yet; retry later") from exc
             raise
+
+
+async def _pages(read: Callable[[int], Awaitable[ListPage[JsonObject]]]) -> AsyncIterator[Sequence[JsonObject]]:
+    """Yield the pages of a list, from the first to the last.
+
+    One that repeats only what came before is the last, whatever the provider says of a next one: otherwise a list
+    without an end would cost a thousand calls at each reading.
+    """
+    seen: set[str] = set()
+    number, more = 1, True
+    while more:
+        page = await read(number)
+        yield page.items
+        new = {one["id"] for one in page.items} - seen
+        seen |= new
+        number, more = number + 1, page.has_next and (bool(new) or page.left_out > 0)
 
 
 def _ids_of(items: Sequence[JsonObject]) -> list[str]:

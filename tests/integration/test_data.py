@@ -140,6 +140,19 @@ async def test_empty_pages_without_an_end_cost_one_call_each(services: RunningSe
     assert services.outgoing.made("GET /document") == 1
 
 
+@pytest.mark.parametrize("documents", [[], [{"id": "bill-1"}]], ids=["empty", "always the same"])
+async def test_a_list_without_an_end_costs_a_job_two_calls(
+    services: RunningServices, ada: User, documents: list[JsonObject]
+) -> None:
+    await ada.connected()
+    endless = {"documents": documents, "hasNext": True}
+    services.outgoing.reshape = lambda call, body: endless if "/document" in call.url.path else body
+    services.outgoing.calls.clear()
+    await services.later(5)
+    assert 1 <= services.outgoing.made("GET /document") <= 2
+    assert [event["data"]["documentIds"] for event in await named(services)] == [["bill-1"]] * len(documents)
+
+
 async def test_new_bills_are_named_each_once_for_their_connection(services: RunningServices, ada: User) -> None:
     connection = await ada.connected()
     assert await named(services) == []
