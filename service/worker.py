@@ -27,6 +27,7 @@ _BACKGROUND_UNDER_LOAD = 1
 _IDLE_SECONDS = 1.0  # how long a job that another process enqueued may wait
 _LONGEST_PAUSE_SECONDS = 60.0
 _FAULT_SECONDS = 60.0
+_CLOCK_SECONDS = 30.0  # between two looks at the database's clock
 _HELD_SECONDS = 0.05  # until `run_now` asks again for a job that another worker holds
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 4.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
@@ -65,6 +66,7 @@ class Worker:
         self._renew_others = renew_others
         self.load = load or RequestLoad(lambda: asyncio.get_running_loop().time())
         self._awake = asyncio.Event()
+        self._clock_due_at = 0.0  # by the loop's clock
         self._stopped_at: float | None = None  # by the loop's clock
         self._running: set[asyncio.Task[None]] = set()
         self._now: dict[tuple[JobKind, str], _SharedRun] = {}
@@ -82,6 +84,7 @@ class Worker:
         while self._stopped_at is None:
             self._awake.clear()
             try:
+                await self._follow_clock()
                 await self._write_unwritten()
                 busy = await self.lease_batch()
                 wait = 0.0 if busy else min(_IDLE_SECONDS, await self._store.queue.next_in_seconds() or _IDLE_SECONDS)
@@ -93,6 +96,15 @@ class Worker:
                 wait = _IDLE_SECONDS
             if wait:
                 await self._wait(wait)
+
+    async def _follow_clock(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._clock_due_at:
+            return
+        self._clock_due_at = now + _CLOCK_SECONDS
+        set_back = await self._store.queue.follow_clock()
+        if set_back:
+            _log.warning("the database's clock was set back by %d s; jobs are due earlier by as much", set_back)
 
     async def lease_batch(self) -> bool:
         """Lease and start what is due, up to the batch; False where nothing was. Waits while the batch is full."""

@@ -12,6 +12,7 @@ from service.errors import LeaseLost
 from service.store import Store
 from service.worker import Worker
 from tests.support.clock import Clock
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.worker_desk import Desk, due, opened_store
 
 ROUNDS = 20
@@ -58,6 +59,20 @@ async def test_a_job_that_takes_a_minute_is_nobody_elses_meanwhile(store: Store,
     await loop
     await other.worker.run_until_idle()
     assert other.asked == ["ses_1"]
+
+
+async def test_what_was_due_before_the_clock_was_set_back_is_done_at_the_start(store: Store, clock: Clock) -> None:
+    await store.queue.follow_clock()  # as the process before did
+    desk, done = Desk(store), asyncio.Event()
+    worker = Worker(store, {JobKind.PREPARE: desk.handle}, lambda *_how: done.set())
+    await store.queue.enqueue(due())
+    clock.advance(-7200)
+    loop = asyncio.create_task(worker.run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await done.wait()
+    await worker.stop(5)
+    await loop
+    assert desk.asked == ["ses_1"]
 
 
 async def test_a_database_that_is_away_for_a_moment_ends_no_renewals(store: Store, clock: Clock) -> None:

@@ -33,6 +33,7 @@ _DUE_AT = (
     "CASE WHEN again_at IS NOT NULL AND again_at < :database_now + :again THEN again_at ELSE :database_now + :again END"
 )
 _NEVER = 1e12  # seconds
+_LEAST_SET_BACK_SECONDS = 5.0  # less is a correction that delays nothing for long
 # A job that a page waits for keeps that mark when it is due again within this time.
 _KEEPS_ITS_TURN_SECONDS = POLL_PRESENT_SECONDS
 
@@ -91,6 +92,14 @@ class JobQueue:
         The caller knows that no other process is alive which could hold one.
         """
         await self._engine.write(_void_leases)
+
+    async def follow_clock(self) -> float:
+        """Note the database's time. Return by how many seconds it was set back since it was noted, 0 where it was not.
+
+        Where it was, all jobs that wait are made due earlier by as much, once for all processes: their times are by the
+        clock as it was before. Whoever calls it does so every minute or more often.
+        """
+        return await self._engine.write(_follow_clock)
 
     async def next_in_seconds(self) -> float | None:
         """Return how long until a job is due or a lease ends; None where the queue is empty."""
@@ -195,6 +204,32 @@ def _void_leases(tx: Transaction) -> None:
         "WHERE lease IS NOT NULL AND lease_until > :database_now + :seconds",
         seconds=LEASE_SECONDS,
     )
+
+
+def _follow_clock(tx: Transaction) -> float:
+    # In the table of values that outlive a process. The lock makes processes follow each other: after the first of them
+    # the time that is noted is the new one.
+    row = tx.one(f"SELECT at FROM provider_state WHERE name = 'clock'{tx.dialect.lock}")
+    now = tx.now()
+    set_back = row["at"] - now if row is not None else 0.0
+    tx.run(
+        "INSERT INTO provider_state (name, value, at) VALUES ('clock', '', :now) "
+        "ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+        now=now,
+    )
+    if set_back < _LEAST_SET_BACK_SECONDS:
+        return 0.0
+    # A job that was enqueued since then is due too early, which does no harm: each job looks at what there is to do.
+    tx.run(
+        "UPDATE work SET due_at = CASE WHEN due_at > :now THEN due_at - :set_back ELSE due_at END, "
+        "again_at = again_at - :set_back, "
+        "lease_until = CASE WHEN lease_until > :now + :lease THEN :now + :lease ELSE lease_until END",
+        now=now,
+        set_back=set_back,
+        lease=LEASE_SECONDS,
+    )
+    tx.jobs_due = True
+    return set_back
 
 
 def _next_in_seconds(tx: Transaction) -> float | None:
