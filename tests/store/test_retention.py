@@ -164,8 +164,8 @@ async def test_events_that_are_younger_stay(store: Store, clock: Clock) -> None:
     assert await store.retention.delete_events(clock.now()) == Deleted()
 
 
-async def test_a_full_batch_says_that_there_may_be_more(store: Store, before: float) -> None:
-    await over(store)
+async def add_events(store: Store) -> None:
+    """Add 450 events that were over long ago."""
     sql = (
         "INSERT INTO events (id, seq, drawn, tenant, type, at, data) "
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450) "
@@ -173,6 +173,20 @@ async def test_a_full_batch_says_that_there_may_be_more(store: Store, before: fl
     )
     await store.engine.write(lambda tx: tx.run(sql))
     await numbered(store)
+
+
+async def test_events_that_a_clock_dated_too_late_hold_up_no_others(store: Store, before: float) -> None:
+    await add_events(store)
+    ahead = "UPDATE events SET at = :at WHERE id IN ('evt_x1', 'evt_x250')"
+    await store.engine.write(lambda tx: tx.run(ahead, at=before + 9e8))
+    deleted = [await store.retention.delete_events(before) for _ in range(3)]
+    assert [one.more for one in deleted] == [True, True, False]
+    assert await count(store, "events", "at < :before", before=before) == 1  # the last one, which stays
+
+
+async def test_a_full_batch_says_that_there_may_be_more(store: Store, before: float) -> None:
+    await over(store)
+    await add_events(store)
     deleted = [await store.retention.delete_events(before) for _ in range(3)]
     assert [(one.rows, one.more) for one in deleted] == [(200, True), (200, True), (50, False)]
 
