@@ -19,7 +19,7 @@ from service.domain.model import (
 )
 from service.domain.reports import ReportedCompany, ReportedSite, UnreadNames
 from service.domain.statuses import UNKNOWN_STATUS
-from service.errors import ProviderBroken, ProviderNotFound, ProviderRefused, ProviderUnauthorized
+from service.errors import ProviderBroken, ProviderFailure, ProviderNotFound, ProviderRefused, ProviderUnauthorized
 from service.provider.account import CallLimits, ProviderAccount
 from service.provider.data import ProviderData
 from service.provider.links import ProviderLinks
@@ -180,9 +180,19 @@ class Provider:
 
         `is_new`: the company was created or found moments ago, so a 404 for its invitations may mean "not yet".
         """
+        snapshot, failure = await self.partial_snapshot(company_id, is_new=is_new)
+        if failure is not None:
+            raise failure
+        return snapshot
+
+    async def partial_snapshot(
+        self, company_id: ProviderCompanyId, *, is_new: bool = False
+    ) -> tuple[ProviderSnapshot, ProviderFailure | None]:
+        """As `snapshot`; with a failure, its list of invitations could not be read and the connections could."""
         # Connections first: an invitation names what it created afterwards, so the other order would miss namings.
         connections = await self._connections(company_id)
-        invitations: ReadList[ReportedInvitation]
+        invitations: ReadList[ReportedInvitation] = ReadList((), None, 1)
+        failure: ProviderFailure | None = None
         try:
             invitations = await self.links.listed(company_id)
         except ProviderNotFound:
@@ -191,10 +201,12 @@ class Provider:
         except (ProviderRefused, ProviderUnauthorized):
             # A key may be good for connections and not for invitations, and a provider may refuse that list alone:
             # there may be some that we do not see.
-            invitations = ReadList((), None, 1)
-        return ProviderSnapshot(
-            connections.provider_at or 0.0, connections.items, invitations.items, invitations.left_out > 0
-        )
+            pass
+        except ProviderFailure as exc:
+            failure = exc
+        unread = invitations.left_out > 0
+        snapshot = ProviderSnapshot(connections.provider_at or 0.0, connections.items, invitations.items, unread)
+        return snapshot, failure
 
     async def _connections(self, company_id: ProviderCompanyId) -> ReadList[ReportedConnection]:
         return await read_list(

@@ -65,14 +65,18 @@ class Reconciliation:
             return wait
         began_at = self._clock()
         try:
-            snapshot = await self._provider.snapshot(company.provider_id, is_new=self._is_new(company))
+            is_new = self._is_new(company)
+            snapshot, failure = await self._provider.partial_snapshot(company.provider_id, is_new=is_new)
         except ProviderFailure as exc:
             await self._store.companies.note_failed_poll(ref, began_at)
             if not isinstance(exc, ProviderRefused):
                 raise
             _log.warning("the provider refuses to list company %s: %s", ref, exc.detail)
             return await self._after_refusal(company, exc, job)
-        await self._record(company, snapshot, began_at, job)
+        await self._record(company, snapshot, None if failure else began_at, job)
+        if failure is not None:  # what could be read is recorded, and all of it is read again soon
+            await self._store.companies.note_failed_poll(ref, began_at)
+            raise failure
         return await self._follow_up(ref, snapshot, job)
 
     async def _after_refusal(self, company: Company, refusal: ProviderRefused, job: LeasedJob | None) -> float:
@@ -111,7 +115,7 @@ class Reconciliation:
         return now is not None and since_at is not None and now - since_at < LOST_SECONDS
 
     async def _record(
-        self, company: Company, snapshot: ProviderSnapshot, began_at: float, job: LeasedJob | None
+        self, company: Company, snapshot: ProviderSnapshot, polled_at: float | None, job: LeasedJob | None
     ) -> None:
         connections = {one.id for one in snapshot.connections}
         connections |= {one for invitation in snapshot.invitations for one in invitation.created}
@@ -121,7 +125,7 @@ class Reconciliation:
             company.ref,
             connections,
             invitations,
-            lambda records: replace(record(records, snapshot, now), polled_at=began_at),
+            lambda records: replace(record(records, snapshot, now), polled_at=polled_at),
             job=job,
         )
 

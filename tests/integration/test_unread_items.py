@@ -107,3 +107,22 @@ async def test_a_site_that_is_listed_and_cannot_be_read_is_not_created_again(
     await services.later(60)
     (listed,) = await services.sandbox.get("/company")
     assert len(listed["sites"]) == 1
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(500), httpx.Response(200, json={"results": {}})], ids=str)
+async def test_a_list_of_invitations_that_fails_for_long_hides_no_connection(
+    services: RunningServices, ada: User, answer: httpx.Response
+) -> None:
+    page = await ada.frame(link="magic_link")
+    await page.connect()
+
+    def fail(request: httpx.Request) -> httpx.Response | None:
+        return answer if request.method == "GET" and "/invitation/company/" in request.url.path else None
+
+    services.outgoing.instead = fail
+    await page.finish()
+    (found,) = await services.rows("/v1/connections", attributed="false")
+    assert found["confirming"]
+    services.outgoing.instead = lambda _request: None
+    await services.later(60)
+    assert (await ada.newest())["evidence"]["kind"] == "sole_candidate"
