@@ -19,6 +19,8 @@ from service.sandbox.world.world import SandboxWorld
 
 RETRY_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 TIMEOUT_SECONDS = 15.0
+ANSWER_MOST_BYTES = 64 * 1024
+"""How much of an answer is read: its status decides, and the rest is read only so that the connection is kept."""
 DOCUMENTS_AT_ONCE = 10
 """How many document events one pass sends, so that a connection's hundreds do not flood the receiver."""
 INTERVAL_SECONDS = 0.05
@@ -36,9 +38,10 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 class SandboxDeliveries:
     """Sends the outbox's messages: due by the sandbox's clock, signed with the real time, as Svix does."""
 
-    def __init__(self, world: SandboxWorld, http: httpx.AsyncClient) -> None:
+    def __init__(self, world: SandboxWorld, http: httpx.AsyncClient, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._world = world
         self._http = http
+        self._timeout_seconds = timeout_seconds
         self._sending: set[str] = set()
 
     async def run(self, sleep: Sleep) -> None:
@@ -131,8 +134,18 @@ class SandboxDeliveries:
             "svix-signature": sign(secret, message.id, timestamp, raw),
         }
         try:
-            answer = await self._http.post(settings.webhook_url or "", content=raw, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL, AttributeError):
+            # Of the whole answer: the client's own timeout starts again with every byte that arrives.
+            with anyio.fail_after(self._timeout_seconds):
+                return await self._is_accepted(settings.webhook_url or "", raw, headers)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, AttributeError):
             # anyio raises AttributeError when the receiver closes the connection while it is being opened.
             return False
-        return answer.is_success
+
+    async def _is_accepted(self, url: str, raw: bytes, headers: dict[str, str]) -> bool:
+        async with self._http.stream("POST", url, content=raw, headers=headers) as answer:
+            size = 0
+            async for part in answer.aiter_bytes():
+                size += len(part)
+                if size > ANSWER_MOST_BYTES:
+                    break
+            return answer.is_success
