@@ -79,7 +79,7 @@ class SandboxControlApi:
         return Response(status_code=204)
 
     async def requests(self, _: Request) -> Response:
-        return JSONResponse({"requests": self._journal.entries()})
+        return Response(f'{{"requests": [{", ".join(self._journal.entries())}]}}', media_type="application/json")
 
     async def advance(self, request: Request) -> Response:
         values = fields.read(await _body(request), {"advanceSeconds": _advance}, required=("advanceSeconds",))

@@ -91,9 +91,8 @@ class SandboxGate:
             "status": status,
             "companyId": company_id,
             "headers": without_secrets(headers),
-            "body": readable(headers, raw or b""),
         }
-        self._journal.add(entry)
+        self._journal.add(entry, readable(headers, raw or b""))
 
 
 class SandboxApiGate:

@@ -1,5 +1,6 @@
 """The log of requests that the control API shows: each with its answer's status, without keys and passwords."""
 
+import json
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -10,29 +11,39 @@ from starlette.datastructures import Headers
 from service.sandbox.wire.answers import parse
 
 KEPT = 2_000
+CHARACTERS_MOST = 16_000_000
 BODY_MOST = 20_000
+NOTHING = "null"
 REDACTED = "[redacted]"
 SECRET_HEADERS = {"x-api-key", "authorization", "cookie"}
 SECRET_FIELDS = {"password", "code", "answer1", "answer2"}
 
 
 class RequestJournal:
-    """The last requests, oldest first; the oldest is dropped when there are too many."""
+    """The last requests, oldest first; the oldest is dropped when there are too many, or too large ones."""
 
     def __init__(self) -> None:
-        self._entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        # As text: as objects, an array of 20 KB takes half a megabyte.
+        self._entries: deque[str] = deque()
+        self._characters = 0
 
-    def entries(self) -> list[dict[str, Any]]:
-        """Return the kept requests."""
+    def entries(self) -> list[str]:
+        """Return the kept requests, each as JSON."""
         return list(self._entries)
 
-    def add(self, entry: Mapping[str, Any]) -> None:
-        """Add a request."""
-        self._entries.append(dict(entry))
+    def add(self, entry: Mapping[str, Any], body: str = NOTHING) -> None:
+        """Add a request and its body, which is JSON."""
+        # Put in as it is: within the entry, a body that is nested as deeply as can be written could not be written.
+        text = f'{json.dumps(entry)[:-1]}, "body": {body}}}'
+        self._entries.append(text)
+        self._characters += len(text)
+        while len(self._entries) > KEPT or self._characters > CHARACTERS_MOST:
+            self._characters -= len(self._entries.popleft())
 
     def clear(self) -> None:
         """Remove all requests."""
         self._entries.clear()
+        self._characters = 0
 
 
 def without_secrets(headers: Headers) -> dict[str, str]:
@@ -40,21 +51,20 @@ def without_secrets(headers: Headers) -> dict[str, str]:
     return {name: REDACTED if name in SECRET_HEADERS else value for name, value in headers.items()}
 
 
-def readable(headers: Headers, raw: bytes) -> Any:
-    """Return a JSON or form body without its passwords; None for any other body, or a very long one."""
+def readable(headers: Headers, raw: bytes) -> str:
+    """Return a JSON or form body without its passwords, as JSON; null for any other body, or a very long one."""
     kind = headers.get("content-type", "").partition(";")[0]
-    # The limits keep 2,000 requests of any client within a few megabytes.
     if not raw or len(raw) > BODY_MOST:
-        return None
+        return NOTHING
     try:
         if kind == "application/json":
-            return _redact(parse(raw))
+            return json.dumps(_redact(parse(raw)), ensure_ascii=False)
         if kind == "application/x-www-form-urlencoded":
-            return _redact(dict(parse_qsl(raw.decode(), keep_blank_values=True)))
+            return json.dumps(_redact(dict(parse_qsl(raw.decode(), keep_blank_values=True))), ensure_ascii=False)
     # Deeply nested JSON exceeds the recursion limit.
     except (ValueError, RecursionError):
-        return None
-    return None
+        return NOTHING
+    return NOTHING
 
 
 def _redact(body: Any) -> Any:
