@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from service.sandbox.api.paging import page_of
 from service.sandbox.wire import fields
-from service.sandbox.wire.answers import read_json
+from service.sandbox.wire.answers import read_json, require_utf8
 from service.sandbox.wire.errors import InvalidFields
 from service.sandbox.wire.upload_files import safe_name
 from service.sandbox.world.world import SandboxWorld
@@ -35,6 +35,7 @@ class SandboxJobsApi:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "multipart/form-data":
             raise HTTPException(415, f'Unsupported media type "{kind[:100]}" in request.')
+        require_utf8(request)
         async with request.form(max_files=1, max_fields=20) as form:
             file, site = form.get("document"), form.get("siteId")
             if not isinstance(file, UploadFile) or not file.filename:

@@ -145,7 +145,7 @@ def _is_own(request: Request) -> bool:
 
 
 async def _entered(request: Request) -> dict[str, str]:
-    return {name: values[0] for name, values in read_form(await request.form()).items() if values}
+    return {name: values[0] for name, values in (await read_form(request)).items() if values}
 
 
 def _page(view: SandboxView, status: int = 200) -> Response:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -19,6 +18,7 @@ from service.sandbox.hosted.flows import FlowEntry, HostedFlows
 from service.sandbox.hosted.steps import Step
 from service.sandbox.hosted.wizard import ConnectionWizard, Form, WizardResult
 from service.sandbox.wire import fields
+from service.sandbox.wire.answers import require_utf8
 from service.sandbox.wire.errors import ClosedLink, ClosedReason, RecordMissing
 from service.sandbox.wire.html import ASSETS, SandboxErrorView, SandboxFrame, page
 from service.sandbox.world.invitations import CLOSED as CLOSED_BY
@@ -166,7 +166,7 @@ class HostedPages:
 
 async def read_visit(request: Request) -> HostedVisit:
     """Read a request for one of the wizard's pages."""
-    form = read_form(await request.form()) if request.method == "POST" else None
+    form = await read_form(request) if request.method == "POST" else None
     query = request.query_params
     posted = next(iter(form.get("flow", ())), "") if form else ""
     own = [(name, value) for name, value in query.multi_items() if name not in {"flow", "step"}]
@@ -174,8 +174,10 @@ async def read_visit(request: Request) -> HostedVisit:
     return HostedVisit(action, posted or query.get("flow", ""), query.get("step", ""), form)
 
 
-def read_form(data: FormData) -> dict[str, Sequence[str]]:
+async def read_form(request: Request) -> dict[str, Sequence[str]]:
     """Return the text fields of a form; files are ignored."""
+    require_utf8(request)
+    data = await request.form()
     names = dict.fromkeys(data.keys())
     return {name: [value for value in data.getlist(name) if isinstance(value, str)] for name in names}
 

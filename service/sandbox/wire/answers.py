@@ -1,6 +1,7 @@
 """JSON bodies of requests, and error answers in the provider's format."""
 
 import json
+from email.message import Message
 from typing import Any
 
 from starlette.applications import Starlette
@@ -21,6 +22,17 @@ async def read_json(request: Request) -> dict[str, Any]:
     if kind.partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, f'Unsupported media type "{kind[:100]}" in request.')
     return parse_object(raw)
+
+
+def require_utf8(request: Request) -> None:
+    """Raise `HTTPException` 415 for a form that names another charset, in which the parser would read it."""
+    # Some of Python's codecs yield text that cannot be written again, fail with an error of their own, or take minutes.
+    kind = Message()
+    kind["content-type"] = request.headers.get("content-type", "")
+    # Each that is named, also as `charset*`: readers differ in which of several they take.
+    named = [value for name, value in kind.get_params([]) if name.lower().startswith("charset")]
+    if any(str(value).lower() not in {"utf-8", "utf8"} for value in named):
+        raise HTTPException(415, "Unsupported charset in request.")
 
 
 def parse(raw: bytes) -> Any:
