@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.sandbox.journal import RequestJournal
 from service.sandbox.wire import fields
 from service.sandbox.wire.answers import add_errors, detail, parse_object
+from service.sandbox.wire.browsers import is_cross_site, is_strangers_name
 from service.sandbox.wire.enums import STATUSES
 from service.sandbox.wire.errors import InvalidFields, RecordMissing
 from service.sandbox.world.troubles import SandboxTrouble, read_trouble
@@ -33,17 +34,13 @@ class SameSiteControl:
         self._own_origin = own_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403 to another site's request, whatever its method; a program sends neither header."""
-        refused = scope["type"] == "http" and self._is_cross_site(Headers(scope=scope))
-        app = detail(403, "Sent from another site.") if refused else self._app
+        """Answer 403 to another site's request, whatever its method."""
+        app, headers = self._app, Headers(scope=scope)
+        if scope["type"] == "http" and is_cross_site(headers, self._own_origin):
+            app = detail(403, "Sent from another site.")
+        elif scope["type"] == "http" and is_strangers_name(headers, self._own_origin):
+            app = detail(403, "Sent to a name that is not the sandbox's; SANDBOX_PUBLIC_URL says which is.")
         await app(scope, receive, send)
-
-    def _is_cross_site(self, headers: Headers) -> bool:
-        # Reference: w3.org/TR/fetch-metadata; a browser without it still names the origin of a POST.
-        site = headers.get("sec-fetch-site")
-        if site is not None:
-            return site not in {"same-origin", "none"}
-        return headers.get("origin", self._own_origin) != self._own_origin
 
 
 def create_control(world: SandboxWorld, journal: RequestJournal) -> Starlette:

@@ -31,6 +31,25 @@ async def test_a_page_of_another_site_controls_nothing(sandbox: Sandbox, headers
     assert (await sandbox.call("GET", f"/company/{company}")).status_code == 200
 
 
+async def test_a_name_that_a_stranger_gave_to_its_address_controls_nothing(sandbox: Sandbox) -> None:
+    # Of a page at such a name a browser sends no other header for a GET.
+    for method, path in (("GET", "/requests"), ("POST", "/reset")):
+        answer = await sandbox.plain(method, f"/_control{path}", headers={"host": "evil.example.com:9000"})
+        assert (answer.status_code, "SANDBOX_PUBLIC_URL" in answer.json()["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1:9000", "localhost", "[::1]:9000", "192.0.2.7", "sandbox:9000", "sandbox.localhost"),
+        *("sandbox.default.svc.cluster.local:9000", "box.internal", "box.example.com:9000"),
+    ],
+)
+async def test_it_is_controlled_by_any_name_that_no_stranger_can_give(clock: Clock, host: str) -> None:
+    sandbox = Sandbox(clock, public_url="https://box.example.com")
+    assert (await sandbox.plain("POST", "/_control/reset", headers={"host": host})).status_code == 204
+
+
 @pytest.mark.parametrize(
     "headers", [{}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {"origin": "http://127.0.0.1:9000"}]
 )

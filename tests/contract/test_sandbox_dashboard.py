@@ -26,6 +26,23 @@ async def test_another_sites_page_cannot_post_here(sandbox: Sandbox, headers: di
     assert [each["name"] for each in await sandbox.get("/company")] == ["Acme Ltd"]
 
 
+@pytest.mark.parametrize("host", ["evil.example.com:9000", "127.0.0.1.evil.com", "sandbox.test.evil.com", "["])
+async def test_a_name_that_a_stranger_gave_to_its_address_shows_and_changes_nothing(
+    sandbox: Sandbox, host: str
+) -> None:
+    company, _ = await sandbox.company()
+    headers = {"host": host, "origin": f"http://{host}", "sec-fetch-site": "same-origin"}
+    for method, path in (("GET", ""), ("POST", "/companies"), ("GET", f"/companies/{company}")):
+        answer = await sandbox.plain(method, f"/dashboard{path}", headers=headers)
+        assert (answer.status_code, "Acme" in answer.text) == (403, False)
+    assert [each["name"] for each in await sandbox.get("/company")] == ["Acme Ltd"]
+
+
+async def test_an_origin_that_cannot_be_read_is_another_site(sandbox: Sandbox) -> None:
+    answer = await sandbox.plain("POST", "/dashboard/companies", data={"name": "Evil"}, headers={"origin": "http://["})
+    assert answer.status_code == 403
+
+
 async def test_no_other_page_may_frame_it(sandbox: Sandbox, user: ProviderUser) -> None:
     company, _ = await sandbox.company()
     for path in ("/dashboard", f"/dashboard/companies/{company}", f"/dashboard/companies/{company}/connect"):

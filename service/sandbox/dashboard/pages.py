@@ -5,7 +5,7 @@ It has no sign-in, since it is a local sandbox, but pages of other sites can nei
 
 import secrets
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,6 +15,7 @@ from service.sandbox.dashboard.views import bill_page, companies_page, company_p
 from service.sandbox.hosted.flows import FlowEntry, HostedFlows
 from service.sandbox.hosted.pages import read_form, read_visit
 from service.sandbox.hosted.wizard import ConnectionWizard
+from service.sandbox.wire.browsers import is_cross_site, is_strangers_name
 from service.sandbox.wire.enums import STATUSES
 from service.sandbox.wire.errors import InvalidFields, RecordMissing
 from service.sandbox.wire.html import SandboxErrorView, SandboxFrame, SandboxView, page
@@ -26,16 +27,17 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def dashboard_routes(world: SandboxWorld, token: Callable[[], str] = secrets.token_urlsafe) -> list[BaseRoute]:
     """Return the dashboard's routes; the style sheet is among those of the hosted pages."""
     pages = SandboxDashboard(world, ConnectionWizard(world, HostedFlows(world.clock.real, token)))
+    checked = partial(_checked, world.settings.public_url)
     return [
         Route("/", pages.home),
-        Route("/dashboard", pages.companies),
-        Route("/dashboard/companies", _checked(pages.add_company), methods=["POST"]),
-        Route("/dashboard/companies/{company}", _checked(pages.company)),
-        Route("/dashboard/companies/{company}/sites", _checked(pages.add_site), methods=["POST"]),
-        Route("/dashboard/companies/{company}/connect", _checked(pages.connect), methods=["GET", "POST"]),
-        Route("/dashboard/connections/{connection}", _checked(pages.connection)),
-        Route("/dashboard/connections/{connection}/status", _checked(pages.set_status), methods=["POST"]),
-        Route("/dashboard/connections/{connection}/bills/{bill}", _checked(pages.bill)),
+        Route("/dashboard", checked(pages.companies)),
+        Route("/dashboard/companies", checked(pages.add_company), methods=["POST"]),
+        Route("/dashboard/companies/{company}", checked(pages.company)),
+        Route("/dashboard/companies/{company}/sites", checked(pages.add_site), methods=["POST"]),
+        Route("/dashboard/companies/{company}/connect", checked(pages.connect), methods=["GET", "POST"]),
+        Route("/dashboard/connections/{connection}", checked(pages.connection)),
+        Route("/dashboard/connections/{connection}/status", checked(pages.set_status), methods=["POST"]),
+        Route("/dashboard/connections/{connection}/bills/{bill}", checked(pages.bill)),
     ]
 
 
@@ -112,11 +114,14 @@ class SandboxDashboard:
         return _page(bill_page(self._world, connection, request.path_params["bill"]))
 
 
-def _checked(endpoint: Endpoint) -> Endpoint:
-    """Wrap an endpoint: refuse posts of other sites' pages, and answer `RecordMissing` with a page."""
+def _checked(public_url: str, endpoint: Endpoint) -> Endpoint:
+    """Wrap an endpoint: refuse what other sites' pages send, and answer `RecordMissing` with a page."""
 
     async def checked(request: Request) -> Response:
-        if request.method == "POST" and not _is_own(request):
+        if is_strangers_name(request.headers, public_url):
+            text = "This is not the sandbox's own name."
+            return _page(SandboxErrorView(SandboxFrame("Refused"), text, f"Open {public_url}/dashboard instead."), 403)
+        if request.method == "POST" and is_cross_site(request.headers, _origin_of(request)):
             text = "This form was sent from another site's page."
             return _page(
                 SandboxErrorView(SandboxFrame("Refused"), text, "Open the dashboard itself and try again."), 403
@@ -132,16 +137,10 @@ def _checked(endpoint: Endpoint) -> Endpoint:
     return checked
 
 
-def _is_own(request: Request) -> bool:
-    """Tell whether a form is the dashboard's own, by the headers of browsers; a client without them is no browser.
-
-    Reference: https://www.w3.org/TR/fetch-metadata/.
-    """
-    fetched_from = request.headers.get("sec-fetch-site")
-    if fetched_from is not None:
-        return fetched_from in {"same-origin", "none"}
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+def _origin_of(request: Request) -> str:
+    """Return the origin at which the dashboard is used, which need not be that of `SANDBOX_PUBLIC_URL`."""
+    scheme = request.headers.get("origin", "").partition("://")[0]
+    return f"{scheme}://{request.headers.get('host', '')}"
 
 
 async def _entered(request: Request) -> dict[str, str]:
