@@ -184,6 +184,19 @@ async def test_the_clock_is_advanced_by_a_number_only(sandbox: Sandbox, body: di
     assert (answer.status_code, set(answer.json())) == (400, {"advanceSeconds"})
 
 
+async def test_the_clock_stays_within_the_dates_that_can_be_written(sandbox: Sandbox) -> None:
+    century = [await sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 315_360_000}) for _ in range(10)]
+    assert {answer.status_code for answer in century} == {200}
+    refused = await sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 1})
+    assert (refused.status_code, set(refused.json())) == (400, {"advanceSeconds"})
+    company, sites = await sandbox.company()
+    await sandbox.trouble("clock_skew", seconds=315_360_000)
+    await sandbox.connect(company, sites)
+    await sandbox.post(f"/invitation/company/{company}", {"expiresInSeconds": 315_360_000})
+    assert (await sandbox.plain("POST", "/_control/reset")).status_code == 204
+    assert (await sandbox.plain("POST", "/_control/time", json={"advanceSeconds": 1})).status_code == 200
+
+
 async def test_the_journal_shows_requests_without_keys_and_passwords(sandbox: Sandbox) -> None:
     company, sites = await sandbox.company()
     await sandbox.connect(company, sites, password="hunter2")

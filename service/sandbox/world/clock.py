@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.sandbox.wire.errors import InvalidFields
 from service.sandbox.world.rows import SandboxRecord, SandboxTable
 from service.sandbox.world.troubles import SandboxTroubles
 
 ADVANCED = "advance"
 """The stored number of seconds by which the clock was advanced."""
+ADVANCED_MOST_SECONDS = 3_153_600_000
+"""A hundred years in all: no date can be written after the year 9999, and then no answer either."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ class SandboxClock:
         return at + self.now(company_id) - self.time()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forwards; never backwards, since what has happened stays."""
+        """Move the clock forwards; never backwards, since what has happened stays. Raises `InvalidFields`."""
+        if self._numbers.get(ADVANCED) + seconds > ADVANCED_MOST_SECONDS:
+            raise InvalidFields({"advanceSeconds": ["The clock is advanced by a hundred years at most; reset it."]})
         self._numbers.add(ADVANCED, seconds)
 
 
