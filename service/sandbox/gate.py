@@ -19,7 +19,7 @@ from service.sandbox.untidy import untidy
 from service.sandbox.wire.answers import detail
 from service.sandbox.wire.times import rest_time
 from service.sandbox.wire.upload_files import FILE_MOST_BYTES
-from service.sandbox.world.troubles import NAMES, forced_names
+from service.sandbox.world.troubles import IN_QUERIES, forced_names
 from service.sandbox.world.world import SandboxWorld
 
 BODY_MOST_BYTES = 256 * 1024
@@ -69,9 +69,9 @@ class SandboxGate:
                 MutableHeaders(scope=message)["date"] = formatdate(self._world.clock.now(company_id), usegmt=True)
             await send(message)
 
-        # A context variable, so that it applies to this request only; unknown names are ignored.
+        # A context variable, so that it applies to this request only; other names are ignored.
         requested = QueryParams(scope["query_string"]).getlist("trouble")
-        previous = forced_names.set(frozenset(requested) & frozenset(NAMES))
+        previous = forced_names.set(frozenset(requested) & IN_QUERIES)
         try:
             inner = self._app if raw is not None else detail(413, f"Request body is larger than {_most(scope)} bytes.")
             await inner(scope, _replay(raw or b"", receive), answer)

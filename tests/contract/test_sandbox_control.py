@@ -1,8 +1,11 @@
 """The control API: troubles for whom and how long, time, the log of requests, and the reset."""
 
+from contextlib import suppress
+
 import httpx
 import pytest
 
+from service.sandbox.wire.enums import STATUSES
 from service.sandbox.world.troubles import NAMES
 from tests.support.clock import Clock
 from tests.support.sandbox_client import GUIDE, Sandbox, with_webhooks
@@ -147,6 +150,18 @@ async def test_a_trouble_in_the_query_affects_that_request_only(sandbox: Sandbox
     assert await status_of(sandbox, "/ping?trouble=provider_5xx") == 500
     assert await status_of(sandbox) == 200
     assert await status_of(sandbox, "/ping?trouble=no_such_trouble") == 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_connection_has_a_documented_status_whatever_trouble_its_query_asks_for(
+    sandbox: Sandbox, name: str
+) -> None:
+    company, sites = await sandbox.company()
+    with suppress(httpx.RemoteProtocolError):  # of drop_connection
+        await sandbox.call("POST", f"/company/{company}/connection?trouble={name}", {**GUIDE, "sites": sites})
+    assert {each["status"] for each in (await sandbox.get(f"/company/{company}/connection"))["connections"]} <= {
+        *STATUSES
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

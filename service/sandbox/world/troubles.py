@@ -47,6 +47,8 @@ NAMES = (
     "status_change",
     "clock_skew",
 )
+IN_QUERIES = frozenset(NAMES) - {"status_change"}
+"""Those that one request can ask for: a change of the status needs the status, which a query cannot name."""
 ALL_COMPANIES = "*"
 HOUR_SECONDS = 3600
 SECONDS_MOST = 315_360_000
