@@ -30,8 +30,12 @@ ORDER = (
 RANKS = {name: rank for rank, name in enumerate(ORDER)}
 # Second buttons, each with the step on whose page it is.
 BUTTONS = {"change": "credentials", "keep": "credentials", "mfa-off": "forwarding"}
-# What a page must never show again.
-SECRET_FIELDS = frozenset({"password", "code", "answer1", "answer2"})
+# What a page shows again after an error: no secret is among it, and what a stranger adds is not kept.
+SHOWN_AGAIN = frozenset({"step", "email", "url", "country", "providerName", "username", "forwardTo"}) | {
+    *("sites", "types", "startDate", "ownerEmail"),
+}
+SHOWN_MOST = 8_000
+"""Characters in all; a form with more is shown empty, since there may be ten thousand flows in memory."""
 
 STALE = "This page was open for too long. Please start again."
 REFUSED = "The provider did not accept this user name and password. Check them and try again."
@@ -115,8 +119,9 @@ class ConnectionWizard:
         if errors and step in ORDER and RANKS[step] < RANKS[shown]:
             shown = step
         flow.errors, flow.refused_step = errors, shown if errors else ""
-        kept = {name: values for name, values in visit.form.items() if name not in SECRET_FIELDS}
-        flow.entered = kept if errors else {}
+        kept = {name: values for name, values in visit.form.items() if name in SHOWN_AGAIN}
+        size = sum(len(value) for values in kept.values() for value in values)
+        flow.entered = kept if errors and size <= SHOWN_MOST else {}
         return WizardResult(flow.id, shown, flow.connection_id if shown == "done" else None)
 
     def _reached(self, visit: FlowVisit, step: str) -> str:
