@@ -144,6 +144,17 @@ async def test_each_document_is_announced_once_a_few_at_a_time_the_newest_first(
     assert made["id"] not in {body.get("connectionId") for body in sent}
 
 
+async def test_a_connection_to_which_no_account_comes_announces_none(clock: Clock) -> None:
+    sandbox = with_webhooks(clock)
+    made = await sandbox.connect_gas(initialDatasourceTypes=["WASTE"])
+    await sandbox.deliver_webhooks()
+    sandbox.received.clear()
+    clock.advance(6)
+    await sandbox.deliver_webhooks(2)
+    assert sandbox.events() == []
+    assert (await sandbox.get(f"/connection/{made['id']}/details"))["updated"] == made["updated"]
+
+
 async def test_accounts_that_appear_are_announced_once_and_move_updated(sandbox: Sandbox) -> None:
     made = await sandbox.connect_gas()
     await sandbox.deliver_webhooks()

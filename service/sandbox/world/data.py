@@ -132,7 +132,9 @@ class SandboxData:
             # One transaction: after a crash between the two, the webhooks would be sent twice or never.
             with self._database.transaction():
                 marked = self._connections.mark_announced(connection)
-                self._connections.announce_accounts(marked, [], self.accounts_of(marked))
+                # Types of which the sandbox has no samples bring no account: then nothing has changed.
+                if accounts := self.accounts_of(marked):
+                    self._connections.announce_accounts(marked, [], accounts)
                 for document in self.documents_of(connection):
                     message = SandboxMessage(
                         "", DOCUMENT_CREATED, connection.company_id, connection.id, self._clock.time()
