@@ -8,6 +8,8 @@ import service.sandbox.app
 from service.commands.known_secrets import secrets_in
 from service.commands.server import AppServer, CannotStart, Environ, Listener, Print, host_of, listen, run
 from service.sandbox.settings import BadSandboxSettings, SandboxSettings, read
+from service.sandbox.wire.errors import UnusableData
+from service.sandbox.world.rows import FILE_NAME
 from service.telemetry import logs
 
 
@@ -35,3 +37,6 @@ def sandbox_server(settings: SandboxSettings, listener: Listener) -> AppServer:
         return AppServer(service.sandbox.app.create_app(settings, clock=clock), listener, date_header=False)
     except OSError as exc:
         raise CannotStart(f"SANDBOX_DATA_DIR {settings.data_dir} cannot be used: {exc}.") from exc
+    except UnusableData as exc:
+        says = f"SANDBOX_DATA_DIR {settings.data_dir} cannot be used: {exc}. Choose another folder, or remove its file"
+        raise CannotStart(f"{says} {FILE_NAME}, and all that the sandbox has stored with it.") from exc

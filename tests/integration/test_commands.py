@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from service.commands import dev, main, serve, serve_sandbox
 from service.commands.dev import DevOptions
 from service.commands.server import CannotStart
+from service.sandbox.world.rows import SandboxDatabase
 
 ANYWHERE = ["--port", "0"]
 ANY_PORTS = [*ANYWHERE, "--sandbox-port", "0", "--host-port", "0"]
@@ -112,6 +113,36 @@ def test_a_data_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotStart, match="SANDBOX_DATA_DIR"):
         serve_sandbox.serve({"SANDBOX_DATA_DIR": str(tmp_path / "file" / "data")}, None, 0, leave)
+
+
+def no_database(path: Path) -> None:
+    path.write_bytes(b"no database at all")
+
+
+def of_a_newer_version(path: Path) -> None:
+    SandboxDatabase(path.parent).write("Company", {"id": "1", "newer": 1})
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (no_database, "file is not a database"),
+        (Path.mkdir, "unable to open database file"),
+        (of_a_newer_version, "it has a Company that this version cannot read"),
+    ],
+)
+@pytest.mark.parametrize("command", ["sandbox", "dev"])
+def test_a_file_of_the_sandbox_that_cannot_be_used_is_said_in_one_line(
+    command: str, make: Callable[[Path], None], why: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sandbox").mkdir()
+    make(tmp_path / "sandbox" / "sandbox.db")
+    options = [*ANY_PORTS, "--data-dir", str(tmp_path)] if command == "dev" else ANYWHERE
+    env = dict.fromkeys(SETTINGS) | {"SANDBOX_DATA_DIR": str(tmp_path / "sandbox")}
+    result = CliRunner(env=env).invoke(main.main, [command, *options])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: SANDBOX_DATA_DIR {tmp_path / 'sandbox'} cannot be used: {why}. Choose")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_settings_of_the_sandbox_that_are_wrong_are_named() -> None:

@@ -23,6 +23,10 @@ class InvalidFields(SandboxError):
         self.errors = {name: list(texts) for name, texts in errors.items()}
 
 
+class UnusableData(SandboxError):
+    """The file of the data folder cannot be read or written; the text says why."""
+
+
 class CompanyInactive(SandboxError):
     """The company was deactivated, so that it takes no uploads."""
 

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from service.sandbox.wire.errors import UnusableData
+
 FILE_NAME = "sandbox.db"
 SCHEMA = """
 create table if not exists rows (
@@ -33,7 +35,10 @@ T = TypeVar("T", bound=SandboxRecord)
 
 
 class SandboxDatabase:
-    """The SQLite file of one data directory; without a directory it is in memory and lost at the end."""
+    """The SQLite file of one data directory; without a directory it is in memory and lost at the end.
+
+    Raises `UnusableData` where the file is no such file, or may not be written.
+    """
 
     def __init__(self, directory: Path | None = None) -> None:
         if directory:
@@ -41,18 +46,24 @@ class SandboxDatabase:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             (directory / FILE_NAME).touch(mode=0o600)
         path = directory / FILE_NAME if directory else ":memory:"
-        # One thread uses it, but the garbage collector may close it from another.
-        self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._file.execute("pragma journal_mode = wal")
-        # Full, so that what was answered survives a power failure too.
-        self._file.execute("pragma synchronous = full")
-        self._file.executescript(SCHEMA)
+        try:
+            # One thread uses it, but the garbage collector may close it from another.
+            self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._file.execute("pragma journal_mode = wal")
+            # Full, so that what was answered survives a power failure too.
+            self._file.execute("pragma synchronous = full")
+            self._file.executescript(SCHEMA)
+        except sqlite3.Error as exc:
+            raise UnusableData(str(exc)) from exc
         weakref.finalize(self, self._file.close)  # an app that is built and never run has no shutdown that closes it
 
     def read(self, kind: str) -> list[dict[str, Any]]:
-        """Return all rows of a kind, in the order in which they were created."""
-        found = self._file.execute("select body from rows where kind = ? order by place", (kind,))
-        return [json.loads(body) for (body,) in found]
+        """Return all rows of a kind, in the order in which they were created. Raises `UnusableData`."""
+        try:
+            found = self._file.execute("select body from rows where kind = ? order by place", (kind,))
+            return [json.loads(body) for (body,) in found]
+        except (sqlite3.Error, ValueError) as exc:
+            raise UnusableData(str(exc)) from exc
 
     def write(self, kind: str, row: dict[str, Any]) -> None:
         """Insert the row, or replace the one with its id."""
@@ -116,9 +127,13 @@ class SandboxTable(Generic[T]):
         self._stored_as = stored_as or {}
         self._records: dict[str, T] = {}
         self._by_company: dict[str | None, dict[str, T]] = {}
-        fields = {stored: name for name, stored in self._stored_as.items()}
+        names = {stored: name for name, stored in self._stored_as.items()}
         for row in database.read(kind):
-            self._keep(record(**{fields.get(name, name): _immutable(value) for name, value in row.items()}))
+            try:
+                kept = record(**{names.get(name, name): _immutable(value) for name, value in row.items()})
+            except (TypeError, AttributeError) as exc:
+                raise UnusableData(f"it has a {kind} that this version cannot read") from exc
+            self._keep(kept)
 
     def __iter__(self) -> Iterator[T]:
         return iter(list(self._records.values()))
