@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from service.commands.proxies import proxy_variable
+from service.commands.proxies import environment_problem, is_http_address, proxy_variable
 from service.commands.status_lines import lines_of, turn_of
 
 T = TypeVar("T")
@@ -36,16 +36,6 @@ class ServiceUnreachable(CommandError):
     """The service did not answer, or answered 5xx: it may be restarting."""
 
 
-def is_http_address(url: str) -> bool:
-    """Return whether a call can be sent to this address: http or https, with a host."""
-    try:
-        httpx.URL(url)
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except (httpx.InvalidURL, ValueError):
-        return False
-
-
 class ApiClient:
     """A client of the service's API. Raises only CommandError.
 
@@ -67,7 +57,10 @@ class ApiClient:
         self._proxy = None if is_local else proxy_variable(parts.scheme, parts.hostname or "", os.environ)
         headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
         # A proxy cannot reach what runs on this machine.
-        self._http = httpx.Client(transport=transport, timeout=_TIMEOUT, headers=headers, trust_env=not is_local)
+        try:
+            self._http = httpx.Client(transport=transport, timeout=_TIMEOUT, headers=headers, trust_env=not is_local)
+        except (OSError, httpx.InvalidURL, ValueError, ImportError) as exc:
+            raise CommandError(environment_problem(exc)) from exc
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +74,15 @@ class ApiClient:
         params = {name: str(value) for name, value in (query or {}).items() if value is not None}
         return self._call("GET", path, params=params)
 
-    def post(self, path: str, body: Json) -> Json:
-        return self._call("POST", path, json=body)
+    def post(self, path: str, body: Json, *needed: str) -> Json:
+        """Return the answer, which has the needed fields."""
+        return self.checked(self._call("POST", path, json=body), *needed)
+
+    def checked(self, row: Json, *needed: str) -> Json:
+        """Return a row of an answer. Raises CommandError where it lacks a field: another service may answer there."""
+        if not row.keys() >= set(needed):
+            raise self._unexpected_answer()
+        return row
 
     def rows(self, path: str, query: Query, most: int) -> list[Json]:
         """Return up to `most` rows of a list, over as many pages as needed."""
@@ -96,15 +96,17 @@ class ApiClient:
                 break
         return rows
 
-    def events(self, after: str | None, *, wait_seconds: int = 0) -> tuple[list[Json], str | None]:
+    def events(
+        self, after: str | None, *, wait_seconds: int = 0, most: int = _PAGE_SIZE
+    ) -> tuple[list[Json], str | None]:
         """Return one page of events after a cursor, and the cursor after them; wait for one where there is none."""
-        page = self.get("/v1/events", {"after": after, "wait": wait_seconds or None, "limit": _PAGE_SIZE})
+        page = self.get("/v1/events", {"after": after, "wait": wait_seconds or None, "limit": most})
         rows = self._data(page)
         return rows, page.get("next") or (str(rows[-1].get("seq")) if rows else after)
 
     def _data(self, page: Json) -> list[Json]:
         data = page.get("data")
-        if not isinstance(data, list):
+        if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
             raise self._unexpected_answer()
         return data
 
@@ -126,7 +128,7 @@ class ApiClient:
             ) from exc
         try:
             body = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             raise self._unexpected_answer()
@@ -140,8 +142,10 @@ class ApiClient:
 def _refusal(status: int, problem: Json) -> str:
     if status == 401:
         return "The service does not know this API key; give --key, or set MAGICLINK_API_KEY or MAGICLINK_API_KEY_FILE."
-    errors = problem.get("errors") or []
-    details = "; ".join(f"{each.get('pointer')}: {each.get('detail')}" for each in errors)
+    errors = problem.get("errors")
+    # Another service may have another shape of errors there.
+    ours = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    details = "; ".join(f"{each.get('pointer')}: {each.get('detail')}" for each in ours)
     message = details or problem.get("detail") or problem.get("title") or f"status {status}"
     return f"Refused ({problem.get('code', status)}): {message}"
 

@@ -74,7 +74,7 @@ def tail(service: ApiClient, number: int, passes: Wanted, start: int) -> tuple[l
         rows = list(events(service, str(after)))
         found = [event for event in rows if passes(event)][-number:] if number else []
         if len(found) == number or after == start:
-            return found, max([last, *(int(event["seq"]) for event in rows)])
+            return found, max([last, *(int(service.checked(event, "seq")["seq"]) for event in rows)])
         span *= 4
 
 
@@ -88,7 +88,7 @@ def _first(service: ApiClient, reached: Callable[[Json | None], bool]) -> int:
     """Return the smallest position of which `reached` holds for the event that follows it, None where none does."""
 
     def holds(position: int) -> bool:
-        rows = service.get("/v1/events", {"after": position, "limit": 1}).get("data") or []
+        rows, _ = service.events(str(position), most=1)
         return reached(rows[0] if rows else None)
 
     low, high = 0, 1

@@ -136,7 +136,8 @@ def _ends() -> str:
 @over_http
 def link(service: api_client.ApiClient, *, open_it: bool, wait: bool, as_json: bool, **wanted: Any) -> None:
     """Create a session and print its URL."""
-    session = service.post("/v1/sessions", api_client.session_body(**wanted))
+    needed = ("id", "userId", "status", "redirectUrl", "expiresAt")
+    session = service.post("/v1/sessions", api_client.session_body(**wanted), *needed)
     click.echo(json.dumps(session) if as_json else session["redirectUrl"])
     # Only the URL goes to standard output, so that a script can use it.
     click.echo(f"Session {session['id']} for {session['userId']}, open until {session['expiresAt']}.", err=True)

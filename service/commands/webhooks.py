@@ -12,6 +12,7 @@ import httpx
 
 from service.commands import api_client, event_log
 from service.commands.options import as_json, limit, over_http, patience, show
+from service.commands.proxies import is_http_address
 from service.domain.endpoints import EndpointSecret
 from service.domain.event_types import event_names
 from service.outbound import new_secret, signed_headers
@@ -40,7 +41,7 @@ def _types(_context: click.Context, _option: click.Parameter, types: tuple[str, 
 
 def _target(_context: click.Context, _option: click.Parameter, url: str) -> str:
     # Otherwise `listen` waits for an event before each post fails.
-    if not api_client.is_http_address(url):
+    if not is_http_address(url):
         raise click.BadParameter(f"{url!r} is not an address to post to; write it as http://localhost:3000/hooks.")
     return url
 
@@ -90,7 +91,8 @@ def _wanted(
 @over_http
 def replay(service: api_client.ApiClient, *, endpoint: str, since: datetime) -> None:
     """Deliver all events since a time to an endpoint again."""
-    made = service.post(f"/v1/webhook-endpoints/{endpoint}/replay", {"since": since.isoformat()})
+    path, needed = f"/v1/webhook-endpoints/{endpoint}/replay", ("id", "since", "endpointId")
+    made = service.post(path, {"since": since.isoformat()}, *needed)
     click.echo(f"{made['id']}: the events since {made['since']} are delivered to {made['endpointId']} again.")
 
 
@@ -127,7 +129,7 @@ def listen(service: api_client.ApiClient, *, target: str, after: int | None, **f
     # No redirects and no proxy, as deliveries have none.
     with httpx.Client(timeout=_FORWARD_SECONDS, trust_env=False, follow_redirects=False) as receiver:
         for row in event_log.following(service, start, passes, patience()):
-            answer = _forward(receiver, target, row, secret)
+            answer = _forward(receiver, target, service.checked(row, "id", "type", "at"), secret)
             click.echo(f"{answer:<24}  {api_client.table(api_client.EVENTS, [row], heading=False)}")
 
 
