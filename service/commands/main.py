@@ -6,7 +6,9 @@ import json
 import logging
 import os
 import sys
+import traceback
 import webbrowser
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -38,28 +40,59 @@ class OneLine(click.ClickException):
 class Commands(click.Group):
     """The group of all commands: prints known errors as one line, and lists the commands in the README's order."""
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command, and end in one line where its output cannot be written; click ends for a closed pipe."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as exc:
+            if not _is_of_output(exc):
+                raise
+            # Python writes what is left at its end, and would report the same error again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            click.echo(f"Error: The output cannot be written: {exc.strerror}.", err=True)
+            sys.exit(1)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         # click sorts by name; this is the order of definition.
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")  # a name that the console cannot show is no reason to fail
+        _show_every_name()
         secrets = secrets_in(os.environ)
         logs.configure(sys.stderr, logs.PlainLines(secrets), logging.WARNING)
         try:
             return super().invoke(ctx)
-        except (api_client.CommandError, MagiclinkError) as exc:
-            raise OneLine(logs.remover(secrets)(str(exc))) from exc
+        except (api_client.CommandError, MagiclinkError, UnicodeEncodeError) as exc:
+            raise OneLine(_sentence(exc, secrets)) from exc
         except KeyboardInterrupt:
             raise click.exceptions.Exit(130) from None  # what a shell reports after Ctrl-C: 128 + SIGINT
         except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
             raise
-        except Exception as exc:  # noqa: BLE001 - any error; it is logged
+        except Exception as exc:  # any error; it is logged
+            if isinstance(exc, OSError) and _is_of_output(exc):
+                raise
             # Python would print the traceback itself, with any secret that is in its message.
             _log.critical("%s failed unexpectedly", ctx.info_name, exc_info=exc)
             raise click.exceptions.Exit(70) from None  # Reference: sysexits.h, EX_SOFTWARE
+
+
+def _show_every_name() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name that the console cannot show is no reason to fail
+
+
+def _sentence(error: Exception, secrets: Sequence[str]) -> str:
+    # Bytes of the command line that are no text reach us as text that Python cannot write again.
+    if isinstance(error, UnicodeEncodeError):
+        return "An argument, or a variable of the environment, is not text in UTF-8."
+    return logs.for_terminal(logs.remover(secrets)(str(error)))
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Tell whether printing has failed, as on a disk that is full: then the error comes from click's `echo`."""
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__") == click.echo.__module__
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

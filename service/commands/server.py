@@ -142,6 +142,8 @@ def listen(host: str, port: int, option: str) -> Listener:
         for family, address in _addresses(host):
             bound = bind(family, address, sockets[0].getsockname()[1] if sockets else port)
             sockets += [bound] if bound else []
+    except UnicodeError as exc:
+        raise CannotStart(f"{host!r} is no address or name of this machine; correct --host.") from exc
     except OSError as exc:
         Listener(sockets).close()
         raise CannotStart(_listen_error(exc, host, port, option)) from exc

@@ -80,6 +80,11 @@ def remover(secrets: Iterable[str]) -> Callable[[str], str]:
     return remove
 
 
+def for_terminal(text: str) -> str:
+    """Return lines of text with "?" for what a terminal would obey: parts of it come from hosts and the provider."""
+    return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
+
+
 class JsonLines(logging.Formatter):
     """Formats a record as one JSON object. `secrets` are removed wherever they occur, besides what `redact` removes."""
 
@@ -120,8 +125,7 @@ class PlainLines(logging.Formatter):
         """Return the level and the message, and the traceback below them where there is one."""
         error = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
         text = self._redact(f"{record.levelname.capitalize()}: {_message(record)}{error}")
-        # A text of the provider could steer the terminal.
-        return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
+        return for_terminal(text)
 
 
 class _LogHandler(logging.StreamHandler[TextIO]):

@@ -81,6 +81,12 @@ def test_a_name_that_is_no_host_is_said() -> None:
         listen("nowhere.invalid", 0, "--port")
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 64])
+def test_a_name_that_no_host_can_have_is_said(host: str) -> None:
+    with pytest.raises(CannotStart, match="correct --host"):
+        listen(host, 0, "--port")
+
+
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(CannotStart, match="not an address of this machine"):
         listen("192.0.2.1", 0, "--port")
