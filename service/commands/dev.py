@@ -9,6 +9,7 @@ import logging
 import secrets
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -122,7 +123,9 @@ def stored_secrets(folder: Path) -> dict[str, str]:
     path = folder / "secrets.json"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        # A folder that has one is the user's own: theirs stays as it is.
+        with suppress(FileExistsError), (folder / ".gitignore").open("x", encoding="utf-8") as ignored:
+            ignored.write("*\n")
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(json.dumps(_fresh_secrets(), indent=2), encoding="utf-8")

@@ -121,3 +121,9 @@ def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotStart, match="--data-dir"):
         stored_secrets(tmp_path / "file")
+
+
+def test_a_folder_that_is_already_in_use_keeps_what_its_git_ignores(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("node_modules/\n")
+    stored_secrets(tmp_path)
+    assert (tmp_path / ".gitignore").read_text() == "node_modules/\n"
