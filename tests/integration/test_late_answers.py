@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.domain.model import Link, ProviderCompanyId, ProviderSnapshot, SessionId
-from service.errors import ProviderRefused
+from service.errors import ProviderFailure, ProviderRefused
 from tests.support.connection_steps import broken, connect_at, reconnecting, repair
 from tests.support.services import RunningServices
 from tests.support.users import User
@@ -50,14 +50,17 @@ async def test_a_repair_that_one_snapshot_missed_is_emitted_by_the_next(
     page = await reconnecting(services, await broken(ada, "magic_link"))
     await repair(page)
     provider = services.parts.provider
-    snapshot = provider.snapshot
+    read = provider.partial_snapshot
 
-    async def skipping(company_id: ProviderCompanyId) -> ProviderSnapshot:
-        return replace(await snapshot(company_id), connections=())
+    async def skipping(
+        company_id: ProviderCompanyId, *, is_new: bool = False
+    ) -> tuple[ProviderSnapshot, ProviderFailure | None]:
+        snapshot, failure = await read(company_id, is_new=is_new)
+        return replace(snapshot, connections=()), failure
 
-    monkeypatch.setattr(provider, "snapshot", skipping)
+    monkeypatch.setattr(provider, "partial_snapshot", skipping)
     await page.finish()
-    monkeypatch.setattr(provider, "snapshot", snapshot)
+    monkeypatch.setattr(provider, "partial_snapshot", read)
     assert (await page.stored())["status"] == "opened"
     await services.later(60)
     assert (await page.stored())["status"] == "connected"
