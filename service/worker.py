@@ -234,7 +234,7 @@ class Worker:
             await self._store.queue.complete(job, again if isinstance(again, float) else None)
             self._count(job.kind, "done")
         except (NotFound, ProviderRefused) as exc:
-            _log.warning("job dropped: %s %s: %s", job.kind, job.ref, exc.code)
+            _log.warning("job dropped: %s %s: %s %s", job.kind, job.ref, exc.code, exc.detail)
             await self._end(job, None)
         except MagiclinkError as exc:
             _log.warning("job put off: %s %s: %s %s", job.kind, job.ref, exc.code, exc.detail)

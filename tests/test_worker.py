@@ -53,6 +53,15 @@ async def test_a_handler_that_answers_in_seconds_is_asked_again_after_them(store
     assert desk.asked == ["ses_1", "ses_1"]
 
 
+async def test_the_log_of_a_dropped_job_has_the_words_of_the_refusal(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(store, ProviderRefused("The provider does not know this id"))
+    await store.queue.enqueue(due())
+    await desk.worker.run_until_idle()
+    assert caplog.messages == ["job dropped: prepare ses_1: provider_refused The provider does not know this id"]
+
+
 @pytest.mark.parametrize("refusal", [NotFound(), ProviderRefused()])
 async def test_what_will_never_succeed_is_dropped(store: Store, refusal: Exception) -> None:
     desk = Desk(store, refusal)
