@@ -1,4 +1,4 @@
-"""Whether the provider still has a connection that its list lacks: what its answers to single calls show. Pure.
+"""Whether the provider still has what its list lacks, or has it not yet: what its answers to single calls show. Pure.
 
 Absence from a list proves nothing. Two answers of 404 prove a removal, REMOVED_SECONDS or more apart and without
 another answer in between.
@@ -10,8 +10,14 @@ from hashlib import sha256
 
 from service.domain import events
 from service.domain.changes import Changes, CompanyRecords
-from service.domain.model import Connection, ConnectionId
-from service.domain.timing import REMOVED_SECONDS
+from service.domain.model import Company, Connection, ConnectionId
+from service.domain.timing import LOST_SECONDS, REMOVED_SECONDS
+
+
+def is_new(company: Company, provider_now: float | None) -> bool:
+    """Whether the provider created or found the company moments ago: its lists may still be catching up."""
+    since_at = company.provider_since_at
+    return provider_now is not None and since_at is not None and provider_now - since_at < LOST_SECONDS
 
 
 def in_turn(unlisted: Iterable[Connection], now: float) -> list[Connection]:

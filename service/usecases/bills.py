@@ -9,7 +9,17 @@ from typing import Any
 
 from service.domain import events
 from service.domain.changes import LeasedJob
-from service.domain.model import Clock, CompanyRef, Connection, ConnectionId, JsonObject, ProviderCompanyId, Tenant
+from service.domain.model import (
+    Clock,
+    Company,
+    CompanyRef,
+    Connection,
+    ConnectionId,
+    JsonObject,
+    ProviderCompanyId,
+    Tenant,
+)
+from service.domain.removals import is_new
 from service.domain.statuses import ConnectionState
 from service.domain.timing import LOST_SECONDS
 from service.errors import NotFound, ProviderBroken, ProviderNotFound
@@ -23,6 +33,7 @@ _DAY_SECONDS = 86400.0
 _SOONEST_SECONDS = 3.0
 # Only ids of this form are stored and named in events.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+ReadPage = Callable[[int], Awaitable[ListPage[JsonObject]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,16 @@ class Bills:
         company = await self._store.companies.get(ref)
         if company.provider_id is None:
             return
-        async for items in _pages(partial(self._provider.data.company_document_page, company.provider_id)):
+        try:
+            read = partial(self._provider.data.company_document_page, company.provider_id)
+            await self._name_uploads(company, read, job)
+        except ProviderNotFound as exc:
+            if is_new(company, self._provider.provider_now()):
+                raise ProviderBroken("The provider does not know this company yet; retry later") from exc
+            raise
+
+    async def _name_uploads(self, company: Company, read: ReadPage, job: LeasedJob | None) -> None:
+        async for items in _pages(read):
             # Reference: docs/provider.md, 11: an uploaded document names its job. A document without one may belong to
             # a connection that was never recorded; no host is notified of such documents.
             ids = _ids_of([one for one in items if one.get("jobId")])
@@ -132,7 +152,7 @@ class Bills:
             raise
 
 
-async def _pages(read: Callable[[int], Awaitable[ListPage[JsonObject]]]) -> AsyncIterator[Sequence[JsonObject]]:
+async def _pages(read: ReadPage) -> AsyncIterator[Sequence[JsonObject]]:
     """Yield the pages of a list, from the first to the last.
 
     One that repeats only what came before is the last, whatever the provider says of a next one: otherwise a list

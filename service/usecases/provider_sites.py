@@ -22,6 +22,7 @@ from service.domain.model import (
     SessionId,
     Site,
 )
+from service.domain.removals import is_new
 from service.domain.reports import ReportedCompany, ReportedSite, UnreadNames
 from service.domain.timing import LOST_SECONDS
 from service.errors import NotFound, ProviderBroken, ProviderFailure, ProviderNotFound, ProviderUnauthorized
@@ -118,16 +119,16 @@ class ProviderSites:
         company, now = session.company, self._provider.provider_now()
         if now is None or company.provider_id is None or company.provider_since_at is None:
             return
-        is_new = now - company.provider_since_at < LOST_SECONDS
+        is_company_new = is_new(company, now)
         # A site that the host named itself was not created here, and may be another company's.
         ours = {site.provider_id for site in session.sites if site.external_id and site.provider_id}
         sites = ours if self._clock() - session.created_at < LOST_SECONDS else set()
-        if not is_new and not sites:
+        if not is_company_new and not sites:
             return
         try:
             found = await self._provider.company(company.provider_id)
         except ProviderNotFound as missing:
-            if is_new:
+            if is_company_new:
                 raise ProviderBroken("The provider does not know this company yet; retry later") from missing
             return
         if not sites <= {one.id for one in found.sites}:

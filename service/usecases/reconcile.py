@@ -10,9 +10,8 @@ from service.domain.invitation_logs import UnreadLog, logs_to_read, note_log
 from service.domain.model import Clock, Company, CompanyRef, Connection, ConnectionId, ProviderSnapshot
 from service.domain.provider_steps import LogStep
 from service.domain.recording import record
-from service.domain.removals import in_turn, is_missing_too_early, note_found, note_missing
+from service.domain.removals import in_turn, is_missing_too_early, is_new, note_found, note_missing
 from service.domain.timing import (
-    LOST_SECONDS,
     POLL_DAILY_SECONDS,
     POLL_FINISHED_SECONDS,
     POLL_LOG_SECONDS,
@@ -65,8 +64,8 @@ class Reconciliation:
             return wait
         began_at = self._clock()
         try:
-            is_new = self._is_new(company)
-            snapshot, failure = await self._provider.partial_snapshot(company.provider_id, is_new=is_new)
+            is_company_new = is_new(company, self._provider.provider_now())
+            snapshot, failure = await self._provider.partial_snapshot(company.provider_id, is_new=is_company_new)
         except ProviderFailure as exc:
             await self._store.companies.note_failed_poll(ref, began_at)
             if not isinstance(exc, ProviderRefused):
@@ -84,7 +83,7 @@ class Reconciliation:
         unlisted, activity, _ = await self._store.connections.after_poll(company.ref, ())
         interval = max(_REFUSED_SECONDS, poll_interval(activity) or POLL_DAILY_SECONDS)
         # A company that was created moments ago answers 404 too. Its connections are asked for only later.
-        is_gone = isinstance(refusal, ProviderNotFound) and not self._is_new(company)
+        is_gone = isinstance(refusal, ProviderNotFound) and not is_new(company, self._provider.provider_now())
         if is_gone and await self._check_unlisted(unlisted, job):
             interval = min(interval, _CONFIRM_SECONDS)
         if activity.undecided:
@@ -108,11 +107,6 @@ class Reconciliation:
         if await self._read_logs(ref, logs, job):
             intervals.append(POLL_LOG_SECONDS)
         return min(intervals, default=None)
-
-    def _is_new(self, company: Company) -> bool:
-        """Whether the company was created or found moments ago: the provider's lists may still be catching up."""
-        now, since_at = self._provider.provider_now(), company.provider_since_at
-        return now is not None and since_at is not None and now - since_at < LOST_SECONDS
 
     async def _record(
         self, company: Company, snapshot: ProviderSnapshot, polled_at: float | None, job: LeasedJob | None
