@@ -20,7 +20,7 @@ def check_outcomes(simulation: Simulation, stored: StoredRows) -> None:
             told[row["connection_id"]].append((row, json.loads(row["data"])))
     for connection_id, events in told.items():
         if connection_id in stored.connections:  # a session may name one that is not recorded
-            _check_episodes(simulation, stored.connections[connection_id], events)
+            _check_episodes(simulation, stored, stored.connections[connection_id], events)
     _check_connected(simulation, stored)
 
 
@@ -39,18 +39,23 @@ def _check_expiries(simulation: Simulation, stored: StoredRows) -> None:
             simulation.fault(f"{session} expired after {sorted(holds[session])} was recorded for it")
 
 
-def _check_episodes(simulation: Simulation, row: Row, events: list[tuple[Row, dict[str, Any]]]) -> None:
-    """One `needs_attention` from the first bad status to `working`, for each owner; and one where it is bad now."""
-    asked = None  # the session whose user was asked
+def _check_episodes(
+    simulation: Simulation, stored: StoredRows, row: Row, events: list[tuple[Row, dict[str, Any]]]
+) -> None:
+    """One `needs_attention` from the first bad status to `working`, for each owner; and one where it is bad now.
+
+    An owner is a user: among sessions of one user it is the same episode.
+    """
+    asked = None  # the user who was asked
     for event, data in events:
+        user = stored.sessions[event["session_id"]]["user_ref"] if event["session_id"] else None
         owner_changes = event["type"] in {"connection.recorded", "connection.reassigned", "connection.ambiguous"}
         # What a claim changes comes before the claim itself, so its owner may have been asked already.
-        claimed = "claim" in data and event["session_id"] != asked
-        if data.get("state") == ConnectionState.WORKING or owner_changes or claimed:
+        if data.get("state") == ConnectionState.WORKING or ((owner_changes or "claim" in data) and user != asked):
             asked = None
         if event["type"] == _ASKED and asked:
             simulation.fault(f"{row['id']} asked for attention twice in one episode: {_told(events)}")
-        asked = event["session_id"] if event["type"] == _ASKED else asked
+        asked = user if event["type"] == _ASKED else asked
     asks = row["session_id"] is not None and needs_attention(ConnectionState(row["state"]))
     if asks and row["attention_at"] is None:
         simulation.fault(f"{row['id']} is {row['state']} and its owner was not asked: {_told(events)}")
