@@ -96,8 +96,8 @@ class JobQueue:
     async def follow_clock(self) -> float:
         """Note the database's time. Return by how many seconds it was set back since it was noted, 0 where it was not.
 
-        Where it was, all jobs that wait are made due earlier by as much, once for all processes: their times are by the
-        clock as it was before. Whoever calls it does so every minute or more often.
+        Where it was, all jobs and retries of deliveries that wait are made due earlier by as much, once for all
+        processes: their times are by the clock as it was before. It is to be called every minute or more often.
         """
         return await self._engine.write(_follow_clock)
 
@@ -228,8 +228,23 @@ def _follow_clock(tx: Transaction) -> float:
         set_back=set_back,
         lease=LEASE_SECONDS,
     )
+    _move_retries(tx, now, set_back)
     tx.jobs_due = True
     return set_back
+
+
+def _move_retries(tx: Transaction, now: float, set_back: float) -> None:
+    # Of deliveries to hosts, and of endpoints that fail. Their times are by the clocks of processes, which on SQLite
+    # is the database's too. Where a process's clock was right all the time, a retry comes too early once.
+    tx.run(
+        "UPDATE deliveries SET next_at = next_at - :set_back "
+        "WHERE status = 'pending' AND waiting = 0 AND next_at > :now",
+        now=now,
+        set_back=set_back,
+    )
+    for column in ("probe_at", "review_at", "failing_since"):
+        sql = f"UPDATE endpoints SET {column} = {column} - :set_back WHERE {column} > :now"
+        tx.run(sql, now=now, set_back=set_back)
 
 
 def _next_in_seconds(tx: Transaction) -> float | None:

@@ -7,7 +7,7 @@ import pytest
 
 from service.domain import events
 from service.domain.changes import Changes
-from service.domain.deliveries import Attempt, DeliveryResult, attempted
+from service.domain.deliveries import Attempt, DeliveryResult, Meaning, attempted
 from service.domain.endpoints import Endpoint, EndpointChange, EndpointHealth, EndpointSecret
 from service.domain.timing import DELIVERIES_KEPT_SECONDS, LEASE_SECONDS
 from service.errors import LeaseLost, NotFound
@@ -188,3 +188,33 @@ async def test_what_a_deleted_endpoint_had_to_get_is_deleted(store: Store) -> No
     assert await store.deliveries.delete_of(endpoint.id) is False
     with pytest.raises(NotFound):
         await store.deliveries.get(pending.id, TENANT)
+
+
+async def test_a_clock_that_is_set_back_delays_no_retry(store: Store, clock: Clock) -> None:
+    endpoint = await failing_endpoint(store, clock)
+    await store.queue.follow_clock()
+    clock.advance(-7200)
+    assert await store.queue.follow_clock() == 7200
+    health = (await store.endpoints.get(endpoint.id)).health
+    assert (health.probe_at, health.review_at) == (clock.now() + 30, clock.now() + 3600)
+    assert health.failing_since == clock.now()
+    clock.advance(29)
+    assert await store.deliveries.lease(8) == ()
+    clock.advance(1)
+    lease = await leased(store)
+    assert len((await store.deliveries.due(lease, 25, aside=False)).deliveries) == 1
+
+
+async def failing_endpoint(store: Store, clock: Clock) -> Endpoint:
+    """An endpoint with one delivery that has just failed; both are tried again after 30 s."""
+    endpoint = await added(store)
+    await create(store, fresh())
+    await numbered(store)
+    lease = await leased(store)
+    (one,) = (await store.deliveries.due(lease, 25, aside=False)).deliveries
+    now = clock.now()
+    health = EndpointHealth(failing_since=now, failures=1, probe_at=now + 30, review_at=now + 3600)
+    failed = DeliveryResult(replace(one, next_at=now + 30), Meaning.PASSES, releases=False)
+    await store.deliveries.record(lease, [failed], health, ())
+    await store.deliveries.release([lease.token])
+    return endpoint
