@@ -157,7 +157,7 @@ class EvidenceJson(TypedDict):
     kind: EvidenceKind
     at: Annotated[Time, Field(description="When we knew.")]
     presumed: Annotated[bool, Field(description="True for `sole_candidate` only.")]
-    crossDevice: Annotated[bool, Field(description="A page started that was not the first one; its user was asked.")]
+    crossDevice: Annotated[bool, Field(description="Another page than the first was started; confirmed where asked.")]
     resumedBy: NotRequired[Annotated[Literal["host"], Field(description="Your page kept what showed a reload.")]]
 
 
