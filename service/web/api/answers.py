@@ -138,7 +138,7 @@ class SessionJson(TypedDict):
     maxConnections: Annotated[int, Field(description="How many accounts its user may connect with invitations.")]
     connections: Annotated[list[SessionConnectionJson], Field(description="Recorded connections, oldest first.")]
     createdAt: Annotated[Time, Field(description="UTC.")]
-    expiresAt: Annotated[Time, Field(description="UTC; a flow that is going on is given a little more.")]
+    expiresAt: Annotated[Time, Field(description="UTC; a flow that is under way then has 15 minutes more.")]
     metadata: Annotated[dict[str, str], Field(description="Yours.")]
     connectionId: NotRequired[Annotated[ConnectionUuid, Field(description="In a reconnect session: what it mends.")]]
     failure: NotRequired[Annotated[FailureJson, Field(description="Why there is no link.")]]

@@ -90,7 +90,7 @@ class _SessionOptions(Body):
         description="Where the redirect flow ends; its origin is an entry of `MAGICLINK_ALLOWED_ORIGINS`. Without it, "
         "on a page of ours.",
     )
-    expires_in: int = Field(default=3600, ge=60, le=2_592_000, description="Seconds.")
+    expires_in: int = Field(default=3600, ge=60, le=2_592_000, description="For how many seconds it is open.")
     locale: Annotated[str, StringConstraints(pattern=LANGUAGE)] | None = Field(
         default=None,
         description="The language of the end user's pages, as in BCP 47: `en`, `es` or `fr`, with or without a region. "

@@ -58,7 +58,7 @@ MESSAGES: tuple[tuple[str, str, str, str], ...] = (
         (
             "`retryable: false` ends the flow: `revoked`, `taken_over`, `not_found`, `blocked` (the page may not be "
             "framed here), `link_refused`, `bad_url`, or the session's own `failure`. `retryable: true` may "
-            "pass by itself: `already_open`, `unavailable`, `load_timeout`."
+            "pass by itself: `already_open`, `unavailable`, `load_timeout`, `rate_limited`, `internal_error`."
         ),
         "Log `code` and `requestId`. `retryable: false`: offer a new session; `true`: wait, the page offers a retry.",
     ),
