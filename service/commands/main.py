@@ -192,7 +192,7 @@ def _follow(service: api_client.ApiClient, session: api_client.Json, *, as_json:
 @main.command()
 @click.option("--user", help="Only this user's.")
 @click.option("--status", help="Only those with this status.")
-@click.option("--company", help="Only this company's (the provider's UUID).")
+@click.option("--company", help="Only this company's: your own id or the provider's.")
 @limit
 @as_json
 @over_http
@@ -208,7 +208,7 @@ def sessions(service: api_client.ApiClient, *, user: str, status: str, company: 
 )
 @click.option("--user", help="Only this user's.")
 @click.option("--status", help="Only those with this status.")
-@click.option("--company", help="Only this company's (the provider's UUID).")
+@click.option("--company", help="Only this company's: your own id or the provider's.")
 @limit
 @as_json
 @over_http
@@ -231,7 +231,7 @@ main.add_command(listen)
 
 @main.group()
 def keys() -> None:
-    """API keys: shown once, stored hashed."""
+    """API keys, in the service's own database: shown once, stored hashed."""
 
 
 @keys.command()
