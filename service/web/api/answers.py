@@ -57,7 +57,7 @@ SESSION_STATUSES: Mapping[str, str] = {
 EVIDENCE_KINDS: Mapping[str, str] = {
     EvidenceKind.INVITATION: "The session's own one-use invitation lists the connection.",
     EvidenceKind.CLAIMED: "You settled it with a claim.",
-    EvidenceKind.RECONNECT: ("A reconnect session of the same user mended a connection that was recorded already."),
+    EvidenceKind.RECONNECT: "A reconnect session of its user mended it. Its `evidence` stays the one it had before.",
     EvidenceKind.SOLE_CANDIDATE: (
         "Magic links only: everybody who could have made it is one user. Then `presumed` is true."
     ),
@@ -114,10 +114,10 @@ class FailureJson(TypedDict):
     code: Annotated[
         str,
         Field(
-            description="A code of the list of errors; `link_refused`: the provider's link cannot be read or is not on "
-            "its configured pages; `link_revoked`: it was revoked at the provider; `link_expired`: it ended there "
-            "unused, and so did three others. After the last two `renew` gives another. `provider_refused`: "
-            "the same creation with `prepare: now` answers in `detail` what the provider refused."
+            description="A code of the list of errors; `link_refused`: the provider's link cannot be read, is not on "
+            "its configured pages or was given before; `link_revoked`: it was revoked at the provider; `link_expired`: "
+            "it ended there unused, and so did three others. After the last two `renew` gives another. "
+            "`provider_refused`: the same creation with `prepare: now` answers in `detail` what the provider refused."
         ),
     ]
 
