@@ -100,7 +100,7 @@ class _SessionOptions(Body):
         default_factory=dict, max_length=20, description="Yours; echoed back with the session."
     )
     prepare: Literal["background", "now"] = Field(
-        default="background", description="`now` waits for the link and passes on what the provider says."
+        default="background", description="`now` waits for the link, 45 s at most, and tells what the provider says."
     )
     user_email: Annotated[str, StringConstraints(max_length=254)] | None = Field(
         default=None,

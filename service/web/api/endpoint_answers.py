@@ -25,7 +25,7 @@ OptionalTime = Annotated[str | None, WithJsonSchema({"type": ["string", "null"],
 
 
 class EndpointHealthJson(TypedDict):
-    """What the endpoint's answers to events say; tests and replays change nothing."""
+    """What the endpoint's answers to events say; tests, replays and a session's own `webhookUrl` change nothing."""
 
     failingSince: Annotated[OptionalTime, Field(description="The first failure after the last success, or null.")]
     lastSuccessAt: Annotated[OptionalTime, Field(description="When it last took an event.")]
