@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -111,7 +111,7 @@ def _load(name: str) -> ModuleType:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the service.  [default: 8000]")
 @click.option("--sandbox-port", type=click.IntRange(0, 65535), help="Port of the sandbox.  [default: 9000]")
 @click.option("--host-port", type=click.IntRange(0, 65535), help="Port of the demo host app.  [default: 8080]")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="[default: .magiclink]")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Its data.  [default: .magiclink]")
 @click.option("--data-delay", type=click.FloatRange(0, 86_400), help="Seconds that sample bills take.  [default: 5]")
 @click.option("--allow-origin", "origins", multiple=True, help="A further host app's origin; repeatable.")
 @click.option("--open", "open_it", is_flag=True, help="Open the demo host app in a browser.")
@@ -124,9 +124,21 @@ def dev(*, open_it: bool, **flags: Any) -> None:
 host_option = click.option("--host", help="Address to listen on.  [default: 127.0.0.1, or 0.0.0.0 where PORT is set]")
 
 
+def _port_option(default: int) -> Callable[[Any], Any]:
+    return click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        envvar="PORT",
+        default=default,
+        show_default=True,
+        show_envvar=True,
+        help="Port to listen on; 0: any free one.",
+    )
+
+
 @main.command()
 @host_option
-@click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True)
+@_port_option(8000)
 def serve(host: str | None, port: int) -> None:
     """Run the service alone, from the environment."""
     _load("serve").serve(os.environ, host, port, click.echo)
@@ -134,7 +146,7 @@ def serve(host: str | None, port: int) -> None:
 
 @main.command()
 @host_option
-@click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=9000, show_default=True)
+@_port_option(9000)
 def sandbox(host: str | None, port: int) -> None:
     """Run the sandbox alone, from the environment."""
     _load("serve_sandbox").serve(os.environ, host, port, click.echo)
@@ -158,9 +170,15 @@ def _ends() -> str:
 
 @main.command()
 @click.option("--user", required=True, help="Your own id of the end user.")
-@click.option("--company", required=True, help="ID, ID=NAME, or the provider's UUID.")
-@click.option("--site", "sites", multiple=True, required=True, help="ID, ID=NAME or ID=NAME@ADDRESS; repeatable.")
-@click.option("--link", type=click.Choice(["auto", "magic_link", "invitation"]), default="auto", show_default=True)
+@click.option("--company", required=True, help="ID[=NAME], or the provider's UUID.")
+@click.option("--site", "sites", multiple=True, required=True, help="ID[=NAME[@ADDRESS]], or a UUID; repeatable.")
+@click.option(
+    "--link",
+    type=click.Choice(["auto", "magic_link", "invitation"]),
+    default="auto",
+    show_default=True,
+    help="The kind of link; auto: an invitation, or a magic link where the provider refuses invitations.",
+)
 @click.option("--email", help="Becomes the invitation's allowed and owner e-mail.")
 @click.option("--expires-in", type=click.IntRange(60, 2_592_000), help="Seconds; one hour by default.")
 @click.option("--open", "open_it", is_flag=True, help="Open the URL in a browser.")
@@ -268,7 +286,7 @@ def revoke(key_id: str) -> None:
 @main.command()
 @as_json
 def doctor(*, as_json: bool) -> None:
-    """Check the configuration against the provider, and say what is wrong and how to fix it."""
+    """Check the configuration against the provider, and say what is wrong and how to fix it: then exit code 1."""
     admin, settings = _deployment()
     findings = [asdict(finding) for finding in asyncio.run(admin.examine(settings))]
     show(admin.FINDINGS, findings, as_json=as_json, nothing="")

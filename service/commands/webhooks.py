@@ -54,9 +54,9 @@ _POSITION = click.IntRange(0, event_log.MOST)
 @click.option("--session", help="Only this session's.")
 @click.option("--user", help="Only this user's.")
 @click.option("--since", callback=_time, help="Only since then: 90s, 15m, 2h, 7d ago, or a time.")
-@click.option("--tail", type=click.IntRange(0, 10_000), help="Only the last so many.")
+@click.option("--tail", type=click.IntRange(0, 10_000), help="Only so many, the newest.")
 @click.option("--follow", is_flag=True, help="Continue until Ctrl-C.")
-@click.option("--after", type=_POSITION, help="Start after this event's cursor.")
+@click.option("--after", type=_POSITION, help="Start after the event with this seq.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @over_http
 def events(service: api_client.ApiClient, *, as_json: bool, follow: bool, **options: Any) -> None:
@@ -116,7 +116,7 @@ def endpoints(service: api_client.ApiClient, *, limit: int, as_json: bool) -> No
 )
 @click.option("--type", "types", multiple=True, callback=_types, help="Only this type, or connection.*; repeatable.")
 @click.option("--session", help="Only this session's.")
-@click.option("--after", type=_POSITION, help="Start after this event's cursor; from now on by default.")
+@click.option("--after", type=_POSITION, help="Start after the event with this seq; from now on by default.")
 @over_http
 def listen(service: api_client.ApiClient, *, target: str, after: int | None, **filters: Any) -> None:
     """Post events as they happen to a machine that cannot be reached from outside, signed like a delivery."""
