@@ -161,14 +161,13 @@ def named(text: str) -> Json:
     return entry | ({"address": address.strip()} if address.strip() else {})
 
 
-def session_body(*, user: str, company: str, sites: Sequence[str], link: str, **others: Any) -> Json:
-    """Return the body of `POST /v1/sessions` for the command's options."""
-    optional = {"userEmail": others.get("email"), "expiresIn": others.get("expires_in")}
+def session_body(*, user: str, company: str, sites: Sequence[str], link: str | None, **others: Any) -> Json:
+    """Return the body of `POST /v1/sessions` for the command's options; what is not given is the service's choice."""
+    optional = {"link": link, "userEmail": others.get("email"), "expiresIn": others.get("expires_in")}
     return {
         "userId": user,
         "company": named(company),
         "sites": [named(site) for site in sites],
-        "link": link,
         **{name: value for name, value in optional.items() if value is not None},
     }
 

@@ -175,9 +175,8 @@ def _ends() -> str:
 @click.option(
     "--link",
     type=click.Choice(["auto", "magic_link", "invitation"]),
-    default="auto",
-    show_default=True,
-    help="The kind of link; auto: an invitation, or a magic link where the provider refuses invitations.",
+    help="The kind of link; auto: an invitation, or a magic link where the provider refuses invitations. "
+    "By default the service's own (MAGICLINK_LINK).",
 )
 @click.option("--email", help="Becomes the invitation's allowed and owner e-mail.")
 @click.option("--expires-in", type=click.IntRange(60, 2_592_000), help="Seconds; one hour by default.")

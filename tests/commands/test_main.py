@@ -65,8 +65,13 @@ def test_link_prints_the_url_alone_on_standard_output() -> None:
         "userId": "ada",
         "company": {"externalId": "acme", "name": "Acme Ltd"},
         "sites": [{"externalId": "hq", "name": "Headquarters"}],
-        "link": "auto",
     }
+
+
+def test_link_asks_for_the_kind_that_is_given_and_leaves_it_to_the_service_otherwise() -> None:
+    requests = Requests(SESSION, 201)
+    magiclink(*LINK, "--link", "magic_link", requests=requests)
+    assert json.loads(requests[0].content)["link"] == "magic_link"
 
 
 @pytest.mark.parametrize(("level", "code"), [("good", 0), ("note", 0), ("bad", 1)])
