@@ -29,6 +29,8 @@ _LONGEST_PAUSE_SECONDS = 60.0
 _FAULT_SECONDS = 60.0
 _CLOCK_SECONDS = 30.0  # between two looks at the database's clock
 _HELD_SECONDS = 0.05  # until `run_now` asks again for a job that another worker holds
+# A long outage would otherwise write a line a minute for each of thousands of jobs: at first, then about each hour.
+_ATTEMPTS_BETWEEN_LINES = 60
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 4.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 Count = Callable[[str, str], None]
@@ -237,7 +239,8 @@ class Worker:
             _log.warning("job dropped: %s %s: %s %s", job.kind, job.ref, exc.code, exc.detail)
             await self._end(job, None)
         except MagiclinkError as exc:
-            _log.warning("job put off: %s %s: %s %s", job.kind, job.ref, exc.code, exc.detail)
+            if job.attempts % _ATTEMPTS_BETWEEN_LINES == 0:
+                _log.warning("job put off: %s %s: %s %s", job.kind, job.ref, exc.code, exc.detail)
             await self._end(job, max(retry_seconds(job.attempts), _asked_seconds(exc)))
         except Exception:  # noqa: BLE001 - an error in one job must not end the loop; it is logged
             _log.exception("job failed: %s %s", job.kind, job.ref)

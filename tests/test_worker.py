@@ -85,6 +85,18 @@ async def test_a_failure_is_tried_again_and_less_often_each_time(store: Store, c
     assert waits[-1] == 60.0
 
 
+async def test_a_job_that_fails_for_hours_is_in_the_log_at_first_and_about_each_hour(
+    store: Store, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(store, ProviderTimeout())
+    await store.queue.enqueue(due())
+    for _ in range(130):
+        await desk.worker.run_until_idle()
+        clock.advance(60)
+    assert len(desk.asked) == 130
+    assert [line.partition(":")[0] for line in caplog.messages] == ["job put off"] * 3
+
+
 async def test_a_fault_of_ours_is_logged_whole_and_stops_nothing(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:

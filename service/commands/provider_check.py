@@ -17,7 +17,7 @@ from service.commands.proxies import proxy_variable
 from service.domain.model import ProviderSnapshot
 from service.domain.reports import ReportedCompany
 from service.errors import ProviderFailure, ProviderUnauthorized, ProviderUnreachable
-from service.provider import CallLimits, Provider, UnreadableItem, account_of
+from service.provider import CallLimits, Provider, UnreadableItem, account_of, cause_of
 from service.settings import Settings
 from service.urls import origin_of
 
@@ -32,7 +32,11 @@ async def examine_provider(settings: Settings, http: httpx.AsyncClient, patience
     """Check that the provider answers and accepts the key, then read the lists of some of its companies."""
     unread: list[UnreadableItem] = []
     limits = CallLimits(
-        monotonic=monotonic, call_seconds=patience_seconds, list_seconds=_LIST_SECONDS, unreadable=unread.append
+        monotonic=monotonic,
+        call_seconds=patience_seconds,
+        list_seconds=_LIST_SECONDS,
+        unreadable=unread.append,
+        report=lambda _line: None,  # the findings say it
     )
     account = account_of(settings)
     provider = Provider(http, account, limits)
@@ -128,5 +132,5 @@ def _advice(failure: ProviderFailure, settings: Settings) -> str:
     if isinstance(failure, ProviderUnreachable):
         proxy = _proxy_of(settings.provider_url)
         unused = f"; {proxy} is set, but the service uses no proxy and needs a direct connection" if proxy else ""
-        return f"cannot be reached; check MAGICLINK_PROVIDER_URL and this machine's network{unused}"
-    return f"{failure.detail}; is MAGICLINK_PROVIDER_URL right?"
+        return f"{cause_of(failure)}; check MAGICLINK_PROVIDER_URL, this machine's network and its clock{unused}"
+    return f"{cause_of(failure)}; is MAGICLINK_PROVIDER_URL right?"

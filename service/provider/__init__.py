@@ -6,6 +6,7 @@ It takes and returns domain values, and raises only ProviderFailure (calls) and 
 from service.provider.account import CallLimits, ProviderAccount, UnreadableItem, account_of
 from service.provider.client import Provider
 from service.provider.links import InvitationTerms, Redirect
+from service.provider.outages import cause_of
 
 __all__ = [
     "CallLimits",
@@ -15,4 +16,5 @@ __all__ = [
     "Redirect",
     "UnreadableItem",
     "account_of",
+    "cause_of",
 ]

@@ -1,6 +1,7 @@
 """The provider account: its addresses and keys, the limits of calls, and what calls have shown of it."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from dataclasses import dataclass, field
 from service.domain.timing import ATTEMPT_SECONDS, CALL_SECONDS, LIST_SECONDS
 from service.errors import ProviderNotFound
 from service.settings import PathGeneration, PathSetting, Settings
+
+_log = logging.getLogger(__name__)
 
 # Reference: docs/provider.md, 4: which generation is served is open, and this one is the more likely.
 _LIKELIER: PathGeneration = "reference"
@@ -68,7 +71,8 @@ class CallLimits:
 
     `observe` is called after every call, with its name in `outcomes`, and its seconds with retries.
     `unreadable` is called for every item of a list that could not be read whole, each time the list is read. `served`
-    is called, and raises nothing, once another generation of paths than before has answered 2xx.
+    is called, and raises nothing, once another generation of paths than before has answered 2xx. `report` is called
+    with a line for whoever is on call, when calls begin to fail and when they succeed again.
     """
 
     monotonic: Callable[[], float]
@@ -81,6 +85,7 @@ class CallLimits:
     observe: Callable[[str, float], None] = lambda _outcome, _seconds: None
     unreadable: Callable[[UnreadableItem], None] = lambda _item: None
     served: Callable[[PathGeneration], Awaitable[None]] = _ignore
+    report: Callable[[str], None] = _log.warning
 
 
 class AccountState:

@@ -26,6 +26,7 @@ from service.errors import (
 )
 from service.provider.account import AccountState, CallLimits, ProviderAccount, ProviderMethodRefused, UnreadableItem
 from service.provider.json_text import parse_json
+from service.provider.outages import ProviderOutages
 from service.provider.outcomes import OK, outcome_of
 from service.provider.refusals import http_date, refusal_text, retry_after_seconds
 from service.settings import PathGeneration
@@ -65,6 +66,7 @@ class Transport:
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._state = AccountState(account)
+        self._outages = ProviderOutages(limits.monotonic, limits.report)
         self._last_date: tuple[float, float] | None = None  # a Date header, and when it came (monotonic clock)
 
     def use_paths(self, generation: PathGeneration) -> None:
@@ -98,7 +100,9 @@ class Transport:
             answer = await self._send(call, deadline)
         except ProviderFailure as exc:
             self._limits.observe(outcome_of(exc), self._limits.monotonic() - began_at)
+            self._outages.fails(exc, f"{call.method} {call.path}")
             raise
+        self._outages.works()
         self._limits.observe(OK, self._limits.monotonic() - began_at)
         return answer
 
@@ -227,6 +231,7 @@ class Transport:
         rejected = status == 429 or (status == 503 and after_seconds is not None)
         failure = ProviderBusy("The provider is busy; retry later") if status == 429 else ProviderBroken()
         failure.after_seconds = after_seconds
+        failure.add_note(f"it answered {status}")  # for the log: callers need not know it
         raise _failure(call, failure, received=not rejected, after_seconds=after_seconds)
 
     def _read_date(self, date: str) -> float | None:

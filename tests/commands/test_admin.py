@@ -266,7 +266,7 @@ async def test_a_database_that_is_away_names_its_setting(tmp_path: Path) -> None
     [
         (provider(401), "MAGICLINK_PROVIDER_API_KEY"),
         (provider(404), "MAGICLINK_PROVIDER_URL"),
-        (httpx.MockTransport(refused), "cannot be reached"),
+        (httpx.MockTransport(refused), "cannot be reached: no; check MAGICLINK_PROVIDER_URL"),
     ],
 )
 async def test_a_provider_that_refuses_says_what_to_mend(
