@@ -13,6 +13,7 @@ from tests.support.services import RunningServices, refused
 from tests.support.users import User
 from tests.support.webhooks import HOOK, UNKNOWN, created, made_by, send, signed
 
+OTHER_SECRET = "whsec_b2xkLXNlY3JldC1vZi10aGUtcHJvdmlkZXItMDEyMw=="
 LARGEST = 4 * 1024 * 1024
 
 
@@ -194,3 +195,22 @@ async def test_bodies_that_a_stranger_sends_slowly_keep_no_event_out(services: R
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_only_a_post_brings_events(services: RunningServices, method: str) -> None:
     refused(await services.web().request(method, HOOK), 405, "method_not_allowed")
+
+
+async def test_the_log_says_why_the_providers_events_are_refused_and_not_once_for_each(
+    services: RunningServices, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lines() -> list[str]:
+        said = [line for line in caplog.messages if line.startswith("a webhook event is refused: ")]
+        return [line.removeprefix("a webhook event is refused: ").partition(". ")[0] for line in said]
+
+    for number in range(5):
+        await send(services, created(UNKNOWN), f"msg_{number}", secret=OTHER_SECRET)
+        await send(services, created(UNKNOWN), f"late_{number}", late=3600)
+    unknown = "The webhook's signature is not by any secret that we know"
+    late = "The webhook's timestamp is more than five minutes off"
+    assert lines() == [unknown, late]
+    assert "MAGICLINK_PROVIDER_WEBHOOK_SECRETS" in caplog.text
+    services.clock.advance(600)
+    await send(services, created(UNKNOWN), "later", secret=OTHER_SECRET)
+    assert lines() == [unknown, late, unknown]
