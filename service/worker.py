@@ -83,6 +83,7 @@ class Worker:
     async def run(self) -> None:
         """Run jobs until `stop`; while the database is unavailable, keep trying."""
         self._renewing = asyncio.create_task(renew_forever(self.renew_leases, self._sleep, "leases"), name="renewals")
+        is_away = False
         while self._stopped_at is None:
             self._awake.clear()
             try:
@@ -90,9 +91,11 @@ class Worker:
                 await self._write_unwritten()
                 busy = await self.lease_batch()
                 wait = 0.0 if busy else min(_IDLE_SECONDS, await self._store.queue.next_in_seconds() or _IDLE_SECONDS)
+                is_away = False
             except Unavailable:
-                _log.warning("the database is unavailable; jobs wait")
-                wait = _IDLE_SECONDS
+                if not is_away:  # once for each outage, and not in each round
+                    _log.warning("the database is unavailable; jobs wait")
+                is_away, wait = True, _IDLE_SECONDS
             except Exception:  # noqa: BLE001 - without this loop nothing is recorded any more; the error is logged
                 _log.exception("the worker's loop failed")
                 wait = _IDLE_SECONDS

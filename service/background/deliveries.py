@@ -55,13 +55,17 @@ class DeliveryWorker:
         self._renewing = asyncio.create_task(
             renew_forever(self.renew_leases, self._sleep, "leases of endpoints"), name="delivery renewals"
         )
+        is_away = False
         while self._stopped_at is None:
             self._awake.clear()
             try:
                 await self._deliveries.review_failing()
                 await self.lease_due()
+                is_away = False
             except Unavailable:
-                _log.warning("the database is unavailable; deliveries wait")
+                if not is_away:  # once for each outage, and not in each round
+                    _log.warning("the database is unavailable; deliveries wait")
+                is_away = True
             except Exception:  # noqa: BLE001 - without this loop nothing is delivered any more; the error is logged
                 _log.exception("the loop of deliveries failed")
             await self._wait()

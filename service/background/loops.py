@@ -61,11 +61,15 @@ async def renew_forever(
 
     It ends only when it is cancelled: without renewals all work that takes longer than its lease would be lost.
     """
+    is_away = False
     while True:
         await sleep(LEASE_RENEWAL_SECONDS)
         try:
             await renew()
+            is_away = False
         except Unavailable:
-            _log.warning("the database is unavailable; %s are not renewed", leases)
+            if not is_away:  # once for each outage
+                _log.warning("the database is unavailable; %s are not renewed", leases)
+            is_away = True
         except Exception:  # noqa: BLE001 - see above; the error is logged
             _log.exception("renewing %s failed", leases)
