@@ -23,6 +23,8 @@ MOST_ENDPOINTS = 100
 MOST_SECRETS = 10
 # At these shares of the time after which a failing endpoint is disabled, its host is warned.
 WARNED_PERCENTS = (50, 90)
+# The first one may be the fault of one event; the second comes within seconds.
+_FAILURES_OF_THE_LOG = 2
 
 
 def require_room(endpoints: int) -> None:
@@ -156,6 +158,13 @@ def after_failure(health: EndpointHealth, now: float, roll: float) -> EndpointHe
         review_at=review,
         last_failure_at=now,
     )
+
+
+def news_for_the_log(before: EndpointHealth, after: EndpointHealth) -> str | None:
+    """Whether the endpoint begins to fail or works again, for whoever is on call; None where neither is new."""
+    if before.failures < _FAILURES_OF_THE_LOG <= after.failures:
+        return "fails; magiclink endpoints shows its health"
+    return "works again" if before.failures >= _FAILURES_OF_THE_LOG > after.failures else None
 
 
 def next_review_at(failing_since: float, now: float) -> float:

@@ -185,8 +185,7 @@ class _Turn:
         queue.done(delivery, blocked=result.delivery.blocks)
 
     async def _attempt(self, delivery: Delivery) -> Attempt:
-        at = self._tools.clock()
-        endpoint, event = self._endpoint, delivery.event
+        at, endpoint, event = self._tools.clock(), self._endpoint, delivery.event
         if event is None:
             return Attempt(at, None, 0, AttemptError.NO_EVENT)
         if endpoint is None or (delivery.url is not None and not is_beneath(delivery.url, endpoint.url)):
@@ -202,11 +201,13 @@ class _Turn:
         return Attempt(at, answer.status, answer.milliseconds, answer.error, answer.start)
 
     def _judge(self, attempt: Attempt, result: DeliveryResult) -> None:
-        now = self._tools.clock()
+        now, before = self._tools.clock(), self._health
         if result.meaning is Meaning.DELIVERED:
-            self._health = endpoints.after_success(self._health, now)
+            self._health = endpoints.after_success(before, now)
         elif attempt.error is not AttemptError.NO_EVENT:
-            self._health = endpoints.after_failure(self._health, now, self._tools.roll())
+            self._health = endpoints.after_failure(before, now, self._tools.roll())
+        if news := endpoints.news_for_the_log(before, self._health):
+            _log.warning("webhook endpoint %s (%s) %s", self._lease.endpoint_id, attempt.error or attempt.status, news)
 
     async def _record(self, result: DeliveryResult) -> None:
         """Write the result, in one transaction with those of other deliveries that end at about the same time."""

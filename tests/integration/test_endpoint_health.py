@@ -148,3 +148,26 @@ async def test_one_endpoint_that_does_not_answer_delays_no_other(
     assert (len(silent.posts), sending.done()) == (1, False)
     silent.gate.set()
     await sending
+
+
+async def test_the_log_says_once_that_an_endpoint_fails_and_once_that_it_works_again(
+    services: RunningServices, ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lines() -> list[str]:
+        return [line for line in caplog.messages if line.startswith("webhook endpoint whe_") and "created" not in line]
+
+    dying = await endpoint(services, types=["session.created"])
+    failing(services, 503)
+    await ada.session()
+    await services.deliver()
+    assert lines() == []
+    await wait(services, 6)
+    fails = f"webhook endpoint {dying['id']} (503) fails; magiclink endpoints shows its health"
+    assert lines() == [fails]
+    await wait(services, 3600, steps=10)
+    assert lines() == [fails]
+    failing(services, 503, lambda _: False)
+    await wait(services, 8 * 3600, steps=4)
+    await ada.session()
+    await services.deliver()
+    assert lines() == [fails, f"webhook endpoint {dying['id']} (204) works again"]
