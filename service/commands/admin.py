@@ -1,7 +1,7 @@
 """The commands that use a deployment's database and provider directly: `migrate`, `keys` and `doctor`."""
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -14,12 +14,13 @@ from service.commands.provider_check import examine_provider
 from service.commands.provider_probes import Finding
 from service.domain.languages import ENGLISH
 from service.domain.model import DEFAULT_TENANT
-from service.domain.tokens import digest
+from service.domain.tokens import digest, key_id
 from service.errors import BadSettings, MagiclinkError, NotFound, Unavailable
 from service.settings import Settings
 from service.store.engine import Engine
 from service.store.keys import ApiKey, ApiKeyStore
 from service.store.provider_state import ProviderStateStore
+from service.store.signing_keys import signing_keys_in_use
 from service.web.embed_script import EMBED_SCRIPTS, STATUS_SCRIPTS
 
 _NAMED = 5
@@ -126,10 +127,11 @@ async def _database_findings(settings: Settings) -> list[Finding]:
             # `new_id` is not called: this only reads.
             found = store.Store(engine, clock=time, new_id=str, keys=settings.secret_keys)
             endpoints = _endpoint_findings(*await found.endpoints.unreadable())
+            sessions = _signing_findings(settings, await signing_keys_in_use(engine, time))
     except MagiclinkError as exc:
         return [Finding("bad", "database", exc.detail), unread]
     database = Finding("good", "database", "reachable, up to date, and takes writes")
-    return [database, _webhook_finding(settings, last_at), *endpoints]
+    return [database, _webhook_finding(settings, last_at), *endpoints, *sessions]
 
 
 async def _check_writes(engine: Engine) -> None:
@@ -151,6 +153,18 @@ def _endpoint_findings(unreadable: Sequence[str], number: int) -> list[Finding]:
         f"is delivered to them: add the key that was taken away, or rotate their secrets: {some}"
     )
     return [Finding("bad", "endpoints", says)]
+
+
+def _signing_findings(settings: Settings, in_use: Mapping[str, int]) -> list[Finding]:
+    known = {key_id(key) for key in settings.secret_keys}
+    unknown = sum(number for key, number in in_use.items() if key not in known)
+    if not unknown:
+        return []
+    says = (
+        f"the links of {unknown} open sessions are signed with a key that MAGICLINK_SECRET_KEYS does not have here, so "
+        "they are 404: give every process the same keys, and take none away while its sessions are open"
+    )
+    return [Finding("bad", "secret keys", says)]
 
 
 def _webhook_finding(settings: Settings, last_at: float | None) -> Finding:
