@@ -38,7 +38,7 @@ class ProviderOutages:
 
 
 def cause_of(failure: ProviderFailure) -> str:
-    """Return the failure's sentence and what the system or the answer's status said, in one line."""
+    """Return what failed, without advice for callers, and what the system or the status said, in one line."""
     said = [str(failure.__cause__ or ""), *getattr(failure, "__notes__", ())]
-    words = [" ".join(one.split()) for one in (failure.detail.removesuffix("; retry later"), *said)]
+    words = [" ".join(one.split()) for one in (failure.detail.partition(";")[0], *said)]
     return ": ".join(one for one in words if one)[:_MOST_CHARACTERS]

@@ -38,7 +38,7 @@ class Caller:
         (httpx.ReadTimeout(""), "The provider did not answer in time (GET /ping); magiclink doctor"),
         (answer({}, 502), "The provider failed: it answered 502 (GET /ping); magiclink doctor"),
         (answer({}, 429), "The provider is busy: it answered 429 (GET /ping); magiclink doctor"),
-        (answer({}, 401), "check MAGICLINK_PROVIDER_API_KEY"),
+        (answer({}, 401), "our API key for this (GET /ping); check MAGICLINK_PROVIDER_API_KEY"),
     ],
 )
 async def test_an_outage_is_reported_once_with_its_cause(
