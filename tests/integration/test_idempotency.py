@@ -31,6 +31,18 @@ async def test_a_key_that_is_no_key_is_refused(services: RunningServices, ada: U
     assert await services.rows("/v1/sessions") == []
 
 
+# No id is a NUL, which PostgreSQL cannot store, nor thousands of characters, which its index cannot hold.
+@pytest.mark.parametrize("unknown", ["%00", "".join(map(str, range(3000)))], ids=["NUL", "long"])
+@pytest.mark.parametrize(
+    "call", ["sessions/{}/revoke", "sessions/{}/renew", "connections/{}/reconnect", "webhook-endpoints/{}/test"]
+)
+async def test_an_id_that_cannot_exist_is_unknown_with_a_key_too(
+    services: RunningServices, call: str, unknown: str
+) -> None:
+    answer = await services.host.post(f"/v1/{call.format(unknown)}", headers=keyed("k"))
+    refused(answer, 404, "not_found")
+
+
 async def test_a_hundred_equal_calls_make_one_session_and_get_a_hundred_equal_answers(
     services: RunningServices, ada: User
 ) -> None:

@@ -13,13 +13,15 @@ from starlette.responses import JSONResponse, Response
 
 from service.domain.model import Connection, Session, Tenant
 from service.domain.requests import IdempotentRequest, KeptAnswer, KeyLease
-from service.errors import InvalidRequest, MagiclinkError, Problem
+from service.errors import InvalidRequest, MagiclinkError, NotFound, Problem
 from service.usecases.idempotency import IdempotentCalls, body_digest
 from service.usecases.sessions import Sessions
 from service.web.api.answers import MadeSessionJson, SessionJson
 from service.web.api.json import session_json
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+# Every path of `/v1` whose ids can exist. PostgreSQL refuses a NUL in a text, and a key of more than 8 KB in an index.
+_PATH = re.compile(r"[\x21-\x7e]{1,255}")
 # A stored answer holds this in place of its URLs: what they are derived from. A stolen database gives no URL away.
 _DERIVED = "_url"
 
@@ -92,10 +94,16 @@ def kept_answer(key: KeyLease | None, answer: Answer, *, is_partial: bool = Fals
 
 
 def idempotent_request(request: Request, raw: Any) -> IdempotentRequest | None:
-    """Return the request's Idempotency-Key with its body's digest, if it has one. Raises InvalidRequest."""
+    """Return the request's Idempotency-Key with its body's digest, if it has one.
+
+    Raises InvalidRequest, and NotFound for a path whose id cannot exist: the path is stored with the key.
+    """
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not _KEY.fullmatch(key):
         raise InvalidRequest([Problem("", "Idempotency-Key must be 1 to 255 visible ASCII characters")])
-    return IdempotentRequest(request.url.path, key, body_digest(raw))
+    path: str = request.scope["path"]
+    if not _PATH.fullmatch(path):
+        raise NotFound
+    return IdempotentRequest(path, key, body_digest(raw))
