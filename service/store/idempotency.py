@@ -20,6 +20,15 @@ from service.store.rows import ACCOUNT
 from service.store.users import hold_user
 
 _WHERE = "WHERE tenant = :tenant AND route = :route AND key = :key"
+# The row of a key that is a day old is as good as deleted: the purge, once a day, may be hours away.
+_BEGIN = (
+    "INSERT INTO idempotency (tenant, route, key, body_digest, created_at, lease, lease_until) VALUES "
+    "(:tenant, :route, :key, :digest, :now, :lease, :database_now + :seconds) "
+    "ON CONFLICT (tenant, route, key) DO UPDATE SET body_digest = excluded.body_digest, answer = NULL, "
+    "created_at = excluded.created_at, lease = excluded.lease, lease_until = excluded.lease_until, session_id = NULL, "
+    "user_ref = NULL WHERE idempotency.created_at < :before "
+    "AND (idempotency.lease IS NULL OR idempotency.lease_until <= :database_now)"
+)
 _PURGE = (
     "DELETE FROM idempotency WHERE (tenant, route, key) IN "
     "(SELECT tenant, route, key FROM idempotency WHERE created_at < :before LIMIT :limit)"
@@ -74,11 +83,10 @@ def begin(tx: Transaction, key: KeyLease, now: float) -> EarlierCall:
     """
     # The primary key decides which of two equal calls is first; the other finds the row of the first.
     inserted = tx.run(
-        "INSERT INTO idempotency (tenant, route, key, body_digest, created_at, lease, lease_until) VALUES "
-        "(:tenant, :route, :key, :digest, :now, :lease, :database_now + :seconds) "
-        "ON CONFLICT (tenant, route, key) DO NOTHING",
+        _BEGIN,
         digest=key.request.body_digest,
         now=now,
+        before=now - KEY_KEPT_SECONDS,
         lease=key.token,
         seconds=LEASE_SECONDS,
         **_names(key),
@@ -93,9 +101,10 @@ def begin(tx: Transaction, key: KeyLease, now: float) -> EarlierCall:
     return earlier
 
 
-def is_known(tx: Transaction, key: KeyLease) -> bool:
-    """Return whether a call with this key has begun, answered or not."""
-    return tx.one(f"SELECT key FROM idempotency {_WHERE}", **_names(key)) is not None
+def is_known(tx: Transaction, key: KeyLease, now: float) -> bool:
+    """Return whether a call with this key has begun within the last day, answered or not."""
+    sql = f"SELECT key FROM idempotency {_WHERE} AND created_at >= :since"
+    return tx.one(sql, since=now - KEY_KEPT_SECONDS, **_names(key)) is not None
 
 
 def earlier_call(tx: Transaction, key: KeyLease) -> EarlierCall | None:

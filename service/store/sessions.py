@@ -71,7 +71,8 @@ class SessionStore:
         Raises IdempotencyKeyReused, IdempotencyInProgress.
         """
         # Most keys are new. To learn that, a read suffices, which waits for no other write.
-        if not await self._engine.read(lambda tx: idempotency.is_known(tx, key), snapshot=False):
+        now = self._context.clock()
+        if not await self._engine.read(lambda tx: idempotency.is_known(tx, key, now), snapshot=False):
             return None
         return await self._engine.write(lambda tx: self._earlier(tx, key))
 

@@ -128,6 +128,28 @@ async def test_keys_a_day_old_are_purged_and_younger_ones_stay(store: Store, clo
     assert await count(store, "idempotency") == 1
 
 
+async def test_a_key_is_new_after_a_day_though_it_is_not_purged_yet(store: Store, clock: Clock) -> None:
+    await store.idempotency.begin(REPEAT)
+    await store.idempotency.keep(REPEAT, ANSWER)
+    clock.advance(86_400)
+    assert await store.idempotency.begin(REPEAT) == ANSWER
+    clock.advance(1)
+    assert await store.idempotency.begin(OTHER_BODY) is None
+    with pytest.raises(IdempotencyInProgress):
+        await store.idempotency.begin(replace(OTHER_BODY, token="token-3"))
+    await store.idempotency.keep(OTHER_BODY, {"id": "ses_2"})
+    assert await store.idempotency.begin(OTHER_BODY) == {"id": "ses_2"}
+
+
+async def test_a_call_under_way_keeps_its_key_for_longer_than_a_day(store: Store, clock: Clock) -> None:
+    await store.idempotency.begin(REPEAT)
+    await store.engine.write(lambda tx: tx.run("UPDATE idempotency SET created_at = created_at - 86401"))
+    with pytest.raises(IdempotencyInProgress):
+        await store.idempotency.begin(SECOND)
+    clock.advance(LEASE_SECONDS)
+    assert await store.idempotency.begin(OTHER_BODY) is None
+
+
 async def test_a_day_of_many_keys_is_purged_in_pieces(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +174,16 @@ async def test_equal_creates_make_one_session_and_get_one_answer(store: Store) -
     assert isinstance(first, Session)
     assert await store.sessions.create(fresh(name="ses_2"), created, REPEAT, rendered) == {"id": "ses_1"}
     assert await count(store, "sessions") == 1
+
+
+async def test_a_create_with_a_key_of_the_day_before_makes_another_session(store: Store, clock: Clock) -> None:
+    await store.sessions.create(fresh(name="ses_1"), created, REPEAT, rendered)
+    clock.advance(86_401)
+    assert await store.sessions.earlier(OTHER_BODY) is None
+    second = await store.sessions.create(fresh(name="ses_2"), created, OTHER_BODY, rendered)
+    assert isinstance(second, Session)
+    assert second.id == "ses_2"
+    assert await store.sessions.earlier(OTHER_BODY) == {"id": "ses_2"}
 
 
 async def test_a_hundred_concurrent_equal_creates_make_one_session(store: Store) -> None:
