@@ -51,7 +51,10 @@ class UserStore:
         return await self._engine.read(lambda tx: _present(user_ids(tx, refs))) if refs else {}
 
     async def status(self, tenant: Tenant, user_id: UserId) -> tuple[UserRef, Sequence[Connection]]:
-        """Return a user's row and newest connections, as `connections_of` does. Raises NotFound."""
+        """Return a user's row and newest connections, as `connections_of` does.
+
+        Raises NotFound, also for a user without a session.
+        """
         return await self._engine.read(lambda tx: _status(tx, tenant, user_id))
 
     async def connections_of(self, tenant: Tenant, user: UserRef) -> Sequence[Connection]:
@@ -158,7 +161,12 @@ def _erase_answers(tx: Transaction, user: UserRef) -> None:
 
 def _status(tx: Transaction, tenant: Tenant, user_id: UserId) -> tuple[UserRef, Sequence[Connection]]:
     user = UserRef(ref_of_user(tx, tenant, user_id))
-    return user, _newest_connections(tx, tenant, user)
+    connections = _newest_connections(tx, tenant, user)
+    # A user for whom only the result of another's session was presented has a row and no session.
+    sql = "SELECT 1 AS found FROM sessions WHERE tenant = :tenant AND user_ref = :ref LIMIT 1"
+    if not connections and tx.one(sql, tenant=tenant, ref=user) is None:
+        raise NotFound
+    return user, connections
 
 
 def _newest_connections(tx: Transaction, tenant: Tenant, user: UserRef) -> list[Connection]:

@@ -91,6 +91,15 @@ async def test_a_result_of_another_user_is_recorded_once_for_each_and_five_times
     await services.post("/v1/verify", {"state": state, "userId": "ada"})
 
 
+async def test_who_hands_in_anothers_result_has_no_status_without_a_session(
+    services: RunningServices, ada: User
+) -> None:
+    await presented(services, await result_of(ada))
+    refused(await services.host.get("/v1/users/mallory/status"), 404, "not_found")
+    await User(services, "mallory").session()
+    assert (await services.get("/v1/users/mallory/status"))["connections"] == []
+
+
 async def test_equal_calls_at_once_record_it_once(services: RunningServices, ada: User) -> None:
     state = await result_of(ada)
     await asyncio.gather(*(presented(services, state) for _ in range(5)))
