@@ -1,6 +1,6 @@
 """Companies and sites: one row each, however many calls race to create it, and their ids at the provider."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,9 +39,9 @@ class CompanyStore:
         """Return one company. Raises NotFound."""
         return await self._engine.read(lambda tx: _company(tx, ref), snapshot=False)
 
-    async def with_sites(self, ref: CompanyRef) -> tuple[Company, Sequence[Site]]:
-        """Return a company and all its sites, ordered by ref. Raises NotFound."""
-        return await self._engine.read(lambda tx: (_company(tx, ref), _sites(tx, ref)))
+    async def with_sites(self, ref: CompanyRef, ids: Collection[ProviderSiteId]) -> tuple[Company, Sequence[Site]]:
+        """Return a company and those of its sites that have these ids at the provider. Raises NotFound."""
+        return await self._engine.read(lambda tx: (_company(tx, ref), _sites(tx, ref, ids)))
 
     async def by_provider_id(self, provider_id: ProviderCompanyId) -> Company | None:
         """Return the company with this id at the provider, of any tenant; None where there is none."""
@@ -200,8 +200,10 @@ def _site(tx: Transaction, ref: SiteRef) -> Site:
     return site_of(row)
 
 
-def _sites(tx: Transaction, ref: CompanyRef) -> list[Site]:
-    return [site_of(row) for row in tx.all("SELECT * FROM sites WHERE company_ref = :ref ORDER BY ref", ref=ref)]
+def _sites(tx: Transaction, ref: CompanyRef, ids: Collection[ProviderSiteId]) -> list[Site]:
+    # Not all of them: a company may have thousands, and almost every connection is for a few.
+    sql = "SELECT * FROM sites WHERE company_ref = :ref AND provider_id IN (:among) ORDER BY ref"
+    return [site_of(row) for row in tx.among(sql, ids, ref=ref)]
 
 
 def _by_provider_id(tx: Transaction, provider_id: ProviderCompanyId, lock: str = "") -> Company | None:

@@ -1,10 +1,22 @@
 """Recorded connections as the host reads them."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain.model import Company, Connection, ConnectionId, Site, Tenant, UserId, UserRef, Verdict
+from service.domain.model import (
+    Company,
+    CompanyRef,
+    Connection,
+    ConnectionId,
+    ProviderSiteId,
+    Site,
+    Tenant,
+    UserId,
+    UserRef,
+    Verdict,
+)
 from service.store import Store
 
 
@@ -56,7 +68,10 @@ class Connections:
     async def _with_places(
         self, connections: Sequence[Connection], users: Mapping[UserRef, UserId]
     ) -> list[ConnectionDetails]:
-        places = {ref: await self._store.companies.with_sites(ref) for ref in {one.company for one in connections}}
+        sites = defaultdict[CompanyRef, set[ProviderSiteId]](set)
+        for one in connections:
+            sites[one.company].update(one.reported.sites)
+        places = {ref: await self._store.companies.with_sites(ref, ids) for ref, ids in sites.items()}
         return [_details(connection, *places[connection.company], users) for connection in connections]
 
 

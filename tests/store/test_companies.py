@@ -27,7 +27,7 @@ from service.errors import Forbidden, NotFound
 from service.store import Store
 from tests.support.clock import Clock
 from tests.support.domain_values import CONNECTION, SITE, connection, link
-from tests.support.store_cases import UNNAMED, change, count, create, fresh
+from tests.support.store_cases import UNNAMED, change, count, create, fresh, sites_of
 
 GIVEN = ProviderCompanyId("company-1")
 REF = UNNAMED.ref
@@ -43,14 +43,14 @@ async def activity(store: Store) -> CompanyActivity:
 async def test_a_company_is_found_by_our_reference_with_its_sites(store: Store) -> None:
     made = await create(store, fresh())
     assert await store.companies.get(REF) == UNNAMED
-    assert await store.companies.with_sites(REF) == (UNNAMED, list(made.sites))
+    assert await sites_of(store, REF) == list(made.sites)
 
 
 async def test_an_unknown_company_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.companies.get(REF)
     with pytest.raises(NotFound):
-        await store.companies.with_sites(REF)
+        await store.companies.with_sites(REF, ())
     assert await store.companies.by_provider_id(GIVEN) is None
 
 
@@ -80,7 +80,7 @@ async def test_one_company_named_in_two_ways_becomes_one(store: Store) -> None:
     assert merged == replace(BY_ID, external_id="acme", name="Acme Ltd", provider_since_at=500.0)
     assert await count(store, "companies") == 1
     assert {(await store.sessions.get(one.id)).company for one in (by_name, by_id)} == {merged}
-    assert (await store.companies.with_sites(BY_ID.ref))[1] == list(by_name.sites)
+    assert await sites_of(store, BY_ID.ref) == list(by_name.sites)
 
 
 async def test_what_was_there_before_is_recorded_the_first_time_and_never_again(store: Store) -> None:
@@ -106,7 +106,7 @@ async def test_a_site_that_both_have_stays_with_the_sessions_that_named_it(store
     await store.companies.set_provider_id(BY_ID.ref, CompanyBaseline(GIVEN, 500.0))
     await store.companies.set_provider_id(REF, CompanyBaseline(GIVEN, 1000.0))
     assert (await store.sessions.get(by_name.id)).sites == by_name.sites
-    assert [site.ref for site in (await store.companies.with_sites(BY_ID.ref))[1]] == ["sit_2"]
+    assert [site.ref for site in await sites_of(store, BY_ID.ref)] == ["sit_2"]
 
 
 async def test_a_session_asked_for_after_the_two_became_one_finds_the_one(store: Store) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from service.domain import session_rules
 from service.domain.changes import Changes, CompletedIntent
-from service.domain.model import Company, CompanyRef, Connection, Link, LinkStatus, Session, SessionId
+from service.domain.model import Company, CompanyRef, Connection, Link, LinkStatus, Session, SessionId, Site
 from service.domain.session_status import SessionStatus
 from service.store import Store
 from service.store.engine import Transaction, Unit
+from service.store.rows import site_of
 from tests.support.domain_values import SITE, TENANT, session, with_status
 from tests.support.patience import PATIENCE_SECONDS
 
@@ -67,6 +68,11 @@ async def count(store: Store, table: str, where: str = "1 = 1", **values: Any) -
         return int(row["n"]) if row else 0
 
     return await store.engine.read(unit)
+
+
+async def sites_of(store: Store, company: CompanyRef) -> list[Site]:
+    sql = "SELECT * FROM sites WHERE company_ref = :ref ORDER BY ref"
+    return await store.engine.read(lambda tx: [site_of(row) for row in tx.all(sql, ref=company)])
 
 
 async def numbered(store: Store) -> None:
