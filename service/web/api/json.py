@@ -65,7 +65,8 @@ def connection_json(details: ConnectionDetails) -> ConnectionJson:
     """A recorded connection. Candidates of other tenants are never shown."""
     connection = details.connection
     reported, verdict = connection.reported, connection.verdict
-    external_ids = {site.provider_id: site.external_id for site in details.sites}
+    # A site that was named by the provider's id first, and by the host's own later, is two of them.
+    external_ids = {site.provider_id: site.external_id for site in details.sites if site.external_id is not None}
     body: ConnectionJson = {
         "id": connection.id,
         "userId": details.user_id,
