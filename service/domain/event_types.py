@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 class EventType:
     """A type as it is documented; `data` maps each field of the event's `data` to its JSON type.
 
-    One that is not `on_pages` is for the host alone: no page, stream or message to a host page has it.
+    The fields of `users` are ids of users: null once that user was erased, and in the export of another user. A type
+    that is not `on_pages` is for the host alone: no page, stream or message to a host page has it.
     """
 
     name: str
     description: str
     data: Mapping[str, str] = field(default_factory=dict)
     on_pages: bool = True
+    users: frozenset[str] = frozenset()
 
 
 EVENT_TYPES = (
@@ -52,9 +54,11 @@ EVENT_TYPES = (
     EventType(
         "session.verify_failed",
         "Its signed result was presented to `POST /v1/verify` for another user (`presentedFor`): somebody else may "
-        "have finished the flow. Nothing else changes. Once for each such user, for five of them at most.",
+        "have finished the flow. Nothing else changes. Once for each such user, for five of them at most. "
+        "`presentedFor` is null once that user was erased.",
         {"presentedFor": "string"},
         on_pages=False,
+        users=frozenset({"presentedFor"}),
     ),
     EventType(
         "session.exited",

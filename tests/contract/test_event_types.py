@@ -33,7 +33,8 @@ def test_the_api_describes_exactly_the_listed_types_and_data() -> None:
     }
     assert described == {one.name: one.description for one in EVENT_TYPES}
     assert {name: {field: kind["type"] for field, kind in fields.items()} for name, fields in data.items()} == {
-        one.name: dict(one.data) for one in EVENT_TYPES
+        one.name: {field: [kind, "null"] if field in one.users else kind for field, kind in one.data.items()}
+        for one in EVENT_TYPES
     }
 
 

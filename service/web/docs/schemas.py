@@ -85,6 +85,7 @@ def _tidy(part: Any) -> Any:
 def _data_of(event_type: EventType) -> Json:
     """The condition under which an event's `data` has the fields of this type, and no other."""
     properties = {field: _data_field(kind) for field, kind in event_type.data.items()}
+    properties |= {field: {"type": [event_type.data[field], "null"]} for field in event_type.users}
     data = {"type": "object", "properties": properties, "additionalProperties": False}
     return {"if": {"properties": {"type": {"const": event_type.name}}}, "then": {"properties": {"data": data}}}
 
