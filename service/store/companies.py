@@ -21,6 +21,7 @@ from service.domain.tokens import ERASED_USER
 from service.errors import Forbidden, NotFound
 from service.store.activity import note_failed_poll, take_logs, take_poll
 from service.store.changes import add_fact
+from service.store.company_sites import Places, with_sites
 from service.store.engine import Engine, Row, Transaction
 from service.store.rows import ACCOUNT, company_of, site_of
 from service.store.users import adopt_user
@@ -39,9 +40,9 @@ class CompanyStore:
         """Return one company. Raises NotFound."""
         return await self._engine.read(lambda tx: _company(tx, ref), snapshot=False)
 
-    async def with_sites(self, ref: CompanyRef, ids: Collection[ProviderSiteId]) -> tuple[Company, Sequence[Site]]:
-        """Return a company and those of its sites that have these ids at the provider. Raises NotFound."""
-        return await self._engine.read(lambda tx: (_company(tx, ref), _sites(tx, ref, ids)))
+    async def with_sites(self, wanted: Mapping[CompanyRef, Collection[ProviderSiteId]]) -> Mapping[CompanyRef, Places]:
+        """Return companies, each with those of its sites that have these ids at the provider. Raises NotFound."""
+        return await self._engine.read(lambda tx: with_sites(tx, wanted))
 
     async def by_provider_id(self, provider_id: ProviderCompanyId) -> Company | None:
         """Return the company with this id at the provider, of any tenant; None where there is none."""
@@ -198,12 +199,6 @@ def _site(tx: Transaction, ref: SiteRef) -> Site:
     if row is None:
         raise NotFound
     return site_of(row)
-
-
-def _sites(tx: Transaction, ref: CompanyRef, ids: Collection[ProviderSiteId]) -> list[Site]:
-    # Not all of them: a company may have thousands, and almost every connection is for a few.
-    sql = "SELECT * FROM sites WHERE company_ref = :ref AND provider_id IN (:among) ORDER BY ref"
-    return [site_of(row) for row in tx.among(sql, ids, ref=ref)]
 
 
 def _by_provider_id(tx: Transaction, provider_id: ProviderCompanyId, lock: str = "") -> Company | None:

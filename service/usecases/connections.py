@@ -71,7 +71,7 @@ class Connections:
         sites = defaultdict[CompanyRef, set[ProviderSiteId]](set)
         for one in connections:
             sites[one.company].update(one.reported.sites)
-        places = {ref: await self._store.companies.with_sites(ref, ids) for ref, ids in sites.items()}
+        places = await self._store.companies.with_sites(sites) if sites else {}
         return [_details(connection, *places[connection.company], users) for connection in connections]
 
 

@@ -50,7 +50,7 @@ async def test_an_unknown_company_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.companies.get(REF)
     with pytest.raises(NotFound):
-        await store.companies.with_sites(REF, ())
+        await store.companies.with_sites({REF: ()})
     assert await store.companies.by_provider_id(GIVEN) is None
 
 

@@ -85,6 +85,19 @@ async def numbered(store: Store) -> None:
             signal.clear()
 
 
+def count_reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[Unit[Any]]:
+    """Return the units that the store's engine reads from now on."""
+    units: list[Unit[Any]] = []
+    read = store.engine.read
+
+    async def counted(unit: Unit[Any], *, snapshot: bool = True) -> Any:
+        units.append(unit)
+        return await read(unit, snapshot=snapshot)
+
+    monkeypatch.setattr(store.engine, "read", counted)
+    return units
+
+
 def count_writes(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[Unit[Any]]:
     """Return the units that the store's engine runs from now on, one for each transaction."""
     units: list[Unit[Any]] = []
