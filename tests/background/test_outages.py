@@ -38,6 +38,9 @@ class Database:
         self.ask()
         return []
 
+    async def follow_clock(self) -> float:
+        return 0.0
+
     async def next_in_seconds(self) -> float:
         return 60.0
 
