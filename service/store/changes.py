@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from service.domain.changes import Attachment, Changes, CompletedIntent, Fact, FactKind, RefusedResult
@@ -38,11 +39,12 @@ def apply(
     tenant: Tenant,
     company_ref: str,
     *,
-    before: Session | None = None,
+    before: Mapping[SessionId, Session] = MappingProxyType({}),
 ) -> None:
     """Write all changes; the caller's transaction commits all of them or none.
 
-    `before` is the session that the transaction read and locked: of that one only what differs is written.
+    `before` are the sessions that the transaction read and locked: of these only what differs is written. So what none
+    of this process's keys can decrypt stays as it is stored.
 
     With `completed_intent`, raises GivenUp where the intent may no longer be answered, and RepeatedLink where the
     provider gave an invitation that it had given before.
@@ -52,7 +54,7 @@ def apply(
     if changes.completed_intent is not None:
         _complete_intent(tx, changes.completed_intent)
     for session in changes.sessions:
-        save_session(tx, context, session, before if before is not None and before.id == session.id else None)
+        save_session(tx, context, session, before.get(session.id))
     for connection in changes.connections:
         _save_connection(tx, connection)
     _write_company(tx, changes, company_ref, now)

@@ -127,7 +127,7 @@ class ConnectionStore:
                 break
             except SessionUnread as exc:
                 records = self._with_session(tx, records, exc.session_id)
-        apply(tx, self._context, changes, records.company.tenant, company)
+        apply(tx, self._context, changes, records.company.tenant, company, before=records.sessions)
         return changes
 
     def _with_session(self, tx: Transaction, records: CompanyRecords, session_id: SessionId) -> CompanyRecords:
@@ -207,7 +207,7 @@ def _not_listed(tx: Transaction, company: CompanyRef, listed: Collection[Connect
 
 def _session_rows(tx: Transaction, where: str, values: Iterable[str]) -> list[Row]:
     """Return session rows for `where`, which has `:among`, joined with their companies and locked."""
-    # A decision writes all columns of a session: without the lock it would undo what a host or a page does meanwhile.
+    # A decision is about the session as it was read: unlocked, it could undo what a host or a page does meanwhile.
     # ORDER BY makes transactions lock sessions in one order; the engine retries where a deadlock still happens.
     sql = f"SELECT {SESSION_COLUMNS} FROM {SESSION_TABLES} WHERE {where}"
     return list(tx.among(f"{sql} ORDER BY s.id{tx.dialect.lock and ' FOR UPDATE OF s'}", values))

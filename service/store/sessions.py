@@ -286,7 +286,7 @@ class SessionStore:
         changes = decide(session)
         if changes is None:
             return session
-        apply(tx, self._context, changes, session.tenant, session.company.ref, before=session)
+        apply(tx, self._context, changes, session.tenant, session.company.ref, before={session.id: session})
         return next((changed for changed in changes.sessions if changed.id == session_id), session)
 
 

@@ -28,6 +28,7 @@ ON_BOTH = {
     "leases",
     "listed_elsewhere",
     "lost_invitations",
+    "missing_keys",
     "reconnect",
     "repeated_calls",
     "retention_days",

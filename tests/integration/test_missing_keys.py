@@ -1,0 +1,54 @@
+"""A process lacks a key with which something was encrypted: it neither destroys nor weakens what it cannot read."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from tests.support.clock import Clock
+from tests.support.provider_user import ProviderUser
+from tests.support.services import RunningServices
+from tests.support.users import FramePage, User
+
+OLD, NEW = "the-first-key-0123456789-0123456789", "the-second-key-0123456789-012345678"
+EMAIL = "ada@example.com"
+
+
+@pytest.fixture
+async def ada(clock: Clock, database_url: str) -> AsyncIterator[User]:
+    """A user of a service with one key."""
+    services = RunningServices(clock, database_url, secret_keys=(OLD,))
+    await services.open()
+    yield User(services, "ada")
+    await services.close()
+
+
+async def restart(services: RunningServices, *keys: str) -> None:
+    await services.close()
+    services.settings = replace(services.settings, secret_keys=keys)
+    await services.open()
+
+
+async def connect_by_mailbox(page: FramePage) -> None:
+    user = ProviderUser(page.services.sandbox)
+    await user.open(str((await page.view())["link"]["url"]))
+    await user.press("Confirm", email=EMAIL)
+    await user.choose_provider()
+    await user.sign_in()
+    await user.connect()
+
+
+async def test_a_poll_without_the_key_leaves_link_and_address_as_they_are_stored(ada: User) -> None:
+    services = ada.services
+    page = await ada.frame(userEmail=EMAIL, expiresIn=86400)
+    before = await services.parts.store.sessions.get(page.session["id"])
+    assert before.link is not None
+    assert before.link.url
+    await connect_by_mailbox(page)
+    await restart(services, NEW)
+    for _ in range(3):
+        await services.later(61)
+    assert [row["sessionId"] for row in await ada.connections()] == [page.id]
+    await restart(services, NEW, OLD)
+    after = await services.parts.store.sessions.get(page.session["id"])
+    assert (after.link, after.user_email) == (before.link, EMAIL)
