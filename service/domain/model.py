@@ -143,7 +143,7 @@ class Session:
     return_url: str | None = None
     locale: str = ""  # empty: the host gave none
     user_label: str | None = None
-    user_email: str | None = None
+    user_email: str | None = None  # "": the host gave one, and no key of this process decrypts it
     support_url: str | None = None
     help_urls: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None

@@ -149,7 +149,8 @@ def _email_of(row: Row, cipher: Cipher) -> str | None:
     # Versions until 0.2.0 stored it as it is; a job encrypts those (`UserStore.encrypt_emails`).
     if stored is None or "@" in stored:
         return stored
-    return cipher.decrypt(stored, _email_row(row["id"])) or None
+    # "" where no key decrypts it: then no link may be made as if no address had been given.
+    return cipher.decrypt(stored, _email_row(row["id"]))
 
 
 def _email_row(session_id: str) -> str:

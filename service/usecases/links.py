@@ -36,6 +36,7 @@ from service.errors import (
     ProviderRefused,
     ProviderUnauthorized,
     RepeatedLink,
+    Unavailable,
 )
 from service.provider import InvitationTerms, Provider, Redirect
 from service.signing import Signer
@@ -52,6 +53,7 @@ _LONGEST_PAUSE_SECONDS = 60.0
 _COMPANY_SECONDS = 1.0
 # A key may be good for links and not for invitations. If it is good for neither, the magic link's call fails too.
 _NO_INVITATIONS = (ProviderRefused, ProviderUnauthorized)
+_NO_KEY = "No key of MAGICLINK_SECRET_KEYS decrypts the e-mail address of this session"
 _ANY_PAGE = 0  # a state that travels through the provider is for whichever page is bound when it comes back
 
 
@@ -224,9 +226,14 @@ class Links:
         """Make an invitation; None where a magic link is to be made instead.
 
         That is so where the host asked for one, and where the provider refuses invitations and the host allows both.
+        Raises Unavailable where the
+        session's e-mail address cannot be read.
         """
         if session.link_choice is LinkChoice.MAGIC_LINK:
             return None
+        if session.user_email == "":
+            # Without the address anybody with the link could use the invitation. A process that has the key makes it.
+            raise Unavailable(_NO_KEY)
         seconds, deadline = invitation_seconds(session), self._provider.call_deadline()
         ref = await self._store.intents.begin_invitation(session.id, session.serial)
         try:

@@ -38,6 +38,12 @@ async def connect_by_mailbox(page: FramePage) -> None:
     await user.connect()
 
 
+async def allowed_emails(services: RunningServices) -> list[list[str]]:
+    (company,) = await services.sandbox.get("/company")
+    listed = await services.sandbox.get(f"/invitation/company/{company['id']}")
+    return [one["allowedEmails"] for one in listed["invitations"]]
+
+
 async def test_a_poll_without_the_key_leaves_link_and_address_as_they_are_stored(ada: User) -> None:
     services = ada.services
     page = await ada.frame(userEmail=EMAIL, expiresIn=86400)
@@ -52,3 +58,17 @@ async def test_a_poll_without_the_key_leaves_link_and_address_as_they_are_stored
     await restart(services, NEW, OLD)
     after = await services.parts.store.sessions.get(page.session["id"])
     assert (after.link, after.user_email) == (before.link, EMAIL)
+
+
+async def test_a_link_for_one_mailbox_waits_for_a_process_that_can_read_the_address(ada: User) -> None:
+    services = ada.services
+    await restart(services, NEW, OLD)
+    made = await services.post("/v1/sessions", ada.wants(userEmail=EMAIL))
+    await restart(services, OLD)  # the new key signs before every process knows it
+    await services.drain()
+    assert (await services.get(f"/v1/sessions/{made['id']}"))["link"]["status"] == "pending"
+    assert (await services.get("/v1/users/ada/export"))["sessions"][0]["userEmail"] is None
+    await restart(services, OLD, NEW)
+    await services.later(61)
+    assert (await services.get(f"/v1/sessions/{made['id']}"))["link"]["status"] == "ready"
+    assert await allowed_emails(services) == [[EMAIL]]

@@ -49,7 +49,7 @@ def _session(session: Session, connections: Sequence[Connection]) -> ExportedSes
     return {
         **session_json(session, connections),
         "userLabel": session.user_label,
-        "userEmail": session.user_email,
+        "userEmail": session.user_email or None,
         "supportUrl": session.support_url,
         "helpUrls": dict(session.help_urls),
         "locale": session.locale or ENGLISH,
