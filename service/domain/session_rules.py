@@ -94,6 +94,8 @@ def renew(session: Session, now: float, key_id: str) -> Changes:
     ended = session.status in {SessionStatus.REVOKED, SessionStatus.FAILED} and not mendable
     if ended or session.user_id is None:
         raise SessionClosed(f"This session is {session.status.value}; create a new one")
+    if session.user_email == "":
+        raise SessionClosed("The e-mail address of this session cannot be read any more; create a new one")
     duration = session.expires_at - session.issued_at
     fresh = replace(
         session,
@@ -113,8 +115,9 @@ def renew(session: Session, now: float, key_id: str) -> Changes:
         unused = 1 if session.more_asked and session.link_used_at is None else 0
         kept = replace(fresh, link=None, more_asked=session.more_asked - unused) if by_invitation else fresh
         return Changes(sessions=(settle(kept, now),), jobs=(expiry,))
-    if by_invitation or session.link is None:
-        # Its invitation ends soon after the old time, so the session needs another.
+    if by_invitation or session.link is None or not session.link.url:
+        # Its invitation ends soon after the old time, so the session needs another. So does one whose magic link was
+        # encrypted with a key that was removed.
         fresh = with_link_pending(fresh)
     return Changes(sessions=(settle(fresh, now),), jobs=(Job(JobKind.PREPARE, session.id), expiry))
 

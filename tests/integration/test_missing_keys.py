@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.clock import Clock
 from tests.support.provider_user import ProviderUser
-from tests.support.services import RunningServices
+from tests.support.services import RunningServices, refused
 from tests.support.users import FramePage, User
 
 OLD, NEW = "the-first-key-0123456789-0123456789", "the-second-key-0123456789-012345678"
@@ -72,3 +72,22 @@ async def test_a_link_for_one_mailbox_waits_for_a_process_that_can_read_the_addr
     await services.later(61)
     assert (await services.get(f"/v1/sessions/{made['id']}"))["link"]["status"] == "ready"
     assert await allowed_emails(services) == [[EMAIL]]
+
+
+async def test_a_session_whose_magic_link_no_key_can_read_gets_another_when_it_is_renewed(ada: User) -> None:
+    services = ada.services
+    made = await ada.session(link="magic_link")
+    await services.later(5000)
+    await restart(services, NEW)  # as the operators' page says: its time is over
+    renewed = await services.post(f"/v1/sessions/{made['id']}/renew")
+    await services.drain()
+    assert (await FramePage(services, renewed).start())["link"]["url"]
+
+
+async def test_a_session_whose_mailbox_no_key_can_read_is_not_renewed(ada: User) -> None:
+    services = ada.services
+    made = await ada.session(userEmail=EMAIL)
+    await services.later(5000)
+    await restart(services, NEW)
+    answer = await services.host.post(f"/v1/sessions/{made['id']}/renew", json={})
+    assert "create a new one" in refused(answer, 409, "session_closed")["detail"]
