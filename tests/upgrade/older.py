@@ -33,13 +33,17 @@ class OlderDatabase:
 
     def apply(self, *names: str) -> None:
         """Run these migrations, as the service would on its way to a later one."""
-        marker = "--sqlite " if self.url.startswith("sqlite:///") else "--postgresql "
         for name in names:
-            lines = [line.removeprefix(marker) for line in (MIGRATIONS / name).read_text("utf-8").splitlines()]
-            code = "\n".join(line for line in lines if not line.startswith("--")).replace(":now", "1")
-            for statement in filter(None, (part.strip() for part in code.split(";"))):
+            for statement in self.statements(name):
                 self.run(statement)
             self.run(f"INSERT INTO schema_version (version, applied_at) VALUES ({int(name[:4])}, 1)")  # noqa: S608
+
+    def statements(self, name: str) -> list[str]:
+        """Those of a migration, at the time 1."""
+        marker = "--sqlite " if self.url.startswith("sqlite:///") else "--postgresql "
+        lines = [line.removeprefix(marker) for line in (MIGRATIONS / name).read_text("utf-8").splitlines()]
+        code = "\n".join(line for line in lines if not line.startswith("--")).replace(":now", "1")
+        return [part.strip() for part in code.split(";") if part.strip()]
 
     def one(self, sql: str) -> Any:
         """The first column of the first row."""

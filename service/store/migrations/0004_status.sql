@@ -46,10 +46,12 @@ UPDATE events SET type = 'session.finished' WHERE type = 'session.submitted';
 -- How far each attached connection has come: what its events say of it while it was attached, or its status now. An
 -- event of a session that the connection has since been taken from names another session, so it does not count.
 UPDATE session_connections SET progress = CASE
-  WHEN EXISTS (SELECT 1 FROM connections n WHERE n.id = session_connections.connection_id AND n.status = 'CONNECTED')
+  WHEN EXISTS (SELECT 1 FROM connections n
+    WHERE n.account = 'default' AND n.id = session_connections.connection_id AND n.status = 'CONNECTED')
     OR EXISTS (SELECT 1 FROM events e WHERE e.session_id = session_connections.session_id
       AND e.connection_id = session_connections.connection_id AND e.data LIKE '%"status": "CONNECTED"%') THEN 3
-  WHEN EXISTS (SELECT 1 FROM connections n WHERE n.id = session_connections.connection_id AND n.status NOT IN
+  WHEN EXISTS (SELECT 1 FROM connections n
+      WHERE n.account = 'default' AND n.id = session_connections.connection_id AND n.status NOT IN
       ('NO_ACCOUNTS_FOUND', 'PASSWORD_INCORRECT', 'MFA_TOKEN_EXPIRED', 'NEW_PASSWORD_NEEDED',
        'ADDITIONAL_CREDENTIALS_NEEDED', 'COMPANY_INACTIVE'))
     OR EXISTS (SELECT 1 FROM events e WHERE e.session_id = session_connections.session_id
