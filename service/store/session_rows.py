@@ -57,8 +57,8 @@ def _session_of(row: Row, company: Company, sites: Mapping[str, Site], cipher: C
         "help_urls": object_of(row["help_urls"]),
         "progress": PROGRESS[row["progress"]],
         "user_email": _email_of(row, cipher),
-        "provider_steps": tuple(map(LogStep, steps.split())) if steps else (),
-        "theme": _PLAIN if theme == "{}" else Theme(**json.loads(theme)),
+        "provider_steps": _steps_of(steps) if steps else (),
+        "theme": _PLAIN if theme == "{}" else _theme_of(theme),
         "ancestors": () if ancestors == "[]" else tuple(json.loads(ancestors)),
         "taken_over": bool(row["taken_over"]),
         "resume_by_host": bool(row["resume_by_host"]),
@@ -72,12 +72,22 @@ def object_of(text: str) -> dict[str, Any]:
     return {} if text == "{}" else json.loads(text)
 
 
+# During an upgrade a newer version may store steps and parts of a theme that this one does not know: they are left out.
+def _steps_of(stored: str) -> tuple[LogStep, ...]:
+    return tuple([_STEPS[word] for word in stored.split() if word in _STEPS])
+
+
+def _theme_of(stored: str) -> Theme:
+    return Theme(**{name: value for name, value in json.loads(stored).items() if name in Theme.__dataclass_fields__})
+
+
 # A lookup takes a fifth of the time that the call of an enum takes.
 MODES = {each.value: each for each in Mode}
 _LINK_CHOICES = {each.value: each for each in LinkChoice}
 LINK_KINDS = {each.value: each for each in LinkKind}
 LINK_STATUSES = {each.value: each for each in LinkStatus}
 PROGRESS = {each.value: each for each in Progress}
+_STEPS = {each.value: each for each in LogStep}
 _PLAIN = Theme()
 
 _UNCONVERTED = (
