@@ -28,6 +28,11 @@ class Outages:
         self._is_failing = False
         self._changing = threading.Lock()
 
+    @property
+    def has_worked(self) -> bool:
+        """Whether the database has committed something since the start."""
+        return self._has_worked
+
     def unavailable(self, exc: BaseException) -> Unavailable:
         """Return the error to raise, and log the cause if the outage is new.
 

@@ -190,7 +190,8 @@ class PostgresEngine:
                     written = begin is _begin_write
                     tx = Transaction(connection.cursor(), self._dialect)
                     result = unit(tx)
-                if written:
+                # The sequencer's first commit answers nobody: a migration that fails after it still says why.
+                if written and (self._outages.has_worked or unit is not _sequence):
                     self._outages.works()
                 return result, tx  # noqa: TRY300 - an error of the commit is one of these
             except _LOST_RACE as exc:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from service.errors import Unavailable
@@ -99,3 +100,16 @@ def test_a_full_disk_is_called_full(caplog: pytest.LogCaptureFixture) -> None:
     outages.works()
     outages.unavailable(OSError("database or disk is full\nmore"))
     assert caplog.messages == ["the database fails: database or disk is full"]
+
+
+async def test_why_a_migration_fails_is_in_the_message_also_after_the_sequencers_commit(
+    migrated_postgres_url: str,
+) -> None:
+    engine = PostgresEngine(migrated_postgres_url)
+    await engine.open()
+    await engine.number()
+    with psycopg.connect(migrated_postgres_url) as other:
+        other.execute("SELECT COUNT(*) FROM sessions")
+        with pytest.raises(Unavailable, match="cannot be used: could not obtain lock on relation"):
+            await engine.write(lambda tx: tx.run("LOCK TABLE sessions NOWAIT"))
+    await engine.close()
