@@ -24,11 +24,12 @@ _PURGE = (
 
 @dataclass(frozen=True, slots=True)
 class StoredWebhook:
-    """One webhook, with its body decrypted; "" once it was processed."""
+    """One webhook, with its body decrypted: "" once it was `done`, and where no key of this process decrypts it."""
 
     id: str
     body: str
     received_at: float
+    done: bool
 
 
 class InboxStore:
@@ -96,4 +97,4 @@ class InboxStore:
         if row is None:
             raise NotFound
         body = self._context.cipher.decrypt(row["sealed_body"], webhook_id)
-        return StoredWebhook(webhook_id, body, row["received_at"])
+        return StoredWebhook(webhook_id, body, row["received_at"], row["done_at"] is not None)

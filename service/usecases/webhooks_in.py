@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from service.domain.changes import Job, JobKind, LeasedJob
 from service.domain.model import Clock, CompanyRef, ConnectionId, ProviderCompanyId
 from service.domain.timing import LOST_SECONDS
-from service.errors import BadBody, NotFound, ProviderBroken, ProviderNotFound, ProviderRefused
+from service.errors import BadBody, NotFound, ProviderBroken, ProviderNotFound, ProviderRefused, Unavailable
 from service.provider import Provider
 from service.provider.webhooks import WebhookEvent, given_signature, parse_event, verify
 from service.store import Store
 
 _ACCOUNT = "default"  # the provider account that a webhook's secret stands for
+_UNREADABLE_SECONDS = 86400.0  # how long another process may be the one that has the key
 _BURST_SECONDS = 30.0  # document events of this long are gathered into one read
 
 
@@ -41,11 +42,16 @@ class IncomingWebhooks:
         return message_id, parse_event(body)
 
     async def process(self, webhook_id: str, job: LeasedJob | None = None) -> None:
-        """Enqueue what one stored webhook asks for. Raises ProviderFailure and LeaseLost; then it is tried again."""
+        """Enqueue what one stored webhook asks for.
+
+        Raises ProviderFailure, LeaseLost, and Unavailable where it cannot be read; then it is tried again.
+        """
         stored = await self._store.inbox.get(webhook_id)
+        if not (stored.body or stored.done) and self._clock() - stored.received_at < _UNREADABLE_SECONDS:
+            raise Unavailable("No key of MAGICLINK_SECRET_KEYS decrypts this webhook event")
         try:
             event = parse_event(stored.body.encode())
-        except BadBody:  # written by an earlier version that read more types
+        except BadBody:  # written by an earlier version that read more types, or its key is gone for good
             await self._store.inbox.complete(webhook_id, lease=job)
             return
         is_new = self._clock() - stored.received_at < LOST_SECONDS

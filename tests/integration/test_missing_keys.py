@@ -9,6 +9,7 @@ from tests.support.clock import Clock
 from tests.support.provider_user import ProviderUser
 from tests.support.services import RunningServices, refused
 from tests.support.users import FramePage, User
+from tests.support.webhooks import created, made_by, send
 
 OLD, NEW = "the-first-key-0123456789-0123456789", "the-second-key-0123456789-012345678"
 EMAIL = "ada@example.com"
@@ -91,3 +92,18 @@ async def test_a_session_whose_mailbox_no_key_can_read_is_not_renewed(ada: User)
     await restart(services, NEW)
     answer = await services.host.post(f"/v1/sessions/{made['id']}/renew", json={})
     assert "create a new one" in refused(answer, 409, "session_closed")["detail"]
+
+
+@pytest.mark.parametrize(("later", "waits"), [(5.0, 1), (90_000.0, 0)])
+async def test_a_webhook_waits_for_a_day_for_a_process_that_can_read_it(ada: User, later: float, waits: int) -> None:
+    services = ada.services
+    made = await made_by(ada)
+    assert (await send(services, created(made))).status_code == 204
+    await restart(services, NEW)
+    await services.later(later)
+    sql = "SELECT ref FROM work WHERE kind = 'webhook'"
+    assert len(await services.parts.store.engine.read(lambda tx: tx.all(sql))) == waits
+    await restart(services, NEW, OLD)
+    await services.later(61)
+    assert await services.parts.store.engine.read(lambda tx: tx.all(sql)) == []
+    assert [row["id"] for row in await ada.connections()] == [made]
