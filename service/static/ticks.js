@@ -1,6 +1,6 @@
 // Ticks while the page is hidden too. Browsers run the timers of a page that was hidden for minutes once a minute, which
 // would read as if its user had left; those of a worker keep their pace. Without workers the page's own timer must do.
-const WORKER = "/static/ticks-worker.js";
+const WORKER = new URL("ticks-worker.js", import.meta.url).href;
 let worker = null;
 
 function startWorker() {

@@ -1,26 +1,17 @@
-"""Routes for operators: health, readiness and metrics; and the static files."""
+"""Routes for operators: health, readiness and metrics; and where the scripts and files are mounted."""
 
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
-from starlette.types import Receive, Scope, Send
 
-from service.errors import MagiclinkError, NotFound
+from service.errors import MagiclinkError
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
-from service.web.api.problems import HANDLERS
-from service.web.audience import AudienceApp
-from service.web.cached import CachedAnswer
 from service.web.embed_script import EMBED_SCRIPTS, STATUS_SCRIPTS
-from service.web.theme_sheet import sheet_of_file
-
-_STATIC = Path(__file__).parent.parent / "static"
-# The machine's own table may have others, and with `nosniff` a browser runs no script of another type.
-_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+from service.web.static_routes import StaticRoutes
 
 
 class HealthRoutes:
@@ -38,8 +29,6 @@ class HealthRoutes:
         self._streams = streams
         self._metrics = metrics
         self._metrics_key = metrics_key
-        self._files = {path.name: _answer_of(path) for path in _STATIC.iterdir() if path.is_file()}
-        self._static_routes = AudienceApp([Route("/{file}", self.static)], HANDLERS)
 
     def routes(self) -> list[Route | Mount]:
         """Return the table of routes."""
@@ -52,7 +41,7 @@ class HealthRoutes:
             Route("/embed-status.js", STATUS_SCRIPTS.newest),
             Route("/embed-status-{digest}.js", STATUS_SCRIPTS.pinned),
             Route("/embed-{digest}.js", EMBED_SCRIPTS.pinned),
-            Mount("/static", self._static_app),  # an app of its own: its files are no part of the described API
+            Mount("/static", StaticRoutes().app()),
         ]
 
     async def healthz(self, _request: Request) -> Response:
@@ -87,19 +76,3 @@ class HealthRoutes:
         if not hmac.compare_digest(given.encode(), f"Bearer {self._metrics_key}".encode()):
             return PlainTextResponse("a valid metrics key is needed\n", 401, {"WWW-Authenticate": "Bearer"})
         return PlainTextResponse(self._metrics.render(self._streams()), media_type=CONTENT_TYPE)
-
-    async def _static_app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._static_routes(scope, receive, send)
-
-    async def static(self, request: Request) -> Response:
-        """GET /static/{file}: what our own pages load."""
-        # By name among those read at the start: no path from outside ever reaches the file system.
-        name = request.path_params["file"]
-        found = self._files.get(name) or sheet_of_file(name)
-        if found is None:
-            raise NotFound
-        return found.to(request)
-
-
-def _answer_of(path: Path) -> CachedAnswer:
-    return CachedAnswer(path.read_bytes(), _MEDIA_TYPES[path.suffix])

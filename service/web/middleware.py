@@ -137,7 +137,7 @@ def template_of(path: str) -> str:
     """The path with `{}` for every variable part; `other` where there is no such route."""
     parts = path.split("/")[:6]
     if len(parts) > 1 and parts[1] == "static":
-        return "/static/{file}"
+        return "/static/{file}" if len(parts) < 4 else "/static/{digest}/{file}"
     if parts[1:3] == ["v1", "users"]:  # an id may have slashes in it
         last = parts[-1] if len(parts) > 4 else ""
         return f"/v1/users/{{}}/{last}" if last in {"export", "status"} else "/v1/users/{}"

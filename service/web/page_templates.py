@@ -10,6 +10,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from service.web.languages import Language, languages, templates_folder
+from service.web.static_files import FOLDER
 
 
 class _CompiledTemplates(jinja2.BytecodeCache):
@@ -51,6 +52,7 @@ def _environment(language: Language, compiled: jinja2.BytecodeCache) -> jinja2.E
     )
     environment.newstyle_gettext = True  # type: ignore[attr-defined]  # `{% trans %}` gives its values by their names
     environment.globals["gettext"] = environment.globals["_"] = _sentence_of(language)
+    environment.globals["static"] = FOLDER
     environment.filters["translated"] = _filter_of(language)
     return environment
 

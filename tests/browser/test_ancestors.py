@@ -19,7 +19,7 @@ async def hide_ancestors(user: BrowserUser) -> None:
             body=script.replace("window.location.ancestorOrigins", "undefined"), content_type="text/javascript"
         )
 
-    await user.page.route("**/static/parent.js", changed)
+    await user.page.route("**/static/*/parent.js", changed)
 
 
 def framed(url: str) -> str:

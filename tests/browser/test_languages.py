@@ -170,7 +170,7 @@ async def test_the_ends_that_no_walk_reaches_fit_on_every_screen(
     new_user: NewUser, screenshots: Screenshots, code: str
 ) -> None:
     ada = await new_user()
-    await ada.page.route("**/static/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    await ada.page.route("**/static/*/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
     for name, page in RARE.items():
         await ada.page.route(f"**/{name}", _answering(rendered(replace(page, lang=code))))
         await ada.page.goto(f"{ada.services.service}/{name}")

@@ -109,7 +109,7 @@ async def test_what_a_retry_can_help(new_user: NewUser, api: Api, other_host: st
             await route.fulfill(status=200 if answer == "another page" else 502, body="<h1>Sign in to the network</h1>")
 
     if answer == "our database is away":
-        script = re.compile("/static/framed-error.js$")
+        script = re.compile("/framed-error.js$")
         words = "window.parent.postMessage({source: 'magiclink-frame', type: 'refused', code: 'unavailable'}, '*')"
         await ada.page.route(script, lambda route: route.fulfill(body=words, content_type="text/javascript"))
     await ada.page.route(re.compile("/embed/"), handle)

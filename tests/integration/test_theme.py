@@ -24,7 +24,7 @@ def check_themed(answer: httpx.Response, look: str = "dark-66cfb7-8") -> None:
     assert images_of(answer) == f"'self' {HOST_URL}"
     assert re.findall(r'<img [^>]*src="([^"]+)"[^>]* referrerpolicy="no-referrer"', answer.text) == [LOGO]
     assert "Meadow &amp; Sons" in answer.text
-    assert "/static/mark.svg" not in answer.text
+    assert "/mark.svg" not in answer.text
 
 
 async def test_a_refused_accent_says_how_well_it_can_be_read(services: RunningServices, ada: User) -> None:
