@@ -226,8 +226,7 @@ class Links:
         """Make an invitation; None where a magic link is to be made instead.
 
         That is so where the host asked for one, and where the provider refuses invitations and the host allows both.
-        Raises Unavailable where the
-        session's e-mail address cannot be read.
+        Raises Unavailable where the session's e-mail address cannot be read.
         """
         if session.link_choice is LinkChoice.MAGIC_LINK:
             return None

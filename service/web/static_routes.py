@@ -6,6 +6,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import NotFound
 from service.web.api.problems import HANDLERS
@@ -25,9 +26,14 @@ class StaticRoutes:
         self._files = {name: CachedAnswer(content, _MEDIA_TYPES[Path(name).suffix]) for name, content in FILES.items()}
         self._kept = {name: replace(answer, cache=IMMUTABLE) for name, answer in self._files.items()}
 
-    def app(self) -> AudienceApp:
-        """Return the app to mount: one of its own, since files are no part of the described API."""
-        return AudienceApp([Route("/{file}", self.newest), Route("/{digest}/{file}", self.of_version)], HANDLERS)
+    def app(self) -> ASGIApp:
+        """Return the app to mount, whose routes are no part of the described API: files are no promise."""
+        routes = AudienceApp([Route("/{file}", self.newest), Route("/{digest}/{file}", self.of_version)], HANDLERS)
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await routes(scope, receive, send)
+
+        return answer
 
     async def newest(self, request: Request) -> Response:
         """GET /static/{file}: the sheet of a session's look, or a file for a page of a version before digests."""

@@ -41,6 +41,7 @@ PATHS = [
         "/v1/nothing",
         "/webhooks/other",
         "/static/frame.js",
+        "/static/0123456789abcdef/frame.js",
         "/static/page.css",
         "/static/nothing",
     ),
