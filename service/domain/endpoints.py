@@ -161,7 +161,7 @@ def after_failure(health: EndpointHealth, now: float, roll: float) -> EndpointHe
 
 
 def news_for_the_log(before: EndpointHealth, after: EndpointHealth) -> str | None:
-    """Whether the endpoint begins to fail or works again, for whoever is on call; None where neither is new."""
+    """Return the words for the log where the endpoint begins to fail or works again; None where neither is new."""
     if before.failures < _FAILURES_OF_THE_LOG <= after.failures:
         return "fails; magiclink endpoints shows its health"
     return "works again" if before.failures >= _FAILURES_OF_THE_LOG > after.failures else None

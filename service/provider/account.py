@@ -72,7 +72,7 @@ class CallLimits:
     `observe` is called after every call, with its name in `outcomes`, and its seconds with retries.
     `unreadable` is called for every item of a list that could not be read whole, each time the list is read. `served`
     is called, and raises nothing, once another generation of paths than before has answered 2xx. `report` is called
-    with a line for whoever is on call, when calls begin to fail and when they succeed again.
+    with a line for the log, when calls begin to fail and when they succeed again.
     """
 
     monotonic: Callable[[], float]

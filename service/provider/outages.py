@@ -1,4 +1,4 @@
-"""Why calls to the provider fail: in the log when an outage begins, and when it ends, for whoever is on call."""
+"""Says in the log why calls to the provider fail: when an outage begins, and when it ends."""
 
 from collections.abc import Callable
 

@@ -190,7 +190,7 @@ class PostgresEngine:
                     written = begin is _begin_write
                     tx = Transaction(connection.cursor(), self._dialect)
                     result = unit(tx)
-                # The sequencer's first commit answers nobody: a migration that fails after it still says why.
+                # The sequencer's first commit is no caller's: a migration that fails after it still says why.
                 if written and (self._outages.has_worked or unit is not _sequence):
                     self._outages.works()
                 return result, tx  # noqa: TRY300 - an error of the commit is one of these

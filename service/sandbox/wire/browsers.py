@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-# Reference: RFC 6761, RFC 6762, RFC 8375 and ICANN's .internal: nobody can have a name of these in the public DNS.
+# Reference: RFC 6761, RFC 6762, RFC 8375 and ICANN's .internal: the public DNS has no name that ends in these.
 _PRIVATE_NAME = re.compile(r"(.+\.)?(localhost|test|example|invalid|local|internal|home\.arpa)")
 _ADDRESS = re.compile(r"[0-9.]+|.*:.*")
 
