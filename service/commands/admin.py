@@ -161,7 +161,7 @@ def _signing_findings(settings: Settings, in_use: Mapping[str, int]) -> list[Fin
     if not unknown:
         return []
     says = (
-        f"the links of {unknown} open sessions are signed with a key that MAGICLINK_SECRET_KEYS does not have here, so "
+        f"links of open sessions ({unknown}) are signed with a key that MAGICLINK_SECRET_KEYS does not have here, so "
         "they are 404: give every process the same keys, and take none away while its sessions are open"
     )
     return [Finding("bad", "secret keys", says)]

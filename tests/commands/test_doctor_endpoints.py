@@ -4,15 +4,13 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from service import store
-from service.commands import admin
 from service.commands.provider_probes import Finding
 from service.domain.endpoints import Endpoint, EndpointChange, EndpointSecret
-from service.settings import Settings
 from tests.support.clock import Clock
+from tests.support.doctor import finding
 from tests.support.domain_values import TENANT
 
 OLD, NEW = "the-first-key-0123456789-0123456789", "the-second-key-0123456789-012345678"
@@ -34,28 +32,20 @@ async def create_endpoints(url: str, clock: Clock, key: str, *names: str) -> Non
     await engine.close()
 
 
-async def finding(url: str, *keys: str) -> Finding | None:
-    known = {"public_url": "http://localhost:8000", "provider_api_key": "key", "provider_url": "http://provider.test"}
-    settings = Settings(secret_keys=keys, database_url=url, **known)  # type: ignore[arg-type]
-    answers = httpx.MockTransport(lambda _: httpx.Response(404, json={}))
-    found = await admin.examine(settings, answers, patience_seconds=0.1)
-    return next((one for one in found if one.about == "endpoints"), None)
-
-
 async def test_without_endpoints_it_says_nothing_of_them(url: str) -> None:
-    assert await finding(url, NEW) is None
+    assert await finding("endpoints", url, NEW) is None
 
 
 async def test_secrets_of_an_older_key_that_is_still_given_are_good(url: str, clock: Clock) -> None:
     await create_endpoints(url, clock, OLD, "a", "b")
-    found = await finding(url, NEW, OLD)
+    found = await finding("endpoints", url, NEW, OLD)
     assert found == Finding("good", "endpoints", "the secrets of all 2 webhook endpoints can be read")
 
 
 async def test_endpoints_whose_secret_no_key_reads_are_named(url: str, clock: Clock) -> None:
     await create_endpoints(url, clock, OLD, "a", "b")
     await create_endpoints(url, clock, NEW, "c")
-    found = await finding(url, NEW)
+    found = await finding("endpoints", url, NEW)
     assert found is not None
     assert found.level == "bad"
     assert "2 of 3 webhook endpoints" in found.says
@@ -64,6 +54,6 @@ async def test_endpoints_whose_secret_no_key_reads_are_named(url: str, clock: Cl
 
 async def test_of_many_five_are_named(url: str, clock: Clock) -> None:
     await create_endpoints(url, clock, OLD, *"abcdef")
-    found = await finding(url, NEW)
+    found = await finding("endpoints", url, NEW)
     assert found is not None
     assert found.says.endswith("whe_a, whe_b, whe_c, whe_d, whe_e, …")

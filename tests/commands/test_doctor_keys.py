@@ -4,16 +4,13 @@ import shutil
 from itertools import count
 from pathlib import Path
 
-import httpx
 import pytest
 
 from service import store
-from service.commands import admin
-from service.commands.provider_probes import Finding
 from service.domain.model import DEFAULT_TENANT
 from service.domain.tokens import key_id
-from service.settings import Settings
 from tests.support.clock import Clock
+from tests.support.doctor import finding
 from tests.support.store_cases import create, fresh
 
 OLD, NEW = "the-first-key-0123456789-0123456789", "the-second-key-0123456789-012345678"
@@ -35,22 +32,14 @@ async def url(tmp_path: Path, migrated_sqlite_file: Path, clock: Clock) -> str:
     return url
 
 
-async def finding(url: str, *keys: str) -> Finding | None:
-    known = {"public_url": "http://localhost:8000", "provider_api_key": "key", "provider_url": "http://provider.test"}
-    settings = Settings(secret_keys=keys, database_url=url, **known)  # type: ignore[arg-type]
-    answers = httpx.MockTransport(lambda _: httpx.Response(404, json={}))
-    found = await admin.examine(settings, answers, patience_seconds=0.1)
-    return next((one for one in found if one.about == "secret keys"), None)
-
-
 async def test_all_keys_that_are_in_use_are_good(url: str) -> None:
-    assert await finding(url, NEW, OLD) is None
+    assert await finding("secret keys", url, NEW, OLD) is None
 
 
 async def test_a_process_with_other_keys_than_those_that_signed_is_found(url: str) -> None:
-    found = await finding(url, NEW)
+    found = await finding("secret keys", url, NEW)
     assert found is not None
     assert found.level == "bad"
-    assert "the links of 1 open sessions" in found.says
+    assert "links of open sessions (1) are signed" in found.says
     assert "MAGICLINK_SECRET_KEYS" in found.says
     assert OLD not in found.says
