@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from service.errors import ProviderFailure, ProviderRefused, ProviderUnauthorized
 from service.provider.outcomes import outcome_of
+from service.telemetry.repeats import Repeats
 
-# A failure that comes and goes, or that only some calls meet, must not fill the log.
-_REPORT_SECONDS = 600.0
 _MOST_CHARACTERS = 300
 _KEY_ADVICE = "check MAGICLINK_PROVIDER_API_KEY and the key's permissions with magiclink doctor"
 
@@ -15,17 +14,16 @@ class ProviderOutages:
     """Notes when calls begin to fail, once for each kind of failure, and when they succeed again."""
 
     def __init__(self, monotonic: Callable[[], float], report: Callable[[str], None]) -> None:
-        self._monotonic = monotonic
+        self._repeats = Repeats(monotonic)
         self._report = report
         self._failing: set[str] = set()  # kinds, of which the log has a line since the last success
-        self._reported: dict[str, float] = {}  # when each kind was last reported
 
     def fails(self, failure: ProviderFailure, call: str) -> None:
         """Note that a call failed; `call` is its method and path. A refusal of what was asked is no outage."""
-        kind, now = outcome_of(failure), self._monotonic()
-        if isinstance(failure, ProviderRefused) or now - self._reported.get(kind, -_REPORT_SECONDS) < _REPORT_SECONDS:
+        kind = outcome_of(failure)
+        # A failure that comes and goes, or that only some calls meet, must not fill the log.
+        if isinstance(failure, ProviderRefused) or not self._repeats.is_due(kind):
             return
-        self._reported[kind] = now
         self._failing.add(kind)
         what_to_do = _KEY_ADVICE if isinstance(failure, ProviderUnauthorized) else "magiclink doctor tells more"
         self._report(f"calls to the provider fail: {cause_of(failure)} ({call}); {what_to_do}")

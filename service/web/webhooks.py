@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.errors import BadSignature, MagiclinkError, NotFound
+from service.telemetry.repeats import Repeats
 from service.usecases.webhooks_in import IncomingWebhooks
 from service.web.api.problems import HANDLERS
 from service.web.audience import AudienceApp
@@ -16,7 +17,6 @@ from service.web.request_body import read_raw
 
 _log = logging.getLogger(__name__)
 
-_REPORT_SECONDS = 600.0
 # An event carries a whole object: a connection with hundreds of accounts, and how they were before, has 400 KB.
 MAX_WEBHOOK_BYTES = 4 * 1024 * 1024
 # A body is read before its signature can be verified, so an attacker's bodies must not fill the memory either.
@@ -40,8 +40,7 @@ class WebhookRoutes:
         self._count = count
         self._webhooks = webhooks
         self._enabled = enabled
-        self._monotonic = monotonic
-        self._reported: dict[str, float] = {}  # when each cause of a refusal was last reported
+        self._repeats = Repeats(monotonic)
         self._room = BodyRoom(MOST_BYTES_AT_ONCE, monotonic)
 
     def app(self) -> AudienceApp:
@@ -73,10 +72,8 @@ class WebhookRoutes:
 
     def _report(self, cause: str) -> None:
         # Anybody can post here, so a line for each refusal could be made to fill the disk.
-        now = self._monotonic()
-        if now - self._reported.get(cause, -_REPORT_SECONDS) < _REPORT_SECONDS:
+        if not self._repeats.is_due(cause):
             return
-        self._reported[cause] = now
         _log.warning(
             "a webhook event is refused: %s. If it is the provider's, compare MAGICLINK_PROVIDER_WEBHOOK_SECRETS with "
             "its portal, and this machine's clock with the time; otherwise somebody else posts to this address",
